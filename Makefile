@@ -1,0 +1,86 @@
+# Everything a developer runs. `make` alone lists the targets.
+# Variables: PORT (demo), PYTHON (any Python >= 3.11), VENV, TESTS (what pytest is given).
+
+PORT  ?= 8000
+VENV  ?= .venv
+TESTS ?= -n 2 --dist worksteal
+BIN   := $(VENV)/bin
+
+# The first interpreter of this list that is new enough; what a pyenv shim merely promises is tried, not believed.
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
+NPM    := $(shell command -v npm 2>/dev/null)
+
+# Many small arrays: one thread each is 100 times quicker than a pool of them (OpenBLAS), and the two cores are the tests'.
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+export GDAL_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+SERVER := $(VENV)/.installed
+VIEWER := node_modules/.vendored
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-server test-viewer check viewer bench lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+install: $(SERVER) viewer ## make .venv with the server and all tools, and the viewer's libraries
+
+demo: $(SERVER) viewer ## make the demo archive if absent and serve it with the viewer (PORT=8000)
+	$(BIN)/chronotile demo --port $(PORT)
+
+# The viewer's tests come first, so that the run ends with pytest's closing line.
+test: test-viewer test-server ## run the tests of the viewer and of the server
+
+test-server: $(SERVER) viewer ## run the server's tests alone (TESTS="-k wms")
+	$(BIN)/python -m pytest $(TESTS)
+
+ifdef NPM
+test-viewer: $(VIEWER) ## run the viewer's tests alone
+	npm test
+else
+test-viewer:
+	@echo "npm is missing: the viewer's tests are not run. Install Node 20 with npm to run them."
+	@test -z "$(CHRONOTILE_TEST_STRICT)"
+endif
+
+check: $(SERVER) $(VIEWER) ## format, lint, types, import layers; the same for the viewer
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	npm run lint
+	npm run types
+
+ifdef NPM
+viewer: $(VIEWER) ## build the viewer's libraries into viewer/vendor and viewer/data
+else
+viewer:
+	@echo "npm is missing: the viewer's libraries are not built, /viewer/ will say so. Install Node 20 with npm for them."
+endif
+
+bench: $(SERVER) ## run the benchmarks, rio-tiler beside ours
+	$(BIN)/python -m benchmarks
+
+lock: $(SERVER) ## resolve requirements.lock again for all Python versions and platforms
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--output-file requirements.lock pyproject.toml
+
+clean: ## remove what the other targets made, but no data
+	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov dist
+
+$(SERVER): pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found; name one: make PYTHON=/path/to/python3"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+$(VIEWER): package.json package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 with npm"; exit 1; }
+	npm ci --no-audit --no-fund
+	npm run vendor
+	@touch $@
