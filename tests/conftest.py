@@ -1,0 +1,78 @@
+"""What all tests share: strict mode, where outside things are, and how hypothesis searches."""
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+# Before numpy is imported: with more threads than cores small products take 100 times longer.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GDAL_NUM_THREADS", "1")
+
+import hypothesis
+import pytest
+
+from tests import strict
+
+pytest_plugins = ["pytester"]
+
+# The machine is shared, so time says nothing about an example; where all must be green, the search repeats itself.
+hypothesis.settings.register_profile(
+    "chronotile", deadline=None, derandomize=strict.is_strict(), print_blob=not strict.is_strict()
+)
+hypothesis.settings.load_profile("chronotile")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the strict mode in force."""
+    config.pluginmanager.register(strict)
+
+
+def require(lack: str | None) -> None:
+    """Skip the test, with the reason, if there is one."""
+    if lack:
+        pytest.skip(lack)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder ../shared beside the checkout."""
+    require(strict.lack_of_shared())
+    return strict.SHARED
+
+
+@pytest.fixture(scope="session")
+def shared_data(shared: Path) -> Path:
+    """The real data in ../shared/data."""
+    require(strict.lack_of_shared(shared / "data"))
+    return shared / "data"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser that browser tests drive."""
+    require(strict.lack_of_chromium())
+    return strict.find_chromium()
+
+
+@pytest.fixture(scope="session")
+def gdal_tools() -> None:
+    """GDAL's command line programs, on the path."""
+    require(strict.lack_of_programs(*strict.GDAL_TOOLS))
+
+
+@pytest.fixture(scope="session")
+def validate_ogc(shared: Path) -> Callable[..., list[str]]:
+    """`validate_ogc(document, schema=None)`: what OGC's schemas find wrong with bytes, text or a path."""
+    source = shared / "ogc" / "validate_offline.py"
+    spec = importlib.util.spec_from_file_location("validate_offline", source)
+    validator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(validator)
+
+    def validate(document: bytes | str | Path, schema: str | None = None) -> list[str]:
+        if isinstance(document, Path):
+            document = document.read_bytes()
+        return validator.validate(document.encode() if isinstance(document, str) else document, schema)
+
+    return validate

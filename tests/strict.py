@@ -1,0 +1,87 @@
+"""Pytest plugin: what a marked test needs, and the strict mode under which nothing may be skipped."""
+
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+SHARED_ABSENT = "the folder ../shared is absent"
+GDAL_TOOLS = ("gdalinfo", "gdal_translate", "gdalwarp")
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def is_strict() -> bool:
+    """Whether a skipped test fails: on the machine that is meant to have all that any test needs."""
+    return os.environ.get("CHRONOTILE_TEST_STRICT", "") not in {"", "0"}
+
+
+def find_chromium() -> Path | None:
+    """The browser that browser tests drive: `$CHRONOTILE_CHROMIUM`, else the first on the path."""
+    names = [os.environ.get("CHRONOTILE_CHROMIUM", ""), *CHROMIUM_NAMES]
+    found = next(filter(None, map(shutil.which, filter(None, names))), None)
+    return Path(found) if found else None
+
+
+def lack_of_chromium() -> str | None:
+    """Why browser tests cannot run, or None."""
+    return None if find_chromium() else "Chromium is absent (Debian: apt-get install chromium)"
+
+
+def lack_of_programs(*names: str) -> str | None:
+    """Why tests that call these programs cannot run, or None."""
+    missing = [name for name in names if not shutil.which(name)]
+    return f"{', '.join(missing)} absent (Debian: see .ci/run)" if missing else None
+
+
+def lack_of_shared(folder: Path = SHARED) -> str | None:
+    """Why tests on the shared data and schemas cannot run, or None."""
+    return None if folder.is_dir() else SHARED_ABSENT
+
+
+def lack_of(item: pytest.Item) -> str | None:
+    """What a marked test needs and does not find, in words; None if it can run."""
+    lacks = []
+    if item.get_closest_marker("data"):
+        lacks.append(lack_of_shared(SHARED / "data"))
+    if client := item.get_closest_marker("client"):
+        lacks.append(lack_of_programs(*(client.args or GDAL_TOOLS)))
+    if item.get_closest_marker("browser"):
+        lacks.append(lack_of_chromium())
+    return next(filter(None, lacks), None)
+
+
+def refusal_of(report: pytest.CollectReport | pytest.TestReport) -> str | None:
+    """Why strict mode does not let this skip pass, or None if it may."""
+    if not (is_strict() and report.skipped) or hasattr(report, "wasxfail"):
+        return None
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if SHARED_ABSENT in reason and not SHARED.is_dir():
+        return None
+    return f"skipped under CHRONOTILE_TEST_STRICT: {reason.removeprefix('Skipped: ')}"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a marked test where what it needs is absent."""
+    if reason := lack_of(item):
+        pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under strict mode, turn a skipped test into a failed one."""
+    report = yield
+    if refusal := refusal_of(report):
+        report.outcome, report.longrepr = "failed", refusal
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Under strict mode, turn a skipped module into a failed one."""
+    report = yield
+    if refusal := refusal_of(report):
+        report.outcome, report.longrepr = "failed", refusal
+    return report
