@@ -21,6 +21,7 @@ SERVER := $(VENV)/.installed
 VIEWER := node_modules/.vendored
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help install demo test test-server test-viewer check viewer bench lock clean
 
 help: ## list the targets
@@ -79,8 +80,11 @@ $(SERVER): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
 	@touch $@
 
-$(VIEWER): package.json package-lock.json
-	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 with npm"; exit 1; }
+node_modules/.installed: package.json package-lock.json
+	@test -n "$(NPM)" || { echo "npm is missing: install Node 20 with npm"; exit 1; }
 	npm ci --no-audit --no-fund
+	@touch $@
+
+$(VIEWER): node_modules/.installed viewer/build.mjs
 	npm run vendor
 	@touch $@
