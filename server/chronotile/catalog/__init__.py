@@ -1,0 +1,1 @@
+"""From configuration to collections and layers; names and times to what exists."""

@@ -1,0 +1,140 @@
+"""The catalogue: all that is served, and the one place where names are looked up."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from chronotile.errors import UnknownLayer, UnknownStyle, UnknownTileMatrixSet, UnsupportedCrs
+from chronotile.model.collection import Collection, Layer, LocalisedText
+from chronotile.model.crs import Crs, crs_of
+from chronotile.model.style import Style
+from chronotile.model.tiles import TileMatrixSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The most that one request may ask for."""
+
+    max_pixels: int = 16_777_216
+    max_cube_values: int = 33_554_432
+    max_series_values: int = 5_000_000
+    max_body_bytes: int = 33_554_432
+    max_features: int = 20_000
+    max_vertices: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Whom users of the service may write to."""
+
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceInfo:
+    """What the service says of itself."""
+
+    title: LocalisedText = field(default_factory=lambda: {"": "chronotile"})
+    abstract: LocalisedText = field(default_factory=dict)
+    url: str | None = None
+    """Public base URL without a slash at the end; `None` takes it from the request."""
+    contact: Contact = Contact()
+    languages: tuple[str, ...] = ("en",)
+    wms_paths: tuple[str, ...] = ("/wms",)
+    wmts_paths: tuple[str, ...] = ("/wmts",)
+    wms_exception_status: int = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """Everything that is served, as one value; a new configuration makes a new one."""
+
+    service: ServiceInfo
+    collections: tuple[Collection, ...]
+    styles: Mapping[str, Style]
+    """All styles by id, also as named ramps."""
+    crs: tuple[Crs, ...]
+    tile_matrix_sets: tuple[TileMatrixSet, ...]
+    limits: Limits = Limits()
+
+    @property
+    def layers(self) -> Iterator[Layer]:
+        """All layers, collection by collection."""
+        return (layer for collection in self.collections for layer in collection.layers)
+
+    @cached_property
+    def _layers_by_name(self) -> dict[str, Layer]:
+        named = {alias.name: layer for layer in self.layers for alias in layer.aliases}
+        return named | {layer.id: layer for layer in self.layers}
+
+    def layer(self, name: str) -> Layer:
+        """Return the layer of that id or alias.
+
+        Raises:
+            UnknownLayer: There is none; the message names the nearest.
+        """
+        layer = self._layers_by_name.get(name)
+        if layer is None:
+            raise UnknownLayer(f"layer {name[:80]!r} is not known{_nearest(name, self._layers_by_name)}", locator="layer")
+        return layer
+
+    def collection(self, collection_id: str) -> Collection:
+        """Return the collection of that id.
+
+        Raises:
+            UnknownLayer: There is none.
+        """
+        for collection in self.collections:
+            if collection.id == collection_id:
+                return collection
+        known = [collection.id for collection in self.collections]
+        raise UnknownLayer(f"collection {collection_id[:80]!r} is not known{_nearest(collection_id, known)}", locator="collection")
+
+    def ramp(self, name: str) -> Style:
+        """Return the style whose colours a request wants stretched over another range.
+
+        Raises:
+            UnknownStyle: There is none of that name, or it has classes instead of a ramp.
+        """
+        style = self.styles.get(name)
+        if style is None or style.is_categorical:
+            ramps = [style.id for style in self.styles.values() if not style.is_categorical]
+            raise UnknownStyle(f"ramp {name[:80]!r} is not known{_nearest(name, ramps)}", locator="ramp")
+        return style
+
+    def tile_matrix_set(self, name: str) -> TileMatrixSet:
+        """Return the tile matrix set of that id or alias.
+
+        Raises:
+            UnknownTileMatrixSet: It is not offered.
+        """
+        for tile_matrix_set in self.tile_matrix_sets:
+            if name in (tile_matrix_set.id, *tile_matrix_set.aliases):
+                return tile_matrix_set
+        offered = ", ".join(tile_matrix_set.id for tile_matrix_set in self.tile_matrix_sets)
+        raise UnknownTileMatrixSet(
+            f"tile matrix set {name[:80]!r} is not offered; accepted are {offered}", locator="tile_matrix_set"
+        )
+
+    def offered_crs(self, name: str) -> Crs:
+        """Return the CRS of that name if maps are offered in it.
+
+        Raises:
+            UnsupportedCrs: It is unknown or not offered.
+        """
+        offered = ", ".join(crs.name for crs in self.crs)
+        message = f"CRS {name[:80]!r} is not offered; accepted are {offered}"
+        try:
+            crs = crs_of(name)
+        except UnsupportedCrs as error:
+            raise UnsupportedCrs(message, locator="crs") from error
+        if crs not in self.crs:
+            raise UnsupportedCrs(message, locator="crs")
+        return crs
+
+
+def _nearest(name: str, known: "Mapping[str, object] | list[str]") -> str:
+    close = difflib.get_close_matches(name[:80], known, n=3, cutoff=0.5)
+    return f"; the nearest are {', '.join(close)}" if close else ""

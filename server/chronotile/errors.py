@@ -1,0 +1,157 @@
+"""Every error the server words to a client; each protocol's `faults.py` turns them into its own document."""
+
+from collections.abc import Sequence
+
+
+class ChronotileError(Exception):
+    """Base class; `status` is the default HTTP status, which a protocol's `faults.py` may replace.
+
+    Args:
+        message: One line that says what was wrong, what was given and what would be right.
+        locator: The parameter at fault, in the core's words (`layer`, `time`, `bbox`) or as the protocol spells it.
+    """
+
+    status = 500
+    code = "NoApplicableCode"
+
+    def __init__(self, message: str, *, locator: str | None = None) -> None:
+        super().__init__(message)
+        self.locator = locator
+
+    @property
+    def message(self) -> str:
+        """The sentence for the client."""
+        return str(self.args[0])
+
+
+class InvalidParameter(ChronotileError):
+    """A parameter has a value that is not accepted."""
+
+    status = 400
+    code = "InvalidParameterValue"
+
+
+class MissingParameter(ChronotileError):
+    """A parameter that must be there is absent or empty."""
+
+    status = 400
+    code = "MissingParameterValue"
+
+
+class UnknownLayer(ChronotileError):
+    """No layer or alias has this name."""
+
+    status = 404
+    code = "LayerNotDefined"
+
+
+class UnknownStyle(ChronotileError):
+    """The layer has no style of this name."""
+
+    status = 400
+    code = "StyleNotDefined"
+
+
+class UnsupportedCrs(ChronotileError):
+    """The coordinate reference system is not one of those offered."""
+
+    status = 400
+    code = "InvalidCRS"
+
+
+class UnsupportedFormat(ChronotileError):
+    """The format is not one of those offered."""
+
+    status = 400
+    code = "InvalidFormat"
+
+
+class UnknownTileMatrixSet(ChronotileError):
+    """No tile matrix set, or no tile matrix in it, has this name."""
+
+    status = 404
+    code = "InvalidParameterValue"
+
+
+class TileOutOfRange(ChronotileError):
+    """The tile row or column lies outside its tile matrix."""
+
+    status = 404
+    code = "TileOutOfRange"
+
+
+class MissingTime(ChronotileError):
+    """The layer has no default time and the request names none."""
+
+    status = 400
+    code = "MissingDimensionValue"
+
+
+class TimeNotAvailable(ChronotileError):
+    """The layer has no data at the requested time and may not substitute another.
+
+    Args:
+        nearest: The nearest available instants as text, for clients that can go there.
+    """
+
+    status = 404
+    code = "InvalidDimensionValue"
+
+    def __init__(self, message: str, *, locator: str | None = "time", nearest: Sequence[str] = ()) -> None:
+        super().__init__(message, locator=locator)
+        self.nearest = tuple(nearest)
+
+
+class OperationNotSupported(ChronotileError):
+    """The operation belongs to the standard but is not offered here."""
+
+    status = 501
+    code = "OperationNotSupported"
+
+
+class LimitExceeded(ChronotileError):
+    """The answer would be larger than a configured limit.
+
+    Args:
+        limit: Name of the limit as in the configuration, e.g. `max_pixels`.
+        allowed: Its value.
+        asked: What the request would take.
+        alternative: The cheaper way to ask.
+    """
+
+    status = 400
+    code = "limit-exceeded"
+
+    def __init__(self, limit: str, *, allowed: int, asked: int, alternative: str, locator: str | None = None) -> None:
+        super().__init__(f"{limit} is {allowed}, this request asks for {asked}; {alternative}", locator=locator)
+        self.limit = limit
+        self.allowed = allowed
+        self.asked = asked
+        self.alternative = alternative
+
+
+class SourceUnavailable(ChronotileError):
+    """A source that should be readable is not: gone, damaged, or out of reach."""
+
+    status = 503
+    code = "NoApplicableCode"
+
+
+class UnsupportedSource(ChronotileError):
+    """A file or store cannot be served; the message says why in one line."""
+
+    status = 500
+
+
+class ConfigurationError(ChronotileError):
+    """The configuration has mistakes.
+
+    Args:
+        mistakes: All of them, each one line with file, line, key and remedy.
+    """
+
+    status = 500
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)

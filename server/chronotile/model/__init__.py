@@ -1,0 +1,1 @@
+"""Values without I/O: what the pipeline's steps hand to one another."""

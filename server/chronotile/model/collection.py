@@ -1,0 +1,101 @@
+"""Collections, their layers, and the rules by which a layer answers a time."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from chronotile.model.grid import BBox
+from chronotile.model.source import VariableInfo
+from chronotile.model.style import Style
+from chronotile.model.time import Instant, TimeDomain
+
+Match = Literal["exact", "nearest", "before"]
+DefaultRule = Literal["latest", "earliest", "none"]
+Resampling = Literal["nearest", "bilinear"]
+
+LocalisedText = dict[str, str]
+"""A text by language tag; the key `""` is the text for any language."""
+
+
+class Clock(Protocol):
+    """Says what time it is."""
+
+    def __call__(self) -> Instant:
+        """Return now as `datetime64[ns]`, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeRules:
+    """How a layer answers a time it does not have, and which time it shows when none is asked."""
+
+    default: DefaultRule | Instant = "latest"
+    min_valid: float | None = None
+    """With `latest`: the least share of valid pixels of the time shown."""
+    match: Match = "exact"
+    tolerance: np.timedelta64 = np.timedelta64(0, "ns")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composite:
+    """Three variables as red, green and blue."""
+
+    variables: tuple[VariableInfo, VariableInfo, VariableInfo]
+    range: tuple[float, float]
+    """Physical values shown black and white."""
+    gamma: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """Another name that every protocol answers to."""
+
+    name: str
+    advertise: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layer:
+    """One variable or composite of one collection made drawable."""
+
+    id: str
+    collection: str
+    """Id of the collection."""
+    title: LocalisedText
+    abstract: LocalisedText = field(default_factory=dict)
+    content: VariableInfo | Composite
+    times: TimeDomain
+    """The times at which the layer can be drawn: of a composite, those that all three variables have."""
+    styles: tuple[Style, ...]
+    """The first is the default."""
+    time_rules: TimeRules
+    aliases: tuple[Alias, ...] = ()
+    keywords: tuple[str, ...] = ()
+    attribution: str | None = None
+    license: str | None = None
+    resampling: Resampling = "nearest"
+
+    @property
+    def variables(self) -> tuple[VariableInfo, ...]:
+        """The variables read to draw the layer: one, or the three of a composite."""
+        return self.content.variables if isinstance(self.content, Composite) else (self.content,)
+
+    @property
+    def main_variable(self) -> VariableInfo:
+        """The variable whose grid and units stand for the layer."""
+        return self.variables[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Collection:
+    """One published product as a whole."""
+
+    id: str
+    title: LocalisedText
+    abstract: LocalisedText = field(default_factory=dict)
+    attribution: str | None = None
+    license: str | None = None
+    keywords: tuple[str, ...] = ()
+    layers: tuple[Layer, ...]
+    bbox: BBox
+    """In CRS84, all layers together."""

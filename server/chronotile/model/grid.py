@@ -1,0 +1,212 @@
+"""Where pixels are: north-up grids that are asked for, and the native grids of sources."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from chronotile.errors import InvalidParameter
+from chronotile.model.crs import CRS84, Crs, transformer
+
+FloatArray = NDArray[np.float64]
+
+LATTICE = 21
+"""Points along each side of the lattice by which a box is taken from one CRS to another."""
+
+WHOLE_CIRCLE = 360.0
+CIRCLE_TOLERANCE_PX = 0.75
+"""A geographic grid whose width misses 360 degrees by less than this wraps round (VIIRS files reach 180.01)."""
+
+
+class BBox(NamedTuple):
+    """A box in CRS units, always x before y whatever the CRS says."""
+
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+    def intersects(self, other: "BBox") -> bool:
+        """Whether the two boxes of one CRS share more than an edge."""
+        return (
+            self.xmin < other.xmax and other.xmin < self.xmax and self.ymin < other.ymax and other.ymin < self.ymax
+        )
+
+
+class Window(NamedTuple):
+    """Rows and columns of a source, half-open: `[row_start, row_stop)` by `[column_start, column_stop)`."""
+
+    row_start: int
+    row_stop: int
+    column_start: int
+    column_stop: int
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.row_stop - self.row_start
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.column_stop - self.column_start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A north-up grid of `height` rows by `width` columns over `bbox`; row 0 is in the north."""
+
+    crs: Crs
+    bbox: BBox
+    width: int
+    """Columns, in pixels."""
+    height: int
+    """Rows, in pixels."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise InvalidParameter(f"a grid needs pixels, got {self.width} x {self.height}", locator="width")
+        if not all(math.isfinite(edge) for edge in self.bbox):
+            raise InvalidParameter(f"the bounding box {tuple(self.bbox)} is not finite", locator="bbox")
+        if self.bbox.xmin >= self.bbox.xmax or self.bbox.ymin >= self.bbox.ymax:
+            raise InvalidParameter(
+                f"the bounding box {tuple(self.bbox)} is empty: minimum must be less than maximum", locator="bbox"
+            )
+
+    @property
+    def resolution(self) -> tuple[float, float]:
+        """Pixel size (x, y) in CRS units, both positive."""
+        xmin, ymin, xmax, ymax = self.bbox
+        return (xmax - xmin) / self.width, (ymax - ymin) / self.height
+
+    def x_of(self, columns: FloatArray) -> FloatArray:
+        """Return x of fractional columns; column 0.5 is the centre of the first pixel."""
+        return self.bbox.xmin + columns * ((self.bbox.xmax - self.bbox.xmin) / self.width)
+
+    def y_of(self, rows: FloatArray) -> FloatArray:
+        """Return y of fractional rows; row 0.5 is the centre of the northernmost pixel."""
+        return self.bbox.ymax - rows * ((self.bbox.ymax - self.bbox.ymin) / self.height)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeGrid:
+    """The grid that a source has, in any orientation: pixel (column, row) corners lie at `transform * (column, row)`."""
+
+    crs: Crs
+    transform: Affine
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1 or self.transform.is_degenerate:
+            raise ValueError("a native grid needs pixels and an invertible transform")
+
+    @property
+    def resolution(self) -> float:
+        """Geometric mean of the pixel's two sizes, in CRS units."""
+        return math.sqrt(abs(self.transform.determinant))
+
+    @property
+    def wrap_columns(self) -> float | None:
+        """Columns in 360 degrees of a geographic grid whose rows run along parallels, else `None`."""
+        if not self.crs.is_geographic or self.transform.d != 0 or self.transform.b != 0:
+            return None
+        return abs(WHOLE_CIRCLE / self.transform.a)
+
+    @property
+    def is_circular(self) -> bool:
+        """Whether the last column meets the first one."""
+        return self.wrap_columns is not None and abs(self.wrap_columns - self.width) <= CIRCLE_TOLERANCE_PX
+
+    @property
+    def bbox(self) -> BBox:
+        """The smallest box in CRS units that holds all pixels."""
+        corners = [self.transform * corner for corner in ((0, 0), (self.width, 0), (0, self.height), (self.width, self.height))]
+        xs, ys = [corner[0] for corner in corners], [corner[1] for corner in corners]
+        return BBox(min(xs), min(ys), max(xs), max(ys))
+
+    def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return (row, column) of the cell that holds a point in CRS units, or `None` outside.
+
+        The far edges belong to the last cells; longitudes count modulo 360.
+        """
+        column, row = ~self.transform * (x, y)
+        if not (math.isfinite(column) and math.isfinite(row)):
+            return None
+        period = self.wrap_columns
+        if period is not None and not 0 <= column <= self.width:
+            column %= period
+        if not (0 <= column <= self.width and 0 <= row <= self.height):
+            return None
+        return min(int(row), self.height - 1), min(int(column), self.width - 1)
+
+    def centre_of(self, row: int, column: int) -> tuple[float, float]:
+        """Return (x, y) of a cell's centre in CRS units."""
+        x, y = self.transform * (column + 0.5, row + 0.5)
+        return float(x), float(y)
+
+    def lattice_in(self, crs: Crs) -> tuple[FloatArray, FloatArray]:
+        """Return x and y (21, 21) in another CRS of points spread over all pixels, edges included; infinite where none."""
+        columns, rows = np.meshgrid(np.linspace(0, self.width, LATTICE), np.linspace(0, self.height, LATTICE))
+        x, y = self.transform * (columns, rows)
+        if self.crs == crs:
+            return x, y
+        return transformer(self.crs, crs).transform(x, y)  # type: ignore[no-any-return]  # pyproj types arrays as Any
+
+    def bbox_in(self, crs: Crs) -> BBox:
+        """Return a box in another CRS that holds all pixels whose coordinates it can express.
+
+        Longitudes are within -180 ... 180; a grid that crosses the antimeridian or holds a pole has the whole circle.
+
+        Raises:
+            InvalidParameter: No pixel has coordinates in that CRS.
+        """
+        x, y = self.lattice_in(crs)
+        usable = np.isfinite(x) & np.isfinite(y)
+        if not usable.any():
+            raise InvalidParameter(f"the data have no coordinates in {crs.name[:40]}", locator="crs")
+        if crs.is_geographic:
+            return self._geographic_box(x, y[usable])
+        return BBox(float(x[usable].min()), float(y[usable].min()), float(x[usable].max()), float(y[usable].max()))
+
+    def _geographic_box(self, x: FloatArray, latitudes: FloatArray) -> BBox:
+        """Longitudes are unwound along the lattice first, so that a seam does not tear the box apart."""
+        half = WHOLE_CIRCLE / 2
+        poles = [latitude for latitude in (-90.0, 90.0) if self._holds_pole(latitude)]
+        south, north = (max(-90.0, float(latitudes.min())), min(90.0, float(latitudes.max())))
+        if poles:
+            return BBox(-half, min(south, *poles), half, max(north, *poles))
+        middle = float(x[LATTICE // 2, LATTICE // 2])
+        finite = x[np.isfinite(x)]
+        unwound = (finite - middle + half) % WHOLE_CIRCLE - half + middle if math.isfinite(middle) else finite
+        if self.crs.is_geographic:
+            unwound = finite
+        west, east = float(unwound.min()), float(unwound.max())
+        turns = math.floor((west + half) / WHOLE_CIRCLE) * WHOLE_CIRCLE
+        west, east = west - turns, east - turns
+        return BBox(west, south, east, north) if east <= half + 1e-9 else BBox(-half, south, half, north)
+
+    def _holds_pole(self, latitude: float) -> bool:
+        if self.crs.is_geographic:
+            return False
+        x, y = transformer(CRS84, self.crs).transform(0.0, latitude)
+        return self.cell_at(x, y) is not None
+
+
+def box_in(box: BBox, source: Crs, target: Crs) -> BBox:
+    """Return a box of `target` that holds `box` of `source`, by a lattice of points.
+
+    Raises:
+        InvalidParameter: No point of the box has coordinates in `target`.
+    """
+    if source == target:
+        return box
+    x, y = np.meshgrid(np.linspace(box.xmin, box.xmax, LATTICE), np.linspace(box.ymin, box.ymax, LATTICE))
+    x, y = transformer(source, target).transform(x, y)
+    usable = np.isfinite(x) & np.isfinite(y)
+    if not usable.any():
+        raise InvalidParameter(f"the box has no coordinates in {target.name[:40]}", locator="crs")
+    return BBox(float(x[usable].min()), float(y[usable].min()), float(x[usable].max()), float(y[usable].max()))

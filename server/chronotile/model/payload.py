@@ -1,0 +1,28 @@
+"""What a pipeline verb gives back, ready to be sent."""
+
+from dataclasses import dataclass
+
+from chronotile.model.time import Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeUsed:
+    """The instants an answer shows, and how they came from what was asked."""
+
+    instants: tuple[Instant, ...] = ()
+    """Newest first; empty for a layer without time."""
+    substitution: str | None = None
+    """`default` or `nearest` where the client did not name the instant itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """An encoded answer."""
+
+    body: bytes
+    media_type: str
+    etag: str
+    """Strong validator without quotes, made of the resolved target, revision and encoder version."""
+    time: TimeUsed = TimeUsed()
+    unchanged: bool = False
+    """The client holds this answer already: the body is empty, nothing was read."""

@@ -1,0 +1,126 @@
+"""Pixels: digital numbers with their meaning, and pictures with their colours."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[Any]
+"""Digital numbers of any real dtype."""
+BoolArray = NDArray[np.bool_]
+IndexArray = NDArray[np.uint8]
+
+REASON_VALID = ""
+REASON_NODATA = "nodata"
+REASON_OUTSIDE = "outside_range"
+REASON_MASKED = "masked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """How digital numbers become values: `number * scale + offset` in float64, and which numbers are no values."""
+
+    dtype: str
+    """numpy's name of the stored type."""
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    valid_range: tuple[float, float] | None = None
+    """Digital numbers, both ends included."""
+    flags: tuple[tuple[int, str], ...] = ()
+    """Numbers that are no values, with their names."""
+    units: str = "1"
+
+    def valid(self, numbers: Numbers) -> BoolArray:
+        """Return where `numbers` are values: not nodata, not a flag, inside the valid range, not NaN."""
+        valid = ~np.isnan(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
+        if self.nodata is not None and not np.isnan(self.nodata):
+            valid &= numbers != self.nodata
+        for number, _name in self.flags:
+            valid &= numbers != number
+        if self.valid_range is not None:
+            valid &= (numbers >= self.valid_range[0]) & (numbers <= self.valid_range[1])
+        return valid
+
+    def values(self, numbers: Numbers) -> NDArray[np.float64]:
+        """Return physical values, of valid and invalid numbers alike."""
+        return numbers.astype(np.float64) * self.scale + self.offset
+
+    def reasons(self, numbers: Numbers, valid: BoolArray) -> list[str | None]:
+        """Return for each of (n,) numbers why it is no value: `None`, `nodata`, a flag's name or `outside_range`."""
+        names = dict(self.flags)
+        return [
+            None if is_valid else self._reason(number, names)
+            for number, is_valid in zip(numbers.tolist(), valid.tolist(), strict=True)
+        ]
+
+    def _reason(self, number: float, names: dict[int, str]) -> str:
+        if number in names:
+            return names[int(number)]
+        is_nodata = number != number or (self.nodata is not None and number == self.nodata)  # noqa: PLR0124 -- NaN
+        if not is_nodata and self.valid_range is not None:
+            low, high = self.valid_range
+            if not low <= number <= high:
+                return REASON_OUTSIDE
+        return REASON_NODATA
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Digital numbers as a source holds them, with its own mask where it has one."""
+
+    numbers: Numbers
+    """(y, x) of a window, or (time,) of one cell."""
+    valid: BoolArray | None = None
+    """Same shape; `None` where the numbers alone tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """Digital numbers on a requested grid."""
+
+    numbers: Numbers
+    """(y, x), row 0 in the north; meaningless where `present` is false."""
+    encoding: Encoding
+    present: BoolArray | None = None
+    """(y, x), false outside the source and where its own mask says so; `None` where all are present."""
+
+    @property
+    def valid(self) -> BoolArray:
+        """(y, x): where there is a value."""
+        valid = self.encoding.valid(self.numbers)
+        return valid if self.present is None else valid & self.present
+
+    def values(self) -> NDArray[np.float64]:
+        """Return physical values (y, x), NaN where there is none."""
+        return np.where(self.valid, self.encoding.values(self.numbers), np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPicture:
+    """A picture of one band: an index a pixel, a colour an index."""
+
+    index: IndexArray
+    """(y, x)."""
+    palette: NDArray[np.uint8]
+    """(256, 4), red, green, blue, alpha."""
+
+    def rgba(self) -> NDArray[np.uint8]:
+        """Return (y, x, 4)."""
+        return self.palette[self.index]
+
+
+@dataclass(frozen=True, slots=True)
+class RgbaPicture:
+    """A picture of several bands or more than 256 colours."""
+
+    pixels: NDArray[np.uint8]
+    """(y, x, 4)."""
+
+    def rgba(self) -> NDArray[np.uint8]:
+        """Return (y, x, 4)."""
+        return self.pixels
+
+
+Picture = IndexPicture | RgbaPicture

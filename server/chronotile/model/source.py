@@ -1,0 +1,96 @@
+"""What is learnt of a source when it is opened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding
+from chronotile.model.style import StyleClass
+from chronotile.model.time import NO_TIME, TimeDomain
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `chronotile check`: what was found in which place, and the remedy."""
+
+    severity: Severity
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableInfo:
+    """One variable of a source: its meaning, its grid with overviews, its times."""
+
+    name: str
+    encoding: Encoding
+    levels: tuple[NativeGrid, ...]
+    """Level 0 is the native grid, then overviews from fine to coarse."""
+    times: TimeDomain = NO_TIME
+    title: str | None = None
+    is_categorical: bool = False
+    classes: tuple[StyleClass, ...] = ()
+    """Colours and labels that the file itself carries (a palette, CF flags)."""
+    observed_range: tuple[float, float] | None = None
+    """Physical values seen in a sample (2nd and 98th percentile), for a style where none is configured."""
+
+    @property
+    def grid(self) -> NativeGrid:
+        """The native grid."""
+        return self.levels[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInfo:
+    """What a source holds."""
+
+    variables: Mapping[str, VariableInfo]
+    """By the variable's id in the collection."""
+    title: str | None = None
+    attribution: str | None = None
+    license: str | None = None
+    findings: tuple[Finding, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableSpec:
+    """What the configuration says of a variable; `None` leaves it to the file's own metadata."""
+
+    id: str
+    name: str | None = None
+    """The array's name in the file, or what stands for `{variable}` in the href, if not the id."""
+    band: int | None = None
+    """Band of a raster file, counted from 1."""
+    title: str | None = None
+    units: str | None = None
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    valid_range: tuple[float, float] | None = None
+    dtype: str | None = None
+    """numpy's name of the type the numbers are meant as, where the file declares another of the same size."""
+    flags: tuple[tuple[int, str], ...] = ()
+
+
+SourceKind = Literal["zarr", "cog", "netcdf", "stac"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """Which files make a source, and what they do not tell themselves."""
+
+    collection: str
+    """Id of the collection, for messages."""
+    kind: SourceKind
+    href: str
+    """Absolute path or URL; of kind `cog` a glob that may hold `{variable}`."""
+    crs: str | None = None
+    time_pattern: str | None = None
+    """Regular expression over the file's path with a group `time`."""
+    times: TimeDomain | None = None
+    """The times of the bands of a file, or of the time axis, in order."""
+    variables: Mapping[str, VariableSpec] = field(default_factory=dict)
+    """By id; empty means all that the source holds."""

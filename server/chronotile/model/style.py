@@ -1,0 +1,60 @@
+"""How values become colours: ramps and classes."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Colour(NamedTuple):
+    """Red, green, blue and alpha, 0 to 255."""
+
+    red: int
+    green: int
+    blue: int
+    alpha: int = 255
+
+    @property
+    def hex(self) -> str:
+        """`#rrggbb`, with alpha where it is not opaque."""
+        text = f"#{self.red:02x}{self.green:02x}{self.blue:02x}"
+        return text if self.alpha == 255 else f"{text}{self.alpha:02x}"  # noqa: PLR2004 -- opaque
+
+
+TRANSPARENT = Colour(0, 0, 0, 0)
+
+
+class Stop(NamedTuple):
+    """A colour at a physical value; between two stops colours are interpolated linearly in sRGB."""
+
+    value: float
+    colour: Colour
+
+
+class StyleClass(NamedTuple):
+    """A colour and a label for one physical value."""
+
+    value: float
+    colour: Colour
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """A ramp over a range of physical values, or classes; never both."""
+
+    id: str
+    title: str
+    range: tuple[float, float]
+    """Physical values at the ends of the ramp; of classes, the least and greatest."""
+    ramp: tuple[Stop, ...] = ()
+    classes: tuple[StyleClass, ...] = ()
+    below: Colour = TRANSPARENT
+    above: Colour = TRANSPARENT
+    nodata: Colour = TRANSPARENT
+    flags: tuple[tuple[str, Colour], ...] = ()
+    """Colours of flags by name; a flag without one is painted as nodata."""
+    labels: tuple[float, ...] = ()
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether the style has classes."""
+        return bool(self.classes)

@@ -1,0 +1,380 @@
+"""Instants, spans and periods; the one parser of time text and the one way back to text.
+
+Everything is UTC. A value at any precision means the whole period it names (`2020-06` is the month), so parsed
+values are half-open spans `[start, end)`. Sources: ISO 8601, RFC 3339 §5.6, WMS 1.3.0 Annex D, OGC API Common
+`datetime`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import InvalidParameter
+
+Instant: TypeAlias = np.datetime64
+"""`datetime64[ns]`, UTC."""
+
+InstantArray: TypeAlias = NDArray[np.datetime64]
+
+ONE_NS = np.timedelta64(1, "ns")
+DAY = np.timedelta64(86_400_000_000_000, "ns")
+FIRST_YEAR, LAST_YEAR = 1678, 2261
+"""The years that `datetime64[ns]` holds whole."""
+
+MAX_TEXT = 20_000
+MAX_PARTS = 2_000
+"""Members of a list, and steps of an interval with period, in one request."""
+
+DISTANT_PAST = np.datetime64("1678-01-01", "ns")
+DISTANT_FUTURE = np.datetime64("2262-01-01", "ns")
+
+ACCEPTED = (
+    "accepted are an instant (2020, 2020-06, 2020-06-01, 2020-06-01T10:50:00Z), an interval (2020-01-01/2020-06-30, "
+    "../2020-06-30, 2020-01-01/..), an interval with period (2020-01-01/2020-06-30/P10D), a comma list, "
+    "current, latest or default"
+)
+
+
+class TimeSpan(NamedTuple):
+    """A half-open span of time `[start, end)`, never empty."""
+
+    start: Instant
+    end: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A step along time: months and a fixed part, or a dekad (days 1-10, 11-20, 21-end of a month)."""
+
+    months: int = 0
+    fixed: np.timedelta64 = np.timedelta64(0, "ns")
+    is_dekad: bool = False
+
+    def step(self, start: Instant, count: int) -> Instant:
+        """Return the instant `count` periods after `start`; a day past the month's end becomes its last day."""
+        if self.is_dekad:
+            return _add_dekads(start, count)
+        return add_months(start, self.months * count) + self.fixed * count
+
+
+DEKAD = Period(is_dekad=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TimePart:
+    """One member of a request's time list: a value, or an interval with or without a period."""
+
+    span: TimeSpan
+    is_interval: bool = False
+    period: Period | None = None
+    last: Instant | None = None
+    """With a period: the last instant that may be stepped to."""
+
+    def spans(self) -> Iterator[TimeSpan]:
+        """Return the spans this part selects: itself, or one a step of its period.
+
+        Raises:
+            InvalidParameter: There are more than `MAX_PARTS` steps.
+        """
+        if self.period is None or self.last is None:
+            yield self.span
+            return
+        width = self.span.end - self.span.start
+        for count in range(MAX_PARTS + 1):
+            start = self.period.step(self.span.start, count)
+            if start > self.last:
+                return
+            if count == MAX_PARTS:
+                raise InvalidParameter(f"the interval has more than {MAX_PARTS} steps of its period", locator="time")
+            yield TimeSpan(start, start + width)
+
+
+Keyword = Literal["absent", "default", "latest", "parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSelection:
+    """What a request asks of time: nothing, a keyword, or a list of parts."""
+
+    keyword: Keyword = "absent"
+    parts: tuple[TimePart, ...] = ()
+
+    @property
+    def is_single_value(self) -> bool:
+        """Whether one value (an instant at some precision) is asked for, rather than an interval or a list."""
+        return len(self.parts) == 1 and not self.parts[0].is_interval
+
+
+ABSENT = TimeSelection()
+DEFAULT = TimeSelection("default")
+LATEST = TimeSelection("latest")
+
+_VALUE = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
+    r"(?:[Tt ](?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9})\d*)?)?)?)?)?)?"
+    r"(?P<zone>[Zz]|[+\- ]\d\d(?::?\d\d)?)?"
+)
+_PERIOD = re.compile(
+    r"P(?=.)(?:(?P<years>\d{1,4})Y)?(?:(?P<months>\d{1,5})M)?(?:(?P<weeks>\d{1,5})W)?(?:(?P<days>\d{1,6})D)?"
+    r"(?:T(?=.)(?:(?P<hours>\d{1,7})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})(?:\.(?P<fraction>\d{1,9}))?S)?)?"
+)
+_OPEN = {"", "..", "*"}
+_LATEST = {"current", "latest"}
+
+
+def parse_time(text: str | None) -> TimeSelection:
+    """Return what `text` selects; `None` and blank text select nothing (`absent`).
+
+    Raises:
+        InvalidParameter: The text is none of the accepted forms, or an interval ends before it starts.
+    """
+    if text is None or not text.strip():
+        return ABSENT
+    if len(text) > MAX_TEXT:
+        raise InvalidParameter(f"time has {len(text)} characters, at most {MAX_TEXT} are accepted", locator="time")
+    stripped = text.strip()
+    if stripped.lower() in _LATEST:
+        return LATEST
+    if stripped.lower() == "default":
+        return DEFAULT
+    members = [member.strip() for member in stripped.split(",")]
+    if len(members) > MAX_PARTS:
+        raise InvalidParameter(f"time lists {len(members)} values, at most {MAX_PARTS} are accepted", locator="time")
+    return TimeSelection("parts", tuple(_parse_part(member) for member in members))
+
+
+def parse_instant(text: str) -> TimeSpan:
+    """Return the span that one value at any precision names.
+
+    Raises:
+        InvalidParameter: The text is not an ISO 8601 date or date-time of the years `FIRST_YEAR` to `LAST_YEAR`.
+    """
+    found = _VALUE.fullmatch(text)
+    if found is None:
+        raise _unreadable(text)
+    year, month, day = int(found["year"]), int(found["month"] or 1), int(found["day"] or 1)
+    hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
+    if found["zone"] and not found["hour"]:
+        raise _unreadable(text)
+    if not (FIRST_YEAR <= year <= LAST_YEAR and hour < 24 and minute < 60 and second < 60):  # noqa: PLR2004 -- the clock
+        raise _unreadable(text)
+    try:
+        day_start = np.datetime64(date(year, month, day), "ns")
+    except ValueError as error:
+        raise _unreadable(text) from error
+    fraction = int((found["fraction"] or "").ljust(9, "0") or 0)
+    of_day = np.timedelta64(((hour * 60 + minute) * 60 + second) * 1_000_000_000 + fraction, "ns")
+    start = day_start + of_day - _zone_offset(found["zone"])
+    return TimeSpan(start, _end_of_value(start, found))
+
+
+def parse_period(text: str) -> Period:
+    """Return the ISO 8601 duration, or `dekad`, that `text` names.
+
+    Raises:
+        InvalidParameter: The text is no duration, or one of no length.
+    """
+    if text == "dekad":
+        return DEKAD
+    found = _PERIOD.fullmatch(text)
+    if found is None:
+        raise InvalidParameter(f"{text[:40]!r} is no ISO 8601 period such as P10D, P1M or PT15M", locator="time")
+    amounts = {name: int(value or 0) for name, value in found.groupdict().items() if name != "fraction"}
+    months = amounts["years"] * 12 + amounts["months"]
+    seconds = (((amounts["weeks"] * 7 + amounts["days"]) * 24 + amounts["hours"]) * 60 + amounts["minutes"]) * 60
+    nanoseconds = (seconds + amounts["seconds"]) * 1_000_000_000 + int((found["fraction"] or "").ljust(9, "0"))
+    if months == 0 and nanoseconds == 0:
+        raise InvalidParameter(f"the period {text!r} has no length", locator="time")
+    if nanoseconds > int(DISTANT_FUTURE - DISTANT_PAST):
+        raise InvalidParameter(f"the period {text!r} is longer than the years served", locator="time")
+    return Period(months=months, fixed=np.timedelta64(nanoseconds, "ns"))
+
+
+def format_instant(instant: Instant) -> str:
+    """Return RFC 3339 text in UTC, with a fraction only where it is not zero."""
+    seconds, fraction = str(np.datetime64(instant, "ns")).split(".")
+    significant = fraction.rstrip("0")
+    return f"{seconds}.{significant}Z" if significant else f"{seconds}Z"
+
+
+def format_day(instant: Instant) -> str:
+    """Return the instant's day as `YYYY-MM-DD`."""
+    return str(np.datetime64(instant, "D"))
+
+
+def add_months(instant: Instant, months: int) -> Instant:
+    """Return `instant` moved by calendar months; a day that the month lacks becomes its last day."""
+    if months == 0:
+        return instant
+    month = instant.astype("datetime64[M]")
+    of_month = instant - month.astype("datetime64[ns]")
+    target = month + np.timedelta64(months, "M")
+    length = (target + np.timedelta64(1, "M")).astype("datetime64[ns]") - target.astype("datetime64[ns]")
+    overshoot = of_month - of_month % DAY - (length - DAY)
+    return target.astype("datetime64[ns]") + of_month - max(overshoot, np.timedelta64(0, "ns"))
+
+
+def step_instants(start: Instant, period: Period, count: int) -> InstantArray:
+    """Return `count` instants, each a period after the one before, as `datetime64[ns]` (time,)."""
+    return np.array([period.step(start, step) for step in range(count)], dtype="datetime64[ns]")
+
+
+def _parse_part(text: str) -> TimePart:
+    if "/" not in text:
+        if text.lower() in _LATEST:
+            raise InvalidParameter(f"{text} cannot stand in a list of times", locator="time")
+        return TimePart(parse_instant(text))
+    bounds = text.split("/")
+    if len(bounds) > 3:  # noqa: PLR2004 -- start/end/period
+        raise _unreadable(text)
+    start_text, end_text = bounds[0].strip(), bounds[1].strip()
+    if start_text in _OPEN and end_text in _OPEN:
+        raise InvalidParameter(f"the interval {text[:40]!r} has neither start nor end", locator="time")
+    period = _interval_period(bounds[2].strip()) if len(bounds) == 3 else None  # noqa: PLR2004
+    first = None if start_text in _OPEN else parse_instant(start_text)
+    is_open = end_text in _OPEN or end_text.lower() in _LATEST
+    start = DISTANT_PAST if first is None else first.start
+    end = DISTANT_FUTURE if is_open else parse_instant(end_text).end
+    if end <= start:
+        raise InvalidParameter(f"the interval {text[:60]!r} ends before it starts", locator="time")
+    if period is None or first is None:
+        return TimePart(TimeSpan(start, end), is_interval=True)
+    return TimePart(first, is_interval=True, period=period, last=end - ONE_NS)
+
+
+def _interval_period(text: str) -> Period | None:
+    """`start/end/0` and `/PT0S` say that the data are continuous: no stepping (WMS 1.3.0 Annex D)."""
+    return None if text in {"0", "PT0S", "P0D"} else parse_period(text)
+
+
+def _zone_offset(zone: str | None) -> np.timedelta64:
+    """A blank stands for the plus sign that form decoding took away."""
+    if not zone or zone in "Zz":
+        return np.timedelta64(0, "ns")
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    return np.timedelta64((-minutes if zone[0] == "-" else minutes) * 60_000_000_000, "ns")
+
+
+def _end_of_value(start: Instant, found: re.Match[str]) -> Instant:
+    """The first instant after the period that a value of this precision names."""
+    if found["fraction"]:
+        return start + np.timedelta64(10 ** (9 - len(found["fraction"])), "ns")
+    for name, unit in (("second", "s"), ("minute", "m"), ("hour", "h"), ("day", "D")):
+        if found[name]:
+            return start + np.timedelta64(1, unit)
+    return add_months(start, 1 if found["month"] else 12)
+
+
+def _add_dekads(start: Instant, count: int) -> Instant:
+    """Dekads start on days 1, 11 and 21; `start` is taken to the start of its own dekad."""
+    month = start.astype("datetime64[M]")
+    day = int((start.astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int))
+    months, third = divmod(min(day // 10, 2) + count, 3)
+    return (month + np.timedelta64(months, "M")).astype("datetime64[ns]") + DAY * (10 * third)
+
+
+def _unreadable(text: str) -> InvalidParameter:
+    return InvalidParameter(f"{text[:60]!r} is no time; {ACCEPTED}", locator="time")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeDomain:
+    """The ordered times a layer has, each a span `[start, end)`; an exact instant spans one nanosecond.
+
+    A day without a time of day spans that day, a period (dekad, month) its whole length.
+    """
+
+    starts: InstantArray
+    """(time,), strictly ascending: the instants by which the times are named."""
+    ends: InstantArray
+    """(time,), exclusive, each after its start."""
+
+    def __post_init__(self) -> None:
+        if self.starts.shape != self.ends.shape or self.starts.ndim != 1:
+            raise ValueError("starts and ends of a time domain are of one length")
+        if np.any(self.ends <= self.starts) or np.any(self.starts[1:] <= self.starts[:-1]):
+            raise ValueError("times must ascend and each must have a length")
+
+    def __len__(self) -> int:
+        """The number of times; a layer without time has none."""
+        return int(self.starts.size)
+
+    @property
+    def instants(self) -> InstantArray:
+        """(time,): the instant each time is named by."""
+        return self.starts
+
+    @property
+    def has_day_precision(self) -> bool:
+        """Whether every time starts at midnight."""
+        return bool(np.all(self.starts.astype("datetime64[D]").astype("datetime64[ns]") == self.starts))
+
+    def within(self, span: TimeSpan) -> range:
+        """Return the indexes of the times that share an instant with `span`, by binary search."""
+        low = int(np.searchsorted(self.starts, span.start, side="right"))
+        if low > 0 and self.ends[low - 1] > span.start:
+            low -= 1
+        high = int(np.searchsorted(self.starts, span.end, side="left"))
+        return range(low, max(low, high))
+
+    def at_or_before(self, instant: Instant) -> int | None:
+        """Return the index of the latest time that starts at or before `instant`, if any."""
+        index = int(np.searchsorted(self.starts, instant, side="right")) - 1
+        return index if index >= 0 else None
+
+    def nearest(self, instant: Instant) -> int | None:
+        """Return the index of the time that starts nearest to `instant`; of two equally near, the earlier."""
+        before = self.at_or_before(instant)
+        after = 0 if before is None else before + 1
+        if after >= len(self):
+            return before
+        if before is None:
+            return after
+        return before if instant - self.starts[before] <= self.starts[after] - instant else after
+
+    def __iter__(self) -> Iterator[Instant]:
+        """Iterate over the instants."""
+        return iter(self.starts)
+
+
+def domain_of_instants(instants: Iterable[Instant]) -> TimeDomain:
+    """Return the domain of distinct `instants`, in order; where all are midnights each spans its day."""
+    starts = np.unique(np.fromiter(instants, dtype="datetime64[ns]"))
+    are_days = bool(np.all(starts.astype("datetime64[D]").astype("datetime64[ns]") == starts))
+    return TimeDomain(starts, starts + (DAY if are_days else ONE_NS))
+
+
+def domain_of_periods(start: Instant, period: Period, count: int) -> TimeDomain:
+    """Return `count` periods that follow one another from `start`."""
+    bounds = step_instants(start, period, count + 1)
+    return TimeDomain(bounds[:-1], bounds[1:])
+
+
+def domain_of_bounds(starts: InstantArray, ends: InstantArray) -> TimeDomain:
+    """Return the domain of periods given by CF bounds; where one runs into the next it ends where that starts.
+
+    Args:
+        starts: (time,), in any order.
+        ends: (time,), exclusive; an end that is not after its start gives an exact instant.
+    """
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order].astype("datetime64[ns]"), ends[order].astype("datetime64[ns]")
+    distinct = np.append(True, starts[1:] > starts[:-1])[: starts.size]
+    starts, ends = starts[distinct], np.maximum(ends[distinct], starts[distinct] + ONE_NS)
+    ends[:-1] = np.minimum(ends[:-1], starts[1:])
+    return TimeDomain(starts, ends)
+
+
+NO_TIME = TimeDomain(np.array([], dtype="datetime64[ns]"), np.array([], dtype="datetime64[ns]"))
+"""The domain of a layer without time."""
+
+
+def days_to_timedelta(days: float) -> np.timedelta64:
+    """Return a length in days as `timedelta64[ns]`."""
+    return np.timedelta64(int(timedelta(days=days) / timedelta(microseconds=1)) * 1000, "ns")

@@ -1,0 +1,1 @@
+"""The verbs: each resolves, reads, paints or reduces, and encodes, in that order."""

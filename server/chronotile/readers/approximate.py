@@ -1,0 +1,143 @@
+"""Source coordinates of a target grid's pixels: closed form, a polynomial checked for its error, or exactly.
+
+A transform between two CRS is smooth over a tile, so a polynomial through Chebyshev nodes is exact to far below a
+pixel with a few dozen transformed points (Trefethen, Approximation Theory and Approximation Practice, chapter 8),
+and evaluating it on all pixels is two small matrix products. Where it is not smooth (the antimeridian, a pole, the
+edge of a projection) the check fails and every pixel is transformed.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from chronotile.model.crs import Crs, transformer
+from chronotile.model.grid import Grid
+
+FloatArray = NDArray[np.float64]
+
+NODE_COUNTS = (7, 13, 25)
+CHECKS = 5
+MAX_ERROR_PX = 2e-4
+"""Of the approximation, in source pixels; at most about one nearest pixel in 5,000 can then differ."""
+
+CYLINDRICAL = {"EPSG:4326", "OGC:CRS84", "EPSG:3857"}
+"""CRS of one datum between which x depends on x alone and y on y alone."""
+
+EXACT_BELOW = 400
+"""Pixels up to which transforming all is as cheap as approximating."""
+
+
+@dataclass(frozen=True, slots=True)
+class Separable:
+    """Coordinates where x is a function of the column and y of the row."""
+
+    x: FloatArray
+    """(columns,), in source CRS units."""
+    y: FloatArray
+    """(rows,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Coordinates at the crossings of `columns` and `rows`, from which all pixels follow."""
+
+    columns: FloatArray
+    """(n,), fractional columns of the target grid."""
+    rows: FloatArray
+    """(m,)."""
+    x: FloatArray
+    """(m, n), in source CRS units."""
+    y: FloatArray
+    """(m, n)."""
+    is_exact: bool
+    """Whether the crossings are the pixel centres themselves."""
+
+    def on_pixels(self, grid: Grid, inverse: Affine) -> tuple[FloatArray, FloatArray]:
+        """Return fractional source columns and rows (y, x) of the pixel centres; `inverse` maps CRS units to pixels."""
+        columns, rows = inverse * (self.x, self.y)
+        if self.is_exact:
+            return columns, rows
+        across = _interpolation(self.columns.size, grid.width)
+        down = _interpolation(self.rows.size, grid.height).T
+        return _evaluate(down, columns, across), _evaluate(down, rows, across)
+
+
+def locate(grid: Grid, crs: Crs, resolution: float) -> Separable | Lattice:
+    """Return where the pixel centres of `grid` lie in `crs`; `resolution` is the source's pixel size there."""
+    columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5
+    if grid.crs == crs:
+        return Separable(grid.x_of(columns), grid.y_of(rows))
+    if {grid.crs.name, crs.name} <= CYLINDRICAL:
+        return _separable(grid, crs, columns, rows)
+    if grid.width * grid.height > EXACT_BELOW:
+        for count in NODE_COUNTS:
+            lattice = _approximated(grid, crs, count, MAX_ERROR_PX * resolution)
+            if lattice is not None:
+                return lattice
+    return Lattice(columns, rows, *_transformed(grid, crs, columns, rows), is_exact=True)
+
+
+def _separable(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> Separable:
+    transform = transformer(grid.crs, crs).transform
+    middle_x = np.full(grid.height, grid.x_of(np.array([grid.width / 2]))[0])
+    middle_y = np.full(grid.width, grid.y_of(np.array([grid.height / 2]))[0])
+    x, _ = transform(grid.x_of(columns), middle_y)
+    _, y = transform(middle_x, grid.y_of(rows))
+    return Separable(x, y)
+
+
+def _approximated(grid: Grid, crs: Crs, count: int, max_error: float) -> Lattice | None:
+    """The coordinates at Chebyshev nodes, or `None` where a polynomial through them misses the points between."""
+    columns, rows = _nodes(count) * grid.width, _nodes(count) * grid.height
+    x, y = _transformed(grid, crs, columns, rows)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return None
+    between = np.linspace(0.0, 1.0, CHECKS)
+    true_x, true_y = _transformed(grid, crs, between * grid.width, between * grid.height)
+    if not (np.isfinite(true_x).all() and np.isfinite(true_y).all()):
+        return None
+    weights = _weights(count, tuple(between.tolist()))
+    error_x = np.abs(weights.T @ x @ weights - true_x).max()
+    error_y = np.abs(weights.T @ y @ weights - true_y).max()
+    return Lattice(columns, rows, x, y, is_exact=False) if max(error_x, error_y) <= max_error else None
+
+
+def _transformed(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Source CRS coordinates (m, n) at the crossings of fractional columns (n,) and rows (m,)."""
+    x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
+    return transformer(grid.crs, crs).transform(x, y)  # type: ignore[no-any-return]  # pyproj types arrays as Any
+
+
+def _evaluate(down: FloatArray, nodes: FloatArray, across: FloatArray) -> FloatArray:
+    """The polynomial on all pixels; about its middle, so that the products lose no digits to large coordinates."""
+    middle = nodes.mean()
+    return down @ (nodes - middle) @ across + middle
+
+
+def _nodes(count: int) -> FloatArray:
+    """(count,) Chebyshev points of the second kind on 0 ... 1, both ends included."""
+    return 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1))
+
+
+@lru_cache(maxsize=64)
+def _interpolation(count: int, size: int) -> FloatArray:
+    """(count, size) weights that take values at the nodes to the centres of `size` pixels."""
+    return _weights(count, tuple(((np.arange(size) + 0.5) / size).tolist()))
+
+
+@lru_cache(maxsize=64)
+def _weights(count: int, positions: tuple[float, ...]) -> FloatArray:
+    """(count, positions) barycentric weights (Berrut and Trefethen 2004, SIAM Review 46, equation 4.2)."""
+    nodes = _nodes(count)
+    barycentric = np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
+    barycentric[[0, -1]] /= 2
+    distance = np.array(positions)[None, :] - nodes[:, None]
+    hits = distance == 0
+    terms = barycentric[:, None] / np.where(hits, 1.0, distance)
+    weights = terms / terms.sum(axis=0)
+    on_node = hits.any(axis=0)
+    weights[:, on_node] = hits[:, on_node]
+    return weights

@@ -1,0 +1,342 @@
+"""Native pixels onto a requested grid: the right level, only the window needed, nearest or bilinear."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.model.collection import Resampling
+from chronotile.model.crs import Crs, transformer
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.model.raster import BoolArray, Encoding, Numbers, Pixels, Raster
+from chronotile.model.source import VariableInfo
+from chronotile.readers.approximate import Separable, locate
+from chronotile.readers.reader import Reader
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+MAX_WINDOW_PIXELS = 16_777_216
+"""Of one read; a larger window, of a source without overviews, is read at every n-th row and column."""
+
+BOX_MARGIN = 0.1
+"""By which a source's box in another CRS is widened, since it is found from a lattice of points."""
+
+MAX_JUMP = 0.25
+"""Between neighbours of that lattice, as a share of the box; more means a seam or a pole, and no box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The rectangle of the requested grid that may hold data, and where it begins."""
+
+    row: int
+    column: int
+    grid: Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarpPlan:
+    """How to bring one level of a variable onto a grid: the same for every time of the variable."""
+
+    grid: Grid
+    place: Place
+    level: int
+    windows: tuple[Window, ...]
+    """Side by side from west to east; several where the grid crosses the source's seam."""
+    step: int
+    """Every `step`-th row and column is read."""
+    rows: FloatArray
+    """Fractional rows in the window: (y, x) of the place, or (y, 1)."""
+    columns: FloatArray
+    """Fractional columns: (y, x) of the place, or (1, x)."""
+    inside: BoolArray | None
+    """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
+    resampling: Resampling
+
+    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Raster:
+        """Return the variable at one of its times on the grid.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+        """
+        pieces = [
+            reader.read_window(variable.name, index=index, level=self.level, window=window, step=self.step)
+            for window in self.windows
+        ]
+        pixels = pieces[0] if len(pieces) == 1 else _side_by_side(pieces)
+        if self.resampling == "nearest":
+            numbers, present = self._nearest(pixels)
+        else:
+            numbers, present = self._bilinear(pixels, variable.encoding)
+        return self._placed(numbers, _both(present, self.inside), variable.encoding)
+
+    def _nearest(self, pixels: Pixels) -> tuple[Numbers, BoolArray | None]:
+        rows = _cells(self.rows, self.step, pixels.numbers.shape[0])
+        columns = _cells(self.columns, self.step, pixels.numbers.shape[1])
+        take = _Gather(rows, columns, pixels.numbers.shape[1])
+        return take(pixels.numbers), None if pixels.valid is None else take(pixels.valid)
+
+    def _bilinear(self, pixels: Pixels, encoding: Encoding) -> tuple[Numbers, BoolArray | None]:
+        """Mean of the four nearest values weighted by distance; what is no value weighs nothing.
+
+        A pixel whose own cell is no value stays what that cell is, so that clouds and gaps keep their edges.
+        """
+        own, present = self._nearest(pixels)
+        known = encoding.valid(pixels.numbers)
+        if pixels.valid is not None:
+            known &= pixels.valid
+        height, width = pixels.numbers.shape
+        total = np.zeros(own.shape)
+        weight = np.zeros(own.shape)
+        for rows, row_weight in _neighbours(self.rows / self.step, height):
+            for columns, column_weight in _neighbours(self.columns / self.step, width):
+                take = _Gather(rows, columns, width)
+                share = row_weight * column_weight * take(known)
+                total += share * np.where(share > 0, take(pixels.numbers), 0)
+                weight += share
+        is_value = encoding.valid(own) & (weight > 0)
+        mean = np.divide(total, weight, out=np.zeros(own.shape), where=is_value)
+        if own.dtype.kind in "iu":
+            mean = np.rint(mean)
+        return np.where(is_value, mean, own).astype(own.dtype), present
+
+    def _placed(self, numbers: Numbers, present: BoolArray | None, encoding: Encoding) -> Raster:
+        """The place's pixels on the whole grid; what is absent becomes nodata where there is such a number."""
+        is_whole = numbers.shape == (self.grid.height, self.grid.width)
+        if is_whole and present is None:
+            return Raster(numbers, encoding)
+        empty = _number_for_absent(encoding, numbers.dtype)
+        whole = np.full((self.grid.height, self.grid.width), 0 if empty is None else empty, dtype=numbers.dtype)
+        at = np.s_[self.place.row : self.place.row + numbers.shape[0], self.place.column : self.place.column + numbers.shape[1]]
+        filled = np.zeros(whole.shape, dtype=bool)
+        filled[at] = True if present is None else present
+        whole[at] = numbers if present is None else np.where(present, numbers, whole[at])
+        return Raster(whole, encoding, None if empty is not None else filled)
+
+
+def read_map(
+    reader: Reader, variable: VariableInfo, index: int, grid: Grid, *, resampling: Resampling = "nearest"
+) -> Raster | None:
+    """Return the variable at one of its times on `grid`, or `None` where they share no pixel.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+    """
+    plan = plan_warp(variable.levels, grid, resampling=resampling)
+    return None if plan is None else plan.read(reader, variable, index)
+
+
+def plan_warp(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest") -> WarpPlan | None:
+    """Return how to bring a source onto `grid`, or `None` where they share no pixel."""
+    native = levels[0]
+    place = _place(grid, native)
+    if place is None:
+        return None
+    level = choose_level(levels, _cells_per_pixel(place.grid, native))
+    chosen = levels[level]
+    columns, rows = _coordinates(place.grid, chosen)
+    columns, is_circular = _wound(columns, chosen)
+    inside = _inside(rows, columns, chosen, is_circular=is_circular)
+    if inside is not None and not inside.any():
+        return None
+    reach = 0 if resampling == "nearest" else 1
+    row_start, row_stop = _span(rows, inside, reach, chosen.height)
+    column_start, column_stop = _span(columns, inside, reach, None if is_circular else chosen.width)
+    if is_circular and column_stop - column_start > chosen.width:
+        columns, column_start, column_stop = columns % chosen.width, -reach, chosen.width + reach
+    pieces = _pieces(column_start, column_stop, chosen.width)
+    windows = tuple(Window(row_start, row_stop, start, stop) for start, stop in pieces)
+    pixels = (row_stop - row_start) * (column_stop - column_start)
+    return WarpPlan(
+        grid=grid,
+        place=place,
+        level=level,
+        windows=windows,
+        step=max(1, math.ceil(math.sqrt(pixels / MAX_WINDOW_PIXELS))) if len(windows) == 1 else 1,
+        rows=rows - row_start,
+        columns=columns - column_start,
+        inside=inside,
+        resampling=resampling,
+    )
+
+
+def choose_level(levels: tuple[NativeGrid, ...], cells_per_pixel: float) -> int:
+    """Return the level whose cells are nearest in size to the pixels asked for, by ratio."""
+    ratios = [cells_per_pixel * levels[0].resolution / level.resolution for level in levels]
+    return min(range(len(levels)), key=lambda index: abs(math.log(ratios[index])))
+
+
+def _place(grid: Grid, native: NativeGrid) -> Place | None:
+    """Where on `grid` the source may be; the whole grid where its box is not known or covers half of it."""
+    whole = Place(0, 0, grid)
+    box = _box_of(native, grid.crs)
+    if box is None:
+        return whole
+    if not box.intersects(grid.bbox):
+        return None
+    size_x, size_y = grid.resolution
+    left = max(0, math.floor((box.xmin - grid.bbox.xmin) / size_x))
+    right = min(grid.width, math.ceil((box.xmax - grid.bbox.xmin) / size_x))
+    top = max(0, math.floor((grid.bbox.ymax - box.ymax) / size_y))
+    bottom = min(grid.height, math.ceil((grid.bbox.ymax - box.ymin) / size_y))
+    if (right - left) * (bottom - top) * 2 >= grid.width * grid.height or right <= left or bottom <= top:
+        return whole
+    xs, ys = grid.x_of(np.array([left, right], dtype=float)), grid.y_of(np.array([bottom, top], dtype=float))
+    part = BBox(float(xs[0]), float(ys[0]), float(xs[1]), float(ys[1]))
+    return Place(top, left, Grid(crs=grid.crs, bbox=part, width=right - left, height=bottom - top))
+
+
+@lru_cache(maxsize=4096)
+def _box_of(native: NativeGrid, crs: Crs) -> BBox | None:
+    """A box in `crs` that surely holds the source, or `None` where a seam or a pole lies in it."""
+    x, y = native.lattice_in(crs)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return None
+    box = BBox(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+    sides = np.array([box.xmax - box.xmin, box.ymax - box.ymin])
+    jumps = [max(float(np.abs(np.diff(part, axis=axis)).max()) for axis in (0, 1)) for part in (x, y)]
+    if not (sides > 0).all() or (np.array(jumps) > MAX_JUMP * sides).any():
+        return None
+    margin_x, margin_y = sides * BOX_MARGIN
+    return BBox(box.xmin - margin_x, box.ymin - margin_y, box.xmax + margin_x, box.ymax + margin_y)
+
+
+def _cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
+    """Native cells along one side of a pixel asked for, in the middle of the grid or nearest to it."""
+    for across, down in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
+        columns = grid.width * across + np.array([-0.5, 0.5, -0.5])
+        rows = grid.height * down + np.array([-0.5, -0.5, 0.5])
+        x, y = grid.x_of(columns), grid.y_of(rows)
+        if grid.crs != native.crs:
+            x, y = transformer(grid.crs, native.crs).transform(x, y)
+        right, below = np.array([x[1] - x[0], y[1] - y[0]]), np.array([x[2] - x[0], y[2] - y[0]])
+        if native.crs.is_geographic:
+            half = WHOLE_CIRCLE / 2
+            right[0], below[0] = (right[0] + half) % WHOLE_CIRCLE - half, (below[0] + half) % WHOLE_CIRCLE - half
+        area = abs(right[0] * below[1] - right[1] * below[0])
+        if math.isfinite(area) and area > 0:
+            return math.sqrt(area) / native.resolution
+    return 1.0
+
+
+def _coordinates(grid: Grid, level: NativeGrid) -> tuple[FloatArray, FloatArray]:
+    """Fractional columns and rows of a level at the grid's pixel centres; -1 where there are none."""
+    located = locate(grid, level.crs, level.resolution)
+    inverse = ~level.transform
+    if not isinstance(located, Separable):
+        columns, rows = located.on_pixels(grid, inverse)
+    elif inverse.b == 0 and inverse.d == 0:
+        columns = (located.x * inverse.a + inverse.c)[None, :]
+        rows = (located.y * inverse.e + inverse.f)[:, None]
+    else:
+        columns, rows = inverse * (located.x[None, :], located.y[:, None])
+    if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
+        missing = ~(np.isfinite(columns) & np.isfinite(rows))
+        columns, rows = np.where(missing, -1.0, columns), np.where(missing, -1.0, rows)
+    return columns, rows
+
+
+def _wound(columns: FloatArray, level: NativeGrid) -> tuple[FloatArray, bool]:
+    """Columns of a geographic level, turned by whole circles to where its cells are; and whether it has a seam there.
+
+    On a level that goes all round they are turned to be near one another and may leave 0 ... width.
+    """
+    period = level.wrap_columns
+    if period is None or (columns.min() >= 0 and columns.max() < level.width):
+        return columns, False
+    if level.is_circular:
+        middle = columns[columns.shape[0] // 2, columns.shape[1] // 2] % period
+        return columns + period * np.rint((middle - columns) / period), True
+    least = (level.width - period) / 2
+    return columns - period * np.floor((columns - least) / period), False
+
+
+def _inside(rows: FloatArray, columns: FloatArray, level: NativeGrid, *, is_circular: bool) -> BoolArray | None:
+    """(y, x): where the level has a cell, or `None` where it has everywhere."""
+    are_rows_inside = rows.min() >= 0 and rows.max() < level.height
+    are_columns_inside = is_circular or (columns.min() >= 0 and columns.max() < level.width)
+    if are_rows_inside and are_columns_inside:
+        return None
+    inside = (rows >= 0) & (rows < level.height)
+    if not is_circular:
+        inside = inside & (columns >= 0) & (columns < level.width)
+    return np.broadcast_to(inside, np.broadcast_shapes(rows.shape, columns.shape))
+
+
+def _span(coordinates: FloatArray, inside: BoolArray | None, reach: int, size: int | None) -> tuple[int, int]:
+    """First cell and one past the last that `coordinates` fall into, widened by `reach`, within `size` if given."""
+    used = coordinates if inside is None else np.broadcast_to(coordinates, inside.shape)[inside]
+    start, stop = math.floor(used.min()) - reach, math.floor(used.max()) + 1 + reach
+    return (start, stop) if size is None else (max(0, start), min(size, stop))
+
+
+def _pieces(start: int, stop: int, width: int) -> Iterator[tuple[int, int]]:
+    """Cut `[start, stop)` of an endless row of copies into spans of the one copy."""
+    while start < stop:
+        turn = start // width * width
+        piece_stop = min(stop, turn + width)
+        yield start - turn, piece_stop - turn
+        start = piece_stop
+
+
+def _side_by_side(pieces: list[Pixels]) -> Pixels:
+    valids = [piece.valid for piece in pieces if piece.valid is not None]
+    return Pixels(
+        np.concatenate([piece.numbers for piece in pieces], axis=1),
+        np.concatenate(valids, axis=1) if len(valids) == len(pieces) else None,
+    )
+
+
+def _cells(coordinates: FloatArray, step: int, size: int) -> IntArray:
+    """Cells that coordinates fall into; those outside, which are masked elsewhere, become the nearest edge."""
+    cells = np.floor(coordinates if step == 1 else coordinates / step).astype(np.intp)
+    return np.clip(cells, 0, size - 1, out=cells)
+
+
+def _neighbours(coordinates: FloatArray, size: int) -> Iterator[tuple[IntArray, FloatArray]]:
+    """The two cells along one axis whose centres lie on either side, each with its weight."""
+    from_centre = coordinates - 0.5
+    first = np.floor(from_centre)
+    share = from_centre - first
+    cells = first.astype(np.intp)
+    yield np.clip(cells, 0, size - 1), 1 - share
+    yield np.clip(cells + 1, 0, size - 1), share
+
+
+class _Gather:
+    """Takes cells (y, x) out of a window; rows and columns that vary along one axis only are taken one by one."""
+
+    def __init__(self, rows: IntArray, columns: IntArray, width: int) -> None:
+        self._rows = rows
+        self._columns = columns
+        self._flat = None if self._is_separable else rows * width + columns
+
+    @property
+    def _is_separable(self) -> bool:
+        return self._rows.shape[1] == 1 and self._columns.shape[0] == 1
+
+    def __call__(self, window: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return (y, x)."""
+        if self._flat is None:
+            return window.take(self._rows[:, 0], axis=0).take(self._columns[0], axis=1)
+        return window.take(self._flat)
+
+
+def _both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None:
+    if first is None or second is None:
+        return first if second is None else second
+    return first & second
+
+
+def _number_for_absent(encoding: Encoding, dtype: np.dtype[np.generic]) -> float | None:
+    """The nodata number if the dtype holds it, NaN for floats without one, else none."""
+    if dtype.kind == "f":
+        return math.nan if encoding.nodata is None else encoding.nodata
+    if encoding.nodata is None or not float(encoding.nodata).is_integer():
+        return None
+    limits = np.iinfo(dtype)
+    return encoding.nodata if limits.min <= encoding.nodata <= limits.max else None
