@@ -1,0 +1,93 @@
+"""The import contracts of pyproject.toml, tried on a package that breaks every one of them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+
+ALLOWED = {
+    "app.py": "import chronotile.settings, starlette.routing",
+    "access/keys.py": "import starlette.middleware",
+    "catalog/load.py": "import pydantic, yaml, chronotile.model.grid",
+    "encoders/geotiff.py": "import rasterio.io, xarray, zarr",
+    "encoders/mvt.py": "import mapbox_vector_tile",
+    "ingest/discover.py": "import xarray, dask, chronotile.readers.stack, chronotile.pipeline.render",
+    "jobs/queue.py": "import distributed",
+    "protocols/ogcapi/adapter.py": "import pygeoapi.api",
+    "protocols/wms/params.py": "import pydantic, chronotile.protocols.common.kvp",
+    "protocols/wms/routes.py": "import starlette.responses, jinja2, chronotile.pipeline.render",
+    "readers/stack.py": "import rasterio, tensorstore, chronotile.errors",
+    "settings.py": "import pydantic_settings",
+    "styling/load.py": "import yaml, pydantic",
+}
+FORBIDDEN = {
+    "errors.py": "import chronotile.model",
+    "extra.py": "",
+    "catalog/search.py": "import chronotile.readers.stack, jinja2",
+    "encoders/cube.py": "import tensorstore, mapbox_vector_tile",
+    "model/grid.py": "import rasterio.crs",
+    "pipeline/render.py": "import chronotile.settings, dask.array",
+    "protocols/common/kvp.py": "import chronotile.protocols.wms, pygeoapi",
+    "protocols/tiles/routes.py": "import chronotile.protocols.wms.params, chronotile.app, yaml",
+    "styling/legend.py": "import pydantic",
+}
+
+
+@pytest.fixture(scope="module")
+def lint_imports(tmp_path_factory):
+    def lint(sources):
+        folder = tmp_path_factory.mktemp("imports")
+        shutil.copy(PYPROJECT, folder)
+        for name, text in sources.items():
+            path = folder / "chronotile" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        for package in {parent for name in sources for parent in Path("chronotile", name).parents[:-1]}:
+            (folder / package / "__init__.py").touch()
+        command = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]
+        environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200", "TERM": "dumb"}
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+    return lint
+
+
+@pytest.fixture(scope="module")
+def complaints(lint_imports):
+    return lint_imports(ALLOWED | FORBIDDEN).stdout
+
+
+def test_contracts_let_every_layer_do_its_work(lint_imports):
+    result = lint_imports(
+        ALLOWED | {"model/grid.py": "", "errors.py": "", "pipeline/render.py": "", "protocols/common/kvp.py": ""}
+    )
+
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "- chronotile.extra\n",
+        "chronotile.catalog.search -> chronotile.readers.stack",
+        "chronotile.catalog.search -> jinja2",
+        "chronotile.encoders.cube -> mapbox_vector_tile",
+        "chronotile.encoders.cube -> tensorstore",
+        "chronotile.errors -> chronotile.model",
+        "chronotile.model.grid -> rasterio",
+        "chronotile.pipeline.render -> chronotile.settings",
+        "chronotile.pipeline.render -> dask",
+        "chronotile.protocols.common.kvp -> chronotile.protocols.wms",
+        "chronotile.protocols.common.kvp -> pygeoapi",
+        "chronotile.protocols.tiles.routes -> chronotile.app",
+        "chronotile.protocols.tiles.routes -> chronotile.protocols.wms.params",
+        "chronotile.protocols.tiles.routes -> yaml",
+        "chronotile.styling.legend -> pydantic",
+    ],
+)
+def test_contracts_name_the_import_that_breaks_them(complaints, complaint):
+    assert complaint in complaints
