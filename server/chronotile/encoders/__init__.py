@@ -1,0 +1,1 @@
+"""Pictures, series and numbers become bytes of a format."""

@@ -1,0 +1,149 @@
+"""Numbers become pictures, by one table look-up a pixel wherever a table of all numbers fits."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.model.collection import Composite
+from chronotile.model.raster import Encoding, IndexPicture, Numbers, Picture, Raster, RgbaPicture
+from chronotile.model.style import Style
+from chronotile.styling.colours import colours_of_numbers
+from chronotile.styling.quantise import NODATA, Quantiser, palette_of, quantiser_of
+
+TABLES = 256
+"""Tables of each kind that are kept, at most 128 kB each."""
+
+
+def paint(raster: Raster, style: Style) -> Picture:
+    """Return the picture of a raster: index and palette, or RGBA where the style takes more than 256 colours.
+
+    Numbers of up to 16 bits have exactly the colours of `colours_of_numbers`, unless a ramp gives them more than 256;
+    then, and for wider numbers, colours are at most half a step off (see `quantise`). The index of an 8-bit raster is
+    the number itself, and shares its memory where all pixels are present.
+    """
+    numbers = _native(raster.numbers)
+    if numbers.dtype.itemsize > 2:
+        return _paint_wide(Raster(numbers, raster.encoding, raster.present), style)
+    has_absent = raster.present is not None and numbers.dtype.itemsize == 1
+    table = _table(style, raster.encoding, numbers.dtype, has_absent)
+    index = _bits(numbers) if table.entries is None else table.entries.take(_bits(numbers))
+    if raster.present is not None:
+        index = np.where(raster.present, index, index.dtype.type(table.nodata))
+    return IndexPicture(index, table.colours) if len(table.colours) == 256 else RgbaPicture(table.colours[index])
+
+
+def paint_composite(rasters: tuple[Raster, Raster, Raster], composite: Composite) -> RgbaPicture:
+    """Return three rasters of one grid as red, green and blue; transparent where any of them has no value."""
+    pixels = np.empty((*rasters[0].numbers.shape, 4), dtype=np.uint8)
+    valid = np.ones(rasters[0].numbers.shape, dtype=bool)
+    for band, raster in enumerate(rasters):
+        numbers = _native(raster.numbers)
+        if numbers.dtype.itemsize > 2:
+            pixels[..., band] = _intensities(raster.encoding, composite.range, composite.gamma, numbers)
+            valid &= raster.valid
+            continue
+        table = _intensity_table(raster.encoding, composite.range, composite.gamma, numbers.dtype)
+        bits = _bits(numbers)
+        pixels[..., band] = table.intensity.take(bits)
+        if table.valid is not None:
+            valid &= table.valid.take(bits)
+        if raster.present is not None:
+            valid &= raster.present
+    pixels[..., 3] = 255
+    pixels[~valid] = 0
+    return RgbaPicture(pixels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """The look-up from the bit pattern of a number to its colour."""
+
+    entries: NDArray[Any] | None
+    """The index of each bit pattern; `None` where it is the pattern itself."""
+    colours: NDArray[np.uint8]
+    """(256, 4), or more where the style takes more."""
+    nodata: int
+    """The index that has nodata's colour."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Intensities:
+    """The look-up from the bit pattern of a number to the intensity of its band."""
+
+    intensity: NDArray[np.uint8]
+    valid: NDArray[np.bool_] | None
+    """`None` where all are."""
+
+
+def _native(numbers: Numbers) -> Numbers:
+    """Return numbers in the machine's byte order, and truth values as 0 and 1."""
+    if numbers.dtype == np.bool_:
+        return numbers.view(np.uint8)
+    return numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
+
+
+def _bits(numbers: Numbers) -> NDArray[Any]:
+    return numbers.view(f"u{numbers.dtype.itemsize}")
+
+
+def _all_numbers(dtype: np.dtype[Any]) -> Numbers:
+    """Return every number of a type of 8 or 16 bits, in the order of their bit patterns."""
+    return np.arange(256**dtype.itemsize).astype(f"u{dtype.itemsize}").view(dtype)
+
+
+@lru_cache(maxsize=TABLES)
+def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: bool) -> _Table:
+    """Return the style composed with the encoding, over all numbers of a type of 8 or 16 bits.
+
+    Args:
+        style: What colours values have.
+        encoding: What values numbers have.
+        dtype: Type of the numbers.
+        has_absent: Whether an 8-bit table needs an index with nodata's colour even if no number has it.
+    """
+    numbers = _all_numbers(dtype)
+    colours = colours_of_numbers(style, encoding, numbers)
+    if dtype.itemsize == 1:
+        as_nodata = np.flatnonzero((colours == np.array(style.nodata)).all(axis=1))
+        if as_nodata.size or not has_absent:
+            return _Table(None, palette_of(colours), int(as_nodata[0]) if as_nodata.size else 0)
+    colours = np.vstack([np.array([style.nodata], dtype=np.uint8), colours])
+    distinct, entries = np.unique(colours.view(np.uint32)[:, 0], return_inverse=True)
+    quantiser = _quantiser(style, encoding) if distinct.size > 256 else None
+    if quantiser is not None:
+        return _Table(quantiser.index(numbers), quantiser.palette, NODATA)
+    colours = distinct.view(np.uint8).reshape(-1, 4)
+    if distinct.size > 256:
+        return _Table(entries[1:].astype(np.uint32), colours, int(entries[0]))
+    return _Table(entries[1:].astype(np.uint8), palette_of(colours), int(entries[0]))
+
+
+@lru_cache(maxsize=TABLES)
+def _quantiser(style: Style, encoding: Encoding) -> Quantiser | None:
+    return quantiser_of(style, encoding)
+
+
+def _paint_wide(raster: Raster, style: Style) -> Picture:
+    quantiser = _quantiser(style, raster.encoding)
+    if quantiser is not None:
+        return IndexPicture(quantiser.index(raster.numbers, raster.present), quantiser.palette)
+    pixels = colours_of_numbers(style, raster.encoding, raster.numbers.ravel()).reshape(*raster.numbers.shape, 4)
+    if raster.present is not None:
+        pixels[~raster.present] = style.nodata
+    return RgbaPicture(pixels)
+
+
+@lru_cache(maxsize=TABLES)
+def _intensity_table(encoding: Encoding, span: tuple[float, float], gamma: float, dtype: np.dtype[Any]) -> _Intensities:
+    numbers = _all_numbers(dtype)
+    valid = encoding.valid(numbers)
+    return _Intensities(_intensities(encoding, span, gamma, numbers), None if valid.all() else valid)
+
+
+def _intensities(encoding: Encoding, span: tuple[float, float], gamma: float, numbers: Numbers) -> NDArray[np.uint8]:
+    low, high = span
+    share = np.clip((np.nan_to_num(encoding.values(numbers)) - low) / ((high - low) or 1.0), 0.0, 1.0)
+    return np.rint(share ** (1 / gamma) * 255).astype(np.uint8)
