@@ -33,8 +33,8 @@ class Encoding:
     units: str = "1"
 
     def valid(self, numbers: Numbers) -> BoolArray:
-        """Return where `numbers` are values: not nodata, not a flag, inside the valid range, not NaN."""
-        valid = ~np.isnan(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
+        """Return where `numbers` are values: not nodata, not a flag, inside the valid range, finite."""
+        valid = np.isfinite(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
         if self.nodata is not None and not np.isnan(self.nodata):
             valid &= numbers != self.nodata
         for number, _name in self.flags:
