@@ -1,0 +1,120 @@
+/**
+ * Draws land and borders on the canvas of one map tile; pure but for the canvas it is given.
+ *
+ * The files hold lines in whole units of Web Mercator, `size` of them across the world, row 0 in the north; each point
+ * as its distance from the one before.
+ *
+ * @typedef {{ size: number, lines: number[][] }} LinesFile
+ * @typedef {{ xmin: number, ymin: number, xmax: number, ymax: number }} Box
+ * @typedef {Box & { xs: Float32Array, ys: Float32Array }} Line
+ * @typedef {{ size: number, lines: Line[] }} Lines
+ * @typedef {{ x: number, y: number, z: number }} TileCoords
+ */
+
+/** Units drawn beyond each edge of a tile, in pixels, so that strokes meet at the seams. */
+const MARGIN_PX = 4;
+
+/** Points nearer than this to the one before are not drawn, in pixels. */
+const STEP_PX = 0.75;
+
+/** @param {LinesFile} file @returns {Lines} */
+export const decodeLines = ({ size, lines }) => ({ size, lines: lines.map(decodeLine) });
+
+/** @param {number[]} deltas @returns {Line} */
+function decodeLine(deltas) {
+	const count = deltas.length / 2;
+	const xs = new Float32Array(count);
+	const ys = new Float32Array(count);
+	let [x, y] = [0, 0];
+	let [xmin, ymin, xmax, ymax] = [Infinity, Infinity, -Infinity, -Infinity];
+	for (let index = 0; index < count; index++) {
+		x += deltas[2 * index];
+		y += deltas[2 * index + 1];
+		xs[index] = x;
+		ys[index] = y;
+		[xmin, xmax] = [Math.min(xmin, x), Math.max(xmax, x)];
+		[ymin, ymax] = [Math.min(ymin, y), Math.max(ymax, y)];
+	}
+	return { xs, ys, xmin, ymin, xmax, ymax };
+}
+
+/** Which sides of the box the point lies beyond, one bit a side. @param {Box} box @param {number} x @param {number} y */
+const sidesBeyond = (box, x, y) =>
+	(x < box.xmin ? 1 : 0) | (x > box.xmax ? 2 : 0) | (y < box.ymin ? 4 : 0) | (y > box.ymax ? 8 : 0);
+
+/**
+ * Indices of the points that matter for what is seen inside the box: of a run of points beyond one same side only the
+ * ends, and of points closer together than `step` only one.
+ * @param {Line} line @param {Box} box @param {number} step
+ */
+export function thin({ xs, ys }, box, step) {
+	/** @type {number[]} */
+	const kept = [];
+	const last = xs.length - 1;
+	let run = 0;
+	for (let index = 0; index <= last; index++) {
+		const beyond = sidesBeyond(box, xs[index], ys[index]);
+		run &= beyond;
+		const next = index < last ? sidesBeyond(box, xs[index + 1], ys[index + 1]) : 0;
+		if (run & next) continue;
+		const before = kept.at(-1);
+		const isNear =
+			before !== undefined &&
+			index < last &&
+			!beyond &&
+			Math.abs(xs[index] - xs[before]) + Math.abs(ys[index] - ys[before]) < step;
+		if (isNear) continue;
+		kept.push(index);
+		run = beyond;
+	}
+	return kept;
+}
+
+/**
+ * Adds the lines to the canvas's path, as closed rings or as strokes. A stroke leaves out what runs along the edge of
+ * the world: there the land was cut, it does not end.
+ * @param {CanvasRenderingContext2D} canvas @param {Lines} lines @param {TileCoords} coords
+ * @param {number} tileSize @param {"ring" | "stroke"} kind
+ */
+function trace(canvas, { size, lines }, { x, y, z }, tileSize, kind) {
+	const perUnit = (tileSize * 2 ** z) / size;
+	const [left, top, extent] = [(x * size) / 2 ** z, (y * size) / 2 ** z, size / 2 ** z];
+	const margin = MARGIN_PX / perUnit;
+	const box = { xmin: left - margin, ymin: top - margin, xmax: left + extent + margin, ymax: top + extent + margin };
+	const isCut = (/** @type {number} */ a, /** @type {number} */ b) => a === b && (a === 0 || a === size);
+	canvas.beginPath();
+	for (const line of lines) {
+		if (line.xmin > box.xmax || line.xmax < box.xmin || line.ymin > box.ymax || line.ymax < box.ymin) continue;
+		const { xs, ys } = line;
+		let before = -1;
+		for (const index of thin(line, box, STEP_PX / perUnit)) {
+			const hidden =
+				before < 0 || (kind === "stroke" && (isCut(xs[before], xs[index]) || isCut(ys[before], ys[index])));
+			canvas[hidden ? "moveTo" : "lineTo"]((xs[index] - left) * perUnit, (ys[index] - top) * perUnit);
+			before = index;
+		}
+		if (kind === "ring") canvas.closePath();
+	}
+}
+
+/** @param {CanvasRenderingContext2D} canvas @param {Lines} land @param {TileCoords} coords @param {number} tileSize @param {string} colour */
+export function paintLand(canvas, land, coords, tileSize, colour) {
+	trace(canvas, land, coords, tileSize, "ring");
+	canvas.fillStyle = colour;
+	canvas.fill("evenodd");
+}
+
+/**
+ * Lines that can be seen over any picture: dark, with a light edge.
+ * @param {CanvasRenderingContext2D} canvas @param {Lines} lines @param {TileCoords} coords @param {number} tileSize
+ */
+export function paintOutlines(canvas, lines, coords, tileSize) {
+	trace(canvas, lines, coords, tileSize, "stroke");
+	canvas.lineJoin = "round";
+	canvas.strokeStyle = "rgb(255 255 255 / 60%)";
+	canvas.lineWidth = 2.5;
+	canvas.stroke();
+	canvas.strokeStyle = "rgb(40 50 60 / 85%)";
+	canvas.lineWidth = 1;
+	canvas.stroke();
+}

@@ -1,0 +1,113 @@
+/**
+ * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each, and the base map.
+ *
+ * Our own modules are never bundled: what runs is what is written. The libraries are, because the browser should not
+ * load ten files for one of them. Beside each stand its licence and the types of what we use of it.
+ */
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, transform } from "esbuild";
+import { feature, mesh } from "topojson-client";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const PACKAGES = join(HERE, "..", "node_modules");
+const VENDOR = join(HERE, "vendor");
+
+/** Units across the world in the base map's files: 0.0055 degrees, 380 m in Belgium, finer than the source. */
+const WORLD_SIZE = 65536;
+
+/** @typedef {{ name: string, package: string, module: string, exports: string[], css?: string }} Library */
+
+/** @type {Library[]} */
+const LIBRARIES = [
+	{
+		name: "leaflet",
+		package: "leaflet",
+		module: "leaflet/dist/leaflet-src.esm.js",
+		exports: ["CircleMarker", "Control", "GridLayer", "LatLngBounds", "Map", "TileLayer"],
+		css: "leaflet/dist/leaflet.css",
+	},
+	{
+		name: "signals-core",
+		package: "@preact/signals-core",
+		module: "@preact/signals-core",
+		exports: ["batch", "computed", "effect", "signal", "untracked"],
+	},
+	{
+		name: "uplot",
+		package: "uplot",
+		module: "uplot",
+		exports: ["default"],
+		css: "uplot/dist/uPlot.min.css",
+	},
+];
+
+/** @param {Library} library */
+async function buildLibrary({ name, package: owner, module, exports, css }) {
+	const names = exports.join(", ");
+	await build({
+		stdin: { contents: `export { ${names} } from ${JSON.stringify(module)};`, resolveDir: HERE },
+		outfile: join(VENDOR, `${name}.js`),
+		bundle: true,
+		format: "esm",
+		legalComments: "inline",
+		minify: true,
+		target: "es2022",
+	});
+	await writeFile(join(VENDOR, `${name}.d.ts`), `export { ${names} } from ${JSON.stringify(owner)};\n`);
+	await cp(join(PACKAGES, owner, "LICENSE"), join(VENDOR, `${name}.LICENSE.txt`));
+	if (css) {
+		const source = await readFile(join(PACKAGES, css), "utf8");
+		const { code } = await transform(source, { loader: "css", minify: true });
+		await writeFile(join(VENDOR, `${name}.css`), code);
+	}
+}
+
+/** @param {string} name @returns {Promise<any>} a TopoJSON topology */
+const readAtlas = async (name) => JSON.parse(await readFile(join(PACKAGES, "world-atlas", name), "utf8"));
+
+/** Web Mercator in units of the world's width, row 0 in the north. @param {number[]} position degrees */
+function project([lon, lat]) {
+	const limit = Math.PI;
+	const north = Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
+	const y = Math.max(-limit, Math.min(limit, north));
+	return [Math.round(((lon + 180) / 360) * WORLD_SIZE), Math.round((0.5 - y / (2 * Math.PI)) * WORLD_SIZE)];
+}
+
+/** Projected, rounded, without repeats, each point as its distance from the one before. @param {number[][]} line */
+function encodeLine(line) {
+	/** @type {number[]} */
+	const encoded = [];
+	let [lastX, lastY] = [0, 0];
+	for (const position of line) {
+		const [x, y] = project(position);
+		if (encoded.length > 0 && x === lastX && y === lastY) continue;
+		encoded.push(x - lastX, y - lastY);
+		[lastX, lastY] = [x, y];
+	}
+	return encoded;
+}
+
+/** @param {string} name @param {number[][][]} lines @param {number} minPoints */
+async function writeLines(name, lines, minPoints) {
+	const encoded = lines.map(encodeLine).filter((line) => line.length >= 2 * minPoints);
+	await writeFile(join(VENDOR, name), JSON.stringify({ size: WORLD_SIZE, lines: encoded }));
+}
+
+async function buildBaseMap() {
+	const land = await readAtlas("land-50m.json");
+	/** @type {any} */
+	const shapes = feature(land, land.objects.land);
+	const rings = shapes.features.flatMap((/** @type {any} */ { geometry }) => geometry.coordinates.flat());
+	await writeLines("land.json", rings, 4);
+
+	const world = await readAtlas("countries-50m.json");
+	const between = mesh(world, world.objects.countries, (one, other) => one !== other);
+	await writeLines("borders.json", between.coordinates, 2);
+	await cp(join(PACKAGES, "world-atlas", "LICENSE"), join(VENDOR, "world-atlas.LICENSE.txt"));
+}
+
+await rm(VENDOR, { recursive: true, force: true });
+await mkdir(VENDOR, { recursive: true });
+await Promise.all([...LIBRARIES.map(buildLibrary), buildBaseMap()]);

@@ -1,0 +1,200 @@
+/**
+ * The values of the layer at one place over time: a chart, the same as a table, and as a file. Loaded at the first
+ * place that is chosen, and the chart library with it.
+ *
+ * @typedef {import("./api.js").Layer} Layer
+ * @typedef {import("./api.js").Series} Series
+ */
+import { fetchSeries, seriesCsvUrl } from "./api.js";
+import { formatDate } from "./dates.js";
+import { unitText } from "./legend.js";
+import { formatNumber, formatPlace, summarise, valueRange } from "./series.js";
+import { choosePoint, chooseTime, instant, layer, point, shownDate, timeDomain } from "./state.js";
+import { text } from "./text.js";
+import { effect, signal } from "./vendor/signals-core.js";
+import uPlot from "./vendor/uplot.js";
+
+const HEIGHT_PX = 170;
+
+/** The series shown, once it is there. */
+const series = signal(/** @type {Series | null} */ (null));
+
+/** @param {string | null} reason a reason or a flag's name, as the server writes it */
+const reasonText = (reason) => (reason === null || reason === "nodata" ? text.noData : reason.replaceAll("_", " "));
+
+/** A value as the server gave it, with its unit. @param {Series} of @param {number} index */
+function valueText({ values, reasons, units }, index) {
+	const value = values[index] ?? null;
+	return value === null ? reasonText(reasons[index] ?? null) : `${value} ${unitText(units)}`.trim();
+}
+
+/** @param {HTMLElement} root */
+export async function startChart(root) {
+	const find = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (root.querySelector(selector));
+	const [title, message, plot] = [find("[data-part=title]"), find("[data-part=message]"), find("[data-part=plot]")];
+	const [now, table, more] = [find("[data-part=now]"), find("[data-part=table]"), find("[data-part=more]")];
+	const download = /** @type {HTMLAnchorElement} */ (find("[data-part=download]"));
+	find("[data-part=close]").addEventListener("click", () => {
+		choosePoint(null);
+		document.getElementById("map")?.focus();
+	});
+	// What scrolls must be reachable by keyboard.
+	find("[data-part=table-frame]").tabIndex = 0;
+	await loadStyles();
+
+	effect(() => {
+		series.value = null;
+		root.hidden = !(point.value && layer.value);
+		if (!point.value || !layer.value) return;
+		const [place, of] = [point.value, layer.value];
+		title.textContent = text.seriesTitle(of.title, formatPlace(place));
+		message.textContent = text.loadingSeries;
+		download.href = seriesCsvUrl(of, place);
+		const stopping = new AbortController();
+		fetchSeries(of, place, stopping.signal).then(
+			(answer) => {
+				message.textContent = summaryText(answer);
+				series.value = answer;
+			},
+			(error) => {
+				if (!stopping.signal.aborted) message.textContent = text.seriesFailed(error.message);
+			},
+		);
+		return () => stopping.abort();
+	});
+	effect(() => {
+		more.hidden = series.value === null;
+		table.replaceChildren(...(series.value ? tableRows(series.value) : []));
+	});
+	effect(() => {
+		const index = series.value && instant.value ? series.value.times.indexOf(instant.value.text) : -1;
+		now.textContent = series.value && index >= 0 ? text.valueAt(shownDate.value, valueText(series.value, index)) : "";
+	});
+	showPlot(plot);
+}
+
+/** @returns {Promise<unknown>} */
+function loadStyles() {
+	const sheet = document.createElement("link");
+	sheet.rel = "stylesheet";
+	sheet.href = new URL("vendor/uplot.css", import.meta.url).href;
+	const done = new Promise((resolve) => {
+		sheet.onload = sheet.onerror = resolve;
+	});
+	document.head.prepend(sheet);
+	return done;
+}
+
+/** @param {Series} of */
+function summaryText({ values }) {
+	const summary = summarise(values);
+	if (!summary) return text.seriesEmpty(values.length);
+	const write = (/** @type {number} */ value) => formatNumber(value, text.locale);
+	const { valid, total, mean, low, high } = summary;
+	return text.seriesSummary({ valid, total, mean: write(mean), low: write(low), high: write(high) });
+}
+
+/** @param {Series} of */
+function tableRows(of) {
+	return of.times.map((time, index) => {
+		const row = document.createElement("tr");
+		const head = document.createElement("th");
+		head.scope = "row";
+		head.textContent = formatDate(Date.parse(time), text.locale);
+		const cell = document.createElement("td");
+		cell.textContent = valueText(of, index);
+		row.append(head, cell);
+		return row;
+	});
+}
+
+/** Draws the series, and again when its place in the page or the colours change. @param {HTMLElement} element */
+function showPlot(element) {
+	/** @type {uPlot | null} */
+	let plot = null;
+	const draw = () => {
+		plot?.destroy();
+		plot = null;
+		const now = series.peek();
+		const summary = now && summarise(now.values);
+		element.hidden = !now || !summary || now.times.length < 2;
+		if (now && summary && !element.hidden) plot = makePlot(element, now, valueRange(summary.low, summary.high));
+	};
+	effect(() => {
+		series.value;
+		draw();
+	});
+	effect(() => {
+		instant.value;
+		plot?.redraw(false);
+	});
+	new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: HEIGHT_PX })).observe(element);
+	window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+}
+
+/** @param {HTMLElement} element @param {Series} of @param {[number, number]} range */
+function makePlot(element, { times, values, units }, range) {
+	const colours = getComputedStyle(element);
+	const colour = (/** @type {string} */ name) => colours.getPropertyValue(name);
+	const axis = { stroke: colour("--text-soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+	const seconds = times.map((time) => Date.parse(time) / 1000);
+	const plot = new uPlot(
+		{
+			width: element.clientWidth,
+			height: HEIGHT_PX,
+			legend: { show: false },
+			cursor: { y: false, drag: { x: false, y: false } },
+			tzDate: (second) => uPlot.tzDate(new Date(second * 1000), "Etc/UTC"),
+			scales: { y: { range } },
+			axes: [
+				{
+					...axis,
+					size: 30,
+					space: 90,
+					values: (_plot, splits, _axis, _space, step) => splits.map((at) => axisDate(at, step)),
+				},
+				{ ...axis, size: 56 },
+			],
+			series: [{}, { label: unitText(units), stroke: colour("--accent"), width: 1.5, points: { show: true, size: 4 } }],
+			hooks: { draw: [(self) => markTime(self, colour("--text"))] },
+		},
+		[seconds, values],
+		element,
+	);
+	plot.over.addEventListener("click", () => {
+		const index = timeDomain.peek().instants.findIndex(({ text: time }) => time === times[plot.cursor.idx ?? -1]);
+		if (index >= 0) chooseTime(index);
+	});
+	return plot;
+}
+
+/** @param {number} second @param {number} step between two labels, in seconds */
+function axisDate(second, step) {
+	/** @type {Intl.DateTimeFormatOptions} */
+	const parts =
+		step >= 360 * 86_400
+			? { year: "numeric" }
+			: step >= 27 * 86_400
+				? { month: "short", year: "numeric" }
+				: { day: "numeric", month: "short" };
+	return new Intl.DateTimeFormat(text.locale, { ...parts, timeZone: "UTC" }).format(second * 1000);
+}
+
+/** Draws a line at the date that the map shows. @param {uPlot} plot @param {string} colour */
+function markTime(plot, colour) {
+	const shown = instant.peek();
+	if (!shown) return;
+	const x = Math.round(plot.valToPos(shown.ms / 1000, "x", true));
+	const { left, top, width, height } = plot.bbox;
+	if (x < left || x > left + width) return;
+	const { ctx } = plot;
+	ctx.save();
+	ctx.strokeStyle = colour;
+	ctx.lineWidth = window.devicePixelRatio || 1;
+	ctx.setLineDash([4, 3]);
+	ctx.beginPath();
+	ctx.moveTo(x, top);
+	ctx.lineTo(x, top + height);
+	ctx.stroke();
+	ctx.restore();
+}

@@ -1,0 +1,93 @@
+/**
+ * The legend of the layer's style: a ramp with its labels, or a list of classes.
+ *
+ * @typedef {import("./api.js").Legend} Legend
+ */
+import { fetchLegend } from "./api.js";
+import { layer, style } from "./state.js";
+import { text } from "./text.js";
+import { effect } from "./vendor/signals-core.js";
+
+const COLOUR = /^#[0-9a-f]{6}([0-9a-f]{2})?$/i;
+
+/** @param {string} colour */
+const safeColour = (colour) => (COLOUR.test(colour) ? colour : "transparent");
+
+/** A unit as people write it: that of a plain number is not written. @param {string | null} units */
+export const unitText = (units) => (units === null || units === "" || units === "1" ? "" : units);
+
+/** @param {HTMLElement} body where the legend is shown @param {HTMLElement} title */
+export function startLegend(body, title) {
+	effect(() => {
+		const now = layer.value;
+		const chosen = style.value;
+		if (!now) return;
+		const stopping = new AbortController();
+		const { signal } = stopping;
+		title.textContent = now.title;
+		body.replaceChildren(paragraph(text.loadingLegend));
+		fetchLegend(now, chosen, signal).then(
+			(legend) => !signal.aborted && body.replaceChildren(...legendNodes(now.title, legend)),
+			(error) => !signal.aborted && body.replaceChildren(paragraph(text.legendFailed(error.message))),
+		);
+		return () => stopping.abort();
+	});
+}
+
+/** @param {string} message */
+function paragraph(message) {
+	const node = document.createElement("p");
+	node.textContent = message;
+	return node;
+}
+
+/** @param {string} title @param {Legend} legend @returns {Node[]} */
+function legendNodes(title, legend) {
+	const flags = (legend.flags ?? []).map(({ name, color }) => ({ color, label: name }));
+	const named = flags.length > 0 ? [swatches(flags)] : [];
+	if (legend.type === "classes") return [swatches(legend.classes ?? []), ...named];
+	if (legend.type === "ramp" && legend.stops?.length) return [...ramp(title, legend), ...named];
+	return [paragraph(text.noLegend)];
+}
+
+/** @param {string} title @param {Legend} legend */
+function ramp(title, { stops = [], labels = [], range, units }) {
+	const [low, high] = range ?? [stops[0].value, stops[stops.length - 1].value];
+	const place = (/** @type {number} */ value) => (high > low ? (100 * (value - low)) / (high - low) : 0);
+	const bar = document.createElement("div");
+	bar.className = "ramp";
+	bar.setAttribute("role", "img");
+	const unit = unitText(units);
+	const spoken = (/** @type {number} */ value) => `${value}${unit && ` ${unit}`}`;
+	bar.setAttribute("aria-label", text.rampSpoken(title, spoken(low), spoken(high)));
+	const colours = stops.map(({ value, color }) => `${safeColour(color)} ${place(value).toFixed(2)}%`);
+	bar.style.setProperty("--ramp", `linear-gradient(to right, ${colours.join(", ")})`);
+
+	const scale = document.createElement("div");
+	scale.className = "ramp-labels";
+	for (const { value, text: label } of labels) {
+		const at = place(value);
+		if (at < 0 || at > 100) continue;
+		const mark = document.createElement("span");
+		mark.textContent = label;
+		mark.style.left = `${at}%`;
+		mark.dataset.edge = at < 6 ? "start" : at > 94 ? "end" : "";
+		scale.append(mark);
+	}
+	return unit ? [bar, scale, paragraph(unit)] : [bar, scale];
+}
+
+/** @param {{ color: string, label: string }[]} entries */
+function swatches(entries) {
+	const list = document.createElement("ul");
+	list.className = "swatches";
+	for (const { color, label } of entries) {
+		const item = document.createElement("li");
+		const swatch = document.createElement("span");
+		swatch.className = "swatch";
+		swatch.style.setProperty("--swatch", safeColour(color));
+		item.append(swatch, label);
+		list.append(item);
+	}
+	return list;
+}

@@ -1,0 +1,238 @@
+/** Starts the viewer: controls of the panel, notices, the status line, and the link in the address bar. */
+import { formatDate } from "./dates.js";
+import { startLegend } from "./legend.js";
+import { centreOf, startMap } from "./map.js";
+import { onAddressChange, readAddress, writeAddress } from "./permalink.js";
+import {
+	applyMapLink,
+	BACKGROUNDS,
+	background,
+	catalogue,
+	chooseLayer,
+	choosePoint,
+	chooseStyle,
+	dismiss,
+	followLink,
+	layer,
+	layers,
+	link,
+	notices,
+	notify,
+	opacity,
+	openCatalogue,
+	overlay,
+	point,
+	reportFaults,
+	shownDate,
+	style,
+	tileProgress,
+	timeDomain,
+	zoomToLayer,
+} from "./state.js";
+import { text } from "./text.js";
+import { startTimeline } from "./timeline.js";
+import { effect } from "./vendor/signals-core.js";
+
+const LINK_WAIT_MS = 300;
+
+/** @typedef {import("./api.js").Layer} Layer */
+
+/** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
+function byId(id, type) {
+	const element = document.getElementById(id);
+	if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
+	return element;
+}
+
+/** @param {{ id: string, title: string }[]} entries */
+const toOptions = (entries) => entries.map(({ id, title }) => new Option(title, id));
+
+/** The layers under the names of their collections, when there are several. @param {Layer[]} all */
+function layerOptions(all) {
+	const collections = [...new Set(all.map(({ collection }) => collection))];
+	if (collections.length < 2) return toOptions(all);
+	return collections.map((collection) => {
+		const group = document.createElement("optgroup");
+		group.label = collection;
+		group.append(...toOptions(all.filter((each) => each.collection === collection)));
+		return group;
+	});
+}
+
+function startPanel() {
+	const layerSelect = byId("layer", HTMLSelectElement);
+	const styleSelect = byId("style", HTMLSelectElement);
+	const backgroundSelect = byId("background", HTMLSelectElement);
+	const opacityRange = byId("opacity", HTMLInputElement);
+	const opacityValue = byId("opacity-value", HTMLOutputElement);
+	const overlayBox = byId("overlay", HTMLInputElement);
+	backgroundSelect.replaceChildren(...toOptions(BACKGROUNDS));
+
+	layerSelect.addEventListener("change", () => chooseLayer(layerSelect.value));
+	styleSelect.addEventListener("change", () => chooseStyle(styleSelect.value));
+	backgroundSelect.addEventListener("change", () => {
+		background.value = backgroundSelect.value;
+		dismiss("background");
+	});
+	opacityRange.addEventListener("input", () => {
+		opacity.value = Number(opacityRange.value) / 100;
+	});
+	overlayBox.addEventListener("change", () => {
+		overlay.value = overlayBox.checked;
+	});
+
+	effect(() => {
+		const all = layers.value;
+		const isListed = layer.value === null || all.includes(layer.value);
+		layerSelect.replaceChildren(...layerOptions(isListed || !layer.value ? all : [layer.value, ...all]));
+		layerSelect.value = layer.value?.id ?? "";
+		layerSelect.disabled = all.length === 0;
+	});
+	effect(() => {
+		styleSelect.replaceChildren(...toOptions(layer.value?.styles ?? []));
+		styleSelect.value = style.value;
+		byId("style-field", HTMLElement).hidden = (layer.value?.styles.length ?? 0) < 2;
+	});
+	effect(() => {
+		backgroundSelect.value = background.value;
+		overlayBox.checked = overlay.value;
+		opacityRange.value = String(Math.round(opacity.value * 100));
+		opacityValue.textContent = `${opacityRange.value} %`;
+	});
+	effect(() => {
+		byId("layer-times", HTMLElement).textContent = layer.value ? extentInTime(layer.value) : "";
+	});
+}
+
+/** @param {Layer} of */
+function extentInTime({ times: { first, last, count } }) {
+	if (first === null || last === null) return text.noDates;
+	const write = (/** @type {string} */ time) => formatDate(Date.parse(time), text.locale);
+	return text.extentInTime(write(first), write(last), count);
+}
+
+/** On a narrow screen the panel is behind a button. */
+function startPanelButton() {
+	const button = byId("panel-button", HTMLButtonElement);
+	const panel = byId("panel", HTMLElement);
+	/** @param {boolean} isOpen */
+	const show = (isOpen) => {
+		panel.dataset.open = String(isOpen);
+		button.setAttribute("aria-expanded", String(isOpen));
+	};
+	button.addEventListener("click", () => show(panel.dataset.open !== "true"));
+	panel.addEventListener("keydown", (event) => {
+		if (event.key !== "Escape" || panel.dataset.open !== "true") return;
+		show(false);
+		button.focus();
+	});
+	show(false);
+}
+
+function startNotices() {
+	const list = byId("notices", HTMLElement);
+	effect(() => {
+		list.replaceChildren(
+			...notices.value.map(({ id, message, action }) => {
+				const item = document.createElement("li");
+				const words = document.createElement("span");
+				words.textContent = message;
+				item.append(words);
+				if (action) item.append(makeButton(action.label, action.run));
+				const close = makeButton("×", () => dismiss(id));
+				close.setAttribute("aria-label", text.dismiss);
+				close.className = "icon";
+				item.append(close);
+				return item;
+			}),
+		);
+	});
+}
+
+/** @param {string} label @param {() => void} run */
+function makeButton(label, run) {
+	const button = document.createElement("button");
+	button.type = "button";
+	button.textContent = label;
+	button.addEventListener("click", run);
+	return button;
+}
+
+/** What is on the map, in words: for the page's title, and for those who do not see it. */
+function startStatus() {
+	const status = byId("status", HTMLElement);
+	const attribution = byId("layer-attribution", HTMLElement);
+	effect(() => {
+		const { phase, why } = catalogue.value;
+		if (phase === "loading") status.textContent = text.loadingLayers;
+		else if (phase === "failed") {
+			status.textContent = "";
+			const retry = { label: text.tryAgain, run: open };
+			notify("catalogue", text.layersFailed(why), retry);
+		} else if (layers.value.length === 0) status.textContent = text.noLayers;
+		if (phase !== "failed") dismiss("catalogue");
+		status.dataset.phase = phase;
+	});
+	effect(() => {
+		if (!layer.value) return;
+		const isLoading = timeDomain.value.phase === "loading" || tileProgress.value.phase === "loading";
+		const { title } = layer.value;
+		status.textContent = (isLoading ? text.loadingTiles : text.showing)(title, shownDate.value);
+		status.dataset.phase = isLoading ? "loading" : "ready";
+		document.title = `${text.showing(title, shownDate.value)} · chronotile`;
+		attribution.textContent = layer.value.attribution ?? "";
+	});
+}
+
+/** Loads the chart with the first place that is chosen. @param {import("./vendor/leaflet.js").Map} map */
+function startSeries(map) {
+	byId("centre-button", HTMLButtonElement).addEventListener("click", () => choosePoint(centreOf(map)));
+	const stop = effect(() => {
+		if (!point.value) return;
+		queueMicrotask(() => stop());
+		import("./chart.js")
+			.then(({ startChart }) => startChart(byId("series", HTMLElement)))
+			.catch(() => notify("chart", text.chartFailed));
+	});
+}
+
+/** Keeps the address bar at a link to what is shown, and follows it when the user goes Back. */
+function startLink() {
+	/** The link written last; null until the first one, and after each step Back, which are no steps of their own. */
+	let written = /** @type {import("./permalink.js").Link | null} */ (null);
+	let waiting = 0;
+	effect(() => {
+		const now = link.value;
+		window.clearTimeout(waiting);
+		if (!now) return;
+		waiting = window.setTimeout(() => {
+			writeAddress(now, written !== null && (written.layer !== now.layer || written.date !== now.date));
+			written = now;
+		}, LINK_WAIT_MS);
+	});
+	onAddressChange(() => {
+		window.clearTimeout(waiting);
+		written = null;
+		const { link: asked } = readAddress();
+		applyMapLink(asked);
+		void followLink(asked);
+	});
+}
+
+function open() {
+	const { link: asked, faults } = readAddress();
+	applyMapLink(asked);
+	reportFaults(faults);
+	void openCatalogue(asked);
+}
+
+startPanel();
+startPanelButton();
+startNotices();
+startStatus();
+startTimeline(byId("timeline", HTMLElement));
+startLegend(byId("legend-body", HTMLElement), byId("legend-title", HTMLElement));
+startSeries(startMap(byId("map", HTMLElement)));
+byId("zoom-button", HTMLButtonElement).addEventListener("click", () => zoomToLayer());
+startLink();
+open();
