@@ -4,11 +4,14 @@
  * @typedef {import("./api.js").Legend} Legend
  */
 import { fetchLegend } from "./api.js";
-import { layer, style } from "./state.js";
+import { layer, point, style } from "./state.js";
 import { text } from "./text.js";
 import { effect } from "./vendor/signals-core.js";
 
 const COLOUR = /^#[0-9a-f]{6}([0-9a-f]{2})?$/i;
+
+/** Where there is no room for the legend beside the chart. */
+const NARROW = "(max-width: 47.99rem)";
 
 /** @param {string} colour */
 const safeColour = (colour) => (COLOUR.test(colour) ? colour : "transparent");
@@ -31,6 +34,10 @@ export function startLegend(body, title) {
 			(error) => !signal.aborted && body.replaceChildren(paragraph(text.legendFailed(error.message))),
 		);
 		return () => stopping.abort();
+	});
+	const frame = body.closest("details");
+	effect(() => {
+		if (point.value && frame && window.matchMedia(NARROW).matches) frame.open = false;
 	});
 }
 

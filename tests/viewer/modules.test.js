@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const VIEWER = fileURLToPath(new URL("../../viewer/", import.meta.url));
+const MAX_MODULES = 12;
+const MAX_BYTES = 110_000;
+
+const read = (/** @type {string} */ path) => readFile(join(VIEWER, path), "utf8");
+
+/** Modules that `start` imports, itself included, without those loaded later by `import()`. @param {string} start */
+async function importGraph(start) {
+	const found = new Set([start]);
+	for (const path of found) {
+		if (path.startsWith("vendor/")) continue;
+		for (const [, target] of (await read(path)).matchAll(/^(?:import|export)\b[^;]*?from "(\.[^"]+)";/gm)) {
+			found.add(normalize(join(dirname(path), target)));
+		}
+	}
+	return [...found].sort();
+}
+
+/** Our own modules that the browser loads. */
+const ownModules = async () => (await readdir(VIEWER)).filter((name) => name.endsWith(".js"));
+
+test("the page preloads exactly the modules that start imports", async () => {
+	const page = await read("index.html");
+	const preloaded = [...page.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map(([, href]) => href);
+
+	assert.deepEqual([...preloaded, "main.js"].sort(), await importGraph("main.js"));
+});
+
+test("start stays within its budget of modules and bytes", async () => {
+	const modules = await importGraph("main.js");
+	const sizes = await Promise.all(modules.map(async (path) => gzipSync(await read(path)).length));
+	const bytes = sizes.reduce((total, size) => total + size, 0);
+
+	assert.ok(modules.length <= MAX_MODULES, `${modules.length} modules`);
+	assert.ok(bytes <= MAX_BYTES, `${bytes} bytes`);
+});
+
+test("only api.js fetches, only permalink.js touches the address, only map.js knows Leaflet", async () => {
+	const rules = [
+		{ pattern: /\bfetch\(|XMLHttpRequest/, owner: "api.js" },
+		{ pattern: /\b(location|history)\b\./, owner: "permalink.js" },
+		{ pattern: /from "\.\/vendor\/leaflet\.js"/, owner: "map.js" },
+	];
+	for (const name of await ownModules()) {
+		const source = await read(name);
+		for (const { pattern, owner } of rules) {
+			assert.ok(name === owner || !pattern.test(source), `${name} does what only ${owner} may do`);
+		}
+	}
+});
+
+test("no module writes HTML from text", async () => {
+	for (const name of await ownModules()) {
+		assert.doesNotMatch(await read(name), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/, name);
+	}
+});
+
+test("nothing of the viewer names another host", async () => {
+	const page = (await read("index.html")).replaceAll(/<a href="https:[^"]+">/g, "");
+	for (const source of [page, await read("app.css"), ...(await Promise.all((await ownModules()).map(read)))]) {
+		assert.doesNotMatch(source, /https?:\/\//);
+	}
+});
+
+test("each library has its licence beside it", async () => {
+	const names = await readdir(join(VIEWER, "vendor"));
+	for (const name of names.filter((each) => each.endsWith(".js"))) {
+		assert.ok(names.includes(name.replace(/\.js$/, ".LICENSE.txt")), name);
+	}
+});
