@@ -38,6 +38,13 @@ class MissingParameter(ChronotileError):
     code = "MissingParameterValue"
 
 
+class UnknownPath(ChronotileError):
+    """A segment of the path names nothing."""
+
+    status = 404
+    code = "NotFound"
+
+
 class UnknownLayer(ChronotileError):
     """No layer or alias has this name."""
 

@@ -77,7 +77,9 @@ class Catalogue:
         """
         layer = self._layers_by_name.get(name)
         if layer is None:
-            raise UnknownLayer(f"layer {name[:80]!r} is not known{_nearest(name, self._layers_by_name)}", locator="layer")
+            raise UnknownLayer(
+                f"layer {name[:80]!r} is not known{_nearest(name, self._layers_by_name)}", locator="layer"
+            )
         return layer
 
     def collection(self, collection_id: str) -> Collection:
@@ -90,7 +92,9 @@ class Catalogue:
             if collection.id == collection_id:
                 return collection
         known = [collection.id for collection in self.collections]
-        raise UnknownLayer(f"collection {collection_id[:80]!r} is not known{_nearest(collection_id, known)}", locator="collection")
+        raise UnknownLayer(
+            f"collection {collection_id[:80]!r} is not known{_nearest(collection_id, known)}", locator="collection"
+        )
 
     def ramp(self, name: str) -> Style:
         """Return the style whose colours a request wants stretched over another range.

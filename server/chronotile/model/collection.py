@@ -76,6 +76,11 @@ class Layer:
     resampling: Resampling = "nearest"
 
     @property
+    def is_composite(self) -> bool:
+        """Whether the layer is drawn from several variables and has no values of its own."""
+        return isinstance(self.content, Composite)
+
+    @property
     def variables(self) -> tuple[VariableInfo, ...]:
         """The variables read to draw the layer: one, or the three of a composite."""
         return self.content.variables if isinstance(self.content, Composite) else (self.content,)

@@ -31,9 +31,7 @@ class BBox(NamedTuple):
 
     def intersects(self, other: "BBox") -> bool:
         """Whether the two boxes of one CRS share more than an edge."""
-        return (
-            self.xmin < other.xmax and other.xmin < self.xmax and self.ymin < other.ymax and other.ymin < self.ymax
-        )
+        return self.xmin < other.xmax and other.xmin < self.xmax and self.ymin < other.ymax and other.ymin < self.ymax
 
 
 class Window(NamedTuple):
@@ -124,7 +122,9 @@ class NativeGrid:
     @property
     def bbox(self) -> BBox:
         """The smallest box in CRS units that holds all pixels."""
-        corners = [self.transform * corner for corner in ((0, 0), (self.width, 0), (0, self.height), (self.width, self.height))]
+        corners = [
+            self.transform * corner for corner in ((0, 0), (self.width, 0), (0, self.height), (self.width, self.height))
+        ]
         xs, ys = [corner[0] for corner in corners], [corner[1] for corner in corners]
         return BBox(min(xs), min(ys), max(xs), max(ys))
 

@@ -16,7 +16,7 @@ class Colour(NamedTuple):
     def hex(self) -> str:
         """`#rrggbb`, with alpha where it is not opaque."""
         text = f"#{self.red:02x}{self.green:02x}{self.blue:02x}"
-        return text if self.alpha == 255 else f"{text}{self.alpha:02x}"  # noqa: PLR2004 -- opaque
+        return text if self.alpha == 255 else f"{text}{self.alpha:02x}"
 
 
 TRANSPARENT = Colour(0, 0, 0, 0)

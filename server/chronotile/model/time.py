@@ -161,7 +161,7 @@ def parse_instant(text: str) -> TimeSpan:
     hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
     if found["zone"] and not found["hour"]:
         raise _unreadable(text)
-    if not (FIRST_YEAR <= year <= LAST_YEAR and hour < 24 and minute < 60 and second < 60):  # noqa: PLR2004 -- the clock
+    if not (FIRST_YEAR <= year <= LAST_YEAR and hour < 24 and minute < 60 and second < 60):
         raise _unreadable(text)
     try:
         day_start = np.datetime64(date(year, month, day), "ns")
@@ -230,12 +230,12 @@ def _parse_part(text: str) -> TimePart:
             raise InvalidParameter(f"{text} cannot stand in a list of times", locator="time")
         return TimePart(parse_instant(text))
     bounds = text.split("/")
-    if len(bounds) > 3:  # noqa: PLR2004 -- start/end/period
+    if len(bounds) > 3:
         raise _unreadable(text)
     start_text, end_text = bounds[0].strip(), bounds[1].strip()
     if start_text in _OPEN and end_text in _OPEN:
         raise InvalidParameter(f"the interval {text[:40]!r} has neither start nor end", locator="time")
-    period = _interval_period(bounds[2].strip()) if len(bounds) == 3 else None  # noqa: PLR2004
+    period = _interval_period(bounds[2].strip()) if len(bounds) == 3 else None
     first = None if start_text in _OPEN else parse_instant(start_text)
     is_open = end_text in _OPEN or end_text.lower() in _LATEST
     start = DISTANT_PAST if first is None else first.start

@@ -111,7 +111,9 @@ class WarpPlan:
             return Raster(numbers, encoding)
         empty = _number_for_absent(encoding, numbers.dtype)
         whole = np.full((self.grid.height, self.grid.width), 0 if empty is None else empty, dtype=numbers.dtype)
-        at = np.s_[self.place.row : self.place.row + numbers.shape[0], self.place.column : self.place.column + numbers.shape[1]]
+        at = np.s_[
+            self.place.row : self.place.row + numbers.shape[0], self.place.column : self.place.column + numbers.shape[1]
+        ]
         filled = np.zeros(whole.shape, dtype=bool)
         filled[at] = True if present is None else present
         whole[at] = numbers if present is None else np.where(present, numbers, whole[at])

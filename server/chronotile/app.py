@@ -1,0 +1,66 @@
+"""The application: services built once, routes of every protocol, nothing read at import."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import numpy as np
+from anyio import CapacityLimiter
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.errors import ChronotileError, UnknownPath
+from chronotile.model.time import Instant
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.cors import CrossOrigin
+from chronotile.protocols.common.endpoint import with_error_caching
+from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.state import Limiters, ServerState
+from chronotile.protocols.tiles.routes import routes as tile_routes
+
+log = logging.getLogger(__name__)
+
+
+def application(services: Services, *, threads: Mapping[str, int] | None = None) -> Starlette:
+    """Return the application that serves `services`.
+
+    Args:
+        services: The catalogue and the open sources; closed when the application shuts down.
+        threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
+    """
+    tokens = {"pictures": 4, "series": 4, "documents": 2, **(threads or {})}
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # A limiter belongs to the event loop it is made in.
+        limiters = Limiters(**{name: CapacityLimiter(count) for name, count in tokens.items()})
+        app.state.chronotile = ServerState(services=services, limiters=limiters)
+        yield
+        for reader in services.readers.values():
+            reader.close()
+
+    return Starlette(
+        routes=[*tile_routes],
+        lifespan=lifespan,
+        middleware=[Middleware(CrossOrigin), Middleware(GZipMiddleware, minimum_size=1024)],
+        exception_handlers={HTTPException: _http_fault},
+    )
+
+
+def system_clock() -> Instant:
+    """Return now, UTC."""
+    return np.datetime64("now", "ns")
+
+
+async def _http_fault(request: Request, error: Exception) -> Response:
+    """What no route answers: an unknown path, or a method that a path does not take."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    fault: ChronotileError = UnknownPath(f"there is nothing at {request.url.path[:200]!r}")
+    if status != fault.status:
+        fault = ChronotileError(f"{request.method} is not accepted here")
+        fault.status = status
+    return with_error_caching(problem_response(fault, request))

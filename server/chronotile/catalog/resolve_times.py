@@ -1,0 +1,136 @@
+"""What was asked of time, turned into the times a layer has; the one place where that is decided (DESIGN 2.4)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from chronotile.errors import MissingTime, TimeNotAvailable
+from chronotile.model.collection import Layer, TimeRules
+from chronotile.model.payload import TimeUsed
+from chronotile.model.time import DAY, Instant, TimeDomain, TimePart, TimeSelection, TimeSpan, format_instant
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedTimes:
+    """Indexes into a layer's time domain."""
+
+    indexes: tuple[int, ...]
+    """Ascending; of a layer without time, the one index 0."""
+    substitution: str | None = None
+    """`default` or `nearest` where the client did not name the instant itself."""
+
+    def used(self, domain: TimeDomain) -> TimeUsed:
+        """Return the instants, newest first."""
+        if len(domain) == 0:
+            return TimeUsed()
+        return TimeUsed(
+            instants=tuple(domain.instants[index] for index in reversed(self.indexes)), substitution=self.substitution
+        )
+
+
+def resolve_picture_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> ResolvedTimes:
+    """Return the times one picture is made of; what a layer without time is asked is ignored.
+
+    Raises:
+        MissingTime: None is asked for and the layer has no default.
+        TimeNotAvailable: The layer has nothing at the time asked for and its rules allow no other.
+    """
+    if len(layer.times) == 0:
+        return ResolvedTimes((0,))
+    if selection.keyword == "latest":
+        return ResolvedTimes((_newest(layer, now),))
+    if selection.keyword in {"absent", "default"}:
+        return ResolvedTimes((default_index(layer, now),), "default")
+    resolved = _resolve_parts(layer.times, layer.time_rules, selection.parts)
+    if not resolved.indexes:
+        raise time_not_available(layer, selection)
+    return resolved
+
+
+def resolve_series_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> ResolvedTimes:
+    """Return the times of a series: all where none is asked; an interval without any gives an empty series.
+
+    Raises:
+        MissingTime: `default` is asked and the layer has none.
+        TimeNotAvailable: One instant is asked which the layer does not have and its rules allow no other.
+    """
+    if len(layer.times) == 0:
+        return ResolvedTimes((0,))
+    if selection.keyword == "absent":
+        return ResolvedTimes(tuple(range(len(layer.times))))
+    if selection.keyword == "parts":
+        resolved = _resolve_parts(layer.times, layer.time_rules, selection.parts)
+        if not resolved.indexes and not any(part.is_interval for part in selection.parts):
+            raise time_not_available(layer, selection)
+        return resolved
+    return resolve_picture_times(layer, selection, now=now)
+
+
+def default_index(layer: Layer, now: Instant) -> int:
+    """Return the index of the time shown when none is asked for.
+
+    Raises:
+        MissingTime: The layer has no default.
+    """
+    default = layer.time_rules.default
+    if isinstance(default, np.datetime64):
+        found = layer.times.within(TimeSpan(default, default + np.timedelta64(1, "ns")))
+        if found:
+            return found[0]
+    elif default == "latest":
+        return _newest(layer, now)
+    elif default == "earliest" and layer.times.instants[0] <= now + DAY:
+        return 0
+    raise MissingTime(f"layer {layer.id} has no default time; name one, such as {_example(layer)}", locator="time")
+
+
+def time_not_available(layer: Layer, selection: TimeSelection) -> TimeNotAvailable:
+    """Return the error that names the nearest times the layer has."""
+    asked = selection.parts[0].span.start
+    before = layer.times.at_or_before(asked)
+    after = 0 if before is None else before + 1
+    indexes = [index for index in (before, after) if index is not None and index < len(layer.times)]
+    nearest = [format_instant(layer.times.instants[index]) for index in indexes]
+    return TimeNotAvailable(
+        f"layer {layer.id} has no data at the time asked for; the nearest are {' and '.join(nearest)}", nearest=nearest
+    )
+
+
+def _newest(layer: Layer, now: Instant) -> int:
+    """An instant later than tomorrow is a mistake in the archive, and never shown unasked."""
+    index = layer.times.at_or_before(now + DAY)
+    if index is None:
+        raise MissingTime(
+            f"all times of layer {layer.id} lie in the future; name one, such as {_example(layer)}", locator="time"
+        )
+    return index
+
+
+def _example(layer: Layer) -> str:
+    return format_instant(layer.times.instants[-1])
+
+
+def _resolve_parts(domain: TimeDomain, rules: TimeRules, parts: Iterable[TimePart]) -> ResolvedTimes:
+    indexes: set[int] = set()
+    is_substituted = False
+    for part in parts:
+        for span in part.spans():
+            found = domain.within(span)
+            indexes.update(found)
+            if not found and (not part.is_interval or part.period is not None):
+                index = _substitute(domain, rules, span)
+                if index is not None:
+                    indexes.add(index)
+                    is_substituted = True
+    return ResolvedTimes(tuple(sorted(indexes)), "nearest" if is_substituted else None)
+
+
+def _substitute(domain: TimeDomain, rules: TimeRules, span: TimeSpan) -> int | None:
+    """The time that stands in for one the layer does not have, by its rules, or `None`."""
+    if rules.match == "exact":
+        return None
+    index = domain.nearest(span.start) if rules.match == "nearest" else domain.at_or_before(span.start)
+    if index is None or abs(domain.instants[index] - span.start) > rules.tolerance:
+        return None
+    return index

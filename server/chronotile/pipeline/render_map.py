@@ -1,0 +1,157 @@
+"""Show me this area at this time: a request to an encoded picture."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from chronotile.catalog.resolve import resolve_style
+from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
+from chronotile.encoders.picture import encode_picture
+from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.model.collection import Composite, Layer
+from chronotile.model.payload import Payload, TimeUsed
+from chronotile.model.raster import BoolArray, Picture, Raster, RgbaPicture
+from chronotile.model.request import MapRequest
+from chronotile.model.source import VariableInfo
+from chronotile.model.style import Style
+from chronotile.model.time import Instant
+from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
+from chronotile.pipeline.services import Services
+from chronotile.readers.warp import WarpPlan, plan_warp
+from chronotile.styling.paint import paint, paint_composite
+from chronotile.styling.restyle import with_ramp, with_range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapTarget:
+    """A request resolved to what exists."""
+
+    layer: Layer
+    style: Style
+    times: ResolvedTimes
+    time_used: TimeUsed
+    etag: str
+
+
+def render_map(request: MapRequest, services: Services, *, known: Collection[str] = ()) -> Payload:
+    """Read, paint and encode the picture that `request` asks for.
+
+    Args:
+        request: What to show.
+        services: What to show it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+
+    Returns:
+        The picture; where the layer has no pixels, a transparent one.
+
+    Raises:
+        LimitExceeded: The picture, or the times it is made of, are more than `limits` allow.
+        SourceUnavailable: A source is gone or damaged.
+        ChronotileError: A name, time or parameter is not accepted.
+    """
+    target = resolve_map(request, services)
+    if target.etag in known:
+        return Payload(body=b"", media_type=request.format, etag=target.etag, time=target.time_used, unchanged=True)
+    picture = draw_map(request, target, services)
+    body = encode_picture(picture, request.format, background=request.background)
+    return Payload(body=body, media_type=request.format, etag=target.etag, time=target.time_used)
+
+
+def resolve_map(request: MapRequest, services: Services) -> MapTarget:
+    """Return the layer, style and times a request means, and refuse what is too large; reads no pixels."""
+    layer = services.catalogue.layer(request.layer)
+    style = restyled(resolve_style(layer, request.style), request.ramp, request.range, services)
+    times = resolve_picture_times(layer, request.time, now=services.clock())
+    _check_size(request, times, services)
+    used = times.used(layer.times)
+    grid = request.grid
+    etag = fingerprint(
+        pixel_revision(layer, used.instants, services),
+        used.instants,
+        style,
+        (grid.crs.name, grid.bbox, grid.width, grid.height),
+        (request.format, request.background, layer.resampling, layer.content if layer.is_composite else None),
+    )
+    return MapTarget(layer=layer, style=style, times=times, time_used=used, etag=etag)
+
+
+def restyled(style: Style, ramp: str | None, value_range: tuple[float, float] | None, services: Services) -> Style:
+    """Return the style with the ramp and range a request has in place of its own.
+
+    Raises:
+        InvalidParameter: The style has classes, which have neither.
+    """
+    if ramp is None and value_range is None:
+        return style
+    if style.is_categorical:
+        locator = "range" if ramp is None else "ramp"
+        raise InvalidParameter(f"style {style.id} has classes, which take no {locator}", locator=locator)
+    if ramp is not None:
+        style = with_ramp(style, services.catalogue.ramp(ramp))
+    return style if value_range is None else with_range(style, value_range)
+
+
+def draw_map(request: MapRequest, target: MapTarget, services: Services) -> Picture:
+    """Read and paint the resolved target.
+
+    Raises:
+        SourceUnavailable: A source is gone or damaged.
+    """
+    layer = target.layer
+    rasters = [_read_newest(request, target, variable, services) for variable in layer.variables]
+    present = [raster for raster in rasters if raster is not None]
+    if len(present) < len(rasters):
+        return RgbaPicture(np.zeros((request.grid.height, request.grid.width, 4), dtype=np.uint8))
+    if isinstance(layer.content, Composite):
+        red, green, blue = present
+        return paint_composite((red, green, blue), layer.content)
+    return paint(present[0], target.style)
+
+
+def _check_size(request: MapRequest, times: ResolvedTimes, services: Services) -> None:
+    limits = services.catalogue.limits
+    pixels = request.grid.width * request.grid.height
+    if pixels > limits.max_pixels:
+        raise LimitExceeded(
+            "max_pixels", allowed=limits.max_pixels, asked=pixels, alternative="ask for a smaller picture, or for tiles"
+        )
+    if pixels * len(times.indexes) > limits.max_cube_values:
+        raise LimitExceeded(
+            "max_cube_values",
+            allowed=limits.max_cube_values,
+            asked=pixels * len(times.indexes),
+            alternative="ask for a shorter interval or a smaller picture",
+            locator="time",
+        )
+
+
+def _read_newest(request: MapRequest, target: MapTarget, variable: VariableInfo, services: Services) -> Raster | None:
+    """Each pixel's newest valid value over the resolved times; where it never has one, its newest number."""
+    plan = plan_warp(variable.levels, request.grid, resampling=target.layer.resampling)
+    if plan is None:
+        return None
+    instants = target.time_used.instants or (None,)
+    newest = _read_at(instants[0], plan, target.layer, variable, services=services)
+    for instant in instants[1:]:
+        gaps = ~newest.valid
+        if not gaps.any():
+            break
+        newest = _filled(newest, _read_at(instant, plan, target.layer, variable, services=services), gaps)
+    return newest
+
+
+def _read_at(
+    instant: Instant | None, plan: WarpPlan, layer: Layer, variable: VariableInfo, *, services: Services
+) -> Raster:
+    index = 0 if instant is None else time_index(variable.times.instants, instant)
+    try:
+        return plan.read(services.reader(layer), variable, index)
+    except SourceUnavailable as error:
+        raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
+
+
+def _filled(newer: Raster, older: Raster, gaps: BoolArray) -> Raster:
+    taken = gaps & older.valid
+    present = None if newer.present is None else newer.present | taken
+    return Raster(np.where(taken, older.numbers, newer.numbers), newer.encoding, present)

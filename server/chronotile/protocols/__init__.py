@@ -1,0 +1,1 @@
+"""One package a protocol: text in, core request, pipeline verb, answer out."""

@@ -1,0 +1,47 @@
+"""Any page may read public answers, errors included (WHATWG Fetch, CORS protocol)."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+EXPOSED = "ETag, Chronotile-Time, Warning, Link, Location, Retry-After, Server-Timing"
+METHODS = "GET, HEAD, POST, OPTIONS"
+ONE_DAY_S = "86400"
+
+
+class CrossOrigin:
+    """Adds the headers to every answer, and answers preflights itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] == "OPTIONS":
+            await _answer_preflight(scope, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Access-Control-Allow-Origin"] = "*"
+                headers["Access-Control-Expose-Headers"] = EXPOSED
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+async def _answer_preflight(scope: Scope, send: Send) -> None:
+    asked = next((value for name, value in scope["headers"] if name == b"access-control-request-headers"), b"")
+    headers = [
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-allow-methods", METHODS.encode()),
+        (b"access-control-allow-headers", asked or b"*"),
+        (b"access-control-expose-headers", EXPOSED.encode()),
+        (b"access-control-max-age", ONE_DAY_S.encode()),
+        (b"allow", METHODS.encode()),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,43 @@
+"""The one place where errors on their way out of a handler are caught."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.errors import ChronotileError
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+Faults = Callable[[ChronotileError, Request], Response]
+"""Words an error as one protocol does."""
+
+
+def endpoint(handler: Handler, faults: Faults) -> Handler:
+    """Return `handler` with its errors worded by `faults`; an unforeseen one is logged and told without its trace."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ChronotileError as error:
+            if error.status >= 500:  # an operator must act on it
+                log.warning("%s: %s", request.url.path, error.message)
+            return with_error_caching(faults(error, request))
+        except Exception:
+            log.exception("unforeseen error at %s", request.url.path)
+            return with_error_caching(faults(ChronotileError("the server failed to answer this request"), request))
+
+    return answer
+
+
+def with_error_caching(response: Response) -> Response:
+    """Return the error with how long it may be kept: a missing thing a minute, a failing source not at all."""
+    if response.status_code == 404:
+        response.headers["Cache-Control"] = "max-age=60"
+    elif response.status_code >= 500:
+        response.headers["Cache-Control"] = "no-store"
+        if response.status_code == 503:
+            response.headers["Retry-After"] = "5"
+    return response

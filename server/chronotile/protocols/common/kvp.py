@@ -1,0 +1,128 @@
+"""Query parameters, and the values that more than one protocol reads from text."""
+
+import math
+import re
+from collections.abc import Iterable
+
+from chronotile.errors import InvalidParameter, MissingParameter
+from chronotile.model.grid import BBox
+
+MAX_SHOWN = 60
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+class Kvp:
+    """The parameters of one request, looked up without regard to the case of their names.
+
+    Raises:
+        InvalidParameter: A name appears twice with different values.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in pairs:
+            known = self._values.setdefault(name.lower(), value)
+            if known != value:
+                raise InvalidParameter(
+                    f"{name[:MAX_SHOWN]} is given twice, with different values", locator=name[:MAX_SHOWN]
+                )
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the parameter is there, empty or not."""
+        return name.lower() in self._values
+
+    def optional(self, name: str) -> str | None:
+        """Return a parameter, or `None` where it is absent or empty."""
+        return self._values.get(name.lower(), "").strip() or None
+
+    def required(self, name: str) -> str:
+        """Return a parameter that must be there and must not be empty.
+
+        Raises:
+            MissingParameter: It is not, or is.
+        """
+        value = self.optional(name)
+        if value is None:
+            raise MissingParameter(f"{name} is missing", locator=name)
+        return value
+
+
+def integer(text: str, *, locator: str, least: int | None = None) -> int:
+    """Return a whole number.
+
+    Raises:
+        InvalidParameter: The text is none, or one below `least`.
+    """
+    if not _INTEGER.fullmatch(text):
+        raise InvalidParameter(f"{locator} must be a whole number, got {text[:MAX_SHOWN]!r}", locator=locator)
+    value = int(text)
+    if least is not None and value < least:
+        raise InvalidParameter(f"{locator} must be at least {least}, got {text[:MAX_SHOWN]}", locator=locator)
+    return value
+
+
+def number(text: str, *, locator: str) -> float:
+    """Return a finite number in decimal or exponential notation.
+
+    Raises:
+        InvalidParameter: The text is none.
+    """
+    value = float(text) if len(text) <= 64 and _NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        raise InvalidParameter(f"{locator} must be a finite number, got {text[:MAX_SHOWN]!r}", locator=locator)
+    return value
+
+
+def numbers(text: str, count: int, *, locator: str) -> tuple[float, ...]:
+    """Return `count` numbers separated by commas.
+
+    Raises:
+        InvalidParameter: There are more or fewer, or one is not finite.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != count:
+        raise InvalidParameter(
+            f"{locator} takes {count} numbers separated by commas, got {text[:MAX_SHOWN]!r}", locator=locator
+        )
+    return tuple(number(part, locator=locator) for part in parts)
+
+
+def bbox(text: str, *, locator: str) -> BBox:
+    """Return four numbers as a box with something inside.
+
+    Raises:
+        InvalidParameter: They are no numbers, or a minimum is not less than its maximum.
+    """
+    box = BBox(*numbers(text, 4, locator=locator))
+    if box.xmin >= box.xmax or box.ymin >= box.ymax:
+        raise InvalidParameter(
+            f"{locator} {text[:MAX_SHOWN]} is empty: each minimum must be less than its maximum", locator=locator
+        )
+    return box
+
+
+def value_range(text: str, *, locator: str) -> tuple[float, float]:
+    """Return `a,b` as the ends of a range.
+
+    Raises:
+        InvalidParameter: They are no two numbers, or not in order.
+    """
+    low, high = numbers(text, 2, locator=locator)
+    if low >= high:
+        raise InvalidParameter(f"{locator} must go from less to more, got {text[:MAX_SHOWN]!r}", locator=locator)
+    return low, high
+
+
+def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
+    """Return `text` if it is one of `accepted`.
+
+    Raises:
+        InvalidParameter: It is not.
+    """
+    options = list(accepted)
+    if text not in options:
+        raise InvalidParameter(
+            f"{locator} {text[:MAX_SHOWN]!r} is not accepted; use {', '.join(options)}", locator=locator
+        )
+    return text

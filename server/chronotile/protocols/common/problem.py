@@ -1,0 +1,37 @@
+"""Errors of path APIs as problem documents (RFC 9457)."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.errors import ChronotileError, LimitExceeded, TimeNotAvailable
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem_response(error: ChronotileError, request: Request) -> Response:
+    """Return the problem document of an error."""
+    members: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.message,
+    }
+    if error.locator:
+        members["parameter"] = error.locator
+    if isinstance(error, TimeNotAvailable):
+        members["nearest"] = list(error.nearest)
+    if isinstance(error, LimitExceeded):
+        members |= {
+            "type": "limit-exceeded",
+            "title": "Limit exceeded",
+            "limit": error.limit,
+            "allowed": error.allowed,
+            "asked": error.asked,
+            "alternative": error.alternative,
+        }
+    body = b"" if request.method == "HEAD" else orjson.dumps(members)
+    return Response(body, status_code=error.status, media_type=MEDIA_TYPE)

@@ -1,0 +1,14 @@
+"""The address under which clients reach the service, for the links in documents."""
+
+from starlette.requests import Request
+
+from chronotile.protocols.common.state import services_of
+
+
+def base_url(request: Request) -> str:
+    """Return the public base URL without a slash at the end: the configured one, else the request's own.
+
+    Forwarded headers count only from proxies that uvicorn trusts (`--forwarded-allow-ips`), which rewrites the scope.
+    """
+    configured = services_of(request).catalogue.service.url
+    return configured or str(request.base_url).rstrip("/")

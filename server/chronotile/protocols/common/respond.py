@@ -1,0 +1,34 @@
+"""Payloads as HTTP answers: validators, caching, the instant used."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.model.payload import Payload, TimeUsed
+from chronotile.model.time import format_instant
+
+SHORT = "public, max-age=300, stale-while-revalidate=86400"
+IMMUTABLE = "public, max-age=31536000, immutable"
+MAX_INSTANTS_TOLD = 16
+
+
+def known_etags(request: Request) -> frozenset[str]:
+    """Return the ETags of answers that the client holds (RFC 9110 §13.1.2), without quotes or weakness."""
+    text = request.headers.get("if-none-match", "")
+    return frozenset(part.strip().removeprefix("W/").strip('"') for part in text.split(",") if part.strip())
+
+
+def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
+    """Return the answer that carries a payload; 304 where the client holds it already."""
+    headers = {"ETag": f'"{payload.etag}"', "Cache-Control": IMMUTABLE if is_immutable else SHORT}
+    if payload.time.instants:
+        headers["Chronotile-Time"] = instants_text(payload.time)
+    if payload.unchanged:
+        return Response(status_code=304, headers=headers)
+    return Response(payload.body, media_type=payload.media_type, headers=headers)
+
+
+def instants_text(time: TimeUsed) -> str:
+    """Return the instants used, newest first; of many, the interval they lie in."""
+    if len(time.instants) > MAX_INSTANTS_TOLD:
+        return f"{format_instant(time.instants[-1])}/{format_instant(time.instants[0])}"
+    return ",".join(format_instant(instant) for instant in time.instants)

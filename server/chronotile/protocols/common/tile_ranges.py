@@ -1,0 +1,82 @@
+"""Which tiles of a tile matrix set a layer fills, and at which matrix its own pixels are reached."""
+
+from functools import lru_cache
+
+from chronotile.errors import InvalidParameter, TileOutOfRange
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.grid import BBox, NativeGrid, box_in
+from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
+
+
+@lru_cache(maxsize=4096)
+def box_in_set(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> BBox | None:
+    """Return the layer's box in the set's CRS, cut to what the set covers, or `None` where they do not meet."""
+    matrix = tile_matrix_set.matrices[0]
+    covered = BBox(
+        matrix.left,
+        matrix.top - matrix.cell_size * matrix.tile_height * matrix.matrix_height,
+        matrix.left + matrix.cell_size * matrix.tile_width * matrix.matrix_width,
+        matrix.top,
+    )
+    try:
+        box = _box(native, tile_matrix_set, covered)
+    except InvalidParameter:
+        return None
+    if not box.intersects(covered):
+        return None
+    return BBox(
+        max(box.xmin, covered.xmin),
+        max(box.ymin, covered.ymin),
+        min(box.xmax, covered.xmax),
+        min(box.ymax, covered.ymax),
+    )
+
+
+def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> BBox:
+    """Through longitude and latitude where the set's CRS is cylindrical, since that box minds seams and poles."""
+    if tile_matrix_set.crs.name not in {"EPSG:3857", "EPSG:4326", CRS84.name}:
+        return native.bbox_in(tile_matrix_set.crs)
+    world = box_in(covered, tile_matrix_set.crs, CRS84)
+    west, south, east, north = native.bbox_in(CRS84)
+    cut = BBox(max(west, world.xmin), max(south, world.ymin), min(east, world.xmax), min(north, world.ymax))
+    if cut.xmin >= cut.xmax or cut.ymin >= cut.ymax:
+        raise InvalidParameter("the layer lies outside the tile matrix set", locator="tile_matrix_set")
+    return box_in(cut, CRS84, tile_matrix_set.crs)
+
+
+@lru_cache(maxsize=4096)
+def native_matrix(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> int:
+    """Return the index of the first matrix whose pixels are no larger than the layer's own, in its middle."""
+    column, row = native.width / 2, native.height / 2
+    corners = [native.transform * corner for corner in ((column, row), (column + 1, row), (column, row + 1))]
+    xs, ys = zip(*corners, strict=True)
+    if native.crs != tile_matrix_set.crs:
+        xs, ys = transformer(native.crs, tile_matrix_set.crs).transform(xs, ys)
+    area = abs((xs[1] - xs[0]) * (ys[2] - ys[0]) - (xs[2] - xs[0]) * (ys[1] - ys[0]))
+    size = area**0.5 * (1 + 1e-6)
+    for index, matrix in enumerate(tile_matrix_set.matrices):
+        if matrix.cell_size <= size:
+            return index
+    return len(tile_matrix_set.matrices) - 1
+
+
+def tile_range(native: NativeGrid, tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> TileRange | None:
+    """Return the rows and columns of a matrix that the layer touches, or `None`."""
+    box = box_in_set(native, tile_matrix_set)
+    return None if box is None else tile_matrix_set.tiles_over(matrix, box)
+
+
+def check_in_range(limits: TileRange | None, *, row: int, column: int) -> None:
+    """Refuse a tile outside the limits a protocol advertises.
+
+    Raises:
+        TileOutOfRange: The row or column is outside.
+    """
+    if limits is None:
+        raise TileOutOfRange("the layer has no tiles in this tile matrix", locator="row")
+    for locator, value, least, most in (
+        ("row", row, limits.row_min, limits.row_max),
+        ("column", column, limits.column_min, limits.column_max),
+    ):
+        if not least <= value <= most:
+            raise TileOutOfRange(f"tile {locator} {value} is outside {least} to {most}", locator=locator)

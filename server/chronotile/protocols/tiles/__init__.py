@@ -1,0 +1,1 @@
+"""XYZ tiles with TileJSON and legends, for Leaflet, OpenLayers and MapLibre."""

@@ -1,0 +1,104 @@
+"""Path and query of a tile turned into a map request."""
+
+from collections.abc import Iterable, Mapping
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter, TileOutOfRange, UnknownPath
+from chronotile.model.request import LegendRequest, MapRequest, PictureFormat
+from chronotile.model.tiles import TileMatrixSet
+from chronotile.model.time import TimeSelection, parse_time
+from chronotile.protocols.common.kvp import Kvp, choice, integer, value_range
+
+PICTURES: Mapping[str, PictureFormat] = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
+LEGENDS = ("png", "svg", "json")
+
+
+def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> MapRequest:
+    """Return the map that `/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}` asks for.
+
+    Raises:
+        ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
+    """
+    layer = catalogue.layer(path["layer"])
+    tile_matrix_set = catalogue.tile_matrix_set(path["tms"])
+    matrix = tile_matrix_set.matrix(path["z"])
+    row, column = _place(path["y"], "y"), _place(path["x"], "x")
+    try:
+        grid = tile_matrix_set.tile_grid(matrix, row=row, column=column)
+    except TileOutOfRange as error:
+        raise TileOutOfRange(error.message, locator="y" if error.locator == "row" else "x") from error
+    return MapRequest(
+        layer=layer.id,
+        grid=grid,
+        time=time_of(query),
+        style=query.optional("style") or "",
+        format=_picture_format(path["extension"]),
+        range=_range(query),
+        ramp=query.optional("ramp"),
+    )
+
+
+def tileset(path: Mapping[str, str], catalogue: Catalogue) -> TileMatrixSet:
+    """Return the tile matrix set of the path.
+
+    Raises:
+        UnknownTileMatrixSet: It is not offered.
+    """
+    return catalogue.tile_matrix_set(path["tms"])
+
+
+def legend_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
+    """Return the legend that `/tiles/{layer}/legend.{extension}` asks for.
+
+    Raises:
+        UnknownPath: The extension is none of `LEGENDS`.
+        InvalidParameter: The range is not two numbers in order.
+    """
+    if path["extension"] not in LEGENDS:
+        raise _unknown_extension(path["extension"], LEGENDS)
+    return LegendRequest(
+        layer=path["layer"],
+        style=query.optional("style") or "",
+        range=_range(query),
+        ramp=query.optional("ramp"),
+    )
+
+
+def time_of(query: Kvp) -> TimeSelection:
+    """Return what `datetime` selects; `reducer` may only be the one offered.
+
+    Raises:
+        InvalidParameter: Either is not accepted.
+    """
+    reducer = query.optional("reducer")
+    if reducer is not None:
+        choice(reducer, ("latest",), locator="reducer")
+    try:
+        return parse_time(query.optional("datetime"))
+    except InvalidParameter as error:
+        raise InvalidParameter(error.message, locator="datetime") from error
+
+
+def _range(query: Kvp) -> tuple[float, float] | None:
+    text = query.optional("range")
+    return None if text is None else value_range(text, locator="range")
+
+
+def _place(text: str, locator: str) -> int:
+    """A tile's row or column; text that is no number names no tile."""
+    try:
+        return integer(text, locator=locator)
+    except InvalidParameter as error:
+        raise UnknownPath(error.message, locator=locator) from error
+
+
+def _picture_format(extension: str) -> PictureFormat:
+    if extension not in PICTURES:
+        raise _unknown_extension(extension, PICTURES)
+    return PICTURES[extension]
+
+
+def _unknown_extension(extension: str, accepted: Iterable[str]) -> UnknownPath:
+    return UnknownPath(
+        f"extension {extension[:20]!r} is not offered; accepted are {', '.join(accepted)}", locator="format"
+    )

@@ -1,0 +1,77 @@
+"""`/tiles`: pictures by tile, TileJSON, legends."""
+
+from typing import cast
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.catalog.resolve import resolve_style
+from chronotile.catalog.resolve_times import resolve_picture_times
+from chronotile.model.payload import Payload
+from chronotile.model.time import format_instant
+from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
+from chronotile.pipeline.render_map import render_map
+from chronotile.pipeline.revision import fingerprint, layer_revision
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.tiles.documents import tilejson
+from chronotile.protocols.tiles.params import legend_request, tile_request, tileset, time_of
+
+
+async def get_tile(request: Request) -> Response:
+    """Return one tile as a picture."""
+    services = services_of(request)
+    query = Kvp(request.query_params.multi_items())
+    asked = tile_request(request.path_params, query, services.catalogue)
+    limiter = state_of(request).limiters.pictures
+    payload = await in_thread(limiter, render_map, asked, services, known=known_etags(request))
+    revision = query.optional("rev")
+    is_current = revision is not None and revision == layer_revision(services.catalogue.layer(asked.layer), services)
+    return respond(payload, is_immutable=is_current)
+
+
+async def get_tilejson(request: Request) -> Response:
+    """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
+    services = services_of(request)
+    body = await in_thread(state_of(request).limiters.documents, _tilejson, request, services)
+    etag = fingerprint(body)
+    unchanged = etag in known_etags(request)
+    return respond(Payload(body=body, media_type="application/json", etag=etag, unchanged=unchanged))
+
+
+async def get_legend(request: Request) -> Response:
+    """Return a layer's legend as picture or document."""
+    services = services_of(request)
+    asked = legend_request(request.path_params, Kvp(request.query_params.multi_items()))
+    extension = cast("LegendFormat", request.path_params["extension"])
+    limiter = state_of(request).limiters.documents
+    return respond(await in_thread(limiter, draw_legend, asked, extension, services, known=known_etags(request)))
+
+
+def _tilejson(request: Request, services: Services) -> bytes:
+    query = Kvp(request.query_params.multi_items())
+    layer = services.catalogue.layer(request.path_params["layer"])
+    tile_matrix_set = tileset(request.path_params, services.catalogue)
+    template = {name: value for name in ("style", "range", "ramp") if (value := query.optional(name))}
+    resolve_style(layer, template.get("style", ""))
+    used = resolve_picture_times(layer, time_of(query), now=services.clock()).used(layer.times)
+    if len(used.instants) == 1:
+        template["datetime"] = format_instant(used.instants[0])
+    elif used.instants:
+        template["datetime"] = query.required("datetime")
+    template["rev"] = layer_revision(layer, services)
+    return orjson.dumps(tilejson(layer, tile_matrix_set, base=base_url(request), query=template))
+
+
+routes = [
+    Route("/tiles/{layer}/legend.{extension}", endpoint(get_legend, problem_response)),
+    Route("/tiles/{layer}/{tms}/tilejson.json", endpoint(get_tilejson, problem_response)),
+    Route("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", endpoint(get_tile, problem_response)),
+]
