@@ -51,7 +51,7 @@ check: $(SERVER) $(VIEWER) ## format, lint, types, import layers; the same for t
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	npm run lint
 	npm run types
 
