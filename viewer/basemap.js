@@ -71,29 +71,31 @@ export function thin({ xs, ys }, box, step) {
 }
 
 /**
- * Adds the lines to the canvas's path, as closed rings or as strokes. A stroke leaves out what runs along the edge of
- * the world: there the land was cut, it does not end.
+ * Adds the lines to the canvas's path, as closed rings or as strokes. A line that goes on beyond 180 degrees is drawn on
+ * both edges of the world. A stroke leaves out what runs along an edge: there the land was cut, it does not end.
  * @param {CanvasRenderingContext2D} canvas @param {Lines} lines @param {TileCoords} coords
  * @param {number} tileSize @param {"ring" | "stroke"} kind
  */
 function trace(canvas, { size, lines }, { x, y, z }, tileSize, kind) {
 	const perUnit = (tileSize * 2 ** z) / size;
-	const [left, top, extent] = [(x * size) / 2 ** z, (y * size) / 2 ** z, size / 2 ** z];
+	const extent = size / 2 ** z;
 	const margin = MARGIN_PX / perUnit;
-	const box = { xmin: left - margin, ymin: top - margin, xmax: left + extent + margin, ymax: top + extent + margin };
 	const isCut = (/** @type {number} */ a, /** @type {number} */ b) => a === b && (a === 0 || a === size);
 	canvas.beginPath();
-	for (const line of lines) {
-		if (line.xmin > box.xmax || line.xmax < box.xmin || line.ymin > box.ymax || line.ymax < box.ymin) continue;
-		const { xs, ys } = line;
-		let before = -1;
-		for (const index of thin(line, box, STEP_PX / perUnit)) {
-			const hidden =
-				before < 0 || (kind === "stroke" && (isCut(xs[before], xs[index]) || isCut(ys[before], ys[index])));
-			canvas[hidden ? "moveTo" : "lineTo"]((xs[index] - left) * perUnit, (ys[index] - top) * perUnit);
-			before = index;
+	for (const turn of [-size, 0, size]) {
+		const [left, top] = [x * extent + turn, y * extent];
+		const box = { xmin: left - margin, ymin: top - margin, xmax: left + extent + margin, ymax: top + extent + margin };
+		for (const line of lines) {
+			if (line.xmin > box.xmax || line.xmax < box.xmin || line.ymin > box.ymax || line.ymax < box.ymin) continue;
+			const { xs, ys } = line;
+			let before = -1;
+			for (const index of thin(line, box, STEP_PX / perUnit)) {
+				const isGap = kind === "stroke" && (isCut(xs[before], xs[index]) || isCut(ys[before], ys[index]));
+				canvas[before < 0 || isGap ? "moveTo" : "lineTo"]((xs[index] - left) * perUnit, (ys[index] - top) * perUnit);
+				before = index;
+			}
+			if (kind === "ring") canvas.closePath();
 		}
-		if (kind === "ring") canvas.closePath();
 	}
 }
 

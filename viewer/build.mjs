@@ -17,6 +17,9 @@ const VENDOR = join(HERE, "vendor");
 /** Units across the world in the base map's files: 0.0055 degrees, 380 m in Belgium, finer than the source. */
 const WORLD_SIZE = 65536;
 
+/** Where Web Mercator ends, in degrees. */
+const SOUTH_EDGE = -85.0511;
+
 /** @typedef {{ name: string, package: string, module: string, exports: string[], css?: string }} Library */
 
 /** @type {Library[]} */
@@ -75,6 +78,37 @@ function project([lon, lat]) {
 	return [Math.round(((lon + 180) / 360) * WORLD_SIZE), Math.round((0.5 - y / (2 * Math.PI)) * WORLD_SIZE)];
 }
 
+/** Whether two neighbouring points lie on either side of 180 degrees. @param {number[]} one @param {number[]} other */
+const isJump = ([one], [other]) => Math.abs(one - other) > 180;
+
+/** The line without jumps at 180 degrees: it goes on beyond. @param {number[][]} line */
+function unwrap(line) {
+	let turn = 0;
+	return line.map((position, index) => {
+		const before = line[index - 1] ?? position;
+		if (isJump(before, position)) turn += position[0] < before[0] ? 360 : -360;
+		return [position[0] + turn, position[1]];
+	});
+}
+
+/** A ring that goes round the south pole, from 180 degrees west to east and back below the map's edge. @param {number[][]} ring */
+function openAtPole(ring) {
+	const start = ring.findIndex((position, index) => index > 0 && isJump(ring[index - 1], position));
+	const [lon, lat] = ring[start];
+	return [
+		...unwrap([...ring.slice(start, -1), ...ring.slice(0, start)]),
+		[lon + 360, lat],
+		[lon + 360, -90],
+		[lon, -90],
+	];
+}
+
+/** @param {number[][]} ring */
+function flatten(ring) {
+	const jumps = ring.filter((position, index) => index > 0 && isJump(ring[index - 1], position));
+	return jumps.length % 2 === 0 ? unwrap(ring) : openAtPole(ring);
+}
+
 /** Projected, rounded, without repeats, each point as its distance from the one before. @param {number[][]} line */
 function encodeLine(line) {
 	/** @type {number[]} */
@@ -99,12 +133,14 @@ async function buildBaseMap() {
 	const land = await readAtlas("land-50m.json");
 	/** @type {any} */
 	const shapes = feature(land, land.objects.land);
-	const rings = shapes.features.flatMap((/** @type {any} */ { geometry }) => geometry.coordinates.flat());
-	await writeLines("land.json", rings, 4);
+	const rings = shapes.features
+		.flatMap((/** @type {any} */ { geometry }) => geometry.coordinates.flat())
+		.filter((/** @type {number[][]} */ ring) => ring.some(([, lat]) => lat > SOUTH_EDGE));
+	await writeLines("land.json", rings.map(flatten), 4);
 
 	const world = await readAtlas("countries-50m.json");
 	const between = mesh(world, world.objects.countries, (one, other) => one !== other);
-	await writeLines("borders.json", between.coordinates, 2);
+	await writeLines("borders.json", between.coordinates.map(unwrap), 2);
 	await cp(join(PACKAGES, "world-atlas", "LICENSE"), join(VENDOR, "world-atlas.LICENSE.txt"));
 }
 

@@ -175,10 +175,11 @@ function startStatus() {
 	});
 	effect(() => {
 		if (!layer.value) return;
-		const isLoading = timeDomain.value.phase === "loading" || tileProgress.value.phase === "loading";
 		const { title } = layer.value;
+		const { phase } = timeDomain.value;
+		const isLoading = phase === "loading" || (phase === "ready" && tileProgress.value.phase === "loading");
 		status.textContent = (isLoading ? text.loadingTiles : text.showing)(title, shownDate.value);
-		status.dataset.phase = isLoading ? "loading" : "ready";
+		status.dataset.phase = phase === "ready" ? tileProgress.value.phase : phase;
 		document.title = `${text.showing(title, shownDate.value)} · chronotile`;
 		attribution.textContent = layer.value.attribution ?? "";
 	});

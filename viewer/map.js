@@ -82,7 +82,6 @@ export function startMap(element) {
 	map.addControl(new Control.Scale({ imperial: false, position: "bottomright" }));
 	map.createPane("land").style.zIndex = "150";
 	map.createPane("outlines").style.zIndex = "350";
-	keepSize(map);
 	followDestination(map);
 	followClicks(map);
 	showPoint(map);
@@ -91,39 +90,55 @@ export function startMap(element) {
 	return map;
 }
 
-/** Fits the map to its frame; the chosen place stays in sight when the chart takes room from it. @param {LeafletMap} map */
-function keepSize(map) {
-	const resized = () => {
+/**
+ * Goes where the state says, and stays there while the frame of the map changes its size: what a link asked for is what
+ * the next link says. The chosen place stays in sight when the chart takes room from the map.
+ * @param {LeafletMap} map
+ */
+function followDestination(map) {
+	/** Where the map is meant to be: where it was sent, or where the user has moved it. */
+	let held = destination.peek();
+	let isSent = false;
+	const go = () => {
+		if (!held) return;
+		isSent = true;
+		if (held.view) map.setView([held.view.lat, held.view.lon], held.view.zoom, { animate: false });
+		else if (held.bbox) map.fitBounds(toBounds(held.bbox), { animate: false });
+		isSent = false;
+		report();
+	};
+	const report = () => {
+		if (held && !isSent) view.value = { ...(held.view ?? placeOf(map)), bbox: bboxOf(map) };
+	};
+	map.on("moveend", () => {
+		if (isSent || !held) return;
+		held = { view: placeOf(map) };
+		report();
+	});
+	effect(() => {
+		held = destination.value;
+		go();
+	});
+	new ResizeObserver(() => {
 		const before = map.getSize().y;
-		map.invalidateSize({ pan: false });
+		isSent = true;
+		map.invalidateSize({ animate: false, pan: false });
+		isSent = false;
+		go();
 		const place = point.peek();
 		if (place && map.getSize().y < before) map.panInside([place.lat, place.lon], { padding: [40, 40] });
-	};
-	new ResizeObserver(resized).observe(map.getContainer());
+	}).observe(map.getContainer());
 }
 
 /** @param {LeafletMap} map */
-function followDestination(map) {
-	let isPlaced = false;
-	const report = () => {
-		if (!isPlaced) return;
-		const { lat, lng } = map.getCenter();
-		const bounds = map.getBounds();
-		const isWorld = bounds.getEast() - bounds.getWest() >= 360;
-		const [west, east] = isWorld ? [-180, 180] : [wrapLon(bounds.getWest()), wrapLon(bounds.getEast())];
-		const south = Math.max(-90, bounds.getSouth());
-		const north = Math.min(90, bounds.getNorth());
-		view.value = { lon: wrapLon(lng), lat, zoom: map.getZoom(), bbox: [west, south, east, north] };
-	};
-	map.on("moveend", report);
-	effect(() => {
-		if (!destination.value) return;
-		isPlaced = true;
-		const { view: place, bbox } = destination.value;
-		if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
-		else if (bbox) map.fitBounds(toBounds(bbox), { animate: false });
-		report();
-	});
+const placeOf = (map) => ({ ...centreOf(map), zoom: map.getZoom() });
+
+/** @param {LeafletMap} map @returns {BBox} */
+function bboxOf(map) {
+	const bounds = map.getBounds();
+	const isWorld = bounds.getEast() - bounds.getWest() >= 360;
+	const [west, east] = isWorld ? [-180, 180] : [wrapLon(bounds.getWest()), wrapLon(bounds.getEast())];
+	return [west, Math.max(-90, bounds.getSouth()), east, Math.min(90, bounds.getNorth())];
 }
 
 /** @param {LeafletMap} map */
@@ -208,64 +223,99 @@ function paintOverlay(map, outlines) {
 }
 
 /**
- * Keeps the pictures of the layer on the map. Those of another date are loaded unseen and replace the old ones when
- * they are complete, so that the map does not flicker; those of another layer replace them at once.
- * @param {LeafletMap} map
+ * The pictures on the map. Those of another date are loaded unseen and replace the old ones when they are complete, so
+ * that the map does not flicker; those of another layer replace them at once.
  */
-function showLayer(map) {
-	/** @type {{ tiles: TileLayer, layerId: string } | null} */
-	let shown = null;
-	/** @type {TileLayer | null} */
-	let coming = null;
-	let waiting = 0;
+class Pictures {
+	/** @param {LeafletMap} map */
+	constructor(map) {
+		this.map = map;
+		/** @type {{ tiles: TileLayer, of: Layer } | null} */
+		this.shown = null;
+		/** @type {TileLayer | null} */
+		this.coming = null;
+	}
 
-	/** @param {TileLayer} tiles @param {string} layerId */
-	const replace = (tiles, layerId) => {
-		shown?.tiles.remove();
-		shown = { tiles, layerId };
-		coming = null;
+	/** Takes away what is still loading, and what is shown of another layer. @param {Layer | null} of */
+	clear(of) {
+		this.coming?.remove();
+		this.coming = null;
+		if (this.shown?.of === of) return;
+		this.shown?.tiles.remove();
+		this.shown = null;
+	}
+
+	/** @param {TileLayer} tiles @param {Layer} of */
+	load(tiles, of) {
+		this.coming = tiles;
+		tiles.once("load", () => this.show(tiles, of));
+		tiles.addTo(this.map);
+		// Nothing to load: the layer is elsewhere.
+		if (!tiles.isLoading()) this.show(tiles, of);
+	}
+
+	/** @param {TileLayer} tiles @param {Layer} of */
+	show(tiles, of) {
+		if (tiles !== this.coming) return;
+		this.coming = null;
+		this.shown?.tiles.remove();
+		this.shown = { tiles, of };
 		tiles.setOpacity(opacity.peek());
-		if (layer.peek()?.id === layerId) adviseOn(map, /** @type {Layer} */ (layer.peek()), tiles);
-	};
-	const clear = () => {
-		window.clearTimeout(waiting);
-		coming?.remove();
-		coming = null;
-	};
+		this.advise();
+	}
 
-	effect(() => {
-		const wanted = opacity.value;
-		shown?.tiles.setOpacity(wanted);
-	});
+	/** Says where the layer is when the map shows none of it. */
+	advise() {
+		if (!this.shown || !view.peek()) return;
+		const { tiles, of } = this.shown;
+		const bounds = this.map.getBounds();
+		const extent = toBounds(of.bbox);
+		const isSeen = [-360, 0, 360].some((turn) =>
+			bounds.intersects([
+				[extent.getSouth(), extent.getWest() + turn],
+				[extent.getNorth(), extent.getEast() + turn],
+			]),
+		);
+		const go = { label: text.zoomToLayer, run: () => zoomToLayer() };
+		if (!isSeen) notify("view", text.outsideView(of.title), go);
+		else if (this.map.getZoom() < (tiles.options.minZoom ?? 0)) notify("view", text.tooFarOut(of.title), go);
+		else dismiss("view");
+	}
+}
+
+/** @param {LeafletMap} map */
+function showLayer(map) {
+	const pictures = new Pictures(map);
 	effect(() => {
 		const now = layer.value;
 		const [chosen, when, phase] = [style.value, instant.value, timeDomain.value.phase];
-		clear();
-		if (!now) return;
-		if (shown && shown.layerId !== now.id) {
-			shown.tiles.remove();
-			shown = null;
-		}
-		if (phase !== "ready") return;
+		pictures.clear(now);
+		if (!now || phase !== "ready") return;
+		tileProgress.value = { ...tileProgress.peek(), phase: "loading" };
 		const stopping = new AbortController();
-		waiting = window.setTimeout(
-			async () => {
-				const zooms = await zoomRange(now, chosen, stopping.signal);
-				if (!zooms || stopping.signal.aborted) return;
-				const tiles = makeTiles(now, tileTemplate(now, chosen, when?.text ?? null), zooms);
-				watchTiles(tiles, stopping.signal);
-				coming = tiles;
-				tiles.once("load", () => tiles === coming && replace(tiles, now.id));
-				tiles.addTo(map);
-				// Nothing to load: the layer is elsewhere.
-				if (!tiles.isLoading()) replace(tiles, now.id);
-			},
-			shown ? SCRUB_WAIT_MS : 0,
-		);
-		return () => stopping.abort();
+		const load = async () => {
+			const zooms = await zoomRange(now, chosen, stopping.signal);
+			if (stopping.signal.aborted) return;
+			if (!zooms) {
+				tileProgress.value = { ...tileProgress.peek(), phase: "shown" };
+				return;
+			}
+			const tiles = makeTiles(now, tileTemplate(now, chosen, when?.text ?? null), zooms);
+			watchTiles(tiles, stopping.signal);
+			pictures.load(tiles, now);
+		};
+		const waiting = window.setTimeout(load, pictures.shown ? SCRUB_WAIT_MS : 0);
+		return () => {
+			window.clearTimeout(waiting);
+			stopping.abort();
+		};
 	});
 	effect(() => {
-		if (layer.value && view.value) adviseOn(map, layer.value, shown?.tiles ?? coming);
+		const wanted = opacity.value;
+		pictures.shown?.tiles.setOpacity(wanted);
+	});
+	effect(() => {
+		if (view.value) pictures.advise();
 	});
 }
 
@@ -298,14 +348,20 @@ const makeTiles = (of, template, { minzoom, maxzoom }) =>
 		opacity: 0,
 	});
 
-/** Tells the state how far the pictures have come, and why some did not. @param {TileLayer} tiles @param {AbortSignal} signal */
+/** Tells the state how far the pictures have come, and the user why some did not. @param {TileLayer} tiles @param {AbortSignal} signal */
 function watchTiles(tiles, signal) {
-	let [failed, total, why] = [0, 0, ""];
-	tileProgress.value = { phase: "shown", failed, total, why };
+	let [failed, total, why, isComplete] = [0, 0, "", false];
+	const report = () => {
+		if (signal.aborted) return;
+		isComplete ||= !tiles.isLoading();
+		tileProgress.value = { phase: !isComplete ? "loading" : tiles.isLoading() ? "filling" : "shown", failed, total };
+		if (failed === 0) return dismiss("tiles");
+		const retry = { label: text.tryAgain, run: () => void tiles.redraw() };
+		notify("tiles", `${text.tilesFailed(failed, total)} ${why}`.trim(), retry);
+	};
 	tiles.on("loading", () => {
 		[failed, total, why] = [0, 0, ""];
-		tileProgress.value = { phase: "loading", failed, total, why };
-		dismiss("tiles");
+		report();
 	});
 	tiles.on("tileloadstart", () => {
 		total += 1;
@@ -316,31 +372,6 @@ function watchTiles(tiles, signal) {
 		why = (await fetchTileProblem(/** @type {HTMLImageElement} */ (tile).src, signal)) ?? "";
 		if (!tiles.isLoading()) report();
 	});
-	const report = () => {
-		if (signal.aborted) return;
-		tileProgress.value = { phase: "shown", failed, total, why };
-		if (failed > 0) {
-			const retry = { label: text.tryAgain, run: () => void tiles.redraw() };
-			notify("tiles", `${text.tilesFailed(failed, total)} ${why}`.trim(), retry);
-		}
-	};
 	tiles.on("load", report);
-}
-
-/** Says where the layer is when the map shows none of it. @param {LeafletMap} map @param {Layer} of @param {TileLayer | null} tiles */
-function adviseOn(map, of, tiles) {
-	const bounds = map.getBounds();
-	const isSeen = [-360, 0, 360].some((turn) => {
-		const [west, south, east, north] = of.bbox;
-		const beyond = east > west ? east : east + 360;
-		return bounds.intersects([
-			[south, west + turn],
-			[north, beyond + turn],
-		]);
-	});
-	const go = { label: text.zoomToLayer, run: () => zoomToLayer() };
-	if (!isSeen) notify("view", text.outsideView(of.title), go);
-	else if (tiles?.options.minZoom && map.getZoom() < tiles.options.minZoom) {
-		notify("view", text.tooFarOut(of.title), go);
-	} else dismiss("view");
+	tiles.once("add", report);
 }

@@ -12,7 +12,7 @@
  * @typedef {Progress & { instants: Instant[], validShares: (number | null)[] }} TimeDomain
  * @typedef {{ label: string, run: () => void }} Action
  * @typedef {{ id: string, message: string, action?: Action }} Notice
- * @typedef {{ phase: "idle" | "loading" | "shown", failed: number, total: number, why: string }} TileProgress
+ * @typedef {{ phase: "loading" | "shown" | "filling", failed: number, total: number }} TileProgress
  */
 import { fetchLayer, fetchLayers, fetchTimes, Problem } from "./api.js";
 import { dateOf, formatDate, nearestIndex, parseDate, resolveDate, toInstant } from "./dates.js";
@@ -48,7 +48,8 @@ export const destination = signal(/** @type {{ view?: View, bbox?: BBox } | null
 /** The place whose values the chart shows. */
 export const point = signal(/** @type {Point | null} */ (null));
 export const notices = signal(/** @type {Notice[]} */ ([]));
-export const tileProgress = signal(/** @type {TileProgress} */ ({ phase: "idle", failed: 0, total: 0, why: "" }));
+/** How far the pictures are: `filling` is when those shown are complete but for the places the map was moved to. */
+export const tileProgress = signal(/** @type {TileProgress} */ ({ phase: "loading", failed: 0, total: 0 }));
 
 export const instant = computed(() => timeDomain.value.instants[timeIndex.value] ?? null);
 export const shownDate = computed(() => (instant.value ? formatDate(instant.value.ms, text.locale) : ""));
