@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84, Crs, transformer
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating[Any]]
 
 LATTICE = 21
 """Points along each side of the lattice by which a box is taken from one CRS to another."""
@@ -91,7 +91,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeGrid:
-    """The grid that a source has, in any orientation: pixel (column, row) corners lie at `transform * (column, row)`."""
+    """The grid that a source has, in any orientation: pixel corners lie at `transform * (column, row)`."""
 
     crs: Crs
     transform: Affine
@@ -128,6 +128,16 @@ class NativeGrid:
         xs, ys = [corner[0] for corner in corners], [corner[1] for corner in corners]
         return BBox(min(xs), min(ys), max(xs), max(ys))
 
+    def pixels_at(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return fractional columns and rows of points in CRS units; 0.5 is the middle of the first pixel."""
+        inverse = ~self.transform
+        return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
+
+    def points_at(self, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return x and y in CRS units of fractional columns and rows."""
+        a, b, c, d, e, f = self.transform[:6]
+        return a * columns + b * rows + c, d * columns + e * rows + f
+
     def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
         """Return (row, column) of the cell that holds a point in CRS units, or `None` outside.
 
@@ -149,12 +159,12 @@ class NativeGrid:
         return float(x), float(y)
 
     def lattice_in(self, crs: Crs) -> tuple[FloatArray, FloatArray]:
-        """Return x and y (21, 21) in another CRS of points spread over all pixels, edges included; infinite where none."""
+        """Return x and y (21, 21) in another CRS of points over all pixels, edges included; infinite where none."""
         columns, rows = np.meshgrid(np.linspace(0, self.width, LATTICE), np.linspace(0, self.height, LATTICE))
-        x, y = self.transform * (columns, rows)
+        x, y = self.points_at(columns, rows)
         if self.crs == crs:
             return x, y
-        return transformer(self.crs, crs).transform(x, y)  # type: ignore[no-any-return]  # pyproj types arrays as Any
+        return transformer(self.crs, crs).transform(x, y)
 
     def bbox_in(self, crs: Crs) -> BBox:
         """Return a box in another CRS that holds all pixels whose coordinates it can express.

@@ -58,3 +58,11 @@ class Style:
     def is_categorical(self) -> bool:
         """Whether the style has classes."""
         return bool(self.classes)
+
+    def stops_over(self, low: float, high: float) -> tuple[Stop, ...]:
+        """Return the ramp's stops, stretched so that the style's range becomes `low` to `high`."""
+        first, last = self.range
+        shares = [(stop.value - first) / ((last - first) or 1.0) for stop in self.ramp]
+        return tuple(
+            Stop(low * (1 - share) + high * share, stop.colour) for share, stop in zip(shares, self.ramp, strict=True)
+        )

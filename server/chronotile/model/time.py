@@ -9,17 +9,22 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter
 
-Instant: TypeAlias = np.datetime64
-"""`datetime64[ns]`, UTC."""
-
-InstantArray: TypeAlias = NDArray[np.datetime64]
+if TYPE_CHECKING:  # numpy's stubs are generic in the item, numpy itself is not
+    Instant: TypeAlias = np.datetime64[Any]
+    Duration: TypeAlias = np.timedelta64[Any]
+    InstantArray: TypeAlias = NDArray[np.datetime64[Any]]
+else:
+    Instant = np.datetime64
+    Duration = np.timedelta64
+    InstantArray = NDArray[np.datetime64]
+"""An instant is `datetime64[ns]` in UTC, a duration `timedelta64[ns]`."""
 
 ONE_NS = np.timedelta64(1, "ns")
 DAY = np.timedelta64(86_400_000_000_000, "ns")
@@ -32,6 +37,8 @@ MAX_PARTS = 2_000
 
 DISTANT_PAST = np.datetime64("1678-01-01", "ns")
 DISTANT_FUTURE = np.datetime64("2262-01-01", "ns")
+LAST_MONTH = int(DISTANT_FUTURE.astype("datetime64[M]").astype(int))
+MAX_PERIOD_NS = 100 * 366 * 86_400_000_000_000
 
 ACCEPTED = (
     "accepted are an instant (2020, 2020-06, 2020-06-01, 2020-06-01T10:50:00Z), an interval (2020-01-01/2020-06-30, "
@@ -52,14 +59,22 @@ class Period:
     """A step along time: months and a fixed part, or a dekad (days 1-10, 11-20, 21-end of a month)."""
 
     months: int = 0
-    fixed: np.timedelta64 = np.timedelta64(0, "ns")
+    fixed: Duration = np.timedelta64(0, "ns")
     is_dekad: bool = False
 
     def step(self, start: Instant, count: int) -> Instant:
-        """Return the instant `count` periods after `start`; a day past the month's end becomes its last day."""
+        """Return the instant `count` periods after `start`, at most the end of the years served.
+
+        A day past the month's end becomes its last day.
+        """
         if self.is_dekad:
             return _add_dekads(start, count)
-        return add_months(start, self.months * count) + self.fixed * count
+        month = int(start.astype("datetime64[M]").astype(int)) + self.months * count
+        if month >= LAST_MONTH:
+            return DISTANT_FUTURE
+        moved = add_months(start, self.months * count)
+        nanoseconds = int(moved.astype(int)) + int(self.fixed.astype(int)) * count
+        return np.datetime64(min(nanoseconds, int(DISTANT_FUTURE.astype(int))), "ns")
 
 
 DEKAD = Period(is_dekad=True)
@@ -72,8 +87,8 @@ class TimePart:
     span: TimeSpan
     is_interval: bool = False
     period: Period | None = None
-    last: Instant | None = None
-    """With a period: the last instant that may be stepped to."""
+    end: Instant | None = None
+    """With a period: the first instant that may not be stepped to."""
 
     def spans(self) -> Iterator[TimeSpan]:
         """Return the spans this part selects: itself, or one a step of its period.
@@ -81,13 +96,13 @@ class TimePart:
         Raises:
             InvalidParameter: There are more than `MAX_PARTS` steps.
         """
-        if self.period is None or self.last is None:
+        if self.period is None or self.end is None:
             yield self.span
             return
-        width = self.span.end - self.span.start
+        width = np.timedelta64(self.span.end - self.span.start, "ns")
         for count in range(MAX_PARTS + 1):
             start = self.period.step(self.span.start, count)
-            if start > self.last:
+            if start >= self.end:
                 return
             if count == MAX_PARTS:
                 raise InvalidParameter(f"the interval has more than {MAX_PARTS} steps of its period", locator="time")
@@ -117,11 +132,13 @@ LATEST = TimeSelection("latest")
 _VALUE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:[Tt ](?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9})\d*)?)?)?)?)?)?"
-    r"(?P<zone>[Zz]|[+\- ]\d\d(?::?\d\d)?)?"
+    r"(?P<zone>[Zz]|[+\- ]\d\d(?::?\d\d)?)?",
+    re.ASCII,
 )
 _PERIOD = re.compile(
     r"P(?=.)(?:(?P<years>\d{1,4})Y)?(?:(?P<months>\d{1,5})M)?(?:(?P<weeks>\d{1,5})W)?(?:(?P<days>\d{1,6})D)?"
-    r"(?:T(?=.)(?:(?P<hours>\d{1,7})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})(?:\.(?P<fraction>\d{1,9}))?S)?)?"
+    r"(?:T(?=.)(?:(?P<hours>\d{1,7})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})(?:\.(?P<fraction>\d{1,9}))?S)?)?",
+    re.ASCII,
 )
 _OPEN = {"", "..", "*"}
 _LATEST = {"current", "latest"}
@@ -190,21 +207,21 @@ def parse_period(text: str) -> Period:
     nanoseconds = (seconds + amounts["seconds"]) * 1_000_000_000 + int((found["fraction"] or "").ljust(9, "0"))
     if months == 0 and nanoseconds == 0:
         raise InvalidParameter(f"the period {text!r} has no length", locator="time")
-    if nanoseconds > int(DISTANT_FUTURE - DISTANT_PAST):
-        raise InvalidParameter(f"the period {text!r} is longer than the years served", locator="time")
+    if nanoseconds > MAX_PERIOD_NS:
+        raise InvalidParameter(f"the period {text!r} is longer than a century", locator="time")
     return Period(months=months, fixed=np.timedelta64(nanoseconds, "ns"))
 
 
 def format_instant(instant: Instant) -> str:
     """Return RFC 3339 text in UTC, with a fraction only where it is not zero."""
-    seconds, fraction = str(np.datetime64(instant, "ns")).split(".")
+    seconds, fraction = str(instant.astype("datetime64[ns]")).split(".")
     significant = fraction.rstrip("0")
     return f"{seconds}.{significant}Z" if significant else f"{seconds}Z"
 
 
 def format_day(instant: Instant) -> str:
     """Return the instant's day as `YYYY-MM-DD`."""
-    return str(np.datetime64(instant, "D"))
+    return str(instant.astype("datetime64[D]"))
 
 
 def add_months(instant: Instant, months: int) -> Instant:
@@ -216,7 +233,8 @@ def add_months(instant: Instant, months: int) -> Instant:
     target = month + np.timedelta64(months, "M")
     length = (target + np.timedelta64(1, "M")).astype("datetime64[ns]") - target.astype("datetime64[ns]")
     overshoot = of_month - of_month % DAY - (length - DAY)
-    return target.astype("datetime64[ns]") + of_month - max(overshoot, np.timedelta64(0, "ns"))
+    moved: Instant = target.astype("datetime64[ns]") + of_month - max(overshoot, np.timedelta64(0, "ns"))
+    return moved
 
 
 def step_instants(start: Instant, period: Period, count: int) -> InstantArray:
@@ -244,7 +262,7 @@ def _parse_part(text: str) -> TimePart:
         raise InvalidParameter(f"the interval {text[:60]!r} ends before it starts", locator="time")
     if period is None or first is None:
         return TimePart(TimeSpan(start, end), is_interval=True)
-    return TimePart(first, is_interval=True, period=period, last=end - ONE_NS)
+    return TimePart(first, is_interval=True, period=period, end=end)
 
 
 def _interval_period(text: str) -> Period | None:
@@ -252,7 +270,7 @@ def _interval_period(text: str) -> Period | None:
     return None if text in {"0", "PT0S", "P0D"} else parse_period(text)
 
 
-def _zone_offset(zone: str | None) -> np.timedelta64:
+def _zone_offset(zone: str | None) -> Duration:
     """A blank stands for the plus sign that form decoding took away."""
     if not zone or zone in "Zz":
         return np.timedelta64(0, "ns")
@@ -261,13 +279,21 @@ def _zone_offset(zone: str | None) -> np.timedelta64:
     return np.timedelta64((-minutes if zone[0] == "-" else minutes) * 60_000_000_000, "ns")
 
 
+_PRECISIONS = {
+    "second": np.timedelta64(1_000_000_000, "ns"),
+    "minute": np.timedelta64(60_000_000_000, "ns"),
+    "hour": np.timedelta64(3_600_000_000_000, "ns"),
+    "day": DAY,
+}
+
+
 def _end_of_value(start: Instant, found: re.Match[str]) -> Instant:
     """The first instant after the period that a value of this precision names."""
     if found["fraction"]:
         return start + np.timedelta64(10 ** (9 - len(found["fraction"])), "ns")
-    for name, unit in (("second", "s"), ("minute", "m"), ("hour", "h"), ("day", "D")):
+    for name, length in _PRECISIONS.items():
         if found[name]:
-            return start + np.timedelta64(1, unit)
+            return start + length
     return add_months(start, 1 if found["month"] else 12)
 
 
@@ -276,7 +302,8 @@ def _add_dekads(start: Instant, count: int) -> Instant:
     month = start.astype("datetime64[M]")
     day = int((start.astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int))
     months, third = divmod(min(day // 10, 2) + count, 3)
-    return (month + np.timedelta64(months, "M")).astype("datetime64[ns]") + DAY * (10 * third)
+    moved: Instant = (month + np.timedelta64(months, "M")).astype("datetime64[ns]") + DAY * (10 * third)
+    return moved
 
 
 def _unreadable(text: str) -> InvalidParameter:
@@ -345,9 +372,10 @@ class TimeDomain:
 
 def domain_of_instants(instants: Iterable[Instant]) -> TimeDomain:
     """Return the domain of distinct `instants`, in order; where all are midnights each spans its day."""
-    starts = np.unique(np.fromiter(instants, dtype="datetime64[ns]"))
+    starts: InstantArray = np.unique(np.fromiter(instants, dtype="datetime64[ns]"))
     are_days = bool(np.all(starts.astype("datetime64[D]").astype("datetime64[ns]") == starts))
-    return TimeDomain(starts, starts + (DAY if are_days else ONE_NS))
+    ends: InstantArray = starts + (DAY if are_days else ONE_NS)
+    return TimeDomain(starts, ends)
 
 
 def domain_of_periods(start: Instant, period: Period, count: int) -> TimeDomain:
@@ -375,6 +403,6 @@ NO_TIME = TimeDomain(np.array([], dtype="datetime64[ns]"), np.array([], dtype="d
 """The domain of a layer without time."""
 
 
-def days_to_timedelta(days: float) -> np.timedelta64:
+def days_to_timedelta(days: float) -> Duration:
     """Return a length in days as `timedelta64[ns]`."""
     return np.timedelta64(int(timedelta(days=days) / timedelta(microseconds=1)) * 1000, "ns")

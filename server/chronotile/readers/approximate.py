@@ -10,13 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from affine import Affine
-from numpy.typing import NDArray
 
 from chronotile.model.crs import Crs, transformer
-from chronotile.model.grid import Grid
-
-FloatArray = NDArray[np.float64]
+from chronotile.model.grid import FloatArray, Grid, NativeGrid
 
 NODE_COUNTS = (7, 13, 25)
 CHECKS = 5
@@ -55,9 +51,9 @@ class Lattice:
     is_exact: bool
     """Whether the crossings are the pixel centres themselves."""
 
-    def on_pixels(self, grid: Grid, inverse: Affine) -> tuple[FloatArray, FloatArray]:
-        """Return fractional source columns and rows (y, x) of the pixel centres; `inverse` maps CRS units to pixels."""
-        columns, rows = inverse * (self.x, self.y)
+    def on_pixels(self, grid: Grid, level: NativeGrid) -> tuple[FloatArray, FloatArray]:
+        """Return fractional columns and rows of a level, (y, x), at the pixel centres of the target grid."""
+        columns, rows = level.pixels_at(self.x, self.y)
         if self.is_exact:
             return columns, rows
         across = _interpolation(self.columns.size, grid.width)
@@ -108,13 +104,14 @@ def _approximated(grid: Grid, crs: Crs, count: int, max_error: float) -> Lattice
 def _transformed(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Source CRS coordinates (m, n) at the crossings of fractional columns (n,) and rows (m,)."""
     x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
-    return transformer(grid.crs, crs).transform(x, y)  # type: ignore[no-any-return]  # pyproj types arrays as Any
+    return transformer(grid.crs, crs).transform(x, y)
 
 
 def _evaluate(down: FloatArray, nodes: FloatArray, across: FloatArray) -> FloatArray:
     """The polynomial on all pixels; about its middle, so that the products lose no digits to large coordinates."""
     middle = nodes.mean()
-    return down @ (nodes - middle) @ across + middle
+    values: FloatArray = down @ (nodes - middle) @ across + middle
+    return values
 
 
 def _nodes(count: int) -> FloatArray:
@@ -137,7 +134,7 @@ def _weights(count: int, positions: tuple[float, ...]) -> FloatArray:
     distance = np.array(positions)[None, :] - nodes[:, None]
     hits = distance == 0
     terms = barycentric[:, None] / np.where(hits, 1.0, distance)
-    weights = terms / terms.sum(axis=0)
+    weights: FloatArray = terms / terms.sum(axis=0)
     on_node = hits.any(axis=0)
     weights[:, on_node] = hits[:, on_node]
     return weights

@@ -4,19 +4,19 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.collection import Resampling
 from chronotile.model.crs import Crs, transformer
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Numbers, Pixels, Raster
 from chronotile.model.source import VariableInfo
 from chronotile.readers.approximate import Separable, locate
 from chronotile.readers.reader import Reader
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 MAX_WINDOW_PIXELS = 16_777_216
@@ -228,14 +228,14 @@ def _cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
 def _coordinates(grid: Grid, level: NativeGrid) -> tuple[FloatArray, FloatArray]:
     """Fractional columns and rows of a level at the grid's pixel centres; -1 where there are none."""
     located = locate(grid, level.crs, level.resolution)
-    inverse = ~level.transform
     if not isinstance(located, Separable):
-        columns, rows = located.on_pixels(grid, inverse)
-    elif inverse.b == 0 and inverse.d == 0:
-        columns = (located.x * inverse.a + inverse.c)[None, :]
-        rows = (located.y * inverse.e + inverse.f)[:, None]
+        columns, rows = located.on_pixels(grid, level)
+    elif level.transform.b == 0 and level.transform.d == 0:
+        nowhere = np.zeros((1, 1))
+        columns, _ = level.pixels_at(located.x[None, :], nowhere)
+        _, rows = level.pixels_at(nowhere, located.y[:, None])
     else:
-        columns, rows = inverse * (located.x[None, :], located.y[:, None])
+        columns, rows = level.pixels_at(located.x[None, :], located.y[:, None])
     if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
         missing = ~(np.isfinite(columns) & np.isfinite(rows))
         columns, rows = np.where(missing, -1.0, columns), np.where(missing, -1.0, rows)
@@ -319,13 +319,15 @@ class _Gather:
 
     @property
     def _is_separable(self) -> bool:
-        return self._rows.shape[1] == 1 and self._columns.shape[0] == 1
+        return bool(self._rows.shape[1] == 1 and self._columns.shape[0] == 1)
 
-    def __call__(self, window: NDArray[np.generic]) -> NDArray[np.generic]:
+    def __call__(self, window: NDArray[Any]) -> NDArray[Any]:
         """Return (y, x)."""
         if self._flat is None:
-            return window.take(self._rows[:, 0], axis=0).take(self._columns[0], axis=1)
-        return window.take(self._flat)
+            separate: NDArray[Any] = window.take(self._rows[:, 0], axis=0).take(self._columns[0], axis=1)
+            return separate
+        together: NDArray[Any] = window.take(self._flat)
+        return together
 
 
 def _both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None:
@@ -334,7 +336,7 @@ def _both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None
     return first & second
 
 
-def _number_for_absent(encoding: Encoding, dtype: np.dtype[np.generic]) -> float | None:
+def _number_for_absent(encoding: Encoding, dtype: np.dtype[Any]) -> float | None:
     """The nodata number if the dtype holds it, NaN for floats without one, else none."""
     if dtype.kind == "f":
         return math.nan if encoding.nodata is None else encoding.nodata
