@@ -54,9 +54,8 @@ def class_indexes(style: Style, values: NDArray[np.float64]) -> NDArray[np.intp]
 
 
 def _class_colours(style: Style, values: NDArray[np.float64]) -> ColourArray:
-    table: ColourArray = np.array([*(each.colour for each in style.classes), style.nodata], dtype=np.uint8)
-    colours: ColourArray = table[class_indexes(style, values)]
-    return colours
+    table = np.array([*(each.colour for each in style.classes), style.nodata], dtype=np.uint8)
+    return table.take(class_indexes(style, values), axis=0)
 
 
 def _ramp_colours(style: Style, values: NDArray[np.float64]) -> ColourArray:
@@ -66,9 +65,10 @@ def _ramp_colours(style: Style, values: NDArray[np.float64]) -> ColourArray:
     low = np.clip(np.searchsorted(positions, values + slack(style), side="right") - 1, 0, last)
     high = np.minimum(low + 1, last)
     width = positions[high] - positions[low]
-    share = np.divide(values - positions[low], width, out=np.zeros_like(values), where=width > 0)
+    inside = np.clip(values, positions[0], positions[-1])
+    share = np.divide(inside - positions[low], width, out=np.zeros_like(values), where=width > 0)
     mixed = stops[low] + np.clip(share, 0, 1)[:, np.newaxis] * (stops[high] - stops[low])
-    colours = np.rint(mixed).astype(np.uint8)
+    colours: ColourArray = np.rint(mixed).astype(np.uint8)
     colours[values < style.range[0] - slack(style)] = style.below
     colours[values > style.range[1] + slack(style)] = style.above
     return colours

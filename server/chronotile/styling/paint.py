@@ -145,5 +145,6 @@ def _intensity_table(encoding: Encoding, span: tuple[float, float], gamma: float
 
 def _intensities(encoding: Encoding, span: tuple[float, float], gamma: float, numbers: Numbers) -> NDArray[np.uint8]:
     low, high = span
-    share = np.clip((np.nan_to_num(encoding.values(numbers)) - low) / ((high - low) or 1.0), 0.0, 1.0)
+    inside = np.nan_to_num(np.clip(encoding.values(numbers), low, high), nan=low)
+    share = (inside - low) / ((high - low) or 1.0)
     return np.rint(share ** (1 / gamma) * 255).astype(np.uint8)

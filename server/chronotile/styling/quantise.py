@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.raster import BoolArray, Encoding, IndexArray, Numbers
 from chronotile.model.style import Colour, Style
-from chronotile.styling.colours import TOLERANCE, class_indexes, colours_of_values, flag_colours
+from chronotile.styling.colours import TOLERANCE, class_indexes, colours_of_values, flag_colours, slack
 
 NODATA = 0
 BELOW = 1
@@ -121,7 +121,9 @@ class _Steps:
 
 def _steps(style: Style, encoding: Encoding, count: int) -> _Steps:
     low, high = style.range
-    stretch = count * (1 - 2 * TOLERANCE) / ((high - low) or 1.0)
+    if low == high:
+        low, high = low - slack(style), high + slack(style)
+    stretch = count * (1 - 2 * TOLERANCE) / (high - low)
     pivot = (low - encoding.offset) / encoding.scale if encoding.scale else 0.0
     base = FIRST_STEP + count * TOLERANCE + (pivot * encoding.scale + encoding.offset - low) * stretch
     return _Steps(pivot, encoding.scale * stretch, base, FIRST_STEP + count)

@@ -1,0 +1,97 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from chronotile.errors import InvalidParameter
+from chronotile.model.style import Colour, Stop
+from chronotile.styling.colours import colours_of_values
+from chronotile.styling.restyle import with_ramp, with_range
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tests.styling.truth import BROWN, GREEN, NODATA, RAMP, SAND, classes_of
+
+FIRE = replace(
+    RAMP,
+    id="fire",
+    title="Fire",
+    range=(10.0, 20.0),
+    ramp=(Stop(10.0, Colour(0, 0, 0)), Stop(12.5, Colour(255, 0, 0)), Stop(20.0, Colour(255, 255, 255))),
+    below=Colour(9, 9, 9),
+    above=Colour(8, 8, 8),
+    nodata=Colour(0, 0, 0),
+)
+
+
+def test_a_range_stretches_stops_in_proportion():
+    style = with_range(RAMP, (0.0, 2.0))
+
+    assert style.range == (0.0, 2.0)
+    assert [stop.colour for stop in style.ramp] == [BROWN, SAND, GREEN]
+    assert [stop.value for stop in style.ramp] == pytest.approx([0.0, 0.76, 2.0])
+
+
+def test_a_range_drops_labels_that_would_no_longer_be_round():
+    assert with_range(replace(RAMP, labels=(0.0, 0.5)), (3.0, 4.0)).labels == ()
+
+
+finite = st.floats(-1e6, 1e6)
+
+
+@given(finite, finite, st.floats(0, 1))
+def test_a_share_of_the_range_keeps_its_colour(low, high, share):
+    assume(high - low > 1e-3)
+    style = with_range(RAMP, (low, high))
+
+    colours = [colours_of_values(each, np.array([np.interp(share, [0, 1], each.range)])) for each in (RAMP, style)]
+
+    assert np.abs(colours[0].astype(int) - colours[1].astype(int)).max() <= 1
+
+
+@given(finite, finite)
+def test_the_ends_of_a_stretched_ramp_are_the_ends_of_the_range(low, high):
+    assume(low < high)
+
+    ramp = with_range(RAMP, (low, high)).ramp
+
+    assert (ramp[0].value, ramp[-1].value) == (low, high)
+
+
+@pytest.mark.parametrize("span", [(1.0, 1.0), (2.0, 1.0), (math.nan, 1.0), (0.0, math.inf), (-math.inf, 0.0)])
+def test_a_range_that_is_none_is_refused(span):
+    with pytest.raises(InvalidParameter, match="a range is two numbers") as caught:
+        with_range(RAMP, span)
+
+    assert caught.value.locator == "range"
+
+
+def test_classes_take_no_range():
+    with pytest.raises(InvalidParameter, match="has classes"):
+        with_range(classes_of(3), (0.0, 1.0))
+
+
+def test_another_ramp_brings_its_colours_and_the_style_keeps_the_rest():
+    style = with_ramp(RAMP, FIRE)
+
+    assert [stop.value for stop in style.ramp] == pytest.approx([-0.08, 0.17, 0.92])
+    assert [stop.colour for stop in style.ramp] == [stop.colour for stop in FIRE.ramp]
+    assert (style.below, style.above) == (FIRE.below, FIRE.above)
+    assert (style.id, style.range, style.nodata, style.flags) == (RAMP.id, RAMP.range, NODATA, RAMP.flags)
+
+
+def test_a_ramp_may_take_the_place_of_classes():
+    style = with_ramp(classes_of(11), FIRE)
+
+    assert not style.is_categorical
+    assert [stop.value for stop in style.ramp] == pytest.approx([0.0, 2.5, 10.0])
+
+
+@pytest.mark.parametrize(
+    ("style", "other"), [(RAMP, classes_of(3)), (classes_of(1), FIRE)], ids=["to classes", "no range"]
+)
+def test_a_ramp_that_cannot_be_used_is_refused(style, other):
+    with pytest.raises(InvalidParameter) as caught:
+        with_ramp(style, other)
+
+    assert caught.value.locator == "ramp"
