@@ -1,0 +1,143 @@
+"""Dates as file names spell them.
+
+The forms, each bounded by something that is no digit:
+
+| form | example | names |
+| --- | --- | --- |
+| date | `20190604`, `2019-06-04`, `2019_06_04`, `2019.06.04` | the day |
+| with time of day | `20190604T105031`, `20190604_105031`, `200907100000` | the instant; at midnight the day |
+| day of the year | `A2019155`, `2019155`, `2019_155`, `2019-155` | the day |
+| dekad of a month | `2019-06-d2`, `201906D2`, `2019-06-dk2`, `201906dek2` | ten days; the third to the month's end |
+| dekad of the year | `2019D17`, `2019-dek17`, `2019_dk17` | the same, 1 to 36 |
+| month | `201906`, `2019-06`, `2019_06`, `2019.06` | the month |
+| year | `2019` | the year; only where it is the whole text |
+
+Where a name holds several dates the first one counts (observed, then processed, by the custom of the field), but one
+that names a day goes before one that names a dekad, and that before a month: short runs of digits are often numbers.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from chronotile.errors import InvalidParameter
+from chronotile.model.time import DAY, DEKAD, ONE_NS, TimeSpan, add_months, parse_instant
+
+FIRST_YEAR, LAST_YEAR = 1850, 2100
+"""Years believed of a run of digits in a name."""
+
+_YEAR = r"(?<!\d)(?P<year>\d{4})"
+_CLOCK = r"(?P<hour>\d\d)(?P<c>[:-]?)(?P<minute>\d\d)(?:(?P=c)(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?Z?"
+_DATE = r"(?P<s>[-_.]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
+_END = r"(?!\d)"
+_APART = r"(?![\dA-Za-z])"
+"""No letter either: `2019_100m` and `2019_10m` tell a resolution."""
+_DEKAD = r"[dD](?:[eE]?[kK])?"
+
+_DAYS = (
+    re.compile(f"{_YEAR}{_DATE}[Tt ]{_CLOCK}{_END}"),
+    re.compile(f"{_YEAR}{_DATE}[-_](?P<hour>\\d\\d)(?P<minute>\\d\\d)(?P<second>\\d\\d)Z?{_END}"),
+    re.compile(f"{_YEAR}(?P<month>\\d\\d)(?P<day>\\d\\d)(?P<hour>\\d\\d)(?P<minute>\\d\\d)(?P<second>\\d\\d)?{_END}"),
+    re.compile(f"{_YEAR}{_DATE}{_END}"),
+    re.compile(f"{_YEAR}(?P<yearday>\\d{{3}}){_END}"),
+    re.compile(f"{_YEAR}[-_](?P<yearday>\\d{{3}}){_APART}"),
+)
+_DEKADS = (
+    re.compile(f"{_YEAR}[-_.]?(?P<month>\\d\\d)[-_]?{_DEKAD}(?P<third>[1-3]){_END}"),
+    re.compile(f"{_YEAR}[-_]?{_DEKAD}(?P<dekad>\\d{{1,2}}){_END}"),
+)
+_MONTHS = (
+    re.compile(f"{_YEAR}(?P<month>\\d\\d){_END}"),
+    re.compile(f"{_YEAR}[-_.](?P<month>\\d\\d){_APART}"),
+)
+_KINDS = (_DAYS, _DEKADS, _MONTHS)
+
+
+class FoundTime(NamedTuple):
+    """A time found in a text, and where: `text[start:stop]`."""
+
+    span: TimeSpan
+    start: int
+    stop: int
+
+
+def find_time(text: str) -> FoundTime | None:
+    """Return the first and most precise time that a file's name holds, if any."""
+    for patterns in _KINDS:
+        found = [time for pattern in patterns for time in _matches(pattern, text)]
+        if found:
+            return min(found, key=lambda time: (time.start, time.start - time.stop))
+    return None
+
+
+def time_of_name(text: str) -> TimeSpan | None:
+    """Return the span of the first and most precise time that a file's name holds, if any."""
+    found = find_time(text)
+    return found.span if found else None
+
+
+def time_of_text(text: str) -> TimeSpan | None:
+    """Return the span that a text names which is a time as a whole: one of a name's forms, a year, or ISO 8601."""
+    found = find_time(text)
+    if found is not None and (found.start, found.stop) == (0, len(text)):
+        return found.span
+    try:
+        span = parse_instant(text)
+    except InvalidParameter:
+        return found.span if found else None
+    return _instant(span.start) if span.end - span.start < DAY else span
+
+
+def _matches(pattern: re.Pattern[str], text: str) -> list[FoundTime]:
+    found = []
+    for match in pattern.finditer(text):
+        span = _span_of(match.groupdict())
+        if span is not None:
+            found.append(FoundTime(span, *match.span()))
+    return found
+
+
+def _span_of(parts: dict[str, str | None]) -> TimeSpan | None:
+    """The span that the named parts make, or `None` where they make no date."""
+    year = int(parts["year"] or 0)
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        return None
+    if parts.get("yearday"):
+        return _day_of_year(year, int(parts["yearday"] or 0))
+    if parts.get("dekad"):
+        return _dekad(year, int(parts["dekad"] or 0) - 1)
+    if parts.get("third"):
+        month = int(parts["month"] or 0)
+        return _dekad(year, (month - 1) * 3 + int(parts["third"] or 0) - 1) if 1 <= month <= 12 else None
+    return _calendar_span(parts)
+
+
+def _calendar_span(parts: dict[str, str | None]) -> TimeSpan | None:
+    text = "-".join(part for part in (parts["year"], parts.get("month"), parts.get("day")) if part)
+    if parts.get("hour"):
+        text += f"T{parts['hour']}:{parts['minute']}:{parts.get('second') or '00'}"
+        text += f".{parts['fraction']}" if parts.get("fraction") else ""
+    try:
+        span = parse_instant(text)
+    except InvalidParameter:
+        return None
+    return _instant(span.start) if parts.get("hour") else span
+
+
+def _instant(start: np.datetime64) -> TimeSpan:
+    """An instant; at midnight the day, as products write `T000000` of what they made for a day."""
+    is_midnight = start.astype("datetime64[D]").astype("datetime64[ns]") == start
+    return TimeSpan(start, start + (DAY if is_midnight else ONE_NS))
+
+
+def _day_of_year(year: int, yearday: int) -> TimeSpan | None:
+    first = np.datetime64(f"{year}-01-01", "ns")
+    start = first + DAY * (yearday - 1)
+    return TimeSpan(start, start + DAY) if yearday >= 1 and start < add_months(first, 12) else None
+
+
+def _dekad(year: int, index: int) -> TimeSpan | None:
+    """The dekad of a year by its index from 0."""
+    first = np.datetime64(f"{year}-01-01", "ns")
+    return TimeSpan(DEKAD.step(first, index), DEKAD.step(first, index + 1)) if 0 <= index < 36 else None

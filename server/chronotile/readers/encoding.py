@@ -1,0 +1,61 @@
+"""What the configuration says of a variable's numbers, laid over what the file says."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.raster import Encoding, Numbers
+from chronotile.model.source import VariableSpec
+
+REAL_KINDS = "iufb"
+
+
+def configured(encoding: Encoding, spec: VariableSpec) -> Encoding:
+    """Return `encoding` with what the configuration says in place of what the file says."""
+    said: dict[str, Any] = {
+        name: getattr(spec, name)
+        for name in ("scale", "offset", "nodata", "valid_range", "units")
+        if getattr(spec, name) is not None
+    }
+    if spec.flags:
+        said["flags"] = spec.flags
+    if spec.dtype is not None and spec.dtype != encoding.dtype:
+        said["dtype"] = np.dtype(spec.dtype).name
+        said.setdefault("nodata", reinterpreted(encoding.nodata, encoding.dtype, spec.dtype))
+    return replace(encoding, **said)
+
+
+def reinterpreted(number: float | None, stored: str, meant: str) -> float | None:
+    """Return the number that the bits of `number` stand for in another type of the same size."""
+    dtype, target = np.dtype(stored), np.dtype(meant)
+    if dtype.itemsize != target.itemsize:
+        raise UnsupportedSource(f"numbers of type {stored} cannot be meant as {meant}: the sizes differ")
+    if number is None or (dtype.kind in "iu" and not _fits(number, dtype)):
+        return None
+    return float(np.array([number], dtype=dtype).view(target)[0])
+
+
+def _fits(number: float, dtype: np.dtype[Any]) -> bool:
+    limits = np.iinfo(dtype)
+    return number == number and limits.min <= number <= limits.max  # noqa: PLR0124 -- NaN
+
+
+def as_meant(numbers: Numbers, dtype: str) -> Numbers:
+    """Return the numbers in the machine's byte order, their bits taken as `dtype` where that is another type."""
+    if not numbers.dtype.isnative:
+        numbers = numbers.astype(numbers.dtype.newbyteorder("="))
+    return numbers if numbers.dtype == dtype else np.ascontiguousarray(numbers).view(dtype)
+
+
+def require_real(dtype: np.dtype[Any], name: str) -> None:
+    """Check that a variable's type holds real numbers.
+
+    Raises:
+        UnsupportedSource: It is complex, text, or dates.
+    """
+    if dtype.kind == "c":
+        raise UnsupportedSource(f"{name} has complex numbers; store the amplitude or the real part as its own variable")
+    if dtype.kind not in REAL_KINDS:
+        raise UnsupportedSource(f"{name} is of type {dtype}, which is no number")

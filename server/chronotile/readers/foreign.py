@@ -1,0 +1,52 @@
+"""Errors of the libraries that read files, turned into our own at the readers' edge."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chronotile.errors import ChronotileError, SourceUnavailable, UnsupportedSource
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def opening(name: str) -> Iterator[None]:
+    """Turn what goes wrong inside into one line about the file or store called `name`.
+
+    Raises:
+        UnsupportedSource: In place of a foreign error.
+    """
+    try:
+        yield
+    except ChronotileError:
+        raise
+    except Exception as error:
+        raise UnsupportedSource(f"{name} cannot be opened: {one_line(error)}") from error
+
+
+@contextmanager
+def reading(collection: str, variable: str) -> Iterator[None]:
+    """Turn what goes wrong inside into an error that names the variable, and no path; the log has the rest.
+
+    Raises:
+        SourceUnavailable: In place of a foreign error.
+    """
+    try:
+        yield
+    except ChronotileError:
+        raise
+    except Exception as error:
+        _log.warning("reading %s of %s failed: %s", variable, collection, error)
+        raise unavailable(collection, variable, "cannot be read") from error
+
+
+def unavailable(collection: str, variable: str, what: str) -> SourceUnavailable:
+    """Return the error that says what is the matter with a variable's data."""
+    return SourceUnavailable(f"the data of {variable} in collection {collection} {what}; try again later")
+
+
+def one_line(error: Exception) -> str:
+    """Return the first line of a foreign message, cut to a readable length."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."

@@ -1,0 +1,48 @@
+"""Places of files, as each library spells them."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+_GDAL_PREFIXES = {"s3": "/vsis3/", "gs": "/vsigs/"}
+_WEB = {"http", "https"}
+
+
+def local_path(href: str) -> Path | None:
+    """Return the path of a place on this machine, or `None` of one elsewhere."""
+    scheme, separator, _rest = href.partition("://")
+    if not separator:
+        return Path(href)
+    return Path(unquote(urlsplit(href).path)) if scheme == "file" else None
+
+
+def gdal_path(href: str) -> str:
+    """Return the place as GDAL opens it."""
+    path = local_path(href)
+    if path is not None:
+        return str(path)
+    scheme, _, rest = href.partition("://")
+    return f"/vsicurl/{href}" if scheme in _WEB else f"{_GDAL_PREFIXES.get(scheme, '/vsi' + scheme + '/')}{rest}"
+
+
+def kvstore(href: str) -> dict[str, Any]:
+    """Return the place as tensorstore opens it; a `.zip` is opened as the store it holds."""
+    path = local_path(href)
+    if path is None:
+        scheme, _, rest = href.partition("://")
+        bucket, _, key = rest.partition("/")
+        base: dict[str, Any] = (
+            {"driver": "http", "base_url": href}
+            if scheme in _WEB
+            else {"driver": {"gs": "gcs"}.get(scheme, scheme), "bucket": bucket, "path": key}
+        )
+    else:
+        base = {"driver": "file", "path": str(path)}
+    if href.endswith(".zip"):
+        return {"driver": "zip", "base": base}
+    return base
+
+
+def base_name(href: str) -> str:
+    """Return the last part of a place, for messages to the operator."""
+    return href.rstrip("/").rpartition("/")[2]

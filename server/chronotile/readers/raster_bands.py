@@ -1,0 +1,123 @@
+"""What an open raster file says of itself: its grid, its overviews, its bands."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from rasterio.enums import ColorInterp, MaskFlags
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.crs import Crs
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding
+from chronotile.model.style import Colour, StyleClass
+from chronotile.readers.encoding import require_real
+from chronotile.readers.native_crs import source_crs
+
+Dataset = Any
+"""An open rasterio dataset; rasterio has no types."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """One band of a file."""
+
+    number: int
+    """Counted from 1."""
+    name: str
+    """Its description where that tells it from the others, else `band1`, `band2`, …"""
+    title: str | None
+    encoding: Encoding
+    classes: tuple[StyleClass, ...]
+    has_mask: bool
+    """Whether validity is told beside the numbers: a mask or an alpha band."""
+
+
+def native_grid(dataset: Dataset, crs: str | None) -> NativeGrid:
+    """Return the grid of a file or of one of its overviews.
+
+    Args:
+        dataset: An open rasterio dataset.
+        crs: What the configuration says, which goes before the file's own.
+
+    Raises:
+        UnsupportedSource: The file does not say where its pixels are, or in a way that is not served.
+    """
+    _require_transform(dataset)
+    return NativeGrid(
+        crs=_crs_of(dataset, crs), transform=dataset.transform, width=dataset.width, height=dataset.height
+    )
+
+
+def bands_of(dataset: Dataset) -> tuple[Band, ...]:
+    """Return the bands that hold values; an alpha band is the mask of the others."""
+    numbers = [
+        number
+        for number, meaning in enumerate(dataset.colorinterp, start=1)
+        if meaning != ColorInterp.alpha or dataset.count == 1
+    ]
+    descriptions = Counter(dataset.descriptions[number - 1] for number in numbers)
+    return tuple(
+        _band(dataset, number, is_named=descriptions[dataset.descriptions[number - 1]] == 1) for number in numbers
+    )
+
+
+def _band(dataset: Dataset, number: int, *, is_named: bool) -> Band:
+    index = number - 1
+    title = dataset.descriptions[index] or None
+    dtype = dataset.dtypes[index]
+    name = title if title and is_named else f"band{number}"
+    require_real(np.dtype({"complex_int16": "complex64"}.get(dtype, dtype)), f"band {number}")
+    encoding = Encoding(
+        dtype=dtype,
+        scale=float(dataset.scales[index]),
+        offset=float(dataset.offsets[index]),
+        nodata=dataset.nodatavals[index],
+        units=dataset.units[index] or "1",
+    )
+    return Band(
+        number=number,
+        name=name,
+        title=title,
+        encoding=encoding,
+        classes=_palette(dataset, number, encoding.nodata),
+        has_mask=MaskFlags.per_dataset in dataset.mask_flag_enums[index],
+    )
+
+
+def _palette(dataset: Dataset, number: int, nodata: float | None) -> tuple[StyleClass, ...]:
+    """The file's own colours by number; entries that merely fill the table are left out."""
+    if dataset.colorinterp[number - 1] != ColorInterp.palette:
+        return ()
+    entries = {value: Colour(*colour) for value, colour in dataset.colormap(number).items() if value != nodata}
+    last = max((value for value, colour in entries.items() if not _is_black(colour)), default=-1)
+    entries = {value: colour for value, colour in entries.items() if value <= last}
+    if sum(map(_is_black, entries.values())) * 2 > len(entries):
+        entries = {value: colour for value, colour in entries.items() if not _is_black(colour)}
+    return tuple(StyleClass(float(value), colour, str(value)) for value, colour in sorted(entries.items()))
+
+
+def _is_black(colour: Colour) -> bool:
+    return colour[:3] == (0, 0, 0)
+
+
+def _require_transform(dataset: Dataset) -> None:
+    if dataset.transform != Affine.identity():
+        if dataset.transform.is_degenerate:
+            raise UnsupportedSource("its pixels have no area: the transform cannot be inverted")
+        return
+    if dataset.gcps[0]:
+        raise UnsupportedSource("it is placed by ground control points only; warp it to a grid first (gdalwarp)")
+    if dataset.rpcs:
+        raise UnsupportedSource("it is placed by a sensor model (RPC) only; orthorectify it first (gdalwarp -rpc)")
+    raise UnsupportedSource("it is not georeferenced: it says neither where its pixels are nor how large")
+
+
+def _crs_of(dataset: Dataset, configured: str | None) -> Crs:
+    if configured is not None:
+        return source_crs(configured)
+    if not dataset.crs:
+        raise UnsupportedSource("it names no coordinate reference system; say crs: for the source")
+    return source_crs(dataset.crs.to_wkt())

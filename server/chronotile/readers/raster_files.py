@@ -1,0 +1,134 @@
+"""Which files make a raster stack, of which variable and time each is."""
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Finding, SourceSpec
+from chronotile.model.time import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.readers.dates import time_of_name, time_of_text
+from chronotile.readers.hrefs import base_name, local_path
+
+VARIABLE = "{variable}"
+SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
+"""Ends of names beside rasters that a generous pattern matches too."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatedFiles:
+    """Files in the order of their times; a single file without time, or one a time."""
+
+    paths: tuple[str, ...]
+    times: TimeDomain
+    findings: tuple[Finding, ...] = field(default=())
+
+
+def find_files(spec: SourceSpec) -> dict[str | None, tuple[str, ...]]:
+    """Return the files of each variable by what stands for `{variable}`; under `None` where the href has none.
+
+    Raises:
+        UnsupportedSource: Nothing matches.
+    """
+    if VARIABLE not in spec.href:
+        return {None: _matching(spec.href)}
+    if spec.variables:
+        names = [variable.name or variable.id for variable in spec.variables.values()]
+        return {name: _matching(spec.href.replace(VARIABLE, name)) for name in names}
+    found: dict[str | None, list[str]] = {}
+    pattern = _variable_pattern(spec.href)
+    for path in _matching(spec.href.replace(VARIABLE, "*")):
+        match = pattern.fullmatch(path)
+        if match:
+            found.setdefault(match["variable"], []).append(path)
+    return {name: tuple(paths) for name, paths in found.items()}
+
+
+def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
+    """Return the files in order of time, with those left out as findings.
+
+    Raises:
+        UnsupportedSource: No file has a time where there must be one.
+    """
+    if spec.time_pattern is None and len(paths) == 1:
+        return DatedFiles(tuple(paths), NO_TIME)
+    spans, findings = _spans_of(paths, spec)
+    if not spans:
+        raise UnsupportedSource(_undated(paths, spec))
+    by_start: dict[np.datetime64, tuple[str, TimeSpan]] = {}
+    for path, span in spans.items():
+        if span.start in by_start:
+            kept = base_name(by_start[span.start][0])
+            findings.append(Finding("warning", base_name(path), f"left out: of the same time as {kept}"))
+            continue
+        by_start[span.start] = path, span
+    starts = sorted(by_start)
+    ends = np.array([by_start[start][1].end for start in starts], dtype="datetime64[ns]")
+    domain = domain_of_bounds(np.array(starts, dtype="datetime64[ns]"), ends)
+    return DatedFiles(tuple(by_start[start][0] for start in starts), domain, tuple(findings))
+
+
+def _matching(pattern: str) -> tuple[str, ...]:
+    local = local_path(pattern)
+    if local is None:
+        if glob.has_magic(pattern):
+            raise UnsupportedSource("a pattern of files elsewhere cannot be listed; name one file, or use kind: stac")
+        return (pattern,)
+    if local.is_file():
+        return (str(local),)
+    if local.is_dir():
+        raise UnsupportedSource(f"{local.name} is a folder; say which files of it, such as {local.name}/*.tif")
+    everything = glob.iglob(str(local), recursive=True)  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
+    found = (path for path in everything if not path.endswith(SIDE_FILES))
+    paths = tuple(sorted(path for path in found if Path(path).is_file()))
+    if not paths:
+        raise UnsupportedSource(f"no file matches {local.name}")
+    return paths
+
+
+def _variable_pattern(href: str) -> re.Pattern[str]:
+    """The glob as an expression whose group `variable` is the shortest text that fits."""
+    names = iter(["(?P<variable>[^/]+?)"])
+    parts = re.split(r"(\{variable\}|\*\*/?|\*|\?)", str(local_path(href)))
+    meanings = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    return re.compile(
+        "".join(
+            next(names, "(?P=variable)") if part == VARIABLE else meanings.get(part, re.escape(part)) for part in parts
+        )
+    )
+
+
+def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpan], list[Finding]]:
+    spans: dict[str, TimeSpan] = {}
+    findings: list[Finding] = []
+    for path, span in _read_times(paths, spec.time_pattern):
+        if span is None:
+            findings.append(Finding("warning", base_name(path), "left out: no time in its name"))
+        else:
+            spans[path] = span
+    return spans, findings
+
+
+def _read_times(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str, TimeSpan | None]]:
+    if pattern is None:
+        yield from ((path, time_of_name(base_name(path))) for path in paths)
+        return
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise UnsupportedSource(f"time_pattern is no regular expression: {error}") from error
+    if "time" not in expression.groupindex:
+        raise UnsupportedSource("time_pattern has no group (?P<time>…)")
+    for path in paths:
+        match = expression.search(path)
+        yield path, time_of_text(match["time"]) if match and match["time"] else None
+
+
+def _undated(paths: Sequence[str], spec: SourceSpec) -> str:
+    if spec.time_pattern is None:
+        return f"{len(paths)} files match and their names tell no times; say time_pattern: with a group (?P<time>…)"
+    return f"time_pattern finds no time in any of {len(paths)} files, such as {base_name(paths[0])}"

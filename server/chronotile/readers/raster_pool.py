@@ -1,0 +1,198 @@
+"""Open raster files, kept and lent to one thread at a time."""
+
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import rasterio
+from affine import Affine
+from rasterio.errors import NotGeoreferencedWarning
+
+from chronotile.readers.hrefs import gdal_path, local_path
+
+MAX_IDLE_HANDLES = 400
+"""Files kept open that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
+
+BLOCK_CACHE_BYTES = 64 << 20
+
+NATIVE_LEVEL = -1
+"""GDAL counts overviews from 0."""
+
+_OPTIONS: dict[str, Any] = {
+    "GDAL_NUM_THREADS": 1,
+    "GDAL_CACHEMAX": BLOCK_CACHE_BYTES,
+}
+_LOCAL_OPTIONS = {
+    # Side files (.ovr, .msk, .tfw) are asked for by name; listing a folder of thousands at each opening is what costs.
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
+}
+_REMOTE_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": False,
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff,.TIF,.TIFF,.jp2,.JP2,.vrt,.ovr,.msk",
+    "GDAL_HTTP_CONNECTTIMEOUT": 10,
+    "GDAL_HTTP_TIMEOUT": 60,
+    "GDAL_HTTP_MAX_RETRY": 2,
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": True,
+    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
+    "VSI_CACHE": True,
+}
+
+
+class FileState(NamedTuple):
+    """What changes when a file is written anew."""
+
+    mtime_ns: int
+    size: int
+    inode: int
+
+
+class Layout(NamedTuple):
+    """What files of one variable have in common."""
+
+    width: int
+    height: int
+    transform: Affine
+    crs: Any
+    """As rasterio has it: comparing those is cheap, spelling them is not."""
+    dtypes: tuple[str, ...]
+
+    def matches(self, other: "Layout") -> bool:
+        """Whether two files hold the same cells of the same types."""
+        return (
+            (self.width, self.height, self.dtypes) == (other.width, other.height, other.dtypes)
+            and (self.crs == other.crs)
+            and all(abs(a - b) <= self._tolerance for a, b in zip(self.transform, other.transform, strict=True))
+        )
+
+    @property
+    def _tolerance(self) -> float:
+        """A ten-thousandth of a pixel: what writers lose of the corner."""
+        return max(abs(self.transform.a), abs(self.transform.b)) * 1e-4
+
+
+@dataclass(eq=False, slots=True)
+class Handle:
+    """An open file; only one thread at a time may use it."""
+
+    dataset: Any
+    state: FileState | None
+    layout: Layout
+
+
+_Key = tuple[str, int]
+
+
+class HandlePool:
+    """Lends open files by path and overview level, and opens them again when they change.
+
+    Args:
+        max_idle: Files kept open that nobody reads; the longest unused are closed first.
+    """
+
+    def __init__(self, max_idle: int = MAX_IDLE_HANDLES) -> None:
+        self._max_idle = max_idle
+        self._idle: OrderedDict[_Key, list[Handle]] = OrderedDict()
+        self._count = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lend(self, path: str, level: int = NATIVE_LEVEL) -> Iterator[Handle]:
+        """Lend the file, opened at an overview, as it is now.
+
+        Raises:
+            OSError: It is gone or cannot be opened.
+        """
+        state = file_state(path)
+        handle = self._take((path, level), state) or _open(path, level, state)
+        try:
+            with gdal_options(path):
+                yield handle
+        except BaseException:
+            handle.dataset.close()
+            raise
+        self._give_back((path, level), handle)
+
+    def close(self, paths: Collection[str]) -> None:
+        """Close those of the files that are not lent."""
+        handles: list[Handle] = []
+        with self._lock:
+            for key in [key for key in self._idle if key[0] in paths]:
+                handles += self._idle.pop(key)
+            self._count -= len(handles)
+        _close(handles)
+
+    def _take(self, key: _Key, state: FileState | None) -> Handle | None:
+        """A kept handle on the file as it is now; those on an older state are closed."""
+        with self._lock:
+            kept = self._idle.pop(key, [])
+            self._count -= len(kept)
+            current = [handle for handle in kept if handle.state == state]
+            handle = current.pop() if current else None
+            if current:
+                self._idle[key] = current
+                self._count += len(current)
+        _close([old for old in kept if old.state != state])
+        return handle
+
+    def _give_back(self, key: _Key, handle: Handle) -> None:
+        surplus = []
+        with self._lock:
+            self._idle.setdefault(key, []).append(handle)
+            self._idle.move_to_end(key)
+            self._count += 1
+            while self._count > self._max_idle:
+                oldest, kept = next(iter(self._idle.items()))
+                surplus.append(kept.pop(0))
+                self._count -= 1
+                if not kept:
+                    del self._idle[oldest]
+        _close(surplus)
+
+
+@cache
+def shared_pool() -> HandlePool:
+    """Return the pool of this process: what bounds open files must know of all of them."""
+    return HandlePool()
+
+
+def file_state(path: str) -> FileState | None:
+    """Return the state of a file on this machine, `None` of one elsewhere.
+
+    Raises:
+        OSError: It is gone.
+    """
+    local = local_path(path)
+    if local is None:
+        return None
+    status = local.stat()
+    return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
+    """Return the context in which GDAL opens and reads a file."""
+    extra = _REMOTE_OPTIONS if local_path(path) is None else _LOCAL_OPTIONS
+    return rasterio.Env(**_OPTIONS, **extra)
+
+
+def _open(path: str, level: int, state: FileState | None) -> Handle:
+    options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
+    with gdal_options(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told in words of our own
+        dataset = rasterio.open(gdal_path(path), **options)
+        return Handle(dataset, state, layout_of(dataset))
+
+
+def layout_of(dataset: Any) -> Layout:  # noqa: ANN401 -- rasterio has no types
+    """Return what other files of the same variable must have too."""
+    return Layout(dataset.width, dataset.height, dataset.transform, dataset.crs, tuple(dataset.dtypes))
+
+
+def _close(handles: list[Handle]) -> None:
+    for handle in handles:
+        handle.dataset.close()

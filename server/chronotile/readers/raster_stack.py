@@ -1,0 +1,315 @@
+"""Raster files, one a date or one band a date, read as one source."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from rasterio.windows import Window as RasterioWindow
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.raster import Numbers, Pixels
+from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.model.time import NO_TIME, TimeDomain
+from chronotile.readers.dates import time_of_text
+from chronotile.readers.encoding import as_meant, configured
+from chronotile.readers.foreign import opening, reading, unavailable
+from chronotile.readers.hrefs import base_name
+from chronotile.readers.raster_bands import Band, Dataset, bands_of, native_grid
+from chronotile.readers.raster_files import DatedFiles, date_files, find_files
+from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, HandlePool, Layout, file_state, shared_pool
+from chronotile.readers.reader import Reader
+
+MAX_CHECKED_FILES = 500
+"""Files whose grid is looked at when a stack is opened (about 1 ms each); of more, this many spread over all."""
+
+STRIP_VALUES = 4 << 20
+"""Values held at once while a window is thinned."""
+
+TIME_TAGS = ("time", "datetime", "date")
+"""Metadata of a single file that tells its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Where the pixels of one time lie."""
+
+    path: str
+    band: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackVariable:
+    """One variable of a stack: a plane a time, all of one layout."""
+
+    info: VariableInfo
+    planes: tuple[Plane, ...]
+    """One for each of `info.times`; a single one without time."""
+    layout: Layout
+    has_mask: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sample:
+    """What the first file of a stack tells about all of them."""
+
+    layout: Layout
+    levels: tuple[NativeGrid, ...]
+    bands: tuple[Band, ...]
+    tags: Mapping[str, str]
+
+
+class RasterStack:
+    """Reads a stack of raster files."""
+
+    def __init__(self, collection: str, variables: Mapping[str, StackVariable], findings: tuple[Finding, ...]) -> None:
+        self._collection = collection
+        self._variables = dict(variables)
+        self._pool = shared_pool()
+        self._info = SourceInfo(variables={name: each.info for name, each in variables.items()}, findings=findings)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the files hold."""
+        return self._info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the size and age of the file of that time."""
+        with reading(self._collection, variable):
+            state = file_state(self._variables[variable].planes[index].path)
+        return f"{state.mtime_ns:x}-{state.size:x}" if state else "0"
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        source = self._variables[variable]
+        plane = source.planes[index]
+        with reading(self._collection, variable), self._pool.lend(plane.path, level + NATIVE_LEVEL) as handle:
+            if level == 0:
+                self._require_layout(handle, variable)
+            numbers = _thinned(handle.dataset.read, plane.band, window, step=step)
+            valid = _thinned(handle.dataset.read_masks, plane.band, window, step=step) > 0 if source.has_mask else None
+        return Pixels(as_meant(numbers, source.info.encoding.dtype), valid)
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell; a run of times in one file is one read."""
+        source = self._variables[variable]
+        cell = RasterioWindow(column, row, 1, 1)
+        parts = []
+        for path, bands in _by_file(source.planes[index] for index in indexes):
+            with reading(self._collection, variable), self._pool.lend(path) as handle:
+                self._require_layout(handle, variable)
+                numbers = handle.dataset.read(bands, window=cell)[:, 0, 0]
+                valid = handle.dataset.read_masks(bands, window=cell)[:, 0, 0] > 0 if source.has_mask else None
+            parts.append((numbers, valid))
+        if not parts:
+            return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
+        joined = np.concatenate([numbers for numbers, _valid in parts])
+        valids = [valid for _numbers, valid in parts if valid is not None]
+        return Pixels(as_meant(joined, source.info.encoding.dtype), np.concatenate(valids) if valids else None)
+
+    def close(self) -> None:
+        """Close the files that nobody reads."""
+        self._pool.close({plane.path for variable in self._variables.values() for plane in variable.planes})
+
+    def _require_layout(self, handle: Handle, variable: str) -> None:
+        if not handle.layout.matches(self._variables[variable].layout):
+            raise unavailable(self._collection, variable, "have another grid or type than when they were opened")
+
+
+def open_raster_stack(spec: SourceSpec) -> Reader:
+    """Return a reader of the raster files that `spec` names.
+
+    Raises:
+        UnsupportedSource: They cannot be served; the message says why.
+    """
+    variables: dict[str, StackVariable] = {}
+    findings: list[Finding] = []
+    for name, paths in sorted(find_files(spec).items(), key=lambda entry: entry[0] or ""):
+        found, notes = _open_files(spec, name, paths)
+        variables |= found
+        findings += notes
+    if not variables:
+        raise UnsupportedSource(f"{base_name(spec.href)} matches no file that holds a variable")
+    return RasterStack(spec.collection, _in_order(variables, spec), tuple(findings))
+
+
+def _in_order(variables: dict[str, StackVariable], spec: SourceSpec) -> dict[str, StackVariable]:
+    """In the order of the configuration, else as found."""
+    return {name: variables[name] for name in (spec.variables or variables) if name in variables}
+
+
+def _open_files(
+    spec: SourceSpec, name: str | None, paths: tuple[str, ...]
+) -> tuple[dict[str, StackVariable], tuple[Finding, ...]]:
+    """The variables of one set of files: of all, or of those whose href has `name` for `{variable}`."""
+    files = date_files(paths, spec)
+    sample, files = _sample_first(files, spec)
+    files = _of_one_layout(files, sample.layout)
+    if spec.times is not None:
+        return _one_band_a_time(spec, name, files=files, sample=sample), files.findings
+    wanted = _wanted(spec, name, sample.bands)
+    times = files.times if len(files.times) else _time_in_tags(sample)
+    return {
+        variable.id: StackVariable(
+            info=_variable_info(variable, band, sample, times),
+            planes=tuple(Plane(path, band.number) for path in files.paths),
+            layout=sample.layout,
+            has_mask=band.has_mask,
+        )
+        for variable, band in wanted
+    }, files.findings
+
+
+def _one_band_a_time(
+    spec: SourceSpec, name: str | None, *, files: DatedFiles, sample: _Sample
+) -> dict[str, StackVariable]:
+    times = spec.times or NO_TIME
+    if len(files.paths) != 1 or len(sample.bands) != len(times):
+        raise UnsupportedSource(
+            f"times: names {len(times)} times; there must be one file with as many bands, "
+            f"not {len(files.paths)} with {len(sample.bands)}"
+        )
+    band = replace(sample.bands[0], title=None)
+    variables = [variable for variable, _band in _wanted(spec, name, (band,))]
+    if len(variables) != 1:
+        raise UnsupportedSource("a file with a band a time holds one variable; name only one")
+    return {
+        variables[0].id: StackVariable(
+            info=_variable_info(variables[0], band, sample, times),
+            planes=tuple(Plane(files.paths[0], each.number) for each in sample.bands),
+            layout=sample.layout,
+            has_mask=band.has_mask,
+        )
+    }
+
+
+def _variable_info(variable: VariableSpec, band: Band, sample: _Sample, times: TimeDomain) -> VariableInfo:
+    encoding = configured(band.encoding, variable)
+    return VariableInfo(
+        name=variable.id,
+        encoding=encoding,
+        levels=sample.levels,
+        times=times,
+        title=variable.title or band.title,
+        is_categorical=bool(band.classes) and (encoding.scale, encoding.offset) == (1.0, 0.0),
+        classes=band.classes,
+    )
+
+
+def _sample_first(files: DatedFiles, spec: SourceSpec) -> tuple[_Sample, DatedFiles]:
+    """What the first file that can be opened tells; those before it become findings."""
+    failures: list[Finding] = []
+    for position, path in enumerate(files.paths):
+        try:
+            return _sample(path, spec), _without(files, set(range(position)), failures)
+        except UnsupportedSource as error:
+            failures.append(Finding("error", base_name(path), f"left out: {error.message}"))
+            if len(files.paths) == 1:
+                raise
+    raise UnsupportedSource(f"none of {len(files.paths)} files can be served; {failures[0].message}")
+
+
+def _sample(path: str, spec: SourceSpec) -> _Sample:
+    pool = HandlePool(max_idle=0)
+    name = base_name(path)
+    with opening(name), pool.lend(path) as handle:
+        dataset = handle.dataset
+        bands = bands_of(dataset)
+        grids = [native_grid(dataset, spec.crs)]
+        for level in range(len(dataset.overviews(1))):
+            with pool.lend(path, level) as overview:
+                grids.append(native_grid(overview.dataset, spec.crs))
+        return _Sample(layout=handle.layout, levels=tuple(grids), bands=bands, tags=_tags(dataset))
+
+
+def _tags(dataset: Dataset) -> dict[str, str]:
+    return {str(key).lower(): str(value) for key, value in dataset.tags().items()}
+
+
+def _of_one_layout(files: DatedFiles, layout: Layout) -> DatedFiles:
+    """The files without those that have another grid than the first, or cannot be opened."""
+    pool = HandlePool(max_idle=0)
+    failures: dict[int, Finding] = {}
+    count = len(files.paths)
+    for position in {round(each) for each in np.linspace(0, count - 1, min(count, MAX_CHECKED_FILES))} - {0}:
+        path = files.paths[position]
+        try:
+            with opening("it"), pool.lend(path) as handle:
+                if not handle.layout.matches(layout):
+                    reason = "left out: another grid or type than the first file's"
+                    failures[position] = Finding("warning", base_name(path), reason)
+        except UnsupportedSource as error:
+            failures[position] = Finding("error", base_name(path), f"left out: {error.message}")
+    return _without(files, set(failures), [failures[position] for position in sorted(failures)])
+
+
+def _without(files: DatedFiles, positions: set[int], findings: list[Finding]) -> DatedFiles:
+    if not positions:
+        return files
+    kept = [position for position in range(len(files.paths)) if position not in positions]
+    times = TimeDomain(files.times.starts[kept], files.times.ends[kept]) if len(files.times) else files.times
+    return DatedFiles(tuple(files.paths[position] for position in kept), times, (*files.findings, *findings))
+
+
+def _wanted(spec: SourceSpec, name: str | None, bands: tuple[Band, ...]) -> list[tuple[VariableSpec, Band]]:
+    """The variables that are to be read, each with its band."""
+    if spec.variables:
+        variables = [each for each in spec.variables.values() if name is None or (each.name or each.id) == name]
+        return [(each, _band_of(each, bands, in_name=name is not None)) for each in variables]
+    if name is not None:
+        return [(VariableSpec(id=name), bands[0])]
+    return [(VariableSpec(id=band.name), band) for band in bands]
+
+
+def _band_of(variable: VariableSpec, bands: tuple[Band, ...], *, in_name: bool) -> Band:
+    """The band of a configured variable: by number, by name, or the only one."""
+    if variable.band is not None:
+        found = [band for band in bands if band.number == variable.band]
+    else:
+        found = [band for band in bands if band.name == (variable.name or variable.id)]
+    if found:
+        return found[0]
+    if variable.band is None and (len(bands) == 1 or in_name):
+        return bands[0]
+    names = ", ".join(f"{band.number} ({band.name})" for band in bands[:12])
+    raise UnsupportedSource(f"no band for {variable.id}; say band: one of {names}")
+
+
+def _time_in_tags(sample: _Sample) -> TimeDomain:
+    """The time that a single file's own metadata tells."""
+    for tag in TIME_TAGS:
+        span = time_of_text(sample.tags.get(tag, ""))
+        if span is not None:
+            return TimeDomain(np.array([span.start]), np.array([span.end]))
+    return NO_TIME
+
+
+def _by_file(planes: Iterator[Plane]) -> Iterator[tuple[str, list[int]]]:
+    """Runs of planes of one file, with their bands."""
+    path, bands = "", list[int]()
+    for plane in planes:
+        if plane.path != path and bands:
+            yield path, bands
+            bands = []
+        path = plane.path
+        bands.append(plane.band)
+    if bands:
+        yield path, bands
+
+
+def _thinned(read: Callable[..., Numbers], band: int, window: Window, *, step: int) -> Numbers:
+    """Every `step`-th row and column, exactly (GDAL's own thinning takes others), a strip at a time."""
+    if step == 1:
+        return read(band, window=_rasterio_window(window))
+    rows = max(1, STRIP_VALUES // window.width // step) * step
+    strips = [read(band, window=_rasterio_window(strip))[::step, ::step] for strip in _strips(window, rows)]
+    return np.concatenate(strips)
+
+
+def _strips(window: Window, rows: int) -> Iterator[Window]:
+    for start in range(window.row_start, window.row_stop, rows):
+        yield window._replace(row_start=start, row_stop=min(start + rows, window.row_stop))
+
+
+def _rasterio_window(window: Window) -> RasterioWindow:
+    return RasterioWindow(window.column_start, window.row_start, window.width, window.height)
