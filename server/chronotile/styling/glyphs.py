@@ -1,0 +1,48 @@
+"""Text in the letters that Pillow's own font has: ASCII and a few signs, no accents."""
+
+# ruff: noqa: RUF001 -- telling apart what looks alike is what this table is for
+
+import unicodedata
+from functools import lru_cache
+
+from PIL import ImageFont
+
+OWN_SIGNS = frozenset("°±…“”")
+"""Beyond ASCII, what the font draws."""
+SPELLINGS = """\
+æ ae  œ oe  ø o  ł l  đ d  ß ss  Æ AE  Œ OE  Ø O  Ł L  Đ D  × x  ÷ /  · .  ⋅ .  ≤ <=  ≥ >=  ≈ ~  → ->
+€ EUR  ‘ '  ’ '  – -  — -  ‐ -  − -  μ u  Δ delta  α alpha  β beta  λ lambda  σ sigma
+""".split()  # noqa: SIM905 -- sixty quoted strings would hide the pairs
+SPELLED = dict(zip(SPELLINGS[::2], SPELLINGS[1::2], strict=True))
+UNKNOWN = "?"
+
+
+def drawable(text: str) -> str:
+    """Return the text as the font can draw it: `m² m⁻²` as `m2 m-2`, `Végétation` as `Vegetation`."""
+    signs = (text[at] if text[at] in OWN_SIGNS else unicodedata.normalize("NFKD", text[at]) for at in range(len(text)))
+    return "".join(_spelled(letter) for sign in signs for letter in sign if not unicodedata.combining(letter))
+
+
+def printable(text: str) -> str:
+    """Return the text without control characters, which XML may not hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def text_width(text: str, size: int) -> int:
+    """Return how many pixels a drawable text takes, rounded up."""
+    return int(-(-font_of(size).getlength(text) // 1))
+
+
+@lru_cache(maxsize=8)
+def font_of(size: int) -> ImageFont.FreeTypeFont:
+    """Return Pillow's own font at a size in pixels; it needs no file."""
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise TypeError("Pillow was built without FreeType, which draws the text of legends")
+    return font
+
+
+def _spelled(letter: str) -> str:
+    if letter.isspace() or not letter.isprintable():
+        return " "
+    return letter if letter.isascii() or letter in OWN_SIGNS else SPELLED.get(letter, UNKNOWN)

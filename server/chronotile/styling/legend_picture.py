@@ -1,0 +1,214 @@
+"""The legend as a picture: title, units, then a bar with ticks or a swatch a class, then what is no value.
+
+One layout gives the size, the pixels and the SVG, so that a size advertised beforehand is the size drawn.
+"""
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from xml.etree import ElementTree as ET
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from chronotile.model.raster import RgbaPicture
+from chronotile.model.style import Colour, Style
+from chronotile.styling.colours import colours_of_values
+from chronotile.styling.glyphs import drawable, font_of, printable, text_width
+from chronotile.styling.legend import number_text, tick_values
+
+MARGIN_PX = 8
+TITLE_PX = 13
+TEXT_PX = 12
+LINE_PX = 16
+BAR_WIDTH_PX = 18
+BAR_HEIGHT_PX = 160
+TICK_PX = 4
+TICK_DISTANCE_PX = 12
+"""Labels nearer than this would touch; the later one is left out."""
+SWATCH_PX = 12
+TITLE_LETTERS = 32
+"""Longer titles are broken into lines."""
+NO_UNITS = ("", "1")
+WHITE = Colour(255, 255, 255)
+INK = Colour(32, 32, 32)
+FONT_FAMILY = "Helvetica, Arial, sans-serif"
+SVG = "http://www.w3.org/2000/svg"
+
+
+def legend_size(style: Style, *, title: str, units: str) -> tuple[int, int]:
+    """Return width and height, in pixels, of the picture that `draw_legend` gives."""
+    layout = _lay_out(style, title, units)
+    return layout.width, layout.height
+
+
+def draw_legend(style: Style, *, title: str, units: str) -> RgbaPicture:
+    """Return the legend on white."""
+    layout = _lay_out(style, title, units)
+    image = Image.new("RGB", (layout.width, layout.height), WHITE[:3])
+    draw = ImageDraw.Draw(image)
+    for box in layout.boxes:
+        _draw_box(draw, box)
+    for text in layout.texts:
+        draw.text((text.x, text.y), drawable(text.text), font=font_of(text.size), fill=INK[:3], anchor="lm")
+    pixels = np.full((layout.height, layout.width, 4), 255, dtype=np.uint8)
+    pixels[..., :3] = np.asarray(image)
+    return RgbaPicture(pixels)
+
+
+def legend_svg(style: Style, *, title: str, units: str) -> bytes:
+    """Return the legend on white as an SVG document of the same size."""
+    layout = _lay_out(style, title, units)
+    size = {"width": str(layout.width), "height": str(layout.height), "viewBox": f"0 0 {layout.width} {layout.height}"}
+    root = ET.Element("svg", {"xmlns": SVG, **size, "font-family": FONT_FAMILY})
+    ET.SubElement(root, "title").text = printable(title)
+    ET.SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": WHITE.hex})
+    for number, box in enumerate(layout.boxes):
+        _write_box(root, box, f"ramp{number}")
+    for text in layout.texts:
+        place = {"x": str(text.x), "y": str(text.y), "font-size": str(text.size), "dominant-baseline": "central"}
+        fitted = {"textLength": str(text.width), "lengthAdjust": "spacingAndGlyphs", "fill": INK.hex}
+        ET.SubElement(root, "text", place | fitted).text = printable(text.text)
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A line of text; `y` is its middle."""
+
+    x: int
+    y: int
+    text: str
+    size: int = TEXT_PX
+
+    @property
+    def width(self) -> int:
+        return text_width(drawable(self.text), self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A framed rectangle with a colour, or with a ramp from its foot to its top."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    colour: Colour = INK
+    ramp: Style | None = None
+
+
+@dataclass(slots=True)
+class _Layout:
+    """What is drawn where, built from top to bottom; `y` is where the next line begins."""
+
+    texts: list[_Text] = field(default_factory=list)
+    boxes: list[_Box] = field(default_factory=list)
+    y: int = MARGIN_PX
+
+    @property
+    def width(self) -> int:
+        rights = [text.x + text.width for text in self.texts] + [box.x + box.width for box in self.boxes]
+        return max(rights, default=0) + MARGIN_PX
+
+    @property
+    def height(self) -> int:
+        return self.y + MARGIN_PX
+
+    def add_line(self, text: str, size: int) -> None:
+        self.texts.append(_Text(MARGIN_PX, self.y + LINE_PX // 2, text, size))
+        self.y += LINE_PX
+
+    def add_swatch(self, colour: Colour, label: str) -> None:
+        middle = self.y + LINE_PX // 2
+        self.boxes.append(_Box(MARGIN_PX, middle - SWATCH_PX // 2, SWATCH_PX, SWATCH_PX, colour))
+        self.texts.append(_Text(MARGIN_PX + SWATCH_PX + 6, middle, label))
+        self.y += LINE_PX
+
+    def add_bar(self, style: Style) -> None:
+        top, right = self.y + LINE_PX // 2, MARGIN_PX + BAR_WIDTH_PX
+        self.boxes.append(_Box(MARGIN_PX, top, BAR_WIDTH_PX, BAR_HEIGHT_PX, ramp=style))
+        for offset, value in _ticks(style):
+            self.boxes.append(_Box(right, top + offset, TICK_PX, 1))
+            self.texts.append(_Text(right + TICK_PX + 4, top + offset, number_text(value)))
+        self.y = top + BAR_HEIGHT_PX + LINE_PX // 2
+
+
+def _lay_out(style: Style, title: str, units: str) -> _Layout:
+    layout = _Layout()
+    for line in textwrap.wrap(title, TITLE_LETTERS):
+        layout.add_line(line, TITLE_PX)
+    if units not in NO_UNITS:
+        layout.add_line(units, TEXT_PX)
+    if not style.is_categorical:
+        layout.add_bar(style)
+    for colour, label in _swatches(style):
+        layout.add_swatch(colour, label)
+    return layout
+
+
+def _swatches(style: Style) -> Iterator[tuple[Colour, str]]:
+    """The classes, then what is outside the range or no value and can be seen."""
+    yield from ((each.colour, each.label or number_text(each.value)) for each in style.classes)
+    if style.ramp:
+        low, high = style.range
+        if style.above.alpha and style.above != style.ramp[-1].colour:
+            yield style.above, f"> {number_text(high)}"
+        if style.below.alpha and style.below != style.ramp[0].colour:
+            yield style.below, f"< {number_text(low)}"
+    yield from ((colour, name) for name, colour in style.flags if colour.alpha)
+    if style.nodata.alpha:
+        yield style.nodata, "no data"
+
+
+def _ticks(style: Style) -> Iterator[tuple[int, float]]:
+    """The ticks inside the range that do not touch, as pixels below the top of the bar, with their values."""
+    low, high = style.range
+    previous = BAR_HEIGHT_PX + TICK_DISTANCE_PX
+    for value in sorted(value for value in tick_values(style) if low <= value <= high):
+        offset = round((high - value) / ((high - low) or 1.0) * (BAR_HEIGHT_PX - 1))
+        if previous - offset >= TICK_DISTANCE_PX:
+            previous = offset
+            yield offset, value
+
+
+def _draw_box(draw: ImageDraw.ImageDraw, box: _Box) -> None:
+    right, foot = box.x + box.width - 1, box.y + box.height - 1
+    if box.ramp is None:
+        draw.rectangle((box.x, box.y, right, foot), fill=_on_white(box.colour), outline=INK[:3])
+        return
+    low, high = box.ramp.range
+    colours = colours_of_values(box.ramp, np.linspace(high, low, box.height)).tolist()
+    for y, colour in enumerate(colours, start=box.y):
+        draw.line((box.x, y, right, y), fill=_on_white(Colour(*colour)))
+    draw.rectangle((box.x, box.y, right, foot), outline=INK[:3])
+
+
+def _on_white(colour: Colour) -> tuple[int, int, int]:
+    red, green, blue = (round(255 + (each - 255) * colour.alpha / 255) for each in colour[:3])
+    return red, green, blue
+
+
+def _write_box(root: ET.Element, box: _Box, ramp_id: str) -> None:
+    place = {"x": str(box.x), "y": str(box.y), "width": str(box.width), "height": str(box.height)}
+    frame = {"stroke": INK.hex} if min(box.width, box.height) > 1 else {}
+    if box.ramp is not None:
+        _write_ramp(root, box.ramp, ramp_id)
+        ET.SubElement(root, "rect", place | frame | {"fill": f"url(#{ramp_id})"})
+    else:
+        ET.SubElement(root, "rect", place | frame | _paint("fill", box.colour))
+
+
+def _write_ramp(root: ET.Element, style: Style, ramp_id: str) -> None:
+    low, high = style.range
+    up = {"id": ramp_id, "x1": "0", "x2": "0", "y1": "1", "y2": "0"}
+    gradient = ET.SubElement(root, "linearGradient", up)
+    for stop in style.ramp:
+        share = (stop.value - low) / ((high - low) or 1.0)
+        ET.SubElement(gradient, "stop", {"offset": number_text(share)} | _paint("stop", stop.colour))
+
+
+def _paint(what: str, colour: Colour) -> dict[str, str]:
+    name = "stop-color" if what == "stop" else what
+    return {name: Colour(*colour[:3]).hex, f"{what}-opacity": number_text(round(colour.alpha / 255, 4))}
