@@ -91,11 +91,19 @@ def test_transparent_png_is_shared():
     assert transparent_png(256, 256) is transparent_png(256, 256)
 
 
+def test_a_picture_of_nothing_is_the_shared_one():
+    palette = np.full((256, 4), 255, dtype=np.uint8)
+    palette[200] = (9, 9, 9, 0)
+
+    assert encode_index_png(IndexPicture(np.full((8, 9), 200, dtype=np.uint8), palette)) is transparent_png(9, 8)
+    assert encode_rgba_png(np.zeros((8, 9, 4), dtype=np.uint8)) is transparent_png(9, 8)
+
+
 @pytest.mark.parametrize(
     "png",
     [
-        encode_index_png(IndexPicture(np.zeros((2, 2), dtype=np.uint8), np.zeros((256, 4), dtype=np.uint8))),
-        encode_rgba_png(np.zeros((2, 2, 4), dtype=np.uint8)),
+        encode_index_png(IndexPicture(np.zeros((2, 2), dtype=np.uint8), np.full((256, 4), 100, dtype=np.uint8))),
+        encode_rgba_png(np.full((2, 2, 4), 100, dtype=np.uint8)),
         transparent_png(2, 2),
     ],
     ids=["index", "rgba", "transparent"],

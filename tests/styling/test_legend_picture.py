@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from chronotile.model.style import TRANSPARENT, Colour, StyleClass
-from chronotile.styling.legend_picture import draw_legend, legend_size, legend_svg
+from chronotile.styling.legend_picture import legend_picture, legend_size, legend_svg
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +32,7 @@ def texts_of(style, title="NDVI", units="1"):
 def test_the_size_told_beforehand_is_the_size_drawn(style, title, units):
     width, height = legend_size(style, title=title, units=units)
 
-    pixels = draw_legend(style, title=title, units=units).pixels
+    pixels = legend_picture(style, title=title, units=units).pixels
     svg = ET.fromstring(legend_svg(style, title=title, units=units))
 
     assert pixels.shape == (height, width, 4)
@@ -41,14 +41,14 @@ def test_the_size_told_beforehand_is_the_size_drawn(style, title, units):
 
 @styles
 def test_nothing_drawn_touches_the_edge(style):
-    pixels = draw_legend(style, title="Ågjpqy |", units="m² m⁻²").pixels
+    pixels = legend_picture(style, title="Ågjpqy |", units="m² m⁻²").pixels
 
     edge = np.concatenate([pixels[:3].ravel(), pixels[-3:].ravel(), pixels[:, :3].ravel(), pixels[:, -3:].ravel()])
     assert (edge == 255).all()
 
 
 def test_the_bar_shows_the_ramp_from_its_foot_to_its_top():
-    pixels = draw_legend(PLAIN, title="", units="1").pixels
+    pixels = legend_picture(PLAIN, title="", units="1").pixels
     column = [tuple(colour) for colour in pixels[:, 12, :].tolist()]
 
     bar = [at for at, colour in enumerate(column) if colour != (255, 255, 255, 255)][1:-1]
@@ -63,7 +63,7 @@ def test_the_bar_shows_the_ramp_from_its_foot_to_its_top():
 def test_a_class_has_a_swatch_of_its_colour(colour):
     style = replace(classes_of(1), classes=(StyleClass(1.0, colour, "water"),), nodata=TRANSPARENT)
 
-    pixels = draw_legend(style, title="", units="1").pixels
+    pixels = legend_picture(style, title="", units="1").pixels
 
     assert (pixels == colour).all(axis=-1).sum() == 10 * 10
 
@@ -71,7 +71,7 @@ def test_a_class_has_a_swatch_of_its_colour(colour):
 def test_a_translucent_colour_is_shown_on_white():
     style = replace(classes_of(1), classes=(StyleClass(1.0, Colour(0, 0, 0, 51), "haze"),), nodata=TRANSPARENT)
 
-    pixels = draw_legend(style, title="", units="1").pixels
+    pixels = legend_picture(style, title="", units="1").pixels
 
     assert (pixels == (204, 204, 204, 255)).all(axis=-1).sum() == 10 * 10
 
@@ -110,5 +110,5 @@ def test_the_gradient_has_the_stops_of_the_ramp():
 def test_any_title_and_units_make_a_picture_and_well_formed_svg(title, units):
     width, height = legend_size(PLAIN, title=title, units=units)
 
-    assert draw_legend(PLAIN, title=title, units=units).pixels.shape == (height, width, 4)
+    assert legend_picture(PLAIN, title=title, units=units).pixels.shape == (height, width, 4)
     assert ET.fromstring(legend_svg(PLAIN, title=title, units=units)) is not None

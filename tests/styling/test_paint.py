@@ -141,6 +141,15 @@ def test_absent_pixels_are_nodata_whatever_their_number(dtype):
     assert colour_distance(picture[0, 0], np.array(ramp_colour_of(RAMP, 0.1))) <= STEEPEST * STEP / 2 + 1
 
 
+def test_a_tile_of_nodata_and_absent_pixels_is_of_one_index():
+    encoding = Encoding(dtype="uint8", nodata=255, flags=((3, "water"),))
+    present = np.array([[True, False]])
+
+    picture = paint(Raster(np.array([[255, 3]], dtype=np.uint8), encoding, present), RAMP)
+
+    assert picture.index.tolist() == [[255, 255]]
+
+
 def test_absent_pixels_find_a_colour_where_all_256_numbers_have_one():
     grey = replace(
         RAMP, range=(0, 255), ramp=(Stop(0, Colour(0, 0, 0)), Stop(255, Colour(255, 255, 255))), nodata=TRANSPARENT

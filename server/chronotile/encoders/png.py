@@ -27,9 +27,15 @@ FILTER_SUB = 1
 
 
 def encode_index_png(picture: IndexPicture) -> bytes:
-    """Return a palette PNG of 8 bits; its palette ends at the greatest index used."""
+    """Return a palette PNG of 8 bits; the shared one where there is but one index and it is transparent.
+
+    The palette ends at the greatest index used.
+    """
     height, width = picture.index.shape
-    used = picture.palette[: int(picture.index.max()) + 1]
+    greatest = int(picture.index.max())
+    if picture.palette[greatest, 3] == 0 and int(picture.index.min()) == greatest:
+        return transparent_png(width, height)
+    used = picture.palette[: greatest + 1]
     rows = np.zeros((height, width + 1), dtype=np.uint8)  # each begins with its filter: 0, none
     rows[:, 1:] = picture.index
     transparent = np.flatnonzero(used[:, 3] != 255)
@@ -46,9 +52,12 @@ def encode_index_png(picture: IndexPicture) -> bytes:
 
 
 def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return a PNG of (y, x, 4); without its alpha where all is opaque."""
+    """Return a PNG of (y, x, 4); without its alpha where all is opaque, the shared one where all is transparent."""
     height, width, _bands = pixels.shape
-    is_opaque = bool((pixels[..., 3] == 255).all())
+    least_alpha, greatest_alpha = int(pixels[..., 3].min()), int(pixels[..., 3].max())
+    if greatest_alpha == 0:
+        return transparent_png(width, height)
+    is_opaque = least_alpha == 255
     bands = 3 if is_opaque else 4
     flat = np.ascontiguousarray(pixels[..., :bands]).reshape(height, width * bands)
     rows = np.empty((height, width * bands + 1), dtype=np.uint8)

@@ -1,17 +1,24 @@
 """What the colours of a layer's style mean, as picture or document."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Literal
 
+import orjson
+
 from chronotile.catalog.resolve import resolve_style
+from chronotile.encoders.picture import encode_picture
+from chronotile.model.collection import Layer
 from chronotile.model.payload import Payload
 from chronotile.model.request import LegendRequest
+from chronotile.model.style import Style
 from chronotile.pipeline.render_map import restyled
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.styling.legend import LEGEND_TYPES, draw_legend_as
+from chronotile.styling.legend import legend_document
+from chronotile.styling.legend_picture import legend_picture, legend_svg
 
 LegendFormat = Literal["png", "svg", "json"]
+LEGEND_TYPES: Mapping[LegendFormat, str] = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
 
 
 def draw_legend(
@@ -27,5 +34,15 @@ def draw_legend(
     etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension)
     if etag in known:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
-    body = draw_legend_as(extension, layer, style)
+    body = _draw(extension, layer, style)
     return Payload(body=body, media_type=LEGEND_TYPES[extension], etag=etag)
+
+
+def _draw(extension: LegendFormat, layer: Layer, style: Style) -> bytes:
+    title = layer.title.get("") or next(iter(layer.title.values()), layer.id)
+    units = layer.main_variable.encoding.units
+    if extension == "json":
+        return orjson.dumps(legend_document(style, layer=layer.id, title=title, units=units))
+    if extension == "svg":
+        return legend_svg(style, title=title, units=units)
+    return encode_picture(legend_picture(style, title=title, units=units), "image/png")

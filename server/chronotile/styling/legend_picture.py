@@ -37,12 +37,12 @@ SVG = "http://www.w3.org/2000/svg"
 
 
 def legend_size(style: Style, *, title: str, units: str) -> tuple[int, int]:
-    """Return width and height, in pixels, of the picture that `draw_legend` gives."""
+    """Return width and height, in pixels, of the picture that `legend_picture` gives."""
     layout = _lay_out(style, title, units)
     return layout.width, layout.height
 
 
-def draw_legend(style: Style, *, title: str, units: str) -> RgbaPicture:
+def legend_picture(style: Style, *, title: str, units: str) -> RgbaPicture:
     """Return the legend on white."""
     layout = _lay_out(style, title, units)
     image = Image.new("RGB", (layout.width, layout.height), WHITE[:3])

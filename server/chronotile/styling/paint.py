@@ -109,7 +109,7 @@ def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: b
     if dtype.itemsize == 1:
         as_nodata = np.flatnonzero((colours == np.array(style.nodata)).all(axis=1))
         if as_nodata.size or not has_absent:
-            return _Table(None, palette_of(colours), int(as_nodata[0]) if as_nodata.size else 0)
+            return _Table(None, palette_of(colours), _index_of_absent(as_nodata, numbers, encoding))
     colours = np.vstack([np.array([style.nodata], dtype=np.uint8), colours])
     distinct, entries = np.unique(colours.view(np.uint32)[:, 0], return_inverse=True)
     quantiser = _quantiser(style, encoding) if distinct.size > 256 else None
@@ -119,6 +119,12 @@ def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: b
     if distinct.size > 256:
         return _Table(entries[1:].astype(np.uint32), colours, int(entries[0]))
     return _Table(entries[1:].astype(np.uint8), palette_of(colours), int(entries[0]))
+
+
+def _index_of_absent(as_nodata: NDArray[np.intp], numbers: Numbers, encoding: Encoding) -> int:
+    """Return the number that is nodata, so that a tile without data is of one index, else one that looks like it."""
+    is_nodata = numbers[as_nodata] == (np.nan if encoding.nodata is None else encoding.nodata)
+    return int(next(iter(as_nodata[is_nodata].tolist() or as_nodata.tolist()), 0))
 
 
 @lru_cache(maxsize=TABLES)
