@@ -1,0 +1,37 @@
+"""What tests of protocols share: services over a formula, and a client that speaks HTTP to them."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from chronotile.app import application
+from chronotile.pipeline.services import Services
+from starlette.testclient import TestClient
+
+from tests.protocols import served
+
+
+@pytest.fixture
+def make_services() -> Callable[..., Services]:
+    """`make_services(*collections, crs=…, limits=…, now=…, broken=…)`: see `served.make_services`."""
+    return served.make_services
+
+
+@pytest.fixture
+def make_client() -> Iterator[Callable[..., TestClient]]:
+    """`make_client(services)`: a client of the running application; without services, of one layer NDVI."""
+    clients: list[TestClient] = []
+
+    def make(services: Services | None = None) -> TestClient:
+        client = TestClient(application(services or served.make_services()), raise_server_exceptions=False)
+        clients.append(client.__enter__())
+        return client
+
+    yield make
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(make_client) -> TestClient:
+    """A client of one layer of each kind (`served.varied_collections`); the source of GONE is gone."""
+    return make_client(served.make_services(*served.varied_collections(), broken=["GONE"]))
