@@ -91,7 +91,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeGrid:
-    """The grid that a source has, in any orientation: pixel corners lie at `transform * (column, row)`."""
+    """The grid that a source has, in any orientation: pixel corners lie at `transform @ (column, row)`."""
 
     crs: Crs
     transform: Affine
@@ -123,7 +123,7 @@ class NativeGrid:
     def bbox(self) -> BBox:
         """The smallest box in CRS units that holds all pixels."""
         corners = [
-            self.transform * corner for corner in ((0, 0), (self.width, 0), (0, self.height), (self.width, self.height))
+            self.transform @ corner for corner in ((0, 0), (self.width, 0), (0, self.height), (self.width, self.height))
         ]
         xs, ys = [corner[0] for corner in corners], [corner[1] for corner in corners]
         return BBox(min(xs), min(ys), max(xs), max(ys))
@@ -131,7 +131,8 @@ class NativeGrid:
     def pixels_at(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return fractional columns and rows of points in CRS units; 0.5 is the middle of the first pixel."""
         inverse = ~self.transform
-        return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
+        with np.errstate(invalid="ignore"):  # points that the CRS cannot express are infinite, and stay so or become NaN
+            return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
 
     def points_at(self, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return x and y in CRS units of fractional columns and rows."""
@@ -143,7 +144,7 @@ class NativeGrid:
 
         The far edges belong to the last cells; longitudes count modulo 360.
         """
-        column, row = ~self.transform * (x, y)
+        column, row = ~self.transform @ (x, y)
         if not (math.isfinite(column) and math.isfinite(row)):
             return None
         period = self.wrap_columns
@@ -155,7 +156,7 @@ class NativeGrid:
 
     def centre_of(self, row: int, column: int) -> tuple[float, float]:
         """Return (x, y) of a cell's centre in CRS units."""
-        x, y = self.transform * (column + 0.5, row + 0.5)
+        x, y = self.transform @ (column + 0.5, row + 0.5)
         return float(x), float(y)
 
     def lattice_in(self, crs: Crs) -> tuple[FloatArray, FloatArray]:

@@ -25,6 +25,9 @@ MAX_WINDOW_PIXELS = 16_777_216
 BOX_MARGIN = 0.1
 """By which a source's box in another CRS is widened, since it is found from a lattice of points."""
 
+HALF_WORLD = {"EPSG:3857": 20037508.342789244 * (1 + 1e-9)}
+"""x of the antimeridian in projections that go all round."""
+
 MAX_JUMP = 0.25
 """Between neighbours of that lattice, as a share of the box; more means a seam or a pole, and no box."""
 
@@ -92,8 +95,8 @@ class WarpPlan:
         height, width = pixels.numbers.shape
         total = np.zeros(own.shape)
         weight = np.zeros(own.shape)
-        for rows, row_weight in _neighbours(self.rows / self.step, height):
-            for columns, column_weight in _neighbours(self.columns / self.step, width):
+        for rows, row_weight in _neighbours(_thinned(self.rows, self.step), height):
+            for columns, column_weight in _neighbours(_thinned(self.columns, self.step), width):
                 take = _Gather(rows, columns, width)
                 share = row_weight * column_weight * take(known)
                 total += share * np.where(share > 0, take(pixels.numbers), 0)
@@ -176,13 +179,13 @@ def _place(grid: Grid, native: NativeGrid) -> Place | None:
     """Where on `grid` the source may be; the whole grid where its box is not known or covers half of it."""
     whole = Place(0, 0, grid)
     box = _box_of(native, grid.crs)
-    if box is None:
+    if box is None or _leaves_the_world(grid):
         return whole
     if not box.intersects(grid.bbox):
         return None
     size_x, size_y = grid.resolution
-    left = max(0, math.floor((box.xmin - grid.bbox.xmin) / size_x))
-    right = min(grid.width, math.ceil((box.xmax - grid.bbox.xmin) / size_x))
+    left = math.floor(max(0, (box.xmin - grid.bbox.xmin) / size_x))
+    right = math.ceil(min(grid.width, (box.xmax - grid.bbox.xmin) / size_x))
     top = max(0, math.floor((grid.bbox.ymax - box.ymax) / size_y))
     bottom = min(grid.height, math.ceil((grid.bbox.ymax - box.ymin) / size_y))
     if (right - left) * (bottom - top) * 2 >= grid.width * grid.height or right <= left or bottom <= top:
@@ -190,6 +193,12 @@ def _place(grid: Grid, native: NativeGrid) -> Place | None:
     xs, ys = grid.x_of(np.array([left, right], dtype=float)), grid.y_of(np.array([bottom, top], dtype=float))
     part = BBox(float(xs[0]), float(ys[0]), float(xs[1]), float(ys[1]))
     return Place(top, left, Grid(crs=grid.crs, bbox=part, width=right - left, height=bottom - top))
+
+
+def _leaves_the_world(grid: Grid) -> bool:
+    """Whether a box in degrees or Mercator goes past the antimeridian, behind which the world begins again."""
+    half = HALF_WORLD.get(grid.crs.name, WHOLE_CIRCLE / 2 if grid.crs.is_geographic else math.inf)
+    return grid.bbox.xmin < -half or grid.bbox.xmax > half
 
 
 @lru_cache(maxsize=4096)
@@ -204,6 +213,8 @@ def _box_of(native: NativeGrid, crs: Crs) -> BBox | None:
     if not (sides > 0).all() or (np.array(jumps) > MAX_JUMP * sides).any():
         return None
     margin_x, margin_y = sides * BOX_MARGIN
+    if native.crs.is_geographic and (crs.is_geographic or crs.name in HALF_WORLD):
+        margin_x = math.inf  # longitudes count modulo 360
     return BBox(box.xmin - margin_x, box.ymin - margin_y, box.xmax + margin_x, box.ymax + margin_y)
 
 
@@ -215,12 +226,14 @@ def _cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
         x, y = grid.x_of(columns), grid.y_of(rows)
         if grid.crs != native.crs:
             x, y = transformer(grid.crs, native.crs).transform(x, y)
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            continue
         right, below = np.array([x[1] - x[0], y[1] - y[0]]), np.array([x[2] - x[0], y[2] - y[0]])
         if native.crs.is_geographic:
             half = WHOLE_CIRCLE / 2
             right[0], below[0] = (right[0] + half) % WHOLE_CIRCLE - half, (below[0] + half) % WHOLE_CIRCLE - half
         area = abs(right[0] * below[1] - right[1] * below[0])
-        if math.isfinite(area) and area > 0:
+        if area > 0:
             return math.sqrt(area) / native.resolution
     return 1.0
 
@@ -294,9 +307,17 @@ def _side_by_side(pieces: list[Pixels]) -> Pixels:
 
 
 def _cells(coordinates: FloatArray, step: int, size: int) -> IntArray:
-    """Cells that coordinates fall into; those outside, which are masked elsewhere, become the nearest edge."""
-    cells = np.floor(coordinates if step == 1 else coordinates / step).astype(np.intp)
+    """Cells that coordinates fall into; those outside, which are masked elsewhere, become the nearest edge.
+
+    Of every `step`-th cell, the one nearest.
+    """
+    cells = np.floor(_thinned(coordinates, step)).astype(np.intp)
     return np.clip(cells, 0, size - 1, out=cells)
+
+
+def _thinned(coordinates: FloatArray, step: int) -> FloatArray:
+    """Coordinates among every `step`-th cell, such that the middle of a cell that is read is the middle of a cell."""
+    return coordinates if step == 1 else (coordinates - 0.5) / step + 0.5
 
 
 def _neighbours(coordinates: FloatArray, size: int) -> Iterator[tuple[IntArray, FloatArray]]:

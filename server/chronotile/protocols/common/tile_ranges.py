@@ -48,7 +48,7 @@ def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> B
 def native_matrix(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> int:
     """Return the index of the first matrix whose pixels are no larger than the layer's own, in its middle."""
     column, row = native.width / 2, native.height / 2
-    corners = [native.transform * corner for corner in ((column, row), (column + 1, row), (column, row + 1))]
+    corners = [native.transform @ corner for corner in ((column, row), (column + 1, row), (column, row + 1))]
     xs, ys = zip(*corners, strict=True)
     if native.crs != tile_matrix_set.crs:
         xs, ys = transformer(native.crs, tile_matrix_set.crs).transform(xs, ys)

@@ -1,0 +1,64 @@
+"""A source in memory, for what is tested above the readers."""
+
+import numpy as np
+from affine import Affine
+
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding, Pixels
+from chronotile.model.source import SourceInfo, VariableInfo
+from chronotile.model.time import NO_TIME
+
+
+def make_levels(crs, transform, width, height, *, count=1):
+    """Return native grids, each half the one before."""
+    return tuple(
+        NativeGrid(
+            crs=crs_of(crs),
+            transform=transform @ Affine.scale(width / -(-width // 2**n), height / -(-height // 2**n)),
+            width=-(-width // 2**n),
+            height=-(-height // 2**n),
+        )
+        for n in range(count)
+    )
+
+
+class ArrayReader:
+    """Reads arrays (time, y, x), one a level."""
+
+    def __init__(self, levels, arrays, *, encoding, times=NO_TIME, valid=None):
+        self.arrays = arrays
+        self.valid = valid
+        self.windows = []
+        self.variable = VariableInfo(name="v", encoding=encoding, levels=levels, times=times)
+        self.info = SourceInfo(variables={"v": self.variable})
+
+    def revision(self, variable, index):
+        return str(index)
+
+    def read_window(self, variable, *, index, level, window, step=1):
+        array = self.arrays[level]
+        assert 0 <= window.row_start < window.row_stop <= array.shape[1]
+        assert 0 <= window.column_start < window.column_stop <= array.shape[2]
+        self.windows.append(window)
+        at = np.s_[window.row_start : window.row_stop : step, window.column_start : window.column_stop : step]
+        return Pixels(array[index][at], None if self.valid is None else self.valid[at])
+
+    def read_cell(self, variable, *, indexes, row, column):
+        return Pixels(self.arrays[0][list(indexes), row, column])
+
+    def close(self):
+        """Nothing is open."""
+
+
+def make_reader(crs, transform, width, height, *, levels=1, dtype="uint16", nodata=None, numbers=None):
+    """Return a reader of one time whose cells are all different, so that a wrong cell shows."""
+    grids = make_levels(crs, transform, width, height, count=levels)
+    if numbers is None:
+        arrays = [
+            np.random.default_rng(n).integers(1, 60_000, (1, g.height, g.width)).astype(dtype)
+            for n, g in enumerate(grids)
+        ]
+    else:
+        arrays = [numbers]
+    return ArrayReader(grids, arrays, encoding=Encoding(dtype=dtype, nodata=nodata))
