@@ -143,7 +143,8 @@ function makePlot(element, { times, values, units }, range) {
 			width: element.clientWidth,
 			height: HEIGHT_PX,
 			legend: { show: false },
-			cursor: { y: false, drag: { x: false, y: false } },
+			// With whole pixels in one place and fractions in another, uPlot takes some clicks for drags and swallows them.
+			cursor: { y: false, drag: { x: false, y: false, click: () => {} } },
 			tzDate: (second) => uPlot.tzDate(new Date(second * 1000), "Etc/UTC"),
 			scales: { y: { range } },
 			axes: [

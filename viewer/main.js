@@ -121,7 +121,7 @@ function startPanelButton() {
 		button.setAttribute("aria-expanded", String(isOpen));
 	};
 	button.addEventListener("click", () => show(panel.dataset.open !== "true"));
-	panel.addEventListener("keydown", (event) => {
+	document.addEventListener("keydown", (event) => {
 		if (event.key !== "Escape" || panel.dataset.open !== "true") return;
 		show(false);
 		button.focus();
@@ -227,6 +227,7 @@ function open() {
 	void openCatalogue(asked);
 }
 
+byId("stuck", HTMLElement).remove();
 startPanel();
 startPanelButton();
 startNotices();

@@ -1,0 +1,107 @@
+/**
+ * Runs checks in Debian's Chromium against a server that is up, each in a fresh context, and tells what failed and why.
+ *
+ * @typedef {import("playwright-core").Browser} Browser
+ * @typedef {import("playwright-core").Page} Page
+ * @typedef {import("playwright-core").Route} Route
+ * @typedef {{ base: string, outDir: string, open: (options?: OpenOptions) => Promise<Opened> }} Bench
+ * @typedef {{
+ *   search?: string, width?: number, height?: number, scheme?: "light" | "dark", allowed?: RegExp,
+ *   routes?: Record<string, (route: Route) => unknown>,
+ * }} OpenOptions `routes` answers in place of the server; `allowed` are console errors that the check provokes
+ * @typedef {{ page: Page, faults: string[], requests: string[] }} Opened
+ * @typedef {(bench: Bench) => Promise<void>} Check
+ */
+import { access } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+	"--headless",
+	"--no-sandbox",
+	"--disable-gpu",
+	"--disable-quic",
+	"--no-first-run",
+	"--disable-background-networking",
+	"--disable-component-update",
+	"--disable-sync",
+];
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+const TIMEOUT_MS = 15_000;
+
+/** The browser that CHRONOTILE_CHROMIUM names, else the first on the path. */
+async function findChromium() {
+	const folders = (process.env.PATH ?? "").split(delimiter);
+	const places = folders.flatMap((folder) => NAMES.map((name) => join(folder, name)));
+	for (const place of [process.env.CHRONOTILE_CHROMIUM, ...places]) {
+		if (
+			place &&
+			(await access(place).then(
+				() => true,
+				() => false,
+			))
+		)
+			return place;
+	}
+	throw new Error("no Chromium on the path; on Debian: apt install chromium");
+}
+
+/** @param {Browser} browser @param {string} base @param {OpenOptions} options @returns {Promise<Opened>} */
+async function openViewer(
+	browser,
+	base,
+	{ search = "", width = 1280, height = 800, scheme = "light", allowed, routes = {} },
+) {
+	const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB" });
+	const page = await context.newPage();
+	page.setDefaultTimeout(TIMEOUT_MS);
+	/** @type {Opened} */
+	const opened = { page, faults: [], requests: [] };
+	page.on("console", (message) => {
+		if (message.type() === "error" && !allowed?.test(message.text())) opened.faults.push(message.text());
+	});
+	page.on("pageerror", (error) => opened.faults.push(String(error)));
+	page.on("request", (request) => {
+		opened.requests.push(request.url());
+		const { protocol, origin } = new URL(request.url());
+		const isOwn = ["data:", "blob:"].includes(protocol) || origin === new URL(base).origin;
+		if (!isOwn) opened.faults.push(`a request left for ${origin}`);
+	});
+	for (const [pattern, answer] of Object.entries(routes)) {
+		await page.route((url) => new RegExp(pattern).test(url.pathname + url.search), answer);
+	}
+	await page.goto(new URL(`viewer/${search}`, base).href);
+	return opened;
+}
+
+/**
+ * Runs the checks one after the other. Gives back the number of those that failed.
+ * @param {string} base @param {string} outDir @param {[name: string, check: Check][]} checks
+ */
+export async function runChecks(base, outDir, checks) {
+	const browser = await chromium.launch({ executablePath: await findChromium(), args: FLAGS });
+	let failed = 0;
+	for (const [name, check] of checks) {
+		/** @type {Opened[]} */
+		const all = [];
+		const open = async (/** @type {OpenOptions} */ options = {}) => {
+			const opened = await openViewer(browser, base, options);
+			all.push(opened);
+			return opened;
+		};
+		try {
+			await check({ base, outDir, open });
+			const faults = all.flatMap((opened) => opened.faults);
+			if (faults.length > 0) throw new Error(`the browser complained: ${faults.join(" | ")}`);
+			console.log(`ok    ${name}`);
+		} catch (error) {
+			failed += 1;
+			const file = join(outDir, `failed-${failed}.png`);
+			await all.at(-1)?.page.screenshot({ path: file });
+			console.log(`FAIL  ${name}: ${error instanceof Error ? error.message : error} (picture: ${file})`);
+		}
+		for (const { page } of all) await page.context().close();
+	}
+	await browser.close();
+	return failed;
+}
