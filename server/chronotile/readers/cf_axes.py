@@ -1,0 +1,155 @@
+"""Which dimension of an array is x, which y, which time (CF §4)."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from chronotile.errors import UnsupportedSource
+from chronotile.readers.fields import Field, FieldSet
+
+Role = Literal["x", "y", "time"]
+
+_STANDARD_NAMES: dict[str, Role] = {
+    "longitude": "x",
+    "grid_longitude": "x",
+    "projection_x_coordinate": "x",
+    "projection_x_angular_coordinate": "x",
+    "latitude": "y",
+    "grid_latitude": "y",
+    "projection_y_coordinate": "y",
+    "projection_y_angular_coordinate": "y",
+    "time": "time",
+}
+_AXES: dict[str, Role] = {"X": "x", "Y": "y", "T": "time"}
+_NAMES: dict[str, Role] = {
+    **dict.fromkeys(("x", "lon", "longitude", "long", "easting", "xc", "rlon", "grid_longitude", "nx"), "x"),
+    **dict.fromkeys(("y", "lat", "latitude", "northing", "yc", "rlat", "grid_latitude", "ny"), "y"),
+    **dict.fromkeys(("time", "t", "date", "dates", "datetime", "valid_time"), "time"),
+}
+_LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
+_LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
+_SINCE = re.compile(r"\bsince\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axes:
+    """The dimensions of an array by what they are; all others are of length one."""
+
+    x: str
+    y: str
+    time: str | None
+    x_field: Field | None
+    """The coordinates along x, if there are any."""
+    y_field: Field | None
+    time_field: Field | None
+    """The coordinates along time; of a single time perhaps without dimension."""
+
+
+def axes_of(field: Field, fields: FieldSet, *, time_count: int | None) -> Axes:
+    """Return the dimensions of a field by what they are.
+
+    Args:
+        field: The array.
+        fields: Where its coordinates are.
+        time_count: The number of configured times, which a dimension of that length may stand for.
+
+    Raises:
+        UnsupportedSource: It has no x and y, or a further dimension that is longer than one.
+    """
+    roles: dict[Role, tuple[str, Field | None]] = {}
+    for dim in field.dims:
+        role, coordinate = _role_of(dim, field, fields)
+        if role is not None:
+            roles.setdefault(role, (dim, coordinate))
+    if "x" not in roles or "y" not in roles:
+        raise UnsupportedSource(_lack_of_grid(field, fields))
+    rest = [dim for dim in field.dims if dim not in {found[0] for found in roles.values()}]
+    long = [dim for dim in rest if field.sizes[dim] > 1]
+    if "time" not in roles and len(long) == 1 and field.sizes[long[0]] == time_count:
+        roles["time"] = long.pop(), None
+    if long:
+        raise UnsupportedSource(
+            f"it has {field.sizes[long[0]]} steps of the dimension {long[0]} beside time, y and x; store one step alone"
+        )
+    time, time_field = roles.get("time", (None, _single_time(field, fields)))
+    return Axes(
+        x=roles["x"][0],
+        y=roles["y"][0],
+        time=time,
+        x_field=roles["x"][1],
+        y_field=roles["y"][1],
+        time_field=time_field,
+    )
+
+
+def is_coordinate(field: Field, fields: FieldSet) -> bool:
+    """Whether a field describes others: a coordinate, its bounds, or a latitude or longitude of each cell."""
+    if field.name in field.dims or field.text("standard_name") in _STANDARD_NAMES or len(field.dims) < 2:
+        return True
+    bounds = {other.text(name) for other in fields.fields.values() for name in ("bounds", "climatology")}
+    return field.name in bounds or field.name.endswith(("_bnds", "_bounds")) or _is_degrees(field)
+
+
+def is_time(field: Field) -> bool:
+    """Whether a field holds times."""
+    return _role_by_attributes(field) == "time"
+
+
+def _role_of(dim: str, field: Field, fields: FieldSet) -> tuple[Role | None, Field | None]:
+    """What a dimension is, and the coordinates along it; attributes go before names."""
+    candidates = list(_along(dim, field, fields))
+    for candidate in candidates:
+        role = _role_by_attributes(candidate)
+        if role is not None:
+            return role, candidate
+    return _NAMES.get(dim.lower()), candidates[0] if candidates else None
+
+
+def _along(dim: str, field: Field, fields: FieldSet) -> Iterator[Field]:
+    """Coordinates along a dimension: of its own name first, then those that the array names, then any other."""
+    own = fields.fields.get(dim)
+    named = fields.coordinates_named_by(field)
+    known = [own] if own is not None else []
+    others = [other for other in fields.fields.values() if _role_by_attributes(other) is not None]
+    seen: set[str] = set()
+    for candidate in (*known, *named, *others):
+        if candidate.dims == (dim,) and candidate.name not in seen:
+            seen.add(candidate.name)
+            yield candidate
+
+
+def _role_by_attributes(coordinate: Field) -> Role | None:
+    standard_name = coordinate.text("standard_name")
+    units = coordinate.text("units")
+    if standard_name == "forecast_reference_time":
+        return None
+    return (
+        _STANDARD_NAMES.get(standard_name)
+        or _AXES.get(coordinate.text("axis").upper())
+        or ("x" if _LONGITUDE_UNITS.fullmatch(units) else None)
+        or ("y" if _LATITUDE_UNITS.fullmatch(units) else None)
+        or ("time" if _SINCE.search(units) or coordinate.dtype.kind == "M" else None)
+    )
+
+
+def _single_time(field: Field, fields: FieldSet) -> Field | None:
+    """A time without dimension: one that the array names, or that is called time."""
+    named = [other for other in fields.coordinates_named_by(field) if not other.dims and is_time(other)]
+    times = [fields.fields[name] for name in ("time", "t") if name in fields.fields]
+    standard = [other for other in named if other.text("standard_name") == "time"]
+    found = [*standard, *named, *(other for other in times if not other.dims and is_time(other))]
+    return found[0] if found else None
+
+
+def _is_degrees(field: Field) -> bool:
+    units = field.text("units")
+    return bool(_LONGITUDE_UNITS.fullmatch(units) or _LATITUDE_UNITS.fullmatch(units))
+
+
+def _lack_of_grid(field: Field, fields: FieldSet) -> str:
+    dims = ", ".join(field.dims)
+    curved = [other for other in fields.fields.values() if len(other.dims) == 2 and _is_degrees(other)]
+    if any(set(other.dims) <= set(field.dims) for other in curved):
+        return "its cells are placed by a latitude and a longitude each; regrid it to regular x and y first"
+    return f"its dimensions ({dims}) are no grid: there is no x and y among them"

@@ -1,0 +1,178 @@
+"""Times of an array, decoded into the standard calendar (CF §4.4)."""
+
+import re
+from typing import Any, NamedTuple
+
+import cftime
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Finding
+from chronotile.model.time import (
+    DAY,
+    FIRST_YEAR,
+    LAST_YEAR,
+    NO_TIME,
+    InstantArray,
+    TimeDomain,
+    domain_of_bounds,
+    domain_of_instants,
+)
+from chronotile.readers.fields import Field, FieldSet
+
+STANDARD_CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
+
+_NANOSECONDS = {
+    **dict.fromkeys(("nanosecond", "nanoseconds", "ns", "nsec"), 1),
+    **dict.fromkeys(("microsecond", "microseconds", "us"), 1_000),
+    **dict.fromkeys(("millisecond", "milliseconds", "msec", "ms"), 1_000_000),
+    **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), 1_000_000_000),
+    **dict.fromkeys(("minute", "minutes", "min", "mins"), 60_000_000_000),
+    **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), 3_600_000_000_000),
+    **dict.fromkeys(("day", "days", "d"), 86_400_000_000_000),
+}
+_UNITS = re.compile(r"\s*(?P<unit>[a-z]+)\s+since\s+(?P<reference>.+?)\s*", re.IGNORECASE)
+
+
+class Times(NamedTuple):
+    """The times of an array, and where in it each lies."""
+
+    domain: TimeDomain
+    positions: tuple[int, ...]
+    """(time,), the index along the stored time dimension."""
+    findings: tuple[Finding, ...] = ()
+
+
+def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> Times:
+    """Return the times that a coordinate tells.
+
+    Args:
+        time: The coordinate along time, or a single time without dimension; none where the file has none.
+        fields: Where its bounds are.
+        count: The length of the time dimension; none where the array has none.
+
+    Raises:
+        UnsupportedSource: They cannot be told or lie outside the years served.
+    """
+    if time is None:
+        if count is None or count == 1:
+            return Times(NO_TIME, (0,))
+        raise UnsupportedSource(f"its {count} times have no coordinate; say times: for the source")
+    instants, findings = _instants(time, time.load())
+    bounds = _bounds(time, fields)
+    if bounds is None:
+        domain = domain_of_instants(instants)
+        starts = instants
+    else:
+        starts = bounds[0]
+        domain = domain_of_bounds(*bounds)
+    _distinct, positions = np.unique(starts, return_index=True)
+    if positions.size < starts.size:
+        repeated = starts.size - positions.size
+        findings += (Finding("warning", time.name, f"{repeated} times are given twice; the first of each is served"),)
+    return Times(domain, tuple(int(position) for position in positions), findings)
+
+
+def configured_times(times: TimeDomain, count: int) -> Times:
+    """Return the configured times of a dimension, in its order.
+
+    Raises:
+        UnsupportedSource: There are not as many.
+    """
+    if len(times) != count:
+        raise UnsupportedSource(f"times: names {len(times)} times, the data have {count}")
+    return Times(times, tuple(range(count)))
+
+
+def _bounds(time: Field, fields: FieldSet) -> tuple[InstantArray, InstantArray] | None:
+    """The periods that the times stand for, where their bounds hold them; of a scan's minutes the time itself counts."""
+    bounds = fields.fields.get(time.text("bounds") or time.text("climatology"))
+    if bounds is None or bounds.shape != (*time.shape, 2):
+        return None
+    # CF §7.1: bounds take their units and calendar from the coordinate.
+    both, _findings = _instants(time, bounds.load().reshape(-1, 2).ravel())
+    starts, ends = both[::2], both[1::2]
+    instants, _findings = _instants(time, time.load())
+    hold = (ends - starts >= DAY) & (starts <= instants) & (instants <= ends)
+    return (starts, ends) if hold.all() else None
+
+
+def _instants(time: Field, numbers: NDArray[Any]) -> tuple[InstantArray, tuple[Finding, ...]]:
+    """Numbers of a time coordinate as (time,) instants."""
+    flat = np.atleast_1d(numbers).ravel()
+    if flat.dtype.kind == "M":
+        return flat.astype("datetime64[ns]"), ()
+    calendar = time.text("calendar").lower()
+    if flat.dtype.kind == "f" and not np.isfinite(flat).all():
+        raise UnsupportedSource(f"its times {time.name} have gaps")
+    if calendar in STANDARD_CALENDARS:
+        return _in_years_served(_standard(time, flat), time), ()
+    note = Finding("note", time.name, f"the calendar {calendar} is converted to the standard one, by place in the year")
+    return _converted(time, flat, calendar), (note,)
+
+
+def _standard(time: Field, numbers: NDArray[Any]) -> InstantArray:
+    found = _UNITS.fullmatch(time.text("units"))
+    unit = _NANOSECONDS.get(found["unit"].lower()) if found else None
+    if found is None or unit is None:
+        raise UnsupportedSource(f"its times are in {time.text('units') or 'no units'!r}, which is no known unit")
+    reference = _reference(found["reference"])
+    if reference is None:
+        return _by_cftime(time, numbers)
+    limit = float(np.iinfo(np.int64).max) / unit
+    if np.abs(numbers.astype(np.float64)).max(initial=0) >= limit:
+        raise _outside(time)
+    steps = numbers.astype(np.int64) * unit if numbers.dtype.kind in "iu" else _float_steps(numbers, unit)
+    return reference + steps.astype("timedelta64[ns]")
+
+
+def _float_steps(numbers: NDArray[Any], unit: int) -> NDArray[np.int64]:
+    """Nanoseconds of fractional units: the whole units exactly, the rest rounded."""
+    wide = numbers.astype(np.float64)
+    whole = np.floor(wide)
+    return whole.astype(np.int64) * unit + np.rint((wide - whole) * unit).astype(np.int64)
+
+
+def _reference(text: str) -> np.datetime64 | None:
+    """The instant that times count from, or `None` of years in which the calendars differ."""
+    try:
+        reference = cftime.num2pydate(0, f"days since {text}", calendar="proleptic_gregorian")
+    except (ValueError, OverflowError) as error:
+        raise UnsupportedSource(f"its times count from {text!r}, which is no date") from error
+    return np.datetime64(reference, "ns") if FIRST_YEAR <= reference.year <= LAST_YEAR else None
+
+
+def _by_cftime(time: Field, numbers: NDArray[Any]) -> InstantArray:
+    """Times that count from long ago, to the microsecond."""
+    calendar = time.text("calendar").lower() or "standard"
+    dates = np.atleast_1d(cftime.num2date(numbers, time.text("units"), calendar=calendar))
+    if any(not FIRST_YEAR <= date.year <= LAST_YEAR for date in dates):
+        raise _outside(time)
+    return np.array([date.isoformat() for date in dates], dtype="datetime64[ns]")
+
+
+def _converted(time: Field, numbers: NDArray[Any], calendar: str) -> InstantArray:
+    """Times of another calendar at the same share of the year in the standard one."""
+    import xarray
+
+    try:
+        dates = cftime.num2date(numbers, time.text("units"), calendar=calendar, only_use_cftime_datetimes=True)
+        dataset = xarray.Dataset(coords={"time": ("time", np.atleast_1d(dates))})
+        converted = dataset.convert_calendar("standard", align_on="year", use_cftime=False)
+    except (ValueError, OverflowError) as error:
+        raise UnsupportedSource(f"its times of calendar {calendar} cannot be read: {str(error)[:120]}") from error
+    if converted.sizes["time"] != numbers.size:
+        raise UnsupportedSource(f"some of its times of calendar {calendar} have no day in the standard one")
+    return np.asarray(converted["time"].values, dtype="datetime64[ns]")
+
+
+def _in_years_served(instants: InstantArray, time: Field) -> InstantArray:
+    years = instants.astype("datetime64[Y]").astype(int) + 1970
+    if years.size and not (years.min() >= FIRST_YEAR and years.max() <= LAST_YEAR):
+        raise _outside(time)
+    return instants
+
+
+def _outside(time: Field) -> UnsupportedSource:
+    return UnsupportedSource(f"its times {time.name} lie outside the years served ({FIRST_YEAR} to {LAST_YEAR})")

@@ -1,0 +1,139 @@
+"""A reader of arrays over time, y and x, whatever stores them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from chronotile.model.grid import Window
+from chronotile.model.raster import Numbers, Pixels
+from chronotile.model.source import SourceInfo, VariableInfo
+from chronotile.readers.cf import CfVariable
+from chronotile.readers.encoding import as_meant
+from chronotile.readers.foreign import reading
+
+Selection = tuple[int | slice | list[int], ...]
+"""One entry for each stored dimension, at most one of them a list; dimensions with an integer fall away."""
+
+
+class ArraySource(Protocol):
+    """One stored array. Methods may be called by several threads at once."""
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order.
+
+        Raises:
+            Exception: The array is gone or damaged, in the words of whatever stores it.
+        """
+
+    def revision(self, selection: Selection) -> str:
+        """Return a short text that changes when the selected numbers do; reads none of them."""
+
+    def close(self) -> None:
+        """Let go of open files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CubeLevel:
+    """One level of a variable: an array and how its dimensions are used."""
+
+    source: ArraySource
+    time_axis: int | None
+    y_axis: int
+    x_axis: int
+    dimensions: int
+    positions: tuple[int, ...]
+    """For each time its index along the stored time dimension."""
+    width: int
+    height: int
+
+    def selection(self, times: int | slice | list[int], rows: int | slice, columns: int | slice) -> Selection:
+        """Return what to select, dimension by dimension; those of length one at their only index."""
+        parts: list[int | slice | list[int]] = [0] * self.dimensions
+        if self.time_axis is not None:
+            parts[self.time_axis] = times
+        parts[self.y_axis] = rows
+        parts[self.x_axis] = columns
+        return tuple(parts)
+
+
+def level_of(variable: CfVariable, source: ArraySource) -> CubeLevel:
+    """Return the level that a variable's array is."""
+    dims, axes = variable.dims, variable.axes
+    return CubeLevel(
+        source=source,
+        time_axis=dims.index(axes.time) if axes.time is not None else None,
+        y_axis=dims.index(axes.y),
+        x_axis=dims.index(axes.x),
+        dimensions=len(dims),
+        positions=variable.positions,
+        width=variable.grid.width,
+        height=variable.grid.height,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CubeVariable:
+    """One variable with its levels, from fine to coarse."""
+
+    info: VariableInfo
+    levels: tuple[CubeLevel, ...]
+
+
+class Cube:
+    """Reads variables that are arrays over time, y and x."""
+
+    def __init__(self, collection: str, variables: Mapping[str, CubeVariable], info: SourceInfo) -> None:
+        self._collection = collection
+        self._variables = dict(variables)
+        self._info = info
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source holds."""
+        return self._info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the age of the store's metadata and of the chunks of that time."""
+        level = self._variables[variable].levels[0]
+        selection = level.selection(level.positions[index], slice(0, level.height), slice(0, level.width))
+        with reading(self._collection, variable):
+            return level.source.revision(selection)
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        source = self._variables[variable]
+        array = source.levels[level]
+        rows = slice(window.row_start, window.row_stop, step)
+        columns = slice(window.column_start, window.column_stop, step)
+        with reading(self._collection, variable):
+            numbers = array.source.read(array.selection(array.positions[index], rows, columns))
+        if array.x_axis < array.y_axis:
+            numbers = numbers.T
+        return Pixels(as_meant(numbers, source.info.encoding.dtype))
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell."""
+        source = self._variables[variable]
+        array = source.levels[0]
+        if not indexes:
+            return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
+        positions = [array.positions[index] for index in indexes]
+        with reading(self._collection, variable):
+            numbers = array.source.read(array.selection(_run(positions), row, column))
+        if array.time_axis is None:
+            numbers = np.repeat(numbers, len(positions))
+        return Pixels(as_meant(numbers, source.info.encoding.dtype))
+
+    def close(self) -> None:
+        """Let go of open files."""
+        for variable in self._variables.values():
+            for level in variable.levels:
+                level.source.close()
+
+
+def _run(positions: list[int]) -> slice | list[int]:
+    """A slice where the positions follow one another, as arrays read those quickest."""
+    first, count = positions[0], len(positions)
+    return slice(first, first + count) if positions == list(range(first, first + count)) else positions

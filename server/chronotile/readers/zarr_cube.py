@@ -1,0 +1,161 @@
+"""Zarr stores read as cubes, with their overviews."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Finding, SourceInfo, SourceSpec
+from chronotile.readers.cf import CfVariable, CfVariables, understand
+from chronotile.readers.cube import Cube, CubeVariable, level_of
+from chronotile.readers.fields import Field, FieldSet
+from chronotile.readers.foreign import opening
+from chronotile.readers.hrefs import base_name
+from chronotile.readers.reader import Reader
+from chronotile.readers.zarr_arrays import load_array, open_array
+from chronotile.readers.zarr_nodes import ArrayNode, GroupNode, read_group
+
+SAME_TIME = np.timedelta64(1, "s")
+"""Times of overviews may differ by this: some writers stamp each level as they write it."""
+
+
+def open_zarr(spec: SourceSpec) -> Reader:
+    """Return a reader of the Zarr store that `spec` names: a folder, a `.zip`, or a store elsewhere.
+
+    Groups that `multiscales` lists, or that have numbers for names, are overviews of one another.
+
+    Raises:
+        UnsupportedSource: It cannot be served; the message says why.
+    """
+    with opening(base_name(spec.href)):
+        root = read_group(spec.href)
+        groups = _level_groups(root)
+        understood, findings = _understand_all(groups, root, spec)
+        variables: dict[str, CubeVariable] = {}
+        for name, levels in _by_variable(understood).items():
+            variables[name], notes = _variable(name, levels, spec.href)
+            findings += notes
+    info = SourceInfo(
+        variables={name: variable.info for name, variable in variables.items()},
+        title=_text(root.attrs, "title"),
+        attribution=_text(root.attrs, "attribution"),
+        license=_text(root.attrs, "license"),
+        findings=tuple(dict.fromkeys(findings)),
+    )
+    return Cube(spec.collection, variables, info)
+
+
+def _text(attrs: Mapping[str, Any], name: str) -> str | None:
+    value = attrs.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _level_groups(root: GroupNode) -> list[GroupNode]:
+    """The groups that are one another's overviews, in the store's order."""
+    listed = [root.groups[name] for name in _multiscale_paths(root.attrs.get("multiscales")) if name in root.groups]
+    numbered = [root.groups[name] for name in sorted(root.groups, key=lambda name: (len(name), name)) if name.isdigit()]
+    groups = listed or numbered
+    return [root, *groups] if root.arrays and not groups else groups or [root]
+
+
+def _multiscale_paths(multiscales: object) -> list[str]:
+    """The groups that GeoZarr's metadata list in any of its forms: `datasets`, or a `layout` of groups or assets."""
+    entries = multiscales if isinstance(multiscales, list) else [multiscales]
+    levels = [
+        level
+        for entry in entries
+        if isinstance(entry, dict)
+        for level in (entry.get("datasets") or entry.get("layout") or [])
+    ]
+    paths = [
+        level
+        if isinstance(level, str)
+        else next((level[key] for key in ("path", "group", "asset") if key in level), "")
+        for level in levels
+    ]
+    return [str(path).strip("/") for path in paths]
+
+
+def _understand_all(
+    groups: Sequence[GroupNode], root: GroupNode, spec: SourceSpec
+) -> tuple[list[tuple[GroupNode, CfVariables]], list[Finding]]:
+    """What each group holds; a group that cannot be understood is left out, unless all are."""
+    understood: list[tuple[GroupNode, CfVariables]] = []
+    findings: list[Finding] = []
+    first: UnsupportedSource | None = None
+    for group in groups:
+        try:
+            found = understand(_fields(group, root, spec.href), spec)
+        except UnsupportedSource as error:
+            first = first or error
+            findings.append(Finding("warning", group.path, f"overview left out: {error.message}"))
+            continue
+        understood.append((group, found))
+        findings += found.findings
+    if not understood:
+        raise first or UnsupportedSource("it is an empty group")
+    return understood, findings
+
+
+def _fields(group: GroupNode, root: GroupNode, href: str) -> FieldSet:
+    fields = {name: _field(name, node, href) for name, node in group.arrays.items() if node.dtype is not None}
+    return FieldSet(fields, {**root.attrs, **group.attrs})
+
+
+def _field(name: str, node: ArrayNode, href: str) -> Field:
+    def load() -> NDArray[Any]:
+        return load_array(href, node)
+
+    return Field(
+        name=name,
+        dims=node.dims,
+        shape=node.shape,
+        dtype=node.dtype or np.dtype(object),
+        attrs=node.attrs,
+        load=load,
+    )
+
+
+_Level = tuple[GroupNode, CfVariable]
+
+
+def _by_variable(understood: list[tuple[GroupNode, CfVariables]]) -> dict[str, list[_Level]]:
+    """The levels of each variable from fine to coarse."""
+    levels: dict[str, list[_Level]] = {}
+    for group, found in understood:
+        for name, variable in found.variables.items():
+            levels.setdefault(name, []).append((group, variable))
+    return {name: sorted(each, key=_coarseness) for name, each in levels.items()}
+
+
+def _coarseness(level: _Level) -> int:
+    grid = level[1].grid
+    return -grid.width * grid.height
+
+
+def _variable(name: str, levels: list[_Level], href: str) -> tuple[CubeVariable, list[Finding]]:
+    native = levels[0][1]
+    fitting = [level for level in levels if _fits(level[1], native)]
+    findings = [
+        Finding(
+            "warning", f"{group.path}/{name}", "overview left out: other times or another type than the native level"
+        )
+        for group, variable in levels
+        if not _fits(variable, native)
+    ]
+    info = replace(native.info, levels=tuple(variable.grid for _group, variable in fitting))
+    arrays = tuple(level_of(variable, open_array(href, group.arrays[variable.array])) for group, variable in fitting)
+    return CubeVariable(info, arrays), findings
+
+
+def _fits(level: CfVariable, native: CfVariable) -> bool:
+    """Whether a level shows what the native one shows."""
+    return (
+        len(level.info.times) == len(native.info.times)
+        and bool(np.all(np.abs(level.info.times.starts - native.info.times.starts) <= SAME_TIME))
+        and level.info.encoding.dtype == native.info.encoding.dtype
+        and level.grid.crs == native.grid.crs
+    )
