@@ -5,12 +5,13 @@ import io
 import numpy as np
 import pytest
 import rasterio
+from rasterio.io import MemoryFile
+
 from chronotile.encoders.geotiff import encode_geotiff
 from chronotile.encoders.npy import encode_npy
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.raster import Encoding, Raster
-from rasterio.io import MemoryFile
 
 ENCODING = Encoding(dtype="uint8", scale=0.004, offset=-0.08, nodata=255, flags=((252, "cloud"),), units="m2 m-2")
 NUMBERS = np.array([[0, 20, 250], [255, 252, 7]], dtype=np.uint8)

@@ -2,10 +2,11 @@ import io
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from chronotile.encoders.picture import check_format, encode_picture
 from chronotile.errors import UnsupportedFormat
 from chronotile.model.raster import IndexPicture, RgbaPicture
-from PIL import Image
 
 MODES = ["index", "rgba"]
 GREEN = (0, 200, 0)

@@ -1,26 +1,31 @@
+import importlib.util
 import io
 import struct
+import sys
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from chronotile.encoders import png
 from chronotile.encoders.png import encode_index_png, encode_rgba_png, transparent_png
 from chronotile.model.raster import IndexPicture
-from PIL import Image
 
 SEED = 7
 
 
-def decode(png):
-    with Image.open(io.BytesIO(png)) as image:
+def decode(body):
+    with Image.open(io.BytesIO(body)) as image:
         return np.array(image.convert("RGBA"))
 
 
-def chunks(png):
+def chunks(body):
     """The chunks of a PNG by kind, in order."""
     found, at = {}, 8
-    while at < len(png):
-        (length,) = struct.unpack(">I", png[at : at + 4])
-        found[png[at + 4 : at + 8]] = png[at + 8 : at + 8 + length]
+    while at < len(body):
+        (length,) = struct.unpack(">I", body[at : at + 4])
+        found[body[at + 4 : at + 8]] = body[at + 8 : at + 8 + length]
         at += 12 + length
     return found
 
@@ -73,10 +78,10 @@ def test_opaque_rgba_is_written_without_alpha(noise):
     pixels = noise.integers(0, 256, (30, 40, 4), dtype=np.uint8)
     pixels[..., 3] = 255
 
-    png = encode_rgba_png(pixels)
+    body = encode_rgba_png(pixels)
 
-    assert Image.open(io.BytesIO(png)).mode == "RGB"
-    assert np.array_equal(decode(png), pixels)
+    assert Image.open(io.BytesIO(body)).mode == "RGB"
+    assert np.array_equal(decode(body), pixels)
 
 
 @pytest.mark.parametrize("size", [(256, 256), (512, 512), (1, 1), (9, 3)])
@@ -100,7 +105,7 @@ def test_a_picture_of_nothing_is_the_shared_one():
 
 
 @pytest.mark.parametrize(
-    "png",
+    "body",
     [
         encode_index_png(IndexPicture(np.zeros((2, 2), dtype=np.uint8), np.full((256, 4), 100, dtype=np.uint8))),
         encode_rgba_png(np.full((2, 2, 4), 100, dtype=np.uint8)),
@@ -108,5 +113,18 @@ def test_a_picture_of_nothing_is_the_shared_one():
     ],
     ids=["index", "rgba", "transparent"],
 )
-def test_no_chunk_lets_a_browser_change_colours(png):
-    assert not {b"gAMA", b"cHRM", b"sRGB", b"iCCP"} & set(chunks(png))
+def test_no_chunk_lets_a_browser_change_colours(body):
+    assert not {b"gAMA", b"cHRM", b"sRGB", b"iCCP"} & set(chunks(body))
+
+
+def test_png_is_as_readable_where_isal_is_not_installed(monkeypatch, noise):
+    monkeypatch.setitem(sys.modules, "isal", None)
+    spec = importlib.util.spec_from_file_location("png_without_isal", png.__file__)
+    without_isal = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(without_isal)
+    picture = IndexPicture(
+        noise.integers(0, 256, (30, 40), dtype=np.uint8), noise.integers(0, 256, (256, 4), dtype=np.uint8)
+    )
+
+    assert without_isal.deflate is zlib
+    assert np.array_equal(decode(without_isal.encode_index_png(picture)), picture.rgba())

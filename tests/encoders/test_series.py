@@ -5,13 +5,14 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from chronotile.encoders.csv_series import encode_series_csv
 from chronotile.encoders.instants import format_instants
 from chronotile.encoders.json_series import encode_series_json
 from chronotile.model.series import Series
 from chronotile.model.time import format_instant
-from hypothesis import given
-from hypothesis import strategies as st
 
 DAYS = ["2020-06-01", "2020-06-11T10:50:00", "2020-06-21T00:00:00.25"]
 

@@ -1,8 +1,9 @@
 # ruff: noqa: RUF001 -- letters that look alike are the matter here
 import pytest
-from chronotile.styling.glyphs import OWN_SIGNS, drawable, font_of, text_width
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chronotile.styling.glyphs import OWN_SIGNS, drawable, font_of, text_width
 
 NO_GLYPH = bytes(font_of(12).getmask("\ufffe"))
 

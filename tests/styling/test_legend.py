@@ -3,12 +3,12 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from chronotile.model.style import TRANSPARENT
-from chronotile.styling.legend import legend_document, number_text, tick_values
-from chronotile.styling.restyle import with_range
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from chronotile.model.style import TRANSPARENT
+from chronotile.styling.legend import legend_document, number_text, tick_values
+from chronotile.styling.restyle import with_range
 from tests.styling.truth import RAMP, classes_of
 
 

@@ -3,11 +3,11 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from chronotile.model.style import TRANSPARENT, Colour, StyleClass
-from chronotile.styling.legend_picture import legend_picture, legend_size, legend_svg
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chronotile.model.style import TRANSPARENT, Colour, StyleClass
+from chronotile.styling.legend_picture import legend_picture, legend_size, legend_svg
 from tests.styling.truth import BROWN, GREEN, RAMP, SAND, SNOW, classes_of
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
 from chronotile.model.collection import Composite
 from chronotile.model.raster import Encoding, IndexPicture, Raster, RgbaPicture
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import TRANSPARENT, Colour, Stop
 from chronotile.styling.paint import paint, paint_composite
-from hypothesis import assume, given
-from hypothesis import strategies as st
-
 from tests.styling.truth import (
     ABOVE,
     BELOW,
@@ -201,6 +201,19 @@ def test_many_classes_keep_their_colours(dtype, count, kind):
     assert isinstance(picture, kind)
     assert np.array_equal(picture.rgba()[present], colours_of(style, encoding, numbers[present]))
     assert (picture.rgba()[~present] == NODATA).all()
+
+
+@pytest.mark.parametrize(("style", "kind"), [(RAMP, IndexPicture), (classes_of(700), RgbaPicture)])
+def test_a_picture_painted_in_several_blocks_is_as_one_painted_in_one(style, kind):
+    numbers = np.linspace(-0.2, 700.0, 600_000, dtype=np.float32).reshape(5, 120_000)
+    present = numbers % 1 < 0.9
+    encoding = Encoding(dtype="float32")
+
+    picture = paint(Raster(numbers, encoding, present), style)
+
+    parts = [paint(Raster(numbers[row : row + 1], encoding, present[row : row + 1]), style).rgba() for row in range(5)]
+    assert isinstance(picture, kind)
+    assert np.array_equal(picture.rgba(), np.concatenate(parts))
 
 
 def test_more_flag_colours_than_steps_are_painted_in_full_colour():

@@ -3,13 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
 from chronotile.errors import InvalidParameter
 from chronotile.model.style import Colour, Stop
 from chronotile.styling.colours import colours_of_values
 from chronotile.styling.restyle import with_ramp, with_range
-from hypothesis import assume, given
-from hypothesis import strategies as st
-
 from tests.styling.truth import BROWN, GREEN, NODATA, RAMP, SAND, classes_of
 
 FIRE = replace(

@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
+
 from chronotile.model.raster import Encoding
 from chronotile.model.style import Colour, Stop, Style, StyleClass
 

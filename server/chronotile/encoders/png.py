@@ -16,7 +16,7 @@ from chronotile.model.raster import IndexPicture
 try:
     from isal import isal_zlib as deflate
 except ImportError:  # no wheel for the platform: the same format, slower
-    deflate = zlib  # type: ignore[misc]
+    deflate = zlib  # type: ignore[misc]  # both have what is used of them
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 RGB = 2
