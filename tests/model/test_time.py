@@ -59,7 +59,7 @@ def test_a_value_names_the_whole_period_of_its_precision(text, start, end):
 @pytest.mark.parametrize(
     "text",
     ["2020-13", "2020-02-30", "2020-1-1", "20200101T", "yesterday", "2020-06-01T25", "1500-01-01", "9999",
-     "2020-06-01T10:61", "2020-06-01Z", "２０２０", "2020-06-01T10:50:07+2", "-2020", "/2020x", "2020//2021",
+     "2020-06-01T10:61", "2020-06-01Z", "\uff12\uff10\uff12\uff10", "2020-06-01T10:50:07+2", "-2020", "/2020x", "2020//2021",
      "../..", "/", "2021/2020", "2020/2021/P0D0", "2020/2021/P", "2020/2021/PT", "2020,", "2020,latest", "a/b/c/d",
      "2020/2021/P1Y/x", "NaT", "now"],
 )  # fmt: skip
@@ -145,10 +145,11 @@ def test_any_text_gives_a_selection_or_an_invalid_parameter(text):
 @given(st.text(alphabet="0123456789-:TZ/.,P+ DMYH*", max_size=50))
 def test_any_text_that_looks_like_time_gives_a_selection_or_an_invalid_parameter(text):
     try:
-        for part in parse_time(text).parts:
-            assert all(span.start < span.end for span in part.spans())
-    except InvalidParameter as error:
-        assert error.locator == "time"
+        spans = [span for part in parse_time(text).parts for span in part.spans()]
+    except InvalidParameter:
+        spans = []
+
+    assert all(span.start < span.end for span in spans)
 
 
 @given(instants)
@@ -223,7 +224,7 @@ def test_a_period_answers_every_instant_inside_it():
 def test_an_exact_instant_answers_every_precision_that_holds_it():
     domain = domain_of_instants([instant("2017-01-16T10:09:21.834255872"), instant("2017-01-25T09:35:51")])
 
-    found = [list(domain.within(parse_instant(text))) for text in ("2017-01-16", "2017-01-16T10:09:21Z", "2017-01-16T10:09:22Z")]
+    found = [list(domain.within(parse_instant(f"2017-01-16{rest}"))) for rest in ("", "T10:09:21Z", "T10:09:22Z")]
 
     assert found == [[0], [0], []]
 

@@ -1,0 +1,190 @@
+"""Which times answer a request, by the layer's rules (DESIGN 2.4, shared/ogc/time.md)."""
+
+import numpy as np
+import pytest
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronotile.catalog.resolve_times import resolve_picture_times, resolve_series_times
+from chronotile.errors import MissingTime, TimeNotAvailable
+from chronotile.model.collection import Layer, TimeRules
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding
+from chronotile.model.source import VariableInfo
+from chronotile.model.time import DEKAD, NO_TIME, domain_of_instants, domain_of_periods, parse_time
+
+NOW = np.datetime64("2020-07-01T12:00", "ns")
+DAYS = np.timedelta64(86_400_000_000_000, "ns")
+
+
+def instant(text):
+    return np.datetime64(text, "ns")
+
+
+def make_layer(times, **rules):
+    grid = NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(1, 0, 0, 0, -1, 10), width=10, height=10)
+    variable = VariableInfo(name="v", encoding=Encoding(dtype="uint8"), levels=(grid,), times=times)
+    return Layer(
+        id="layer", collection="c", title={"": "Layer"}, content=variable, times=times, styles=(),
+        time_rules=TimeRules(**rules),
+    )  # fmt: skip
+
+
+def make_days(*days, **rules):
+    return make_layer(domain_of_instants([instant(day) for day in days]), **rules)
+
+
+def picture(layer, text, now=NOW):
+    resolved = resolve_picture_times(layer, parse_time(text), now=now)
+    return [str(layer.times.instants[index])[:10] for index in resolved.indexes], resolved.substitution
+
+
+JUNE = ("2020-06-01", "2020-06-11", "2020-06-21")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, (["2020-06-21"], "default")),
+        ("default", (["2020-06-21"], "default")),
+        ("current", (["2020-06-21"], None)),
+        ("2020-06-11", (["2020-06-11"], None)),
+        ("2020-06-11T10:50:00Z", (["2020-06-11"], None)),
+        ("2020-06", (list(JUNE), None)),
+        ("2020-06-05/2020-06-21", (["2020-06-11", "2020-06-21"], None)),
+        ("2020-06-05/current", (["2020-06-11", "2020-06-21"], None)),
+        ("../2020-06-11", (["2020-06-01", "2020-06-11"], None)),
+        ("2020-06-01,2020-06-21", (["2020-06-01", "2020-06-21"], None)),
+        ("2020-06-01/2020-06-21/P10D", (list(JUNE), None)),
+        ("2020-06-01/2020-06-21/P5D", (list(JUNE), None)),
+        ("2020-06-01,2020-06-02", (["2020-06-01"], None)),
+    ],
+)
+def test_times_of_a_picture_by_exact_match(text, expected):
+    assert picture(make_days(*JUNE), text) == expected
+
+
+@pytest.mark.parametrize("text", ["2020-06-02", "2019", "2020-06-02/2020-06-10", "2021/.."])
+def test_an_instant_the_layer_lacks_is_an_error_that_names_the_nearest(text):
+    with pytest.raises(TimeNotAvailable) as caught:
+        picture(make_days(*JUNE), text)
+
+    assert set(caught.value.nearest) <= {f"{day}T00:00:00Z" for day in JUNE}
+    assert caught.value.nearest
+    assert all(nearest in caught.value.message for nearest in caught.value.nearest)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2020-06-03", "2020-06-01"),
+        ("2020-06-09", "2020-06-11"),
+        ("2020-06-24", "2020-06-21"),
+        ("2020-05-29", "2020-06-01"),
+    ],
+)
+def test_nearest_stands_in_within_the_tolerance_and_says_so(text, expected):
+    layer = make_days(*JUNE, match="nearest", tolerance=3 * DAYS)
+
+    assert picture(layer, text) == ([expected], "nearest")
+
+
+def test_nearest_past_the_tolerance_is_the_same_error():
+    with pytest.raises(TimeNotAvailable):
+        picture(make_days(*JUNE, match="nearest", tolerance=3 * DAYS), "2020-06-25")
+
+
+def test_before_never_stands_in_from_the_future():
+    layer = make_days(*JUNE, match="before", tolerance=9 * DAYS)
+
+    assert picture(layer, "2020-06-10") == (["2020-06-01"], "nearest")
+    with pytest.raises(TimeNotAvailable):
+        picture(layer, "2020-05-31")
+
+
+def test_an_interval_is_never_answered_by_something_outside_it():
+    with pytest.raises(TimeNotAvailable):
+        picture(make_days(*JUNE, match="nearest", tolerance=30 * DAYS), "2020-06-02/2020-06-04")
+
+
+def test_an_instant_later_than_tomorrow_is_never_the_default():
+    layer = make_days("2020-06-01", "2020-07-02", "2099-01-01")
+
+    assert picture(layer, None) == (["2020-07-02"], "default")
+    assert picture(layer, "current") == (["2020-07-02"], None)
+    assert picture(layer, "2099") == (["2099-01-01"], None)
+
+
+@pytest.mark.parametrize("rules", [{"default": "none"}, {"default": instant("2020-06-02")}])
+def test_a_layer_without_default_asks_for_a_time(rules):
+    with pytest.raises(MissingTime, match="2020-06-21"):
+        picture(make_days(*JUNE, **rules), None)
+
+
+def test_all_times_in_the_future_leave_no_default():
+    with pytest.raises(MissingTime):
+        picture(make_days("2098-01-01", "2099-01-01"), None)
+
+
+@pytest.mark.parametrize(
+    ("default", "day"), [("earliest", "2020-06-01"), (instant("2020-06-11"), "2020-06-11"), ("latest", "2020-06-21")]
+)
+def test_the_default_may_be_configured(default, day):
+    assert picture(make_days(*JUNE, default=default), None) == ([day], "default")
+
+
+def test_a_layer_without_time_ignores_what_is_asked_of_it():
+    assert resolve_picture_times(make_layer(NO_TIME), parse_time("2020"), now=NOW).indexes == (0,)
+
+
+def test_a_dekad_answers_every_day_in_it():
+    layer = make_layer(domain_of_periods(instant("2020-01-01"), DEKAD, 36))
+
+    assert picture(layer, "2020-02-29") == (["2020-02-21"], None)
+
+
+def test_a_series_is_of_all_times_where_none_is_asked():
+    assert resolve_series_times(make_days(*JUNE), parse_time(None), now=NOW).indexes == (0, 1, 2)
+
+
+def test_a_series_of_an_interval_without_times_is_empty():
+    assert resolve_series_times(make_days(*JUNE), parse_time("2021/2022"), now=NOW).indexes == ()
+
+
+def test_a_series_at_an_instant_the_layer_lacks_is_an_error():
+    with pytest.raises(TimeNotAvailable):
+        resolve_series_times(make_days(*JUNE), parse_time("2020-06-02"), now=NOW)
+
+
+def test_the_times_used_are_told_newest_first():
+    layer = make_days(*JUNE)
+
+    used = resolve_picture_times(layer, parse_time("2020-06"), now=NOW).used(layer.times)
+
+    assert [str(each)[:10] for each in used.instants] == list(reversed(JUNE))
+
+
+@given(
+    st.lists(st.integers(0, 2000), min_size=1, unique=True),
+    st.integers(0, 2000),
+    st.sampled_from(["nearest", "before"]),
+)
+def test_what_stands_in_is_the_closest_that_the_rule_allows(days, asked, match):
+    origin = instant("2010-01-01")
+    layer = make_layer(
+        domain_of_instants([origin + day * DAYS for day in days]), match=match, tolerance=5000 * DAYS, default="none"
+    )
+    allowed = [day for day in days if match == "nearest" or day <= asked]
+    text = str(origin + asked * DAYS)[:10]
+
+    try:
+        found = [
+            int((layer.times.instants[i] - origin) / DAYS)
+            for i in resolve_picture_times(layer, parse_time(text), now=NOW).indexes
+        ]
+    except TimeNotAvailable:
+        found = []
+
+    assert sorted(abs(day - asked) for day in found) == sorted(abs(day - asked) for day in allowed)[:1]
