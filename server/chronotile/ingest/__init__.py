@@ -1,0 +1,1 @@
+"""Learn what sources hold, and write archives."""
