@@ -86,7 +86,7 @@ def configured_times(times: TimeDomain, count: int) -> Times:
 
 
 def _bounds(time: Field, fields: FieldSet) -> tuple[InstantArray, InstantArray] | None:
-    """The periods that the times stand for, where their bounds hold them; of a scan's minutes the time itself counts."""
+    """The periods that the times stand for, where their bounds hold them; a scan of minutes is named by its time."""
     bounds = fields.fields.get(time.text("bounds") or time.text("climatology"))
     if bounds is None or bounds.shape != (*time.shape, 2):
         return None
@@ -128,10 +128,8 @@ def _standard(time: Field, numbers: NDArray[Any]) -> InstantArray:
 
 
 def _float_steps(numbers: NDArray[Any], unit: int) -> NDArray[np.int64]:
-    """Nanoseconds of fractional units: the whole units exactly, the rest rounded."""
-    wide = numbers.astype(np.float64)
-    whole = np.floor(wide)
-    return whole.astype(np.int64) * unit + np.rint((wide - whole) * unit).astype(np.int64)
+    """Nanoseconds of fractional units, to the digit as xarray has them."""
+    return (numbers.astype(np.float64) * unit).astype(np.int64)
 
 
 def _reference(text: str) -> np.datetime64 | None:

@@ -1,0 +1,163 @@
+"""NetCDF files read as cubes."""
+
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.raster import Numbers
+from chronotile.model.source import SourceInfo, SourceSpec
+from chronotile.readers.cf import understand
+from chronotile.readers.cube import Cube, CubeVariable, Selection, level_of
+from chronotile.readers.fields import Field, FieldSet
+from chronotile.readers.foreign import opening
+from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.reader import Reader
+
+if TYPE_CHECKING:
+    import xarray
+
+State = tuple[int, int, int]
+
+
+def open_netcdf(spec: SourceSpec) -> Reader:
+    """Return a reader of the NetCDF file that `spec` names, classic or NetCDF-4.
+
+    Raises:
+        UnsupportedSource: It cannot be served; the message says why.
+    """
+    path = local_path(spec.href)
+    if path is None:
+        raise UnsupportedSource("a NetCDF file elsewhere is not read in place; copy it here or convert it to Zarr")
+    if not path.is_file():
+        raise UnsupportedSource(f"{path.name} does not exist")
+    with opening(base_name(spec.href)):
+        file = NetcdfFile(path)
+        fields = file.fields()
+        found = understand(fields, spec)
+        variables = {
+            name: CubeVariable(variable.info, (level_of(variable, NetcdfArray(file, variable.array)),))
+            for name, variable in found.variables.items()
+        }
+    attrs = {key: value for key, value in fields.attrs.items() if isinstance(value, str) and value}
+    info = SourceInfo(
+        variables={name: variable.info for name, variable in variables.items()},
+        title=attrs.get("title"),
+        attribution=attrs.get("attribution"),
+        license=attrs.get("license"),
+        findings=found.findings,
+    )
+    return Cube(spec.collection, variables, info)
+
+
+class NetcdfFile:
+    """One open file, read by one thread at a time, opened again when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._state = _state(path)
+        self._dataset: xarray.Dataset | None = _open(path)
+        self._shapes = {str(name): variable.shape for name, variable in self._dataset.variables.items()}
+
+    def fields(self) -> FieldSet:
+        """Return the arrays of the file, as stored."""
+        dataset = self._current()
+        fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
+        return FieldSet(fields, dict(dataset.attrs))
+
+    def read(self, name: str, selection: Selection) -> Numbers:
+        """Return the selected numbers of an array, in stored order."""
+        with self._lock:
+            variable = self._current().variables[name]
+            if variable.shape[-2:] != self._shapes[name][-2:]:
+                raise OSError("the array has another shape than when it was opened")
+            return np.asarray(variable[selection].values)
+
+    def revision(self) -> str:
+        """Return the size and age of the file."""
+        mtime_ns, size, _inode = _state(self._path)
+        return f"{mtime_ns:x}-{size:x}"
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again."""
+        with self._lock:
+            if self._dataset is not None:
+                self._dataset.close()
+                self._dataset = None
+
+    def _current(self) -> "xarray.Dataset":
+        """The file as it is now."""
+        state = _state(self._path)
+        if self._dataset is None or state != self._state:
+            if self._dataset is not None:
+                self._dataset.close()
+                self._dataset = None
+            self._dataset = _open(self._path)
+            self._state = state
+        return self._dataset
+
+    def _field(self, name: str, variable: "xarray.Variable") -> Field:
+        return Field(
+            name=name,
+            dims=tuple(map(str, variable.dims)),
+            shape=variable.shape,
+            dtype=variable.dtype,
+            attrs=dict(variable.attrs),
+            load=partial(self._load, name),
+        )
+
+    def _load(self, name: str) -> NDArray[Any]:
+        return self.read(name, (slice(None),) * len(self._shapes[name]))
+
+
+class NetcdfArray:
+    """One array of a file."""
+
+    def __init__(self, file: NetcdfFile, name: str) -> None:
+        self._file = file
+        self._name = name
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order."""
+        return self._file.read(self._name, selection)
+
+    def revision(self, _selection: Selection) -> str:
+        """Return the size and age of the file."""
+        return self._file.revision()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _open(path: Path) -> "xarray.Dataset":
+    import xarray
+
+    return xarray.open_dataset(
+        path,
+        engine="h5netcdf" if _is_hdf5(path) else "scipy",
+        mask_and_scale=False,
+        decode_times=False,
+        decode_coords=False,
+        cache=False,
+    )
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start[:3] == b"CDF":
+        return False
+    if start == b"\x89HDF\r\n\x1a\n":
+        return True
+    raise UnsupportedSource(f"{path.name} is no NetCDF file: it starts like neither version 3 nor version 4")
+
+
+def _state(path: Path) -> State:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,27 @@
+"""The one way to a reader."""
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import SourceSpec
+from chronotile.readers.reader import Reader
+
+
+def open_source(spec: SourceSpec) -> Reader:
+    """Return a reader of the source that `spec` names.
+
+    Raises:
+        UnsupportedSource: It cannot be served; the message says why in one line.
+    """
+    # Each kind brings its own library, of which a server with one kind should load no other.
+    if spec.kind == "zarr":
+        from chronotile.readers.zarr_cube import open_zarr  # noqa: PLC0415 -- see above
+
+        return open_zarr(spec)
+    if spec.kind == "cog":
+        from chronotile.readers.raster_stack import open_raster_stack  # noqa: PLC0415 -- see above
+
+        return open_raster_stack(spec)
+    if spec.kind == "netcdf":
+        from chronotile.readers.netcdf import open_netcdf  # noqa: PLC0415 -- see above
+
+        return open_netcdf(spec)
+    raise UnsupportedSource(f"sources of kind {spec.kind} cannot be read yet; zarr, cog and netcdf can")
