@@ -1,0 +1,59 @@
+"""An archive and what was found in it, in lines for the operator."""
+
+from collections.abc import Iterable, Iterator
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import BBox
+from chronotile.model.source import Finding
+from chronotile.model.time import TimeDomain, format_day, format_instant
+
+_MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
+
+
+def archive_lines(catalogue: Catalogue) -> Iterator[str]:
+    """Yield a line for each collection and each of its layers: times, extent, CRS, styles."""
+    for collection in catalogue.collections:
+        title = next(iter(collection.title.values()), collection.id)
+        yield f"{collection.id}" if title == collection.id else f"{collection.id}  {title}"
+        width = max(len(layer.id) for layer in collection.layers)
+        yield from (f"  {layer.id:{width}}  {_layer_text(layer)}" for layer in collection.layers)
+
+
+def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield one line a finding, the errors first."""
+    ranks = list(_MARKS)
+    for finding in sorted(findings, key=lambda each: ranks.index(each.severity)):
+        yield f"{_MARKS[finding.severity]}  {finding.place}: {finding.message}"
+
+
+def _layer_text(layer: Layer) -> str:
+    grid = layer.main_variable.grid
+    return "  ".join(
+        (
+            times_text(layer.times),
+            _box_text(grid.bbox_in(CRS84)),
+            f"{grid.width} x {grid.height} px in {crs_text(layer)}",
+            f"styles {', '.join(style.id for style in layer.styles)}",
+        )
+    )
+
+
+def crs_text(layer: Layer) -> str:
+    """Return the CRS of a layer's grid: its code, else its name."""
+    crs = layer.main_variable.grid.crs
+    return crs.name if len(crs.name) <= 20 else str(crs.definition.name)
+
+
+def times_text(times: TimeDomain) -> str:
+    """Return how many times there are, and the first and last."""
+    if not len(times):
+        return "no time"
+    write = format_day if times.has_day_precision else format_instant
+    first, last = write(times.instants[0]), write(times.instants[-1])
+    return f"1 time {first}" if len(times) == 1 else f"{len(times)} times {first} to {last}"
+
+
+def _box_text(box: BBox) -> str:
+    return f"lon {box.xmin:.4g} to {box.xmax:.4g}, lat {box.ymin:.4g} to {box.ymax:.4g}"

@@ -1,0 +1,71 @@
+"""How a process runs, from `CHRONOTILE_*` variables; what is served is said by the configuration alone.
+
+Read in `cli` and `app` only, and handed on as plain values.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chronotile.errors import ConfigurationError
+
+PREFIX = "CHRONOTILE_"
+DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """How this process runs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    config: Path = DEFAULT_CONFIGURATION
+    """Configuration file, or folder or file of data."""
+    host: str = "127.0.0.1"
+    """Address to listen at."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen at; 0 takes a free one."""
+    workers: int = Field(default=1, ge=1, le=1024)
+    """Processes that answer."""
+    log_level: LogLevel = "info"
+    """Least severe messages that are logged; `info` has one line a request."""
+    picture_threads: int = Field(default=4, ge=1, le=256)
+    """Pictures drawn at once, in each process."""
+    series_threads: int = Field(default=4, ge=1, le=256)
+    """Series read at once, in each process."""
+    document_threads: int = Field(default=2, ge=1, le=256)
+    """Documents written at once, in each process."""
+    forwarded_allow_ips: str | None = None
+    """Proxies whose X-Forwarded-* headers are believed, with commas, or `*`; otherwise as uvicorn has it."""
+
+    @property
+    def threads(self) -> dict[str, int]:
+        """Threads by kind of work, as `application` takes them."""
+        return {
+            "pictures": self.picture_threads,
+            "series": self.series_threads,
+            "documents": self.document_threads,
+        }
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables from which another process has the same settings."""
+        values = self.model_dump(exclude_none=True)
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def load_settings(**given: object) -> Settings:
+    """Return the settings of the environment, with what is given in their place; `None` gives nothing.
+
+    Raises:
+        ConfigurationError: With all variables whose values are not accepted.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        raise ConfigurationError(
+            [f"{PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg']}, got {detail['input']!r}" for detail in details]
+        ) from error
