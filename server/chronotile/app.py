@@ -1,6 +1,7 @@
 """The application: services built once, routes of every protocol, nothing read at import."""
 
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, UnknownPath
+from chronotile.ingest.archive import Archive, open_archive
+from chronotile.ingest.describe import finding_lines
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.cors import CrossOrigin
@@ -21,6 +24,7 @@ from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.state import Limiters, ServerState
 from chronotile.protocols.tiles.routes import routes as tile_routes
+from chronotile.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +53,42 @@ def application(services: Services, *, threads: Mapping[str, int] | None = None)
         middleware=[Middleware(CrossOrigin), Middleware(GZipMiddleware, minimum_size=1024)],
         exception_handlers={HTTPException: _http_fault},
     )
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Return the application that serves what `settings.config` says.
+
+    Raises:
+        ConfigurationError: With all mistakes of the configuration and the styles.
+        ChronotileError: Nothing of it can be served.
+    """
+    archive = open_configured(settings)
+    for line in finding_lines(archive.findings):
+        log.warning("%s", line)
+    return application(archive.services, threads=settings.threads)
+
+
+def create_app_from_environment() -> Starlette:
+    """Return the application that `CHRONOTILE_*` variables describe, for a worker process."""
+    settings = load_settings()
+    configure_logging(settings)
+    return create_app(settings)
+
+
+def open_configured(settings: Settings) -> Archive:
+    """Return what is to be served, opened.
+
+    Raises:
+        ConfigurationError: With all mistakes of the configuration and the styles.
+        ChronotileError: Nothing of it can be served.
+    """
+    return open_archive(settings.config, environment=os.environ, clock=system_clock)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Log to standard error, one line a message."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
 def system_clock() -> Instant:
