@@ -7,7 +7,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.cf_axes import Axes, axes_of, is_coordinate
 from chronotile.readers.cf_crs import crs_of_field
-from chronotile.readers.cf_grid import grid_of_field
+from chronotile.readers.cf_grid import grid_of_field, require_coordinates
 from chronotile.readers.cf_numbers import meaning_of
 from chronotile.readers.cf_time import Times, configured_times, times_of_field
 from chronotile.readers.encoding import configured, require_real
@@ -84,6 +84,7 @@ def _configured_variable(fields: FieldSet, spec: SourceSpec, variable: VariableS
 def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: VariableSpec) -> CfVariable:
     require_real(array.dtype, "it")
     axes = axes_of(array, fields, time_count=len(spec.times) if spec.times is not None else None)
+    require_coordinates(array, fields, axes)
     crs, notes = (source_crs(spec.crs), ()) if spec.crs else crs_of_field(array, fields, axes)
     grid = grid_of_field(array, fields, axes, crs)
     times = _times(array, fields, axes, spec)

@@ -31,6 +31,8 @@ _LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
 _LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
 _SINCE = re.compile(r"\bsince\b", re.IGNORECASE)
 
+CURVILINEAR = "its cells are placed by a latitude and a longitude each; regrid it to regular x and y first"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axes:
@@ -147,9 +149,13 @@ def _is_degrees(field: Field) -> bool:
     return bool(_LONGITUDE_UNITS.fullmatch(units) or _LATITUDE_UNITS.fullmatch(units))
 
 
-def _lack_of_grid(field: Field, fields: FieldSet) -> str:
-    dims = ", ".join(field.dims)
+def is_curvilinear(field: Field, fields: FieldSet) -> bool:
+    """Whether there is a latitude or longitude for each cell of a field."""
     curved = [other for other in fields.fields.values() if len(other.dims) == 2 and _is_degrees(other)]
-    if any(set(other.dims) <= set(field.dims) for other in curved):
-        return "its cells are placed by a latitude and a longitude each; regrid it to regular x and y first"
-    return f"its dimensions ({dims}) are no grid: there is no x and y among them"
+    return any(set(other.dims) <= set(field.dims) for other in curved)
+
+
+def _lack_of_grid(field: Field, fields: FieldSet) -> str:
+    if is_curvilinear(field, fields):
+        return CURVILINEAR
+    return f"its dimensions ({', '.join(field.dims)}) are no grid: there is no x and y among them"

@@ -35,7 +35,7 @@ _DEGREES = ("latitude", "lat")
 
 
 def crs_of_field(field: Field, fields: FieldSet, axes: Axes) -> tuple[Crs, tuple[Finding, ...]]:
-    """Return the system of an array's x and y, with a note where it was guessed.
+    """Return the system of an array's x and y, with a note where it was guessed (on the axis, once for all arrays).
 
     Raises:
         UnsupportedSource: None is said, or one that is not understood or not of the Earth.
@@ -45,8 +45,8 @@ def crs_of_field(field: Field, fields: FieldSet, axes: Axes) -> tuple[Crs, tuple
         if crs is not None:
             return crs, ()
     if _is_geographic(axes):
-        note = "names no coordinate reference system; its latitudes and longitudes are taken as EPSG:4326"
-        return crs_of("EPSG:4326"), (Finding("note", field.name, note),)
+        note = "no coordinate reference system is named; latitudes and longitudes are taken as EPSG:4326"
+        return crs_of("EPSG:4326"), (Finding("note", axes.y, note),)
     raise UnsupportedSource("it names no coordinate reference system; say crs: for the source")
 
 

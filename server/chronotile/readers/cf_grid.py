@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from chronotile.errors import UnsupportedSource
 from chronotile.model.crs import Crs
 from chronotile.model.grid import NativeGrid
-from chronotile.readers.cf_axes import Axes
+from chronotile.readers.cf_axes import CURVILINEAR, Axes, is_curvilinear
 from chronotile.readers.fields import Attributes, Field, FieldSet
 
 REGULARITY_PX = 0.05
@@ -30,13 +30,24 @@ def grid_of_field(field: Field, fields: FieldSet, axes: Axes, crs: Crs) -> Nativ
     """
     width, height = field.sizes[axes.x], field.sizes[axes.y]
     if axes.x_field is None or axes.y_field is None:
-        transform = _written_transform(field, fields)
-        if transform is None:
-            raise UnsupportedSource("it has no coordinates along x and y, and no GeoTransform in their place")
+        require_coordinates(field, fields, axes)
+        transform = _written_transform(field, fields) or Affine.identity()
         return NativeGrid(crs=crs, transform=transform, width=width, height=height)
     left, x_step = _edge_and_step(axes.x_field, fields, crs, is_longitude=crs.is_geographic)
     top, y_step = _edge_and_step(axes.y_field, fields, crs, is_longitude=False)
     return NativeGrid(crs=crs, transform=Affine(x_step, 0.0, left, 0.0, y_step, top), width=width, height=height)
+
+
+def require_coordinates(field: Field, fields: FieldSet, axes: Axes) -> None:
+    """Check that it is said where an array's cells are.
+
+    Raises:
+        UnsupportedSource: It is not.
+    """
+    if (axes.x_field is None or axes.y_field is None) and _written_transform(field, fields) is None:
+        if is_curvilinear(field, fields):
+            raise UnsupportedSource(CURVILINEAR)
+        raise UnsupportedSource("it has no coordinates along x and y, and no GeoTransform in their place")
 
 
 def _edge_and_step(axis: Field, fields: FieldSet, crs: Crs, *, is_longitude: bool) -> tuple[float, float]:

@@ -68,8 +68,10 @@ def _numbers(field: Field, attribute: str) -> list[float]:
     value = field.attrs.get(attribute)
     if value is None:
         return []
+    numbers = np.ravel(value)
     try:
-        return [float(each) for each in np.ravel(value)]
+        # A float32 of 0.01 was meant as 0.01, not as 0.00999999978.
+        return [float(str(each)) if numbers.dtype == np.float32 else float(each) for each in numbers]
     except (TypeError, ValueError):
         return []
 

@@ -108,7 +108,7 @@ def _instants(time: Field, numbers: NDArray[Any]) -> tuple[InstantArray, tuple[F
         raise UnsupportedSource(f"its times {time.name} have gaps")
     if calendar in STANDARD_CALENDARS:
         return _in_years_served(_standard(time, flat), time), ()
-    note = Finding("note", time.name, f"the calendar {calendar} is converted to the standard one, by place in the year")
+    note = Finding("note", time.name, f"its calendar {calendar} is converted to the standard one")
     return _converted(time, flat, calendar), (note,)
 
 
@@ -151,17 +151,30 @@ def _by_cftime(time: Field, numbers: NDArray[Any]) -> InstantArray:
 
 
 def _converted(time: Field, numbers: NDArray[Any], calendar: str) -> InstantArray:
-    """Times of another calendar at the same share of the year in the standard one."""
-    import xarray
+    """Times of another calendar in the standard one.
 
+    Days that every month has keep their date, so that months stay months; else each goes to the same share of the year.
+    """
+    distinct, places = np.unique(numbers, return_inverse=True)
     try:
-        dates = cftime.num2date(numbers, time.text("units"), calendar=calendar, only_use_cftime_datetimes=True)
-        dataset = xarray.Dataset(coords={"time": ("time", np.atleast_1d(dates))})
-        converted = dataset.convert_calendar("standard", align_on="year", use_cftime=False)
+        dates = cftime.num2date(distinct, time.text("units"), calendar=calendar, only_use_cftime_datetimes=True)
     except (ValueError, OverflowError) as error:
         raise UnsupportedSource(f"its times of calendar {calendar} cannot be read: {str(error)[:120]}") from error
-    if converted.sizes["time"] != numbers.size:
-        raise UnsupportedSource(f"some of its times of calendar {calendar} have no day in the standard one")
+    if any(not FIRST_YEAR <= date.year <= LAST_YEAR for date in dates):
+        raise _outside(time)
+    if all(date.day <= 28 for date in dates):
+        return np.array([date.isoformat() for date in dates], dtype="datetime64[ns]")[places]
+    return _by_place_in_year(dates, calendar)[places]
+
+
+def _by_place_in_year(dates: NDArray[Any], calendar: str) -> InstantArray:
+    import xarray
+
+    converted = xarray.Dataset(coords={"time": ("time", dates)}).convert_calendar(
+        "standard", align_on="year", use_cftime=False
+    )
+    if converted.sizes["time"] != dates.size:
+        raise UnsupportedSource(f"some of its times of calendar {calendar} fall on one day of the standard one")
     return np.asarray(converted["time"].values, dtype="datetime64[ns]")
 
 

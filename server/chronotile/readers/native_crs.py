@@ -1,6 +1,8 @@
 """Coordinate reference systems of sources: found, named, and of this planet."""
 
 import warnings
+from collections.abc import Iterator
+from functools import lru_cache
 
 from pyproj import CRS
 
@@ -10,7 +12,10 @@ from chronotile.model.crs import Crs, crs_of
 EARTH_RADII_M = (6_300_000.0, 6_450_000.0)
 """Semi-major axes that are of the Earth: all its ellipsoids and the spheres that models put in their place."""
 
+WGS84 = "EPSG:4326"
 
+
+@lru_cache(maxsize=256)
 def source_crs(text: str) -> Crs:
     """Return the system that a file or the configuration names.
 
@@ -29,18 +34,38 @@ def source_crs(text: str) -> Crs:
         )
     if not (crs.definition.is_geographic or crs.definition.is_projected):
         raise UnsupportedSource(f"its coordinate reference system {crs.definition.name!r} is not tied to the Earth")
-    return _under_code(crs)
+    return _under_code(_unbound(crs))
+
+
+def _unbound(crs: Crs) -> Crs:
+    """The system without `TOWGS84[0,0,0,0,0,0,0]`, which says nothing and hides its name."""
+    operation = crs.definition.coordinate_operation
+    if not crs.definition.is_bound or crs.definition.source_crs is None or operation is None or any(operation.towgs84):
+        return crs
+    return crs_of(crs.definition.source_crs.to_wkt())
 
 
 def _under_code(crs: Crs) -> Crs:
-    """The system under EPSG's code where all that differs is that the file leaves the datum's name out."""
-    if crs.epsg is not None or not crs.name.startswith(("PROJCRS", "GEOGCRS")):
+    """The system under EPSG's code where all that differs is the order of axes or a datum's name that is left out."""
+    if not crs.name.startswith(("PROJCRS", "GEOGCRS")):
         return crs
-    authority = crs.definition.to_authority(auth_name="EPSG", min_confidence=70)
-    if authority is None:
-        return crs
-    coded = crs_of(":".join(authority))
-    return coded if _parameters(coded.definition) == _parameters(crs.definition) else crs
+    for name in _likely_codes(crs.definition):
+        coded = crs_of(name)
+        if _parameters(coded.definition) == _parameters(crs.definition):
+            return coded
+    return crs
+
+
+def _likely_codes(definition: CRS) -> Iterator[str]:
+    """The code that the definition itself carries, then what PROJ takes it for."""
+    identifier = definition.to_json_dict().get("id")
+    if identifier and identifier.get("authority") == "EPSG":
+        yield f"EPSG:{identifier['code']}"
+    if definition.is_geographic:
+        yield WGS84
+    authority = definition.to_authority(auth_name="EPSG", min_confidence=70)
+    if authority is not None:
+        yield ":".join(authority)
 
 
 def _parameters(definition: CRS) -> dict[str, object]:
