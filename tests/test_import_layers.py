@@ -22,8 +22,10 @@ ALLOWED = {
     "protocols/wms/params.py": "import pydantic, chronotile.protocols.common.kvp",
     "protocols/wms/routes.py": "import starlette.responses, jinja2, chronotile.pipeline.render",
     "readers/stack.py": "import rasterio, tensorstore, chronotile.errors",
+    "sections.py": "import pydantic, chronotile.yaml_source",
     "settings.py": "import pydantic_settings",
-    "styling/load.py": "import yaml, pydantic",
+    "styling/load.py": "import yaml, pydantic, chronotile.sections",
+    "yaml_source.py": "import yaml, chronotile.errors",
 }
 FORBIDDEN = {
     "errors.py": "import chronotile.model",
