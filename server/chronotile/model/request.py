@@ -8,6 +8,10 @@ from chronotile.model.grid import Grid
 from chronotile.model.time import ABSENT, TimeSelection
 
 PictureFormat = Literal["image/png", "image/webp", "image/jpeg"]
+ValueFormat = Literal["image/tiff", "application/x-npy"]
+VALUE_FORMATS: tuple[ValueFormat, ...] = ("image/tiff", "application/x-npy")
+"""Numbers on the grid instead of colours: float32 values, NaN where there is none."""
+
 PICTURE_FORMATS: tuple[PictureFormat, ...] = ("image/png", "image/webp", "image/jpeg")
 
 
@@ -21,7 +25,7 @@ class MapRequest:
     time: TimeSelection = ABSENT
     style: str = ""
     """Id, or nothing or `default` for the layer's first style."""
-    format: PictureFormat = "image/png"
+    format: PictureFormat | ValueFormat = "image/png"
     range: tuple[float, float] | None = None
     """Physical values at the ends of the ramp, in place of the style's own."""
     ramp: str | None = None

@@ -1,18 +1,21 @@
 """Show me this area at this time: a request to an encoded picture."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
+from chronotile.encoders.geotiff import encode_geotiff
+from chronotile.encoders.npy import encode_npy
 from chronotile.encoders.picture import encode_picture
-from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, UnsupportedFormat
 from chronotile.model.collection import Composite, Layer
+from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.raster import BoolArray, Picture, Raster, RgbaPicture
-from chronotile.model.request import MapRequest
+from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, MapRequest
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
@@ -53,9 +56,9 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
     target = resolve_map(request, services)
     if target.etag in known:
         return Payload(body=b"", media_type=request.format, etag=target.etag, time=target.time_used, unchanged=True)
-    picture = draw_map(request, target, services)
-    body = encode_picture(picture, request.format, background=request.background)
-    return Payload(body=body, media_type=request.format, etag=target.etag, time=target.time_used)
+    return Payload(
+        body=_encoded(request, target, services), media_type=request.format, etag=target.etag, time=target.time_used
+    )
 
 
 def resolve_map(request: MapRequest, services: Services) -> MapTarget:
@@ -63,6 +66,7 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
     layer = services.catalogue.layer(request.layer)
     style = restyled(resolve_style(layer, request.style), request.ramp, request.range, services)
     times = resolve_picture_times(layer, request.time, now=services.clock())
+    _check_format(request, layer)
     _check_size(request, times, services)
     used = times.used(layer.times)
     grid = request.grid
@@ -71,7 +75,8 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
         used.instants,
         style,
         (grid.crs.name, grid.bbox, grid.width, grid.height),
-        (request.format, request.background, layer.resampling, layer.content if layer.is_composite else None),
+        (request.format, request.background, layer.resampling),
+        (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
     )
     return MapTarget(layer=layer, style=style, times=times, time_used=used, etag=etag)
 
@@ -92,12 +97,14 @@ def restyled(style: Style, ramp: str | None, value_range: tuple[float, float] | 
     return style if value_range is None else with_range(style, value_range)
 
 
-def draw_map(request: MapRequest, target: MapTarget, services: Services) -> Picture:
-    """Read and paint the resolved target.
+def _encoded(request: MapRequest, target: MapTarget, services: Services) -> bytes:
+    if request.format in PICTURE_FORMATS:
+        return encode_picture(_drawn(request, target, services), request.format, background=request.background)
+    raster = _read_newest(request, target, target.layer.main_variable, services) or _nothing(request.grid, target.layer)
+    return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
 
-    Raises:
-        SourceUnavailable: A source is gone or damaged.
-    """
+
+def _drawn(request: MapRequest, target: MapTarget, services: Services) -> Picture:
     layer = target.layer
     rasters = [_read_newest(request, target, variable, services) for variable in layer.variables]
     present = [raster for raster in rasters if raster is not None]
@@ -105,8 +112,22 @@ def draw_map(request: MapRequest, target: MapTarget, services: Services) -> Pict
         return RgbaPicture(np.zeros((request.grid.height, request.grid.width, 4), dtype=np.uint8))
     if isinstance(layer.content, Composite):
         red, green, blue = present
-        return paint_composite((red, green, blue), layer.content)
+        return paint_composite((red, green, blue), replace(layer.content, range=request.range or layer.content.range))
     return paint(present[0], target.style)
+
+
+def _nothing(grid: Grid, layer: Layer) -> Raster:
+    """A raster without a pixel of the layer."""
+    absent = np.zeros((grid.height, grid.width), dtype=bool)
+    return Raster(absent.astype(np.uint8), layer.main_variable.encoding, absent)
+
+
+def _check_format(request: MapRequest, layer: Layer) -> None:
+    if layer.is_composite and request.format in VALUE_FORMATS:
+        variables = ", ".join(variable.name for variable in layer.variables)
+        raise UnsupportedFormat(
+            f"layer {layer.id} is a composite of {variables} and has no values of its own", locator="format"
+        )
 
 
 def _check_size(request: MapRequest, times: ResolvedTimes, services: Services) -> None:

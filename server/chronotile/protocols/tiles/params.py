@@ -4,12 +4,18 @@ from collections.abc import Iterable, Mapping
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, TileOutOfRange, UnknownPath
-from chronotile.model.request import LegendRequest, MapRequest, PictureFormat
+from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.model.time import TimeSelection, parse_time
 from chronotile.protocols.common.kvp import Kvp, choice, integer, value_range
 
-PICTURES: Mapping[str, PictureFormat] = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
+FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
+    "png": "image/png",
+    "webp": "image/webp",
+    "jpg": "image/jpeg",
+    "tif": "image/tiff",
+    "npy": "application/x-npy",
+}
 LEGENDS = ("png", "svg", "json")
 
 
@@ -32,7 +38,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
         grid=grid,
         time=time_of(query),
         style=query.optional("style") or "",
-        format=_picture_format(path["extension"]),
+        format=_format(path["extension"]),
         range=_range(query),
         ramp=query.optional("ramp"),
     )
@@ -92,10 +98,10 @@ def _place(text: str, locator: str) -> int:
         raise UnknownPath(error.message, locator=locator) from error
 
 
-def _picture_format(extension: str) -> PictureFormat:
-    if extension not in PICTURES:
-        raise _unknown_extension(extension, PICTURES)
-    return PICTURES[extension]
+def _format(extension: str) -> PictureFormat | ValueFormat:
+    if extension not in FORMATS:
+        raise _unknown_extension(extension, FORMATS)
+    return FORMATS[extension]
 
 
 def _unknown_extension(extension: str, accepted: Iterable[str]) -> UnknownPath:
