@@ -1,5 +1,6 @@
 """Tile matrix sets (OGC 17-083r4) and the grids of their tiles."""
 
+import math
 from dataclasses import dataclass
 
 from chronotile.errors import TileOutOfRange, UnknownTileMatrixSet
@@ -89,10 +90,10 @@ class TileMatrixSet:
         """Return the tiles of a matrix that share area with `box` in CRS units, or `None`."""
         width, height = matrix.cell_size * matrix.tile_width, matrix.cell_size * matrix.tile_height
         epsilon = 1e-9
-        column_min = int((box.xmin - matrix.left) / width + epsilon)
-        column_max = int((box.xmax - matrix.left) / width - epsilon)
-        row_min = int((matrix.top - box.ymax) / height + epsilon)
-        row_max = int((matrix.top - box.ymin) / height - epsilon)
+        column_min = math.floor((box.xmin - matrix.left) / width + epsilon)
+        column_max = math.floor((box.xmax - matrix.left) / width - epsilon)
+        row_min = math.floor((matrix.top - box.ymax) / height + epsilon)
+        row_max = math.floor((matrix.top - box.ymin) / height - epsilon)
         if column_max < 0 or row_max < 0 or column_min >= matrix.matrix_width or row_min >= matrix.matrix_height:
             return None
         return TileRange(
