@@ -8,7 +8,7 @@
 import { fetchSeries, seriesCsvUrl } from "./api.js";
 import { formatDate } from "./dates.js";
 import { unitText } from "./legend.js";
-import { formatNumber, formatPlace, summarise, valueRange } from "./series.js";
+import { formatNumber, formatPlace, summarise, valueRange, withoutNoise } from "./series.js";
 import { choosePoint, chooseTime, instant, layer, point, shownDate, timeDomain } from "./state.js";
 import { text } from "./text.js";
 import { effect, signal } from "./vendor/signals-core.js";
@@ -22,10 +22,10 @@ const series = signal(/** @type {Series | null} */ (null));
 /** @param {string | null} reason a reason or a flag's name, as the server writes it */
 const reasonText = (reason) => (reason === null || reason === "nodata" ? text.noData : reason.replaceAll("_", " "));
 
-/** A value as the server gave it, with its unit. @param {Series} of @param {number} index */
-function valueText({ values, reasons, units }, index) {
+/** A value with its unit, or why there is none. @param {Series} of @param {number} index @param {(value: number) => number} [write] */
+function valueText({ values, reasons, units }, index, write = (value) => value) {
 	const value = values[index] ?? null;
-	return value === null ? reasonText(reasons[index] ?? null) : `${value} ${unitText(units)}`.trim();
+	return value === null ? reasonText(reasons[index] ?? null) : `${write(value)} ${unitText(units)}`.trim();
 }
 
 /** @param {HTMLElement} root */
@@ -68,7 +68,8 @@ export async function startChart(root) {
 	});
 	effect(() => {
 		const index = series.value && instant.value ? series.value.times.indexOf(instant.value.text) : -1;
-		now.textContent = series.value && index >= 0 ? text.valueAt(shownDate.value, valueText(series.value, index)) : "";
+		now.textContent =
+			series.value && index >= 0 ? text.valueAt(shownDate.value, valueText(series.value, index, withoutNoise)) : "";
 	});
 	showPlot(plot);
 }

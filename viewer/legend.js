@@ -21,12 +21,14 @@ export const unitText = (units) => (units === null || units === "" || units === 
 
 /** @param {HTMLElement} body where the legend is shown @param {HTMLElement} title */
 export function startLegend(body, title) {
+	const frame = body.closest("details");
 	effect(() => {
 		const now = layer.value;
 		const chosen = style.value;
 		if (!now) return;
 		const stopping = new AbortController();
 		const { signal } = stopping;
+		if (frame) frame.hidden = false;
 		title.textContent = now.title;
 		body.replaceChildren(paragraph(text.loadingLegend));
 		fetchLegend(now, chosen, signal).then(
@@ -35,7 +37,6 @@ export function startLegend(body, title) {
 		);
 		return () => stopping.abort();
 	});
-	const frame = body.closest("details");
 	effect(() => {
 		if (point.value && frame && window.matchMedia(NARROW).matches) frame.open = false;
 	});

@@ -108,7 +108,9 @@ function followDestination(map) {
 		report();
 	};
 	const report = () => {
-		if (held && !isSent) view.value = { ...(held.view ?? placeOf(map)), bbox: bboxOf(map) };
+		if (!held || isSent) return;
+		const place = held.view ?? placeOf(map);
+		view.value = { ...place, bbox: bboxAround(map, place) };
 	};
 	map.on("moveend", () => {
 		if (isSent || !held) return;
@@ -133,12 +135,17 @@ function followDestination(map) {
 /** @param {LeafletMap} map */
 const placeOf = (map) => ({ ...centreOf(map), zoom: map.getZoom() });
 
-/** @param {LeafletMap} map @returns {BBox} */
-function bboxOf(map) {
-	const bounds = map.getBounds();
-	const isWorld = bounds.getEast() - bounds.getWest() >= 360;
-	const [west, east] = isWorld ? [-180, 180] : [wrapLon(bounds.getWest()), wrapLon(bounds.getEast())];
-	return [west, Math.max(-90, bounds.getSouth()), east, Math.min(90, bounds.getNorth())];
+/**
+ * What the map shows around a place that it was sent to; the map itself is off by part of a pixel.
+ * @param {LeafletMap} map @param {import("./permalink.js").View} place @returns {BBox}
+ */
+function bboxAround(map, { lon, lat, zoom }) {
+	const half = map.getSize().divideBy(2);
+	const centre = map.project([lat, lon], zoom);
+	const [northWest, southEast] = [centre.subtract(half), centre.add(half)].map((corner) => map.unproject(corner, zoom));
+	const isWorld = southEast.lng - northWest.lng >= 360;
+	const [west, east] = isWorld ? [-180, 180] : [wrapLon(northWest.lng), wrapLon(southEast.lng)];
+	return [west, Math.max(-90, southEast.lat), east, Math.min(90, northWest.lat)];
 }
 
 /** @param {LeafletMap} map */

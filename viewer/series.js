@@ -31,6 +31,9 @@ export function valueRange(low, high) {
 export const formatNumber = (value, locale) =>
 	new Intl.NumberFormat(locale, { maximumSignificantDigits: 4, useGrouping: false }).format(value);
 
+/** A value without the noise of binary fractions: 0.20800000000000002 is 0.208. @param {number} value */
+export const withoutNoise = (value) => Number(value.toPrecision(7));
+
 /** "51.2194° N, 4.4025° E". @param {{ lon: number, lat: number }} point */
 export function formatPlace({ lon, lat }) {
 	const north = `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? "S" : "N"}`;

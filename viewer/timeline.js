@@ -2,7 +2,7 @@
  * The date selector: previous and next, year and date, and a strip with one bar a date; only dates that exist.
  */
 import { formatDayOfYear, stepMonths, yearsOf } from "./dates.js";
-import { chooseTime, instant, retryTimes, shownDate, timeDomain, timeIndex } from "./state.js";
+import { chooseTime, instant, layer, retryTimes, shownDate, timeDomain, timeIndex } from "./state.js";
 import { text } from "./text.js";
 import { effect } from "./vendor/signals-core.js";
 
@@ -45,6 +45,9 @@ export function startTimeline(root) {
 		if (to) chooseTime(sameTimeOfYear(to));
 	});
 
+	effect(() => {
+		root.hidden = layer.value === null;
+	});
 	effect(() => {
 		const { phase, why, instants } = timeDomain.value;
 		years = yearsOf(instants);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatNumber, formatPlace, summarise, valueRange } from "../../viewer/series.js";
+import { formatNumber, formatPlace, summarise, valueRange, withoutNoise } from "../../viewer/series.js";
 
 test("a summary counts values and leaves out what is none", () => {
 	assert.deepEqual(summarise([0.25, null, 0.75, null]), { valid: 2, total: 4, mean: 0.5, low: 0.25, high: 0.75 });
@@ -41,4 +41,8 @@ test("derived numbers have four digits that count", () => {
 test("a place is written with its hemispheres", () => {
 	assert.equal(formatPlace({ lon: 4.4, lat: 51.2 }), "51.2000° N, 4.4000° E");
 	assert.equal(formatPlace({ lon: -70.5, lat: -33.25 }), "33.2500° S, 70.5000° W");
+});
+
+test("a value is shown without the noise of binary fractions", () => {
+	assert.deepEqual([0.1 + 0.2, -0.08, 1234.5678, 0].map(withoutNoise), [0.3, -0.08, 1234.568, 0]);
 });
