@@ -1,5 +1,6 @@
 """Open raster files, kept and lent to one thread at a time."""
 
+import os
 import threading
 import warnings
 from collections import OrderedDict
@@ -167,10 +168,9 @@ def file_state(path: str) -> FileState | None:
     Raises:
         OSError: It is gone.
     """
-    local = local_path(path)
-    if local is None:
+    if "://" in path:
         return None
-    status = local.stat()
+    status = os.stat(path)  # noqa: PTH116 -- half the time of Path.stat, and asked at each read
     return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
