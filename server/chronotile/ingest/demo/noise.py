@@ -54,11 +54,20 @@ def smooth_noise(x: NDArray[np.float64], y: NDArray[np.float64], *, cell_m: floa
     Returns:
         (height, width).
     """
+    return blended_noise(x, y, cell_m=cell_m, shares={seed: 1.0})
+
+
+def blended_noise(
+    x: NDArray[np.float64], y: NDArray[np.float64], *, cell_m: float, shares: dict[int, float]
+) -> FloatArray:
+    """Return the sum of smooth noise of several seeds, each times its share, for the price of one."""
     columns, x_weights = _spline(x, cell_m)
     rows, y_weights = _spline(y, cell_m)
     span_x = np.arange(columns[0].min(), columns[-1].max() + 1)
     span_y = np.arange(rows[0].min(), rows[-1].max() + 1)
-    lattice = uniform_of(seed, span_y[:, None], span_x[None, :]) - np.float32(0.5)
+    lattice = np.zeros((span_y.size, span_x.size), dtype=np.float32)
+    for seed, share in shares.items():
+        lattice += np.float32(share) * (uniform_of(seed, span_y[:, None], span_x[None, :]) - np.float32(0.5))
     along_y = _weigh(lattice, rows - span_y[0], y_weights)
     along_x = _weigh(np.ascontiguousarray(along_y.T), columns - span_x[0], x_weights)
     return np.asarray(np.ascontiguousarray(along_x.T) / np.float32(SPLINE_SPREAD), dtype=np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.ingest.demo.ground import BoolArray
-from chronotile.ingest.demo.noise import FloatArray, fractal_noise, smooth_noise, uniform_of
+from chronotile.ingest.demo.noise import FloatArray, blended_noise, fractal_noise, uniform_of
 from chronotile.ingest.demo.plan import AREA, CENTRE, pixel_centres
 from chronotile.model.grid import Grid
 
@@ -74,10 +74,10 @@ def cloud_field(x: Axis, y: Axis, *, day: float) -> FloatArray:
     for octave, (cell_m, weight) in enumerate(zip(CLOUD_CELLS_M, weights, strict=True)):
         # Small clouds live shorter than large ones; each octave passes from one pattern to the next.
         age = day / LIFE_DAYS * (1 + 0.6 * octave)
-        pattern, part = int(age // 1), age % 1
-        for step, share in ((0, np.cos(part * np.pi / 2)), (1, np.sin(part * np.pi / 2))):
-            seed = _SEED + 100 * (octave + 1) + 7919 * (pattern + step)
-            total += np.float32(weight * share) * smooth_noise(moved_x, moved_y, cell_m=cell_m, seed=seed)
+        pattern, part = int(age // 1), (age % 1) * np.pi / 2
+        seed = _SEED + 100 * (octave + 1) + 7919 * pattern
+        shares = {seed: weight * np.cos(part), seed + 7919: weight * np.sin(part)}
+        total += blended_noise(moved_x, moved_y, cell_m=cell_m, shares=shares)
     return total
 
 
