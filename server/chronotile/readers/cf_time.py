@@ -33,6 +33,7 @@ _NANOSECONDS = {
     **dict.fromkeys(("day", "days", "d"), 86_400_000_000_000),
 }
 _UNITS = re.compile(r"\s*(?P<unit>[a-z]+)\s+since\s+(?P<reference>.+?)\s*", re.IGNORECASE)
+_SHORT_OFFSET = re.compile(r"(?<=\s)(?P<sign>[+-])(?P<offset>\d:\d\d)$")
 
 
 class Times(NamedTuple):
@@ -134,8 +135,9 @@ def _float_steps(numbers: NDArray[Any], unit: int) -> NDArray[np.int64]:
 
 def _reference(text: str) -> np.datetime64 | None:
     """The instant that times count from, or `None` of years in which the calendars differ."""
+    padded = _SHORT_OFFSET.sub(r"\g<sign>0\g<offset>", text)  # cftime passes over +1:00
     try:
-        reference = cftime.num2pydate(0, f"days since {text}", calendar="proleptic_gregorian")
+        reference = cftime.num2pydate(0, f"days since {padded}", calendar="proleptic_gregorian")
     except (ValueError, OverflowError) as error:
         raise UnsupportedSource(f"its times count from {text!r}, which is no date") from error
     return np.datetime64(reference, "ns") if FIRST_YEAR <= reference.year <= LAST_YEAR else None

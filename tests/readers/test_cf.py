@@ -1,0 +1,495 @@
+"""The CF conventions, and what files make of them."""
+
+import cftime
+import numpy as np
+import pytest
+import xarray
+from affine import Affine
+from pyproj import CRS
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import SourceSpec, VariableSpec
+from chronotile.model.style import TRANSPARENT, Colour
+from chronotile.model.time import domain_of_instants
+from chronotile.readers.cf import understand
+from chronotile.readers.cf_numbers import meaning_of
+from chronotile.readers.cf_time import times_of_field
+from tests.readers.fieldsets import make_cube, make_field, make_fields
+
+SPEC = SourceSpec(collection="made", kind="netcdf", href="made.nc")
+
+
+def info_of(fields, spec=SPEC):
+    return next(iter(understand(fields, spec).variables.values())).info
+
+
+def grid_of(fields, **spec):
+    return info_of(fields, SourceSpec(collection="made", kind="netcdf", href="made.nc", **spec)).grid
+
+
+def times_of(numbers, *, dims=("time",), **attrs):
+    attrs = {"units": "days since 2000-01-01"} | attrs
+    return times_of_field(make_field("time", dims, numbers, **attrs), make_fields(), len(np.atleast_1d(numbers)))
+
+
+# Grids.
+
+
+def test_descending_y_is_north_up():
+    assert grid_of(make_cube()).transform == Affine(1, 0, 1.5, 0, -1, 52.5)
+
+
+def test_ascending_y_is_south_up():
+    assert grid_of(make_cube(y=(51.0, 52.0, 53.0))).transform == Affine(1, 0, 1.5, 0, 1, 50.5)
+
+
+@pytest.mark.parametrize(
+    ("longitudes", "west"),
+    [((178.0, 179.0, -180.0, -179.0), 177.5), ((0.0, 90.0, 180.0, -90.0), -45.0), ((359.0, 0.0, 1.0), 358.5)],
+    ids=["antimeridian", "rolled", "Greenwich"],
+)
+def test_longitudes_are_unrolled_at_their_jump(longitudes, west):
+    assert grid_of(make_cube(x=longitudes)).bbox.xmin == west
+
+
+def test_rounding_of_float32_coordinates_is_tolerated():
+    x = (500_000 + 0.25 * np.arange(400)).astype("float32")
+
+    grid = grid_of(make_cube(x=x, crs="EPSG:32631"))
+
+    assert grid.transform.a == pytest.approx(0.25, rel=1e-3)
+
+
+def test_uneven_coordinates_are_refused_with_the_one_that_strays():
+    with pytest.raises(UnsupportedSource, match=r"coordinates x are not evenly spaced: number 2 is 4\.2"):
+        understand(make_cube(x=(2.0, 3.0, 4.2, 5.0)), SPEC)
+
+
+def test_single_cell_takes_its_width_from_its_bounds():
+    bounds = make_field("x_bnds", ("x", "bnds"), [[2.0, 6.0]])
+
+    grid = grid_of(make_cube(x=(4.0,), x_attrs={"bounds": "x_bnds"}, others=[bounds]))
+
+    assert (grid.bbox.xmin, grid.bbox.xmax) == (2.0, 6.0)
+
+
+def test_single_cell_without_bounds_is_refused():
+    with pytest.raises(UnsupportedSource, match="single cell along x"):
+        understand(make_cube(x=(4.0,)), SPEC)
+
+
+def test_kilometres_become_metres():
+    grid = grid_of(make_cube(crs="EPSG:3035", x_attrs={"units": "km"}, y_attrs={"units": "km"}))
+
+    assert grid.transform == Affine(1000, 0, 1500, 0, -1000, 52500)
+
+
+def test_scanning_angles_become_metres():
+    geostationary = {
+        "grid_mapping_name": "geostationary",
+        "perspective_point_height": 35_785_831.0,
+        "longitude_of_projection_origin": 0.0,
+        "sweep_angle_axis": "y",
+        "semi_major_axis": 6378169.0,
+        "semi_minor_axis": 6356583.8,
+    }
+    fields = make_cube(
+        crs="",
+        grid_mapping="goes",
+        x=(-0.1, 0.0, 0.1),
+        y=(0.1, 0.0),
+        x_attrs={"units": "rad"},
+        y_attrs={"units": "rad"},
+        others=[make_field("goes", (), 0, **geostationary)],
+    )
+
+    assert grid_of(fields).transform.a == pytest.approx(3_578_583.1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("GeoTransform", "500000 10 0 5650000 0 -10"), ("GeoTransform", np.array([500000, 10, 0, 5650000, 0, -10.0]))],
+    ids=["text", "numbers"],
+)
+def test_transform_of_the_grid_mapping_stands_in_for_coordinates(key, value):
+    mapping = make_field("spatial_ref", (), 0, spatial_ref="EPSG:32631", **{key: value})
+    fields = make_fields(make_field("v", ("y", "x"), np.zeros((3, 4)), grid_mapping="spatial_ref"), mapping)
+
+    assert grid_of(fields).transform == Affine(10, 0, 500000, 0, -10, 5650000)
+
+
+def test_two_dimensional_latitudes_are_refused():
+    fields = make_fields(
+        make_field("v", ("row", "column"), np.zeros((2, 3))),
+        make_field("lat", ("row", "column"), np.zeros((2, 3)), units="degrees_north"),
+        make_field("lon", ("row", "column"), np.zeros((2, 3)), units="degrees_east"),
+    )
+
+    with pytest.raises(UnsupportedSource, match="latitude and a longitude each"):
+        understand(fields, SPEC)
+
+
+# Dimensions.
+
+
+def test_dimensions_are_known_by_attributes_whatever_their_names():
+    fields = make_fields(
+        make_field("v", ("b", "a", "c"), np.zeros((3, 2, 4))),
+        make_field("a", ("a",), [10, 20], units="days since 2000-01-01"),
+        make_field("b", ("b",), [1.0, 2.0, 3.0], standard_name="latitude"),
+        make_field("c", ("c",), [1.0, 2.0, 3.0, 4.0], axis="X"),
+    )
+
+    axes = understand(fields, SPEC).variables["v"].axes
+
+    assert (axes.time, axes.y, axes.x) == ("a", "b", "c")
+
+
+def test_coordinates_may_have_another_name_than_their_dimension():
+    fields = make_fields(
+        make_field("v", ("j", "i"), np.zeros((2, 3)), coordinates="lat lon"),
+        make_field("lat", ("j",), [51.0, 52.0], standard_name="latitude"),
+        make_field("lon", ("i",), [2.0, 3.0, 4.0], standard_name="longitude"),
+    )
+
+    assert grid_of(fields).transform == Affine(1, 0, 1.5, 0, 1, 50.5)
+
+
+def test_longer_further_dimension_is_refused_by_name():
+    fields = make_cube()
+    deep = make_field("deep", ("depth", "y", "x"), np.zeros((7, 2, 3)), crs="EPSG:4326")
+
+    with pytest.raises(UnsupportedSource, match="7 steps of the dimension depth"):
+        understand(make_fields(deep, fields.fields["x"], fields.fields["y"]), SPEC)
+
+
+def test_further_dimension_of_configured_length_is_time():
+    fields = make_cube()
+    banded = make_field("banded", ("band", "y", "x"), np.zeros((3, 2, 3)), crs="EPSG:4326")
+    times = domain_of_instants(np.array(["2020-01-01", "2020-02-01", "2020-03-01"], dtype="datetime64[ns]"))
+
+    info = info_of(
+        make_fields(banded, fields.fields["x"], fields.fields["y"]),
+        SourceSpec(collection="made", kind="netcdf", href="made.nc", times=times),
+    )
+
+    assert info.times is times
+
+
+def test_stations_are_no_grid():
+    fields = make_fields(make_field("pr", ("station", "time"), np.zeros((3, 2))))
+
+    with pytest.raises(UnsupportedSource, match=r"dimensions \(station, time\) are no grid"):
+        understand(fields, SPEC)
+
+
+def test_bounds_and_coordinates_are_no_variables():
+    bounds = make_field("y_bnds", ("y", "x"), np.zeros((2, 3)))
+    named = make_field("edges", ("y", "x"), np.zeros((2, 3)))
+
+    found = understand(make_cube(others=[bounds, named], y_attrs={"bounds": "edges"}), SPEC)
+
+    assert list(found.variables) == ["v"]
+
+
+def test_variable_that_cannot_be_served_is_left_out_and_told():
+    deep = make_field("deep", ("depth", "y", "x"), np.zeros((7, 2, 3)), crs="EPSG:4326")
+
+    found = understand(make_cube(others=[deep]), SPEC)
+
+    assert list(found.variables) == ["v"]
+    assert [(finding.severity, finding.place) for finding in found.findings] == [("warning", "deep")]
+
+
+def test_configured_variable_that_is_absent_is_refused_with_those_there_are():
+    spec = SourceSpec(collection="made", kind="netcdf", href="made.nc", variables={"w": VariableSpec(id="w")})
+
+    with pytest.raises(UnsupportedSource, match="no array w in it; there are v"):
+        understand(make_cube(), spec)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "datetime64[ns]", "<U4"])
+def test_numbers_must_be_real(dtype):
+    fields = make_cube()
+    odd = make_field("odd", ("y", "x"), np.zeros((2, 3), dtype=dtype))
+
+    with pytest.raises(UnsupportedSource, match=r"complex numbers|no number"):
+        understand(make_fields(odd, fields.fields["x"], fields.fields["y"]), SPEC)
+
+
+# Coordinate reference systems.
+
+UTM = CRS("EPSG:32631")
+
+
+@pytest.mark.parametrize(
+    "attrs",
+    [
+        {"crs_wkt": UTM.to_wkt()},
+        {"spatial_ref": UTM.to_wkt("WKT1_GDAL")},
+        {"proj4": "+proj=utm +zone=31 +datum=WGS84 +units=m"},
+        {"epsg_code": "EPSG:32631"},
+        {"epsg": 32631},
+        {"epsg": np.int32(32631)},
+        {"proj:code": "EPSG:32631"},
+        {"proj:projjson": UTM.to_json_dict()},
+        {key: value for key, value in UTM.to_cf().items() if key != "crs_wkt"},
+        {"esri_pe_string": UTM.to_wkt("WKT1_ESRI")},
+    ],
+    ids=lambda attrs: next(iter(attrs)),
+)
+def test_system_is_read_in_any_spelling(attrs):
+    fields = make_cube(crs="", grid_mapping="m", others=[make_field("m", (), 0, **attrs)])
+
+    assert grid_of(fields).crs.name == "EPSG:32631"
+
+
+def test_system_may_stand_on_the_array_the_file_or_a_lone_scalar():
+    on_array = make_cube(crs="EPSG:32631")
+    on_file = make_cube(crs="", file_attrs={"proj:code": "EPSG:32631"})
+    alone = make_cube(crs="", others=[make_field("spatial_ref", (), 0, spatial_ref="EPSG:32631")])
+    named = make_cube(crs="", coordinates="here", others=[make_field("here", (), 0, crs_wkt=UTM.to_wkt())])
+
+    assert {grid_of(fields).crs.name for fields in (on_array, on_file, alone, named)} == {"EPSG:32631"}
+
+
+def test_latitudes_without_system_are_wgs84_and_noted():
+    found = understand(make_cube(crs="", y_attrs={"standard_name": "latitude"}), SPEC)
+
+    assert found.variables["v"].grid.crs.name == "EPSG:4326"
+    assert [finding.severity for finding in found.findings] == ["note"]
+
+
+def test_plain_x_and_y_without_system_are_refused_with_the_remedy():
+    with pytest.raises(UnsupportedSource, match="say crs:"):
+        understand(make_cube(crs=""), SPEC)
+
+
+def test_configured_system_goes_first():
+    assert grid_of(make_cube(), crs="EPSG:3035").crs.name == "EPSG:3035"
+
+
+def test_other_bodies_are_refused():
+    with pytest.raises(UnsupportedSource, match="radius 3396 km, not of the Earth"):
+        grid_of(make_cube(), crs="+proj=longlat +R=3396190 +no_defs")
+
+
+def test_null_shift_does_not_hide_the_code():
+    wkt = CRS("EPSG:3035").to_wkt("WKT1_GDAL")
+    bound = wkt.replace('AUTHORITY["EPSG","7019"]]', 'AUTHORITY["EPSG","7019"]],TOWGS84[0,0,0,0,0,0,0]', 1)
+    assert "TOWGS84" in bound
+
+    assert grid_of(make_cube(crs=bound)).crs.name == "EPSG:3035"
+
+
+def test_wrong_code_on_other_parameters_is_not_believed():
+    wkt = CRS("EPSG:32631").to_wkt("WKT1_GDAL").replace('"central_meridian",3', '"central_meridian",4')
+
+    assert grid_of(make_cube(crs=wkt)).crs.name != "EPSG:32631"
+
+
+# Numbers.
+
+
+def meaning(dtype="int16", **attrs):
+    return meaning_of(make_field("v", ("y", "x"), np.zeros((2, 3), dtype=dtype), **attrs))
+
+
+def test_float32_scale_means_the_decimal_that_was_written():
+    assert meaning(scale_factor=np.float32(0.01)).encoding.scale == 0.01
+
+
+def test_float32_fill_value_is_the_number_in_the_array():
+    nodata = meaning("float32", _FillValue=np.float32(1e20)).encoding.nodata
+
+    assert np.float32(nodata) == np.float32(1e20)
+    assert not meaning("float32", _FillValue=1e20).encoding.valid(np.array([1e20], dtype="float32")).any()
+
+
+@pytest.mark.parametrize("name", ["_FillValue", "missing_value", "nodata"])
+def test_missing_values_go_by_several_names(name):
+    assert meaning(**{name: -32768}).encoding.nodata == -32768
+
+
+def test_two_missing_values_are_told():
+    found = meaning(_FillValue=-1, missing_value=-2)
+
+    assert found.encoding.nodata == -1
+    assert "-2 is not" in found.findings[0].message
+
+
+def test_unsigned_attribute_turns_type_and_fill_value():
+    encoding = meaning("int8", _Unsigned="true", _FillValue=np.int8(-1)).encoding
+
+    assert (encoding.dtype, encoding.nodata) == ("uint8", 255)
+
+
+@pytest.mark.parametrize(
+    "attrs",
+    [
+        {"valid_range": np.array([0, 250], dtype="int16")},
+        {"valid_min": 0, "valid_max": 250},
+        {"valid_min": np.float32(0.0), "valid_max": np.float32(1.0), "scale_factor": 0.004},
+        {"valid_range": [1.0, 0.0], "scale_factor": -0.004, "add_offset": 1.0},
+    ],
+    ids=["packed", "packed ends", "unpacked", "unpacked and turned"],
+)
+def test_valid_range_ends_in_digital_numbers(attrs):
+    low, high = meaning(**attrs).encoding.valid_range
+
+    assert sorted((low, high)) == [0, 250]
+
+
+def test_one_sided_range_is_open_at_the_other_end():
+    assert meaning(valid_min=3).encoding.valid_range == (3, np.inf)
+
+
+def test_flags_of_an_array_of_nothing_else_are_classes():
+    found = meaning(
+        "uint8",
+        flag_values=np.array([0, 1, 4], dtype="uint8"),
+        flag_meanings="no_data bare_soil vegetation",
+        flag_colors="#000000 #a05000 #00ff00",
+    )
+
+    assert [(each.value, each.label) for each in found.classes] == [(0, "no data"), (1, "bare soil"), (4, "vegetation")]
+    assert found.classes[2].colour == Colour(0, 255, 0)
+    assert found.encoding.flags == ()
+
+
+def test_class_of_no_data_is_transparent_where_no_colour_is_given():
+    classes = meaning("uint8", flag_values=[0, 1], flag_meanings="no_data water").classes
+
+    assert classes[0].colour == TRANSPARENT
+    assert classes[1].colour != TRANSPARENT
+
+
+def test_flags_beside_values_are_flags():
+    found = meaning("uint8", scale_factor=0.004, flag_values=[251, 254], flag_meanings="snow water")
+
+    assert found.encoding.flags == ((251, "snow"), (254, "water"))
+    assert found.classes == ()
+
+
+def test_flag_masks_are_no_flags():
+    found = meaning("uint8", flag_masks=[1, 2], flag_values=[1, 2], flag_meanings="a b")
+
+    assert (found.encoding.flags, found.classes) == ((), ())
+
+
+# Times.
+
+
+@pytest.mark.parametrize(
+    ("units", "number", "instant"),
+    [
+        ("days since 1970-01-01", 18000, "2019-04-14"),
+        ("days since 1970-01-01 00:00:00 UTC", 18000, "2019-04-14"),
+        ("Hour since 2001-12-31T23:00:00Z", 1, "2002-01-01T00:00:00"),
+        ("seconds since 1981-01-01T00:00:00+00:00", 1234602000, "2020-02-15T09:00:00"),
+        ("minutes since 2000-01-01 00:00:00 +1:00", 60, "2000-01-01T00:00:00"),
+        ("hours since 1-1-1 00:00:00", 17067072.0, "1948-01-01T00:00:00"),
+    ],
+)
+def test_units_of_time(units, number, instant):
+    assert times_of([number], units=units).domain.starts[0] == np.datetime64(instant)
+
+
+def test_fractions_of_days_are_those_of_xarray():
+    numbers = np.array([17182.42316938, 17191.39989653])
+    coordinate = xarray.Dataset({"time": ("time", numbers, {"units": "days since 1970-01-01"})})
+
+    found = times_of(numbers, units="days since 1970-01-01").domain.starts
+
+    np.testing.assert_array_equal(found, xarray.decode_cf(coordinate)["time"].values)
+
+
+def test_midnights_are_days_and_others_instants():
+    assert times_of([0, 1]).domain.ends[0] == np.datetime64("2000-01-02")
+    assert times_of([0.5]).domain.ends[0] == np.datetime64("2000-01-01T12:00:00.000000001")
+
+
+def test_times_out_of_order_are_put_in_order():
+    times = times_of([20, 0, 10])
+
+    assert times.positions == (1, 2, 0)
+    assert str(times.domain.starts[1])[:10] == "2000-01-11"
+
+
+def test_repeated_times_are_served_once_and_told():
+    times = times_of([0, 10, 10])
+
+    assert times.positions == (0, 1)
+    assert times.findings[0].severity == "warning"
+
+
+def test_bounds_make_periods():
+    bounds = make_field("time_bnds", ("time", "bnds"), [[0, 31], [31, 60]])
+    time = make_field("time", ("time",), [15.5, 45.0], units="days since 2000-01-01", bounds="time_bnds")
+
+    domain = times_of_field(time, make_fields(bounds), 2).domain
+
+    assert [str(each)[:10] for each in domain.starts] == ["2000-01-01", "2000-02-01"]
+    assert [str(each)[:10] for each in domain.ends] == ["2000-02-01", "2000-03-01"]
+
+
+@pytest.mark.parametrize("bounds", [[[0, 0.1]], [[5, 40]], [[0, 0]]], ids=["minutes", "elsewhere", "empty"])
+def test_bounds_shorter_than_a_day_or_elsewhere_do_not_count(bounds):
+    time = make_field("time", ("time",), [0.05], units="days since 2000-01-01", bounds="time_bnds")
+
+    domain = times_of_field(time, make_fields(make_field("time_bnds", ("time", "bnds"), bounds)), 1).domain
+
+    assert domain.starts[0] == np.datetime64("2000-01-01T01:12:00")
+
+
+def test_months_of_360_days_keep_their_dates_and_are_noted():
+    times = times_of([15, 45, 75], calendar="360_day")
+
+    assert [str(each)[:10] for each in times.domain.starts] == ["2000-01-16", "2000-02-16", "2000-03-16"]
+    assert times.findings[0].severity == "note"
+
+
+@pytest.mark.parametrize("calendar", ["360_day", "noleap"])
+def test_days_of_other_calendars_are_those_of_xarray(calendar):
+    numbers = np.arange(0, 700, 7)
+    dates = cftime.num2date(numbers, "days since 2000-01-01", calendar=calendar)
+    truth = xarray.Dataset(coords={"time": dates}).convert_calendar("standard", align_on="year", use_cftime=False)
+
+    np.testing.assert_array_equal(times_of(numbers, calendar=calendar).domain.starts, truth["time"].values)
+
+
+@pytest.mark.parametrize(
+    ("attrs", "numbers", "reason"),
+    [
+        ({"units": "furlongs since 2000-01-01"}, [1], "no known unit"),
+        ({"units": "days since yesterday"}, [1], "no date"),
+        ({"units": "metres"}, [1], "no known unit"),
+        ({}, [np.nan, 1.0], "gaps"),
+        ({}, [2_000_000], "years served"),
+        ({"calendar": "360_day"}, [2_000_000], "years served"),
+        ({"units": "days since 0001-01-01"}, [10], "years served"),
+    ],
+)
+def test_times_that_cannot_be_told_are_refused(attrs, numbers, reason):
+    with pytest.raises(UnsupportedSource, match=reason):
+        times_of(numbers, **attrs)
+
+
+def test_times_without_coordinate_are_refused_with_the_remedy():
+    with pytest.raises(UnsupportedSource, match="say times:"):
+        times_of_field(None, make_fields(), 4)
+
+
+def test_time_without_dimension_is_the_only_time():
+    time = make_field("time", (), 0, units="days since 2000-01-01", standard_name="time")
+
+    info = info_of(make_cube(others=[time]))
+
+    assert [str(each)[:10] for each in info.times.starts] == ["2000-01-01"]
+
+
+def test_configured_times_must_be_as_many():
+    times = domain_of_instants(np.array(["2020-01-01", "2020-02-01"], dtype="datetime64[ns]"))
+
+    with pytest.raises(UnsupportedSource, match="names 2 times, the data have 1"):
+        grid_of(make_cube(), times=times)

@@ -1,0 +1,127 @@
+"""Dates as file names spell them."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronotile.model.time import DAY
+from chronotile.readers.dates import FIRST_YEAR, LAST_YEAR, find_time, time_of_name, time_of_text
+
+days = st.dates(date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31))
+before = st.sampled_from(["", "_", "NDVI_", "A", "x.A", "S2A_MSIL2A_", "h12v10."])
+after = st.sampled_from(["", "_", "_v2", ".tif", "T", "_N0212_R051"])
+
+
+def starts_and_ends(span):
+    return str(span.start.astype("datetime64[s]")), str(span.end.astype("datetime64[s]"))
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("20190604", "2019-06-04", "2019-06-05"),
+        ("ndvi300_2020-12-21_v2.tif", "2020-12-21", "2020-12-22"),
+        ("ndvi_2020_12_21.tif", "2020-12-21", "2020-12-22"),
+        ("2019.06.04", "2019-06-04", "2019-06-05"),
+        ("slovenia.EVI.MOD13Q1.A2002257.tif", "2002-09-14", "2002-09-15"),
+        ("MOD13Q1.A2019155.h18v03.006.2019172123456.hdf", "2019-06-04", "2019-06-05"),
+        ("2019_155", "2019-06-04", "2019-06-05"),
+        ("x_2020-366.tif", "2020-12-31", "2021-01-01"),
+        ("ssmv_CCI_L3_v02.2_201411.tif", "2014-11-01", "2014-12-01"),
+        ("ndvi_global_halfdeg_2019-12.tif", "2019-12-01", "2020-01-01"),
+        ("2019-06-d2", "2019-06-11", "2019-06-21"),
+        ("201906D3", "2019-06-21", "2019-07-01"),
+        ("lai_2019-12-dk3.tif", "2019-12-21", "2020-01-01"),
+        ("2019D17", "2019-06-11", "2019-06-21"),
+        ("2020-dek36", "2020-12-21", "2021-01-01"),
+        ("c_gls_FAPAR_200907100000_GLOBE_VGT_V2.0.1.nc", "2009-07-10", "2009-07-11"),
+        ("LC08_L1TP_199012_20190604_20190610_01_T1", "2019-06-04", "2019-06-05"),
+        ("S3_20190604T000000_20190604T235959", "2019-06-04", "2019-06-05"),
+        ("VNS_L6D_AEDB_v1_NRT_2019270_015400.tiff", "2019-09-27", "2019-09-28"),
+    ],
+)
+def test_name_tells_day_dekad_or_month(name, start, end):
+    assert starts_and_ends(time_of_name(name)) == (f"{start}T00:00:00", f"{end}T00:00:00")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "S2A_MSIL2A_20190604T105031_N0212_T31UFS_20190604T134504",
+        "20190604_105031_ssc",
+        "20190604105031",
+        "x2019-06-04T10:50:31Z",
+    ],
+)
+def test_time_of_day_is_an_instant(name):
+    span = time_of_name(name)
+
+    assert str(span.start.astype("datetime64[s]")) == "2019-06-04T10:50:31"
+    assert span.end - span.start == np.timedelta64(1, "ns")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ndmi_2001_2017_dekads.tif",
+        "cgls_ndvi_lts_june21_1999_2017.tif",
+        "20190230",
+        "20191301",
+        "2019366",
+        "201913",
+        "2019D37",
+        "cover_2019_100m.tif",
+        "cover_2019_10m.tif",
+        "120190604",
+        "cube-1-250-250.zarr",
+        "",
+    ],
+)
+def test_other_digits_are_no_time(name):
+    assert time_of_name(name) is None
+
+
+@given(
+    day=days, before=before, after=after, form=st.sampled_from(["%Y%m%d", "%Y-%m-%d", "%Y_%m_%d", "%Y.%m.%d", "%Y%j"])
+)
+def test_day_in_any_form_is_found_in_any_name(day, before, after, form):
+    text = day.strftime(form).rjust(len(day.strftime(form)), "0")
+
+    found = find_time(f"{before}{text}{after}")
+
+    assert found.span == (np.datetime64(day, "ns"), np.datetime64(day, "ns") + DAY)
+    assert f"{before}{text}{after}"[found.start : found.stop] == text
+
+
+@given(st.integers(FIRST_YEAR, LAST_YEAR - 1), st.integers(1, 36))
+def test_dekads_of_a_year_follow_one_another(year, number):
+    this, following = time_of_name(f"{year}D{number}"), time_of_name(f"{year}D{number % 36 + 1}")
+
+    assert this.end == (following.start if number < 36 else np.datetime64(f"{year + 1}-01-01", "ns"))
+    assert timedelta(days=8) <= (this.end - this.start).astype("timedelta64[us]").item() <= timedelta(days=11)
+
+
+@given(st.text(max_size=40))
+def test_any_text_gives_a_span_or_nothing(text):
+    for span in filter(None, (time_of_name(text), time_of_text(text))):
+        assert span.start < span.end
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2019", "2019-01-01", "2020-01-01"),
+        ("A2019155", "2019-06-04", "2019-06-05"),
+        ("2019-06-04T00:00:00Z", "2019-06-04", "2019-06-05"),
+        ("1750-06", "1750-06-01", "1750-07-01"),
+    ],
+)
+def test_text_as_a_whole_may_be_a_year_or_iso(text, start, end):
+    assert starts_and_ends(time_of_text(text)) == (f"{start}T00:00:00", f"{end}T00:00:00")
+
+
+def test_text_that_is_no_time_is_none():
+    assert time_of_text("spring") is None
