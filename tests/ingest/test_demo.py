@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +44,11 @@ def files_in(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def mark(folder, **changes):
+    marker = folder / "chronotile-demo.json"
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), **changes}))
+
+
 def parcels_of(kind, count=40):
     nothing = np.zeros(count, dtype=np.float32)
     return Parcels(np.arange(count, dtype=np.uint64), np.full(count, int(kind)), nothing, nothing)
@@ -71,15 +77,41 @@ def test_a_complete_archive_is_left_as_it_is(demo):
     assert told == []
 
 
-@pytest.mark.parametrize("lost", ["complete.json", "demo.yaml"])
-def test_an_archive_without_its_last_files_is_made_again(tmp_path, lost):
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda folder: (folder / "demo.yaml").unlink(), id="configuration lost"),
+        pytest.param(lambda folder: shutil.rmtree(folder / "biopar.zarr"), id="cube not moved in"),
+        pytest.param(lambda folder: (folder / "toc" / "RED_20240626.tif").write_bytes(b"half"), id="picture spoilt"),
+    ],
+)
+def test_an_archive_that_was_half_moved_in_is_made_again(tmp_path, spoil):
     whole = files_in(make_demo(tmp_path, plan=TINY).parent)
-    (tmp_path / lost).unlink()
-    (tmp_path / "toc" / "RED_20240626.tif").write_bytes(b"half")
+    spoil(tmp_path)
+    mark(tmp_path, plan=None)
 
     make_demo(tmp_path, plan=TINY)
 
     assert files_in(tmp_path) == whole
+
+
+def test_an_archive_of_another_version_is_made_again(tmp_path):
+    whole = files_in(make_demo(tmp_path, plan=TINY).parent)
+    mark(tmp_path, version=0)
+
+    make_demo(tmp_path, plan=TINY)
+
+    assert files_in(tmp_path) == whole
+
+
+@pytest.mark.parametrize("name", ["biopar.zarr", "toc", "demo.yaml"])
+def test_files_of_others_under_our_names_are_not_replaced(tmp_path, name):
+    (tmp_path / name).mkdir()
+
+    with pytest.raises(InvalidParameter, match=f"{name} that is no demo archive"):
+        make_demo(tmp_path, plan=TINY)
+
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_an_archive_of_another_plan_is_made_again(tmp_path):
@@ -116,15 +148,8 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path):
         "biopar.zarr",
         "toc",
         "demo.yaml",
-        "complete.json",
+        "chronotile-demo.json",
     }
-
-
-def test_the_marker_names_its_format_and_version(demo):
-    marker = json.loads((demo / "complete.json").read_text())
-
-    assert marker["format"] == "chronotile-demo"
-    assert marker["version"] == 1
 
 
 def test_progress_rises_to_one(tmp_path):

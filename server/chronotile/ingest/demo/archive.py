@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from chronotile.errors import InvalidParameter
 from chronotile.ingest.demo.biophysics import Scene
 from chronotile.ingest.demo.configuration import CONFIGURATION_TEXT
 from chronotile.ingest.demo.cube import create_cube
@@ -17,14 +18,15 @@ from chronotile.ingest.demo.phenology import make_calendar
 from chronotile.ingest.demo.pictures import write_pictures
 from chronotile.ingest.demo.plan import DemoPlan
 
-FORMAT_VERSION: Final = 1
+FORMAT: Final = "chronotile-demo"
+FORMAT_VERSION: Final = 2
 """Raised with every change of what is written; archives of another version are made again."""
 
 CUBE: Final = "biopar.zarr"
 PICTURES: Final = "toc"
 CONFIGURATION: Final = "demo.yaml"
-MARKER: Final = "complete.json"
-"""Written last: what the archive holds, so that it is not made again."""
+MARKER: Final = "chronotile-demo.json"
+"""Says that the folder is ours and, written last, what the whole archive in it holds, so that it is not made again."""
 
 Progress = Callable[[str, float], None]
 """Told what is being made and the share of it that is done, 0 to 1."""
@@ -36,15 +38,20 @@ CUBE_SHARE: Final = 0.9
 def make_demo(folder: Path, *, progress: Progress | None = None, plan: DemoPlan | None = None) -> Path:
     """Return the configuration file of the demo archive in `folder`, making the archive unless it is there.
 
-    Everything is written beside its place and moved there when whole; other files in `folder` are left alone.
+    Everything is written beside its place and moved there when whole; other files in `folder` are left alone. Parts of
+    an archive of ours that is old or half moved are replaced.
 
     Args:
         folder: Made if absent.
         progress: Told how far the work is.
         plan: What the archive holds; less than the default is for tests.
+
+    Raises:
+        InvalidParameter: The folder holds files under the names of the archive that are not ours.
     """
     plan = plan or DemoPlan()
     if not _is_complete(folder, plan):
+        _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
             _write_archive(Path(partial), plan, progress or _say_nothing)
@@ -56,13 +63,24 @@ def _say_nothing(_what: str, _share: float) -> None:
     pass
 
 
-def _marker_text(plan: DemoPlan) -> str:
-    return json.dumps({"format": "chronotile-demo", "version": FORMAT_VERSION, "plan": plan.describe()}, indent=2)
+def _marker_text(plan: DemoPlan | None) -> str:
+    """Return what the marker says of a whole archive, or of one that is being moved in."""
+    holds = None if plan is None else plan.describe()
+    return json.dumps({"format": FORMAT, "version": FORMAT_VERSION, "plan": holds}, indent=2)
 
 
 def _is_complete(folder: Path, plan: DemoPlan) -> bool:
     marker, configuration = folder / MARKER, folder / CONFIGURATION
     return marker.is_file() and configuration.is_file() and marker.read_text("utf-8") == _marker_text(plan)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise where replacing an archive would delete what is not one of ours."""
+    foreign = [name for name in (CUBE, PICTURES, CONFIGURATION) if (folder / name).exists()]
+    if foreign and not (folder / MARKER).is_file():
+        raise InvalidParameter(
+            f"the folder {folder.name!r} has a {foreign[0]} that is no demo archive; name another folder", locator="dir"
+        )
 
 
 def _write_archive(folder: Path, plan: DemoPlan, progress: Progress) -> None:
@@ -80,11 +98,12 @@ def _write_archive(folder: Path, plan: DemoPlan, progress: Progress) -> None:
 
 
 def _move_in(partial: Path, folder: Path) -> None:
-    """Move a whole archive into its folder, the marker last, in place of what is left of an older one."""
-    (folder / MARKER).unlink(missing_ok=True)
-    for name in (CUBE, PICTURES, CONFIGURATION, MARKER):
+    """Move a whole archive into its folder, in place of what is left of an older one."""
+    (folder / MARKER).write_text(_marker_text(None), "utf-8")
+    for name in (CUBE, PICTURES, CONFIGURATION):
         _remove(folder / name)
         (partial / name).rename(folder / name)
+    (partial / MARKER).replace(folder / MARKER)
 
 
 def _remove(path: Path) -> None:

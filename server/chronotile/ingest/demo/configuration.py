@@ -25,6 +25,7 @@ collections:
       NDVI:
         layer: NDVI
         title: NDVI (synthetic)
+        range: [-0.08, 0.92]
         styles: [ndvi, greys, viridis]
         aliases: [CGS_S2_NDVI, TERRASCOPE_S2_NDVI_V2]
       FAPAR:
@@ -40,6 +41,7 @@ collections:
       LAI:
         layer: LAI
         title: Leaf area index (synthetic)
+        range: [0, 7]
         styles: [lai, greys, viridis]
         aliases: [CGS_S2_LAI, TERRASCOPE_S2_LAI_V2]
 
