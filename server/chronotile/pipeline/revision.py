@@ -25,7 +25,7 @@ def time_index(instants: np.ndarray[tuple[int], np.dtype[np.datetime64]], instan
 
 
 def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Services) -> str:
-    """Return the state of a layer's pixels at some of its times; reads no pixels.
+    """Return the state of a layer's pixels, and of what they mean, at some of its times; reads no pixels.
 
     Raises:
         SourceUnavailable: The source is gone.
@@ -39,7 +39,8 @@ def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Servic
         ]
     except SourceUnavailable as error:
         raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
-    return fingerprint(layer.id, *states)
+    meaning = [(variable.encoding, variable.grid) for variable in layer.variables]
+    return fingerprint(layer.id, meaning, *states)
 
 
 def layer_revision(layer: Layer, services: Services) -> str:
