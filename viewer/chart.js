@@ -3,6 +3,7 @@
  * place that is chosen, and the chart library with it.
  *
  * @typedef {import("./api.js").Layer} Layer
+ * @typedef {import("./permalink.js").Point} Point
  * @typedef {import("./api.js").Series} Series
  */
 import { fetchSeries, seriesCsvUrl } from "./api.js";
@@ -30,26 +31,43 @@ function valueText({ values, reasons, units }, index, write = (value) => value) 
 
 /** @param {HTMLElement} root */
 export async function startChart(root) {
-	const find = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (root.querySelector(selector));
-	const [title, message, plot] = [find("[data-part=title]"), find("[data-part=message]"), find("[data-part=plot]")];
-	const [now, table, more] = [find("[data-part=now]"), find("[data-part=table]"), find("[data-part=more]")];
-	const download = /** @type {HTMLAnchorElement} */ (find("[data-part=download]"));
-	find("[data-part=close]").addEventListener("click", () => {
+	const find = (/** @type {string} */ part) => /** @type {HTMLElement} */ (root.querySelector(`[data-part=${part}]`));
+	find("close").addEventListener("click", () => {
 		choosePoint(null);
 		document.getElementById("map")?.focus();
 	});
 	// What scrolls must be reachable by keyboard.
-	find("[data-part=table-frame]").tabIndex = 0;
+	find("table-frame").tabIndex = 0;
 	await loadStyles();
-
+	loadSeries((place, of) => {
+		root.hidden = !place;
+		if (!place || !of) return;
+		find("title").textContent = text.seriesTitle(of.title, formatPlace(place));
+		/** @type {HTMLAnchorElement} */ (find("download")).href = seriesCsvUrl(of, place);
+	}, find("message"));
 	effect(() => {
+		find("more").hidden = series.value === null;
+		find("table").replaceChildren(...(series.value ? tableRows(series.value) : []));
+	});
+	effect(() => {
+		const index = series.value && instant.value ? series.value.times.indexOf(instant.value.text) : -1;
+		find("now").textContent =
+			series.value && index >= 0 ? text.valueAt(shownDate.value, valueText(series.value, index, withoutNoise)) : "";
+	});
+	showPlot(find("plot"));
+}
+
+/**
+ * Keeps the series that of the chosen place and layer, and says how that goes.
+ * @param {(place: Point | null, of: Layer | null) => void} announce @param {HTMLElement} message
+ */
+function loadSeries(announce, message) {
+	effect(() => {
+		const [place, of] = [layer.value && point.value, layer.value];
 		series.value = null;
-		root.hidden = !(point.value && layer.value);
-		if (!point.value || !layer.value) return;
-		const [place, of] = [point.value, layer.value];
-		title.textContent = text.seriesTitle(of.title, formatPlace(place));
+		announce(place, of);
+		if (!place || !of) return;
 		message.textContent = text.loadingSeries;
-		download.href = seriesCsvUrl(of, place);
 		const stopping = new AbortController();
 		fetchSeries(of, place, stopping.signal).then(
 			(answer) => {
@@ -62,16 +80,6 @@ export async function startChart(root) {
 		);
 		return () => stopping.abort();
 	});
-	effect(() => {
-		more.hidden = series.value === null;
-		table.replaceChildren(...(series.value ? tableRows(series.value) : []));
-	});
-	effect(() => {
-		const index = series.value && instant.value ? series.value.times.indexOf(instant.value.text) : -1;
-		now.textContent =
-			series.value && index >= 0 ? text.valueAt(shownDate.value, valueText(series.value, index, withoutNoise)) : "";
-	});
-	showPlot(plot);
 }
 
 /** @returns {Promise<unknown>} */

@@ -59,17 +59,34 @@ function layerOptions(all) {
 	});
 }
 
-function startPanel() {
+function startLayerControls() {
 	const layerSelect = byId("layer", HTMLSelectElement);
 	const styleSelect = byId("style", HTMLSelectElement);
-	const backgroundSelect = byId("background", HTMLSelectElement);
-	const opacityRange = byId("opacity", HTMLInputElement);
-	const opacityValue = byId("opacity-value", HTMLOutputElement);
-	const overlayBox = byId("overlay", HTMLInputElement);
-	backgroundSelect.replaceChildren(...toOptions(BACKGROUNDS));
-
 	layerSelect.addEventListener("change", () => chooseLayer(layerSelect.value));
 	styleSelect.addEventListener("change", () => chooseStyle(styleSelect.value));
+	byId("zoom-button", HTMLButtonElement).addEventListener("click", () => zoomToLayer());
+	effect(() => {
+		const all = layers.value;
+		const now = layer.value;
+		// A link may name a layer that answers but is not listed.
+		layerSelect.replaceChildren(...layerOptions(now && !all.includes(now) ? [now, ...all] : all));
+		layerSelect.value = now?.id ?? "";
+		layerSelect.disabled = all.length === 0;
+		byId("layer-times", HTMLElement).textContent = now ? extentInTime(now) : "";
+	});
+	effect(() => {
+		const styles = layer.value?.styles ?? [];
+		styleSelect.replaceChildren(...toOptions(styles));
+		styleSelect.value = style.value;
+		byId("style-field", HTMLElement).hidden = styles.length < 2;
+	});
+}
+
+function startDisplayControls() {
+	const backgroundSelect = byId("background", HTMLSelectElement);
+	const opacityRange = byId("opacity", HTMLInputElement);
+	const overlayBox = byId("overlay", HTMLInputElement);
+	backgroundSelect.replaceChildren(...toOptions(BACKGROUNDS));
 	backgroundSelect.addEventListener("change", () => {
 		background.value = backgroundSelect.value;
 		dismiss("background");
@@ -80,27 +97,11 @@ function startPanel() {
 	overlayBox.addEventListener("change", () => {
 		overlay.value = overlayBox.checked;
 	});
-
-	effect(() => {
-		const all = layers.value;
-		const isListed = layer.value === null || all.includes(layer.value);
-		layerSelect.replaceChildren(...layerOptions(isListed || !layer.value ? all : [layer.value, ...all]));
-		layerSelect.value = layer.value?.id ?? "";
-		layerSelect.disabled = all.length === 0;
-	});
-	effect(() => {
-		styleSelect.replaceChildren(...toOptions(layer.value?.styles ?? []));
-		styleSelect.value = style.value;
-		byId("style-field", HTMLElement).hidden = (layer.value?.styles.length ?? 0) < 2;
-	});
 	effect(() => {
 		backgroundSelect.value = background.value;
 		overlayBox.checked = overlay.value;
 		opacityRange.value = String(Math.round(opacity.value * 100));
-		opacityValue.textContent = `${opacityRange.value} %`;
-	});
-	effect(() => {
-		byId("layer-times", HTMLElement).textContent = layer.value ? extentInTime(layer.value) : "";
+		byId("opacity-value", HTMLOutputElement).textContent = `${opacityRange.value} %`;
 	});
 }
 
@@ -228,13 +229,13 @@ function open() {
 }
 
 byId("stuck", HTMLElement).remove();
-startPanel();
+startLayerControls();
+startDisplayControls();
 startPanelButton();
 startNotices();
 startStatus();
 startTimeline(byId("timeline", HTMLElement));
 startLegend(byId("legend-body", HTMLElement), byId("legend-title", HTMLElement));
 startSeries(startMap(byId("map", HTMLElement)));
-byId("zoom-button", HTMLButtonElement).addEventListener("click", () => zoomToLayer());
 startLink();
 open();

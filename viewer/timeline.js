@@ -1,7 +1,7 @@
 /**
  * The date selector: previous and next, year and date, and a strip with one bar a date; only dates that exist.
  */
-import { formatDayOfYear, stepMonths, yearsOf } from "./dates.js";
+import { formatDayOfYear, nearestIndex, stepMonths, yearsOf } from "./dates.js";
 import { chooseTime, instant, layer, retryTimes, shownDate, timeDomain, timeIndex } from "./state.js";
 import { text } from "./text.js";
 import { effect } from "./vendor/signals-core.js";
@@ -12,89 +12,96 @@ const MIN_YEAR_LABEL_PX = 38;
 
 /** @typedef {{ year: number, first: number, count: number }} Year */
 
+/** @typedef {ReturnType<typeof findParts>} Parts */
+
+/** @param {HTMLElement} root */
+function findParts(root) {
+	/** @template {HTMLElement} T @param {string} name @param {new () => T} type @returns {T} */
+	const find = (name, type) => {
+		const part = root.querySelector(`[data-part=${name}]`);
+		if (!(part instanceof type)) throw new Error(`the date selector has no ${name}`);
+		return part;
+	};
+	return {
+		root,
+		message: find("message", HTMLElement),
+		retry: find("retry", HTMLButtonElement),
+		controls: find("controls", HTMLElement),
+		previous: find("previous", HTMLButtonElement),
+		next: find("next", HTMLButtonElement),
+		year: find("year", HTMLSelectElement),
+		date: find("date", HTMLSelectElement),
+		strip: find("strip", HTMLElement),
+		bars: find("bars", HTMLCanvasElement),
+		slider: find("slider", HTMLInputElement),
+	};
+}
+
 /** @param {HTMLElement} root */
 export function startTimeline(root) {
-	const find = (/** @type {string} */ selector) => /** @type {any} */ (root.querySelector(selector));
-	const parts = {
-		previous: /** @type {HTMLButtonElement} */ (find("[data-part=previous]")),
-		next: /** @type {HTMLButtonElement} */ (find("[data-part=next]")),
-		year: /** @type {HTMLSelectElement} */ (find("[data-part=year]")),
-		date: /** @type {HTMLSelectElement} */ (find("[data-part=date]")),
-		strip: /** @type {HTMLElement} */ (find("[data-part=strip]")),
-		bars: /** @type {HTMLCanvasElement} */ (find("[data-part=bars]")),
-		slider: /** @type {HTMLInputElement} */ (find("[data-part=slider]")),
-		message: /** @type {HTMLElement} */ (find("[data-part=message]")),
-		retry: /** @type {HTMLButtonElement} */ (find("[data-part=retry]")),
-		controls: /** @type {HTMLElement} */ (find("[data-part=controls]")),
-	};
-	/** @type {Year[]} */
-	let years = [];
-	parts.previous.addEventListener("click", () => chooseTime(timeIndex.peek() - 1));
-	parts.next.addEventListener("click", () => chooseTime(timeIndex.peek() + 1));
-	parts.retry.addEventListener("click", retryTimes);
-	parts.date.addEventListener("change", () => chooseTime(Number(parts.date.value)));
-	parts.slider.addEventListener("input", () => chooseTime(Number(parts.slider.value)));
-	parts.slider.addEventListener("keydown", (event) => {
+	const parts = findParts(root);
+	followControls(parts);
+	const draw = () => drawBars(parts.bars, yearsOf(timeDomain.peek().instants));
+	effect(() => {
+		root.hidden = layer.value === null;
+		showDomain(parts, timeDomain.value);
+		draw();
+	});
+	effect(() => showTime(parts, timeIndex.value));
+	new ResizeObserver(draw).observe(parts.strip);
+	window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+}
+
+/** @param {Parts} parts */
+function followControls({ previous, next, retry, year, date, slider }) {
+	previous.addEventListener("click", () => chooseTime(timeIndex.peek() - 1));
+	next.addEventListener("click", () => chooseTime(timeIndex.peek() + 1));
+	retry.addEventListener("click", retryTimes);
+	date.addEventListener("change", () => chooseTime(Number(date.value)));
+	year.addEventListener("change", () => chooseTime(sameTimeOfYear(Number(year.value))));
+	slider.addEventListener("input", () => chooseTime(Number(slider.value)));
+	slider.addEventListener("keydown", (event) => {
 		const months = { PageUp: 1, PageDown: -1 }[event.key];
 		if (months === undefined) return;
 		event.preventDefault();
 		chooseTime(stepMonths(timeDomain.peek().instants, timeIndex.peek(), months));
 	});
-	parts.year.addEventListener("change", () => {
-		const to = years.find(({ year }) => String(year) === parts.year.value);
-		if (to) chooseTime(sameTimeOfYear(to));
-	});
-
-	effect(() => {
-		root.hidden = layer.value === null;
-	});
-	effect(() => {
-		const { phase, why, instants } = timeDomain.value;
-		years = yearsOf(instants);
-		const messages = { loading: text.loadingTimes, failed: text.timesFailed(why), ready: text.noDates };
-		parts.message.textContent = messages[phase];
-		parts.message.hidden = phase === "ready" && instants.length > 0;
-		parts.retry.hidden = phase !== "failed";
-		parts.controls.hidden = instants.length === 0;
-		parts.strip.hidden = instants.length < 2;
-		parts.slider.max = String(Math.max(0, instants.length - 1));
-		parts.year.replaceChildren(...years.map(({ year }) => new Option(String(year), String(year))));
-		drawBars(parts.bars, years);
-	});
-	effect(() => showTime(parts, years));
-	new ResizeObserver(() => drawBars(parts.bars, years)).observe(parts.strip);
-	window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawBars(parts.bars, years));
 }
 
-/** @param {Year} to index of that year's date nearest in the year to the one shown */
-function sameTimeOfYear({ year, first, count }) {
+/** @param {Parts} parts @param {import("./state.js").TimeDomain} domain */
+function showDomain(parts, { phase, why, instants }) {
+	parts.message.textContent = { loading: text.loadingTimes, failed: text.timesFailed(why), ready: text.noDates }[phase];
+	parts.message.hidden = phase === "ready" && instants.length > 0;
+	parts.retry.hidden = phase !== "failed";
+	parts.controls.hidden = instants.length === 0;
+	parts.strip.hidden = instants.length < 2;
+	parts.slider.max = String(Math.max(0, instants.length - 1));
+	parts.year.replaceChildren(...yearsOf(instants).map(({ year }) => new Option(String(year), String(year))));
+	parts.date.dataset.year = "";
+}
+
+/** Index of a year's date that is nearest in the year to the one shown. @param {number} wanted the year */
+function sameTimeOfYear(wanted) {
 	const { instants } = timeDomain.peek();
-	const wanted = new Date(instant.peek()?.ms ?? 0);
-	wanted.setUTCFullYear(year);
-	const indices = Array.from({ length: count }, (_, offset) => first + offset);
-	const distance = (/** @type {number} */ index) => Math.abs(instants[index].ms - wanted.getTime());
-	return indices.reduce((best, index) => (distance(index) < distance(best) ? index : best), first);
+	const { first, count } = /** @type {Year} */ (yearsOf(instants).find(({ year }) => year === wanted));
+	const then = new Date(instant.peek()?.ms ?? 0);
+	then.setUTCFullYear(wanted);
+	return first + nearestIndex(instants.slice(first, first + count), then.getTime());
 }
 
-/**
- * @param {{ previous: HTMLButtonElement, next: HTMLButtonElement, year: HTMLSelectElement, date: HTMLSelectElement, slider: HTMLInputElement }} parts
- * @param {Year[]} years
- */
-function showTime(parts, years) {
-	const index = timeIndex.value;
+/** @param {Parts} parts @param {number} index */
+function showTime(parts, index) {
 	const { instants, validShares } = timeDomain.value;
 	if (index < 0) return;
+	const { year, first, count } = /** @type {Year} */ (yearsOf(instants).findLast((each) => each.first <= index));
+	if (parts.date.dataset.year !== String(year)) {
+		const names = instants.slice(first, first + count).map(({ ms }) => formatDayOfYear(ms, text.locale));
+		parts.date.replaceChildren(...names.map((name, offset) => new Option(name, String(first + offset))));
+		parts.date.dataset.year = String(year);
+	}
 	parts.previous.disabled = index === 0;
 	parts.next.disabled = index === instants.length - 1;
-	const year = years.findLast(({ first }) => first <= index);
-	if (year && parts.date.dataset.first !== `${year.year} ${year.first} ${instants.length}`) {
-		const own = instants.slice(year.first, year.first + year.count);
-		parts.date.replaceChildren(
-			...own.map(({ ms }, offset) => new Option(formatDayOfYear(ms, text.locale), String(year.first + offset))),
-		);
-		parts.date.dataset.first = `${year.year} ${year.first} ${instants.length}`;
-	}
-	parts.year.value = String(year?.year);
+	parts.year.value = String(year);
 	parts.date.value = String(index);
 	parts.slider.value = String(index);
 	parts.slider.setAttribute("aria-valuetext", text.dateWithShare(shownDate.value, validShares[index] ?? null));
