@@ -200,7 +200,7 @@ def test_without_an_environment_references_stay_text():
 def test_any_text_gives_a_mapping_or_mistakes(text):
     node, mistakes = read(text, A="x")
 
-    assert isinstance(node.plain(), dict)
+    assert mistakes or isinstance(node.plain(), dict)
     assert all("\n" not in str(mistake) for mistake in mistakes)
 
 
@@ -209,7 +209,9 @@ yaml_like = st.text(alphabet="ab:-[]{}&*!|>'\"\n #,?%@`~${}0.e", max_size=60)
 
 @given(yaml_like)
 def test_any_text_of_yamls_own_characters_gives_a_mapping_or_mistakes(text):
-    assert isinstance(read(text)[0].plain(), dict)
+    node, mistakes = read(text)
+
+    assert mistakes or isinstance(node.plain(), dict)
 
 
 @given(documents)

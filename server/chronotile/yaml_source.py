@@ -154,8 +154,10 @@ def raise_mistakes(mistakes: Sequence[Mistake]) -> None:
     raise ConfigurationError([str(mistake) for mistake in ordered])
 
 
-def read_yaml(text: str, file: str, *, environment: Mapping[str, str] | None = None) -> tuple[Node, list[Mistake]]:
-    """Return the mapping that a YAML text holds, and what is wrong with the text.
+def read_yaml(
+    text: str, file: str, *, environment: Mapping[str, str] | None = None
+) -> tuple[Node | None, list[Mistake]]:
+    """Return the mapping that a YAML text holds, and what is wrong with the text; without a mapping `None`.
 
     Args:
         text: The text of the file.
@@ -167,12 +169,11 @@ def read_yaml(text: str, file: str, *, environment: Mapping[str, str] | None = N
     try:
         root = composer.document(text)
     except (yaml.YAMLError, UnicodeError) as error:
-        return Node(start, {}), [*composer.mistakes, _syntax_mistake(error, text, start)]
+        return None, [*composer.mistakes, _syntax_mistake(error, text, start)]
     if root.content is None:
         root = Node(start, {})
     if not isinstance(root.content, dict):
-        composer.mistakes.append(Mistake(root.place, (), "the file must hold a mapping (key: value)"))
-        root = Node(start, {})
+        return None, [*composer.mistakes, Mistake(root.place, (), "the file must hold a mapping (key: value)")]
     return root, composer.mistakes
 
 
@@ -336,11 +337,10 @@ def _refuse(problem: str, event: yaml.Event) -> NoReturn:
 
 def _syntax_mistake(error: Exception, text: str, start: Place) -> Mistake:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    place = start if mark is None else Place(start.file, mark.line + 1)
+    lines = text.splitlines() or [""]
+    place = start if mark is None else Place(start.file, min(mark.line + 1, len(lines)))
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     context = getattr(error, "context", None)
-    lines = text.splitlines()
-    line = lines[place.line - 1] if place.line <= len(lines) else ""
-    hint = "; inside { } and [ ] text with ${…} needs quotes" if "${" in line else ""
+    hint = "; inside { } and [ ] text with ${…} needs quotes" if "${" in lines[place.line - 1] else ""
     said = problem if isinstance(error, ComposerError) else f"no YAML: {f'{context}, ' if context else ''}{problem}"
     return Mistake(place, (), f"{said}{hint}")
