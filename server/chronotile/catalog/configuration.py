@@ -1,0 +1,171 @@
+"""The form of the configuration (DESIGN 2.2). What it says ends in values of the model.
+
+The attribute docstrings are the reference: `docs/generate.py` makes `docs/reference/configuration.md` of them.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from chronotile.catalog.kinds import PLACEHOLDER, Later, Localised
+from chronotile.catalog.service_section import ServiceSection
+from chronotile.catalog.source_section import SourceSection
+from chronotile.catalog.time_section import TimeSection
+from chronotile.model.collection import Alias, Resampling
+from chronotile.model.source import VariableSpec
+from chronotile.sections import Id, Number, Range, Section, Text, unique
+
+
+def _nothing_as_empty(given: object) -> object:
+    return {} if given is None else given
+
+
+def _alias(given: object) -> object:
+    return {"name": given} if isinstance(given, str) else given
+
+
+class AliasSection(Section):
+    """Another name that every protocol answers to."""
+
+    name: Id
+    advertise: bool = False
+    """Also listed, as a layer of its own."""
+
+    def alias(self) -> Alias:
+        """Return the alias."""
+        return Alias(name=self.name, advertise=self.advertise)
+
+
+Aliases = tuple[Annotated[AliasSection, BeforeValidator(_alias, json_schema_input_type=str | AliasSection)], ...]
+
+
+def _nodata(given: object) -> object:
+    return float("nan") if isinstance(given, str) and given.lower() == "nan" else given
+
+
+def _flag_number(given: object) -> object:
+    return int(given) if isinstance(given, str) and re.fullmatch(r"-?[0-9]{1,18}", given) else given
+
+
+def _nonzero(scale: float) -> float:
+    if scale == 0:
+        raise ValueError("scale must not be 0")
+    return scale
+
+
+Dtype = Literal["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"]
+
+
+class VariableSection(Section):
+    """A variable and its layer.
+
+    `units`, `scale`, `offset`, `nodata`, `valid_range` and `dtype` only where the file lacks them or has them wrong.
+    """
+
+    name: Text | None = None
+    """The array's name in the file, or what stands for {variable} in href, if not the id."""
+    band: Annotated[int, Field(ge=1)] | None = None
+    """Band of a raster file, counted from 1."""
+    layer: Id | None = None
+    """Id of the layer; otherwise collection.variable."""
+    title: Localised | None = None
+    abstract: Localised = Field(default_factory=dict)
+    units: Text | None = None
+    """Units of the values, in quotes where they look like a number: "1"."""
+    scale: Annotated[Number, AfterValidator(_nonzero)] | None = None
+    """Value = number * scale + offset."""
+    offset: Number | None = None
+    nodata: Annotated[float, BeforeValidator(_nodata, json_schema_input_type=float | Literal["nan"])] | None = None
+    """The number that stands for no value, or nan."""
+    valid_range: Range | None = None
+    """Digital numbers that are values, both ends included."""
+    dtype: Dtype | None = None
+    """What the numbers are meant as, where the file declares another type of the same size."""
+    flags: dict[Annotated[int, BeforeValidator(_flag_number)], Text] = Field(default_factory=dict)
+    """Digital numbers that are no values, with their names: {252: cloud}."""
+    range: Range | None = None
+    """Physical values over which ramps are stretched, in place of the styles' own."""
+    styles: Annotated[tuple[Id, ...], Field(min_length=1), AfterValidator(unique)] | None = None
+    """Ids of styles, the first is the default; otherwise one is chosen by the variable's name and values."""
+    aliases: Aliases = ()
+    """Other names that every protocol answers to; {name: …, advertise: true} is also listed."""
+    resampling: Resampling = "nearest"
+    """How pictures are resampled."""
+    mask: Later = None
+    formula: Later = None
+
+    def spec(self, variable: str) -> VariableSpec:
+        """Return what a reader must know of the variable of that id."""
+        return VariableSpec(
+            id=variable,
+            name=self.name,
+            band=self.band,
+            title=None if self.title is None else next(iter(self.title.values())),
+            units=self.units,
+            scale=self.scale,
+            offset=self.offset,
+            nodata=self.nodata,
+            valid_range=self.valid_range,
+            dtype=self.dtype,
+            flags=tuple(self.flags.items()),
+        )
+
+
+class CompositeSection(Section):
+    """A layer of three variables as red, green and blue."""
+
+    variables: tuple[Id, Id, Id]
+    """Three variables of the collection: red, green, blue."""
+    range: Range
+    """Physical values shown black and white."""
+    gamma: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """Above 1 brightens the middle."""
+    layer: Id | None = None
+    """Id of the layer; otherwise collection.composite."""
+    title: Localised | None = None
+    abstract: Localised = Field(default_factory=dict)
+    aliases: Aliases = ()
+
+
+def _attribution(text: str) -> str:
+    unknown = [found for found in PLACEHOLDER.findall(text) if found != "{year}"]
+    if unknown:
+        raise ValueError(f"{unknown[0][:40]} is not understood; accepted is {{year}}")
+    return text
+
+
+class CollectionSection(Section):
+    """One published product."""
+
+    title: Localised | None = None
+    """Otherwise the source's own, or made of the id."""
+    abstract: Localised = Field(default_factory=dict)
+    attribution: Annotated[Text, AfterValidator(_attribution)] | None = None
+    """Carried into every document and export; {year} becomes the year of the layer's last time."""
+    license: Text | None = None
+    """SPDX identifier or URL."""
+    keywords: tuple[Text, ...] = ()
+    source: SourceSection
+    time: TimeSection = TimeSection()
+    variables: dict[Id, Annotated[VariableSection, BeforeValidator(_nothing_as_empty)]] = Field(default_factory=dict)
+    """Variables by id; none means all that the source holds."""
+    composites: dict[Id, CompositeSection] = Field(default_factory=dict)
+    """Composites by id."""
+
+
+def _one_or_many(given: object) -> object:
+    return (given,) if isinstance(given, str) else given
+
+
+class RootSection(Section):
+    """The top-level keys."""
+
+    include: Annotated[
+        tuple[Text, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | tuple[str, ...])
+    ] = ()
+    """Other files with the same top-level keys, as patterns from the folder of this file."""
+    service: ServiceSection = ServiceSection()
+    collections: Annotated[dict[Id, CollectionSection], Field(min_length=1)]
+    """Collections by id."""
+    places: Later = None

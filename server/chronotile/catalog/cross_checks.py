@@ -1,0 +1,123 @@
+"""Mistakes between parts of a configuration, found in what is written, whether or not each part is right by itself."""
+
+from collections.abc import Collection, Iterator
+
+from chronotile.yaml_source import KeyPath, Mistake, Node, listed, nearest
+
+Named = tuple[str, KeyPath, Node]
+"""A name, where it stands, and its place."""
+
+
+def cross_mistakes(root: Node) -> list[Mistake]:
+    """Return names given twice, composites of variables that are not there, bands of what has none, and languages."""
+    return [
+        *_repeated_names(root),
+        *(mistake for found in _collections(root) for mistake in _composite_mistakes(*found)),
+        *(mistake for found in _collections(root) for mistake in _band_mistakes(*found)),
+        *_language_mistakes(root),
+    ]
+
+
+def style_mistakes(root: Node, styles: Collection[str]) -> list[Mistake]:
+    """Return the styles that variables name and that are not there."""
+    return [
+        Mistake(node.place, path, f"style {node.text!r} is not known{nearest(node.text, styles)}")
+        for collection, _path in _collections(root)
+        for path, node in _style_references(collection, _path)
+        if node.text is not None and node.text not in styles
+    ]
+
+
+def default_id(collection: str, variable: str) -> str:
+    """Return the id of a layer whose configuration names none."""
+    return f"{collection}.{variable}"
+
+
+def _collections(root: Node) -> Iterator[tuple[Node, KeyPath]]:
+    for name, node in root.child("collections").entries.items():
+        yield node, ("collections", name)
+
+
+def _style_references(collection: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
+    for name, variable in collection.child("variables").entries.items():
+        for index, node in enumerate(variable.child("styles").items):
+            yield (*path, "variables", name, "styles", index), node
+
+
+def _repeated_names(root: Node) -> Iterator[Mistake]:
+    first: dict[str, Named] = {}
+    for name, path, node in _names(root):
+        if name in first:
+            _name, other, where = first[name]
+            what = "/".join(str(step) for step in other)
+            yield Mistake(
+                node.place,
+                path,
+                f"{name} is already the name of {what} ({where.place}); "
+                "collections, layers and aliases are unique together",
+            )
+        else:
+            first[name] = (name, path, node)
+
+
+def _names(root: Node) -> Iterator[Named]:
+    for collection, path in _collections(root):
+        yield str(path[-1]), path, collection
+    for collection, path in _collections(root):
+        for kind in ("variables", "composites"):
+            for name, content in collection.child(kind).entries.items():
+                yield from _layer_names(str(path[-1]), (*path, kind, name), content)
+
+
+def _layer_names(collection: str, path: KeyPath, content: Node) -> Iterator[Named]:
+    layer = content.entries.get("layer")
+    if layer is None:
+        yield default_id(collection, str(path[-1])), path, content
+    elif layer.text is not None:
+        yield layer.text, (*path, "layer"), layer
+    for index, alias in enumerate(content.child("aliases").items):
+        name = alias.text if alias.text is not None else alias.child("name").text
+        if name is not None:
+            yield name, (*path, "aliases", index), alias
+
+
+def _composite_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
+    """A name may be that of a variable and a composite only if their layers have ids of their own."""
+    known = collection.child("variables").entries
+    if not known:
+        return
+    for name, composite in collection.child("composites").entries.items():
+        for index, node in enumerate(composite.child("variables").items):
+            if node.text is not None and node.text not in known:
+                where = (*path, "composites", name, "variables", index)
+                problem = f"variable {node.text!r} is not one of the collection{nearest(node.text, known)}"
+                yield Mistake(node.place, where, f"{problem}; it has {listed(known)}")
+
+
+def _band_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
+    kind = collection.child("source", "kind").text
+    for name, variable in collection.child("variables").entries.items():
+        if "band" in variable.entries and kind in {"zarr", "netcdf"}:
+            where = (*path, "variables", name, "band")
+            problem = f"band belongs to sources of kind cog; in kind {kind} name the array with name"
+            yield Mistake(variable.entries["band"].place, where, problem)
+
+
+def _language_mistakes(root: Node) -> Iterator[Mistake]:
+    offered = [node.text for node in root.child("service", "languages").items if node.text] or ["en"]
+    for path, node in _described(root):
+        for key in ("title", "abstract"):
+            for tag, text in node.child(key).entries.items():
+                if tag not in offered:
+                    problem = f"language {tag!r} is not one of service.languages ({listed(offered)})"
+                    yield Mistake(text.place, (*path, key, tag), problem)
+
+
+def _described(root: Node) -> Iterator[tuple[KeyPath, Node]]:
+    """Everything that has a title."""
+    yield ("service",), root.child("service")
+    for collection, path in _collections(root):
+        yield path, collection
+        for kind in ("variables", "composites"):
+            for name, content in collection.child(kind).entries.items():
+                yield (*path, kind, name), content

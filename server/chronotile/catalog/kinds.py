@@ -1,0 +1,65 @@
+"""Kinds of values that several sections of the configuration hold."""
+
+import re
+from typing import Annotated, Any, NoReturn
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from chronotile.errors import InvalidParameter, UnsupportedCrs
+from chronotile.model.crs import crs_of
+from chronotile.model.time import parse_instant
+from chronotile.sections import Text
+
+LATER = "it comes with a later release; take it away until then"
+PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+def _localised(given: object) -> object:
+    return {"": given} if isinstance(given, str) else given
+
+
+def language(tag: str) -> str:
+    """Return a language tag, or the empty one that stands for any language."""
+    if tag and not _LANGUAGE.fullmatch(tag):
+        raise ValueError(f"{tag[:20]!r} is no language; accepted are tags such as en, nl or pt-BR")
+    return tag
+
+
+def _later(_given: object) -> NoReturn:
+    raise ValueError(LATER)
+
+
+def _crs(name: str) -> str:
+    try:
+        crs_of(name)
+    except UnsupportedCrs as error:
+        raise ValueError(f"{error.message}; accepted are EPSG:32631, CRS:84, WKT or PROJ text") from error
+    return name
+
+
+def as_time_text(given: object) -> object:
+    """Return a bare year, which is a number in YAML, as text."""
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+def _time(text: str) -> str:
+    try:
+        parse_instant(text)
+    except InvalidParameter as error:
+        raise ValueError(
+            f"{text[:40]!r} is no time; accepted are 2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"
+        ) from error
+    return text
+
+
+CrsName = Annotated[str, AfterValidator(_crs)]
+TimeText = Annotated[str, AfterValidator(_time), BeforeValidator(as_time_text, json_schema_input_type=str)]
+Localised = Annotated[
+    dict[Annotated[str, AfterValidator(language)], Text],
+    Field(min_length=1),
+    BeforeValidator(_localised, json_schema_input_type=str | dict[str, str]),
+]
+"""A text, or one for each language."""
+Later = Annotated[None, BeforeValidator(_later, json_schema_input_type=Any)]
+"""A key of the contract that does not work yet."""

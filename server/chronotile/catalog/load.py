@@ -1,0 +1,172 @@
+"""Configuration files read, put together and checked; every mistake is reported at once."""
+
+import glob
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chronotile.catalog.configuration import CollectionSection, RootSection
+from chronotile.catalog.cross_checks import cross_mistakes, style_mistakes
+from chronotile.catalog.service_section import ServiceSection
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
+from chronotile.errors import InvalidParameter
+from chronotile.model.crs import Crs, crs_of
+from chronotile.model.tiles import TileMatrixSet
+from chronotile.sections import validate
+from chronotile.yaml_source import KeyPath, Mistake, Node, Place, node_of, raise_mistakes, read_yaml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What is served, as the configuration says it."""
+
+    service: ServiceSection
+    collections: Mapping[str, CollectionSection]
+    """By id."""
+    crs: tuple[Crs, ...]
+    tile_matrix_sets: tuple[TileMatrixSet, ...]
+    root: Node
+    """What was written, and where."""
+
+    def folder_of(self, *path: str) -> Path:
+        """Return the folder from which relative paths at that key count: the one of its file."""
+        return _folder(self.root.child(*path).place)
+
+
+def load_configuration(
+    file: Path, *, environment: Mapping[str, str], styles: Collection[str] | None = None
+) -> Configuration:
+    """Return the configuration that a file and those it includes hold.
+
+    Args:
+        file: The file; messages name it as it is given here.
+        environment: Where `${NAME}` takes its value from.
+        styles: Ids of the styles there are; `None` leaves unknown ones to `build_catalogue`.
+
+    Raises:
+        ConfigurationError: With all mistakes, those of unreadable files included.
+    """
+    root, mistakes = _read_all(file, environment)
+    if not root.entries:
+        raise_mistakes(mistakes)
+    return _checked(root, mistakes, styles)
+
+
+def configuration_of(
+    values: Mapping[str, object], *, file: Path, styles: Collection[str] | None = None
+) -> Configuration:
+    """Return the configuration of values that no file holds, as if `file` held them.
+
+    Raises:
+        ConfigurationError: With all mistakes.
+    """
+    return _checked(node_of(values, str(file)), [], styles)
+
+
+def _checked(root: Node, mistakes: list[Mistake], styles: Collection[str] | None) -> Configuration:
+    sections, wrong = validate(RootSection, root)
+    sets, unknown = _tile_matrix_sets(root)
+    mistakes = [*mistakes, *wrong, *unknown, *cross_mistakes(root)]
+    if styles is not None:
+        mistakes += style_mistakes(root, styles)
+    raise_mistakes(mistakes)
+    assert sections is not None  # noqa: S101 -- without mistakes there is a value
+    return Configuration(
+        service=sections.service,
+        collections=sections.collections,
+        crs=tuple(dict.fromkeys(crs_of(name) for name in sections.service.crs)),
+        tile_matrix_sets=sets,
+        root=root,
+    )
+
+
+def _read_all(file: Path, environment: Mapping[str, str]) -> tuple[Node, list[Mistake]]:
+    """Return all files as one; each is read once, whoever includes it."""
+    start = Place(str(file), 1)
+    waiting: list[tuple[Path, Place, KeyPath]] = [(file, start, ())]
+    seen: set[Path] = set()
+    merged, mistakes = Node(start, {}), list[Mistake]()
+    while waiting:
+        path, asked_by, key = waiting.pop(0)
+        if path.resolve() in seen:
+            continue
+        seen.add(path.resolve())
+        node, wrong = _read(path, asked_by, key, environment=environment)
+        included, missing = _included(node, path)
+        waiting += included
+        merged, repeated = _merged(merged, node)
+        mistakes += [*wrong, *missing, *repeated]
+    return merged, mistakes
+
+
+def _read(path: Path, asked_by: Place, key: KeyPath, *, environment: Mapping[str, str]) -> tuple[Node, list[Mistake]]:
+    empty = Node(Place(str(path), 1), {})
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        return empty, [Mistake(asked_by, key, f"{path} cannot be read: {error.strerror}")]
+    except UnicodeDecodeError as error:
+        return empty, [Mistake(empty.place, (), f"the file is no UTF-8 text: byte {error.start} cannot be read")]
+    node, mistakes = read_yaml(text, str(path), environment=environment)
+    return node or empty, mistakes
+
+
+def _included(node: Node, path: Path) -> tuple[list[tuple[Path, Place, KeyPath]], list[Mistake]]:
+    written = node.child("include")
+    found, mistakes = list[tuple[Path, Place, KeyPath]](), list[Mistake]()
+    for index, pattern in enumerate([written] if written.text else written.items):
+        if not pattern.text:
+            continue
+        key: KeyPath = ("include",) if written.text else ("include", index)
+        matches = sorted(glob.glob(str(path.parent / pattern.text), recursive=True))  # noqa: PTH207 -- may be absolute
+        if not matches and not glob.has_magic(pattern.text):
+            mistakes.append(Mistake(pattern.place, key, f"{pattern.text} matches no file"))
+        found += [(Path(match), pattern.place, key) for match in matches]
+    return found, mistakes
+
+
+def _merged(first: Node, second: Node) -> tuple[Node, list[Mistake]]:
+    """Return the top-level keys of both, and the sections and collections under them."""
+    together, mistakes = dict(first.entries), list[Mistake]()
+    for key, node in second.entries.items():
+        present = together.get(key)
+        if present is None or key == "include":
+            together[key] = node
+        elif isinstance(present.content, dict) and isinstance(node.content, dict):
+            together[key] = Node(present.place, present.content | dict(node.content))
+            mistakes += [
+                _repeated(node.content[name], (key, name), present.content[name].place)
+                for name in node.content
+                if name in present.content
+            ]
+        else:
+            mistakes.append(_repeated(node, (key,), present.place))
+    return Node(first.place, together), mistakes
+
+
+def _repeated(node: Node, path: KeyPath, first: Place) -> Mistake:
+    return Mistake(node.place, path, f"the key is written twice, first in {first}")
+
+
+def _tile_matrix_sets(root: Node) -> tuple[tuple[TileMatrixSet, ...], list[Mistake]]:
+    written = root.child("service", "tile_matrix_sets")
+    names = [(index, node) for index, node in enumerate(written.items) if node.text]
+    if written.content is None:
+        defaults = ServiceSection().tile_matrix_sets
+        return tuple(load_tile_matrix_set(name, folder=_folder(root.place)) for name in defaults), []
+    sets, mistakes = dict[str, TileMatrixSet](), list[Mistake]()
+    for index, node in names:
+        path = ("service", "tile_matrix_sets", index)
+        try:
+            found = load_tile_matrix_set(node.text or "", folder=_folder(node.place))
+        except InvalidParameter as error:
+            mistakes.append(Mistake(node.place, path, error.message))
+            continue
+        if found.id in sets:
+            mistakes.append(Mistake(node.place, path, f"tile matrix set {found.id} is listed twice"))
+        sets.setdefault(found.id, found)
+    return tuple(sets.values()), mistakes
+
+
+def _folder(place: Place) -> Path:
+    return Path(place.file).parent.absolute()

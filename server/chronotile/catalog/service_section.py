@@ -1,0 +1,138 @@
+"""The section `service` of the configuration: what holds for all that is served."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from chronotile.catalog.catalogue import Contact, Limits, ServiceInfo
+from chronotile.catalog.kinds import CrsName, Localised, language
+from chronotile.model.crs import crs_of
+from chronotile.sections import Positive, Section, Text, unique
+
+_CODE = re.compile(r"[A-Z]{2,10}:[A-Z0-9]{1,12}")
+_URL_PATH = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
+_FIRST_SEGMENTS = (
+    *("viewer", "tiles", "cubes", "layers", "timeseries", "places", "animations", "ogcapi", "cog", "health", "metrics"),
+    *("wcs", "catalogue", "stac"),
+)
+"""What the server's own paths begin with (DESIGN 2.4)."""
+
+
+class ContactSection(Section):
+    """Whom users may write to."""
+
+    name: Text | None = None
+    """Person or department."""
+    email: Text | None = None
+    """Address."""
+
+
+def _url_path(path: str) -> str:
+    if not _URL_PATH.fullmatch(path):
+        raise ValueError(f"{path[:60]!r} is no path; accepted are / and then letters, digits, _ . ~ -, such as /wms/v2")
+    if path.split("/")[1] in _FIRST_SEGMENTS:
+        raise ValueError(f"{path[:60]} begins as one of the server's own paths does")
+    return path
+
+
+UrlPaths = Annotated[tuple[Annotated[str, AfterValidator(_url_path)], ...], Field(min_length=1), AfterValidator(unique)]
+
+
+class PathsSection(Section):
+    """Where services answer, e.g. also at the URLs of a server that is replaced."""
+
+    wms: UrlPaths = ("/wms",)
+    """Paths of WMS."""
+    wmts: UrlPaths = ("/wmts",)
+    """Paths of WMTS."""
+
+    @model_validator(mode="after")
+    def _differ(self) -> "PathsSection":
+        both = sorted(set(self.wms) & set(self.wmts))
+        if both:
+            raise ValueError(f"{both[0]} cannot be a path of both wms and wmts")
+        return self
+
+
+class WmsSection(Section):
+    """How WMS behaves."""
+
+    exception_status: Literal[200, 400] = 400
+    """HTTP status of exceptions; old clients want 200."""
+
+
+def _has_code(name: str) -> str:
+    if not _CODE.fullmatch(crs_of(name).name):
+        raise ValueError(
+            f"{name[:40]!r} has no code by which a client could ask for it; accepted are such as EPSG:3857"
+        )
+    return name
+
+
+_LIMITS = Limits()
+
+
+class LimitsSection(Section):
+    """The most that one request may ask for; the capabilities say so."""
+
+    max_pixels: Positive = _LIMITS.max_pixels
+    """Pixels of a picture."""
+    max_cube_values: Positive = _LIMITS.max_cube_values
+    """Values of a cube tile."""
+    max_series_values: Positive = _LIMITS.max_series_values
+    """Values read for series."""
+    max_body_bytes: Positive = _LIMITS.max_body_bytes
+    """Bytes of a request's body."""
+    max_features: Positive = _LIMITS.max_features
+    """Features in a request's body."""
+    max_vertices: Positive = _LIMITS.max_vertices
+    """Vertices in a request's body."""
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{url[:80]!r} is no base URL; accepted is http(s)://host/path without ? and #")
+    return url.rstrip("/")
+
+
+class ServiceSection(Section):
+    """What holds for all that is served."""
+
+    title: Localised = Field(default_factory=lambda: {"": "chronotile"})
+    """Title of the service."""
+    abstract: Localised = Field(default_factory=dict)
+    """A paragraph about it."""
+    url: Annotated[Text, AfterValidator(_base_url)] | None = None
+    """Public base URL; null takes it from the request."""
+    contact: ContactSection = ContactSection()
+    languages: Annotated[
+        tuple[Annotated[Text, AfterValidator(language)], ...], Field(min_length=1), AfterValidator(unique)
+    ] = ("en",)
+    """Languages of titles and abstracts, the first is the default."""
+    paths: PathsSection = PathsSection()
+    crs: Annotated[
+        tuple[Annotated[CrsName, AfterValidator(_has_code)], ...], Field(min_length=1), AfterValidator(unique)
+    ] = (*("EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:32631", "EPSG:3035"),)
+    """Coordinate reference systems that maps are offered in."""
+    tile_matrix_sets: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(unique)] = (
+        *("WebMercatorQuad", "WorldCRS84Quad"),
+    )
+    """morecantile's names, or paths to JSON files (OGC 17-083r4); EPSG:3857 is another name for WebMercatorQuad."""
+    limits: LimitsSection = LimitsSection()
+    wms: WmsSection = WmsSection()
+
+    def info(self) -> ServiceInfo:
+        """Return what the service says of itself."""
+        return ServiceInfo(
+            title=self.title,
+            abstract=self.abstract,
+            url=self.url,
+            contact=Contact(name=self.contact.name, email=self.contact.email),
+            languages=self.languages,
+            wms_paths=self.paths.wms,
+            wmts_paths=self.paths.wmts,
+            wms_exception_status=self.wms.exception_status,
+        )

@@ -1,0 +1,150 @@
+"""The section `source` of a collection: its files, and what they do not tell themselves."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import numpy as np
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from chronotile.catalog.kinds import LATER, PLACEHOLDER, CrsName, TimeText
+from chronotile.errors import InvalidParameter
+from chronotile.model.source import SourceKind
+from chronotile.model.time import (
+    DAY,
+    DISTANT_FUTURE,
+    ONE_NS,
+    TimeDomain,
+    domain_of_bounds,
+    domain_of_periods,
+    parse_instant,
+    parse_period,
+)
+from chronotile.sections import Section, Text
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_SCHEMES = ("file", "s3", "http", "https")
+_LONGEST_MONTH_NS = 31 * 86_400_000_000_000
+
+
+def _period(text: str) -> str:
+    try:
+        parse_period(text)
+    except InvalidParameter as error:
+        raise ValueError(
+            f"{text[:40]!r} is no step; accepted are dekad, or a period such as P1D, P1M or PT1H"
+        ) from error
+    return text
+
+
+class RegularTimes(Section):
+    """Periods that follow one another."""
+
+    start: TimeText
+    """First instant."""
+    step: Annotated[str, AfterValidator(_period)]
+    """dekad, or an ISO 8601 period such as P16D or P1M."""
+    count: Annotated[int, Field(ge=1, le=1_000_000)]
+    """How many."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> "RegularTimes":
+        start, period = parse_instant(self.start).start, parse_period(self.step)
+        if period.is_dekad and period.step(start, 0) != start:
+            raise ValueError(f"start {self.start} is no first day of a dekad (1, 11 or 21 of a month)")
+        months = self.count // 3 + 1 if period.is_dekad else self.count * period.months
+        length_ns = self.count * int(period.fixed.astype(int)) + months * _LONGEST_MONTH_NS
+        if int(start.astype(int)) + length_ns > int(DISTANT_FUTURE.astype(int)):
+            raise ValueError("the times reach beyond the year 2261")
+        return self
+
+    def domain(self) -> TimeDomain:
+        """Return the periods."""
+        return domain_of_periods(parse_instant(self.start).start, parse_period(self.step), self.count)
+
+
+def _ascending(texts: tuple[str, ...]) -> tuple[str, ...]:
+    starts = [parse_instant(text).start for text in texts]
+    for earlier, later, text in zip(starts, starts[1:], texts[1:], strict=False):
+        if later <= earlier:
+            raise ValueError(f"times must ascend, but {text} does not come after the one before it")
+    return texts
+
+
+ListedTimes = Annotated[tuple[TimeText, ...], Field(min_length=1), AfterValidator(_ascending)]
+
+
+def _kind_of_times(given: object) -> str:
+    return "<steps>" if isinstance(given, dict | RegularTimes) else "<list>"
+
+
+Times = Annotated[
+    Annotated[RegularTimes, Tag("<steps>")] | Annotated[ListedTimes, Tag("<list>")], Discriminator(_kind_of_times)
+]
+
+
+def _listed_domain(texts: tuple[str, ...]) -> TimeDomain:
+    """A day or a coarser value spans itself; a finer one is an exact instant."""
+    spans = [parse_instant(text) for text in texts]
+    starts = np.array([span.start for span in spans])
+    ends = np.array([span.end if span.end - span.start >= DAY else span.start + ONE_NS for span in spans])
+    return domain_of_bounds(starts, ends)
+
+
+def _kind(kind: SourceKind) -> SourceKind:
+    if kind == "stac":
+        raise ValueError(f"kind stac: {LATER}; accepted are zarr, cog and netcdf")
+    return kind
+
+
+def _href(href: str) -> str:
+    scheme = _SCHEME.match(href)
+    if scheme is not None and scheme[1].lower() not in _SCHEMES:
+        raise ValueError(f"{scheme[0]} cannot be read; accepted are a path, file://, s3://, http:// and https://")
+    if scheme is not None and scheme[1].lower() == "file" and urlsplit(href).netloc not in {"", "localhost"}:
+        raise ValueError("a file URL has three slashes: file:///path")
+    unknown = [found for found in PLACEHOLDER.findall(href) if found != "{variable}"]
+    if unknown:
+        raise ValueError(f"{unknown[0][:40]} is not understood; accepted is {{variable}}")
+    return href
+
+
+def _time_pattern(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    if "time" not in groups:
+        raise ValueError(r"a group named time is missing, such as (?P<time>\d{8})")
+    return pattern
+
+
+class SourceSection(Section):
+    """The files of a collection."""
+
+    kind: Annotated[SourceKind, AfterValidator(_kind)]
+    """cog is any raster that GDAL reads; stac comes with a later release."""
+    href: Annotated[Text, AfterValidator(_href)]
+    """Path from this file's folder, file://, s3:// or https://; with * for many files and, of kind cog, {variable}."""
+    time_pattern: Annotated[Text, AfterValidator(_time_pattern)] | None = None
+    r"""Regular expression that finds the time in a file's path, in a group `time`: `_(?P<time>\d{8})`."""
+    crs: CrsName | None = None
+    """CRS, where the files lack it or have it wrong."""
+    times: Times | None = None
+    """Times of the bands or of the time axis, in order, where the files lack them."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> "SourceSection":
+        if self.kind != "cog" and "{variable}" in self.href:
+            raise ValueError("{variable} in href belongs to kind cog")
+        if self.kind == "zarr" and self.time_pattern is not None:
+            raise ValueError("time_pattern belongs to kind cog and netcdf")
+        if self.times is not None and self.time_pattern is not None:
+            raise ValueError("times and time_pattern exclude one another")
+        return self
+
+    def time_domain(self) -> TimeDomain | None:
+        """Return the times that are configured."""
+        if self.times is None:
+            return None
+        return self.times.domain() if isinstance(self.times, RegularTimes) else _listed_domain(self.times)

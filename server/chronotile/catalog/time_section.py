@@ -1,0 +1,82 @@
+"""The section `time` of a collection: how its layers answer times."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from chronotile.catalog.kinds import as_time_text
+from chronotile.errors import InvalidParameter
+from chronotile.model.collection import DefaultRule, Match, TimeRules
+from chronotile.model.time import days_to_timedelta, parse_instant
+from chronotile.sections import Section
+
+
+class MinValid(Section):
+    """A condition on the newest time."""
+
+    min_valid: Annotated[float, Field(gt=0, le=1)]
+    """Least share of valid pixels."""
+
+
+class LatestValid(Section):
+    """The newest time that fulfils a condition."""
+
+    latest: MinValid
+
+
+_RULES: dict[str, DefaultRule] = {"latest": "latest", "earliest": "earliest", "none": "none"}
+
+
+def _default_time(text: str) -> str:
+    if text in _RULES:
+        return text
+    try:
+        parse_instant(text)
+    except InvalidParameter as error:
+        raise ValueError(
+            f"{text[:40]!r} is no default; accepted are latest, earliest, none, an instant such as 2020-06-01, "
+            "and {latest: {min_valid: 0.3}}"
+        ) from error
+    return text
+
+
+def _kind_of_default(given: object) -> str:
+    return "<rule>" if isinstance(given, dict | LatestValid) else "<text>"
+
+
+DefaultTime = Annotated[
+    Annotated[LatestValid, Tag("<rule>")]
+    | Annotated[
+        Annotated[str, AfterValidator(_default_time), BeforeValidator(as_time_text, json_schema_input_type=str)],
+        Tag("<text>"),
+    ],
+    Discriminator(_kind_of_default),
+]
+
+
+class TimeSection(Section):
+    """Which time is shown when none is asked for, and what answers a time that is not there."""
+
+    default: DefaultTime = "latest"
+    """latest, earliest, none, an instant, or {latest: {min_valid: 0.3}}; never later than tomorrow."""
+    match: Match = "exact"
+    """nearest and before need tolerance_days."""
+    tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
+    """How far the time that answers may lie from the one asked for."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> "TimeSection":
+        if self.match != "exact" and self.tolerance_days is None:
+            raise ValueError(f"match {self.match} needs tolerance_days")
+        if self.match == "exact" and self.tolerance_days is not None:
+            raise ValueError("tolerance_days belongs to match nearest and before")
+        return self
+
+    def rules(self) -> TimeRules:
+        """Return the rules for a layer."""
+        default = self.default
+        tolerance = days_to_timedelta(self.tolerance_days or 0)
+        if isinstance(default, LatestValid):
+            return TimeRules(min_valid=default.latest.min_valid, match=self.match, tolerance=tolerance)
+        rule = _RULES.get(default) or parse_instant(default).start
+        return TimeRules(default=rule, match=self.match, tolerance=tolerance)
