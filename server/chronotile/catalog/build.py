@@ -1,0 +1,273 @@
+"""From a configuration and what its sources hold to the catalogue."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+
+from chronotile.catalog.catalogue import Catalogue, Limits
+from chronotile.catalog.configuration import CollectionSection, CompositeSection, VariableSection
+from chronotile.catalog.cross_checks import default_id, style_mistakes
+from chronotile.catalog.default_styles import composite_style, default_style, stretched
+from chronotile.catalog.load import Configuration
+from chronotile.errors import InvalidParameter
+from chronotile.model.collection import Collection, Composite, Layer, Resampling
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import BBox
+from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo
+from chronotile.model.style import Style
+from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, TimeSpan, format_instant
+from chronotile.sections import ID
+from chronotile.yaml_source import listed, nearest, raise_mistakes
+
+
+def source_specs(configuration: Configuration) -> dict[str, SourceSpec]:
+    """Return what is to be opened, by collection; relative paths are taken from the file they are written in."""
+    return {
+        collection_id: _source_spec(collection_id, section, configuration.folder_of("collections", collection_id))
+        for collection_id, section in configuration.collections.items()
+    }
+
+
+def build_catalogue(
+    configuration: Configuration, infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]
+) -> tuple[Catalogue, tuple[Finding, ...]]:
+    """Return the catalogue of the collections whose sources opened, and what could not be served of them.
+
+    Args:
+        configuration: What is to be served.
+        infos: What the sources hold, by collection; a collection that is not here is left out without a word.
+        styles: All styles by id.
+
+    Raises:
+        ConfigurationError: The configuration names styles that are not there.
+    """
+    raise_mistakes(style_mistakes(configuration.root, styles))
+    findings = list[Finding]()
+    collections = tuple(
+        collection
+        for collection_id, section in configuration.collections.items()
+        if collection_id in infos
+        for collection in _collection(_Offer(collection_id, section, infos[collection_id]), styles, findings)
+    )
+    collections = _without_repeated_names(collections, findings)
+    made = {style.id: style for each in collections for layer in each.layers for style in layer.styles}
+    catalogue = Catalogue(
+        service=configuration.service.info(),
+        collections=collections,
+        styles={**{key: style for key, style in made.items() if style.is_categorical}, **styles},
+        crs=configuration.crs,
+        tile_matrix_sets=configuration.tile_matrix_sets,
+        limits=Limits(**configuration.service.limits.model_dump()),
+    )
+    return catalogue, tuple(findings)
+
+
+def absolute_href(href: str, folder: Path) -> str:
+    """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one."""
+    parts = urlsplit(href)
+    if parts.scheme == "file":
+        return unquote(parts.path)
+    return href if "://" in href else os.path.normpath(folder / href)
+
+
+def _source_spec(collection_id: str, section: CollectionSection, folder: Path) -> SourceSpec:
+    source = section.source
+    return SourceSpec(
+        collection=collection_id,
+        kind=source.kind,
+        href=absolute_href(source.href, folder),
+        crs=source.crs,
+        time_pattern=source.time_pattern,
+        times=source.time_domain(),
+        variables={name: variable.spec(name) for name, variable in section.variables.items()},
+    )
+
+
+def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Collection]:
+    """Yield the collection, unless nothing of it can be drawn."""
+    boxes = list[BBox]()
+    layers = list[Layer]()
+    for layer in (*_variable_layers(offer, styles, findings), *_composite_layers(offer, findings)):
+        box = _box(layer, findings)
+        if box is not None:
+            boxes.append(box)
+            layers.append(layer)
+            findings += _default_findings(layer)
+    if not layers:
+        findings.append(Finding("error", offer.id, "left out: it has no layer that can be drawn"))
+        return
+    yield Collection(
+        id=offer.id,
+        title=offer.section.title or {"": offer.info.title or offer.id},
+        abstract=offer.section.abstract,
+        attribution=offer.attribution(max((layer.times for layer in layers), key=_last)),
+        license=offer.license,
+        keywords=offer.section.keywords,
+        layers=tuple(layers),
+        bbox=reduce(_union, boxes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A collection as configured, and what its source holds."""
+
+    id: str
+    section: CollectionSection
+    info: SourceInfo
+
+    @property
+    def license(self) -> str | None:
+        return self.section.license or self.info.license
+
+    def attribution(self, times: TimeDomain) -> str | None:
+        """`{year}` is the year in which the last time lies, or its first and last; nothing without times."""
+        text = self.section.attribution or self.info.attribution
+        if text is None or "{year}" not in text:
+            return text
+        return " ".join(text.replace("{year}", _years(times)).split())
+
+    def layer(self, layer_id: str, section: VariableSection | CompositeSection, drawing: "_Drawing") -> Layer:
+        return Layer(
+            id=layer_id,
+            collection=self.id,
+            title=section.title or {"": drawing.title},
+            abstract=section.abstract,
+            content=drawing.content,
+            times=drawing.times,
+            styles=drawing.styles,
+            time_rules=self.section.time.rules(),
+            aliases=tuple(alias.alias() for alias in section.aliases),
+            keywords=self.section.keywords,
+            attribution=self.attribution(drawing.times),
+            license=self.license,
+            resampling=drawing.resampling,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawing:
+    """What a layer has of its source."""
+
+    title: str
+    """Where the configuration gives none."""
+    content: VariableInfo | Composite
+    times: TimeDomain
+    styles: tuple[Style, ...]
+    resampling: Resampling
+
+
+def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Layer]:
+    """Yield the layers of the configured variables; where none are, of all that the source holds."""
+    held = offer.info.variables
+    for name, section in (offer.section.variables or {name: VariableSection() for name in held}).items():
+        layer_id = section.layer or default_id(offer.id, name)
+        if name not in held:
+            message = f"left out: the source has no such variable{nearest(name, held)}; it has {listed(held)}"
+            findings.append(Finding("error", layer_id, message))
+        elif not ID.fullmatch(layer_id):
+            message = "left out: the name cannot be an id; configure the variable under another id, with name: its name"
+            findings.append(Finding("warning", layer_id[:200], message))
+        else:
+            variable = held[name]
+            drawing = _Drawing(
+                title=variable.title or name,
+                content=variable,
+                times=variable.times,
+                styles=_styles(layer_id, section, variable, styles=styles),
+                resampling=section.resampling,
+            )
+            yield offer.layer(layer_id, section, drawing)
+
+
+def _styles(
+    layer_id: str, section: VariableSection, variable: VariableInfo, *, styles: Mapping[str, Style]
+) -> tuple[Style, ...]:
+    chosen = [styles[style] for style in section.styles or ()] or [default_style(variable, styles, layer=layer_id)]
+    return tuple(style if section.range is None else stretched(style, section.range) for style in chosen)
+
+
+def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]:
+    for name, section in offer.section.composites.items():
+        layer_id = section.layer or default_id(offer.id, name)
+        lacking = [variable for variable in section.variables if variable not in offer.info.variables]
+        if lacking:
+            message = f"left out: the source has no variable {lacking[0]}; it has {listed(offer.info.variables)}"
+            findings.append(Finding("error", layer_id, message))
+            continue
+        red, green, blue = (offer.info.variables[variable] for variable in section.variables)
+        times = reduce(_common_times, (red.times, green.times, blue.times))
+        if not len(times) and max(len(red.times), len(green.times), len(blue.times)):
+            findings.append(Finding("error", layer_id, "left out: its three variables have no time in common"))
+            continue
+        drawing = _Drawing(
+            title=name,
+            content=Composite(variables=(red, green, blue), range=section.range, gamma=section.gamma),
+            times=times,
+            styles=(composite_style(section.range),),
+            resampling=offer.section.variables.get(section.variables[0], VariableSection()).resampling,
+        )
+        yield offer.layer(layer_id, section, drawing)
+
+
+def _common_times(first: TimeDomain, second: TimeDomain) -> TimeDomain:
+    starts, in_first, in_second = np.intersect1d(first.starts, second.starts, assume_unique=True, return_indices=True)
+    return TimeDomain(starts, np.minimum(first.ends[in_first], second.ends[in_second]))
+
+
+def _box(layer: Layer, findings: list[Finding]) -> BBox | None:
+    """Return the layer's extent in CRS84, if it has one."""
+    try:
+        return layer.main_variable.grid.bbox_in(CRS84)
+    except InvalidParameter:
+        message = "left out: its grid has no longitudes and latitudes; give the CRS with source.crs"
+        findings.append(Finding("error", layer.id, message))
+        return None
+
+
+def _union(first: BBox, second: BBox) -> BBox:
+    return BBox(
+        min(first.xmin, second.xmin),
+        min(first.ymin, second.ymin),
+        max(first.xmax, second.xmax),
+        max(first.ymax, second.ymax),
+    )
+
+
+def _default_findings(layer: Layer) -> list[Finding]:
+    """An instant that the layer does not have cannot be its default."""
+    default = layer.time_rules.default
+    if isinstance(default, str) or not len(layer.times) or layer.times.within(TimeSpan(default, default + ONE_NS)):
+        return []
+    message = f"time.default {format_instant(default)} is no time of the layer, which so has no default"
+    return [Finding("warning", layer.id, message)]
+
+
+def _last(times: TimeDomain) -> Instant:
+    return times.starts[-1] if len(times) else DISTANT_PAST
+
+
+def _years(times: TimeDomain) -> str:
+    if not len(times):
+        return ""
+    first, last = (str(np.datetime64(instant, "Y")) for instant in (times.starts[-1], times.ends[-1] - ONE_NS))
+    return first if first == last else f"{first}-{last}"
+
+
+def _without_repeated_names(collections: tuple[Collection, ...], findings: list[Finding]) -> tuple[Collection, ...]:
+    """Layers of variables that no configuration lists may have the id of something else."""
+    taken = {collection.id for collection in collections}
+    taken |= {alias.name for collection in collections for layer in collection.layers for alias in layer.aliases}
+    kept = list[Collection]()
+    for collection in collections:
+        layers = [layer for layer in collection.layers if layer.id not in taken]
+        message = "left out: something else has this name; give the layer another one with layer: its name"
+        findings += [Finding("error", layer.id, message) for layer in collection.layers if layer.id in taken]
+        taken |= {layer.id for layer in layers}
+        kept.append(replace(collection, layers=tuple(layers)))
+    return tuple(collection for collection in kept if collection.layers)

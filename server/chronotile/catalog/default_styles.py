@@ -1,0 +1,109 @@
+"""Which style a layer has whose configuration names none."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chronotile.model.source import VariableInfo
+from chronotile.model.style import Colour, Stop, Style
+
+_CANDIDATES = {
+    "ndvi": ("ndvi",),
+    "evi": ("evi", "ndvi"),
+    "evi2": ("evi", "ndvi"),
+    "lai": ("lai",),
+    "fapar": ("fapar", "fcover"),
+    "fpar": ("fapar", "fcover"),
+    "fcover": ("fcover", "fapar"),
+    "ndmi": ("ndmi", "ndwi"),
+    "ndwi": ("ndwi", "ndmi"),
+    "chl": ("chlorophyll", "chl", "viridis"),
+    "chla": ("chlorophyll", "chl", "viridis"),
+    "chlor": ("chlorophyll", "chl", "viridis"),
+    "chlorophyll": ("chlorophyll", "chl", "viridis"),
+    "scl": ("scene-classes",),
+}
+"""Styles that suit a word of a variable's name, the best first."""
+
+GREYS = "greys"
+_FALLBACK_RANGE = (0.0, 1.0)
+_FEWEST_SHARE = 0.05
+"""Values that fill less of a style's range than this would show one colour."""
+
+
+def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer: str) -> Style:
+    """Return the file's own classes, else the style that suits the variable's name, else greys over its values.
+
+    A style of classes that has all those of the file tells more than they do; a named ramp whose range the values do
+    not fit is stretched over the values.
+    """
+    named = _named(variable.name, styles)
+    if variable.classes:
+        return named if named is not None and _has_all_classes(named, variable) else class_style(variable, layer=layer)
+    if named is None:
+        return _greys(styles, variable.observed_range or _FALLBACK_RANGE)
+    seen = variable.observed_range
+    if named.is_categorical or seen is None or _fits(seen, named.range):
+        return named
+    return stretched(named, seen)
+
+
+def class_style(variable: VariableInfo, *, layer: str) -> Style:
+    """Return the style of the classes that the file itself carries."""
+    values = [each.value for each in variable.classes]
+    return Style(
+        id=f"{layer}-classes",
+        title=f"{variable.title or variable.name}, classes of the file",
+        range=(min(values), max(values)),
+        classes=variable.classes,
+    )
+
+
+def composite_style(bounds: tuple[float, float]) -> Style:
+    """Return the one style of a composite, which paints each of its three variables from nothing to full."""
+    return stretched(replace(_GREYS, id="rgb", title="Red, green and blue"), bounds)
+
+
+def stretched(style: Style, bounds: tuple[float, float]) -> Style:
+    """Return a ramp's style over another range; one of classes as it is."""
+    low, high = bounds
+    if style.is_categorical or style.range == bounds:
+        return style
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return replace(style, range=(low, high), ramp=style.stops_over(low, high), labels=())
+
+
+def _named(variable: str, styles: Mapping[str, Style]) -> Style | None:
+    """A word that is a style's id, else one that a style is known to suit."""
+    words = [word for word in re.split(r"[^a-z0-9]+", variable.lower()) if word]
+    wanted = [style for word in words for style in _CANDIDATES.get(word, (word,))]
+    return next((styles[style] for style in wanted if style in styles), None)
+
+
+def _has_all_classes(style: Style, variable: VariableInfo) -> bool:
+    return {each.value for each in style.classes} >= {each.value for each in variable.classes}
+
+
+def _fits(seen: tuple[float, float], bounds: tuple[float, float]) -> bool:
+    """Whether the values lie in or near the range and fill more than a sliver of it."""
+    low, high = bounds
+    slack = 0.5 * (high - low)
+    lies_in = low - slack <= seen[0] and seen[1] <= high + slack
+    return lies_in and seen[1] - seen[0] >= _FEWEST_SHARE * (high - low)
+
+
+def _greys(styles: Mapping[str, Style], bounds: tuple[float, float]) -> Style:
+    greys = styles.get(GREYS, _GREYS)
+    return stretched(_GREYS if greys.is_categorical else greys, bounds)
+
+
+_BLACK, _WHITE = Colour(0, 0, 0), Colour(255, 255, 255)
+_GREYS = Style(
+    id=GREYS,
+    title="Greys",
+    range=_FALLBACK_RANGE,
+    ramp=(Stop(0.0, _BLACK), Stop(1.0, _WHITE)),
+    below=_BLACK,
+    above=_WHITE,
+)

@@ -1,0 +1,304 @@
+"""From configurations and opened sources to the catalogue."""
+
+import numpy as np
+import pytest
+
+from chronotile.catalog.build import absolute_href, build_catalogue, source_specs
+from chronotile.errors import ConfigurationError
+from chronotile.model.collection import Alias, Composite
+from chronotile.model.grid import BBox
+from chronotile.model.source import Finding
+from chronotile.model.style import Colour, StyleClass
+
+
+def in_collection(text, *, source="{kind: cog, href: a.tif}"):
+    """A configuration of one collection `c`."""
+    return "\n".join(["collections:", "  c:", f"    source: {source}", *(f"    {line}" for line in text.splitlines())])
+
+
+@pytest.fixture
+def build(load, make):
+    """`build(text, c=info)`: the catalogue and the findings."""
+    styles = {style.id: style for style in (make.style("ndvi", span=(-0.08, 0.92)), make.style("greys"))}
+    return lambda text, **infos: build_catalogue(load(text), infos, styles)
+
+
+@pytest.fixture
+def ndvi(make):
+    """A source of one variable with two days."""
+    return make.info(make.variable("NDVI", times=make.times("2020-01-01", "2020-01-11")))
+
+
+@pytest.mark.parametrize(
+    ("href", "absolute"),
+    [
+        ("a.tif", "/data/config/a.tif"),
+        ("../data/{variable}_*.tif", "/data/data/{variable}_*.tif"),
+        ("/else/a.zarr", "/else/a.zarr"),
+        ("file:///else/a%20b.zarr", "/else/a b.zarr"),
+        ("s3://bucket/a/../b.zarr", "s3://bucket/a/../b.zarr"),
+        ("https://example.org/a.tif?x=1", "https://example.org/a.tif?x=1"),
+    ],
+)
+def test_paths_count_from_the_folder_of_their_file(tmp_path, href, absolute):
+    folder = type(tmp_path)("/data/config")
+
+    assert absolute_href(href, folder) == absolute
+
+
+def test_a_source_says_what_the_configuration_says(load, tmp_path):
+    text = in_collection(
+        "variables: {V: {name: v, band: 2, title: {en: T}, units: m, scale: 2, offset: 1, nodata: 0, flags: {3: x}}}",
+        source=r"{kind: cog, href: ../a.tif, crs: EPSG:3035, time_pattern: '(?P<time>\d{8})'}",
+    )
+
+    spec = source_specs(load({"config.yaml": "include: sub/b.yaml", "sub/b.yaml": text}))["c"]
+
+    assert (spec.collection, spec.kind, spec.href, spec.crs) == ("c", "cog", str(tmp_path / "a.tif"), "EPSG:3035")
+    assert spec.time_pattern == r"(?P<time>\d{8})"
+    variable = spec.variables["V"]
+    assert (variable.id, variable.name, variable.band, variable.title, variable.units) == ("V", "v", 2, "T", "m")
+    assert (variable.scale, variable.offset, variable.nodata, variable.flags) == (2, 1, 0, ((3, "x"),))
+
+
+def test_a_source_without_variables_is_taken_whole(load):
+    spec = source_specs(load(in_collection("")))["c"]
+
+    assert (spec.variables, spec.times) == ({}, None)
+
+
+def test_layers_are_those_configured(build, make):
+    info = make.info(make.variable("A"), make.variable("B"), make.variable("C"))
+
+    catalogue, findings = build(in_collection("variables: {B: {layer: L}, A: }"), c=info)
+
+    assert [layer.id for layer in catalogue.layers] == ["L", "c.A"]
+    assert findings == ()
+
+
+def test_without_configured_variables_all_are_layers(build, make):
+    catalogue, _ = build(in_collection(""), c=make.info(make.variable("A"), make.variable("B")))
+
+    assert [layer.id for layer in catalogue.layers] == ["c.A", "c.B"]
+
+
+def test_a_layer_has_what_was_configured(build, ndvi):
+    text = in_collection(
+        "license: CC0\nkeywords: [plants]\ntime: {default: earliest}\n"
+        "variables:\n"
+        "  NDVI: {title: Green, abstract: Text, aliases: [X, {name: Y, advertise: true}], resampling: bilinear}"
+    )
+
+    layer = build(text, c=ndvi)[0].layer("Y")
+
+    assert (layer.title, layer.abstract, layer.resampling) == ({"": "Green"}, {"": "Text"}, "bilinear")
+    assert layer.aliases == (Alias(name="X"), Alias(name="Y", advertise=True))
+    assert (layer.license, layer.keywords, layer.time_rules.default) == ("CC0", ("plants",), "earliest")
+    assert layer.times is ndvi.variables["NDVI"].times
+
+
+def test_titles_come_from_the_source_then_from_ids(build, make):
+    info = make.info(make.variable("A", title="From the file"), make.variable("B"), title="The file")
+
+    catalogue, _ = build(in_collection(""), c=info)
+
+    assert catalogue.collections[0].title == {"": "The file"}
+    assert [layer.title for layer in catalogue.layers] == [{"": "From the file"}, {"": "B"}]
+    assert build(in_collection(""), c=make.info(make.variable("A")))[0].collections[0].title == {"": "c"}
+
+
+def test_a_collection_that_did_not_open_leaves_the_others(build, ndvi):
+    text = in_collection("") + "\n  d: {source: {kind: cog, href: b.tif}}"
+
+    catalogue, findings = build(text, d=ndvi)
+
+    assert [collection.id for collection in catalogue.collections] == ["d"]
+    assert findings == ()
+
+
+def test_the_extent_is_that_of_all_layers(build, make):
+    info = make.info(make.variable("A", corner=(4, 51)), make.variable("B", corner=(-2, 53), size=(3, 1)))
+
+    assert build(in_collection(""), c=info)[0].collections[0].bbox == pytest.approx(BBox(-2, 50, 5, 53))
+
+
+def test_configured_styles_come_in_their_order(build, ndvi):
+    layer = build(in_collection("variables: {NDVI: {styles: [greys, ndvi]}}"), c=ndvi)[0].layer("c.NDVI")
+
+    assert [style.id for style in layer.styles] == ["greys", "ndvi"]
+
+
+def test_a_range_stretches_all_styles_of_the_layer(build, ndvi):
+    catalogue, _ = build(in_collection("variables: {NDVI: {styles: [greys, ndvi], range: [0.2, 0.6]}}"), c=ndvi)
+
+    assert [style.range for style in catalogue.layer("c.NDVI").styles] == [(0.2, 0.6), (0.2, 0.6)]
+    assert catalogue.ramp("ndvi").range == (-0.08, 0.92)
+
+
+def test_a_style_is_chosen_where_none_is_configured(build, ndvi):
+    assert build(in_collection(""), c=ndvi)[0].layer("c.NDVI").styles[0].id == "ndvi"
+
+
+def test_classes_of_a_file_are_a_style_of_the_catalogue(build, make):
+    info = make.info(make.variable("map", classes=(StyleClass(1, Colour(1, 2, 3), "x"),)))
+
+    assert "c.map-classes" in build(in_collection(""), c=info)[0].styles
+
+
+def test_an_unknown_style_is_a_mistake_with_its_place(build, ndvi):
+    with pytest.raises(ConfigurationError) as caught:
+        build(in_collection("variables:\n  NDVI:\n    styles: [ndvy]"), c=ndvi)
+
+    assert caught.value.mistakes == (
+        "config.yaml:6: collections.c.variables.NDVI.styles[0]: style 'ndvy' is not known; the nearest is ndvi",
+    )
+
+
+COMPOSITE = "variables: {R: , G: {resampling: bilinear}, B: }\ncomposites: {X: {variables: [R, G, B], range: [0, 9]}}"
+
+
+@pytest.fixture
+def colours(make):
+    """`colours(red_days, green_days, blue_days)`: a source of three variables."""
+    return lambda *days: make.info(
+        *(make.variable(name, times=make.times(*each)) for name, each in zip("RGB", days, strict=True))
+    )
+
+
+def test_a_composite_has_the_times_of_all_three(build, colours):
+    info = colours(["2020-01-01", "2020-01-02", "2020-01-03"], ["2020-01-02", "2020-01-03"], ["2020-01-03"])
+
+    layer = build(in_collection(COMPOSITE), c=info)[0].layer("c.X")
+
+    assert isinstance(layer.content, Composite)
+    assert (layer.content.range, layer.content.gamma, layer.title) == ((0, 9), 1, {"": "X"})
+    assert [variable.name for variable in layer.variables] == ["R", "G", "B"]
+    assert [str(day)[:10] for day in layer.times] == ["2020-01-03"]
+    assert layer.styles[0].range == (0, 9)
+
+
+def test_a_composite_without_time_is_drawn(build, colours):
+    catalogue, findings = build(in_collection(COMPOSITE), c=colours([], [], []))
+
+    assert (len(catalogue.layer("c.X").times), findings) == (0, ())
+
+
+def test_a_composite_without_a_common_time_is_left_out(build, colours):
+    catalogue, findings = build(in_collection(COMPOSITE), c=colours(["2020-01-01"], ["2020-01-02"], []))
+
+    assert [layer.id for layer in catalogue.layers] == ["c.R", "c.G", "c.B"]
+    assert findings == (Finding("error", "c.X", "left out: its three variables have no time in common"),)
+
+
+def test_a_composite_of_what_the_source_lacks_is_left_out(build, make):
+    text = in_collection("composites: {X: {variables: [A, B, A], range: [0, 1]}}")
+
+    catalogue, findings = build(text, c=make.info(make.variable("A")))
+
+    assert [layer.id for layer in catalogue.layers] == ["c.A"]
+    assert findings == (Finding("error", "c.X", "left out: the source has no variable B; it has A"),)
+
+
+def test_a_variable_that_the_source_lacks_is_left_out(build, ndvi):
+    catalogue, findings = build(in_collection("variables: {NDVI: , NDVY: }"), c=ndvi)
+
+    assert [layer.id for layer in catalogue.layers] == ["c.NDVI"]
+    message = "left out: the source has no such variable; the nearest is NDVI; it has NDVI"
+    assert findings == (Finding("error", "c.NDVY", message),)
+
+
+def test_a_collection_of_which_nothing_is_left_is_left_out(build, ndvi):
+    catalogue, findings = build(in_collection("variables: {LAI: }"), c=ndvi)
+
+    assert catalogue.collections == ()
+    assert findings[-1] == Finding("error", "c", "left out: it has no layer that can be drawn")
+
+
+def test_a_name_that_cannot_be_an_id_is_told(build, make):
+    catalogue, findings = build(in_collection(""), c=make.info(make.variable("A"), make.variable("B (raw)")))
+
+    assert [layer.id for layer in catalogue.layers] == ["c.A"]
+    assert [(each.severity, each.place) for each in findings] == [("warning", "c.B (raw)")]
+
+
+def test_a_name_that_something_else_has_is_told(build, make):
+    text = in_collection("variables: {A: {aliases: [d.B]}}") + "\n  d: {source: {kind: cog, href: b.tif}}"
+
+    catalogue, findings = build(
+        text, c=make.info(make.variable("A")), d=make.info(make.variable("B"), make.variable("C"))
+    )
+
+    assert [layer.id for layer in catalogue.layers] == ["c.A", "d.C"]
+    assert [(each.severity, each.place) for each in findings] == [("error", "d.B")]
+
+
+def test_a_grid_without_longitudes_is_told(build, make):
+    lost = make.variable("A", crs="EPSG:3035", corner=(1e9, 1e9))
+
+    catalogue, findings = build(in_collection(""), c=make.info(lost, make.variable("B")))
+
+    assert [layer.id for layer in catalogue.layers] == ["c.B"]
+    assert [(each.severity, each.place) for each in findings] == [("error", "c.A")]
+
+
+def test_a_default_that_the_layer_does_not_have_is_told(build, ndvi):
+    _, findings = build(in_collection("time: {default: 2020-01-05}"), c=ndvi)
+
+    message = "time.default 2020-01-05T00:00:00Z is no time of the layer, which so has no default"
+    assert findings == (Finding("warning", "c.NDVI", message),)
+
+
+def test_a_default_that_the_layer_has_is_its_default(build, ndvi):
+    catalogue, findings = build(in_collection("time: {default: 2020-01-11}"), c=ndvi)
+
+    assert catalogue.layer("c.NDVI").time_rules.default == np.datetime64("2020-01-11", "ns")
+    assert findings == ()
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        (["2018-05-01", "2020-01-11"], "Copernicus data 2020"),
+        ([], "Copernicus data"),
+    ],
+)
+def test_the_year_of_the_attribution_is_that_of_the_last_time(build, make, days, text):
+    info = make.info(make.variable("A", times=make.times(*days)))
+
+    catalogue, _ = build(in_collection('attribution: "Copernicus data {year}"'), c=info)
+
+    assert (catalogue.layer("c.A").attribution, catalogue.collections[0].attribution) == (text, text)
+
+
+def test_a_last_time_over_the_turn_of_the_year_has_both_years(build, load, make):
+    text = in_collection(
+        "attribution: '{year}'", source="{kind: cog, href: a, times: {start: 2019-12-25, step: P16D, count: 1}}"
+    )
+    info = make.info(make.variable("A", times=source_specs(load(text))["c"].times))
+
+    assert build(text, c=info)[0].layer("c.A").attribution == "2019-2020"
+
+
+def test_a_last_time_that_ends_with_the_year_has_one_year(build, load, make):
+    text = in_collection("attribution: '{year}'", source="{kind: cog, href: a, times: [2019]}")
+    info = make.info(make.variable("A", times=source_specs(load(text))["c"].times))
+
+    assert build(text, c=info)[0].layer("c.A").attribution == "2019"
+
+
+def test_attribution_and_licence_of_the_source_stand_in(build, make):
+    info = make.info(make.variable("A"), attribution="NASA", license="CC0")
+
+    layer = build(in_collection(""), c=info)[0].layer("c.A")
+
+    assert (layer.attribution, layer.license) == ("NASA", "CC0")
+
+
+def test_the_catalogue_has_the_service(build, ndvi):
+    text = "service: {title: T, crs: [EPSG:3857, CRS:84, 'OGC:CRS84'], limits: {max_pixels: 7}}\n" + in_collection("")
+
+    catalogue, _ = build(text, c=ndvi)
+
+    assert (catalogue.service.title, catalogue.limits.max_pixels) == ({"": "T"}, 7)
+    assert [crs.name for crs in catalogue.crs] == ["EPSG:3857", "OGC:CRS84"]
+    assert catalogue.tile_matrix_set("EPSG:3857").id == "WebMercatorQuad"
