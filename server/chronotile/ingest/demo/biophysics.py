@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.ingest.demo.landscape import Landscape
 from chronotile.ingest.demo.noise import FloatArray
-from chronotile.ingest.demo.phenology import Calendar, crop_of, year_of
+from chronotile.ingest.demo.phenology import Calendar, year_of
 from chronotile.ingest.demo.sky import Sky, sky_of_dekad
 from chronotile.model.raster import Encoding
 
@@ -106,7 +106,7 @@ class Scene:
         return np.asarray(ndvi - haze * np.maximum(ndvi, 0) + noise, dtype=np.float32)
 
     def _leafiness(self, day: np.datetime64) -> FloatArray:
-        return self.landscape.spread(_LEAFINESS[crop_of(self.landscape.parcels, year_of(day))])
+        return self.landscape.spread(_LEAFINESS[self.calendar.crops(year_of(day))])
 
     def _flags(self, sky: Sky) -> NumberArray:
         """Return the code of each pixel (height, width) that has no value, and 0 elsewhere."""

@@ -119,15 +119,6 @@ def days_since(day: np.datetime64, year: int) -> float:
     return float((day - np.datetime64(f"{year}-01-01", "D")) / np.timedelta64(1, "D"))
 
 
-def crop_of(parcels: Parcels, year: int) -> NDArray[np.int64]:
-    """Return what grows on each parcel (parcel,) in `year`: its kind, or on arable land the crop whose turn it is."""
-    turn = (uniform_of(_SEED, parcels.key.view(np.int64)) * len(ROTATION)).astype(np.int64) + year
-    crop = np.array(ROTATION, dtype=np.int64)[turn % len(ROTATION)]
-    maize = uniform_of(_SEED + 1, parcels.key.view(np.int64)) < 0.12 + 0.62 * parcels.sand
-    crop[maize] = Kind.MAIZE
-    return np.where(parcels.kind == ARABLE, crop, parcels.kind)
-
-
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """How each parcel departs from its kind, all (parcel,)."""
@@ -139,10 +130,20 @@ class Calendar:
     """Standard normal: good or poor soil."""
     manured: NDArray[np.bool_]
     """Whether green manure follows the harvest."""
+    turn: NDArray[np.int64]
+    """Place in the rotation in year 0."""
+    only_maize: NDArray[np.bool_]
+    """Whether maize follows maize."""
+
+    def crops(self, year: int) -> NDArray[np.int64]:
+        """Return what grows on each parcel (parcel,) in `year`: its kind, or the crop whose turn it is."""
+        crop = _ROTATION[(self.turn + year) % len(ROTATION)]
+        crop[self.only_maize] = Kind.MAIZE
+        return np.where(self.parcels.kind == ARABLE, crop, self.parcels.kind)
 
     def ndvi(self, day: np.datetime64) -> FloatArray:
         """Return NDVI of each parcel (parcel,) on a day, roofs and roads counted in."""
-        kinds = crop_of(self.parcels, year_of(day))
+        kinds = self.crops(year_of(day))
         growing = self.cover(day)
         bare, full = _per_kind("bare")[kinds], _per_kind("full")[kinds]
         green = bare + (full + np.float32(0.015) * self.vigour - bare) * growing
@@ -152,7 +153,7 @@ class Calendar:
     def cover(self, day: np.datetime64) -> FloatArray:
         """Return the green share of what is not built (parcel,): what never goes, and the seasons of three years."""
         year = year_of(day)
-        kinds = crop_of(self.parcels, year)
+        kinds = self.crops(year)
         bare_share = 1 - _per_kind("lasting")[kinds]
         for season_year in (year - 1, year, year + 1):
             bare_share = bare_share * (1 - self._season_cover(day, season_year))
@@ -166,16 +167,16 @@ class Calendar:
         bare_share = np.ones(self.timing.shape, dtype=np.float32)
         if not -120 < since < 480:
             return 1 - bare_share
-        kinds = crop_of(self.parcels, year)
+        kinds = self.crops(year)
         weather = WEATHER.get(year, MEAN_WEATHER)
         luck = normal_of(_SEED + 2, self.parcels.key.view(np.int64), year)
         late = (np.float32(0.7) * self.timing + np.float32(0.7) * luck) * _per_kind("spread_days")[kinds]
         for table, mask in ((_SEASONS, None), (_MANURES, self.manured)):
             for rise, fall, height, rise_days, fall_days in table:
-                start = rise[kinds] + late + _shift(rise[kinds], weather)
-                end = fall[kinds] + late + _shift(fall[kinds], weather)
+                start = (rise + _shift(rise, weather))[kinds] + late
+                end = (fall + _shift(fall, weather))[kinds] + late
                 share = _logistic((since - start) / rise_days[kinds]) * _logistic((end - since) / fall_days[kinds])
-                share = share * height[kinds]
+                share *= height[kinds]
                 bare_share = bare_share * (1 - (share if mask is None else np.where(mask, share, np.float32(0.0))))
         return np.asarray(1 - bare_share, dtype=np.float32)
 
@@ -188,6 +189,8 @@ def make_calendar(parcels: Parcels) -> Calendar:
         timing=normal_of(_SEED + 3, key),
         vigour=normal_of(_SEED + 7, key),
         manured=uniform_of(_SEED + 11, key) < np.float32(0.62),
+        turn=(uniform_of(_SEED, key) * len(ROTATION)).astype(np.int64),
+        only_maize=uniform_of(_SEED + 1, key) < 0.12 + 0.62 * parcels.sand,
     )
 
 
@@ -220,6 +223,7 @@ def _season_tables() -> list[tuple[FloatArray, ...]]:
     return [_season_table([padded[kind][number] for kind in Kind]) for number in range(most)]
 
 
+_ROTATION: Final = np.array(ROTATION, dtype=np.int64)
 _SEASONS: Final = _season_tables()
 _MANURES: Final = [_season_table([GREEN_MANURE.get(kind, Season(0, 0, 0.0)) for kind in Kind])]
 _THIRST: Final = np.array([0, 0.35, 0.6, 0.12, 0.05, 0.15, 0.1, 0.45, 0.3, 0.4], dtype=np.float32)

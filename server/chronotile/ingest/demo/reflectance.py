@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from chronotile.ingest.demo.biophysics import Scene
 from chronotile.ingest.demo.landscape import Kind
 from chronotile.ingest.demo.noise import FloatArray, normal_of, smooth_step, uniform_of
-from chronotile.ingest.demo.phenology import crop_of, days_since, year_of
+from chronotile.ingest.demo.phenology import days_since, year_of
 from chronotile.ingest.demo.plan import CENTRE, PICTURE_DAYS, pixel_centres
 from chronotile.ingest.demo.sky import cloud_field, cloud_threshold, day_number, snow_margin
 from chronotile.model.grid import Grid
@@ -82,7 +82,7 @@ def _parcel_colours(scene: Scene, day: np.datetime64) -> FloatArray:
     """Return the reflectance of each parcel (band, parcel) on a day."""
     parcels = scene.landscape.parcels
     key = parcels.key.view(np.int64)
-    kinds = crop_of(parcels, year_of(day))
+    kinds = scene.calendar.crops(year_of(day))
     cover = scene.calendar.cover(day)
     built = np.where(kinds == Kind.WATER, np.float32(0), parcels.built)
     works = (parcels.built > 0.86) & (uniform_of(_SEED + 1, key) < 0.22)
