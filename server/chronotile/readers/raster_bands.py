@@ -33,6 +33,8 @@ class Band:
     classes: tuple[StyleClass, ...]
     has_mask: bool
     """Whether validity is told beside the numbers: a mask or an alpha band."""
+    is_alpha: bool
+    """Whether it is the alpha band of the others; GDAL takes any fourth band of bytes for one."""
 
 
 def native_grid(dataset: Dataset, crs: str | None) -> NativeGrid:
@@ -52,15 +54,11 @@ def native_grid(dataset: Dataset, crs: str | None) -> NativeGrid:
 
 
 def bands_of(dataset: Dataset) -> tuple[Band, ...]:
-    """Return the bands that hold values; an alpha band is the mask of the others."""
-    numbers = [
-        number
-        for number, meaning in enumerate(dataset.colorinterp, start=1)
-        if meaning != ColorInterp.alpha or dataset.count == 1
-    ]
-    descriptions = Counter(dataset.descriptions[number - 1] for number in numbers)
+    """Return the bands of a file."""
+    descriptions = Counter(dataset.descriptions)
     return tuple(
-        _band(dataset, number, is_named=descriptions[dataset.descriptions[number - 1]] == 1) for number in numbers
+        _band(dataset, number, is_named=descriptions[description] == 1)
+        for number, description in enumerate(dataset.descriptions, start=1)
     )
 
 
@@ -77,13 +75,15 @@ def _band(dataset: Dataset, number: int, *, is_named: bool) -> Band:
         nodata=dataset.nodatavals[index],
         units=dataset.units[index] or "1",
     )
+    is_alpha = dataset.count > 1 and dataset.colorinterp[index] == ColorInterp.alpha
     return Band(
         number=number,
         name=name,
         title=title,
         encoding=encoding,
         classes=_palette(dataset, number, encoding.nodata),
-        has_mask=MaskFlags.per_dataset in dataset.mask_flag_enums[index],
+        has_mask=MaskFlags.per_dataset in dataset.mask_flag_enums[index] and not is_alpha,
+        is_alpha=is_alpha,
     )
 
 

@@ -178,7 +178,7 @@ def _one_band_a_time(
             info=_variable_info(variables[0], band, sample, times),
             planes=tuple(Plane(files.paths[0], each.number) for each in sample.bands),
             layout=sample.layout,
-            has_mask=band.has_mask,
+            has_mask=band.has_mask and not any(each.is_alpha for each in sample.bands),
         )
     }
 
@@ -258,7 +258,7 @@ def _wanted(spec: SourceSpec, name: str | None, bands: tuple[Band, ...]) -> list
         return [(each, _band_of(each, bands, in_name=name is not None)) for each in variables]
     if name is not None:
         return [(VariableSpec(id=name), bands[0])]
-    return [(VariableSpec(id=band.name), band) for band in bands]
+    return [(VariableSpec(id=band.name), band) for band in bands if not band.is_alpha]
 
 
 def _band_of(variable: VariableSpec, bands: tuple[Band, ...], *, in_name: bool) -> Band:
@@ -269,7 +269,7 @@ def _band_of(variable: VariableSpec, bands: tuple[Band, ...], *, in_name: bool) 
         found = [band for band in bands if band.name == (variable.name or variable.id)]
     if found:
         return found[0]
-    if variable.band is None and (len(bands) == 1 or in_name):
+    if variable.band is None and (in_name or sum(not band.is_alpha for band in bands) == 1):
         return bands[0]
     names = ", ".join(f"{band.number} ({band.name})" for band in bands[:12])
     raise UnsupportedSource(f"no band for {variable.id}; say band: one of {names}")
