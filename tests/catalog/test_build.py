@@ -46,6 +46,11 @@ def test_paths_count_from_the_folder_of_their_file(tmp_path, href, absolute):
     assert absolute_href(href, folder) == absolute
 
 
+@pytest.mark.parametrize(("href", "absolute"), [("a.tif", "/a [1]/{x}/a.tif"), ("*.tif", "/a ?1?/?x?/*.tif")])
+def test_a_folder_is_no_part_of_a_pattern(tmp_path, href, absolute):
+    assert absolute_href(href, type(tmp_path)("/a [1]/{x}")) == absolute
+
+
 def test_a_source_says_what_the_configuration_says(load, tmp_path):
     text = in_collection(
         "variables: {V: {name: v, band: 2, title: {en: T}, units: m, scale: 2, offset: 1, nodata: 0, flags: {3: x}}}",

@@ -1,6 +1,8 @@
 """From a configuration and what its sources hold to the catalogue."""
 
+import glob
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -68,11 +70,18 @@ def build_catalogue(
 
 
 def absolute_href(href: str, folder: Path) -> str:
-    """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one."""
+    """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one.
+
+    Before a pattern, characters of the folder that have a meaning in patterns become `?`.
+    """
     parts = urlsplit(href)
     if parts.scheme == "file":
         return unquote(parts.path)
-    return href if "://" in href else os.path.normpath(folder / href)
+    if "://" in href:
+        return href
+    is_pattern = glob.has_magic(href) or "{variable}" in href
+    start = re.sub(r"[][*?{}]", "?", str(folder)) if is_pattern else str(folder)
+    return os.path.normpath(Path(start, href))
 
 
 def _source_spec(collection_id: str, section: CollectionSection, folder: Path) -> SourceSpec:
