@@ -29,6 +29,7 @@ class AliasSection(Section):
     """Another name that every protocol answers to."""
 
     name: Id
+    """The name."""
     advertise: bool = False
     """Also listed, as a layer of its own."""
 
@@ -70,12 +71,15 @@ class VariableSection(Section):
     layer: Id | None = None
     """Id of the layer; otherwise collection.variable."""
     title: Localised | None = None
+    """Title of the layer; otherwise the file's own, or the id."""
     abstract: Localised = Field(default_factory=dict)
+    """A paragraph about the layer."""
     units: Text | None = None
     """Units of the values, in quotes where they look like a number: "1"."""
     scale: Annotated[Number, AfterValidator(_nonzero)] | None = None
     """Value = number * scale + offset."""
     offset: Number | None = None
+    """See scale."""
     nodata: Annotated[float, BeforeValidator(_nodata, json_schema_input_type=float | Literal["nan"])] | None = None
     """The number that stands for no value, or nan."""
     valid_range: Range | None = None
@@ -93,7 +97,9 @@ class VariableSection(Section):
     resampling: Resampling = "nearest"
     """How pictures are resampled."""
     mask: Later = None
+    """Comes with a later release."""
     formula: Later = None
+    """Comes with a later release."""
 
     def spec(self, variable: str) -> VariableSpec:
         """Return what a reader must know of the variable of that id."""
@@ -124,8 +130,11 @@ class CompositeSection(Section):
     layer: Id | None = None
     """Id of the layer; otherwise collection.composite."""
     title: Localised | None = None
+    """Title of the layer; otherwise the id."""
     abstract: Localised = Field(default_factory=dict)
+    """A paragraph about the layer."""
     aliases: Aliases = ()
+    """As for variables."""
 
 
 def _attribution(text: str) -> str:
@@ -139,15 +148,19 @@ class CollectionSection(Section):
     """One published product."""
 
     title: Localised | None = None
-    """Otherwise the source's own, or made of the id."""
+    """Title; otherwise the source's own, or the id."""
     abstract: Localised = Field(default_factory=dict)
+    """A paragraph about it."""
     attribution: Annotated[Text, AfterValidator(_attribution)] | None = None
     """Carried into every document and export; {year} becomes the year of the layer's last time."""
     license: Text | None = None
     """SPDX identifier or URL."""
     keywords: tuple[Text, ...] = ()
+    """Words to find it by."""
     source: SourceSection
+    """Its files."""
     time: TimeSection = TimeSection()
+    """How its layers answer times."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_nothing_as_empty)]] = Field(default_factory=dict)
     """Variables by id; none means all that the source holds."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
@@ -166,6 +179,8 @@ class RootSection(Section):
     ] = ()
     """Other files with the same top-level keys, as patterns from the folder of this file."""
     service: ServiceSection = ServiceSection()
+    """What holds for all that is served."""
     collections: Annotated[dict[Id, CollectionSection], Field(min_length=1)]
     """Collections by id."""
     places: Later = None
+    """Comes with a later release."""

@@ -10,6 +10,8 @@ from chronotile.model.collection import Layer, TimeRules
 from chronotile.model.payload import TimeUsed
 from chronotile.model.time import DAY, Instant, TimeDomain, TimePart, TimeSelection, TimeSpan, format_instant
 
+AS_IT_IS = TimeRules(match="exact")
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTimes:
@@ -67,6 +69,21 @@ def resolve_series_times(layer: Layer, selection: TimeSelection, *, now: Instant
     return resolve_picture_times(layer, selection, now=now)
 
 
+def matching_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> ResolvedTimes:
+    """Return the times that share an instant with what is asked, for lists of what is there; nothing is substituted.
+
+    Raises:
+        MissingTime: `default` is asked and the layer has none.
+    """
+    if len(layer.times) == 0:
+        return ResolvedTimes(())
+    if selection.keyword == "absent":
+        return ResolvedTimes(tuple(range(len(layer.times))))
+    if selection.keyword == "parts":
+        return _resolve_parts(layer.times, AS_IT_IS, selection.parts)
+    return resolve_picture_times(layer, selection, now=now)
+
+
 def default_index(layer: Layer, now: Instant) -> int:
     """Return the index of the time shown when none is asked for.
 
@@ -112,18 +129,18 @@ def _example(layer: Layer) -> str:
 
 
 def _resolve_parts(domain: TimeDomain, rules: TimeRules, parts: Iterable[TimePart]) -> ResolvedTimes:
-    indexes: set[int] = set()
+    is_selected = np.zeros(len(domain), dtype=bool)
     is_substituted = False
     for part in parts:
         for span in part.spans():
             found = domain.within(span)
-            indexes.update(found)
+            is_selected[found.start : found.stop] = True
             if not found and (not part.is_interval or part.period is not None):
                 index = _substitute(domain, rules, span)
                 if index is not None:
-                    indexes.add(index)
+                    is_selected[index] = True
                     is_substituted = True
-    return ResolvedTimes(tuple(sorted(indexes)), "nearest" if is_substituted else None)
+    return ResolvedTimes(tuple(np.flatnonzero(is_selected).tolist()), "nearest" if is_substituted else None)
 
 
 def _substitute(domain: TimeDomain, rules: TimeRules, span: TimeSpan) -> int | None:

@@ -102,17 +102,19 @@ class ServiceSection(Section):
     """What holds for all that is served."""
 
     title: Localised = Field(default_factory=lambda: {"": "chronotile"})
-    """Title of the service."""
+    """Title of the service; otherwise chronotile."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about it."""
     url: Annotated[Text, AfterValidator(_base_url)] | None = None
     """Public base URL; null takes it from the request."""
     contact: ContactSection = ContactSection()
+    """Whom users may write to."""
     languages: Annotated[
         tuple[Annotated[Text, AfterValidator(language)], ...], Field(min_length=1), AfterValidator(unique)
     ] = ("en",)
     """Languages of titles and abstracts, the first is the default."""
     paths: PathsSection = PathsSection()
+    """Where services answer."""
     crs: Annotated[
         tuple[Annotated[CrsName, AfterValidator(_has_code)], ...], Field(min_length=1), AfterValidator(unique)
     ] = (*("EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:32631", "EPSG:3035"),)
@@ -122,7 +124,9 @@ class ServiceSection(Section):
     )
     """morecantile's names, or paths to JSON files (OGC 17-083r4); EPSG:3857 is another name for WebMercatorQuad."""
     limits: LimitsSection = LimitsSection()
+    """The most that one request may ask for."""
     wms: WmsSection = WmsSection()
+    """How WMS behaves."""
 
     def info(self) -> ServiceInfo:
         """Return what the service says of itself."""

@@ -22,6 +22,7 @@ class LatestValid(Section):
     """The newest time that fulfils a condition."""
 
     latest: MinValid
+    """The condition."""
 
 
 _RULES: dict[str, DefaultRule] = {"latest": "latest", "earliest": "earliest", "none": "none"}

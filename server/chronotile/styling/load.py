@@ -93,6 +93,7 @@ class ClassSection(Section):
     value: Number
     """Physical value."""
     colour: ColourText
+    """Its colour."""
     label: Text | None = None
     """Otherwise the value."""
 
@@ -113,7 +114,7 @@ class StyleSection(Section):
     above: ColourText | None = None
     """Colour of values greater than the range; otherwise that of its upper end."""
     nodata: ColourText = TRANSPARENT
-    """Colour where there is no value."""
+    """Colour where there is no value; otherwise transparent."""
     flags: dict[Text, ColourText] = Field(default_factory=dict)
     """Colours of flags by name; otherwise as nodata."""
     labels: tuple[Number, ...] = ()

@@ -1,0 +1,142 @@
+"""Writes docs/reference/configuration.md from the sections that read configuration and style files.
+
+Run `python docs/generate.py`; a test checks that the page is what this gives.
+"""
+
+import ast
+import inspect
+import itertools
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from chronotile.catalog.configuration import RootSection
+from chronotile.sections import Section
+from chronotile.styling.load import StyleSection
+
+PAGE = Path(__file__).parent / "reference" / "configuration.md"
+Schema = dict[str, Any]
+
+INTRODUCTION = """\
+# Configuration
+
+<!-- Written by docs/generate.py out of server/chronotile/catalog/ and styling/load.py: change it there. -->
+
+`chronotile serve config/chronotile.yaml` serves what a configuration says; `chronotile check` reports all mistakes at
+once, each with file, line and key. `config/chronotile.yaml` is an example to start from.
+
+Unknown keys are mistakes. Scalars are those of YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number;
+numbers that are meant as text need quotes. `${NAME}` in a value is replaced by a variable of the environment. Ids hold
+letters, digits, `_`, `.` and `-`, and begin with a letter or digit; those of collections, layers and aliases are unique
+together, those of styles among themselves. A *title* or *abstract* is a text, or one for each of `service.languages`:
+`{en: Vegetation, nl: Vegetatie}`.
+"""
+
+STYLES = """\
+# Styles
+
+A style is a file `styles/<id>.yaml` beside the configuration; those that come with chronotile are used where there is
+none of that id. `default` is another name for a layer's first style. Colours are `"#rgb"`, `"#rrggbb"`, `"#rrggbbaa"`
+(in quotes), `transparent` or a basic name such as `white`.
+"""
+
+
+HEADINGS = {
+    "RootSection": "Top level",
+    "ServiceSection": "service",
+    "ContactSection": "service.contact",
+    "PathsSection": "service.paths",
+    "LimitsSection": "service.limits",
+    "WmsSection": "service.wms",
+    "CollectionSection": "collections.(id)",
+    "SourceSection": "collections.(id).source",
+    "RegularTimes": "collections.(id).source.times, as steps",
+    "TimeSection": "collections.(id).time",
+    "LatestValid": "collections.(id).time.default, with a condition",
+    "MinValid": "collections.(id).time.default.latest",
+    "VariableSection": "collections.(id).variables.(id)",
+    "AliasSection": "collections.(id).variables.(id).aliases[ ]",
+    "CompositeSection": "collections.(id).composites.(id)",
+    "StyleSection": "Style file",
+    "ClassSection": "classes[ ]",
+}
+"""Where each section stands, in the order of the page."""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return "\n".join([INTRODUCTION, *_chapters(RootSection), STYLES, *_chapters(StyleSection)])
+
+
+def _chapters(root: type[Section]) -> Iterator[str]:
+    """Yield a chapter for the root and for every section that its schema refers to."""
+    schema = root.model_json_schema()
+    definitions = {root.__name__: schema, **schema.get("$defs", {})}
+    sections = {each.__name__: each for each in Section.__subclasses__()}
+    for name in sorted(definitions, key=list(HEADINGS).index):
+        about = inspect.cleandoc(sections[name].__doc__ or "")
+        yield f"## {HEADINGS[name]}\n\n{about}\n\n{_table(sections[name], definitions[name])}\n"
+
+
+def _table(section: type[Section], definition: Schema) -> str:
+    meanings = _meanings(section)
+    rows = [
+        f"| `{key}` | {_value(schema)} | {_default(key, schema, definition)} | {meanings.get(key, '')} |"
+        for key, schema in definition["properties"].items()
+    ]
+    return "\n".join(["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows])
+
+
+def _meanings(section: type[Section]) -> dict[str, str]:
+    """Return the docstring under each field."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    return {
+        field.target.id: _cell(note.value.value)
+        for field, note in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(note, ast.Expr) and isinstance(note.value, ast.Constant) and isinstance(note.value.value, str)
+    }
+
+
+def _value(schema: Schema) -> str:
+    """Return what a key accepts, in words."""
+    if "$ref" in schema:
+        return _link(schema["$ref"])
+    if alternatives := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(dict.fromkeys(_value(each) for each in alternatives if each.get("type") != "null"))
+    if values := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
+        return ", ".join(f"`{value}`" for value in values)
+    if "prefixItems" in schema:
+        return f"{len(schema['prefixItems'])} x {_value(schema['prefixItems'][0])}"
+    if member := schema.get("items") or schema.get("additionalProperties"):
+        return f"{'list of' if 'items' in schema else 'mapping to'} {_value(member)}"
+    return _WORDS[schema["type"]] if "type" in schema else "nothing yet"
+
+
+_WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true`, `false`"}
+
+
+def _link(reference: str) -> str:
+    heading = HEADINGS[reference.rpartition("/")[2]]
+    anchor = re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+    return f"[{heading}](#{anchor})"
+
+
+def _default(key: str, schema: Schema, definition: Schema) -> str:
+    if key in definition.get("required", []):
+        return "**required**"
+    default = schema.get("default")
+    is_said_in_words = "$ref" in schema or key == "nodata" or default in (None, [], {})
+    return "" if is_said_in_words else f"`{json.dumps(default)}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
