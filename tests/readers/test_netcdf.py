@@ -1,0 +1,77 @@
+"""NetCDF files, classic and NetCDF-4."""
+
+import numpy as np
+import pytest
+
+from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.grid import Window
+from chronotile.readers.netcdf import open_netcdf
+from tests.scenes import Scene, make_dataset, make_spec, save_netcdf, write_netcdf
+
+SCENE = Scene()
+ALL = Window(0, SCENE.height, 0, SCENE.width)
+
+
+@pytest.fixture(params=[3, 4], ids=["classic", "netcdf-4"])
+def version(request):
+    return request.param
+
+
+@pytest.mark.parametrize("dims", [("y", "x", "time"), ("x", "time", "y")], ids="-".join)
+def test_dimensions_may_be_in_any_order(tmp_path, version, dims):
+    dataset = make_dataset(SCENE, dims=dims)
+    dataset["NDVI"] = dataset["NDVI"].astype("int16").assign_attrs(_FillValue=np.int16(255))
+    reader = open_netcdf(make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc", version=version)))
+
+    np.testing.assert_array_equal(reader.read_window("NDVI", index=3, level=0, window=ALL).numbers, SCENE.numbers(3))
+    np.testing.assert_array_equal(
+        reader.read_cell("NDVI", indexes=[4, 0, 2], row=7, column=3).numbers, SCENE.cube()[[4, 0, 2], 7, 3]
+    )
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "float32", "float64"])
+def test_real_types_are_read_as_stored_in_the_order_of_this_machine(tmp_path, version, dtype):
+    dataset = make_dataset(SCENE)
+    dataset["NDVI"] = (("time", "y", "x"), (SCENE.cube() % 100).astype(dtype), {"grid_mapping": "spatial_ref"})
+    reader = open_netcdf(make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc", version=version)))
+
+    numbers = reader.read_window("NDVI", index=1, level=0, window=ALL).numbers
+
+    assert numbers.dtype == np.dtype(dtype)
+    assert numbers.dtype.isnative
+    np.testing.assert_array_equal(numbers, SCENE.numbers(1) % 100)
+
+
+def test_unsigned_bytes_of_classic_files_keep_their_fill_value(tmp_path):
+    encoding = open_netcdf(write_netcdf(tmp_path, SCENE, version=3)).info.variables["NDVI"].encoding
+
+    assert (encoding.dtype, encoding.nodata) == ("uint8", 255)
+
+
+def test_title_comes_from_the_file(tmp_path):
+    dataset = make_dataset(SCENE).assign_attrs(title="Made", license="CC0-1.0")
+
+    info = open_netcdf(make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc"))).info
+
+    assert (info.title, info.license, info.attribution) == ("Made", "CC0-1.0", None)
+    assert info.variables["NDVI"].title == "made NDVI"
+
+
+def test_file_replaced_by_another_shape_is_unavailable(tmp_path, version):
+    reader = open_netcdf(write_netcdf(tmp_path, SCENE, version=version))
+    write_netcdf(tmp_path, Scene(width=20), version=version)
+
+    with pytest.raises(SourceUnavailable):
+        reader.read_window("NDVI", index=1, level=0, window=Window(0, 2, 0, 2))
+
+
+def test_file_elsewhere_is_refused_with_the_remedy():
+    with pytest.raises(UnsupportedSource, match="not read in place"):
+        open_netcdf(make_spec("netcdf", "https://example.org/made.nc"))
+
+
+def test_file_that_starts_like_none_is_refused(tmp_path):
+    (tmp_path / "made.nc").write_bytes(b"GRIB....")
+
+    with pytest.raises(UnsupportedSource, match=r"made\.nc is no NetCDF file"):
+        open_netcdf(make_spec("netcdf", tmp_path / "made.nc"))
