@@ -60,7 +60,7 @@ class Lattice:
             return columns, rows
         across = _interpolation(self.columns.size, grid.width)
         down = _interpolation(self.rows.size, grid.height).T
-        return _evaluate(down, columns, across), _evaluate(down, rows, across)
+        return down @ columns @ across, down @ rows @ across
 
 
 def locate(grid: Grid, crs: Crs, resolution: float) -> Separable | Lattice:
@@ -107,13 +107,6 @@ def _transformed(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) ->
     """Source CRS coordinates (m, n) at the crossings of fractional columns (n,) and rows (m,)."""
     x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
     return transformer(grid.crs, crs).transform(x, y)
-
-
-def _evaluate(down: FloatArray, nodes: FloatArray, across: FloatArray) -> FloatArray:
-    """The polynomial on all pixels; about its middle, so that the products lose no digits to large coordinates."""
-    middle = nodes.mean()
-    values: FloatArray = down @ (nodes - middle) @ across + middle
-    return values
 
 
 def _nodes(count: int) -> FloatArray:

@@ -14,7 +14,7 @@ from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Numbers, Pixels, Raster
 from chronotile.model.source import VariableInfo
-from chronotile.readers.approximate import Separable, locate
+from chronotile.readers.approximate import Lattice, Separable, locate
 from chronotile.readers.reader import Reader
 
 IntArray = NDArray[np.intp]
@@ -52,13 +52,9 @@ class WarpPlan:
     """Side by side from west to east; several where the grid crosses the source's seam."""
     step: int
     """Every `step`-th row and column is read."""
-    rows: FloatArray
-    """Fractional rows in the window: (y, x) of the place, or (y, 1)."""
-    columns: FloatArray
-    """Fractional columns: (y, x) of the place, or (1, x)."""
     inside: BoolArray | None
     """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
-    resampling: Resampling
+    gather: "Nearest | Bilinear"
 
     def read(self, reader: Reader, variable: VariableInfo, index: int) -> Raster:
         """Return the variable at one of its times on the grid.
@@ -71,41 +67,8 @@ class WarpPlan:
             for window in self.windows
         ]
         pixels = pieces[0] if len(pieces) == 1 else _side_by_side(pieces)
-        if self.resampling == "nearest":
-            numbers, present = self._nearest(pixels)
-        else:
-            numbers, present = self._bilinear(pixels, variable.encoding)
-        return self._placed(numbers, _both(present, self.inside), variable.encoding)
-
-    def _nearest(self, pixels: Pixels) -> tuple[Numbers, BoolArray | None]:
-        rows = _cells(self.rows, self.step, pixels.numbers.shape[0])
-        columns = _cells(self.columns, self.step, pixels.numbers.shape[1])
-        take = _Gather(rows, columns, pixels.numbers.shape[1])
-        return take(pixels.numbers), None if pixels.valid is None else take(pixels.valid)
-
-    def _bilinear(self, pixels: Pixels, encoding: Encoding) -> tuple[Numbers, BoolArray | None]:
-        """Mean of the four nearest values weighted by distance; what is no value weighs nothing.
-
-        A pixel whose own cell is no value stays what that cell is, so that clouds and gaps keep their edges.
-        """
-        own, present = self._nearest(pixels)
-        known = encoding.valid(pixels.numbers)
-        if pixels.valid is not None:
-            known &= pixels.valid
-        height, width = pixels.numbers.shape
-        total = np.zeros(own.shape)
-        weight = np.zeros(own.shape)
-        for rows, row_weight in _neighbours(_thinned(self.rows, self.step), height):
-            for columns, column_weight in _neighbours(_thinned(self.columns, self.step), width):
-                take = _Gather(rows, columns, width)
-                share = row_weight * column_weight * take(known)
-                total += share * np.where(share > 0, take(pixels.numbers), 0)
-                weight += share
-        is_value = encoding.valid(own) & (weight > 0)
-        mean = np.divide(total, weight, out=np.zeros(own.shape), where=is_value)
-        if own.dtype.kind in "iu":
-            mean = np.rint(mean)
-        return np.where(is_value, mean, own).astype(own.dtype), present
+        gathered = self.gather.take(pixels, variable.encoding)
+        return self._placed(gathered.numbers, _both(gathered.valid, self.inside), variable.encoding)
 
     def _placed(self, numbers: Numbers, present: BoolArray | None, encoding: Encoding) -> Raster:
         """The place's pixels on the whole grid; what is absent becomes nodata where there is such a number."""
@@ -121,6 +84,68 @@ class WarpPlan:
         filled[at] = True if present is None else present
         whole[at] = numbers if present is None else np.where(present, numbers, whole[at])
         return Raster(whole, encoding, None if empty is not None else filled)
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """Takes the cell under each pixel's centre."""
+
+    cells: "Cells"
+
+    def take(self, pixels: Pixels, encoding: Encoding) -> Pixels:  # noqa: ARG002 -- bilinear has to know
+        """Return (y, x) pixels out of a window."""
+        return self.cells.of_pixels(pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class Bilinear:
+    """Takes the mean of the four cells nearest to each pixel's centre, weighted by distance."""
+
+    cells: "Cells"
+    """Under the centres."""
+    neighbours: "tuple[tuple[Cells, FloatArray], ...]"
+    """The four, each with its weights, which broadcast to (y, x)."""
+
+    def take(self, pixels: Pixels, encoding: Encoding) -> Pixels:
+        """Return (y, x) pixels out of a window; what is no value weighs nothing.
+
+        A pixel whose own cell is no value stays what that cell is, so that clouds and gaps keep their edges.
+        """
+        own = self.cells.of_pixels(pixels)
+        known = encoding.valid(pixels.numbers)
+        if pixels.valid is not None:
+            known &= pixels.valid
+        total, weight = np.zeros(own.numbers.shape), np.zeros(own.numbers.shape)
+        for cells, weights in self.neighbours:
+            share = weights * cells.of(known)
+            total += share * np.where(share > 0, cells.of(pixels.numbers), 0)
+            weight += share
+        is_value = encoding.valid(own.numbers) & (weight > 0)
+        mean = np.divide(total, weight, out=np.zeros(total.shape), where=is_value)
+        if own.numbers.dtype.kind in "iu":
+            mean = np.rint(mean)
+        return Pixels(np.where(is_value, mean, own.numbers).astype(own.numbers.dtype), own.valid)
+
+
+class Cells:
+    """Cells (y, x) of a window; rows and columns that vary along one axis only are taken one by one."""
+
+    def __init__(self, rows: IntArray, columns: IntArray, width: int) -> None:
+        is_separable = rows.shape[1] == 1 and columns.shape[0] == 1
+        self._cells = (rows[:, 0], columns[0]) if is_separable else rows * width + columns
+
+    def of(self, window: NDArray[Any]) -> NDArray[Any]:
+        """Return a window's values (y, x) in these cells."""
+        if isinstance(self._cells, tuple):
+            rows, columns = self._cells
+            taken: NDArray[Any] = window.take(rows, axis=0).take(columns, axis=1)
+        else:
+            taken = window.take(self._cells)
+        return taken
+
+    def of_pixels(self, pixels: Pixels) -> Pixels:
+        """Return a window's numbers and mask (y, x) in these cells."""
+        return Pixels(self.of(pixels.numbers), None if pixels.valid is None else self.of(pixels.valid))
 
 
 def read_map(
@@ -152,20 +177,23 @@ def plan_warp(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampl
     row_start, row_stop = _span(rows, inside, reach, chosen.height)
     column_start, column_stop = _span(columns, inside, reach, None if is_circular else chosen.width)
     if is_circular and column_stop - column_start > chosen.width:
-        columns, column_start, column_stop = columns % chosen.width, -reach, chosen.width + reach
-    pieces = _pieces(column_start, column_stop, chosen.width)
-    windows = tuple(Window(row_start, row_stop, start, stop) for start, stop in pieces)
-    pixels = (row_stop - row_start) * (column_stop - column_start)
+        columns %= chosen.width
+        column_start, column_stop = -reach, chosen.width + reach
+    height, width = row_stop - row_start, column_stop - column_start
+    windows = tuple(
+        Window(row_start, row_stop, start, stop) for start, stop in _pieces(column_start, column_stop, chosen.width)
+    )
+    step = max(1, math.ceil(math.sqrt(height * width / MAX_WINDOW_PIXELS))) if len(windows) == 1 else 1
+    down = _Axis(_thinned(rows - row_start, step), math.ceil(height / step))
+    across = _Axis(_thinned(columns - column_start, step), math.ceil(width / step))
     return WarpPlan(
         grid=grid,
         place=place,
         level=level,
         windows=windows,
-        step=max(1, math.ceil(math.sqrt(pixels / MAX_WINDOW_PIXELS))) if len(windows) == 1 else 1,
-        rows=rows - row_start,
-        columns=columns - column_start,
+        step=step,
         inside=inside,
-        resampling=resampling,
+        gather=_nearest(down, across) if resampling == "nearest" else _bilinear(down, across),
     )
 
 
@@ -239,7 +267,7 @@ def _cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
 
 
 def _coordinates(grid: Grid, level: NativeGrid) -> tuple[FloatArray, FloatArray]:
-    """Fractional columns and rows of a level at the grid's pixel centres; -1 where there are none."""
+    """Columns and rows of a level at the grid's pixel centres; -1 where there are none."""
     located = locate(grid, level.crs, level.resolution)
     if not isinstance(located, Separable):
         columns, rows = located.on_pixels(grid, level)
@@ -249,10 +277,10 @@ def _coordinates(grid: Grid, level: NativeGrid) -> tuple[FloatArray, FloatArray]
         _, rows = level.pixels_at(nowhere, located.y[:, None])
     else:
         columns, rows = level.pixels_at(located.x[None, :], located.y[:, None])
-    if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
-        missing = ~(np.isfinite(columns) & np.isfinite(rows))
-        columns, rows = np.where(missing, -1.0, columns), np.where(missing, -1.0, rows)
-    return columns, rows
+    if isinstance(located, Lattice) and not located.is_exact:
+        return columns, rows  # such a lattice is finite
+    missing = ~(np.isfinite(columns) & np.isfinite(rows))
+    return (np.where(missing, -1.0, columns), np.where(missing, -1.0, rows)) if missing.any() else (columns, rows)
 
 
 def _wound(columns: FloatArray, level: NativeGrid) -> tuple[FloatArray, bool]:
@@ -306,49 +334,45 @@ def _side_by_side(pieces: list[Pixels]) -> Pixels:
     )
 
 
-def _cells(coordinates: FloatArray, step: int, size: int) -> IntArray:
-    """Cells that coordinates fall into; those outside, which are masked elsewhere, become the nearest edge.
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Fractional cells along one axis of a window, and how many cells the window has there."""
 
-    Of every `step`-th cell, the one nearest. Truncation is the floor of all that is not masked, and 20 times faster.
-    """
-    cells = _thinned(coordinates, step).astype(np.intp)
-    return np.clip(cells, 0, size - 1, out=cells)
+    coordinates: FloatArray
+    size: int
+
+    def cells(self, coordinates: FloatArray) -> IntArray:
+        """Return the cells that coordinates fall into; those outside, which are masked, become the nearest edge.
+
+        Truncation is the floor of all that is not masked, and 20 times faster.
+        """
+        cells = coordinates.astype(np.intp)
+        return np.clip(cells, 0, self.size - 1, out=cells)
+
+    def neighbours(self) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Give the two cells whose centres lie on either side, each with its weight."""
+        first = np.floor(self.coordinates - 0.5)
+        share = self.coordinates - 0.5 - first
+        yield self.cells(first), 1 - share
+        yield self.cells(first + 1), share
+
+
+def _nearest(down: _Axis, across: _Axis) -> Nearest:
+    return Nearest(Cells(down.cells(down.coordinates), across.cells(across.coordinates), across.size))
+
+
+def _bilinear(down: _Axis, across: _Axis) -> Bilinear:
+    neighbours = tuple(
+        (Cells(rows, columns, across.size), row_weight * column_weight)
+        for rows, row_weight in down.neighbours()
+        for columns, column_weight in across.neighbours()
+    )
+    return Bilinear(_nearest(down, across).cells, neighbours)
 
 
 def _thinned(coordinates: FloatArray, step: int) -> FloatArray:
     """Coordinates among every `step`-th cell, such that the middle of a cell that is read is the middle of a cell."""
     return coordinates if step == 1 else (coordinates - 0.5) / step + 0.5
-
-
-def _neighbours(coordinates: FloatArray, size: int) -> Iterator[tuple[IntArray, FloatArray]]:
-    """The two cells along one axis whose centres lie on either side, each with its weight."""
-    from_centre = coordinates - 0.5
-    first = np.floor(from_centre)
-    share = from_centre - first
-    cells = first.astype(np.intp)
-    yield np.clip(cells, 0, size - 1), 1 - share
-    yield np.clip(cells + 1, 0, size - 1), share
-
-
-class _Gather:
-    """Takes cells (y, x) out of a window; rows and columns that vary along one axis only are taken one by one."""
-
-    def __init__(self, rows: IntArray, columns: IntArray, width: int) -> None:
-        self._rows = rows
-        self._columns = columns
-        self._flat = None if self._is_separable else rows * width + columns
-
-    @property
-    def _is_separable(self) -> bool:
-        return bool(self._rows.shape[1] == 1 and self._columns.shape[0] == 1)
-
-    def __call__(self, window: NDArray[Any]) -> NDArray[Any]:
-        """Return (y, x)."""
-        if self._flat is None:
-            separate: NDArray[Any] = window.take(self._rows[:, 0], axis=0).take(self._columns[0], axis=1)
-            return separate
-        together: NDArray[Any] = window.take(self._flat)
-        return together
 
 
 def _both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None:
