@@ -17,6 +17,7 @@ from rio_tiler.io import Reader
 from chronotile.ingest.archive import open_archive
 from chronotile.model.request import MapRequest
 from chronotile.pipeline.render_map import render_map
+from chronotile.process import keep_freed_memory
 
 ZOOM = 14
 FIRST_COLUMN, FIRST_ROW = 8370, 5480
@@ -53,6 +54,7 @@ class Result:
 
 def run(folder: Path) -> list[Result]:
     """Return the times of every way, ours first."""
+    keep_freed_memory()  # as the server does
     config = folder / "bench.yaml"
     config.write_text(CONFIGURATION)
     services = open_archive(config, environment={}, clock=lambda: np.datetime64("now", "ns")).services
