@@ -21,9 +21,12 @@ from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
+from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.request_log import RequestLog
 from chronotile.protocols.common.state import Limiters, ServerState
 from chronotile.protocols.tiles.routes import routes as tile_routes
+from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -48,9 +51,14 @@ def application(services: Services, *, threads: Mapping[str, int] | None = None)
             reader.close()
 
     return Starlette(
-        routes=[*tile_routes],
+        routes=[*tile_routes, *series_routes],
         lifespan=lifespan,
-        middleware=[Middleware(CrossOrigin), Middleware(GZipMiddleware, minimum_size=1024)],
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(CrossOrigin),
+            Middleware(Guard),
+            Middleware(GZipMiddleware, minimum_size=1024),
+        ],
         exception_handlers={HTTPException: _http_fault},
     )
 
@@ -103,4 +111,7 @@ async def _http_fault(request: Request, error: Exception) -> Response:
     if status != fault.status:
         fault = ChronotileError(f"{request.method} is not accepted here")
         fault.status = status
-    return with_error_caching(problem_response(fault, request))
+    response = with_error_caching(problem_response(fault, request))
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
+    return response

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from chronotile.app import application
-from chronotile.pipeline.services import Services
 from starlette.testclient import TestClient
 
+from chronotile.app import application
+from chronotile.pipeline.services import Services
 from tests.protocols import served
 
 
@@ -35,3 +35,11 @@ def make_client() -> Iterator[Callable[..., TestClient]]:
 def client(make_client) -> TestClient:
     """A client of one layer of each kind (`served.varied_collections`); the source of GONE is gone."""
     return make_client(served.make_services(*served.varied_collections(), broken=["GONE"]))
+
+
+@pytest.fixture(scope="session")
+def session_client() -> Iterator[TestClient]:
+    """As `client`, one for all examples of a property; faults of the server show as 500."""
+    services = served.make_services(*served.varied_collections(), broken=["GONE"])
+    with TestClient(application(services), raise_server_exceptions=False) as one:
+        yield one

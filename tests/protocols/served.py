@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from affine import Affine
+
 from chronotile.catalog.catalogue import Catalogue, Limits, ServiceInfo
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.errors import SourceUnavailable
@@ -92,6 +93,7 @@ class FormulaReader:
     broken: frozenset[str] = frozenset()
     revisions: dict[str, str] = field(default_factory=dict)
     windows_read: list[Window] = field(default_factory=list)
+    cells_read: list[tuple[int, int]] = field(default_factory=list)
     is_closed: bool = False
 
     def revision(self, variable: str, index: int) -> str:
@@ -107,6 +109,7 @@ class FormulaReader:
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         self._check(variable)
+        self.cells_read.append((row, column))
         cells = [number_at(np.array(row), np.array(column), index) for index in indexes]
         return Pixels(np.array(cells, dtype=np.uint8))
 
@@ -143,7 +146,7 @@ def make_composite(layer_id: str = "TRUE_COLOUR", *, collection: str = "s2", **m
     """Return a composite of RED, GREEN and BLUE, each the formula over 0 to 250."""
     red, green, blue = (make_variable(name) for name in ("RED", "GREEN", "BLUE"))
     content = Composite(variables=(red, green, blue), range=(0.0, 250.0))
-    style = Style(id="rgb", title="True colour", range=(0.0, 250.0))
+    style = Style(id="rgb", title="True colour", range=(0.0, 250.0), ramp=STEPS.ramp)
     return make_layer(layer_id, collection=collection, variable=red, content=content, styles=(style,), **members)
 
 

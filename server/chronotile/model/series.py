@@ -18,7 +18,7 @@ class Series:
     latitude: float
     """The place that was asked for, in CRS84."""
     times: InstantArray
-    """(time,)."""
+    """(time,); not a time (NaT) for the one value of a layer without time."""
     values: NDArray[np.float64]
     """(time,), NaN where there is none."""
     reasons: tuple[str | None, ...]

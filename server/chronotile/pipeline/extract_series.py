@@ -1,16 +1,45 @@
 """What happened at this place: the values of one native cell along time."""
 
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
 import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
+from chronotile.model.payload import Payload
 from chronotile.model.raster import REASON_NODATA, BoolArray, Encoding, Pixels
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
 from chronotile.model.time import InstantArray
+from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesTarget:
+    """A request resolved to what exists."""
+
+    layer: Layer
+    point: Point
+    row: int
+    column: int
+    """The native cell that holds the point."""
+    indexes: tuple[int, ...]
+    """Ascending, into the layer's times; of a layer without time, the one index 0."""
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesFormat:
+    """How one protocol writes a series."""
+
+    name: str
+    """Part of the ETag."""
+    media_type: str
+    encode: Callable[[Series], bytes]
 
 
 def extract_series(request: SeriesRequest, services: Services) -> Series:
@@ -22,26 +51,72 @@ def extract_series(request: SeriesRequest, services: Services) -> Series:
         SourceUnavailable: The source is gone or damaged.
         ChronotileError: A name or time is not accepted.
     """
+    return read_series(resolve_series(request, services), services)
+
+
+def deliver_series(
+    request: SeriesRequest, format: SeriesFormat, services: Services, *, known: Collection[str] = ()
+) -> Payload:
+    """Return the series of `extract_series` in a format.
+
+    Args:
+        request: Where and when.
+        format: How it is written.
+        services: What to read it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+
+    Raises:
+        ChronotileError: As `extract_series`.
+    """
+    target = resolve_series(request, services)
+    etag = fingerprint(target.etag, format.name)
+    if etag in known:
+        return Payload(body=b"", media_type=format.media_type, etag=etag, unchanged=True)
+    body = format.encode(read_series(target, services))
+    return Payload(body=body, media_type=format.media_type, etag=etag)
+
+
+def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
+    """Return the layer, cell and times a request means, and refuse what is too long; reads no pixels."""
     layer = services.catalogue.layer(request.layer)
     if layer.is_composite:
         variables = ", ".join(variable.name for variable in layer.variables)
         raise InvalidParameter(
             f"layer {layer.id} is a composite of {variables} and has no values of its own", locator="layer"
         )
-    times = resolve_series_times(layer, request.time, now=services.clock())
-    _check_length(len(times.indexes), services)
-    pixels = _read(layer, times.indexes, _cell(layer, request.point), services)
+    row, column = _cell(layer, request.point)
+    indexes = resolve_series_times(layer, request.time, now=services.clock()).indexes
+    _check_length(len(indexes), services)
+    times = _instants(layer, indexes)
+    point = request.point
+    etag = fingerprint(
+        "series",
+        pixel_revision(layer, tuple(times) if len(layer.times) else (), services),
+        times.tobytes(),
+        (point.crs.name, point.x, point.y),
+    )
+    return SeriesTarget(layer=layer, point=point, row=row, column=column, indexes=indexes, etag=etag)
+
+
+def read_series(target: SeriesTarget, services: Services) -> Series:
+    """Read the resolved target.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+    """
+    layer = target.layer
     encoding = layer.main_variable.encoding
+    pixels = _read(target, services)
     valid = encoding.valid(pixels.numbers)
     if pixels.valid is not None:
         valid &= pixels.valid
-    longitude, latitude = _longitude_latitude(request.point)
+    longitude, latitude = _longitude_latitude(target.point)
     return Series(
         layer=layer.id,
         units=encoding.units,
         longitude=longitude,
         latitude=latitude,
-        times=_instants(layer, times.indexes),
+        times=_instants(layer, target.indexes),
         values=np.where(valid, encoding.values(pixels.numbers), np.nan),
         reasons=_reasons(pixels, valid, encoding),
     )
@@ -86,18 +161,22 @@ def _longitude_latitude(point: Point) -> tuple[float, float]:
     return float(longitude), float(latitude)
 
 
-def _read(layer: Layer, indexes: tuple[int, ...], cell: tuple[int, int], services: Services) -> Pixels:
-    if not indexes:
-        return Pixels(np.array([], dtype=layer.main_variable.encoding.dtype))
+def _read(target: SeriesTarget, services: Services) -> Pixels:
+    layer, variable = target.layer, target.layer.main_variable
+    if not target.indexes:
+        return Pixels(np.array([], dtype=variable.encoding.dtype))
     try:
-        return services.reader(layer).read_cell(layer.main_variable.name, indexes=indexes, row=cell[0], column=cell[1])
+        reader = services.reader(layer)
+        return reader.read_cell(variable.name, indexes=target.indexes, row=target.row, column=target.column)
     except SourceUnavailable as error:
         raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
 
 
 def _instants(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:
-    """(time,): those of the indexes; none of a layer without time, whose series is one value long all the same."""
-    return layer.times.instants[list(indexes)] if len(layer.times) else layer.times.instants
+    """(time,): those of the indexes; not a time (NaT) for the one value of a layer without time."""
+    if len(layer.times) == 0:
+        return np.full(len(indexes), np.datetime64("NaT", "ns"))
+    return layer.times.instants[list(indexes)]
 
 
 def _reasons(pixels: Pixels, valid: BoolArray, encoding: Encoding) -> tuple[str | None, ...]:

@@ -1,5 +1,6 @@
 """Errors of path APIs as problem documents (RFC 9457)."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +11,19 @@ from starlette.responses import Response
 from chronotile.errors import ChronotileError, LimitExceeded, TimeNotAvailable
 
 MEDIA_TYPE = "application/problem+json"
+AS_IN_THE_CORE: Mapping[str, str] = {}
 
 
-def problem_response(error: ChronotileError, request: Request) -> Response:
-    """Return the problem document of an error."""
+def problem_response(
+    error: ChronotileError, request: Request, *, spelling: Mapping[str, str] = AS_IN_THE_CORE
+) -> Response:
+    """Return the problem document of an error.
+
+    Args:
+        error: What went wrong.
+        request: Where.
+        spelling: The protocol's names of parameters, by the core's.
+    """
     members: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(error.status).phrase,
@@ -21,7 +31,7 @@ def problem_response(error: ChronotileError, request: Request) -> Response:
         "detail": error.message,
     }
     if error.locator:
-        members["parameter"] = error.locator
+        members["parameter"] = spelling.get(error.locator, error.locator)
     if isinstance(error, TimeNotAvailable):
         members["nearest"] = list(error.nearest)
     if isinstance(error, LimitExceeded):

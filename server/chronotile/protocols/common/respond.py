@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.time import format_instant
+from chronotile.pipeline.revision import fingerprint
 
 SHORT = "public, max-age=300, stale-while-revalidate=86400"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -25,6 +26,12 @@ def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
     if payload.unchanged:
         return Response(status_code=304, headers=headers)
     return Response(payload.body, media_type=payload.media_type, headers=headers)
+
+
+def respond_with_content(body: bytes, media_type: str, request: Request) -> Response:
+    """Return a document that is cheap to make, validated by its content; 304 where the client holds it already."""
+    etag = fingerprint(body)
+    return respond(Payload(body=body, media_type=media_type, etag=etag, unchanged=etag in known_etags(request)))
 
 
 def instants_text(time: TimeUsed) -> str:

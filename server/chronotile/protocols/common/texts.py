@@ -1,6 +1,12 @@
 """Texts of the configuration in the reader's language."""
 
+from starlette.requests import Request
+
+from chronotile.errors import InvalidParameter
 from chronotile.model.collection import LocalisedText
+from chronotile.protocols.common.accept import offered_language, preferred_language
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
+from chronotile.protocols.common.state import services_of
 
 
 def text_in(text: LocalisedText, language: str) -> str:
@@ -9,3 +15,21 @@ def text_in(text: LocalisedText, language: str) -> str:
         if key in text:
             return text[key]
     return ""
+
+
+def language_of(request: Request, query: Kvp) -> str:
+    """Return the language to answer in: `lang`, else the best of Accept-Language, else the service's first.
+
+    Raises:
+        InvalidParameter: `lang` is none of the service's languages.
+    """
+    offered = services_of(request).catalogue.service.languages
+    asked = query.optional("lang")
+    if asked is None:
+        return preferred_language(request.headers.get("accept-language", ""), offered)
+    found = offered_language(asked[:MAX_SHOWN], offered)
+    if found is None:
+        raise InvalidParameter(
+            f"lang {asked[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered)}", locator="lang"
+        )
+    return found

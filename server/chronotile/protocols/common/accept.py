@@ -1,0 +1,52 @@
+"""What a client would rather have: the headers Accept and Accept-Language (RFC 9110 §12.5)."""
+
+import re
+from collections.abc import Sequence
+
+MAX_MEMBERS = 50
+_WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
+
+
+def weighted(header: str) -> list[tuple[str, float]]:
+    """Return the members of a header in lower case with their weights, most wanted first; of equals as they came."""
+    members: list[tuple[str, float]] = []
+    for member in header.split(",")[:MAX_MEMBERS]:
+        value, *parameters = (part.strip() for part in member.split(";"))
+        weights = [found[1] for parameter in parameters if (found := _WEIGHT.fullmatch(parameter))]
+        if value:
+            members.append((value.lower(), float(weights[0]) if weights else 1.0))
+    return sorted(members, key=lambda member: -member[1])
+
+
+def preferred_type(header: str, offered: Sequence[str]) -> str:
+    """Return the media type a client likes best; the first one offered where it likes several equally, or none."""
+    members = dict(reversed(weighted(header)))
+
+    def weight(media_type: str) -> float:
+        family = media_type.partition("/")[0]
+        for pattern in (media_type, f"{family}/*", "*/*"):
+            if pattern in members:
+                return members[pattern]
+        return 0.0
+
+    return max(offered, key=weight)
+
+
+def preferred_language(header: str, offered: Sequence[str]) -> str:
+    """Return the language a client likes best (RFC 4647 §3.4 lookup), the first one offered where it likes none."""
+    for language_range, weight in weighted(header):
+        found = offered_language(language_range, offered) if weight > 0 else None
+        if found is not None:
+            return found
+    return offered[0]
+
+
+def offered_language(language_range: str, offered: Sequence[str]) -> str | None:
+    """Return the language that `language_range` or, part by part, its beginning names: `nl-BE` finds `nl`."""
+    known = {language.lower(): language for language in offered}
+    parts = language_range.lower().split("-")
+    for length in range(len(parts), 0, -1):
+        found = known.get("-".join(parts[:length]))
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,66 @@
+"""One line in the log for each request (STYLE section 6)."""
+
+import logging
+import re
+from time import perf_counter
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,-]{0,199}")
+LAYER_PARAMETERS = {"layer", "layers"}
+
+
+class RequestLog:
+    """Writes route, layer, instants, status, milliseconds and bytes when an answer has been sent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http" or not log.isEnabledFor(logging.INFO):
+            await self._app(scope, receive, send)
+            return
+        start = perf_counter()
+        status, size, instants = 500, 0, "-"
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status, size, instants
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                instants = Headers(raw=message["headers"]).get("chronotile-time", "-")
+            elif message["type"] == "http.response.body":
+                size += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        finally:
+            log.info(
+                "%s %s layer=%s time=%s status=%d ms=%.1f bytes=%d",
+                scope["method"],
+                _route(scope),
+                _layer(scope),
+                instants,
+                status,
+                (perf_counter() - start) * 1000,
+                size,
+            )
+
+
+def _route(scope: Scope) -> str:
+    """The pattern of the route, which says the same for all tiles of a protocol; `-` where none matched."""
+    return getattr(scope.get("route"), "path", "-")
+
+
+def _layer(scope: Scope) -> str:
+    """The layer of the path or query; what is no name cannot stand in a log."""
+    named = scope.get("path_params", {}).get("layer")
+    if named is None:
+        query = parse_qsl(scope["query_string"][:2000].decode("latin-1"))
+        named = next((value for name, value in query if name.lower() in LAYER_PARAMETERS), "")
+    return named if _NAMES.fullmatch(named) else "-"

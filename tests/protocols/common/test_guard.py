@@ -1,0 +1,73 @@
+"""What holds for every request and answer, whatever its protocol."""
+
+import json
+
+import pytest
+
+PATHS = ["/timeseries/v1.0/ts/", "/timeseries/NDVI/point?lon=4.5&lat=50.9", "/nothing", "/"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_every_answer_is_open_to_every_page_and_says_its_type_in_earnest(client, method, path):
+    answer = client.request(method, path)
+
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_preflight_is_answered_everywhere(client, path):
+    answer = client.options(path, headers={"Access-Control-Request-Headers": "X-Mine"})
+
+    assert (answer.status_code, answer.headers["access-control-allow-headers"]) == (204, "X-Mine")
+
+
+def ask_raw(client, query_string: bytes) -> tuple[int, dict]:
+    """The status and problem of a query that is too long for the test client to send."""
+    path = "/timeseries/NDVI/point"
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query_string, "headers": []}
+    messages = []
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    async def send(message):
+        messages.append(message)
+
+    client.portal.call(client.app, scope, receive, send)
+    return messages[0]["status"], json.loads(b"".join(message.get("body", b"") for message in messages))
+
+
+@pytest.mark.parametrize(("size", "status"), [(65_535, 400), (65_536, 414), (1_000_000, 414)])
+def test_query_strings_of_64_kb_are_refused(client, size, status):
+    answered, problem = ask_raw(client, b"a" * size)
+
+    assert (answered, problem["status"]) == (status, status)
+
+
+def test_unknown_path_is_a_problem_kept_a_minute(client):
+    answer = client.get("/no/<such>/path")
+
+    assert (answer.status_code, answer.json()["status"]) == (404, 404)
+    assert answer.headers["cache-control"] == "max-age=60"
+
+
+def test_method_that_is_not_taken_is_405_and_names_those_that_are(client):
+    answer = client.post("/timeseries/v1.0/ts/", content=b"{}")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
+def test_head_tells_the_same_without_a_body(client):
+    get, head = (client.request(method, "/timeseries/v1.0/ts/") for method in ("GET", "HEAD"))
+
+    assert (head.status_code, head.headers["etag"]) == (200, get.headers["etag"])
+
+
+def test_body_of_a_get_is_ignored(client):
+    answer = client.request("GET", "/timeseries/v1.0/ts/", content=b"<" * 100_000)
+
+    assert answer.status_code == 200
