@@ -25,6 +25,7 @@ from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
 from chronotile.protocols.common.state import Limiters, ServerState
+from chronotile.protocols.layers.routes import routes as layer_routes
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.settings import Settings, load_settings
@@ -51,7 +52,7 @@ def application(services: Services, *, threads: Mapping[str, int] | None = None)
             reader.close()
 
     return Starlette(
-        routes=[*tile_routes, *series_routes],
+        routes=[*tile_routes, *series_routes, *layer_routes],
         lifespan=lifespan,
         middleware=[
             Middleware(RequestLog),

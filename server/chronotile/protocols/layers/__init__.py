@@ -1,0 +1,1 @@
+"""What is served: layers, their styles and their times."""

@@ -1,0 +1,166 @@
+"""Layers and their times as JSON (DESIGN 2.4)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import numpy as np
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.resolve import offered_layers
+from chronotile.catalog.resolve_times import default_index
+from chronotile.encoders.instants import format_instants
+from chronotile.errors import MissingTime
+from chronotile.model.collection import Layer
+from chronotile.model.grid import NativeGrid
+from chronotile.model.style import Style
+from chronotile.model.time import Instant, InstantArray, format_instant
+from chronotile.pipeline.revision import layer_revision
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.extent import longitude_latitude_box
+from chronotile.protocols.common.texts import text_in
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What is told of layers, and to whom."""
+
+    services: Services
+    base: str
+    """Public URL without a slash at the end."""
+    language: str
+
+
+def layer_list(telling: Telling) -> Document:
+    """Return all layers, each with the little that a choice among them needs; advertised aliases are listed too."""
+    offered = offered_layers(telling.services.catalogue)
+    return {"layers": [layer_summary(name, layer, telling) for name, layer in offered]}
+
+
+def layer_summary(name: str, layer: Layer, telling: Telling) -> Document:
+    """Return a layer as the list has it, under one of its names."""
+    return {
+        "id": name,
+        "title": text_in(layer.title, telling.language),
+        "collection": layer.collection,
+        "variable": None if layer.is_composite else layer.main_variable.name,
+        "units": None if layer.is_composite else layer.main_variable.encoding.units,
+        "bbox": list(longitude_latitude_box(layer)),
+        "attribution": layer.attribution,
+        "styles": [{"id": style.id, "title": style.title} for style in layer.styles],
+        "revision": layer_revision(layer, telling.services),
+        "times": _times_in_short(layer, telling.services.clock()),
+        "links": _links(name, layer, telling),
+    }
+
+
+def layer_whole(name: str, layer: Layer, telling: Telling) -> Document:
+    """Return all that is known of a layer."""
+    grid = layer.main_variable.grid
+    collection = telling.services.catalogue.collection(layer.collection)
+    return {
+        **layer_summary(name, layer, telling),
+        "styles": [_style(style, f"{telling.base}/tiles/{quote(name)}") for style in layer.styles],
+        "abstract": text_in(layer.abstract, telling.language) or None,
+        "collection_title": text_in(collection.title, telling.language),
+        "keywords": list(layer.keywords),
+        "license": layer.license,
+        "aliases": [alias.name for alias in layer.aliases],
+        "variables": [variable.name for variable in layer.variables],
+        "crs": grid.crs.name,
+        "resolution": _resolution(grid),
+        "size": [grid.width, grid.height],
+    }
+
+
+def times_page(page: InstantArray, *, total: int, next_url: str | None) -> Document:
+    """Return one page of a layer's times; shares of valid pixels are not counted yet."""
+    return {
+        "times": format_instants(page),
+        "valid_shares": [None] * len(page),
+        "total": total,
+        "next": next_url,
+    }
+
+
+def next_page(
+    instants: InstantArray, *, cursor: Instant | None, limit: int, path: str, query: Sequence[tuple[str, str]]
+) -> tuple[InstantArray, str | None]:
+    """Return the page that starts at `cursor`, and the URL of the one after it, if any.
+
+    Args:
+        instants: (time,): all that match.
+        cursor: The first instant that may be in the page.
+        limit: The most that it has.
+        path: URL without a query.
+        query: What was asked, to be asked again.
+    """
+    start = 0 if cursor is None else int(np.searchsorted(instants, cursor))
+    page, rest = instants[start : start + limit], instants[start + limit :]
+    if len(rest) == 0:
+        return page, None
+    kept = [(name, value) for name, value in query if name.lower() != "cursor"]
+    return page, f"{path}?{urlencode([*kept, ('cursor', format_instant(rest[0]))])}"
+
+
+def _times_in_short(layer: Layer, now: Instant) -> Document:
+    instants = layer.times.instants
+    if len(instants) == 0:
+        return {"first": None, "last": None, "count": 0, "default": None}
+    try:
+        default = format_instant(instants[default_index(layer, now)])
+    except MissingTime:
+        default = None
+    first, last = format_instant(instants[0]), format_instant(instants[-1])
+    return {"first": first, "last": last, "count": len(instants), "default": default}
+
+
+def _style(style: Style, tiles: str) -> Document:
+    legends = {kind: f"{tiles}/legend.{kind}?style={quote(style.id)}" for kind in ("png", "svg", "json")}
+    low, high = style.range
+    return {
+        "id": style.id,
+        "title": style.title,
+        "range": None if style.is_categorical else [low, high],
+        "legend": legends,
+    }
+
+
+def _resolution(grid: NativeGrid) -> list[float]:
+    """Length of a cell's sides in CRS units: along a row, along a column."""
+    transform = grid.transform
+    return [math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)]
+
+
+def _links(name: str, layer: Layer, telling: Telling) -> list[Document]:
+    base, path = telling.base, quote(name)
+    catalogue: Catalogue = telling.services.catalogue
+    links = [
+        _link("self", f"{base}/layers/{path}", "application/json", "this layer"),
+        _link("times", f"{base}/layers/{path}/times", "application/json", "times"),
+        *(
+            _link("tilejson", f"{base}/tiles/{path}/{each.id}/tilejson.json", "application/json", f"tiles in {each.id}")
+            for each in catalogue.tile_matrix_sets
+        ),
+        _link("legend", f"{base}/tiles/{path}/legend.png", "image/png", "legend"),
+        *(_capabilities("wms", where, base) for where in catalogue.service.wms_paths[:1]),
+        *(_capabilities("wmts", where, base) for where in catalogue.service.wmts_paths[:1]),
+        _link("viewer", f"{base}/viewer/?layer={path}", "text/html", "map in the viewer"),
+    ]
+    if not layer.is_composite:
+        href = f"{base}/timeseries/{path}/point{{?lon,lat,datetime}}"
+        links.append({**_link("series", href, "application/json", "values of a point"), "templated": True})
+    return links
+
+
+def _capabilities(service: str, where: str, base: str) -> Document:
+    query = urlencode({"SERVICE": service.upper(), "REQUEST": "GetCapabilities"})
+    return _link(service, f"{base}{where}?{query}", "text/xml", f"capabilities of {service.upper()}")
+
+
+def _link(rel: str, href: str, media_type: str, title: str) -> Document:
+    return {"rel": rel, "href": href, "type": media_type, "title": title}

@@ -1,0 +1,60 @@
+"""The query of a list of times."""
+
+from dataclasses import dataclass
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter
+from chronotile.model.time import Instant, TimeSelection, parse_instant, parse_time
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, bbox, integer
+
+MAX_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimesQuery:
+    """Which times are asked for, and which page of them."""
+
+    time: TimeSelection
+    limit: int
+    cursor: Instant | None
+    """Where the page starts; `None` at the first time."""
+
+
+def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
+    """Return what `/layers/{layer}/times` is asked.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    box, crs = query.optional("bbox"), query.optional("crs")
+    if box is not None:  # shares of valid pixels, which a box would narrow down, are not counted yet
+        bbox(box, locator="bbox")
+    if crs is not None:
+        catalogue.offered_crs(crs)
+    return TimesQuery(time=_time(query), limit=_limit(query), cursor=_cursor(query))
+
+
+def _time(query: Kvp) -> TimeSelection:
+    try:
+        return parse_time(query.optional("datetime"))
+    except InvalidParameter as error:
+        raise InvalidParameter(error.message, locator="datetime") from error
+
+
+def _limit(query: Kvp) -> int:
+    limit = integer(query.optional("limit") or str(MAX_LIMIT), locator="limit", least=1)
+    if limit > MAX_LIMIT:
+        raise InvalidParameter(f"limit must be at most {MAX_LIMIT}, got {limit}", locator="limit")
+    return limit
+
+
+def _cursor(query: Kvp) -> Instant | None:
+    text = query.optional("cursor")
+    if text is None:
+        return None
+    try:
+        return parse_instant(text).start
+    except InvalidParameter as error:
+        raise InvalidParameter(
+            f"cursor must be as `next` gives it, got {text[:MAX_SHOWN]!r}", locator="cursor"
+        ) from error

@@ -1,0 +1,76 @@
+"""`/layers`: the list, one layer, its times."""
+
+from collections.abc import Callable
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.catalog.resolve_times import matching_times
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.respond import respond_with_content
+from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.texts import language_of
+from chronotile.protocols.layers.documents import (
+    Document,
+    Telling,
+    layer_list,
+    layer_whole,
+    next_page,
+    times_page,
+)
+from chronotile.protocols.layers.faults import fault
+from chronotile.protocols.layers.params import times_query
+
+
+async def get_layers(request: Request) -> Response:
+    """Return all layers."""
+    return await _in_language(request, layer_list)
+
+
+async def get_layer(request: Request) -> Response:
+    """Return one layer: under the alias by which it was asked for if the list has it, else under its id."""
+    asked = request.path_params["layer"]
+    layer = services_of(request).catalogue.layer(asked)
+    name = asked if any(alias.name == asked and alias.advertise for alias in layer.aliases) else layer.id
+    return await _in_language(request, lambda telling: layer_whole(name, layer, telling))
+
+
+async def get_times(request: Request) -> Response:
+    """Return the times of a layer, page by page."""
+    services = services_of(request)
+    layer = services.catalogue.layer(request.path_params["layer"])
+    asked = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
+    found = await in_thread(
+        state_of(request).limiters.documents, matching_times, layer, asked.time, now=services.clock()
+    )
+    instants = layer.times.instants[list(found.indexes)]
+    page, next_url = next_page(
+        instants,
+        cursor=asked.cursor,
+        limit=asked.limit,
+        path=f"{base_url(request)}/layers/{request.path_params['layer']}/times",
+        query=request.query_params.multi_items(),
+    )
+    document = times_page(page, total=len(instants), next_url=next_url)
+    return respond_with_content(orjson.dumps(document), "application/json", request)
+
+
+async def _in_language(request: Request, tell: Callable[[Telling], Document]) -> Response:
+    language = language_of(request, Kvp(request.query_params.multi_items()))
+    telling = Telling(services=services_of(request), base=base_url(request), language=language)
+    body = await in_thread(state_of(request).limiters.documents, lambda: orjson.dumps(tell(telling)))
+    response = respond_with_content(body, "application/json", request)
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = "Accept-Language"
+    return response
+
+
+routes = [
+    Route("/layers", endpoint(get_layers, fault)),
+    Route("/layers/{layer}", endpoint(get_layer, fault)),
+    Route("/layers/{layer}/times", endpoint(get_times, fault)),
+]

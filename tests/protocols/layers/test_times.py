@@ -1,0 +1,154 @@
+"""`/layers/{layer}/times`: which times there are, page by page."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.protocols import served
+
+DEKADS = ["2020-05-21T00:00:00Z", "2020-06-01T00:00:00Z", "2020-06-11T00:00:00Z", "2020-06-21T00:00:00Z"]
+HOURS = served.domain_of_instants(np.datetime64("2020-01-01T00:30", "ns") + np.arange(2500) * np.timedelta64(1, "h"))
+
+
+def test_all_times_where_nothing_is_asked(client):
+    answer = client.get("/layers/NDVI/times")
+
+    assert list(answer.json()) == ["times", "valid_shares", "total", "next"]
+    assert answer.json() == {"times": DEKADS, "valid_shares": [None] * 4, "total": 4, "next": None}
+
+
+def test_alias_answers(client):
+    assert client.get("/layers/CGS_S2_NDVI/times").json()["total"] == 4
+
+
+@pytest.mark.parametrize(
+    ("datetime", "indexes"),
+    [
+        ("2020-06-01", [1]),
+        ("2020-06-01T10:00:00Z", [1]),
+        ("2020-06-05", []),
+        ("2020-06", [1, 2, 3]),
+        ("2020-05/2020-06-01", [0, 1]),
+        ("../2020-06-01", [0, 1]),
+        ("2020-06-11/..", [2, 3]),
+        ("2020-05-21/2020-06-21/P21D", [0, 2]),
+        ("2020-05-21,2020-06-21", [0, 3]),
+        ("2030/2040", []),
+        ("latest", [3]),
+        ("default", [3]),
+        ("", [0, 1, 2, 3]),
+    ],
+)
+def test_datetime_filters(client, datetime, indexes):
+    page = client.get(f"/layers/NDVI/times?datetime={datetime}").json()
+
+    assert page["times"] == [DEKADS[index] for index in indexes]
+    assert page["total"] == len(indexes)
+
+
+def test_nothing_stands_in_for_a_time_that_is_not_there(client):
+    assert client.get("/layers/RECENT/times?datetime=2020-06-12").json()["times"] == []
+
+
+def test_layer_without_time_has_none(client):
+    assert client.get("/layers/HEIGHT/times").json() == {"times": [], "valid_shares": [], "total": 0, "next": None}
+
+
+@pytest.fixture
+def hourly(make_client, make_services):
+    """A client of 2,500 hours."""
+    layer = served.make_layer(variable=served.make_variable(times=HOURS))
+    return make_client(make_services(served.make_collection(layer)))
+
+
+def follow(client, url: str) -> list[dict]:
+    """The pages from `url` to the last."""
+    pages = []
+    while url is not None:
+        pages.append(client.get(url).json())
+        url = pages[-1]["next"]
+    return pages
+
+
+def test_a_page_has_a_thousand_times_unless_fewer_are_asked(hourly):
+    pages = follow(hourly, "/layers/NDVI/times")
+
+    assert [len(page["times"]) for page in pages] == [1000, 1000, 500]
+    assert [page["total"] for page in pages] == [2500] * 3
+
+
+@pytest.mark.parametrize("limit", [1, 7, 99, 100])
+def test_pages_together_are_the_whole(hourly, limit):
+    query = "datetime=2020-01-02/2020-01-05&bbox=4,50,5,51"
+
+    pages = follow(hourly, f"/layers/NDVI/times?{query}&limit={limit}")
+
+    together = [time for page in pages for time in page["times"]]
+    assert together == hourly.get(f"/layers/NDVI/times?{query}").json()["times"]
+    assert len(together) == 96
+    assert all(len(page["times"]) == len(page["valid_shares"]) <= limit for page in pages)
+
+
+def test_next_is_a_whole_url_that_asks_the_same(hourly):
+    answer = hourly.get("/layers/NDVI/times?datetime=2020-01-02/2020-01-05&limit=2")
+
+    assert answer.json()["next"] == (
+        "http://testserver/layers/NDVI/times?datetime=2020-01-02%2F2020-01-05&limit=2&cursor=2020-01-02T02%3A30%3A00Z"
+    )
+
+
+def test_cursor_holds_its_place_when_earlier_times_are_added(make_client, make_services):
+    few, more = (
+        make_client(
+            make_services(served.make_collection(served.make_layer(variable=served.make_variable(times=times))))
+        )
+        for times in (served.days_of("2020-06-01", "2020-06-11"), served.days_of("2019-01-01", *DEKADS))
+    )
+    following = few.get("/layers/NDVI/times?limit=1").json()["next"]
+
+    assert more.get(following).json()["times"] == DEKADS[2:3]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("limit=0", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=1001", "limit"),
+        ("limit=many", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("cursor=here", "cursor"),
+        ("datetime=soon", "datetime"),
+        ("datetime=2020-06-02/2020-06-01", "datetime"),
+        ("bbox=1,2,3", "bbox"),
+        ("bbox=5,50,4,51", "bbox"),
+        ("bbox=4,50,nan,51", "bbox"),
+        ("bbox=4,50,5,51&crs=EPSG:9999", "crs"),
+    ],
+)
+def test_faults_name_the_parameter(client, query, parameter):
+    answer = client.get(f"/layers/NDVI/times?{query}")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
+
+
+def test_default_of_a_layer_that_has_none_is_refused(client):
+    answer = client.get("/layers/UNDATED/times?datetime=default")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "datetime")
+
+
+TEXT = st.text(max_size=40)
+NAMES = st.sampled_from(["datetime", "limit", "bbox", "crs", "cursor", "lang"])
+VALUES = st.sampled_from(["2020-06", "2020/..", "7", "1,2,3,4", "EPSG:3857", "latest"])
+
+
+@pytest.mark.slow
+@given(pairs=st.lists(st.tuples(NAMES | TEXT, TEXT | VALUES), max_size=6))
+@pytest.mark.parametrize("path", ["/layers", "/layers/NDVI", "/layers/NDVI/times"])
+def test_any_query_is_answered_or_refused(session_client, path, pairs):
+    answer = session_client.get(path, params=pairs)
+
+    assert answer.status_code in {200, 400}
+    assert "NaN" not in answer.text
