@@ -19,6 +19,7 @@ from chronotile.ingest.archive import Archive, open_archive
 from chronotile.ingest.describe import finding_lines
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
+from chronotile.process import keep_freed_memory
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.guard import Guard
@@ -28,7 +29,7 @@ from chronotile.protocols.common.state import Limiters, ServerState
 from chronotile.protocols.layers.routes import routes as layer_routes
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
-from chronotile.settings import Settings, load_settings
+from chronotile.settings import LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
 
@@ -68,35 +69,30 @@ def create_app(settings: Settings) -> Starlette:
     """Return the application that serves what `settings.config` says.
 
     Raises:
-        ConfigurationError: With all mistakes of the configuration and the styles.
-        ChronotileError: Nothing of it can be served.
+        ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
-    archive = open_configured(settings)
-    for line in finding_lines(archive.findings):
+    archive = open_archive(settings.config, environment=os.environ, clock=system_clock)
+    for line in finding_lines(each for each in archive.findings if each.severity != "note"):
         log.warning("%s", line)
+    return serving(archive, settings)
+
+
+def serving(archive: Archive, settings: Settings) -> Starlette:
+    """Return the application that serves an open archive, with this process made ready for it."""
+    keep_freed_memory()
     return application(archive.services, threads=settings.threads)
 
 
 def create_app_from_environment() -> Starlette:
     """Return the application that `CHRONOTILE_*` variables describe, for a worker process."""
     settings = load_settings()
-    configure_logging(settings)
+    configure_logging(settings.log_level)
     return create_app(settings)
 
 
-def open_configured(settings: Settings) -> Archive:
-    """Return what is to be served, opened.
-
-    Raises:
-        ConfigurationError: With all mistakes of the configuration and the styles.
-        ChronotileError: Nothing of it can be served.
-    """
-    return open_archive(settings.config, environment=os.environ, clock=system_clock)
-
-
-def configure_logging(settings: Settings) -> None:
+def configure_logging(level: LogLevel) -> None:
     """Log to standard error, one line a message."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 

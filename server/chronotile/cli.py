@@ -17,7 +17,7 @@ from chronotile.errors import ChronotileError, ConfigurationError
 
 if TYPE_CHECKING:
     from chronotile.ingest.archive import Archive
-    from chronotile.settings import Settings
+    from chronotile.settings import LogLevel, Settings
 
 app = typer.Typer(
     add_completion=False,
@@ -35,7 +35,7 @@ FACTORY = "chronotile.app:create_app_from_environment"
 Place = Annotated[
     str | None,
     typer.Argument(
-        metavar="[CONFIG|FOLDER|FILE]",
+        metavar="CONFIG|FOLDER|FILE",
         help="Configuration (YAML), or folder or file of data; otherwise $CHRONOTILE_CONFIG or config/chronotile.yaml.",
         show_default=False,
     ),
@@ -73,9 +73,8 @@ def demo(
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
     with _failing_in_one_line():
         from chronotile.ingest.demo import make_demo  # noqa: PLC0415
-        from chronotile.settings import load_settings  # noqa: PLC0415
 
-        settings = load_settings(host=host, port=port)
+        settings = _settings(host=host, port=port)
         with _progress("making the demo archive") as progress:
             place = make_demo(folder, progress=progress)
         _run(settings.model_copy(update={"config": place}))
@@ -87,12 +86,57 @@ def serve(
     host: Host = None,
     port: Port = None,
     workers: Workers = None,
+    write_config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write what was found in a folder or file of data as a configuration."),
+    ] = None,
 ) -> None:
     """Serve what a configuration says, or a folder or file of data."""
     with _failing_in_one_line():
-        from chronotile.settings import load_settings  # noqa: PLC0415
+        _run(_settings(config=place, host=host, port=port, workers=workers), write_config)
 
-        _run(load_settings(config=place, host=host, port=port, workers=workers))
+
+@app.command()
+def check(place: Place = None) -> None:
+    """Say what is wrong with a configuration, its styles and its sources, one line a finding; 1 if any is an error."""
+    with _failing_in_one_line():
+        from chronotile.ingest.check import check_archive  # noqa: PLC0415
+        from chronotile.ingest.describe import finding_lines, summary  # noqa: PLC0415
+
+        archive = _open(_settings(config=place), "error")
+        findings = [*archive.findings, *check_archive(archive)]
+        for line in (*finding_lines(findings), summary(archive.services.catalogue, findings)):
+            typer.echo(line)
+        archive.close()
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def layers(place: Place = None) -> None:
+    """List the layers with their times, extent and styles."""
+    with _failing_in_one_line():
+        from chronotile.ingest.describe import archive_lines  # noqa: PLC0415
+
+        archive = _open(_settings(config=place), "error")
+        for line in archive_lines(archive.services.catalogue):
+            typer.echo(line)
+        archive.close()
+
+
+def _settings(**given: object) -> "Settings":
+    from chronotile.settings import load_settings  # noqa: PLC0415
+
+    return load_settings(**given)
+
+
+def _open(settings: "Settings", log_level: "LogLevel | None" = None) -> "Archive":
+    from chronotile.app import configure_logging, system_clock  # noqa: PLC0415
+    from chronotile.ingest.archive import open_archive  # noqa: PLC0415
+
+    configure_logging(log_level or settings.log_level)
+    with _progress("looking into the data") as progress:
+        return open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
 
 
 @contextmanager
@@ -126,16 +170,20 @@ def _progress(what: str) -> Iterator[Callable[[str, float], None]]:
         yield lambda step, share: bar.update(task, completed=share, description=f"{what}: {step}")
 
 
-def _run(settings: "Settings") -> None:
+def _run(settings: "Settings", write_config: Path | None = None) -> None:
     """Serve until stopped; Ctrl-C and SIGTERM are how it is meant to end."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     with _listener(settings.host, settings.port) as listener:
-        address = _url(settings.host, listener)
+        archive = _open(settings)
+        if write_config is not None:
+            _write_configuration(archive, write_config)
+        _print_archive(archive, _url(settings.host, listener))
         if settings.workers == 1:
-            _run_here(settings, listener, address)
+            _run_here(archive, settings, listener)
         else:
-            _run_workers(settings, listener, address)
+            archive.close()
+            _run_workers(settings, listener)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -152,42 +200,62 @@ def _listener(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
         except (OSError, UnicodeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            _fail(f"cannot listen at {host} port {port}: {reason}; choose another with --port or --host")
+            _fail(f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port")
         yield listener
 
 
 def _url(host: str, listener: socket.socket) -> str:
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- read, not listened at
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}"
 
 
-def _run_here(settings: "Settings", listener: socket.socket, address: str) -> None:
+def _write_configuration(archive: "Archive", file: Path) -> None:
+    if archive.discovery is None:
+        raise typer.BadParameter(
+            "it is for a folder or file of data, not for a configuration", param_hint="--write-config"
+        )
+    if file.exists() and file.stat().st_size:
+        _fail(f"{file} exists already; name another file for --write-config")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(archive.discovery.text(file.parent.absolute()), encoding="utf-8")
+    except OSError as error:
+        _fail(f"{file} cannot be written: {error.strerror}")
+    typer.echo(f"wrote {file}; change what was guessed wrong, then: chronotile serve {file}")
+
+
+def _print_archive(archive: "Archive", address: str) -> None:
+    from chronotile.ingest.describe import archive_lines, finding_lines  # noqa: PLC0415
+
+    service = archive.services.catalogue.service
+    for line in (*archive_lines(archive.services.catalogue), *finding_lines(archive.findings)):
+        typer.echo(line)
+    for what, path in {
+        "landing page": "/",
+        "viewer": "/viewer/",
+        "WMS": service.wms_paths[0],
+        "WMTS": service.wmts_paths[0],
+    }.items():
+        typer.echo(f"{what:12}  {address}{path}")
+    sys.stdout.flush()
+
+
+def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket) -> None:
     import uvicorn  # noqa: PLC0415
 
-    from chronotile.app import application, configure_logging, open_configured  # noqa: PLC0415
+    from chronotile.app import serving  # noqa: PLC0415
 
-    configure_logging(settings)
-    archive = open_configured(settings)
-    _print_archive(archive, address)
-    server = uvicorn.Server(
-        uvicorn.Config(application(archive.services, threads=settings.threads), **_options(settings))
-    )
+    server = uvicorn.Server(uvicorn.Config(serving(archive, settings), **_options(settings)))
     server.run(sockets=[listener])
     if not server.started:
         _fail("the server could not start; the log says why")
 
 
-def _run_workers(settings: "Settings", listener: socket.socket, address: str) -> None:
-    """Start processes anew (never by fork, which tensorstore does not survive), once the archive is seen to open."""
+def _run_workers(settings: "Settings", listener: socket.socket) -> None:
+    """Start processes anew, never by fork, which tensorstore does not survive; each opens the archive by itself."""
     import uvicorn  # noqa: PLC0415
     from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
 
-    from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
-
-    configure_logging(settings)
-    archive = open_configured(settings)
-    _print_archive(archive, address)
-    archive.close()
     os.environ |= settings.as_environment()
     config = uvicorn.Config(FACTORY, factory=True, workers=settings.workers, **_options(settings))
     Multiprocess(config, [listener]).run()
@@ -203,14 +271,3 @@ def _options(settings: "Settings") -> dict[str, Any]:
         "forwarded_allow_ips": settings.forwarded_allow_ips,
         "timeout_graceful_shutdown": GRACE_S,
     }
-
-
-def _print_archive(archive: "Archive", address: str) -> None:
-    from chronotile.ingest.describe import archive_lines, finding_lines  # noqa: PLC0415
-
-    service = archive.services.catalogue.service
-    for line in (*archive_lines(archive.services.catalogue), *finding_lines(archive.findings)):
-        typer.echo(line)
-    typer.echo("open")
-    for path in ("/", "/viewer/", service.wms_paths[0], service.wmts_paths[0]):
-        typer.echo(f"  {address}{path}")

@@ -1,11 +1,11 @@
 """An archive and what was found in it, in lines for the operator."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.source import Finding
 from chronotile.model.time import TimeDomain, format_day, format_instant
 
@@ -28,22 +28,39 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
         yield f"{_MARKS[finding.severity]}  {finding.place}: {finding.message}"
 
 
+def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> str:
+    """Return in one line how much there is, and how many findings of each severity."""
+    counts = {severity: sum(each.severity == severity for each in findings) for severity in _MARKS}
+    found = ", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items())
+    layers = sum(1 for _layer in catalogue.layers)
+    return f"{len(catalogue.collections)} collections, {layers} layers: {found}"
+
+
 def _layer_text(layer: Layer) -> str:
     grid = layer.main_variable.grid
     return "  ".join(
         (
             times_text(layer.times),
             _box_text(grid.bbox_in(CRS84)),
-            f"{grid.width} x {grid.height} px in {crs_text(layer)}",
+            grid_text(grid),
             f"styles {', '.join(style.id for style in layer.styles)}",
         )
     )
 
 
-def crs_text(layer: Layer) -> str:
-    """Return the CRS of a layer's grid: its code, else its name."""
-    crs = layer.main_variable.grid.crs
-    return crs.name if len(crs.name) <= 20 else str(crs.definition.name)
+def grid_text(grid: NativeGrid) -> str:
+    """Return the size of a grid and its CRS."""
+    return f"{grid.width} x {grid.height} px in {crs_text(grid.crs)}"
+
+
+def crs_text(crs: Crs) -> str:
+    """Return the code of a CRS, else its name, else its projection's."""
+    if len(crs.name) <= 20:
+        return crs.name
+    named = crs.definition.name
+    operation = crs.definition.coordinate_operation
+    is_named = named.lower() not in {"unnamed", "unknown", "undefined"}
+    return named if is_named or operation is None else str(operation.method_name)
 
 
 def times_text(times: TimeDomain) -> str:

@@ -1,0 +1,112 @@
+"""What an archive could have better: pixels, overviews, blocks, nodata, times (DESIGN 2.1, `chronotile check`)."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from chronotile.catalog.build import source_specs
+from chronotile.errors import SourceUnavailable
+from chronotile.ingest.archive import Archive
+from chronotile.ingest.blocks import block_findings
+from chronotile.model.collection import Collection
+from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.source import Finding, VariableInfo
+from chronotile.model.time import DAY, Instant, format_instant
+from chronotile.readers.foreign import one_line
+from chronotile.readers.reader import Reader
+from chronotile.readers.sample import observed_range
+
+LARGE_PX = 8 << 20
+"""A level with more pixels than this takes long to show whole."""
+
+PROBE_SIDE_PX = 64
+PROBES = 5
+"""Of a large grid only this many by this many small windows are read to see whether its pixels can be."""
+
+
+def check_archive(archive: Archive) -> Iterator[Finding]:
+    """Yield what is found by looking into every source that opened."""
+    services = archive.services
+    specs = source_specs(archive.configuration)
+    for collection in services.catalogue.collections:
+        yield from _future_findings(collection, services.clock())
+        yield from block_findings(specs[collection.id])
+        yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id]))
+
+
+def _variable_findings(collection: Collection, reader: Reader) -> Iterator[Finding]:
+    variables = {variable.name: variable for layer in collection.layers for variable in layer.variables}
+    for variable in variables.values():
+        yield from _pixel_findings(variable, reader)
+        yield from _overview_findings(variable)
+
+
+def _merged(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, those that are true of several variables once."""
+    places: dict[Finding, list[str]] = {}
+    for finding in findings:
+        places.setdefault(replace(finding, place=collection), []).append(finding.place)
+    for finding, names in places.items():
+        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        yield replace(finding, place=f"{collection}: {shown}")
+
+
+def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:
+    times = max((layer.times for layer in collection.layers), key=len)
+    beyond = times.instants[times.instants > now + DAY]
+    if beyond.size:
+        message = (
+            f"{beyond.size} times lie in the future, the first {format_instant(beyond[0])}; they are never shown "
+            "unasked: look at the names or the time axis of the files"
+        )
+        yield Finding("warning", collection.id, message)
+
+
+def _pixel_findings(variable: VariableInfo, reader: Reader) -> Iterator[Finding]:
+    """What reading pixels of the newest time tells: whether it works, and whether any is a value."""
+    newest = max(0, len(variable.times) - 1)
+    try:
+        seen = observed_range(reader, variable.name)
+        pixels = [
+            reader.read_window(variable.name, index=newest, level=0, window=window) for window in _probes(variable.grid)
+        ]
+    except SourceUnavailable as error:
+        message = f"its pixels cannot be read: {one_line(_origin(error))}; make the file anew"
+        yield Finding("error", variable.name, message)
+        return
+    if seen is None:
+        yield Finding(
+            "warning", variable.name, "no value is valid in the times looked at; compare nodata with the files"
+        )
+    encoding = variable.encoding
+    is_told = encoding.nodata is not None or encoding.valid_range or encoding.flags or pixels[0].valid is not None
+    if not is_told and encoding.dtype[0] in "iu" and not variable.classes:
+        message = "declares no nodata: every number is a value; say nodata: if one is not"
+        yield Finding("note", variable.name, message)
+
+
+def _probes(grid: NativeGrid) -> list[Window]:
+    """Windows of a grid: all of a small one, else some spread over it."""
+    if grid.width * grid.height <= LARGE_PX:
+        return [Window(0, grid.height, 0, grid.width)]
+    height, width = min(PROBE_SIDE_PX, grid.height), min(PROBE_SIDE_PX, grid.width)
+    rows = [round(step * (grid.height - height) / (PROBES - 1)) for step in range(PROBES)]
+    columns = [round(step * (grid.width - width) / (PROBES - 1)) for step in range(PROBES)]
+    return [Window(row, row + height, column, column + width) for row in rows for column in columns]
+
+
+def _origin(error: BaseException) -> Exception:
+    """The error that all others came from."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error if isinstance(error, Exception) else Exception(str(error))
+
+
+def _overview_findings(variable: VariableInfo) -> Iterator[Finding]:
+    coarsest = variable.levels[-1]
+    if coarsest.width * coarsest.height > LARGE_PX:
+        what = "has no overviews" if len(variable.levels) == 1 else "has too few overviews"
+        message = (
+            f"{what}: a picture of all of it reads {coarsest.width} x {coarsest.height} pixels; "
+            "add some (gdaladdo -r average FILE 2 4 8 16, or coarser groups that multiscales lists)"
+        )
+        yield Finding("warning", variable.name, message)

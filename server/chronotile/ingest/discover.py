@@ -1,0 +1,144 @@
+"""A configuration made from what lies in a folder (DESIGN 2.1, `serve FOLDER`)."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
+from chronotile.ingest.drafts import Draft, drafts_of
+from chronotile.ingest.found import FoundCollection, Section, found_collection
+from chronotile.ingest.open_sources import THREADS
+from chronotile.ingest.patterns import escaped
+from chronotile.ingest.walk import Found, kind_of, walk
+from chronotile.model.source import Finding
+from chronotile.model.style import Style
+from chronotile.yaml_source import write_yaml
+
+LEFT_OUT = "left out: "
+
+Progress = Callable[[str, float], None]
+"""Told what is being looked at and the share of the work that is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What was found in a folder, as a configuration."""
+
+    place: Path
+    """The folder, file or store looked into."""
+    root: Path
+    """The folder from which its files are counted."""
+    collections: tuple[FoundCollection, ...]
+    findings: tuple[Finding, ...]
+    """What was left out, and why."""
+
+    def values(self, folder: Path) -> dict[str, object]:
+        """Return the configuration, its paths relative to `folder`."""
+        return {
+            "service": {"title": self.place.name or "chronotile"},
+            "collections": {each.draft.id: _section(each, folder) for each in self.collections},
+        }
+
+    def text(self, folder: Path) -> str:
+        """Return the configuration as a file in `folder` holds it, with what was found as comments."""
+        values = self.values(folder)
+        parts = [
+            "# Made by chronotile from what it found; change what it guessed wrong.\n",
+            *(f"# {finding.place}: {finding.message}\n" for finding in self.findings),
+            "\n",
+            write_yaml({"service": values["service"]}),
+            "\ncollections:\n",
+        ]
+        for each in self.collections:
+            parts += [
+                f"\n  # {comment}\n" if not index else f"  # {comment}\n" for index, comment in enumerate(each.comments)
+            ]
+            text = write_yaml({each.draft.id: _section(each, folder)})
+            parts += [f"  {line}" for line in text.splitlines(keepends=True)]
+        return "".join(parts)
+
+
+def discover(place: Path, styles: Mapping[str, Style], *, progress: Progress | None = None) -> Discovery:
+    """Return what can be served of a folder, file or store.
+
+    Raises:
+        ConfigurationError: There is nothing that can be; one line for each source says why.
+    """
+    if not place.exists():
+        raise ConfigurationError([f"{place} does not exist"])
+    place = place.absolute()
+    found, root = _found(place)
+    drafts = drafts_of(found, root)
+    looked = list(_look(drafts, styles, progress or _say_nothing))
+    collections = tuple(each for each in looked if isinstance(each, FoundCollection))
+    failures = [each for each in looked if isinstance(each, Finding)]
+    if not collections:
+        _refuse(place, failures, found)
+    notes = [finding for each in collections for finding in each.findings]
+    return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
+
+
+def _say_nothing(_what: str, _share: float) -> None:
+    pass
+
+
+def _found(place: Path) -> tuple[Found, Path]:
+    """What there is, and the folder it is in; a file that is named is looked into whatever it is called."""
+    if place.is_dir() and kind_of(place) is None:
+        return walk(place), place
+    kind = kind_of(place)
+    if kind == "zarr":
+        return Found(zarr=(place,)), place.parent
+    return Found(netcdf=(place,)) if kind == "netcdf" else Found(rasters=(place,)), place.parent
+
+
+def _look(drafts: list[Draft], styles: Mapping[str, Style], progress: Progress) -> Iterator[FoundCollection | Finding]:
+    def look(draft: Draft) -> FoundCollection | Finding:
+        try:
+            if draft.kind != "cog" and re.search(r"[{}]", str(draft.first)):
+                raise UnsupportedSource("its name has { or }, which a configuration reads otherwise; rename it")
+            return found_collection(draft, styles)
+        except ChronotileError as error:
+            return Finding("error", _place_of(draft), f"{LEFT_OUT}{error.message}")
+
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="discover") as pool:
+        for number, (draft, each) in enumerate(zip(drafts, pool.map(look, drafts), strict=True), start=1):
+            progress(draft.id, number / len(drafts))
+            yield each
+
+
+def _place_of(draft: Draft) -> str:
+    return str(draft.files[0]) if len(draft.files) == 1 else f"{draft.href} ({len(draft.files)} files)"
+
+
+def _refuse(place: Path, failures: list[Finding], found: Found) -> NoReturn:
+    """Say why nothing can be served: of each source that does not open, or of what was skipped.
+
+    Raises:
+        ConfigurationError: Always.
+    """
+    if failures:
+        raise ConfigurationError([f"{each.place}: {each.message.removeprefix(LEFT_OUT)}" for each in failures])
+    skipped = [f"{each.place}: {each.message}" for each in found.findings]
+    raise ConfigurationError([f"{place.name} holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr", *skipped])
+
+
+def _section(found: FoundCollection, folder: Path) -> Section:
+    title: Section = {"title": found.title} if found.title else {}
+    source = {"kind": found.source["kind"], "href": _href(found.draft, folder), **found.source}
+    section: Section = {**title, "source": source, "variables": dict(found.variables)}
+    return section | ({"composites": dict(found.composites)} if found.composites else {})
+
+
+def _href(draft: Draft, folder: Path) -> str:
+    """The path from `folder` where both are on one drive."""
+    try:
+        start = os.path.relpath(draft.root, folder)
+    except ValueError:
+        start = str(draft.root)
+    start = "" if start == "." else f"{Path(start).as_posix()}/"
+    return f"{escaped(start) if draft.kind == 'cog' else start}{draft.href}"

@@ -1,0 +1,97 @@
+"""Collections to be: which files make one, before any of them was opened."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chronotile.ingest.names import NameGroup, group_names, slug, without_suffix
+from chronotile.ingest.patterns import escaped, href_of, time_pattern_of
+from chronotile.ingest.walk import Found
+from chronotile.model.source import SourceKind, SourceSpec, VariableSpec
+from chronotile.model.time import TimeDomain
+
+NAMELESS = "data"
+"""Id where neither the files' names nor their folder's have a letter or digit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One collection to be."""
+
+    id: str
+    text: str
+    """What the names of its files share, or the name of its one file."""
+    kind: SourceKind
+    root: Path
+    """The folder looked into."""
+    href: str
+    """From that folder."""
+    files: tuple[Path, ...]
+    """From that folder."""
+    time_pattern: str | None = None
+    variables: tuple[str, ...] = ()
+    """What stands for `{variable}` in the href."""
+
+    @property
+    def first(self) -> Path:
+        """The first file or the store."""
+        return self.root / self.files[0]
+
+    def spec(self, variables: Iterable[VariableSpec] = (), times: TimeDomain | None = None) -> SourceSpec:
+        """Return what is to be opened."""
+        return SourceSpec(
+            collection=self.id,
+            kind=self.kind,
+            href=f"{escaped(str(self.root))}/{self.href}" if len(self.files) > 1 else str(self.first),
+            time_pattern=self.time_pattern,
+            times=times,
+            variables={variable.id: variable for variable in variables},
+        )
+
+
+def drafts_of(found: Found, root: Path) -> list[Draft]:
+    """Return the collections that the files make, in order of their names, each with an id of its own."""
+    rasters = [path.relative_to(root) for path in found.rasters]
+    drafts = [
+        *(_of_rasters(group, rasters, root) for group in group_names(rasters)),
+        *(_of_store(path.relative_to(root), "netcdf", root) for path in found.netcdf),
+        *(_of_store(path.relative_to(root), "zarr", root) for path in found.zarr),
+    ]
+    return list(_with_own_ids(sorted(drafts, key=lambda draft: draft.files[0])))
+
+
+def _of_rasters(group: NameGroup, everything: Collection[Path], root: Path) -> Draft:
+    text = group.shared_text
+    return Draft(
+        id=slug(text) or slug(_folder_text(group, root)) or NAMELESS,
+        text=text or _folder_text(group, root),
+        kind="cog",
+        root=root,
+        href=href_of(group, everything),
+        files=tuple(name.path for name in group.names),
+        time_pattern=time_pattern_of(group, root),
+        variables=group.variables,
+    )
+
+
+def _folder_text(group: NameGroup, root: Path) -> str:
+    """The nearest folder whose name does not vary."""
+    fixed = [part for part in group.folder_pattern.split("/") if part and part.isprintable()]
+    return fixed[-1] if fixed else root.name
+
+
+def _of_store(path: Path, kind: SourceKind, root: Path) -> Draft:
+    text = without_suffix(path.name)
+    return Draft(id=slug(text) or NAMELESS, text=text, kind=kind, root=root, href=path.as_posix(), files=(path,))
+
+
+def _with_own_ids(drafts: Iterable[Draft]) -> Iterator[Draft]:
+    """Of several with one id the second is called `id-2`, and so on."""
+    taken: set[str] = set()
+    for draft in drafts:
+        number, own = 1, draft.id
+        while own in taken:
+            number += 1
+            own = f"{draft.id}-{number}"
+        taken.add(own)
+        yield replace(draft, id=own)

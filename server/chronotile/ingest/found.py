@@ -1,0 +1,208 @@
+"""One collection found in a folder: its source opened, its variables named and given styles."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chronotile.catalog.default_styles import default_style
+from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.ingest.describe import grid_text, times_text
+from chronotile.ingest.drafts import Draft
+from chronotile.ingest.names import as_id, without_suffix
+from chronotile.ingest.raster_variables import raster_variables, true_colour_of
+from chronotile.ingest.written_times import times_section
+from chronotile.model.source import Finding, VariableInfo, VariableSpec
+from chronotile.model.style import Style
+from chronotile.model.time import InstantArray, TimeDomain, TimeSpan
+from chronotile.readers.dates import time_of_name
+from chronotile.readers.open import open_source
+from chronotile.readers.reader import Reader
+from chronotile.readers.sample import observed_range
+
+TRUE_COLOUR = "TRUE_COLOUR"
+FURTHER_STYLES = ("greys", "viridis")
+"""Styles that every ramp may be exchanged for."""
+
+MAX_SAMPLED = 12
+"""Variables of a collection whose values are looked at; the others are taken to be like these."""
+
+Section = dict[str, object]
+"""A part of a configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundCollection:
+    """A collection as a configuration has it."""
+
+    draft: Draft
+    source: Section
+    """The section `source` without `href`."""
+    title: str | None
+    """Where the source has none of its own."""
+    variables: Mapping[str, Section]
+    composites: Mapping[str, Section]
+    comments: tuple[str, ...]
+    """What was found in it, for the one who reads the configuration."""
+    findings: tuple[Finding, ...]
+
+
+def found_collection(draft: Draft, styles: Mapping[str, Style]) -> FoundCollection:
+    """Return what a draft's files hold.
+
+    Raises:
+        UnsupportedSource: They cannot be served; the message says why.
+    """
+    variables, spans = _variables(draft)
+    times = TimeDomain(*_bounds(spans)) if spans else None
+    reader = open_source(draft.spec(variables, times))
+    try:
+        return _described(draft, reader, variables=variables, spans=spans, styles=styles)
+    finally:
+        reader.close()
+
+
+def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan]]:
+    """The variables as they are to be configured, and the times that the source itself does not tell."""
+    if draft.kind == "cog":
+        found = raster_variables(draft)
+        return found.variables, found.band_times
+    reader = open_source(draft.spec())
+    infos = reader.info.variables
+    reader.close()
+    names = {as_id(name) or f"variable{number}": name for number, name in enumerate(infos, start=1)}
+    variables = tuple(VariableSpec(id=own, name=None if own == name else name) for own, name in names.items())
+    named = time_of_name(without_suffix(draft.files[0].name))
+    is_dated = any(len(info.times) for info in infos.values())
+    return variables, () if is_dated or named is None else (named,)
+
+
+def _bounds(spans: Sequence[TimeSpan]) -> tuple[InstantArray, InstantArray]:
+    return np.array([span.start for span in spans]), np.array([span.end for span in spans])
+
+
+def _described(
+    draft: Draft,
+    reader: Reader,
+    *,
+    variables: Sequence[VariableSpec],
+    spans: Sequence[TimeSpan],
+    styles: Mapping[str, Style],
+) -> FoundCollection:
+    findings: list[Finding] = []
+    infos = _with_ranges(draft, reader, findings)
+    sections = {
+        variable.id: _names(variable) | _styling(infos[variable.id], styles)
+        for variable in variables
+        if variable.id in infos
+    }
+    source: Section = {"kind": draft.kind}
+    source |= {"time_pattern": draft.time_pattern} if draft.time_pattern else {}
+    source |= {"times": times_section(spans)} if spans else {}
+    findings += [_placed(draft, each) for each in (*_odd_values(infos, styles), *_nameless_bands(sections))]
+    return FoundCollection(
+        draft=draft,
+        source=source,
+        title=None if reader.info.title else re.sub(r"[_\s]+", " ", draft.text).strip() or None,
+        variables=sections,
+        composites=_composites(infos),
+        comments=tuple(dict.fromkeys(_comment(info) for info in infos.values())),
+        findings=tuple(findings),
+    )
+
+
+def _names(variable: VariableSpec) -> Section:
+    """What says where the variable is, if not the id."""
+    name: Section = {} if variable.name is None else {"name": variable.name}
+    return name | ({} if variable.band is None else {"band": variable.band})
+
+
+def _with_ranges(draft: Draft, reader: Reader, findings: list[Finding]) -> dict[str, VariableInfo]:
+    """The variables with the range of their values.
+
+    Raises:
+        UnsupportedSource: No variable's pixels can be read.
+    """
+    infos: dict[str, VariableInfo] = {}
+    for number, (name, info) in enumerate(reader.info.variables.items()):
+        if number >= MAX_SAMPLED:
+            infos[name] = replace(info, observed_range=_common_range(infos.values(), info))
+            continue
+        try:
+            infos[name] = replace(info, observed_range=observed_range(reader, name))
+        except SourceUnavailable:
+            if len(info.times) > 1:
+                infos[name] = info
+            findings.append(_placed(draft, Finding("error", name, "its pixels cannot be read: a file is damaged")))
+    if not infos:
+        raise UnsupportedSource("its pixels cannot be read: the file is damaged")
+    return infos
+
+
+def _common_range(sampled: Iterable[VariableInfo], like: VariableInfo) -> tuple[float, float] | None:
+    ranges = [each.observed_range for each in sampled if each.observed_range and each.encoding == like.encoding]
+    return (min(low for low, _high in ranges), max(high for _low, high in ranges)) if ranges else None
+
+
+def _styling(info: VariableInfo, styles: Mapping[str, Style]) -> Section:
+    """The style that suits the variable, those it may be exchanged for, and the range of all of them."""
+    style = default_style(info, styles, layer=info.name)
+    if style.id not in styles:
+        return {}
+    if style.is_categorical:
+        return {"styles": [style.id]}
+    others = [name for name in FURTHER_STYLES if name in styles and name != style.id]
+    bounds = style.range if style.range == styles[style.id].range else _rounded(*style.range)
+    return {"styles": [style.id, *others], "range": list(bounds)}
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    """The range, outwards to two digits of its width."""
+    step = 10.0 ** (math.floor(math.log10(high - low)) - 1) if high > low else 1.0
+    digits = max(0, -math.floor(math.log10(step)))
+    return round(math.floor(low / step) * step, digits), round(math.ceil(high / step) * step, digits)
+
+
+def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
+    names = true_colour_of(infos)
+    if names is None:
+        return {}
+    bands = [infos[name] for name in names]
+    if all(band.encoding.dtype == "uint8" and band.encoding.scale == 1 for band in bands):
+        return {TRUE_COLOUR: {"variables": list(names), "range": [0, 255]}}
+    ranges = [band.observed_range or (0.0, 1.0) for band in bands]
+    low, high = _rounded(min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges))
+    return {TRUE_COLOUR: {"variables": list(names), "range": [low, high]}}
+
+
+def _odd_values(infos: Mapping[str, VariableInfo], styles: Mapping[str, Style]) -> Iterable[Finding]:
+    """Variables whose values are not what their name says: most often the file lacks scale and offset."""
+    for name, info in infos.items():
+        seen = info.observed_range
+        style = default_style(replace(info, observed_range=None), styles, layer=name)
+        if seen is None or info.classes or style.is_categorical or style.id in FURTHER_STYLES:
+            continue
+        width = style.range[1] - style.range[0]
+        if seen[1] > style.range[1] + 2 * width or seen[0] < style.range[0] - 2 * width:
+            values = f"values from {seen[0]:g} to {seen[1]:g}"
+            yield Finding(
+                "note", name, f"{values} look unscaled; if they are, say scale: and offset: in a configuration"
+            )
+
+
+def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:
+    nameless = [name for name in sections if re.fullmatch(r"band\d+", name)]
+    if len(nameless) > MAX_SAMPLED:
+        yield Finding(
+            "note", f"{len(nameless)} bands", "they have no names; if they are times, say times: in a configuration"
+        )
+
+
+def _comment(info: VariableInfo) -> str:
+    return f"{times_text(info.times)}, {grid_text(info.grid)}, {info.encoding.dtype}"
+
+
+def _placed(draft: Draft, finding: Finding) -> Finding:
+    return replace(finding, place=f"{draft.id}: {finding.place}")

@@ -1,0 +1,185 @@
+"""What the names of files tell: their time, what they share with others, and the variable they hold."""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chronotile.readers.dates import FoundTime, find_time
+
+TIME, ANY, VARIABLE = "\0", "\1", "\2"
+"""Stand in the pattern of a name for its time, for other dates, and for its variable."""
+
+KNOWN_VARIABLES = frozenset(
+    (
+        *("ndvi", "evi", "evi2", "savi", "msavi", "gndvi", "ndwi", "mndwi", "ndmi", "ndbi", "ndsi", "nbr", "nbr2"),
+        *("lai", "fapar", "fpar", "fcover", "fvc", "ccc", "cwc", "dmp", "gdmp", "gpp", "npp", "vci", "tci", "vhi"),
+        *("ssm", "swi", "sm", "lst", "sst", "albedo", "tcd", "chl", "chla", "chlor", "tsm", "snow"),
+        *("vv", "vh", "hh", "hv", "red", "green", "blue", "nir", "nir08", "rededge", "rededge1", "rededge2"),
+        *("rededge3", "swir", "swir1", "swir2", "swir16", "swir22", "coastal", "cirrus", "pan", "b8a"),
+        *("scl", "qa", "quality", "cloud", "clouds", "mask"),
+    )
+)
+"""Words that in a file's name say which variable it holds."""
+
+_BAND = re.compile(r"b\d{1,2}", re.IGNORECASE)
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_LONG_NUMBER = re.compile(r"\d{10,}")
+"""Production times and the like, which differ from file to file."""
+_ALL_DIGITS = re.compile(r"\d{1,4}")
+_PLACEHOLDERS = re.compile(f"[{TIME}{ANY}{VARIABLE}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A file's path below the folder looked into, with patterns for what varies."""
+
+    path: Path
+    """From the folder looked into."""
+    pattern: str
+    """The path with `TIME`, `ANY` and `VARIABLE` for what varies."""
+    time: str | None
+    """The text that stands for the time."""
+    variable: str | None = None
+    """The text that stands for the variable."""
+
+    @property
+    def folder_pattern(self) -> str:
+        """The part of the pattern up to the last slash."""
+        return self.pattern.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class NameGroup:
+    """Files whose names differ in time and variable only, in order of their paths."""
+
+    pattern: str
+    names: tuple[Name, ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What stands for the variable, each once; nothing where the names do not differ in it."""
+        return tuple(sorted({name.variable for name in self.names if name.variable is not None}))
+
+    @property
+    def folder_pattern(self) -> str:
+        """The pattern of the folders of all."""
+        return self.names[0].folder_pattern
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the names tell times."""
+        return self.names[0].time is not None
+
+    @property
+    def shared_text(self) -> str:
+        """The part of the files' names that all share, without suffix; of a single file all of its name."""
+        if len(self.names) == 1:
+            return without_suffix(self.names[0].path.name)
+        pattern = re.sub(f"(?<![A-Za-z0-9])A{TIME}", TIME, self.pattern)  # as MODIS writes its days: A2019155
+        words = re.split(_PLACEHOLDERS, without_suffix(pattern.rpartition("/")[2]))
+        return "_".join(filter(None, (word.strip("_-. ") for word in words)))
+
+
+def without_suffix(name: str) -> str:
+    """Return a file's name without `.tif`, `.zarr.zip` and the like."""
+    stem = name.removesuffix(".zip") if name.lower().endswith(".zarr.zip") else name
+    return Path(stem).stem if Path(stem).suffix else stem
+
+
+def group_names(paths: Iterable[Path]) -> list[NameGroup]:
+    """Return the files in groups whose names differ in their times, or in a known variable, only.
+
+    Args:
+        paths: From the folder looked into.
+    """
+    names = _with_variables([name_of(path) for path in paths])
+    groups: dict[str, list[Name]] = defaultdict(list)
+    for name in names:
+        groups[name.pattern].append(name)
+    return [NameGroup(pattern, tuple(members)) for pattern, members in sorted(groups.items())]
+
+
+def name_of(path: Path) -> Name:
+    """Return what a path tells of its time: in the file's name, or else in the nearest folder's."""
+    folders, stem = list(path.parts[:-1]), without_suffix(path.name)
+    suffix = path.name[len(stem) :]
+    found = find_time(stem)
+    if found is not None:
+        folders = [ANY if _ALL_DIGITS.fullmatch(folder) else _undated(folder) for folder in folders]
+        return Name(path, "/".join((*folders, _dated(stem, found) + suffix)), stem[found.start : found.stop])
+    for index in reversed(range(len(folders))):
+        found = find_time(folders[index])
+        if found is not None:
+            time = folders[index][found.start : found.stop]
+            folders[index] = _dated(folders[index], found)
+            return Name(path, "/".join((*folders, stem + suffix)), time)
+    return Name(path, "/".join((*folders, stem + suffix)), None)
+
+
+def _dated(text: str, found: FoundTime) -> str:
+    return _undated(text[: found.start]) + TIME + _undated(text[found.stop :])
+
+
+def _undated(text: str) -> str:
+    """The text with `ANY` for each further date and long number."""
+    found = find_time(text)
+    while found is not None:
+        text = text[: found.start] + ANY + text[found.stop :]
+        found = find_time(text)
+    return _LONG_NUMBER.sub(ANY, text)
+
+
+def _with_variables(names: Sequence[Name]) -> list[Name]:
+    """The names with `VARIABLE` in place of the word by which otherwise equal names differ."""
+    options = [_variable_options(name) for name in names]
+    seen: dict[str, set[str]] = defaultdict(set)
+    for each in options:
+        for pattern, word in each.items():
+            seen[pattern].add(word)
+    return [_best(name, option, seen) for name, option in zip(names, options, strict=True)]
+
+
+def _variable_options(name: Name) -> dict[str, str]:
+    """For each known variable in the file's name: the pattern without it, and the word."""
+    return {
+        name.pattern[: word.start()] + VARIABLE + name.pattern[word.end() :]: word[0]
+        for word in _WORD.finditer(name.pattern, len(name.folder_pattern))
+        if is_known(word[0])
+    }
+
+
+def is_known(word: str) -> bool:
+    """Whether a word is the name of a variable or of a satellite's band."""
+    return word.lower() in KNOWN_VARIABLES or _BAND.fullmatch(word) is not None
+
+
+def _best(name: Name, options: Mapping[str, str], seen: Mapping[str, Collection[str]]) -> Name:
+    if not options:
+        return name
+    pattern = max(options, key=lambda each: len(seen[each]))
+    if len(seen[pattern]) < 2:
+        return name
+    return Name(name.path, pattern, name.time, options[pattern])
+
+
+_HIDDEN_WORD = re.compile(
+    r"(?<![A-Za-z])(" + "|".join(sorted(KNOWN_VARIABLES, key=len, reverse=True)) + r")(?![A-Za-z])", re.IGNORECASE
+)
+
+
+def variable_in(*texts: str) -> str | None:
+    """Return the first known variable that any of the texts names, as it is spelled there (`ndvi` of `ndvi300`)."""
+    found = (_HIDDEN_WORD.search(text) for text in texts)
+    return next((each[1] for each in found if each), None)
+
+
+def slug(text: str) -> str:
+    """Return a text as an id: lower case, with `-` for all that is neither letter nor digit."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:100].strip("-")
+
+
+def as_id(text: str) -> str:
+    """Return a name as the id of a variable; nothing where it has neither letter nor digit."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.-")[:60].strip("_.-")

@@ -1,0 +1,90 @@
+"""A group of files as a configuration names it: a pattern of paths, and the expression that finds their times."""
+
+import glob
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from chronotile.ingest.names import ANY, TIME, VARIABLE, NameGroup
+from chronotile.readers.dates import time_of_text
+
+
+def href_of(group: NameGroup, everything: Collection[Path]) -> str:
+    """Return the pattern of the group's files from the folder looked into, as a configuration has it.
+
+    `*` stands for what varies, or else as many `?`, where with `*` the pattern would match other files too.
+    """
+    own = {name.path for name in group.names}
+    loose = _href(group.pattern, "*")
+    if len(own) == 1:
+        return escaped(str(next(iter(own))))
+    if not _matches_more(loose, group, own, everything):
+        return loose
+    lengths = {len(name.time or "") for name in group.names}
+    strict = _href(group.pattern, "?" * lengths.pop()) if len(lengths) == 1 else loose
+    return loose if _matches_more(strict, group, own, everything) else strict
+
+
+def _href(pattern: str, time: str) -> str:
+    parts = re.split(f"([{TIME}{ANY}{VARIABLE}])", pattern)
+    spelled = {TIME: time, ANY: "*", VARIABLE: "{variable}"}
+    return "".join(spelled.get(part, escaped(part)) for part in parts)
+
+
+def escaped(text: str) -> str:
+    """Return a literal text as a glob has it; braces, which a configuration reads otherwise, match any character."""
+    return re.sub(r"[{}$]", "?", glob.escape(text)) if re.search(r"[][*?{}$]", text) else text
+
+
+def _matches_more(href: str, group: NameGroup, own: Collection[Path], everything: Collection[Path]) -> bool:
+    expressions = [_expression(href.replace("{variable}", word)) for word in (group.variables or ("",))]
+    return any(
+        expression.fullmatch(path.as_posix()) for path in everything if path not in own for expression in expressions
+    )
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\[.\]|\*|\?)", pattern)
+    meanings = {"*": "[^/]*", "?": "[^/]"}
+    return re.compile(
+        "".join(meanings.get(part, re.escape(part[1] if len(part) == 3 and part[0] == "[" else part)) for part in parts)
+    )
+
+
+def time_pattern_of(group: NameGroup, root: Path) -> str | None:
+    """Return the expression that finds the times in the paths of a group, if one does in all of them."""
+    if not group.is_dated:
+        return None
+    before, _, after = group.pattern.partition(TIME)
+    shapes = {_shape(name.time or "") for name in group.names}
+    shape = shapes.pop() if len(shapes) == 1 else "|".join(sorted(shapes, key=len, reverse=True))
+    for head in (before[-1:], _last_word(before), before.rpartition("/")[2]):
+        for tail in ("", after[:1]):
+            pattern = f"{_literal(head)}(?P<time>{shape}){_literal(tail)}"
+            if _finds_all(re.compile(pattern), group, root):
+                return pattern
+    return None
+
+
+def _shape(time: str) -> str:
+    r"""The form of a time's text: `2019-06-04` is `\d{4}-\d{2}-\d{2}`."""
+    return re.sub(r"\d+", lambda digits: rf"\d{{{len(digits[0])}}}", re.escape(time).replace(r"\-", "-"))
+
+
+def _literal(text: str) -> str:
+    parts = re.split(f"([{ANY}{VARIABLE}])", text)
+    return "".join(
+        "[^/]*" if part in (ANY, VARIABLE) and part else re.escape(part).replace(r"\-", "-") for part in parts
+    )
+
+
+def _last_word(text: str) -> str:
+    return text[len(text.rstrip("_-. ").rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")) :]
+
+
+def _finds_all(expression: re.Pattern[str], group: NameGroup, root: Path) -> bool:
+    for name in group.names:
+        match = expression.search((root / name.path).as_posix())
+        if match is None or match["time"] != name.time or time_of_text(match["time"]) is None:
+            return False
+    return True

@@ -1,0 +1,110 @@
+"""The variables that raster files hold: from their names, their bands' descriptions and colours."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rasterio.enums import ColorInterp
+
+from chronotile.errors import UnsupportedSource
+from chronotile.ingest.drafts import Draft
+from chronotile.ingest.names import as_id, is_known, variable_in, without_suffix
+from chronotile.model.source import VariableSpec
+from chronotile.model.time import TimeSpan
+from chronotile.readers.dates import find_time
+from chronotile.readers.foreign import opening
+from chronotile.readers.raster_bands import Band, bands_of
+from chronotile.readers.raster_pool import HandlePool
+
+_COLOURS = {ColorInterp.red: "RED", ColorInterp.green: "GREEN", ColorInterp.blue: "BLUE"}
+_MEANINGLESS = re.compile(r"(band|layer|lyr|b)?[-_. ]?\d*", re.IGNORECASE)
+"""Descriptions that tell nothing."""
+
+RGB_NAMES = (("red", "green", "blue"), ("b04", "b03", "b02"), ("b4", "b3", "b2"))
+"""Variables that make a true-colour picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class RasterVariables:
+    """What a group of raster files holds."""
+
+    variables: tuple[VariableSpec, ...]
+    band_times: tuple[TimeSpan, ...] = ()
+    """Of a file with one band a time, the times that the bands' descriptions tell."""
+
+
+def raster_variables(draft: Draft) -> RasterVariables:
+    """Return the variables of the files, by the names that the files' names or their bands give them.
+
+    Raises:
+        UnsupportedSource: No file can be opened.
+    """
+    if draft.variables:
+        return RasterVariables(tuple(VariableSpec(id=name) for name in draft.variables))
+    bands, colours = _bands(draft)
+    spans = [find_time(band.title or "") for band in bands]
+    times = [found.span for found in spans if found]
+    if len(bands) > 1 and len(times) == len(bands) and _ascend(times):
+        return RasterVariables((VariableSpec(id=_name_of_one(draft, None)),), tuple(times))
+    if len(bands) == 1:
+        return RasterVariables((VariableSpec(id=_name_of_one(draft, bands[0].title)),))
+    names = _distinct([_band_name(band, colour) for band, colour in zip(bands, colours, strict=True)])
+    return RasterVariables(
+        tuple(VariableSpec(id=name, band=band.number) for name, band in zip(names, bands, strict=True))
+    )
+
+
+def true_colour_of(names: Iterable[str]) -> tuple[str, str, str] | None:
+    """Return the variables that are red, green and blue, if the names tell."""
+    by_name = {name.lower(): name for name in names}
+    for red, green, blue in RGB_NAMES:
+        if red in by_name and green in by_name and blue in by_name:
+            return by_name[red], by_name[green], by_name[blue]
+    return None
+
+
+def _bands(draft: Draft) -> tuple[tuple[Band, ...], list[ColorInterp]]:
+    """The bands of the first file that opens, each with its meaning as a colour."""
+    pool = HandlePool(max_idle=0)
+    first: UnsupportedSource | None = None
+    for path in draft.files:
+        try:
+            with opening("it"), pool.lend(str(draft.root / path)) as handle:
+                bands = bands_of(handle.dataset)
+                return bands, [handle.dataset.colorinterp[band.number - 1] for band in bands]
+        except UnsupportedSource as error:
+            first = first or error
+    raise first or UnsupportedSource("there is no file")
+
+
+def _ascend(spans: Sequence[TimeSpan]) -> bool:
+    return all(earlier.start < later.start for earlier, later in pairwise(spans))
+
+
+def _name_of_one(draft: Draft, description: str | None) -> str:
+    """The name of the only variable: a known word of its description or of the file's name, else the description."""
+    said = description if description and _tells(description, draft) else ""
+    known = variable_in(said, draft.text, *reversed(draft.files[0].parts[:-1]), draft.root.name)
+    return known or (as_id(said) if said else "") or "band1"
+
+
+def _tells(description: str, draft: Draft) -> bool:
+    """Whether a description says what is in the band: R writes the name of the file there."""
+    return not (
+        _MEANINGLESS.fullmatch(description)
+        or find_time(description)
+        or without_suffix(draft.files[0].name) in description
+    )
+
+
+def _band_name(band: Band, colour: ColorInterp) -> str:
+    title = band.title or ""
+    if title and not (_MEANINGLESS.fullmatch(title) and not is_known(title)):
+        return as_id(title) or band.name
+    return _COLOURS.get(colour, f"band{band.number}")
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, those that stand twice with their position."""
+    return [f"{name}_{index}" if names.count(name) > 1 else name for index, name in enumerate(names, start=1)]

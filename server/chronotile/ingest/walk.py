@@ -1,0 +1,145 @@
+"""The files under a folder that may be served, and why the others are not."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from chronotile.model.source import Finding
+
+MAX_DEPTH = 8
+"""Folders in folders that are looked into."""
+MAX_FILES = 200_000
+
+RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
+NETCDF = (".nc", ".nc4", ".cdf")
+ZARR_MARKS = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
+
+_SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".tfw", ".tifw", ".tiffw", ".j2w", ".wld", ".vat.dbf")
+"""Ends of the names of files that belong to a raster beside them."""
+
+_SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".shp.xml")
+
+_REASONS = {
+    **dict.fromkeys((".csv", ".tsv", ".xlsx", ".xls", ".parquet"), "a table, no raster"),
+    **dict.fromkeys(
+        (".json", ".geojson", ".gpkg", ".kml", ".kmz", ".gml", ".fgb"), "features or a document, no raster"
+    ),
+    **dict.fromkeys(_SHAPEFILE_PARTS, "part of a shapefile, which holds features and no raster"),
+    **dict.fromkeys(
+        (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
+        "a picture that does not say where it lies; place it first (gdal_translate -a_srs … -a_ullr …)",
+    ),
+    **dict.fromkeys(
+        (".hdf", ".h4", ".h5", ".hdf5", ".he5", ".grib", ".grb", ".grb2", ".grib2", ".img", ".asc", ".bil"),
+        "of a format that is not looked for; convert it to GeoTIFF, NetCDF or Zarr",
+    ),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z"), "an archive; unpack it"),
+    **dict.fromkeys((".yaml", ".yml"), "a configuration; serve it by its name"),
+}
+_OTHER = "neither raster, NetCDF nor Zarr"
+_LISTED_SKIPS = 3
+"""Files skipped for one reason that are named; of more only their number is told."""
+
+Kind = Literal["raster", "netcdf", "zarr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Files and stores that may be served, by kind, in order of their names."""
+
+    rasters: tuple[Path, ...] = ()
+    netcdf: tuple[Path, ...] = ()
+    zarr: tuple[Path, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+
+
+def walk(root: Path) -> Found:
+    """Return what is under a folder, without hidden files, each folder once however links lead to it."""
+    found: dict[Kind, list[Path]] = {"raster": [], "netcdf": [], "zarr": []}
+    skipped: dict[str, list[Path]] = {}
+    findings: list[Finding] = []
+    for path in _entries(root, findings):
+        kind = kind_of(path)
+        if kind is not None:
+            found[kind].append(path)
+        elif not path.is_dir():
+            skipped.setdefault(reason_against(path), []).append(path)
+    skipped.pop("", None)
+    findings += [each for reason, paths in skipped.items() for each in _skips(reason, paths, root)]
+    return Found(tuple(found["raster"]), tuple(found["netcdf"]), tuple(found["zarr"]), tuple(findings))
+
+
+def kind_of(path: Path) -> Kind | None:
+    """Return what a file or folder seems to be, by its name and, of a folder, by what lies in it."""
+    name = path.name.lower()
+    if path.is_dir():
+        return "zarr" if any((path / mark).is_file() for mark in ZARR_MARKS) else None
+    if name.endswith(".zarr.zip"):
+        return "zarr"
+    if name.endswith(RASTERS):
+        return "raster"
+    return "netcdf" if name.endswith(NETCDF) else None
+
+
+def reason_against(path: Path) -> str:
+    """Return why a file is not served; nothing of one that belongs to a raster beside it."""
+    name = path.name.lower()
+    if name.endswith(_SIDE_FILES):
+        return ""
+    suffix = path.suffix.lower()
+    if suffix == ".prj" and any(path.with_suffix(end).exists() for end in RASTERS):
+        return ""
+    return _REASONS.get(suffix, _OTHER)
+
+
+def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
+    """Yield files, and folders that are Zarr stores, folder by folder."""
+    waiting, seen, count = [(root, 0)], set[tuple[int, int]](), 0
+    while waiting:
+        folder, depth = waiting.pop(0)
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        below = list[tuple[Path, int]]()
+        for entry in _listing(folder, findings):
+            count += 1
+            if count > MAX_FILES:
+                findings.append(Finding("warning", root.name, f"only its first {MAX_FILES} files are looked at"))
+                return
+            path = Path(entry.path)
+            if entry.is_dir() and kind_of(path) is None:
+                below.append((path, depth + 1))
+            else:
+                yield path
+        if below and depth == MAX_DEPTH:
+            findings.append(
+                Finding("warning", _name(folder, root), f"folders deeper than {MAX_DEPTH} are not looked into")
+            )
+        else:
+            waiting += below
+
+
+def _listing(folder: Path, findings: list[Finding]) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((each for each in entries if not each.name.startswith(".")), key=lambda each: each.name)
+    except OSError as error:
+        findings.append(Finding("warning", folder.name, f"skipped: it cannot be read: {error.strerror}"))
+        return []
+
+
+def _skips(reason: str, paths: Iterable[Path], root: Path) -> Iterator[Finding]:
+    paths = list(paths)
+    if len(paths) <= _LISTED_SKIPS:
+        yield from (Finding("note", _name(path, root), f"skipped: {reason}") for path in paths)
+        return
+    suffixes = ", ".join(suffix or "none" for suffix, _count in Counter(path.suffix for path in paths).most_common(5))
+    yield Finding("note", f"{len(paths)} files ({suffixes})", f"skipped: {reason}")
+
+
+def _name(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path != root else path.name
