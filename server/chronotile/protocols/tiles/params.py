@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, TileOutOfRange, UnknownPath
+from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.model.time import TimeSelection, parse_time
@@ -29,10 +29,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
     tile_matrix_set = catalogue.tile_matrix_set(path["tms"])
     matrix = tile_matrix_set.matrix(path["z"])
     row, column = _place(path["y"], "y"), _place(path["x"], "x")
-    try:
-        grid = tile_matrix_set.tile_grid(matrix, row=row, column=column)
-    except TileOutOfRange as error:
-        raise TileOutOfRange(error.message, locator="y" if error.locator == "row" else "x") from error
+    grid = tile_matrix_set.tile_grid(matrix, row=row, column=column)
     return MapRequest(
         layer=layer.id,
         grid=grid,
@@ -79,10 +76,7 @@ def time_of(query: Kvp) -> TimeSelection:
     reducer = query.optional("reducer")
     if reducer is not None:
         choice(reducer, ("latest",), locator="reducer")
-    try:
-        return parse_time(query.optional("datetime"))
-    except InvalidParameter as error:
-        raise InvalidParameter(error.message, locator="datetime") from error
+    return parse_time(query.optional("datetime"))
 
 
 def _range(query: Kvp) -> tuple[float, float] | None:

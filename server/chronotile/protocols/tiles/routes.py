@@ -17,11 +17,11 @@ from chronotile.pipeline.revision import fingerprint, layer_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.tiles.documents import tilejson
+from chronotile.protocols.tiles.faults import tile_fault
 from chronotile.protocols.tiles.params import legend_request, tile_request, tileset, time_of
 
 
@@ -71,7 +71,7 @@ def _tilejson(request: Request, services: Services) -> bytes:
 
 
 routes = [
-    Route("/tiles/{layer}/legend.{extension}", endpoint(get_legend, problem_response)),
-    Route("/tiles/{layer}/{tms}/tilejson.json", endpoint(get_tilejson, problem_response)),
-    Route("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", endpoint(get_tile, problem_response)),
+    Route("/tiles/{layer}/legend.{extension}", endpoint(get_legend, tile_fault)),
+    Route("/tiles/{layer}/{tms}/tilejson.json", endpoint(get_tilejson, tile_fault)),
+    Route("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", endpoint(get_tile, tile_fault)),
 ]

@@ -1,0 +1,252 @@
+"""XYZ tiles, TileJSON and legends over HTTP."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from chronotile.catalog.catalogue import Limits, ServiceInfo
+from tests.protocols import served
+
+TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343"
+"""Whole inside the data."""
+
+
+def tile_grid(z, x, y):
+    quad = served.make_services().catalogue.tile_matrix_set("WebMercatorQuad")
+    return quad.tile_grid(quad.matrices[z], row=y, column=x)
+
+
+def rgba(response):
+    assert response.status_code == 200, response.text
+    return np.asarray(Image.open(io.BytesIO(response.content)).convert("RGBA"))
+
+
+def test_a_tile_has_the_colours_of_the_formula(client):
+    response = client.get(f"{TILE}.png?datetime=2020-06-11")
+
+    expected = served.expected_rgba(served.BELGIUM_31N, tile_grid(10, 525, 343), 2)
+    assert (rgba(response) == expected).all(axis=-1).mean() >= 0.999
+    assert response.headers["content-type"] == "image/png"
+    assert response.headers["chronotile-time"] == "2020-06-11T00:00:00Z"
+
+
+@pytest.mark.parametrize(("extension", "kind"), [("png", "PNG"), ("webp", "WEBP"), ("jpg", "JPEG"), ("tif", "TIFF")])
+def test_the_extension_is_the_format(client, extension, kind):
+    response = client.get(f"{TILE}.{extension}")
+
+    assert response.status_code == 200
+    assert Image.open(io.BytesIO(response.content)).format == kind
+
+
+def test_values_as_npy(client):
+    values = np.load(io.BytesIO(client.get(f"{TILE}.npy?datetime=2020-06-11").content))
+
+    numbers = served.expected_numbers(served.BELGIUM_31N, tile_grid(10, 525, 343), 2)
+    assert (values == np.where(numbers == served.NODATA, np.nan, numbers)).mean() > 0.95
+
+
+def test_a_tile_without_pixels_is_transparent(client):
+    response = client.get("/tiles/NDVI/WebMercatorQuad/10/0/0.png")
+
+    assert not rgba(response).any()
+    assert rgba(response).shape == (256, 256, 4)
+
+
+def test_a_layer_without_time_ignores_datetime(client):
+    assert client.get("/tiles/HEIGHT/WebMercatorQuad/10/525/343.png?datetime=1999").status_code == 200
+
+
+def test_a_known_etag_is_not_modified(client):
+    first = client.get(f"{TILE}.png")
+
+    again = client.get(f"{TILE}.png", headers={"If-None-Match": f'W/"x", {first.headers["etag"]}'})
+
+    assert again.status_code == 304
+    assert again.content == b""
+    assert again.headers["etag"] == first.headers["etag"]
+    assert again.headers["cache-control"] == first.headers["cache-control"]
+
+
+def test_only_an_address_with_the_revision_of_now_is_immutable(client):
+    revision = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json").json()["tiles"][0].rpartition("rev=")[2]
+
+    caching = [
+        client.get(f"{TILE}.png{query}").headers["cache-control"] for query in (f"?rev={revision}", "?rev=old", "")
+    ]
+
+    assert ["immutable" in each for each in caching] == [True, False, False]
+    assert "max-age=300" in caching[1]
+
+
+def test_any_page_may_read_tiles_and_errors(client):
+    for path in (f"{TILE}.png", "/tiles/NDVY/WebMercatorQuad/0/0/0.png", "/nothing"):
+        headers = client.get(path, headers={"Origin": "https://example.org"}).headers
+        assert headers["access-control-allow-origin"] == "*"
+        assert "Chronotile-Time" in headers["access-control-expose-headers"]
+
+
+def test_a_preflight_is_answered(client):
+    response = client.options(
+        f"{TILE}.png", headers={"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
+    )
+
+    assert response.status_code == 204
+    assert "GET" in response.headers["access-control-allow-methods"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "parameter"),
+    [
+        pytest.param("/tiles/NDVY/WebMercatorQuad/10/525/343.png", 404, "layer", id="layer"),
+        pytest.param("/tiles/NDVI/Mercator/10/525/343.png", 404, "tms", id="set"),
+        pytest.param("/tiles/NDVI/WebMercatorQuad/99/525/343.png", 404, "z", id="matrix"),
+        pytest.param("/tiles/NDVI/WebMercatorQuad/10/1024/343.png", 404, "x", id="x"),
+        pytest.param("/tiles/NDVI/WebMercatorQuad/10/525/-1.png", 404, "y", id="y"),
+        pytest.param("/tiles/NDVI/WebMercatorQuad/10/five/343.png", 404, "x", id="x-text"),
+        pytest.param("/tiles/NDVI/WebMercatorQuad/10/525/343.bmp", 404, "format", id="extension"),
+        pytest.param(f"{TILE}.png?datetime=2020-06-12", 404, "datetime", id="time-not-there"),
+        pytest.param(f"{TILE}.png?datetime=soon", 400, "datetime", id="time-text"),
+        pytest.param(f"{TILE}.png?style=blues", 400, "style", id="style"),
+        pytest.param(f"{TILE}.png?range=1", 400, "range", id="range-one"),
+        pytest.param(f"{TILE}.png?range=1,nan", 400, "range", id="range-nan"),
+        pytest.param(f"{TILE}.png?range=2,1", 400, "range", id="range-order"),
+        pytest.param(f"{TILE}.png?ramp=blues", 400, "ramp", id="ramp"),
+        pytest.param(f"{TILE}.png?reducer=mode", 400, "reducer", id="reducer"),
+        pytest.param(f"{TILE}.png?style=steps&STYLE=reds", 400, "STYLE", id="repeated"),
+        pytest.param("/tiles/UNDATED/WebMercatorQuad/10/525/343.png", 400, "datetime", id="no-default-time"),
+        pytest.param("/tiles/TRUE_COLOUR/WebMercatorQuad/10/525/343.tif", 400, "format", id="composite-values"),
+        pytest.param("/tiles/GONE/WebMercatorQuad/10/525/343.png", 503, None, id="source"),
+        pytest.param("/tiles/NDVI/legend.bmp", 404, "format", id="legend-extension"),
+        pytest.param("/tiles/NDVY/legend.png", 404, "layer", id="legend-layer"),
+        pytest.param("/tiles/NDVI/Mercator/tilejson.json", 404, "tms", id="tilejson-set"),
+        pytest.param("/tiles/NDVI/WebMercatorQuad/tilejson.json?style=blues", 400, "style", id="tilejson-style"),
+    ],
+)
+def test_errors_are_problem_documents_that_name_the_parameter(client, path, status, parameter):
+    response = client.get(path)
+
+    problem = response.json()
+    assert response.status_code == problem["status"] == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert problem.get("parameter") == parameter
+    assert problem["detail"]
+
+
+def test_a_missing_thing_is_kept_a_minute_and_a_failing_source_not_at_all(client):
+    missing = client.get("/tiles/NDVY/WebMercatorQuad/10/525/343.png").headers
+    failing = client.get("/tiles/GONE/WebMercatorQuad/10/525/343.png").headers
+
+    assert missing["cache-control"] == "max-age=60"
+    assert failing["cache-control"] == "no-store"
+    assert int(failing["retry-after"]) > 0
+
+
+def test_a_failing_source_leaves_the_other_layers_alone(client):
+    assert client.get("/tiles/GONE/WebMercatorQuad/10/525/343.png").status_code == 503
+    assert client.get("/tiles/HEIGHT/WebMercatorQuad/10/525/343.png").status_code == 200
+
+
+def test_a_time_that_is_not_there_names_the_nearest(client):
+    problem = client.get(f"{TILE}.png?datetime=2020-06-12").json()
+
+    assert problem["nearest"] == ["2020-06-11T00:00:00Z", "2020-06-21T00:00:00Z"]
+
+
+def test_a_limit_is_told_with_what_was_asked(make_client):
+    client = make_client(served.make_services(limits=Limits(max_pixels=100)))
+
+    problem = client.get(f"{TILE}.png").json()
+
+    assert (problem["type"], problem["limit"], problem["allowed"], problem["asked"]) == (
+        "limit-exceeded", "max_pixels", 100, 65536,
+    )  # fmt: skip
+    assert problem["alternative"]
+
+
+def test_tilejson_names_the_instant_the_revision_and_where_the_data_are(client):
+    document = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json?style=reds").json()
+
+    template = document["tiles"][0]
+    assert "datetime=2020-06-21T00%3A00%3A00Z" in template
+    assert "style=reds" in template
+    assert template.startswith("http://testserver/tiles/NDVI/WebMercatorQuad/{z}/{x}/{y}.png?")
+    west, south, east, north = document["bounds"]
+    assert 4.3 < west < east < 5.2
+    assert 50.6 < south < north < 51.1
+    assert (document["minzoom"], document["maxzoom"]) == (0, 10)  # 100 m; zoom 10 has 96 m at 51 degrees north
+    assert document["attribution"] == "Copernicus & co"
+
+
+def test_the_template_of_tilejson_gives_tiles(client):
+    template = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json").json()["tiles"][0]
+
+    response = client.get(template.format(z=10, x=525, y=343))
+
+    assert np.array_equal(rgba(response), rgba(client.get(f"{TILE}.png")))
+
+
+def test_links_are_of_the_configured_address(make_client):
+    service = ServiceInfo(url="https://maps.example.org/veg")
+    client = make_client(served.make_services(service=service))
+
+    template = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json").json()["tiles"][0]
+
+    assert template.startswith("https://maps.example.org/veg/tiles/NDVI/")
+
+
+def test_a_legend_as_document(client):
+    legend = client.get("/tiles/NDVI/legend.json").json()
+
+    assert (legend["layer"], legend["style"], legend["type"]) == ("NDVI", "steps", "ramp")
+    assert legend["range"] == [0, 250]
+
+
+@pytest.mark.parametrize(("extension", "media_type"), [("png", "image/png"), ("svg", "image/svg+xml")])
+def test_a_legend_as_picture(client, extension, media_type):
+    response = client.get(f"/tiles/NDVI/legend.{extension}?style=reds")
+
+    assert response.headers["content-type"].startswith(media_type)
+    assert len(response.content) > 200
+
+
+def test_a_legend_keeps_its_etag(client):
+    etag = client.get("/tiles/NDVI/legend.png").headers["etag"]
+
+    assert client.get("/tiles/NDVI/legend.png", headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_an_unforeseen_error_is_told_without_its_trace(make_client):
+    services = served.make_services()
+    reader = services.readers["s2"]
+    broken = dataclasses.replace(
+        services, readers={"s2": type("Odd", (), {"info": reader.info, "close": reader.close})()}
+    )
+
+    response = make_client(broken).get(f"{TILE}.png")
+
+    assert response.status_code == 500
+    assert response.json()["detail"] == "the server failed to answer this request"
+    assert "Traceback" not in response.text
+
+
+@given(
+    st.sampled_from(["png", "webp", "npy"]),
+    st.dictionaries(
+        st.sampled_from(["datetime", "style", "range", "ramp", "reducer", "rev", "x"]),
+        st.one_of(
+            st.text(max_size=30),
+            st.sampled_from(
+                ["2020-06", "2020/2021", "..", "1,2", "0,0", "1e309,2", "latest", "reds", "-1,1", "2020/2021/P1D"]
+            ),
+        ),
+    ),
+)
+def test_no_query_gives_a_server_error(session_client, extension, query):
+    response = session_client.get(f"{TILE}.{extension}", params=query)
+
+    assert response.status_code in {200, 400, 404}
