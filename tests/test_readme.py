@@ -1,0 +1,61 @@
+"""Every request that the README shows is answered, by a small demo archive."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from chronotile.app import create_app
+from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.settings import Settings
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+REQUESTS = re.findall(r'curl (?:-o (\S+) )?"http://127\.0\.0\.1:8000(/[^"]+)"', README)
+ADDRESSES = re.findall(r"`http://127\.0\.0\.1:8000(/[^`]+)`|<http://127\.0\.0\.1:8000(/[^>]*)>", README)
+READABLE = {"png": "image/png", "tif": "image/tiff"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
+    settings = Settings(config=make_demo(tmp_path_factory.mktemp("demo"), plan=plan))
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_the_readme_shows_requests():
+    assert len(REQUESTS) >= 10
+    assert len(ADDRESSES) >= 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "path"), REQUESTS, ids=[path[:60] for _, path in REQUESTS])
+def test_a_request_of_the_readme_is_answered(client, name, path):
+    response = client.get(path)
+
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"].startswith(READABLE.get(name.rpartition(".")[2], ""))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path",
+    [path for name, path in REQUESTS if name.endswith("png") and "legend" not in name],
+    ids=lambda path: path[:60],
+)
+def test_a_picture_of_the_readme_shows_something(client, path):
+    picture = np.asarray(Image.open(io.BytesIO(client.get(path).content)).convert("RGBA"))
+
+    assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [a or b for a, b in ADDRESSES if "{" not in a])
+def test_an_address_of_the_readme_is_answered(client, path):
+    suffix = "?SERVICE=" + path.strip("/").upper() + "&REQUEST=GetCapabilities" if path in {"/wms", "/wmts"} else ""
+
+    assert client.get(path + suffix).status_code == 200
