@@ -185,7 +185,7 @@ def test_a_composite_is_painted_of_its_three_variables():
     [
         ({"layer": "NDVY"}, UnknownLayer, "layer"),
         ({"style": "blues"}, UnknownStyle, "style"),
-        ({"ramp": "stepz"}, UnknownStyle, "ramp"),
+        ({"ramp": "blues"}, UnknownStyle, "ramp"),
         ({"time": "2020-06-12"}, TimeNotAvailable, "time"),
     ],
 )

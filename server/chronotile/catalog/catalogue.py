@@ -1,7 +1,9 @@
 """The catalogue: all that is served, and the one place where names are looked up."""
 
 import difflib
+import itertools
 import re
+from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +18,9 @@ _CRS_CODE = re.compile(
     r"(?:urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?"
     r"(?P<authority>[A-Za-z]{2,10})(?:[:/][0-9.]{0,10})?[:/](?P<code>[A-Za-z0-9]{1,12})"
 )
+MAX_LISTED = 12
+"""Names given in place of an unknown one that resembles none."""
+
 _CRS84_CODES = {"CRS:84", "CRS:CRS84", "OGC:84", "OGC:CRS84"}
 
 
@@ -84,9 +89,7 @@ class Catalogue:
         """
         layer = self._layers_by_name.get(name)
         if layer is None:
-            raise UnknownLayer(
-                f"layer {name[:80]!r} is not known{_nearest(name, self._layers_by_name)}", locator="layer"
-            )
+            raise UnknownLayer(f"layer {name[:80]!r} is not known{_known(name, self._layers_by_name)}", locator="layer")
         return layer
 
     def collection(self, collection_id: str) -> Collection:
@@ -100,7 +103,7 @@ class Catalogue:
                 return collection
         known = [collection.id for collection in self.collections]
         raise UnknownLayer(
-            f"collection {collection_id[:80]!r} is not known{_nearest(collection_id, known)}", locator="collection"
+            f"collection {collection_id[:80]!r} is not known{_known(collection_id, known)}", locator="collection"
         )
 
     def ramp(self, name: str) -> Style:
@@ -112,7 +115,7 @@ class Catalogue:
         style = self.styles.get(name)
         if style is None or style.is_categorical:
             ramps = [style.id for style in self.styles.values() if not style.is_categorical]
-            raise UnknownStyle(f"ramp {name[:80]!r} is not known{_nearest(name, ramps)}", locator="ramp")
+            raise UnknownStyle(f"ramp {name[:80]!r} is not known{_known(name, ramps)}", locator="ramp")
         return style
 
     def tile_matrix_set(self, name: str) -> TileMatrixSet:
@@ -146,6 +149,10 @@ class Catalogue:
         raise UnsupportedCrs(f"CRS {name[:80]!r} is not offered; accepted are {offered}", locator="crs")
 
 
-def _nearest(name: str, known: "Mapping[str, object] | list[str]") -> str:
+def _known(name: str, known: Names[str]) -> str:
+    """What is accepted in place of an unknown name: the nearest, or the first few."""
     close = difflib.get_close_matches(name[:80], known, n=3, cutoff=0.5)
-    return f"; the nearest are {', '.join(close)}" if close else ""
+    if close:
+        return f"; the nearest are {', '.join(close)}"
+    first = ", ".join(itertools.islice(known, MAX_LISTED))
+    return f"; accepted are {first}{' and others' if len(known) > MAX_LISTED else ''}"
