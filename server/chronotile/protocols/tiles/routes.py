@@ -10,6 +10,7 @@ from starlette.routing import Route
 from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
+from chronotile.model.request import MapRequest
 from chronotile.model.time import format_instant
 from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
 from chronotile.pipeline.render_map import render_map
@@ -26,14 +27,14 @@ from chronotile.protocols.tiles.params import legend_request, tile_request, tile
 
 
 async def get_tile(request: Request) -> Response:
-    """Return one tile as a picture."""
+    """Return one tile as a picture, or as values."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     asked = tile_request(request.path_params, query, services.catalogue)
     limiter = state_of(request).limiters.pictures
-    payload = await in_thread(limiter, render_map, asked, services, known=known_etags(request))
-    revision = query.optional("rev")
-    is_current = revision is not None and revision == layer_revision(services.catalogue.layer(asked.layer), services)
+    payload, is_current = await in_thread(
+        limiter, _tile, asked, services, known=known_etags(request), revision=query.optional("rev")
+    )
     return respond(payload, is_immutable=is_current)
 
 
@@ -53,6 +54,15 @@ async def get_legend(request: Request) -> Response:
     extension = cast("LegendFormat", request.path_params["extension"])
     limiter = state_of(request).limiters.documents
     return respond(await in_thread(limiter, draw_legend, asked, extension, services, known=known_etags(request)))
+
+
+def _tile(
+    asked: MapRequest, services: Services, *, known: frozenset[str], revision: str | None
+) -> tuple[Payload, bool]:
+    """The tile, and whether its address carries the revision of now."""
+    payload = render_map(asked, services, known=known)
+    is_current = revision is not None and revision == layer_revision(services.catalogue.layer(asked.layer), services)
+    return payload, is_current
 
 
 def _tilejson(request: Request, services: Services) -> bytes:
