@@ -4,6 +4,8 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from anyio import CapacityLimiter
@@ -26,20 +28,28 @@ from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
 from chronotile.protocols.common.state import Limiters, ServerState
+from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
+from chronotile.protocols.ops.routes import routes as health_routes
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
+from chronotile.protocols.viewer.files import find_viewer, is_complete
+from chronotile.protocols.viewer.routes import viewer_routes
+from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.settings import LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
 
 
-def application(services: Services, *, threads: Mapping[str, int] | None = None) -> Starlette:
+def application(
+    services: Services, *, threads: Mapping[str, int] | None = None, viewer: Path | None = None
+) -> Starlette:
     """Return the application that serves `services`.
 
     Args:
         services: The catalogue and the open sources; closed when the application shuts down.
         threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
+        viewer: The folder of the viewer's files, if there is one.
     """
     tokens = {"pictures": 4, "series": 4, "documents": 2, **(threads or {})}
 
@@ -53,7 +63,15 @@ def application(services: Services, *, threads: Mapping[str, int] | None = None)
             reader.close()
 
     return Starlette(
-        routes=[*tile_routes, *series_routes, *layer_routes],
+        routes=[
+            *tile_routes,
+            *series_routes,
+            *wms_routes(services.catalogue.service.wms_paths),
+            *layer_routes,
+            *landing_routes(partial(is_complete, viewer)),
+            *viewer_routes(viewer),
+            *health_routes,
+        ],
         lifespan=lifespan,
         middleware=[
             Middleware(RequestLog),
@@ -80,7 +98,7 @@ def create_app(settings: Settings) -> Starlette:
 def serving(archive: Archive, settings: Settings) -> Starlette:
     """Return the application that serves an open archive, with this process made ready for it."""
     keep_freed_memory()
-    return application(archive.services, threads=settings.threads)
+    return application(archive.services, threads=settings.threads, viewer=find_viewer())
 
 
 def create_app_from_environment() -> Starlette:
@@ -104,7 +122,7 @@ def system_clock() -> Instant:
 async def _http_fault(request: Request, error: Exception) -> Response:
     """What no route answers: an unknown path, or a method that a path does not take."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    fault: ChronotileError = UnknownPath(f"there is nothing at {request.url.path[:200]!r}")
+    fault: ChronotileError = UnknownPath(f"there is nothing at {request.scope['path'][:200]!r}")
     if status != fault.status:
         fault = ChronotileError(f"{request.method} is not accepted here")
         fault.status = status

@@ -24,9 +24,8 @@ def test_preflight_is_answered_everywhere(client, path):
     assert (answer.status_code, answer.headers["access-control-allow-headers"]) == (204, "X-Mine")
 
 
-def ask_raw(client, query_string: bytes) -> tuple[int, dict]:
-    """The status and problem of a query that is too long for the test client to send."""
-    path = "/timeseries/NDVI/point"
+def ask_raw(client, query_string: bytes, path: str = "/timeseries/NDVI/point") -> tuple[int, dict]:
+    """The status and problem of a query that the test client would not send as it is."""
     scope = {"type": "http", "method": "GET", "path": path, "query_string": query_string, "headers": []}
     messages = []
 
@@ -43,6 +42,15 @@ def ask_raw(client, query_string: bytes) -> tuple[int, dict]:
 @pytest.mark.parametrize(("size", "status"), [(65_535, 400), (65_536, 414), (1_000_000, 414)])
 def test_query_strings_of_64_kb_are_refused(client, size, status):
     answered, problem = ask_raw(client, b"a" * size)
+
+    assert (answered, problem["status"]) == (status, status)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nothing", 404), ("/timeseries/NDVI/point", 400), ("/layers/GONE2", 404)]
+)
+def test_query_that_is_no_utf_8_breaks_nothing(client, path, status):
+    answered, problem = ask_raw(client, b"a=%ff&b=\xff\xfe", path)
 
     assert (answered, problem["status"]) == (status, status)
 

@@ -23,10 +23,10 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
             return await handler(request)
         except ChronotileError as error:
             if error.status >= 500:  # an operator must act on it
-                log.warning("%s: %s", request.url.path, error.message)
+                log.warning("%s: %s", request.scope["path"], error.message)
             return with_error_caching(faults(error, request))
         except Exception:
-            log.exception("unforeseen error at %s", request.url.path)
+            log.exception("unforeseen error at %s", request.scope["path"])
             return with_error_caching(faults(ChronotileError("the server failed to answer this request"), request))
 
     return answer

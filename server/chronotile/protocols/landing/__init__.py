@@ -1,0 +1,1 @@
+"""The first page: what is here, and the URLs to paste."""

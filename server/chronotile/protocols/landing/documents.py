@@ -1,0 +1,207 @@
+"""What is here, as a value that the page for people and the document for programs are made of."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from chronotile import __version__
+from chronotile.catalog.resolve import offered_layers
+from chronotile.model.collection import Collection, Layer
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.time import TimeDomain, format_day
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.landing.thumbnail import thumbnail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A URL to paste, and into what."""
+
+    rel: str
+    title: str
+    purpose: str
+    href: str
+    media_type: str = "application/json"
+    is_template: bool = False
+    """Whether parts of it in braces are to be filled in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandingLayer:
+    """A layer as the page shows it; `thumbnail` is relative to the page."""
+
+    id: str
+    title: str
+    units: str | None
+    times: str
+    thumbnail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandingCollection:
+    """A collection as the page shows it."""
+
+    id: str
+    title: str
+    abstract: str
+    attribution: str | None
+    license: str | None
+    layers: tuple[LandingLayer, ...]
+
+    @property
+    def license_url(self) -> str | None:
+        """The licence, if it is an address on the web."""
+        is_url = self.license is not None and self.license.startswith(("https://", "http://"))
+        return self.license if is_url else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """All that the page shows."""
+
+    title: str
+    abstract: str
+    language: str
+    contact_name: str | None
+    contact_email: str | None
+    places: tuple[Place, ...]
+    collections: tuple[LandingCollection, ...]
+    has_viewer: bool
+    version: str = __version__
+
+    @property
+    def layer_count(self) -> int:
+        """How many names layers are listed under."""
+        return sum(len(collection.layers) for collection in self.collections)
+
+
+def landing(services: Services, *, base: str, language: str, has_viewer: bool) -> Landing:
+    """Return what is here, in one language; `base` is the public URL without a slash at the end."""
+    catalogue, service = services.catalogue, services.catalogue.service
+    return Landing(
+        title=text_in(service.title, language),
+        abstract=text_in(service.abstract, language),
+        language=language,
+        contact_name=service.contact.name,
+        contact_email=service.contact.email,
+        places=tuple(_places(services, base)),
+        collections=tuple(_collection(collection, services, language) for collection in catalogue.collections),
+        has_viewer=has_viewer,
+    )
+
+
+def landing_document(page: Landing, base: str) -> dict[str, Any]:
+    """Return the page as a document for programs."""
+    links = [_link("self", f"{base}/", "application/json", "this document")]
+    if page.has_viewer:
+        links.append(_link("viewer", f"{base}/viewer/", "text/html", "viewer"))
+    for place in page.places:
+        link = _link(place.rel, place.href, place.media_type, place.title)
+        links.append({**link, "templated": True} if place.is_template else link)
+    return {
+        "title": page.title,
+        "description": page.abstract or None,
+        "version": page.version,
+        "contact": {"name": page.contact_name, "email": page.contact_email},
+        "collections": [_collection_document(collection) for collection in page.collections],
+        "links": links,
+    }
+
+
+def _collection_document(collection: LandingCollection) -> dict[str, Any]:
+    return {
+        "id": collection.id,
+        "title": collection.title,
+        "attribution": collection.attribution,
+        "license": collection.license,
+        "layers": [layer.id for layer in collection.layers],
+    }
+
+
+def _link(rel: str, href: str, media_type: str, title: str) -> dict[str, Any]:
+    return {"rel": rel, "href": href, "type": media_type, "title": title}
+
+
+def _collection(collection: Collection, services: Services, language: str) -> LandingCollection:
+    named = (entry for entry in offered_layers(services.catalogue) if entry[1].collection == collection.id)
+    return LandingCollection(
+        id=collection.id,
+        title=text_in(collection.title, language) or collection.id,
+        abstract=text_in(collection.abstract, language),
+        attribution=collection.attribution
+        or next((layer.attribution for layer in collection.layers if layer.attribution), None),
+        license=collection.license,
+        layers=tuple(_layer(name, layer, services, language) for name, layer in named),
+    )
+
+
+def _layer(name: str, layer: Layer, services: Services, language: str) -> LandingLayer:
+    units = None if layer.is_composite else layer.main_variable.encoding.units
+    return LandingLayer(
+        id=name,
+        title=text_in(layer.title, language) or name,
+        units=None if units == "1" else units,
+        times=_times(layer.times),
+        thumbnail=thumbnail(name, layer, services),
+    )
+
+
+def _times(domain: TimeDomain) -> str:
+    if len(domain) == 0:
+        return "no dates"
+    first, last = (format_day(domain.instants[index]) for index in (0, -1))
+    if len(domain) == 1:
+        return first
+    return f"{first} to {last}, {len(domain):,} dates"
+
+
+def _places(services: Services, base: str) -> Iterable[Place]:
+    service = services.catalogue.service
+    for kind, paths in (("WMS", service.wms_paths), ("WMTS", service.wmts_paths)):
+        query = urlencode({"SERVICE": kind, "REQUEST": "GetCapabilities"})
+        for path in paths[:1]:
+            yield Place(
+                rel=kind.lower(),
+                title=kind,
+                purpose="QGIS, ArcGIS, OpenLayers, GDAL",
+                href=f"{base}{path}?{query}",
+                media_type="text/xml",
+            )
+    yield Place(rel="layers", title="Layers", purpose="all layers with their dates, as JSON", href=f"{base}/layers")
+    layers = list(services.catalogue.layers)
+    if layers:
+        yield from _tiles(layers[0], services, base)
+    yield from (_series(layer, base) for layer in [each for each in layers if not each.is_composite][:1])
+    yield Place(
+        rel="timeseries",
+        title="Time series",
+        purpose="clients of Terrascope's time-series service",
+        href=f"{base}/timeseries/v1.0/ts/",
+    )
+
+
+def _tiles(layer: Layer, services: Services, base: str) -> Iterable[Place]:
+    for each in services.catalogue.tile_matrix_sets[:1]:
+        path = f"{base}/tiles/{quote(layer.id)}/{quote(each.id)}"
+        purpose = f"Leaflet, MapLibre; of layer {layer.id}"
+        href = f"{path}/{{z}}/{{x}}/{{y}}.png"
+        yield Place(
+            rel="tiles", title="XYZ tiles", purpose=purpose, href=href, media_type="image/png", is_template=True
+        )
+        yield Place(rel="tilejson", title="TileJSON", purpose=purpose, href=f"{path}/tilejson.json")
+
+
+def _series(layer: Layer, base: str) -> Place:
+    """The series of the place in the middle of a layer."""
+    grid = layer.main_variable.grid
+    x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
+    query = urlencode({"lon": f"{x:.4f}", "lat": f"{y:.4f}", "format": "csv"})
+    return Place(
+        rel="series",
+        title="Values of a place",
+        purpose=f"spreadsheets, scripts; of layer {layer.id}",
+        href=f"{base}/timeseries/{quote(layer.id)}/point?{query}",
+        media_type="text/csv",
+    )

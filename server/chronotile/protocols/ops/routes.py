@@ -1,0 +1,34 @@
+"""`/health`: whether the process lives, and whether it can answer."""
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.pipeline.readiness import check_readiness
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.state import in_thread, services_of, state_of
+
+
+async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer is that there is one
+    """Return that the process answers."""
+    return _told(200, {"status": "live"})
+
+
+async def get_ready(request: Request) -> Response:
+    """Return 200 where at least one layer can be read, else 503, and the collections that fail in either case."""
+    readiness = await in_thread(state_of(request).limiters.documents, check_readiness, services_of(request))
+    status = "ready" if readiness.is_ready else "not ready"
+    return _told(200 if readiness.is_ready else 503, {"status": status, "failing": list(readiness.failing)})
+
+
+def _told(status: int, document: dict[str, object]) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    return Response(orjson.dumps(document), status_code=status, media_type="application/json", headers=headers)
+
+
+routes = [
+    Route("/health/live", endpoint(get_live, problem_response)),
+    Route("/health/ready", endpoint(get_ready, problem_response)),
+]

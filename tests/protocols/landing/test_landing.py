@@ -1,0 +1,251 @@
+"""The first page: HTML for people, JSON for programs."""
+
+import base64
+import hashlib
+import re
+from itertools import pairwise
+from urllib.parse import urljoin, urlsplit
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.catalog.catalogue import Contact, ServiceInfo
+from chronotile.protocols.viewer.files import find_viewer
+from tests.protocols import served
+
+FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
+
+
+@pytest.fixture
+def with_viewer():
+    """A client of everything, the viewer included."""
+    services = served.make_services(*served.varied_collections())
+    with TestClient(application(services, viewer=find_viewer())) as client:
+        yield client
+
+
+def page_of(client, path="/", **headers) -> html.HtmlElement:
+    return html.document_fromstring(client.get(path, headers={"Accept": "text/html", **headers}).text)
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "media_type"),
+    [
+        ("/", FIREFOX, "text/html; charset=utf-8"),
+        ("/", "application/json", "application/json"),
+        ("/", "*/*", "application/json"),
+        ("/?f=html", "*/*", "text/html; charset=utf-8"),
+        ("/?f=json", FIREFOX, "application/json"),
+    ],
+)
+def test_people_get_a_page_and_programs_a_document(client, path, accept, media_type):
+    answer = client.get(path, headers={"Accept": accept})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+    assert {"Accept", "Accept-Language"} <= set(answer.headers["vary"].split(", "))
+
+
+def test_other_formats_are_refused(client):
+    answer = client.get("/?f=xml")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "f")
+
+
+def test_document_has_title_links_and_collections(client):
+    document = client.get("/").json()
+
+    assert list(document) == ["title", "description", "version", "contact", "collections", "links"]
+    assert document["collections"][1] == {
+        "id": "terrain",
+        "title": "Collection terrain",
+        "attribution": None,
+        "license": None,
+        "layers": ["HEIGHT", "GONE"],
+    }
+    assert [link["rel"] for link in document["links"]] == [
+        "self",
+        "wms",
+        "wmts",
+        "layers",
+        "tiles",
+        "tilejson",
+        "series",
+        "timeseries",
+    ]
+
+
+@pytest.mark.parametrize("rel", ["self", "layers", "tilejson", "series", "timeseries"])
+def test_links_lead_to_answers_of_their_type(client, rel):
+    link = next(link for link in client.get("/").json()["links"] if link["rel"] == rel)
+
+    answer = client.get(link["href"])
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].split(";")[0] == link["type"]
+
+
+def test_template_of_tiles_can_be_filled_in(client):
+    link = next(link for link in client.get("/").json()["links"] if link["rel"] == "tiles")
+
+    assert link["templated"] is True
+    assert client.get(link["href"].format(z=11, x=1052, y=687)).headers["content-type"] == "image/png"
+
+
+def test_page_shows_every_layer_with_dates_and_addresses(client):
+    page = page_of(client)
+
+    cards = {card.findtext(".//code"): card.text_content() for card in page.iterfind(".//li")}
+    assert list(cards) == ["NDVI", "S2_NDVI", "TIMED", "RECENT", "UNDATED", "FUTURE", "TRUE_COLOUR", "HEIGHT", "GONE"]
+    assert "2020-05-21 to 2020-06-21, 4 dates" in cards["NDVI"]
+    assert "no dates" in cards["HEIGHT"]
+    assert "http://testserver/wms?SERVICE=WMS&REQUEST=GetCapabilities" in page.text_content()
+    assert "http://testserver/tiles/NDVI/WebMercatorQuad/{z}/{x}/{y}.png" in page.text_content()
+
+
+def test_page_carries_the_attribution(client):
+    assert "Copernicus & co" in page_of(client).text_content()
+
+
+def test_links_of_the_page_are_relative_so_that_any_prefix_holds(with_viewer):
+    page = page_of(with_viewer)
+
+    own = [link for element in page.iter("a", "link", "img") for link in [element.get("href") or element.get("src")]]
+    pasted = [element.get("href") for element in page.iterfind(".//dd/a")]
+    assert pasted
+    assert not [link for link in own if link not in pasted and (link.startswith("/") or "testserver" in link)]
+
+
+def test_links_of_the_page_lead_to_answers(with_viewer):
+    page = page_of(with_viewer)
+    links = {element.get("href") for element in page.iter("a", "link")}
+    local = {urljoin("/", link) for link in links if not link.startswith("#")}
+
+    statuses = {
+        link: with_viewer.get(link).status_code for link in local if urlsplit(link).path not in {"/wms", "/wmts"}
+    }
+
+    assert set(statuses.values()) == {200}
+
+
+def test_page_leads_to_the_viewer_only_if_there_is_one(client, with_viewer):
+    assert page_of(with_viewer).xpath("//a[@href='viewer/?layer=NDVI']")
+    assert not page_of(client).xpath("//a[starts-with(@href, 'viewer/')]")
+    assert "make viewer" in page_of(client).text_content()
+
+
+def test_thumbnails_are_maps_of_whole_layers_at_their_default_time(client):
+    images = page_of(client).xpath("//img")
+
+    query = dict(pair.split("=") for pair in urlsplit(images[0].get("src")).query.split("&"))
+    box = [float(edge) for edge in query["BBOX"].split("%2C")]
+    assert (query["LAYERS"], query["TIME"]) == ("NDVI", "2020-06-21T00%3A00%3A00Z")
+    assert [round(edge, 1) for edge in box] == [4.4, 50.7, 5.0, 51.0]
+    assert int(query["WIDTH"]) / int(query["HEIGHT"]) == pytest.approx(400 / 300, abs=0.05)
+    assert all(image.get("loading") == "lazy" for image in images)
+
+
+def test_thumbnails_are_left_out_where_no_map_can_be_asked(make_client, make_services):
+    client = make_client(make_services(crs=["EPSG:3857"]))
+
+    assert page_of(client).xpath("//img") == []
+
+
+def test_policy_lets_the_pages_own_style_apply_and_nothing_run(client):
+    answer = client.get("/", headers={"Accept": "text/html"})
+
+    policy = answer.headers["content-security-policy"]
+    style = re.search(r"<style>(.*?)</style>", answer.text, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert "default-src 'none'" in policy
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "<script" not in answer.text
+    assert "style=" not in answer.text
+
+
+@pytest.fixture
+def evil_client(make_client, make_services):
+    """A client of a catalogue whose every text tries to break out of the page."""
+    layer = served.make_layer(
+        title={"": EVIL}, abstract={"": EVIL}, variable=served.make_variable(units=EVIL), attribution=EVIL
+    )
+    collection = served.make_collection(
+        layer, title={"": EVIL}, abstract={"": EVIL}, attribution=EVIL, license="javascript:alert(1)"
+    )
+    service = ServiceInfo(title={"": EVIL}, abstract={"": EVIL}, contact=Contact(name=EVIL, email=EVIL))
+    return make_client(make_services(collection, service=service))
+
+
+def test_texts_stay_texts(evil_client):
+    page = page_of(evil_client)
+
+    handlers = [name for element in page.iter() for name in element.keys() if name.startswith("on")]  # noqa: SIM118
+    assert page.xpath("//script") == []
+    assert len(page.xpath("//img")) == 1
+    assert handlers == []
+    assert not [link for link in page.xpath("//@href") if link.startswith("javascript")]
+    assert page.findtext(".//h1") == EVIL
+
+
+def test_licence_on_the_web_is_a_link(make_client, make_services):
+    collection = served.make_collection(license="https://licence.example/")
+    client = make_client(make_services(collection))
+
+    assert page_of(client).xpath("//a[@rel='license']/@href") == ["https://licence.example/"]
+
+
+def test_page_is_in_the_readers_language(make_client, make_services):
+    layer = served.make_layer(title={"en": "Vegetation", "nl": "Begroeiing"})
+    service = ServiceInfo(title={"en": "Maps", "nl": "Kaarten"}, languages=("en", "nl"))
+    client = make_client(make_services(served.make_collection(layer), service=service))
+
+    page = page_of(client, **{"Accept-Language": "nl-BE"})
+
+    assert (page.findtext(".//h1"), page.find(".//h1").get("lang")) == ("Kaarten", "nl")
+    assert page.findtext(".//h4") == "Begroeiing"
+
+
+def test_headings_descend_one_by_one_and_every_section_is_named(with_viewer):
+    page = page_of(with_viewer)
+
+    levels = [int(element.tag[1]) for element in page.iter("h1", "h2", "h3", "h4")]
+    names = {element.get("id") for element in page.iter() if element.get("id")}
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert {section.get("aria-labelledby") for section in page.iter("section")} <= names
+    assert page.get("lang") == "en"
+
+
+def test_same_page_is_304(client):
+    etag = client.get("/").headers["etag"]
+
+    assert client.get("/", headers={"If-None-Match": etag}).status_code == 304
+
+
+@pytest.mark.slow
+def test_five_hundred_layers_make_a_small_page_soon(make_client, make_services):
+    times = served.domain_of_instants(np.datetime64("2015-01-01", "ns") + np.arange(400) * np.timedelta64(10, "D"))
+    layers = [served.make_layer(f"L{n}", variable=served.make_variable(f"L{n}", times=times)) for n in range(500)]
+    client = make_client(make_services(served.make_collection(*layers)))
+    client.get("/?f=html")
+
+    answer = client.get("/?f=html", headers={"Accept-Encoding": "gzip"})
+
+    assert answer.text.count("<li>") == 500
+    assert int(answer.headers["content-length"]) < 60_000
+    assert answer.elapsed.total_seconds() < 1
+
+
+@pytest.mark.slow
+@given(
+    pairs=st.lists(
+        st.tuples(st.sampled_from(["f", "lang", "F"]) | st.text(max_size=20), st.text(max_size=20)), max_size=4
+    )
+)
+def test_any_query_is_answered_or_refused(session_client, pairs):
+    assert session_client.get("/", params=pairs).status_code in {200, 400}
