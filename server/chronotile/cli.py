@@ -181,9 +181,10 @@ def _run(settings: "Settings", write_config: Path | None = None) -> None:
         _print_archive(archive, _url(settings.host, listener))
         if settings.workers == 1:
             _run_here(archive, settings, listener)
-        else:
-            archive.close()
-            _run_workers(settings, listener)
+            return
+        port = listener.getsockname()[1]
+    archive.close()
+    _run_workers(settings, port)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -199,9 +200,13 @@ def _listener(host: str, port: int) -> Iterator[socket.socket]:
         try:
             listener.bind((host, port))
         except (OSError, UnicodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            _fail(f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port")
+            _fail(_port_taken(host, port, error))
         yield listener
+
+
+def _port_taken(host: str, port: int, error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port"
 
 
 def _url(host: str, listener: socket.socket) -> str:
@@ -246,19 +251,20 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket)
     from chronotile.app import serving  # noqa: PLC0415
 
     server = uvicorn.Server(uvicorn.Config(serving(archive, settings), **_options(settings)))
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    except OSError as error:  # another process began to listen at this port while the data were opened
+        _fail(_port_taken(settings.host, listener.getsockname()[1], error))
     if not server.started:
         _fail("the server could not start; the log says why")
 
 
-def _run_workers(settings: "Settings", listener: socket.socket) -> None:
+def _run_workers(settings: "Settings", port: int) -> None:
     """Start processes anew, never by fork, which tensorstore does not survive; each opens the archive by itself."""
     import uvicorn  # noqa: PLC0415
-    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
 
     os.environ |= settings.as_environment()
-    config = uvicorn.Config(FACTORY, factory=True, workers=settings.workers, **_options(settings))
-    Multiprocess(config, [listener]).run()
+    uvicorn.run(FACTORY, factory=True, workers=settings.workers, host=settings.host, port=port, **_options(settings))
 
 
 def _options(settings: "Settings") -> dict[str, Any]:

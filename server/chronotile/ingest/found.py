@@ -154,15 +154,16 @@ def _styling(info: VariableInfo, styles: Mapping[str, Style]) -> Section:
     if style.is_categorical:
         return {"styles": [style.id]}
     others = [name for name in FURTHER_STYLES if name in styles and name != style.id]
-    bounds = style.range if style.range == styles[style.id].range else _rounded(*style.range)
-    return {"styles": [style.id, *others], "range": list(bounds)}
+    bounds = list(style.range) if style.range == styles[style.id].range else _rounded(*style.range)
+    return {"styles": [style.id, *others], "range": bounds}
 
 
-def _rounded(low: float, high: float) -> tuple[float, float]:
-    """The range, outwards to two digits of its width."""
+def _rounded(low: float, high: float) -> list[float]:
+    """The range, outwards to two digits of its width; whole numbers as such."""
     step = 10.0 ** (math.floor(math.log10(high - low)) - 1) if high > low else 1.0
     digits = max(0, -math.floor(math.log10(step)))
-    return round(math.floor(low / step) * step, digits), round(math.ceil(high / step) * step, digits)
+    ends = round(math.floor(low / step) * step, digits), round(math.ceil(high / step) * step, digits)
+    return [int(end) if end.is_integer() else end for end in ends]
 
 
 def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
@@ -173,8 +174,8 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
     if all(band.encoding.dtype == "uint8" and band.encoding.scale == 1 for band in bands):
         return {TRUE_COLOUR: {"variables": list(names), "range": [0, 255]}}
     ranges = [band.observed_range or (0.0, 1.0) for band in bands]
-    low, high = _rounded(min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges))
-    return {TRUE_COLOUR: {"variables": list(names), "range": [low, high]}}
+    bounds = _rounded(min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges))
+    return {TRUE_COLOUR: {"variables": list(names), "range": bounds}}
 
 
 def _odd_values(infos: Mapping[str, VariableInfo], styles: Mapping[str, Style]) -> Iterable[Finding]:

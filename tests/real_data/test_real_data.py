@@ -1,0 +1,263 @@
+"""Each folder of ../shared/data as `chronotile serve` gives it, beside what rasterio and xarray read directly."""
+
+import io
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pyproj import Transformer
+from starlette.testclient import TestClient
+
+from chronotile.ingest.archive import Archive
+from chronotile.model.tiles import TileMatrixSet
+from chronotile.model.time import format_instant
+from tests.real_data.truth import CONFIGURED, SHARED, Truth, client_of, open_place, raster_truth, xarray_truth
+
+pytestmark = [pytest.mark.data, pytest.mark.slow]
+
+DATA = SHARED / "data"
+ROMANIA = DATA / "s2_romania" / "ndvi_scl_romania_10m.nc"
+ROMANIA_20M = DATA / "s2_romania" / "sentinel2_cube_subset_romania_20m.nc"
+FAPAR = DATA / "vito_openeo" / "c_gls_FAPAR_200907100000_GLOBE_VGT_V2.0.1.nc"
+SINUSOIDAL = "+proj=sinu +R=6371007.181 +units=m"
+LAEA = "+proj=laea +lat_0=52 +lon_0=10 +x_0=4321000 +y_0=3210000 +ellps=GRS80 +units=m"
+MEXICO = "+proj=lcc +lat_0=12 +lon_0=-102 +lat_1=17.5 +lat_2=29.5 +x_0=2500000 +datum=WGS84 +units=m"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a layer must be."""
+
+    place: Path
+    layer: str
+    times: tuple[int, str, str]
+    """How many, the first, the last."""
+    crs: str
+    truth: Callable[[], Truth]
+
+
+def _files(folder: str, pattern: str) -> list[Path]:
+    return sorted((DATA / folder).glob(pattern))
+
+
+EXPECTED = [
+    Expected(
+        DATA / "modis_ndvi_north_america",
+        "ndvi-north-america-2001.ndvi",
+        (12, "2001-01-01T00:00:00Z", "2001-12-01T00:00:00Z"),
+        "EPSG:4326",
+        lambda: xarray_truth(DATA / "modis_ndvi_north_america" / "ndvi_north_america_2001.nc", "ndvi"),
+    ),
+    *(
+        Expected(
+            DATA / "s2_romania",
+            f"ndvi-scl-romania-10m.{name}",
+            (140, "2015-08-01T00:00:00Z", "2021-01-01T00:00:00Z"),
+            "EPSG:3035",
+            lambda name=name: xarray_truth(ROMANIA, name, crs="EPSG:3035"),
+        )
+        for name in ("ndvi", "scl")
+    ),
+    *(
+        Expected(
+            DATA / "s2_romania",
+            f"sentinel2-cube-subset-romania-20m.{name}",
+            (140, "2015-08-01T00:00:00Z", "2021-01-01T00:00:00Z"),
+            "EPSG:3035",
+            lambda name=name: xarray_truth(ROMANIA_20M, name, crs="EPSG:3035"),
+        )
+        for name in ("B3", "B4", "B8A", "B11", "SCL")
+    ),
+    Expected(
+        DATA / "s2_romania",
+        "tree-cover-density-2018-romania.band1",
+        (0, "", ""),
+        LAEA,
+        lambda: raster_truth([DATA / "s2_romania" / "tree_cover_density_2018_romania.tif"]),
+    ),
+    Expected(
+        CONFIGURED["modis_sinop"],
+        "sinop.NDVI",
+        (23, "2013-09-14T00:00:00Z", "2014-08-29T00:00:00Z"),
+        SINUSOIDAL,
+        lambda: raster_truth(_files("modis_sinop", "*.jp2"), dtype="int16", scale=1e-4),
+    ),
+    Expected(
+        DATA / "modis_sinop",
+        "terra-modis-h12v10-ndvi.NDVI",
+        (23, "2013-09-14T00:00:00Z", "2014-08-29T00:00:00Z"),
+        SINUSOIDAL,
+        lambda: raster_truth(_files("modis_sinop", "*.jp2")),
+    ),
+    Expected(
+        CONFIGURED["modis_evi_slovenia"],
+        "slovenia.EVI",
+        (365, "2000-02-18T00:00:00Z", "2015-12-19T00:00:00Z"),
+        "EPSG:32633",
+        lambda: raster_truth(_files("modis_evi_slovenia", "*.tif"), scale=1e-4),
+    ),
+    Expected(
+        DATA / "modis_evi_slovenia",
+        "slovenia-evi-mod13q1.EVI",
+        (365, "2000-02-18T00:00:00Z", "2015-12-19T00:00:00Z"),
+        "EPSG:32633",
+        lambda: raster_truth(_files("modis_evi_slovenia", "*.tif")),
+    ),
+    Expected(
+        CONFIGURED["ndmi_dekads_mexico"],
+        "ndmi.NDMI",
+        (612, "2001-01-01T00:00:00Z", "2017-12-21T00:00:00Z"),
+        MEXICO,
+        lambda: raster_truth(_files("ndmi_dekads_mexico", "*.tif"), None),
+    ),
+    Expected(
+        DATA / "global_ndvi_cgls",
+        "cgls-ndvi-lts-june21-1999-2017.ndvi",
+        (0, "", ""),
+        "EPSG:4326",
+        lambda: raster_truth(_files("global_ndvi_cgls", "*.tif")),
+    ),
+    Expected(
+        DATA / "global_ndvi_neo",
+        "ndvi-global-1deg-2dates.ndvi",
+        (2, "2019-08-01T00:00:00Z", "2020-02-01T00:00:00Z"),
+        "EPSG:4326",
+        lambda: xarray_truth(DATA / "global_ndvi_neo" / "ndvi_global_1deg_2dates.nc", "ndvi"),
+    ),
+    Expected(
+        DATA / "global_ndvi_neo",
+        "ndvi-global-halfdeg-2019-08.ndvi",
+        (1, "2019-08-01T00:00:00Z", "2019-08-01T00:00:00Z"),
+        "EPSG:4326",
+        lambda: raster_truth(_files("global_ndvi_neo", "*.tif")),
+    ),
+    Expected(
+        DATA / "xcube_chl",
+        "cube-1-250-250.conc_chl",
+        (5, "2017-01-16T10:09:21.834255872Z", "2017-01-30T10:46:33.836892416Z"),
+        "EPSG:4326",
+        lambda: xarray_truth(DATA / "xcube_chl" / "cube-1-250-250.zarr", "conc_chl"),
+    ),
+    Expected(
+        CONFIGURED["vito_openeo"],
+        "fapar-1km.FAPAR",
+        (1, "2009-07-10T00:00:00Z", "2009-07-10T00:00:00Z"),
+        "EPSG:4326",
+        lambda: xarray_truth(FAPAR, "FAPAR", dtype="uint8", scale=0.004, nodata=255),
+    ),
+    Expected(
+        CONFIGURED["vito_openeo"],
+        "ndvi-300m.NDVI",
+        (0, "", ""),
+        "EPSG:4326",
+        lambda: raster_truth(_files("vito_openeo", "cgls_ndvi300.tif"), scale=0.004, offset=-0.08, nodata=255),
+    ),
+    *(
+        Expected(
+            CONFIGURED["vito_openeo"],
+            f"s2-bands.band{band}",
+            (0, "", ""),
+            "EPSG:32631",
+            lambda band=band: raster_truth(_files("vito_openeo", "S2-bands.tiff"), band),
+        )
+        for band in range(1, 7)
+    ),
+]
+
+each_layer = pytest.mark.parametrize("expected", EXPECTED, ids=[each.layer for each in EXPECTED])
+
+
+@pytest.fixture(scope="module")
+def archive_at() -> Iterator[Callable[[Path], Archive]]:
+    """`archive_at(place)`: the archive at a place, opened once for all tests."""
+    archives: dict[Path, Archive] = {}
+
+    def open_once(place: Path) -> Archive:
+        if place not in archives:
+            archives[place] = open_place(place)
+        return archives[place]
+
+    yield open_once
+    for archive in archives.values():
+        archive.close()
+
+
+@pytest.fixture
+def served(archive_at, expected) -> Iterator[TestClient]:
+    """A client of the application over the expected layer's archive."""
+    with client_of(archive_at(expected.place)) as client:
+        yield client
+
+
+def test_no_source_of_the_folders_fails_to_open(archive_at):
+    findings = [finding for place in {each.place for each in EXPECTED} for finding in archive_at(place).findings]
+
+    assert [finding for finding in findings if finding.severity == "error"] == []
+
+
+@each_layer
+def test_layer_has_the_times_of_its_files(archive_at, expected):
+    times = archive_at(expected.place).services.catalogue.layer(expected.layer).times
+
+    written = [format_instant(instant) for instant in times.instants]
+    assert (len(written), *(written[:1] or [""]), *(written[-1:] or [""])) == expected.times
+
+
+@each_layer
+def test_layer_lies_where_its_files_say(archive_at, expected):
+    grid = archive_at(expected.place).services.catalogue.layer(expected.layer).main_variable.grid
+    truth = expected.truth()
+
+    assert grid.transform.almost_equals(truth.transform, precision=1e-9 * abs(truth.transform.c))
+    assert (grid.height, grid.width) == truth.numbers.shape[1:]
+
+
+@each_layer
+def test_layer_has_the_crs_of_its_files(archive_at, expected):
+    crs = archive_at(expected.place).services.catalogue.layer(expected.layer).main_variable.grid.crs
+    xs, ys = expected.truth().centres()
+
+    ours = Transformer.from_crs(crs.definition, "OGC:CRS84", always_xy=True).transform(xs, ys)
+    theirs = Transformer.from_crs(expected.crs, "OGC:CRS84", always_xy=True).transform(xs, ys)
+
+    np.testing.assert_allclose(ours, theirs, atol=1e-9)
+    assert crs.name == expected.crs or not expected.crs.startswith("EPSG:")
+
+
+@each_layer
+def test_point_series_are_the_numbers_of_the_files(served, expected):
+    truth = expected.truth()
+    cells = truth.cells(50)
+
+    series = [_series(served, expected.layer, truth.lonlat(row, column)) for row, column in cells]
+
+    assert series == [truth.expected(row, column) for row, column in cells]
+
+
+@each_layer
+def test_tile_over_a_valid_pixel_is_not_empty(served, archive_at, expected):
+    truth = expected.truth()
+    row, column = np.argwhere(truth.valid()[-1])[-1]
+    sets = archive_at(expected.place).services.catalogue.tile_matrix_sets
+
+    path = _tile_path(next(each for each in sets if each.id == "WebMercatorQuad"), truth.lonlat(row, column), zoom=10)
+    answer = served.get(f"/tiles/{expected.layer}/WebMercatorQuad/{path}.png")
+
+    assert answer.status_code == 200
+    assert np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGBA"))[..., 3].any()
+
+
+def _series(client: TestClient, layer: str, lonlat: tuple[float, float]) -> list[float | None]:
+    answer = client.get(f"/timeseries/{layer}/point", params={"lon": lonlat[0], "lat": lonlat[1]})
+    return answer.json().get("values", answer.text)
+
+
+def _tile_path(tile_matrix_set: TileMatrixSet, lonlat: tuple[float, float], *, zoom: int) -> str:
+    matrix = tile_matrix_set.matrices[zoom]
+    x, y = Transformer.from_crs("OGC:CRS84", "EPSG:3857", always_xy=True).transform(*lonlat)
+    span = matrix.cell_size * matrix.tile_width
+    return f"{zoom}/{math.floor((x - matrix.left) / span)}/{math.floor((matrix.top - y) / span)}"
