@@ -109,6 +109,13 @@ class TimeNotAvailable(ChronotileError):
         self.nearest = tuple(nearest)
 
 
+class VersionNegotiationFailed(ChronotileError):
+    """None of the versions that a client accepts is spoken here (OWS Common 1.1 §7.3.2)."""
+
+    status = 400
+    code = "VersionNegotiationFailed"
+
+
 class OperationNotSupported(ChronotileError):
     """The operation belongs to the standard but is not offered here."""
 

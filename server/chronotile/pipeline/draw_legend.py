@@ -15,7 +15,7 @@ from chronotile.pipeline.render_map import restyled
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.styling.legend import legend_document
-from chronotile.styling.legend_picture import legend_picture, legend_svg
+from chronotile.styling.legend_picture import legend_picture, legend_size, legend_svg
 
 LegendFormat = Literal["png", "svg", "json"]
 LEGEND_TYPES: Mapping[LegendFormat, str] = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
@@ -38,11 +38,19 @@ def draw_legend(
     return Payload(body=body, media_type=LEGEND_TYPES[extension], etag=etag)
 
 
+def legend_pixels(layer: Layer, style: Style) -> tuple[int, int]:
+    """Return width and height of the PNG that `draw_legend` gives, for documents that name them."""
+    return legend_size(style, title=_title(layer), units=layer.main_variable.encoding.units)
+
+
 def _draw(extension: LegendFormat, layer: Layer, style: Style) -> bytes:
-    title = layer.title.get("") or next(iter(layer.title.values()), layer.id)
-    units = layer.main_variable.encoding.units
+    title, units = _title(layer), layer.main_variable.encoding.units
     if extension == "json":
         return orjson.dumps(legend_document(style, layer=layer.id, title=title, units=units))
     if extension == "svg":
         return legend_svg(style, title=title, units=units)
     return encode_picture(legend_picture(style, title=title, units=units), "image/png")
+
+
+def _title(layer: Layer) -> str:
+    return layer.title.get("") or next(iter(layer.title.values()), layer.id)

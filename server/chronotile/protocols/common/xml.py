@@ -1,0 +1,38 @@
+"""XML documents from templates: escaped, without what XML cannot hold, numbers without exponents."""
+
+import re
+from functools import lru_cache
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Whatever XML 1.0 §2.2 does not count as a character."""
+
+
+def render_xml(template: str, **values: object) -> bytes:
+    """Return a document; `template` is a path below `protocols`, e.g. `wms/templates/exception_1_3_0.xml`."""
+    return _environment().get_template(template).render(**values).encode()
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("chronotile", "protocols"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_written,
+    )
+
+
+def _written(value: object) -> object:
+    """Jinja calls this on every value before it is escaped; the output of a macro comes as `Markup`."""
+    if isinstance(value, float):
+        return np.format_float_positional(value, trim="-")
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _NOT_XML.sub("", value)
+    return value

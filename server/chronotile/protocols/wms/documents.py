@@ -1,0 +1,138 @@
+"""What is served, as capabilities; and the warning that tells which time was used."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.grid import BBox, NativeGrid, box_in
+from chronotile.model.payload import TimeUsed
+from chronotile.model.request import PICTURE_FORMATS
+from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
+from chronotile.protocols.common.axis_order import in_axis_order
+from chronotile.protocols.common.crs_names import wms_name
+from chronotile.protocols.common.layer_entries import LayerEntry, Telling, collection_entries
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.time_extent import time_text
+from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.wms.params import LAYER_LIMIT, Version
+
+MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
+TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}
+DECIMALS = 9
+"""Of edges, in CRS units: only what floating point adds is taken away."""
+MAX_TIMES_TOLD = 16
+"""Times that a warning lists; of more it tells the interval they lie in."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedCrs:
+    """A reference system with its name in the version of the document."""
+
+    name: str
+    crs: Crs
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box as the version writes it."""
+
+    crs: str
+    minx: float
+    miny: float
+    maxx: float
+    maxy: float
+
+
+def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
+    """Return the capabilities document; `path` is that of the service, under the base URL."""
+    catalogue = telling.services.catalogue
+    offered = tuple(offered_crs(catalogue, version))
+    collections = collection_entries(telling)
+    return render_xml(
+        TEMPLATES[version],
+        service=catalogue.service,
+        title=text_in(catalogue.service.title, telling.language),
+        abstract=text_in(catalogue.service.abstract, telling.language),
+        base=telling.base,
+        url=f"{telling.base}{path}?",
+        formats=PICTURE_FORMATS,
+        layer_limit=LAYER_LIMIT,
+        max_side=math.isqrt(catalogue.limits.max_pixels),
+        crs=offered,
+        world=_union([collection.box for collection in collections]),
+        collections=collections,
+        boxes_of=lambda entry: tuple(_boxes(entry, offered, version)),
+    )
+
+
+def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
+    """Yield what maps are offered in; CRS:84 is a name of WMS 1.3.0 (Annex B.2), not of 1.1.1."""
+    for crs in catalogue.crs:
+        name = wms_name(crs)
+        if name is not None and (version == "1.3.0" or crs != CRS84):
+            yield OfferedCrs(name, crs)
+
+
+def time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:
+    """Return the Warning header of a map that does not show exactly the times named (WMS 1.3.0 Annex C.4).
+
+    Of a list or an interval the times that the layer has are drawn; where some of it has none, that is told too.
+    """
+    if not used.instants:
+        return None
+    if used.substitution == "default":
+        return f"99 Default value used: time={_times_text(used, layer.times)} ISO8601"
+    if used.substitution == "nearest" or any(_exceeds(part, layer.times) for part in selection.parts):
+        return f"99 Nearest value used: time={_times_text(used, layer.times)} ISO8601"
+    return None
+
+
+def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
+    """Whether a value has no time, or an interval begins before the first or ends after the last; open ends do not."""
+    if not part.is_interval:
+        return not domain.within(part.span)
+    end = part.span.end if part.end is None else part.end
+    return bool(DISTANT_PAST < part.span.start < domain.starts[0] or domain.ends[-1] < end < DISTANT_FUTURE)
+
+
+def _times_text(used: TimeUsed, domain: TimeDomain) -> str:
+    texts = [time_text(instant, domain) for instant in reversed(used.instants)]
+    return ",".join(texts) if len(texts) <= MAX_TIMES_TOLD else f"{texts[0]}/{texts[-1]}"
+
+
+def _boxes(entry: LayerEntry, offered: Iterable[OfferedCrs], version: Version) -> Iterator[Box]:
+    """The layer's box in each CRS it has coordinates in, in the axis order of the CRS (WMS 1.3.0 §7.2.4.6.8)."""
+    for each in offered:
+        box = _box_in(entry.layer.main_variable.grid, each.crs)
+        if box is not None:
+            edges = [round(edge, DECIMALS) for edge in box]
+            yield Box(each.name, *(in_axis_order(edges, each.crs) if version == "1.3.0" else edges))
+
+
+@lru_cache(maxsize=4096)
+def _box_in(native: NativeGrid, crs: Crs) -> BBox | None:
+    """A box in a CRS that goes round the earth is cut to the latitudes where it holds, so that poles stay finite."""
+    try:
+        box = native.bbox_in(crs)
+        area = crs.definition.area_of_use
+        if native.crs == crs or crs.is_geographic or area is None or (area.west, area.east) != (-180.0, 180.0):
+            return box
+        west, south, east, north = native.bbox_in(CRS84)
+        if area.south <= south and north <= area.north:
+            return box
+        cut = BBox(west, max(south, area.south), east, min(north, area.north))
+        return box_in(cut, CRS84, crs) if cut.ymin < cut.ymax else None
+    except InvalidParameter:
+        return None
+
+
+def _union(boxes: list[BBox]) -> BBox | None:
+    if not boxes:
+        return None
+    west, south, east, north = zip(*boxes, strict=True)
+    return BBox(min(west), min(south), max(east), max(north))

@@ -1,0 +1,96 @@
+"""How long series are listed: each value is read back as the times it stands for."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronotile.catalog.resolve_times import resolve_picture_times
+from chronotile.model.collection import TimeRules
+from chronotile.model.time import NO_TIME, domain_of_instants, parse_period, parse_time, step_instants
+from chronotile.protocols.common.time_extent import LONGEST_RUN, time_extent
+from tests.protocols import served
+
+YEAR_1990 = np.datetime64("1990-01-01", "ns")
+
+
+def layer_of(times, **rules):
+    return served.make_layer(variable=served.make_variable(times=times), time_rules=TimeRules(**rules))
+
+
+def regular(period, count, start=YEAR_1990):
+    return domain_of_instants(step_instants(start, parse_period(period), count))
+
+
+def test_layer_without_time_has_no_extent():
+    assert time_extent(layer_of(NO_TIME), served.NOW) is None
+
+
+def test_short_series_are_listed_whole():
+    extent = time_extent(layer_of(served.DEKADS), served.NOW)
+
+    assert extent.values == ("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21")
+
+
+def test_times_of_day_are_written_as_instants():
+    domain = served.days_of("2020-06-20T10:50:31", "2020-06-30T10:50:31.024")
+
+    assert time_extent(layer_of(domain), served.NOW).values == ("2020-06-20T10:50:31Z", "2020-06-30T10:50:31.024Z")
+
+
+@pytest.mark.parametrize("period", ["P1D", "P8D", "P1M", "PT6H", "PT15M"])
+def test_long_regular_series_are_intervals_of_at_most_a_year_of_days(period):
+    extent = time_extent(layer_of(regular(period, 1500)), served.NOW)
+
+    assert len(extent.values) == -(-1500 // LONGEST_RUN)
+    assert {value.split("/")[2] for value in extent.values} == {period}
+
+
+def test_months_that_begin_late_are_listed_since_their_lengths_differ():
+    extent = time_extent(layer_of(regular("P1M", 1200, np.datetime64("1990-01-31", "ns"))), served.NOW)
+
+    assert "P1M" not in "".join(extent.values)
+
+
+@given(
+    st.integers(1001, 2500),
+    st.sampled_from(["P1D", "P3D", "P1M", "PT1H", "PT90S", "dekad"]),
+    st.sets(st.integers(0, 2499), max_size=40),
+)
+def test_values_stand_for_all_times_and_no_other(count, period, missing):
+    instants = np.delete(step_instants(YEAR_1990, parse_period(period), count), [i for i in missing if i < count])
+    layer = layer_of(domain_of_instants(instants))
+
+    indexes = [
+        index
+        for value in time_extent(layer, served.NOW).values
+        for index in resolve_picture_times(layer, parse_time(value), now=served.NOW).indexes
+    ]
+
+    assert indexes == list(range(len(instants)))
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [({}, "2020-06-21"), ({"default": "earliest"}, "2020-05-21"), ({"default": "none"}, None)],
+    ids=["latest", "earliest", "none"],
+)
+def test_default_is_that_of_the_rules(rules, expected):
+    assert time_extent(layer_of(served.DEKADS, **rules), served.NOW).default == expected
+
+
+def test_times_in_the_future_are_listed_but_not_the_newest():
+    extent = time_extent(layer_of(served.days_of("2020-06-21", "2106-01-01")), served.NOW)
+
+    assert (extent.default, extent.newest, extent.values[-1]) == ("2020-06-21", "2020-06-21", "2106-01-01")
+
+
+def test_layer_of_future_times_alone_has_no_newest():
+    extent = time_extent(layer_of(served.days_of("2106-01-01")), served.NOW)
+
+    assert (extent.default, extent.newest) == (None, None)
+
+
+@pytest.mark.parametrize(("match", "expected"), [("exact", False), ("nearest", True), ("before", True)])
+def test_nearest_value_follows_the_match(match, expected):
+    assert time_extent(layer_of(served.DEKADS, match=match), served.NOW).is_nearest is expected
