@@ -109,7 +109,7 @@ function tableRows(of) {
 		const row = document.createElement("tr");
 		const head = document.createElement("th");
 		head.scope = "row";
-		head.textContent = formatDate(Date.parse(time), text.locale);
+		head.textContent = time ? formatDate(Date.parse(time), text.locale) : text.undated;
 		const cell = document.createElement("td");
 		cell.textContent = valueText(of, index);
 		row.append(head, cell);

@@ -27,6 +27,7 @@ export const text = {
 	extentInTime: (first, last, count) =>
 		count === 1 ? `One date: ${first}.` : `${plural(count, "date", "dates")}, from ${first} to ${last}.`,
 	noDates: "This layer has no dates: it shows one state.",
+	undated: "No date",
 
 	loadingTimes: "Loading the dates…",
 	/** @param {string} why */
