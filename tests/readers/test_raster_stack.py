@@ -204,7 +204,18 @@ def test_file_of_another_grid_is_left_out_and_told(tmp_path, other):
     reader = open_raster_stack(spec)
 
     assert days_of(reader) == ["2020-01-01", "2020-01-21", "2020-02-01", "2020-02-11"]
-    assert findings_of(reader)[0][1:] == ("NDVI_20200111.tif", "left out: another grid or type than the first file's")
+    assert findings_of(reader)[0][1:] == ("NDVI_20200111.tif", "left out: another grid or type than most files have")
+
+
+def test_grid_of_most_files_counts_even_if_the_first_has_another(tmp_path):
+    spec = write_cogs(tmp_path, SCENE)
+    other = replace(SCENE, width=41)
+    write_tif(tmp_path / "NDVI_20200101.tif", other.numbers(0), other)
+
+    reader = open_raster_stack(spec)
+
+    assert days_of(reader) == list(SCENE.days[1:])
+    assert reader.info.variables["NDVI"].grid.width == 40
 
 
 @pytest.mark.parametrize("day", ["20200101", "20200121"], ids=["first", "third"])
@@ -379,6 +390,34 @@ def test_overviews_have_their_own_true_grids(tmp_path):
 
     assert [(grid.width, grid.height) for grid in levels] == [(37, 29), (19, 15), (10, 8)]
     assert all(grid.bbox == pytest.approx(levels[0].bbox) for grid in levels)
+
+
+def test_only_overviews_that_all_files_have_are_used(tmp_path):
+    spec = write_cogs(tmp_path, SCENE, overviews=(2, 4))
+    write_tif(tmp_path / "NDVI_20200121.tif", SCENE.numbers(2), SCENE, overviews=(2,))
+
+    reader = open_raster_stack(spec)
+
+    assert [grid.width for grid in reader.info.variables["NDVI"].levels] == [40, 20]
+    assert findings_of(reader)[0][:2] == ("warning", "NDVI_20200121.tif")
+
+
+def test_file_replaced_by_one_without_overviews_is_unavailable_at_those(tmp_path):
+    reader = open_raster_stack(write_cogs(tmp_path, SCENE))
+    write_tif(tmp_path / "NDVI_20200121.tif", SCENE.numbers(2), SCENE)
+
+    with pytest.raises(SourceUnavailable):
+        reader.read_window("NDVI", index=2, level=1, window=Window(0, 5, 0, 5))
+    np.testing.assert_array_equal(reader.read_window("NDVI", index=2, level=0, window=ALL).numbers, SCENE.numbers(2))
+
+
+def test_overview_of_another_grid_is_unavailable(tmp_path):
+    reader = open_raster_stack(write_cogs(tmp_path, SCENE))
+    other = replace(SCENE, transform=SCENE.transform @ Affine.translation(4, 0))
+    write_tif(tmp_path / "NDVI_20200121.tif", other.numbers(2), other, overviews=(2,))
+
+    with pytest.raises(SourceUnavailable, match="another grid"):
+        reader.read_window("NDVI", index=2, level=1, window=Window(0, 5, 0, 5))
 
 
 def test_external_overviews_are_found(tmp_path):

@@ -32,7 +32,7 @@ def kvstore(href: str) -> dict[str, Any]:
         scheme, _, rest = href.partition("://")
         bucket, _, key = rest.partition("/")
         base: dict[str, Any] = (
-            {"driver": "http", "base_url": href}
+            {"driver": "http", "base_url": href if href.endswith(".zip") else f"{href.rstrip('/')}/"}
             if scheme in _WEB
             else {"driver": {"gs": "gcs"}.get(scheme, scheme), "bucket": bucket, "path": key}
         )

@@ -62,9 +62,11 @@ class Layout(NamedTuple):
     crs: Any
     """As rasterio has it: comparing those is cheap, spelling them is not."""
     dtypes: tuple[str, ...]
+    overviews: tuple[int, ...]
+    """How much smaller each is; of an overview itself none."""
 
     def matches(self, other: "Layout") -> bool:
-        """Whether two files hold the same cells of the same types."""
+        """Whether two files hold the same cells of the same types; they may differ in overviews."""
         return (
             (self.width, self.height, self.dtypes) == (other.width, other.height, other.dtypes)
             and (self.crs == other.crs)
@@ -190,7 +192,14 @@ def _open(path: str, level: int, state: FileState | None) -> Handle:
 
 def layout_of(dataset: Any) -> Layout:  # noqa: ANN401 -- rasterio has no types
     """Return what other files of the same variable must have too."""
-    return Layout(dataset.width, dataset.height, dataset.transform, dataset.crs, tuple(dataset.dtypes))
+    return Layout(
+        dataset.width,
+        dataset.height,
+        dataset.transform,
+        dataset.crs,
+        tuple(dataset.dtypes),
+        tuple(dataset.overviews(1)),
+    )
 
 
 def _close(handles: list[Handle]) -> None:

@@ -7,21 +7,19 @@ import numpy as np
 from rasterio.windows import Window as RasterioWindow
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time import NO_TIME, TimeDomain
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.encoding import as_meant, configured
-from chronotile.readers.foreign import opening, reading, unavailable
+from chronotile.readers.foreign import reading, unavailable
 from chronotile.readers.hrefs import base_name
-from chronotile.readers.raster_bands import Band, Dataset, bands_of, native_grid
+from chronotile.readers.raster_bands import Band
 from chronotile.readers.raster_files import DatedFiles, date_files, find_files
-from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, HandlePool, Layout, file_state, shared_pool
+from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, Layout, file_state, shared_pool
+from chronotile.readers.raster_survey import Sample, survey
 from chronotile.readers.reader import Reader
-
-MAX_CHECKED_FILES = 500
-"""Files whose grid is looked at when a stack is opened (about 1 ms each); of more, this many spread over all."""
 
 STRIP_VALUES = 4 << 20
 """Values held at once while a window is thinned."""
@@ -45,18 +43,9 @@ class StackVariable:
     info: VariableInfo
     planes: tuple[Plane, ...]
     """One for each of `info.times`; a single one without time."""
-    layout: Layout
+    layouts: tuple[Layout, ...]
+    """One a level, as every file must have it."""
     has_mask: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sample:
-    """What the first file of a stack tells about all of them."""
-
-    layout: Layout
-    levels: tuple[NativeGrid, ...]
-    bands: tuple[Band, ...]
-    tags: Mapping[str, str]
 
 
 class RasterStack:
@@ -84,8 +73,7 @@ class RasterStack:
         source = self._variables[variable]
         plane = source.planes[index]
         with reading(self._collection, variable), self._pool.lend(plane.path, level + NATIVE_LEVEL) as handle:
-            if level == 0:
-                self._require_layout(handle, variable)
+            self._require_layout(handle, variable, level)
             numbers = _thinned(handle.dataset.read, plane.band, window, step=step)
             valid = _thinned(handle.dataset.read_masks, plane.band, window, step=step) > 0 if source.has_mask else None
         return Pixels(as_meant(numbers, source.info.encoding.dtype), valid)
@@ -97,7 +85,7 @@ class RasterStack:
         parts = []
         for path, bands in _by_file(source.planes[index] for index in indexes):
             with reading(self._collection, variable), self._pool.lend(path) as handle:
-                self._require_layout(handle, variable)
+                self._require_layout(handle, variable, 0)
                 numbers = handle.dataset.read(bands, window=cell)[:, 0, 0]
                 valid = handle.dataset.read_masks(bands, window=cell)[:, 0, 0] > 0 if source.has_mask else None
             parts.append((numbers, valid))
@@ -111,8 +99,8 @@ class RasterStack:
         """Close the files that nobody reads."""
         self._pool.close({plane.path for variable in self._variables.values() for plane in variable.planes})
 
-    def _require_layout(self, handle: Handle, variable: str) -> None:
-        if not handle.layout.matches(self._variables[variable].layout):
+    def _require_layout(self, handle: Handle, variable: str, level: int) -> None:
+        if not handle.layout.matches(self._variables[variable].layouts[level]):
             raise unavailable(self._collection, variable, "have another grid or type than when they were opened")
 
 
@@ -142,9 +130,7 @@ def _open_files(
     spec: SourceSpec, name: str | None, paths: tuple[str, ...]
 ) -> tuple[dict[str, StackVariable], tuple[Finding, ...]]:
     """The variables of one set of files: of all, or of those whose href has `name` for `{variable}`."""
-    files = date_files(paths, spec)
-    sample, files = _sample_first(files, spec)
-    files = _of_one_layout(files, sample.layout)
+    sample, files = survey(date_files(paths, spec), spec)
     if spec.times is not None:
         return _one_band_a_time(spec, name, files=files, sample=sample), files.findings
     wanted = _wanted(spec, name, sample.bands)
@@ -153,7 +139,7 @@ def _open_files(
         variable.id: StackVariable(
             info=_variable_info(variable, band, sample, times),
             planes=tuple(Plane(path, band.number) for path in files.paths),
-            layout=sample.layout,
+            layouts=sample.layouts,
             has_mask=band.has_mask,
         )
         for variable, band in wanted
@@ -161,7 +147,7 @@ def _open_files(
 
 
 def _one_band_a_time(
-    spec: SourceSpec, name: str | None, *, files: DatedFiles, sample: _Sample
+    spec: SourceSpec, name: str | None, *, files: DatedFiles, sample: Sample
 ) -> dict[str, StackVariable]:
     times = spec.times or NO_TIME
     if len(files.paths) != 1 or len(sample.bands) != len(times):
@@ -177,13 +163,13 @@ def _one_band_a_time(
         variables[0].id: StackVariable(
             info=_variable_info(variables[0], band, sample, times),
             planes=tuple(Plane(files.paths[0], each.number) for each in sample.bands),
-            layout=sample.layout,
+            layouts=sample.layouts,
             has_mask=band.has_mask and not any(each.is_alpha for each in sample.bands),
         )
     }
 
 
-def _variable_info(variable: VariableSpec, band: Band, sample: _Sample, times: TimeDomain) -> VariableInfo:
+def _variable_info(variable: VariableSpec, band: Band, sample: Sample, times: TimeDomain) -> VariableInfo:
     encoding = configured(band.encoding, variable)
     return VariableInfo(
         name=variable.id,
@@ -194,61 +180,6 @@ def _variable_info(variable: VariableSpec, band: Band, sample: _Sample, times: T
         is_categorical=bool(band.classes) and (encoding.scale, encoding.offset) == (1.0, 0.0),
         classes=band.classes,
     )
-
-
-def _sample_first(files: DatedFiles, spec: SourceSpec) -> tuple[_Sample, DatedFiles]:
-    """What the first file that can be opened tells; those before it become findings."""
-    failures: list[Finding] = []
-    for position, path in enumerate(files.paths):
-        try:
-            return _sample(path, spec), _without(files, set(range(position)), failures)
-        except UnsupportedSource as error:
-            failures.append(Finding("error", base_name(path), f"left out: {error.message}"))
-            if len(files.paths) == 1:
-                raise
-    raise UnsupportedSource(f"none of {len(files.paths)} files can be served; {failures[0].message}")
-
-
-def _sample(path: str, spec: SourceSpec) -> _Sample:
-    pool = HandlePool(max_idle=0)
-    name = base_name(path)
-    with opening(name), pool.lend(path) as handle:
-        dataset = handle.dataset
-        bands = bands_of(dataset)
-        grids = [native_grid(dataset, spec.crs)]
-        for level in range(len(dataset.overviews(1))):
-            with pool.lend(path, level) as overview:
-                grids.append(native_grid(overview.dataset, spec.crs))
-        return _Sample(layout=handle.layout, levels=tuple(grids), bands=bands, tags=_tags(dataset))
-
-
-def _tags(dataset: Dataset) -> dict[str, str]:
-    return {str(key).lower(): str(value) for key, value in dataset.tags().items()}
-
-
-def _of_one_layout(files: DatedFiles, layout: Layout) -> DatedFiles:
-    """The files without those that have another grid than the first, or cannot be opened."""
-    pool = HandlePool(max_idle=0)
-    failures: dict[int, Finding] = {}
-    count = len(files.paths)
-    for position in {round(each) for each in np.linspace(0, count - 1, min(count, MAX_CHECKED_FILES))} - {0}:
-        path = files.paths[position]
-        try:
-            with opening("it"), pool.lend(path) as handle:
-                if not handle.layout.matches(layout):
-                    reason = "left out: another grid or type than the first file's"
-                    failures[position] = Finding("warning", base_name(path), reason)
-        except UnsupportedSource as error:
-            failures[position] = Finding("error", base_name(path), f"left out: {error.message}")
-    return _without(files, set(failures), [failures[position] for position in sorted(failures)])
-
-
-def _without(files: DatedFiles, positions: set[int], findings: list[Finding]) -> DatedFiles:
-    if not positions:
-        return files
-    kept = [position for position in range(len(files.paths)) if position not in positions]
-    times = TimeDomain(files.times.starts[kept], files.times.ends[kept]) if len(files.times) else files.times
-    return DatedFiles(tuple(files.paths[position] for position in kept), times, (*files.findings, *findings))
 
 
 def _wanted(spec: SourceSpec, name: str | None, bands: tuple[Band, ...]) -> list[tuple[VariableSpec, Band]]:
@@ -275,7 +206,7 @@ def _band_of(variable: VariableSpec, bands: tuple[Band, ...], *, in_name: bool) 
     raise UnsupportedSource(f"no band for {variable.id}; say band: one of {names}")
 
 
-def _time_in_tags(sample: _Sample) -> TimeDomain:
+def _time_in_tags(sample: Sample) -> TimeDomain:
     """The time that a single file's own metadata tells."""
     for tag in TIME_TAGS:
         span = time_of_text(sample.tags.get(tag, ""))
