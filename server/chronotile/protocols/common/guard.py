@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chronotile.errors import ChronotileError
 from chronotile.protocols.common.problem import problem_response
 
-MAX_QUERY_BYTES = 65_536
+MAX_QUERY_BYTES = 64_000
 
 
 class Guard:

@@ -33,7 +33,7 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 instants = Headers(raw=message["headers"]).get("chronotile-time", "-")
-            elif message["type"] == "http.response.body":
+            elif message["type"] == "http.response.body" and scope["method"] != "HEAD":
                 size += len(message.get("body", b""))
             await send(message)
 
