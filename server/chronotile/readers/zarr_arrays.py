@@ -1,0 +1,221 @@
+"""Arrays of a Zarr store, read through tensorstore; what that cannot decode, through zarr-python."""
+
+import itertools
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+
+from chronotile.model.raster import Numbers
+from chronotile.readers.cube import ArraySource, Selection
+from chronotile.readers.hrefs import kvstore, local_path
+from chronotile.readers.zarr_nodes import ArrayNode
+
+CACHE_BYTES = 64 << 20
+"""Decoded chunks kept in a process, all stores together."""
+
+COPY_THREADS = 2
+IO_THREADS = 8
+
+MAX_FOLDERS = 64
+"""Folders of chunks looked at to see whether a selection changed."""
+
+State = tuple[int, int, int]
+States = dict[str, State | None]
+"""Of files and folders by path; `None` of those that are not there."""
+
+
+@cache
+def _context() -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+    """The one cache and the threads of this process."""
+    return ts.Context(
+        {
+            "cache_pool": {"total_bytes_limit": CACHE_BYTES},
+            "data_copy_concurrency": {"limit": COPY_THREADS},
+            "file_io_concurrency": {"limit": IO_THREADS},
+        }
+    )
+
+
+class Gone(OSError):
+    """What was there when the store was opened is not any more."""
+
+
+class TensorStoreArray:
+    """One array, reopened when its metadata or the chunks asked for have changed.
+
+    tensorstore gives the fill value for a chunk that is absent, and keeps what it has read; so the metadata file, and
+    the folders of the chunks, are looked at before each read: a few microseconds each.
+    """
+
+    def __init__(self, href: str, node: ArrayNode) -> None:
+        self._spec = {
+            "driver": f"zarr{node.version if node.version == 3 else ''}",
+            "kvstore": _below(kvstore(href), node.path),
+            "recheck_cached_data": "open",
+            "recheck_cached_metadata": "open",
+        }
+        self._node = node
+        self._files = LocalFiles(href, node)
+        self._seen: States = self._files.metadata_states()
+        self._lock = threading.Lock()
+        self._array = self._open()
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order."""
+        self._refresh(selection)
+        numbers: Numbers = self._array[selection].read().result()
+        return numbers
+
+    def revision(self, selection: Selection) -> str:
+        """Return a digest of the ages of the metadata and of the folders of the chunks."""
+        return self._files.digest(selection)
+
+    def close(self) -> None:
+        """Do nothing: tensorstore closes what it does not use."""
+
+    def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+        array = ts.open(self._spec, open=True, read=True, context=_context()).result()
+        expected = None if self._node.dtype is None else self._node.dtype.newbyteorder("=")
+        if array.rank != len(self._node.shape) or array.dtype.numpy_dtype != expected:
+            raise Gone("the array has another type or other dimensions than when it was opened")
+        return array
+
+    def _refresh(self, selection: Selection) -> None:
+        states = self._files.states(selection)
+        changed = {path: state for path, state in states.items() if self._seen.get(path, state) != state}
+        if not changed:
+            self._seen.update(states)
+            return
+        if any(state is None for state in changed.values()):
+            raise Gone("files of the array are gone")
+        with self._lock:
+            self._array = self._open()
+            self._seen.update(states)
+
+
+class ZarrPythonArray:
+    """One array whose codecs tensorstore lacks."""
+
+    def __init__(self, href: str, node: ArrayNode) -> None:
+        self._href = href
+        self._node = node
+        self._files = LocalFiles(href, node)
+        self._array = open_with_zarr(href, node)
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order."""
+        self._files.require()
+        return np.asarray(self._array.oindex[selection])
+
+    def revision(self, selection: Selection) -> str:
+        """Return a digest of the ages of the metadata and of the folders of the chunks."""
+        return self._files.digest(selection)
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+
+def open_array(href: str, node: ArrayNode) -> ArraySource:
+    """Return an array, by the quickest library that can decode it."""
+    try:
+        return TensorStoreArray(href, node)
+    except ValueError:
+        return ZarrPythonArray(href, node)
+
+
+def load_array(href: str, node: ArrayNode) -> Numbers:
+    """Return all of a (small) array."""
+    return open_array(href, node).read(tuple(slice(0, length) for length in node.shape))
+
+
+def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
+    """Return the array as zarr-python opens it."""
+    import zarr
+
+    path = local_path(href)
+    store = zarr.storage.ZipStore(path, mode="r") if path is not None and path.suffix == ".zip" else path or href
+    return zarr.open_array(store, path=node.path, mode="r")
+
+
+class LocalFiles:
+    """The files of an array on this machine; of one elsewhere there are none to look at."""
+
+    def __init__(self, href: str, node: ArrayNode) -> None:
+        root = local_path(href)
+        folder = root / node.path if root is not None and root.is_dir() else None
+        metadata = root if folder is None else folder / _metadata_name(node)
+        self._node = node
+        # Text, since building paths would take longer than asking for their state.
+        self._metadata = None if metadata is None else str(metadata)
+        self._folder = None if folder is None else str(folder)
+        self._top = None if folder is None else str(folder / "c" if node.version == 3 else folder)
+
+    def metadata_states(self) -> States:
+        """Return the state of the file without which the array is gone."""
+        return {} if self._metadata is None else {self._metadata: _state(self._metadata)}
+
+    def require(self) -> None:
+        """Check that the array is there.
+
+        Raises:
+            Gone: It is not.
+        """
+        if None in self.metadata_states().values():
+            raise Gone("the array is gone")
+
+    def states(self, selection: Selection) -> States:
+        """Return the states of the metadata and of the folders that hold the chunks of a selection."""
+        states = self.metadata_states()
+        if None in states.values():
+            raise Gone("the array is gone")
+        for folder in itertools.islice(self._folders(selection), MAX_FOLDERS):
+            states[folder] = _state(folder)
+        return states
+
+    def digest(self, selection: Selection) -> str:
+        """Return a short text that changes with any of those states."""
+        return blake2b(repr(list(self.states(selection).values())).encode(), digest_size=6).hexdigest()
+
+    def _folders(self, selection: Selection) -> Iterator[str]:
+        """The folders of chunks; a file written anew is renamed into its folder, which so gets another age."""
+        if self._folder is None:
+            return
+        if self._node.separator != "/":
+            yield self._folder
+            return
+        ranges = [_chunks(part, length) for part, length in zip(selection, self._node.files, strict=True)]
+        for numbers in itertools.product(*ranges[:-1]):
+            yield "/".join((str(self._top), *map(str, numbers)))
+
+
+def _chunks(part: int | slice | list[int], length: int) -> Iterable[int]:
+    """The chunks that part of a dimension touches."""
+    if isinstance(part, int):
+        return (part // length,)
+    if isinstance(part, slice):
+        return range(part.start // length, (part.stop - 1) // length + 1)
+    return sorted({index // length for index in part})
+
+
+def _state(path: str) -> State | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 -- the path is text
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _metadata_name(node: ArrayNode) -> str:
+    return "zarr.json" if node.version == 3 else ".zarray"
+
+
+def _below(store: dict[str, Any], path: str) -> dict[str, Any]:
+    """The kvstore of a path in another."""
+    start = str(store.get("path", "")).rstrip("/")
+    return {**store, "path": f"{start}/{path}/" if start else f"{path}/"}
