@@ -36,6 +36,7 @@ from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.protocols.viewer.files import find_viewer, is_complete
 from chronotile.protocols.viewer.routes import viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
+from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.settings import LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def application(
             *tile_routes,
             *series_routes,
             *wms_routes(services.catalogue.service.wms_paths),
+            *wmts_routes(services.catalogue.service.wmts_paths),
             *layer_routes,
             *landing_routes(partial(is_complete, viewer)),
             *viewer_routes(viewer),

@@ -15,6 +15,9 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import TimeExtent, time_extent
 
+DECIMALS = 9
+"""Of edges, in CRS units: only what floating point adds is taken away."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
@@ -87,7 +90,7 @@ def _collection_entry(collection: Collection, layers: tuple[LayerEntry, ...], la
         title=text_in(collection.title, language) or collection.id,
         abstract=text_in(collection.abstract, language),
         keywords=collection.keywords,
-        box=collection.bbox,
+        box=BBox(*(round(edge, DECIMALS) for edge in collection.bbox)),
         layers=layers,
     )
 
@@ -126,6 +129,6 @@ def _style_entries(name: str, layer: Layer, base: str) -> Iterator[StyleEntry]:
 @lru_cache(maxsize=4096)
 def _geographic_box(native: NativeGrid) -> BBox | None:
     try:
-        return native.bbox_in(CRS84)
+        return BBox(*(round(edge, DECIMALS) for edge in native.bbox_in(CRS84)))
     except InvalidParameter:
         return None

@@ -15,7 +15,7 @@ from chronotile.model.request import PICTURE_FORMATS
 from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
-from chronotile.protocols.common.layer_entries import LayerEntry, Telling, collection_entries
+from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Telling, collection_entries
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import time_text
 from chronotile.protocols.common.xml import render_xml
@@ -23,8 +23,6 @@ from chronotile.protocols.wms.params import LAYER_LIMIT, Version
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}
-DECIMALS = 9
-"""Of edges, in CRS units: only what floating point adds is taken away."""
 MAX_TIMES_TOLD = 16
 """Times that a warning lists; of more it tells the interval they lie in."""
 

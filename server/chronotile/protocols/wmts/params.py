@@ -1,0 +1,200 @@
+"""Parameters and paths of WMTS requests turned into what the core understands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from chronotile.errors import (
+    ChronotileError,
+    InvalidParameter,
+    MissingParameter,
+    OperationNotSupported,
+    UnsupportedFormat,
+    VersionNegotiationFailed,
+)
+from chronotile.model.collection import Layer
+from chronotile.model.request import MapRequest, PictureFormat
+from chronotile.model.time import ABSENT, Instant, TimeSelection, parse_time
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.accept import weighted
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
+from chronotile.protocols.common.tile_ranges import check_in_range
+from chronotile.protocols.common.time_extent import TimeExtent, time_extent
+from chronotile.protocols.wmts.limits import tile_limits
+
+Operation = Literal["GetCapabilities", "GetTile"]
+Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
+
+VERSION = "1.0.0"
+OPERATIONS: tuple[Operation, ...] = ("GetCapabilities", "GetTile")
+SECTIONS: tuple[Section, ...] = (
+    *("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"),
+)
+FORMATS: Mapping[PictureFormat, str] = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
+"""Media types with the extension each has in REST."""
+MEDIA_TYPE = "application/xml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileNames:
+    """What a tile is called, as text."""
+
+    layer: str
+    style: str
+    format: PictureFormat
+    tile_matrix_set: str
+    tile_matrix: str
+    row: str
+    column: str
+    time: str | None
+
+
+def operation(query: Kvp) -> Operation:
+    """Return what is asked for; SERVICE and REQUEST are taken in upper or lower case.
+
+    Raises:
+        ChronotileError: Either is missing or not offered.
+    """
+    service = query.required("service")
+    if service.upper() != "WMTS":
+        raise InvalidParameter(f"service must be WMTS, got {service[:MAX_SHOWN]!r}", locator="service")
+    name = query.required("request")
+    for each in OPERATIONS:
+        if each.lower() == name.lower():
+            return each
+    if name.lower() == "getfeatureinfo":
+        raise OperationNotSupported("no layer can be queried with GetFeatureInfo", locator="GetFeatureInfo")
+    raise InvalidParameter(
+        f"request {name[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(OPERATIONS)}", locator="request"
+    )
+
+
+def sections(query: Kvp) -> frozenset[Section]:
+    """Return the sections of the capabilities that are asked for (OWS Common 1.1 §7.3.3), after the version.
+
+    Raises:
+        ChronotileError: No accepted version is spoken, or a section is unknown.
+    """
+    accepted = query.optional("AcceptVersions")
+    if accepted is not None and VERSION not in [version.strip() for version in accepted.split(",")]:
+        raise VersionNegotiationFailed(f"AcceptVersions {accepted[:MAX_SHOWN]!r} does not name {VERSION}")
+    if "Sections" not in query:
+        return frozenset(SECTIONS)
+    names = [name.strip() for name in query.required("Sections").split(",")]
+    for name in names:
+        if name not in {*SECTIONS, "All"}:
+            raise InvalidParameter(
+                f"section {name[:MAX_SHOWN]!r} is not known; accepted are All, {', '.join(SECTIONS)}",
+                locator="sections",
+            )
+    return frozenset(section for section in SECTIONS if section in names or "All" in names)
+
+
+def check_accepted(header: str) -> None:
+    """Refuse a client that takes no XML (RFC 9110 §12.5.1).
+
+    Raises:
+        ChronotileError: With status 406.
+    """
+    offered = {MEDIA_TYPE, "text/xml", "application/*", "text/*", "*/*", "*"}
+    members = weighted(header)
+    if members and not any(media_type in offered and weight > 0 for media_type, weight in members):
+        error = ChronotileError(f"the capabilities are {MEDIA_TYPE}, which the Accept header does not take")
+        error.status = 406
+        raise error
+
+
+def names_in_query(query: Kvp) -> TileNames:
+    """Return the names in a GetTile request (WMTS 1.0.0 Table 29); only STYLE may be empty, which is the default.
+
+    Raises:
+        ChronotileError: One is missing, or version or format are not offered.
+    """
+    version = query.optional("version")
+    if version not in {None, VERSION}:
+        raise InvalidParameter(f"version {version!r:.{MAX_SHOWN}} is not spoken; use {VERSION}", locator="version")
+    layer = query.required("layer")
+    if "style" not in query:
+        raise MissingParameter("style is missing; it may be empty", locator="style")
+    return TileNames(
+        layer=layer,
+        style=query.optional("style") or "",
+        format=_format(query.required("format")),
+        tile_matrix_set=query.required("TileMatrixSet"),
+        tile_matrix=query.required("TileMatrix"),
+        row=query.required("TileRow"),
+        column=query.required("TileCol"),
+        time=query.optional("Time"),
+    )
+
+
+def names_in_path(path: Mapping[str, str]) -> TileNames:
+    """Return the names in the path of a tile.
+
+    Raises:
+        UnsupportedFormat: The extension is not offered.
+    """
+    return TileNames(
+        layer=path["layer"],
+        style=path["style"],
+        format=_format_of_extension(path["extension"]),
+        tile_matrix_set=path["tms"],
+        tile_matrix=path["matrix"],
+        row=path["row"],
+        column=path["column"],
+        time=path.get("time"),
+    )
+
+
+def map_request(names: TileNames, services: Services) -> MapRequest:
+    """Return the map that a tile shows.
+
+    Raises:
+        ChronotileError: A name is unknown, or the tile is outside the limits of its matrix.
+    """
+    layer = services.catalogue.layer(names.layer)
+    tile_matrix_set = services.catalogue.tile_matrix_set(names.tile_matrix_set)
+    matrix = tile_matrix_set.matrix(names.tile_matrix)
+    row, column = integer(names.row, locator="TileRow"), integer(names.column, locator="TileCol")
+    check_in_range(tile_limits(layer, tile_matrix_set, matrix), row=row, column=column)
+    return MapRequest(
+        layer=names.layer,
+        grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),
+        time=_time(names.time, layer, services.clock()),
+        style=names.style,
+        format=names.format,
+    )
+
+
+def advertised_default(extent: TimeExtent) -> str:
+    """Return the Default of the time dimension, which OWSLib asks for even where the layer itself has none."""
+    return extent.default or extent.newest or extent.values[0].partition("/")[0]
+
+
+def _time(text: str | None, layer: Layer, now: Instant) -> TimeSelection:
+    """Absence and `default` mean the Default that is advertised; a layer without time ignores what is asked."""
+    extent = time_extent(layer, now)
+    if extent is None:
+        return ABSENT
+    selection = parse_time(text)
+    if selection.keyword in {"absent", "default"} and extent.default is None:
+        return parse_time(advertised_default(extent))
+    return selection
+
+
+def _format(text: str) -> PictureFormat:
+    for media_type in FORMATS:
+        if text == media_type:
+            return media_type
+    raise UnsupportedFormat(
+        f"format {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(FORMATS)}", locator="format"
+    )
+
+
+def _format_of_extension(text: str) -> PictureFormat:
+    for media_type, extension in FORMATS.items():
+        if text == extension:
+            return media_type
+    raise UnsupportedFormat(
+        f"extension {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(FORMATS.values())}", locator="format"
+    )

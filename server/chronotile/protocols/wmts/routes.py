@@ -1,0 +1,81 @@
+"""The endpoints of WMTS: one path for key-value pairs, and those of REST under it."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.pipeline.render_map import render_map
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.layer_entries import Telling
+from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.wmts.documents import capabilities
+from chronotile.protocols.wmts.faults import fault, path_fault
+from chronotile.protocols.wmts.params import (
+    MEDIA_TYPE,
+    SECTIONS,
+    Section,
+    TileNames,
+    check_accepted,
+    map_request,
+    names_in_path,
+    names_in_query,
+    operation,
+    sections,
+)
+
+
+async def answer(request: Request, *, path: str) -> Response:
+    """Return what REQUEST asks for."""
+    query = Kvp(request.query_params.multi_items())
+    if operation(query) == "GetTile":
+        return await _tile(request, services_of(request), names_in_query(query))
+    return await _capabilities(request, sections(query), path=path)
+
+
+async def get_capabilities_document(request: Request, *, path: str) -> Response:
+    """Return the whole capabilities as the resource that their ServiceMetadataURL names."""
+    check_accepted(request.headers.get("accept", ""))
+    return await _capabilities(request, frozenset(SECTIONS), path=path)
+
+
+async def get_tile(request: Request) -> Response:
+    """Return the tile that the path names."""
+    return await _tile(request, services_of(request), names_in_path(request.path_params))
+
+
+async def _tile(request: Request, services: Services, names: TileNames) -> Response:
+    asked = map_request(names, services)
+    limiter = state_of(request).limiters.pictures
+    return respond(await in_thread(limiter, render_map, asked, services, known=known_etags(request)))
+
+
+async def _capabilities(request: Request, asked: frozenset[Section], *, path: str) -> Response:
+    services = services_of(request)
+    telling = Telling(services=services, base=base_url(request), language=services.catalogue.service.languages[0])
+    body = await in_thread(state_of(request).limiters.documents, capabilities, telling, asked, path=path)
+    return respond_with_content(body, MEDIA_TYPE, request)
+
+
+def routes(paths: Sequence[str]) -> list[Route]:
+    """Return the routes of the service under each of its paths; a time may be an interval, which has slashes."""
+    tile = "{tms}/{matrix}/{row}/{column}.{extension}"
+    return [
+        route
+        for path in paths
+        for route in (
+            Route(path, endpoint(partial(answer, path=path), fault)),
+            Route(
+                f"{path}/1.0.0/WMTSCapabilities.xml",
+                endpoint(partial(get_capabilities_document, path=path), path_fault),
+            ),
+            Route(f"{path}/1.0.0/{{layer}}/{{style}}/{tile}", endpoint(get_tile, path_fault)),
+            Route(f"{path}/1.0.0/{{layer}}/{{style}}/{{time:path}}/{tile}", endpoint(get_tile, path_fault)),
+        )
+    ]
