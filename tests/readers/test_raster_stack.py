@@ -14,7 +14,7 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.model.time import DEKAD, domain_of_periods
-from chronotile.readers.raster_stack import open_raster_stack
+from chronotile.readers.raster_stack import STRIP_VALUES, open_raster_stack
 from tests.scenes import NODATA, Scene, make_spec, write_cogs, write_tif
 
 SCENE = Scene()
@@ -418,6 +418,20 @@ def test_overview_of_another_grid_is_unavailable(tmp_path):
 
     with pytest.raises(SourceUnavailable, match="another grid"):
         reader.read_window("NDVI", index=2, level=1, window=Window(0, 5, 0, 5))
+
+
+def test_large_window_is_thinned_exactly_across_its_strips(tmp_path):
+    scene = replace(SCENE, width=5000, height=2000)
+    path = write_tif(tmp_path / "a.tif", scene.numbers(0), scene, blockxsize=512, blockysize=512)
+    window = Window(1, 2000, 3, 5000)
+    assert window.width * window.height > 2 * STRIP_VALUES
+
+    numbers = (
+        open_raster_stack(make_spec("cog", path)).read_window("NDVI", index=0, level=0, window=window, step=7).numbers
+    )
+
+    np.testing.assert_array_equal(numbers, scene.numbers(0)[1::7, 3::7])
+    assert numbers.base is None
 
 
 def test_external_overviews_are_found(tmp_path):

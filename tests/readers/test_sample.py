@@ -59,6 +59,15 @@ def test_coarsest_level_that_is_large_enough_is_looked_at():
     assert 1000 >= SAMPLE_SIDE_PX > 500
 
 
+def test_large_level_is_looked_at_in_patches():
+    reader = make_reader(np.ones((1, 4000, 3000), dtype="uint8"))
+
+    assert observed_range(reader, "v") == (1, 1)
+
+    assert sum(window.height * window.width for window in reader.windows) == SAMPLE_SIDE_PX**2
+    assert reader.windows[-1][1::2] == (4000, 3000)
+
+
 def test_older_times_are_looked_at_where_the_newest_is_empty():
     numbers = np.full((20, 40, 40), 7, dtype="uint8")
     numbers[10:] = 255

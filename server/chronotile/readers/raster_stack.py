@@ -229,11 +229,11 @@ def _by_file(planes: Iterator[Plane]) -> Iterator[tuple[str, list[int]]]:
 
 
 def _thinned(read: Callable[..., Numbers], band: int, window: Window, *, step: int) -> Numbers:
-    """Every `step`-th row and column, exactly (GDAL's own thinning takes others), a strip at a time."""
+    """Every `step`-th row and column, exactly (GDAL's own thinning takes others); no strip is kept whole."""
     if step == 1:
         return read(band, window=_rasterio_window(window))
     rows = max(1, STRIP_VALUES // window.width // step) * step
-    strips = [read(band, window=_rasterio_window(strip))[::step, ::step] for strip in _strips(window, rows)]
+    strips = [read(band, window=_rasterio_window(strip))[::step, ::step].copy() for strip in _strips(window, rows)]
     return np.concatenate(strips)
 
 

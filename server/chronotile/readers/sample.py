@@ -3,16 +3,26 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from chronotile.model.grid import Window
+from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import VariableInfo
 from chronotile.readers.reader import Reader
+
+Values = NDArray[np.float64]
 
 SAMPLE_SIDE_PX = 512
 """Pixels along each side of a sample."""
 
 SAMPLE_TIMES = 8
 """Times looked at, newest first, until enough values are found."""
+
+MAX_STEP = 4
+"""A level that would have to be thinned more, of a source without overviews, is looked at in patches."""
+
+PATCHES = 4
+"""Patches along each side."""
 
 ENOUGH_VALUES = 1000
 
@@ -22,13 +32,14 @@ PERCENTILES = (2.0, 98.0)
 def observed_range(reader: Reader, variable: str) -> tuple[float, float] | None:
     """Return the 2nd and 98th percentile of a variable's physical values in a sample, or `None` if none is valid.
 
-    The newest times are looked at, whole but thinned, at the coarsest level that is no smaller than the sample.
+    The newest times are looked at, at the coarsest level that is no smaller than the sample: all of it but thinned, or
+    patches of it where that would be much to read.
 
     Raises:
         SourceUnavailable: The data cannot be read.
     """
     info = reader.info.variables[variable]
-    found: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
+    found: list[Values] = []
     count = max(1, len(info.times))
     for index in _spread(count):
         found.append(_values(reader, info, index))
@@ -48,16 +59,30 @@ def _spread(count: int) -> list[int]:
     return list(dict.fromkeys(round(step) for step in steps))
 
 
-def _values(reader: Reader, info: VariableInfo, index: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _values(reader: Reader, info: VariableInfo, index: int) -> Values:
     level = max(
         (number for number, grid in enumerate(info.levels) if min(grid.width, grid.height) >= SAMPLE_SIDE_PX),
         default=0,
     )
     grid = info.levels[level]
-    step = max(1, math.ceil(max(grid.width, grid.height) / SAMPLE_SIDE_PX))
-    window = Window(0, grid.height, 0, grid.width)
-    pixels = reader.read_window(info.name, index=index, level=level, window=window, step=step)
-    valid = info.encoding.valid(pixels.numbers)
+    step = math.ceil(max(grid.width, grid.height) / SAMPLE_SIDE_PX)
+    windows = _patches(grid) if step > MAX_STEP else [Window(0, grid.height, 0, grid.width)]
+    step = 1 if step > MAX_STEP else step
+    parts = [reader.read_window(info.name, index=index, level=level, window=window, step=step) for window in windows]
+    return np.concatenate([_valid_values(pixels, info.encoding) for pixels in parts])
+
+
+def _patches(grid: NativeGrid) -> list[Window]:
+    """Windows spread evenly over a grid, with as many pixels in all as a sample."""
+    side = SAMPLE_SIDE_PX // PATCHES
+    height, width = min(side, grid.height), min(side, grid.width)
+    rows = [round(start) for start in np.linspace(0, grid.height - height, PATCHES)]
+    columns = [round(start) for start in np.linspace(0, grid.width - width, PATCHES)]
+    return [Window(row, row + height, column, column + width) for row in rows for column in columns]
+
+
+def _valid_values(pixels: Pixels, encoding: Encoding) -> Values:
+    valid = encoding.valid(pixels.numbers)
     if pixels.valid is not None:
         valid &= pixels.valid
-    return info.encoding.values(pixels.numbers[valid]).ravel()
+    return encoding.values(pixels.numbers[valid]).ravel()
