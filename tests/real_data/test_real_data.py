@@ -219,7 +219,8 @@ def test_layer_lies_where_its_files_say(archive_at, expected):
 @each_layer
 def test_layer_has_the_crs_of_its_files(archive_at, expected):
     crs = archive_at(expected.place).services.catalogue.layer(expected.layer).main_variable.grid.crs
-    xs, ys = expected.truth().centres()
+    truth = expected.truth()
+    xs, ys = truth.centres(*np.transpose(truth.cells(50)))
 
     ours = Transformer.from_crs(crs.definition, "OGC:CRS84", always_xy=True).transform(xs, ys)
     theirs = Transformer.from_crs(expected.crs, "OGC:CRS84", always_xy=True).transform(xs, ys)

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import xarray
+import zarr
 from pyproj import CRS, Transformer
+from rasterio.enums import MaskFlags
 from starlette.testclient import TestClient
 
 from chronotile.app import application, system_clock
@@ -28,16 +30,41 @@ class Truth:
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = None
+    present: np.ndarray | None = None
+    """The file's own mask (y, x)."""
 
-    def valid(self) -> np.ndarray:
-        """Where there is a value (time, y, x)."""
-        valid = ~np.isnan(self.numbers) if self.numbers.dtype.kind == "f" else np.ones(self.numbers.shape, dtype=bool)
-        return valid if self.nodata is None else valid & (self.numbers != self.nodata)
+    def valid(self, *cells: object) -> np.ndarray:
+        """Where there is a value: (time, y, x), or of a selection (time, row, column)."""
+        numbers = self.numbers[cells] if cells else self.numbers
+        valid = ~np.isnan(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
+        if self.present is not None:
+            valid &= self.present[cells[1:]] if cells else self.present
+        return valid if self.nodata is None else valid & (numbers != self.nodata)
+
+    def at(self, x: np.ndarray, y: np.ndarray, crs: str, *, time: int = -1) -> np.ndarray:
+        """Values of the cells that hold points of another CRS, by exact coordinates; NaN where there is none."""
+        with np.errstate(invalid="ignore"):  # what is not on the Earth is infinite
+            columns, rows = ~self.transform @ Transformer.from_crs(crs, self.crs, always_xy=True).transform(x, y)
+        if self.crs.is_geographic and self.transform.b == 0:
+            columns = np.where(columns < 0, columns + 360 / self.transform.a, columns % (360 / self.transform.a))
+        _times, height, width = self.numbers.shape
+        inside = np.isfinite(columns) & np.isfinite(rows)
+        inside &= (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+        row, column = (np.floor(np.where(inside, each, 0)).astype(int) for each in (rows, columns))
+        values = self.numbers[time, row, column].astype(np.float64) * self.scale + self.offset
+        return np.where(inside & self.valid(time, row, column), values, np.nan)
+
+    def spacing(self, row: int, column: int, crs: str) -> float:
+        """How far a cell's centre is from the next one's, in units of another CRS."""
+        near = 1 if column == 0 else -1
+        x, y = self.transform @ (np.array([column + 0.5, column + near + 0.5]), np.array([row + 0.5, row + 0.5]))
+        x, y = Transformer.from_crs(self.crs, crs, always_xy=True).transform(x, y)
+        return float(np.hypot(x[1] - x[0], y[1] - y[0]))
 
     def expected(self, row: int, column: int) -> list[float | None]:
         """The values of one cell along time, as the service writes them."""
         values = self.numbers[:, row, column].astype(np.float64) * self.scale + self.offset
-        valid = self.valid()[:, row, column]
+        valid = self.valid(slice(None), row, column)
         return [value if is_valid else None for value, is_valid in zip(values.tolist(), valid.tolist(), strict=True)]
 
     def lonlat(self, row: int, column: int) -> tuple[float, float]:
@@ -45,10 +72,9 @@ class Truth:
         x, y = self.transform @ (column + 0.5, row + 0.5)
         return Transformer.from_crs(self.crs, "OGC:CRS84", always_xy=True).transform(x, y)
 
-    def centres(self) -> tuple[np.ndarray, np.ndarray]:
-        """x and y of the centres of all cells, each (y, x)."""
-        rows, columns = np.indices(self.numbers.shape[1:]) + 0.5
-        return self.transform @ (columns, rows)
+    def centres(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of the centres of cells."""
+        return self.transform @ (columns + 0.5, rows + 0.5)
 
     def cells(self, count: int = 50) -> list[tuple[int, int]]:
         """Random cells (row, column), the same at each call."""
@@ -57,25 +83,33 @@ class Truth:
         return list(zip(generator.integers(0, height, count), generator.integers(0, width, count), strict=True))
 
 
-def raster_truth(paths: Sequence[Path], band: int | None = 1, *, dtype: str | None = None, **meaning: float) -> Truth:
+def raster_truth(
+    paths: Sequence[Path], band: int | None = 1, *, crs: str | None = None, dtype: str | None = None, **meaning: float
+) -> Truth:
     """Read one band of each file, or with band `None` all bands of the only file as times."""
     planes = []
     for path in paths:
         with rasterio.open(path) as dataset:
             planes.append(dataset.read() if band is None else dataset.read([band]))
-            transform, crs = dataset.transform, CRS.from_wkt(dataset.crs.to_wkt())
-            said = {"scale": dataset.scales[0], "offset": dataset.offsets[0], "nodata": dataset.nodata}
+            transform = dataset.transform
+            crs = CRS.from_user_input(crs or dataset.crs.to_wkt())
+            index = (band or 1) - 1
+            said = {"scale": dataset.scales[index], "offset": dataset.offsets[index], "nodata": dataset.nodata}
+            has_mask = MaskFlags.per_dataset in dataset.mask_flag_enums[index]
+            present = dataset.read_masks(index + 1) > 0 if has_mask else None
     numbers = np.concatenate(planes)
-    return Truth(numbers if dtype is None else numbers.view(dtype), transform, crs, **{**said, **meaning})
+    return Truth(
+        numbers if dtype is None else numbers.view(dtype), transform, crs, present=present, **{**said, **meaning}
+    )
 
 
 def xarray_truth(path: Path, name: str, *, crs: str = "EPSG:4326", dtype: str | None = None, **meaning: float) -> Truth:
     """Read an array over time, y and x of a NetCDF file or Zarr store, undecoded."""
-    kind = {"engine": "zarr"} if path.suffix == ".zarr" else {}
-    with xarray.open_dataset(path, mask_and_scale=False, decode_times=False, **kind) as dataset:
+    with _opened(path) as dataset:
         array = dataset[name]
         y_name, x_name = array.dims[-2:]
-        x, y = dataset[x_name].values.astype(float), dataset[y_name].values.astype(float)
+        metres = 1000.0 if dataset[x_name].attrs.get("units") == "km" else 1.0
+        x, y = (dataset[each].values.astype(float) * metres for each in (x_name, y_name))
         numbers = array.values.reshape((-1, *array.shape[-2:]))
         attrs = {**array.attrs, **array.encoding}
     step_x, step_y = (x[-1] - x[0]) / (len(x) - 1), (y[-1] - y[0]) / (len(y) - 1)
@@ -86,6 +120,14 @@ def xarray_truth(path: Path, name: str, *, crs: str = "EPSG:4326", dtype: str | 
         "nodata": attrs.get("_FillValue", attrs.get("missing_value")),
     }
     return Truth(numbers if dtype is None else numbers.view(dtype), transform, CRS(crs), **{**said, **meaning})
+
+
+def _opened(path: Path) -> xarray.Dataset:
+    raw = {"mask_and_scale": False, "decode_times": False}
+    if path.suffix == ".zip":
+        store = zarr.storage.ZipStore(path, mode="r")
+        return xarray.open_zarr(store, group=path.name.removesuffix(".zip"), consolidated=False, **raw)
+    return xarray.open_dataset(path, **raw, **({"engine": "zarr"} if path.suffix == ".zarr" else {}))
 
 
 def open_place(place: Path) -> Archive:
