@@ -169,3 +169,9 @@ class ConfigurationError(ChronotileError):
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = tuple(mistakes)
+
+
+class WriteFailed(ChronotileError):
+    """A file could not be written; what was there before is still whole."""
+
+    status = 500

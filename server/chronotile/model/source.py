@@ -31,6 +31,8 @@ class VariableInfo:
     """Level 0 is the native grid, then overviews from fine to coarse."""
     times: TimeDomain = NO_TIME
     title: str | None = None
+    standard_name: str | None = None
+    """As CF names the quantity."""
     is_categorical: bool = False
     classes: tuple[StyleClass, ...] = ()
     """Colours and labels that the file itself carries (a palette, CF flags)."""

@@ -95,6 +95,7 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
         levels=(grid,),
         times=times.domain,
         title=variable.title or array.text("long_name") or None,
+        standard_name=array.text("standard_name") or None,
         is_categorical=bool(meaning.classes),
         classes=meaning.classes,
     )

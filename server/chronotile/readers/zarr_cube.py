@@ -32,6 +32,8 @@ def open_zarr(spec: SourceSpec) -> Reader:
     """
     with opening(base_name(spec.href)):
         root = read_group(spec.href)
+        if commit_of(root.attrs) is not None and (local_path(spec.href) or Path()).is_dir():
+            return open_serving_cube(spec)
         groups = _level_groups(root)
         understood, findings = _understand_all(groups, root, spec)
         variables: dict[str, CubeVariable] = {}

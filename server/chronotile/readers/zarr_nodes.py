@@ -86,6 +86,20 @@ def read_group(href: str) -> GroupNode:
     return node
 
 
+def group_of_document(document: bytes) -> GroupNode:
+    """Return the group whose `zarr.json` holds the metadata of all that is in it.
+
+    Raises:
+        UnsupportedSource: It is no group.
+    """
+    store = _KeyValues(None)
+    store.add_documents(_consolidated(None, document))
+    node = _read_node(store, "", MAX_DEPTH)
+    if not isinstance(node, GroupNode):
+        raise UnsupportedSource("its zarr.json is no group's")
+    return node
+
+
 def _open_store(href: str) -> tuple[_Store, str]:
     """The store and the path of its root in it."""
     path = local_path(href)
@@ -128,8 +142,11 @@ class _KeyValues:
 
     def add_consolidated(self) -> None:
         """Take the metadata of all nodes from the document that holds them."""
-        for key, value in _consolidated(self.read(".zmetadata"), self.read("zarr.json")):
-            self._known[key] = value
+        self.add_documents(_consolidated(self.read(".zmetadata"), self.read("zarr.json")))
+
+    def add_documents(self, documents: Iterator[tuple[str, bytes]]) -> None:
+        """Take the metadata of nodes as they are."""
+        self._known |= dict(documents)
         self._keys |= set(self._known)
 
     def root(self) -> str:

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from chronotile.ingest.demo.biophysics import NODATA, VARIABLES, NumberArray, Scene, Variable
 from chronotile.ingest.demo.conventions import (
     TIME_ATTRIBUTES,
-    Attributes,
     axis_attributes,
     days_of,
-    grid_mapping_attributes,
     level_attributes,
+    mapping_attributes,
     root_attributes,
     variable_attributes,
 )
 from chronotile.ingest.demo.overviews import overviews_of
 from chronotile.ingest.demo.plan import DemoPlan, level_grid, pixel_centres
+from chronotile.ingest.geozarr import Attributes
 from chronotile.model.grid import Grid
 from chronotile.model.time import TimeDomain
 
@@ -102,7 +102,7 @@ def _create_coordinates(group: "zarr.Group", grid: Grid, domain: TimeDomain) -> 
     _create_whole(group, "y", y, dimensions=("y",), attributes=axis_attributes("y"))
     _create_whole(group, "x", x, dimensions=("x",), attributes=axis_attributes("x"))
     origin = np.zeros((), dtype=np.int64)
-    _create_whole(group, "spatial_ref", origin, dimensions=(), attributes=grid_mapping_attributes(grid))
+    _create_whole(group, "spatial_ref", origin, dimensions=(), attributes=mapping_attributes(grid))
 
 
 def _create_whole(

@@ -1,0 +1,96 @@
+"""Attributes by which others know where the pixels of a Zarr store are: CF for arrays, GeoZarr for groups."""
+
+from typing import Any, Final
+
+from affine import Affine
+
+from chronotile.model.crs import Crs
+from chronotile.model.grid import NativeGrid
+
+Attributes = dict[str, Any]
+
+_CONVENTIONS: Final = {
+    "multiscales": ("d35379db-88df-4056-af3a-620245f8e347", "Multiscale layout of zarr datasets"),
+    "proj": ("f17cb550-5864-4468-aeb7-f3180cfb622f", "Coordinate reference system information for geospatial data"),
+    "spatial": ("689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "Spatial coordinate information"),
+}
+"""Zarr conventions that GeoZarr is made of: their ids and what they say of themselves at version 0.1."""
+
+
+def overview_grid(grid: NativeGrid, level: int) -> NativeGrid:
+    """Return the grid of an overview: pixels `2 ** level` as large, from the same corner on."""
+    factor = 2**level
+    return NativeGrid(
+        crs=grid.crs,
+        transform=grid.transform @ Affine.scale(factor),
+        width=-(-grid.width // factor),
+        height=-(-grid.height // factor),
+    )
+
+
+def multiscale_attributes(grid: NativeGrid, levels: int, *, resampling: str) -> Attributes:
+    """Return what the root of a store says of its levels, groups called `0`, `1` and so on.
+
+    Args:
+        grid: The native grid.
+        levels: How many there are, the native one included.
+        resampling: How a level is made of the one before, in GDAL's word.
+    """
+    return {
+        "zarr_conventions": [_convention(name) for name in ("multiscales", "proj", "spatial")],
+        "multiscales": {
+            "layout": [_level_layout(grid, level) for level in range(levels)],
+            "resampling_method": resampling,
+        },
+        **_placed(grid),
+    }
+
+
+def group_attributes(grid: NativeGrid) -> Attributes:
+    """Return what a group says of the place of its arrays' pixels."""
+    return {
+        "zarr_conventions": [_convention(name) for name in ("proj", "spatial")],
+        **_placed(grid),
+        **_placement(grid),
+        "spatial:registration": "pixel",
+    }
+
+
+def grid_mapping_attributes(grid: NativeGrid) -> Attributes:
+    """Return the attributes of the grid mapping variable (CF 5.6), with the transform in GDAL's words."""
+    numbers = " ".join(f"{number:.17g}" for number in grid.transform.to_gdal())
+    return {**grid.crs.definition.to_cf(), "GeoTransform": numbers}
+
+
+def _placed(grid: NativeGrid) -> Attributes:
+    return {**_crs(grid.crs), "spatial:dimensions": ["y", "x"], "spatial:bbox": list(grid.bbox)}
+
+
+def _crs(crs: Crs) -> Attributes:
+    """A code where an authority has one."""
+    return {"proj:code": crs.name} if len(crs.name) <= 20 else {"proj:wkt2": crs.definition.to_wkt()}
+
+
+def _convention(name: str) -> Attributes:
+    uuid, description = _CONVENTIONS[name]
+    return {
+        "uuid": uuid,
+        "schema_url": f"https://raw.githubusercontent.com/zarr-conventions/{name}/refs/tags/v0.1/schema.json",
+        "spec_url": f"https://github.com/zarr-conventions/{name}/blob/v0.1/README.md",
+        "name": name,
+        "description": description,
+    }
+
+
+def _level_layout(grid: NativeGrid, level: int) -> Attributes:
+    layout: Attributes = {"asset": str(level), **_placement(overview_grid(grid, level))}
+    scale = 1.0
+    if level:
+        layout["derived_from"] = str(level - 1)
+        scale = 2.0
+    layout["transform"] = {"scale": [scale, scale], "translation": [0.0, 0.0]}
+    return layout
+
+
+def _placement(grid: NativeGrid) -> Attributes:
+    return {"spatial:shape": [grid.height, grid.width], "spatial:transform": list(grid.transform)[:6]}

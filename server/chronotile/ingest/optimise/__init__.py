@@ -1,0 +1,1 @@
+"""Serving cubes: what `chronotile optimise` writes."""

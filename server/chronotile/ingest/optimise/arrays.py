@@ -1,0 +1,131 @@
+"""Arrays of Zarr v3 as documents and as bytes, so that each file is written by one rename of ours."""
+
+import base64
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+
+from chronotile.model.raster import Numbers
+
+JsonObject = dict[str, Any]
+
+SEPARATOR = "."
+"""Between the numbers in a file's name: all files of an array lie in one folder, which one fsync settles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArraySpec:
+    """One array of the store, but for its length along time."""
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    file: tuple[int, ...]
+    """The shape of what one file holds."""
+    chunk: tuple[int, ...] | None = None
+    """The shape of a chunk in a shard; `None` where a file is one chunk."""
+    fill: float
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self, times: int) -> JsonObject:
+        """Return the array's `zarr.json` with as many `times`."""
+        shape = [times if dim == "time" else length for dim, length in zip(self.dims, self.shape, strict=True)]
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            **self._metadata(shape),
+            "dimension_names": list(self.dims),
+            "attributes": dict(self.attributes),
+            "storage_transformers": [],
+        }
+
+    def key(self, *numbers: int) -> str:
+        """Return the name of a file by its numbers."""
+        return SEPARATOR.join(("c", *map(str, numbers)))
+
+    def encode(self, numbers: Numbers) -> bytes:
+        """Return the bytes of the file whose first cells are `numbers`; the rest is the fill value."""
+        origin = self.key(*(0 for _ in self.file))
+        spec = {
+            "driver": "zarr3",
+            "kvstore": {"driver": "memory"},
+            "metadata": self._metadata(list(self.file)),
+            "create": True,
+            "store_data_equal_to_fill_value": True,
+        }
+        array = ts.open(spec).result()
+        target = array[tuple(slice(0, length) for length in numbers.shape)] if numbers.shape else array
+        target.write(numbers).result()
+        return bytes(array.kvstore.read(origin).result().value)
+
+    def _metadata(self, shape: list[int]) -> JsonObject:
+        return {
+            "shape": shape,
+            "data_type": self.dtype,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.file)}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": SEPARATOR}},
+            "fill_value": self._fill(),
+            "codecs": self._codecs(),
+        }
+
+    def _fill(self) -> float | int | str:
+        if np.dtype(self.dtype).kind != "f":
+            return int(self.fill)
+        return "NaN" if np.isnan(self.fill) else float(self.fill)
+
+    def _codecs(self) -> list[JsonObject]:
+        codecs = [_BYTES, _compressor(np.dtype(self.dtype))]
+        if self.chunk is None:
+            return codecs
+        configuration = {
+            "chunk_shape": list(self.chunk),
+            "codecs": codecs,
+            "index_codecs": [_BYTES, {"name": "crc32c"}],
+            "index_location": "end",
+        }
+        return [{"name": "sharding_indexed", "configuration": configuration}]
+
+
+_BYTES: JsonObject = {"name": "bytes", "configuration": {"endian": "little"}}
+
+
+def _compressor(dtype: np.dtype[Any]) -> JsonObject:
+    """zstd; the bytes of longer numbers are shuffled first."""
+    if dtype.itemsize == 1:
+        return {"name": "zstd", "configuration": {"level": 1, "checksum": False}}
+    configuration = {
+        "cname": "zstd",
+        "clevel": 1,
+        "shuffle": "shuffle",
+        "typesize": dtype.itemsize,
+        "blocksize": 0,
+    }
+    return {"name": "blosc", "configuration": configuration}
+
+
+def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, JsonObject]) -> JsonObject:
+    """Return a group's `zarr.json` with the metadata of all nodes below it, by path."""
+    consolidated = {"kind": "inline", "must_understand": False, "metadata": dict(nodes)}
+    return {
+        "zarr_format": 3,
+        "node_type": "group",
+        "attributes": dict(attributes),
+        "consolidated_metadata": consolidated,
+    }
+
+
+def as_json(document: Mapping[str, Any]) -> bytes:
+    """Return a document as bytes."""
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def fill_attribute(number: float, dtype: str) -> float | int | str:
+    """Return a number as xarray has `_FillValue` among the attributes of Zarr v3: floats in base64."""
+    if np.dtype(dtype).kind != "f":
+        return int(number)
+    return base64.standard_b64encode(struct.pack("<d", number)).decode()

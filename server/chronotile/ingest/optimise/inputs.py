@@ -1,0 +1,234 @@
+"""What a cube is made of: sources of one grid, and where each date lies in them."""
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.ingest.drafts import Draft, drafts_of
+from chronotile.ingest.names import as_id
+from chronotile.ingest.raster_variables import raster_variables
+from chronotile.ingest.walk import Found, Kind, kind_of, walk
+from chronotile.model.grid import NativeGrid
+from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.model.time import TimeDomain, TimeSpan, format_instant
+from chronotile.readers.open import open_source
+from chronotile.readers.reader import Reader
+
+COLLECTION = "the source"
+"""What messages of readers call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the pixels of one date come from."""
+
+    source: int
+    index: int
+    """The date's index in that source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Sources of one grid, and their dates in order."""
+
+    specs: tuple[SourceSpec, ...]
+    variables: Mapping[str, VariableInfo]
+    """As the first source has them."""
+    times: TimeDomain
+    origins: tuple[Origin, ...]
+    """(time,)."""
+    states: tuple[int, ...]
+    """(time,): numbers that change when a source's pixels of that date may have."""
+    notes: tuple[str, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
+    """Title, attribution and license, where the first source tells them."""
+
+    @property
+    def grid(self) -> NativeGrid:
+        """The native grid, which all variables share."""
+        return next(iter(self.variables.values())).grid
+
+
+def find_inputs(
+    sources: Sequence[str],
+    *,
+    variable: str | None = None,
+    time_pattern: str | None = None,
+    target: Path | None = None,
+) -> Inputs:
+    """Return what the files, folders, patterns and stores of `sources` hold.
+
+    Args:
+        sources: As they were named.
+        variable: The only one that is taken.
+        time_pattern: Regular expression with a group `time`, over the paths of raster files.
+        target: A cube that is no source though it may lie in one of the folders.
+
+    Raises:
+        UnsupportedSource: They are no sources of one grid with times; the message says why.
+    """
+    found = _found(sources, target)
+    specs = tuple(_specs(found, variable, time_pattern))
+    readers = [open_source(spec) for spec in specs]
+    try:
+        return _inputs(specs, readers, variable)
+    finally:
+        for reader in readers:
+            reader.close()
+
+
+def _specs(found: Found, variable: str | None, time_pattern: str | None) -> Iterator[SourceSpec]:
+    for path in (*found.netcdf, *found.zarr):
+        kind = "zarr" if path in found.zarr else "netcdf"
+        yield SourceSpec(collection=COLLECTION, kind=kind, href=str(path))  # type: ignore[arg-type]  # one of two kinds
+    if not found.rasters:
+        return
+    if time_pattern is not None:
+        variables = {} if variable is None else {variable: VariableSpec(id=variable)}
+        for path in found.rasters:
+            yield _raster_spec(path, time_pattern, variables)
+        return
+    root = Path(os.path.commonpath([path.parent for path in found.rasters]))
+    drafts = drafts_of(Found(rasters=found.rasters), root)
+    if len(drafts) > 1:
+        names = ", ".join(f"{draft.text} ({len(draft.files)} files)" for draft in drafts[:5])
+        raise UnsupportedSource(f"the names of the files make {len(drafts)} stacks: {names}; name the files of one")
+    yield from _draft_specs(drafts[0])
+
+
+def _draft_specs(draft: Draft) -> Iterator[SourceSpec]:
+    """One of all files where a pattern matches just those; else one a file."""
+    found = raster_variables(draft)
+    variables = {each.id: each for each in found.variables}
+    if found.band_times:
+        times = TimeDomain(*_bounds(found.band_times))
+        yield replace(draft.spec(found.variables, times), collection=COLLECTION)
+        return
+    paths = {str(draft.root / file) for file in draft.files}
+    spec = replace(draft.spec(found.variables), collection=COLLECTION)
+    matched = set(glob.glob(spec.href)) if "{" not in spec.href else paths  # noqa: PTH207 -- an absolute pattern
+    if len(paths) == 1 or matched != paths:
+        for path in sorted(paths):
+            yield _raster_spec(Path(path), draft.time_pattern, variables)
+    else:
+        yield spec
+
+
+def _raster_spec(path: Path, time_pattern: str | None, variables: Mapping[str, VariableSpec]) -> SourceSpec:
+    return SourceSpec(
+        collection=COLLECTION, kind="cog", href=str(path), time_pattern=time_pattern, variables=dict(variables)
+    )
+
+
+def _bounds(spans: Iterable[TimeSpan]) -> tuple[np.ndarray, np.ndarray]:
+    spans = list(spans)
+    return np.array([span.start for span in spans]), np.array([span.end for span in spans])
+
+
+def _found(sources: Sequence[str], target: Path | None) -> Found:
+    paths = [path for source in sources for path in _paths(source)]
+    folders = [walk(path) for path in paths if path.is_dir() and kind_of(path) is None]
+    named = [path for path in paths if not path.is_dir() or kind_of(path) is not None]
+    found = Found(
+        rasters=tuple(sorted({*_of_kind(named, None, "raster"), *(path for each in folders for path in each.rasters)})),
+        netcdf=(*_of_kind(named, "netcdf"), *(path for each in folders for path in each.netcdf)),
+        zarr=tuple(
+            path
+            for path in (*_of_kind(named, "zarr"), *(path for each in folders for path in each.zarr))
+            if target is None or path != target.absolute()
+        ),
+    )
+    if not (found.rasters or found.netcdf or found.zarr):
+        raise UnsupportedSource(f"{', '.join(sources[:3])}: there is no raster, NetCDF or Zarr in it")
+    return found
+
+
+def _of_kind(paths: Iterable[Path], *kinds: Kind | None) -> Iterator[Path]:
+    """What is named is taken for a raster whatever it is called, unless it is something else."""
+    return (path for path in paths if kind_of(path) in kinds)
+
+
+def _paths(source: str) -> list[Path]:
+    path = Path(source).absolute()
+    if path.exists():
+        return [path]
+    found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
+    if not found:
+        raise UnsupportedSource(f"{source} does not exist and matches no file")
+    return [Path(each) for each in found]
+
+
+def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: str | None) -> Inputs:
+    variables = _variables(readers[0], variable)
+    dates: dict[np.datetime64, tuple[np.datetime64, Origin, int]] = {}
+    notes = []
+    for number, reader in enumerate(readers):
+        notes += [f"{finding.place}: {finding.message}" for finding in reader.info.findings]
+        times = _times(reader, variables)
+        for index, (start, end) in enumerate(zip(times.starts, times.ends, strict=True)):
+            if start in dates:
+                notes.append(f"{format_instant(start)} is there twice; the first is taken")
+                continue
+            dates[start] = end, Origin(number, index), _state(reader, variables, index)
+    starts = sorted(dates)
+    return Inputs(
+        specs=tuple(specs),
+        variables=variables,
+        times=TimeDomain(np.array(starts), np.array([dates[start][0] for start in starts])),
+        origins=tuple(dates[start][1] for start in starts),
+        states=tuple(dates[start][2] for start in starts),
+        notes=tuple(dict.fromkeys(notes)),
+        about=_about(readers[0].info),
+    )
+
+
+def _about(info: SourceInfo) -> dict[str, str]:
+    said = {"title": info.title, "attribution": info.attribution, "license": info.license}
+    return {name: text for name, text in said.items() if text}
+
+
+def _variables(reader: Reader, wanted: str | None) -> dict[str, VariableInfo]:
+    held = dict(reader.info.variables)
+    if wanted is not None:
+        if wanted not in held:
+            raise UnsupportedSource(f"there is no variable {wanted} in it; there are {', '.join(held)}")
+        held = {wanted: held[wanted]}
+    if any(as_id(name) != name for name in held):
+        odd = next(name for name in held if as_id(name) != name)
+        raise UnsupportedSource(f"the variable's name {odd!r} cannot be an id; rename it, or name another: --variable")
+    first = next(iter(held.values()))
+    for name, info in held.items():
+        if not _same_grid(info.grid, first.grid) or not np.array_equal(info.times.starts, first.times.starts):
+            raise UnsupportedSource(f"{name} has another grid or other times than {first.name}; name one: --variable")
+    return held
+
+
+def _times(reader: Reader, variables: Mapping[str, VariableInfo]) -> TimeDomain:
+    """The times of a source that is like the first one."""
+    for name, like in variables.items():
+        info = reader.info.variables.get(name)
+        if info is None or not _same_grid(info.grid, like.grid) or info.encoding != like.encoding:
+            raise UnsupportedSource(f"the sources differ in the grid or the encoding of {name}")
+    times = reader.info.variables[next(iter(variables))].times
+    if not len(times):
+        raise UnsupportedSource("its files tell no times; say --time-pattern with a group (?P<time>…)")
+    return times
+
+
+def _same_grid(grid: NativeGrid, other: NativeGrid) -> bool:
+    tolerance = grid.resolution * 1e-4
+    near = all(abs(a - b) <= tolerance for a, b in zip(grid.transform, other.transform, strict=True))
+    return (grid.width, grid.height, grid.crs) == (other.width, other.height, other.crs) and near
+
+
+def _state(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> int:
+    digest = hashlib.blake2b(digest_size=8)
+    for name in variables:
+        digest.update(reader.revision(name, index).encode())
+    return int.from_bytes(digest.digest(), "little")

@@ -1,0 +1,62 @@
+"""What an unfinished run has done already, so that the next one need not do it again."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chronotile.errors import UnsupportedSource
+from chronotile.ingest.optimise.arrays import as_json
+from chronotile.ingest.optimise.disk import Disk
+from chronotile.readers.commit import ATTRIBUTE, Commit, commit_of
+
+FOLDER = ".optimise"
+"""In the cube while a run is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The tasks that a run has done; a task is named only when its files outlast a loss of power."""
+
+    folder: Path
+    disk: Disk
+
+    @property
+    def is_there(self) -> bool:
+        """Whether an earlier run was interrupted."""
+        return self._shape.exists()
+
+    def begin(self, shape: Commit) -> Commit:
+        """Return the shape of the cube that an interrupted run had begun, or else `shape`, and remember it."""
+        if self.is_there:
+            begun = commit_of(json.loads(self._shape.read_bytes()))
+            if begun is None:
+                raise UnsupportedSource("what an interrupted run left is damaged; remove the cube and begin anew")
+            return replace(shape, id=begun.id, block=begun.block, region_px=begun.region_px)
+        self.disk.make_folder(self.folder)
+        self.disk.put(self._shape, as_json({ATTRIBUTE: shape.attribute()}))
+        self.disk.settle([self.folder])
+        return shape
+
+    def done(self) -> set[str]:
+        """Return the names of the tasks that are done; a line that was cut short is none."""
+        if not self._tasks.exists():
+            return set()
+        return {line[:-1] for line in self._tasks.read_text().splitlines(keepends=True) if line.endswith("\n")}
+
+    def add(self, task: str) -> None:
+        """Remember that a task is done."""
+        self.disk.append(self._tasks, f"{task}\n")
+
+    def end(self) -> None:
+        """Forget the run."""
+        self.disk.remove(self._shape)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _shape(self) -> Path:
+        return self.folder / "shape.json"
+
+    @property
+    def _tasks(self) -> Path:
+        return self.folder / "tasks"

@@ -1,0 +1,76 @@
+"""How much is held at once, so that a run of any size stays within the memory it may have."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.ingest.optimise.plan import CHUNK_PX, FILE_PX, SERIES_FILE_PX, CubePlan
+from chronotile.model.grid import NativeGrid
+
+BASE_BYTES = 500 << 20
+"""The process itself, with the libraries and their caches."""
+
+BYTES_PER_COUNT = 14
+"""Of a cell of level 0 while its overviews are counted: sums, counts and what is on its way."""
+
+COPIES = 2.5
+"""Of the numbers themselves: as read, as the cube has them, as they are packed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How a run is cut to the memory it may have."""
+
+    threads: int
+    """Tasks done at once."""
+    dates: int
+    """Dates of a task of the map layout, where the sources are read ahead."""
+    columns: int
+    """Files side by side of a task of the series layout that reads the sources."""
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def region_for(grid: NativeGrid, itemsize: int, memory: int, threads: int) -> int:
+    """Return the side of the largest region that as many tasks can hold at once; of files it is the largest side."""
+    side, share = CHUNK_PX, (memory - BASE_BYTES) / threads
+    while side < min(FILE_PX, max(grid.width, grid.height)) and _map_bytes(grid, itemsize, 2 * side) <= share:
+        side *= 2
+    return side
+
+
+def budget_of(plan: CubePlan, memory: int, threads: int) -> Budget:
+    """Return how work on a cube is cut.
+
+    Raises:
+        UnsupportedSource: Not even one task fits.
+    """
+    itemsize = max(np.dtype(each.encoding.dtype).itemsize for each in plan.variables.values())
+    available = memory - BASE_BYTES
+    region = plan.shape.region_px
+    a_map = _map_bytes(plan.grid, itemsize, region) if plan.shape.has_map else 0.0
+    a_file = plan.shape.block * SERIES_FILE_PX**2 * itemsize * COPIES if plan.shape.has_series else 0.0
+    least = max(a_map, a_file)
+    if least > available:
+        need = (BASE_BYTES + int(least) >> 20) + 1
+        raise UnsupportedSource(f"--memory is too little for this grid; it takes at least {need}MiB")
+    threads = max(1, min(threads, int(available / least)))
+    share = available / threads
+    a_date = min(region**2, plan.grid.width * plan.grid.height) * itemsize * COPIES
+    return Budget(
+        threads=threads,
+        dates=max(1, min(plan.shape.block, 1 + int((share - a_map) / a_date))),
+        columns=max(1, int(share / a_file)) if a_file else 1,
+    )
+
+
+def _map_bytes(grid: NativeGrid, itemsize: int, region: int) -> float:
+    """Of a task of the map layout with one date: a region, and the coarse levels over all regions."""
+    cells = min(region, grid.width) * min(region, grid.height)
+    coarse = grid.width * grid.height / (2 * region / CHUNK_PX) ** 2
+    return cells * (itemsize * COPIES + BYTES_PER_COUNT) + coarse * BYTES_PER_COUNT

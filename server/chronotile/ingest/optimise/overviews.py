@@ -1,0 +1,192 @@
+"""Coarser copies of digital numbers, by what all native cells below a coarse one hold."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.raster import Encoding, Numbers
+
+Plane = NDArray[Any]
+
+MAX_CLASSES = 256
+"""Numbers of a variable of classes that are told apart."""
+
+STRIP_ROWS = 256
+"""Rows counted at once; even, so that pairs stay together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """How a variable's cells are counted."""
+
+    encoding: Encoding
+    is_categorical: bool
+
+    def codes(self) -> tuple[float, ...]:
+        """Return the numbers that say why there is no value; of equally frequent ones the first is taken."""
+        nodata = self.encoding.nodata
+        counted = [] if nodata is None or np.isnan(nodata) else [nodata]
+        return (*(number for number, _name in self.encoding.flags), *counted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What the native cells below each cell hold; all planes (y, x)."""
+
+    counting: Counting
+    total: Plane
+    """Sum of the valid numbers; of classes nothing."""
+    valid: Plane
+    """How many cells are valid."""
+    codes: Mapping[float, Plane]
+    """How many cells have each number: the codes that are no values and, of classes, each class."""
+    sample: Numbers
+    """The number of the cell in the corner, where nothing else tells why there is no value."""
+
+    def halved(self) -> "Summary":
+        """Return the summary of cells twice as large; past an odd edge there is nothing to add."""
+        wide = np.int64 if self.total.dtype.kind == "i" else np.float64
+        return replace(
+            self,
+            total=_halve(self.total).astype(wide, copy=False),
+            valid=_halve(self.valid).astype(np.int32, copy=False),
+            codes={number: _halve(plane).astype(np.int32, copy=False) for number, plane in self.codes.items()},
+            sample=self.sample[::2, ::2],
+        )
+
+    def numbers(self) -> Numbers:
+        """Return the mean of the valid cells, half to even, or the most frequent class; else the commonest code."""
+        empty = self.valid == 0
+        classes = [number for number in sorted(self.codes) if number not in self.counting.codes()]
+        result = self._most_frequent(classes) if self.counting.is_categorical else self._mean()
+        if empty.any():
+            result = np.where(empty, self._most_frequent(self.counting.codes()), result)
+        return result
+
+    def _mean(self) -> Numbers:
+        dtype = np.dtype(self.counting.encoding.dtype)
+        count = np.maximum(self.valid, 1)
+        if dtype.kind == "f":
+            return (self.total / count).astype(dtype)
+        if self.total.dtype.kind == "f":
+            return np.rint(self.total / count).astype(dtype)
+        quotient, rest = np.divmod(self.total, count)
+        twice = 2 * rest
+        quotient += (twice > count) | ((twice == count) & (quotient % 2 == 1))
+        return self._never_a_code(quotient.astype(dtype))
+
+    def _never_a_code(self, numbers: Numbers) -> Numbers:
+        """A mean that falls on a number which is no value goes to one beside it, so that it stays one."""
+        encoding = self.counting.encoding
+        for step in (1, -1):
+            lost = (self.valid > 0) & ~encoding.valid(numbers)
+            if not lost.any():
+                break
+            moved = numbers + np.asarray(step, dtype=numbers.dtype)
+            numbers = np.where(lost & encoding.valid(moved), moved, numbers)
+        return numbers
+
+    def _most_frequent(self, candidates: Iterable[float]) -> Numbers:
+        """The first of the most frequent numbers; where none was counted, nodata or else the corner's."""
+        nodata = self.counting.encoding.nodata
+        best = self.sample.copy() if nodata is None else np.full_like(self.sample, nodata)
+        most = np.zeros(self.valid.shape, dtype=np.int32)
+        for number in candidates:
+            plane = self.codes.get(number)
+            if plane is not None:
+                more = plane > most
+                best[more] = number
+                np.maximum(most, plane, out=most)
+        return best
+
+
+def summary_of(numbers: Numbers, counting: Counting) -> Summary:
+    """Return the summary at half the resolution of (y, x) native numbers."""
+    strips = [
+        _native_summary(numbers[start : start + STRIP_ROWS], counting).halved()
+        for start in range(0, numbers.shape[0], STRIP_ROWS)
+    ]
+    return _stacked(strips)
+
+
+def pasted(parts: Mapping[tuple[int, int], Summary], shape: tuple[int, int], dtype: np.dtype[Any]) -> Summary:
+    """Return one summary of parts by the row and column of their corners."""
+    first = next(iter(parts.values()))
+    numbers = sorted({number for part in parts.values() for number in part.codes})
+
+    def paste(plane_of: Callable[[Summary], Plane | None], kind: np.dtype[Any]) -> Plane:
+        whole = np.zeros(shape, dtype=kind)
+        for (row, column), part in parts.items():
+            plane = plane_of(part)
+            if plane is not None:
+                whole[row : row + plane.shape[0], column : column + plane.shape[1]] = plane
+        return whole
+
+    return Summary(
+        counting=first.counting,
+        total=paste(lambda part: part.total, first.total.dtype),
+        valid=paste(lambda part: part.valid, first.valid.dtype),
+        codes={number: paste(lambda part, n=number: part.codes.get(n), np.dtype(np.int32)) for number in numbers},  # type: ignore[misc]  # mypy infers no type for a lambda's default
+        sample=paste(lambda part: part.sample, dtype),
+    )
+
+
+def _native_summary(numbers: Numbers, counting: Counting) -> Summary:
+    valid = counting.encoding.valid(numbers)
+    codes = {number: numbers == number for number in counting.codes()}
+    codes = {number: plane for number, plane in codes.items() if plane.any()}
+    if counting.is_categorical:
+        codes |= {number: (numbers == number) & valid for number in _classes(numbers[valid])}
+    total = np.zeros(numbers.shape, dtype=np.int8) if counting.is_categorical else np.where(valid, numbers, 0)
+    return Summary(
+        counting=counting,
+        total=total.astype(_sum_type(numbers.dtype), copy=False),
+        valid=valid.view(np.uint8),
+        codes={number: plane.view(np.uint8) for number, plane in codes.items()},
+        sample=numbers,
+    )
+
+
+def _classes(valid: Numbers) -> list[float]:
+    found = np.flatnonzero(np.bincount(valid.ravel())) if valid.dtype == np.uint8 else np.unique(valid)
+    if found.size > MAX_CLASSES:
+        raise UnsupportedSource(f"it has more than {MAX_CLASSES} classes; write only --layout series of it")
+    return [float(number) for number in found]
+
+
+def _sum_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Holds four numbers of a type; sums of whole numbers stay whole as long as 64 bits hold them."""
+    if dtype.kind == "f" or dtype.itemsize == 8:
+        return np.dtype(np.float64)
+    return np.dtype(np.int16) if dtype.itemsize == 1 else np.dtype(np.int64)
+
+
+def _stacked(strips: list[Summary]) -> Summary:
+    if len(strips) == 1:
+        return strips[0]
+    numbers = sorted({number for strip in strips for number in strip.codes})
+    return Summary(
+        counting=strips[0].counting,
+        total=np.concatenate([strip.total for strip in strips]),
+        valid=np.concatenate([strip.valid for strip in strips]),
+        codes={number: np.concatenate([_plane(strip, number) for strip in strips]) for number in numbers},
+        sample=np.concatenate([strip.sample for strip in strips]),
+    )
+
+
+def _plane(strip: Summary, number: float) -> Plane:
+    plane = strip.codes.get(number)
+    return np.zeros(strip.valid.shape, dtype=np.int32) if plane is None else plane
+
+
+def _halve(plane: Plane) -> Plane:
+    """Return the sums of 2 by 2 cells."""
+    height, width = plane.shape
+    if height % 2 or width % 2:
+        plane = np.pad(plane, [(0, height % 2), (0, width % 2)])
+    rows = plane[0::2] + plane[1::2]
+    return np.asarray(rows[:, 0::2] + rows[:, 1::2])

@@ -1,0 +1,418 @@
+"""`chronotile optimise`: raster stacks, NetCDF and Zarr to a serving cube (DESIGN 2.5)."""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource, WriteFailed
+from chronotile.ingest.optimise.arrays import JsonObject
+from chronotile.ingest.optimise.changes import Changes, changes_of
+from chronotile.ingest.optimise.conversion import Packing, conversion_of
+from chronotile.ingest.optimise.disk import Disk, forget, sole_writer
+from chronotile.ingest.optimise.inputs import Inputs, find_inputs
+from chronotile.ingest.optimise.journal import FOLDER, Journal
+from chronotile.ingest.optimise.layouts import has_good_map
+from chronotile.ingest.optimise.memory import Budget, budget_of, processors, region_for
+from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, level_count
+from chronotile.ingest.optimise.runners import DaskRunner, LocalRunner, Runner
+from chronotile.ingest.optimise.store import NO_HISTORY, CubeFolder, History, require_same
+from chronotile.ingest.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
+from chronotile.ingest.optimise.verify import differing
+from chronotile.model.time import DAY, TimeDomain
+from chronotile.readers.commit import SERIES, Commit, commit_of
+
+Layout = Literal["both", "map", "series"]
+Progress = Callable[[str, float], None]
+
+BLOCK = 64
+"""Dates in a block of the series layout; `docs/design/serving-cube.md` has the measurement."""
+
+MEMORY_BYTES = 2 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a cube is written."""
+
+    layout: Layout | None = None
+    """What an existing cube has; else `both`, or over tiled rasters with overviews `series`."""
+    variable: str | None = None
+    time_pattern: str | None = None
+    packing: Packing | None = None
+    memory_bytes: int = MEMORY_BYTES
+    threads: int | None = None
+    """Tasks done at once; as many as there are processors."""
+    dask: str | None = None
+    """Address of a scheduler."""
+    resume: bool = False
+    verify: bool = False
+    block: int = BLOCK
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What a run did."""
+
+    added: int = 0
+    late: int = 0
+    replaced: int = 0
+    compared: int = 0
+    files: int = 0
+    written_bytes: int = 0
+    native_bytes: int = 0
+    """Of the numbers that were read, unpacked."""
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """Yield what an operator wants to know."""
+        yield from self.notes
+        late = f" ({self.late} of them late)" if self.late else ""
+        yield f"{self.added} dates added{late}, {self.replaced} replaced"
+        if self.written_bytes:
+            rate = self.native_bytes / 1e6 / max(self.seconds, 1e-9)
+            yield (
+                f"{self.native_bytes / 1e6:.1f} MB of numbers, {self.written_bytes / 1e6:.1f} MB in {self.files} files: "
+                f"ratio {self.native_bytes / self.written_bytes:.2f}; {self.seconds:.1f} s, {rate:.0f} MB/s"
+            )
+        if self.compared:
+            yield f"{self.compared} dates compared with the source: every number is the same"
+
+
+def optimise(
+    sources: Sequence[str],
+    target: Path,
+    options: Options,
+    *,
+    disk: Disk | None = None,
+    progress: Progress = lambda _what, _share: None,
+) -> Report:
+    """Bring a serving cube up to what its sources have: write it, or add what is new and replaced.
+
+    Raises:
+        UnsupportedSource: The sources cannot be made one cube, or not the one that is there.
+        SourceUnavailable: A source cannot be read.
+        WriteFailed: The disk is full or fails; what was visible before still is.
+    """
+    disk = disk or Disk()
+    inputs = find_inputs(sources, variable=options.variable, time_pattern=options.time_pattern, target=target)
+    with _saying_what_failed(target):
+        _require_free(target)
+        disk.make_folder(target)
+        with sole_writer(target), _runner(options, disk) as runner:
+            run = _prepare(inputs, target, options, runner=runner, disk=disk)
+            run.bring_up_to_date(progress)
+            if options.verify:
+                run.verify(progress)
+            run.journal.end()
+    return run.report
+
+
+@contextmanager
+def _saying_what_failed(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WriteFailed(
+            f"{target.name} could not be written: {error.strerror or error}; what was visible before still is, "
+            "and --resume goes on from here"
+        ) from error
+
+
+def _require_free(target: Path) -> None:
+    if target.is_dir() and not (target / "zarr.json").exists() and not (target / FOLDER).exists():
+        if any(target.iterdir()):
+            raise UnsupportedSource(f"{target.name} is a folder with other things in it; name a new one")
+    elif target.exists() and not target.is_dir():
+        raise UnsupportedSource(f"{target.name} is a file; name a folder that ends in .zarr")
+
+
+def _runner(options: Options, disk: Disk) -> Runner:
+    if options.dask is not None:
+        return DaskRunner(options.dask)
+    return LocalRunner(options.threads or processors(), disk)
+
+
+def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, disk: Disk) -> "_Run":
+    folder, journal = CubeFolder(target, disk), Journal(target / FOLDER, disk)
+    if journal.is_there and not options.resume:
+        raise UnsupportedSource(f"an earlier run on {target.name} was interrupted; say --resume to go on with it")
+    document = folder.root_document()
+    commit = None if document is None else commit_of(document["attributes"])
+    shape = journal.begin(_new_shape(inputs, options, runner.threads) if commit is None else commit)
+    _require_layout(shape, options)
+    plan = _plan(inputs, shape, options.packing, document)
+    if document is None or commit is None:
+        folder.create(plan)
+        commit, history = shape, NO_HISTORY
+    else:
+        require_same(document, plan, target.name)
+        history = folder.history(plan, commit)
+    return _Run(
+        inputs=inputs,
+        folder=folder,
+        journal=journal,
+        plan=plan,
+        commit=commit,
+        history=history,
+        runner=runner,
+        budget=budget_of(plan, options.memory_bytes, runner.threads),
+        report=Report(notes=inputs.notes),
+    )
+
+
+def _new_shape(inputs: Inputs, options: Options, threads: int) -> Commit:
+    layout = options.layout or ("series" if has_good_map(inputs) else "both")
+    encodings = [conversion_of(info.encoding, options.packing).target for info in inputs.variables.values()]
+    itemsize = max(np.dtype(encoding.dtype).itemsize for encoding in encodings)
+    return Commit(
+        id=uuid.uuid4().hex,
+        block=options.block,
+        region_px=region_for(inputs.grid, itemsize, options.memory_bytes, threads),
+        has_map=layout != "series",
+        has_series=layout != "map",
+        levels=level_count(inputs.grid) if layout != "series" else 0,
+    )
+
+
+def _require_layout(shape: Commit, options: Options) -> None:
+    there = {(True, True): "both", (True, False): "map", (False, True): "series"}[shape.has_map, shape.has_series]
+    if options.layout is not None and options.layout != there:
+        raise UnsupportedSource(f"the cube that is there has --layout {there}; name another cube for {options.layout}")
+
+
+def _plan(inputs: Inputs, shape: Commit, packing: Packing | None, document: JsonObject | None) -> CubePlan:
+    variables = {
+        name: PlannedVariable(info=info, conversion=conversion_of(info.encoding, packing))
+        for name, info in inputs.variables.items()
+    }
+    nodes = {} if document is None else document["consolidated_metadata"]["metadata"]
+    group = "0" if shape.has_map else SERIES
+    has_bounds = bool(np.all(inputs.times.ends - inputs.times.starts >= DAY))
+    if document is not None and has_bounds != (f"{group}/time_bnds" in nodes):
+        raise UnsupportedSource("periods and exact instants cannot be in one cube; the one that is there has the other")
+    unit = nodes[f"{group}/time"]["attributes"]["units"].split()[0] if nodes else _time_unit(inputs.times)
+    return CubePlan(
+        grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, has_bounds=has_bounds, about=inputs.about
+    )
+
+
+def _time_unit(times: TimeDomain) -> str:
+    """Bounds of exact instants are a nanosecond long and are not written."""
+    nanoseconds = times.starts.astype("datetime64[ns]").astype(np.int64)
+    return "nanoseconds" if (nanoseconds % 1_000_000_000).any() else "seconds"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """A run under way, and the state that it made visible last."""
+
+    inputs: Inputs
+    folder: CubeFolder
+    journal: Journal
+    plan: CubePlan
+    commit: Commit
+    history: History
+    runner: Runner
+    budget: Budget
+    report: Report
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def bring_up_to_date(self, progress: Progress) -> None:
+        """Write what the sources have and the cube has not."""
+        started = time.monotonic()
+        if self.commit.overlay:
+            self._settle_overlay()
+        changes = changes_of(self.inputs, self.history)
+        self._require_periods(changes)
+        watch = _Watch(progress, len(changes.new) * self._layouts(), self._date_bytes())
+        self._append(changes, watch)
+        self._replace(changes)
+        self.report.late = changes.late if self.commit.revision > 1 else 0
+        self.report.native_bytes = (self.report.added + self.report.replaced) * self._date_bytes()
+        self.report.seconds = time.monotonic() - started
+
+    def verify(self, progress: Progress) -> None:
+        """Compare every number of the sources' dates with the cube's.
+
+        Raises:
+            UnsupportedSource: Some differ.
+        """
+        known = {start: position for position, start in enumerate(self.history.starts.tolist())}
+        starts = self.inputs.times.starts.astype("datetime64[ns]").tolist()
+        dates = [
+            TaskDate(position=known[start], origin=origin, state=state)
+            for start, origin, state in zip(starts, self.inputs.origins, self.inputs.states, strict=True)
+        ]
+        differences: Counter[int] = Counter()
+        for number, (date, cells) in enumerate(differing(self._job(), dates)):
+            differences[date.position] += cells
+            progress("comparing", min(1.0, (number + 1) / (len(dates) * self._strips())))
+        wrong = +differences
+        if wrong:
+            cells = sum(wrong.values())
+            raise UnsupportedSource(f"{len(wrong)} dates differ from the source, in {cells} cells; write the cube anew")
+        self.report.compared = len(dates)
+
+    def _append(self, changes: Changes, watch: "_Watch") -> None:
+        """Add new dates, as many at a time as fill a block, and make each such round visible."""
+        done = 0
+        while done < len(changes.new):
+            room = self.commit.block - self.commit.times % self.commit.block
+            dates = changes.new[done : done + room]
+            files = list(self._do(self._map_tasks(dates), self._job(len(dates)), watch))
+            files += self._do(self._series_tasks(dates), self._job(len(dates)), watch)
+            since = len(self.history)
+            self.history = self.history.extended(changes.times.part(done, done + len(dates)))
+            self._publish(replace(self.commit, times=len(self.history)), since=since)
+            forget(files)
+            done += len(dates)
+            self.report.added += len(dates)
+
+    def _replace(self, changes: Changes) -> None:
+        """Write dates whose pixels are others than those that are there into the overlay, then in their place."""
+        if not changes.suspect:
+            return
+        differences: Counter[int] = Counter()
+        for date, cells in differing(self._job(), changes.suspect):
+            differences[date.position] += cells
+        replaced = tuple(date for date in changes.suspect if differences[date.position])
+        if replaced:
+            self._write_overlay(replaced)
+        positions = [date.position for date in changes.suspect]
+        self.history = self.history.with_states(positions, [date.state for date in changes.suspect])
+        self._settle_overlay(since=min(positions))
+        self.report.replaced = len(replaced)
+
+    def _write_overlay(self, dates: tuple[TaskDate, ...]) -> None:
+        watch = _Watch(lambda _what, _share: None, 1, 0)
+        positions = tuple(date.position for date in dates)
+        job = replace(self._job(), overlay=frozenset(positions))
+        list(self._do(self._map_tasks(dates, in_overlay=True), job, watch))
+        list(self._do(self._series_tasks(dates, in_overlay=True), job, watch))
+        revision = self.commit.revision + 1
+        changed = {**self.commit.changed, **dict.fromkeys(positions, revision)}
+        self._publish(replace(self.commit, changed=changed, overlay=positions), since=len(self.history))
+
+    def _settle_overlay(self, since: int | None = None) -> None:
+        """Let the overlay take its place; an interrupted run may have left one."""
+        if self.commit.overlay:
+            self.folder.take_overlay()
+        self._publish(replace(self.commit, overlay=()), since=len(self.history) if since is None else since)
+        self.folder.drop_overlay()
+
+    def _publish(self, commit: Commit, *, since: int) -> None:
+        self.commit = replace(commit, revision=self.commit.revision + 1)
+        self.folder.publish(self.plan, self.commit, self.history, since=since)
+
+    def _do(self, tasks: Iterator[Task], job: Job, watch: "_Watch") -> Iterator[Path]:
+        """Do the tasks that are not done yet; yield the files written."""
+        done = self.journal.done()
+        for task, result in self.runner.run(job, _left(tasks, done), threads=self.budget.threads):
+            self.journal.add(task_name(task))
+            self.report.files += len(result.files)
+            self.report.written_bytes += result.bytes
+            watch.count(self._share(task))
+            yield from result.files
+
+    def _map_tasks(self, dates: Sequence[TaskDate], *, in_overlay: bool = False) -> Iterator[Task]:
+        if not self.plan.shape.has_map:
+            return
+        step = self.budget.dates if self._reads_ahead else 1
+        for start in range(0, len(dates), step):
+            for variable in self.plan.variables:
+                yield MapTask(variable=variable, dates=tuple(dates[start : start + step]), in_overlay=in_overlay)
+
+    def _series_tasks(self, dates: Sequence[TaskDate], *, in_overlay: bool = False) -> Iterator[Task]:
+        if not self.plan.shape.has_series:
+            return
+        length = self.plan.shape.block
+        after = max(len(self.history), dates[-1].position + 1)
+        step = 1 if self.plan.shape.has_map else self.budget.columns
+        rows, columns = self._series_files()
+        for block in sorted({date.position // length for date in dates}):
+            members = tuple(date for date in dates if date.position // length == block)
+            for variable, row, column in product(self.plan.variables, range(rows), range(0, columns, step)):
+                yield SeriesTask(
+                    variable=variable,
+                    block=block,
+                    row=row,
+                    columns=(column, min(column + step, columns)),
+                    count=min(length, after - block * length),
+                    dates=members,
+                    in_overlay=in_overlay,
+                )
+
+    def _job(self, new: int = 0) -> Job:
+        return Job(
+            run=self.run_id,
+            folder=self.folder.path.absolute(),
+            plan=self.plan,
+            specs=self.inputs.specs,
+            stored_times=len(self.history) + new,
+            reads_ahead=self._reads_ahead,
+        )
+
+    @property
+    def _reads_ahead(self) -> bool:
+        return any(spec.kind != "cog" or spec.times is not None for spec in self.inputs.specs)
+
+    def _series_files(self) -> tuple[int, int]:
+        """Rows and columns of files of the series layout."""
+        _, height, width = self.plan.array(SERIES, next(iter(self.plan.variables))).file
+        return -(-self.plan.grid.height // height), -(-self.plan.grid.width // width)
+
+    def _share(self, task: Task) -> float:
+        """How many dates in one layout a task is."""
+        if isinstance(task, MapTask):
+            return len(task.dates) / len(self.plan.variables)
+        rows, columns = self._series_files()
+        return len(task.dates) * (task.columns[1] - task.columns[0]) / (rows * columns * len(self.plan.variables))
+
+    def _layouts(self) -> int:
+        return int(self.plan.shape.has_map) + int(self.plan.shape.has_series)
+
+    def _date_bytes(self) -> int:
+        """The numbers of a date, unpacked."""
+        cells = self.plan.grid.width * self.plan.grid.height
+        return sum(cells * np.dtype(each.encoding.dtype).itemsize for each in self.plan.variables.values())
+
+    def _strips(self) -> int:
+        rows, columns = -(-self.plan.grid.height // 512), -(-self.plan.grid.width // 512)
+        return rows * columns * len(self.plan.variables)
+
+    def _require_periods(self, changes: Changes) -> None:
+        lengths = changes.times.ends - changes.times.starts
+        if self.plan.has_bounds and bool(np.any(lengths < DAY)):
+            raise UnsupportedSource("some of its times are exact instants, those that are there are periods")
+
+
+def _left(tasks: Iterator[Task], done: set[str]) -> Iterator[Task]:
+    return (task for task in tasks if task_name(task) not in done)
+
+
+class _Watch:
+    """Says how far a run is, and how fast."""
+
+    def __init__(self, progress: Progress, total: float, unit_bytes: int) -> None:
+        self._progress = progress
+        self._total = max(total, 1)
+        self._unit_bytes = unit_bytes
+        self._done = 0.0
+        self._started = time.monotonic()
+
+    def count(self, units: float) -> None:
+        """Add what was done: dates in one layout."""
+        self._done += units
+        seconds = max(time.monotonic() - self._started, 1e-9)
+        rate = self._done * self._unit_bytes / 1e6 / seconds
+        left = seconds * (self._total - self._done) / max(self._done, 1e-9)
+        self._progress(f"{rate:.0f} MB/s, {left:.0f} s left", min(1.0, self._done / self._total))

@@ -1,0 +1,108 @@
+"""Who does the tasks: threads of this process, or the workers of a Dask cluster."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from itertools import islice
+from types import TracebackType
+from typing import Protocol
+
+from chronotile.ingest.optimise.disk import Disk
+from chronotile.ingest.optimise.tasks import Done, Job, Task, open_sources, run_task, task_name
+
+
+class Runner(AbstractContextManager["Runner"], Protocol):
+    """Does tasks."""
+
+    @property
+    def threads(self) -> int:
+        """Tasks that share the memory of one process."""
+
+    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, Done]]:
+        """Yield each task when it is done, in any order.
+
+        Raises:
+            Exception: What a task raised; the others are not begun any more.
+        """
+
+
+class LocalRunner(Runner):
+    """Does tasks in threads of this process.
+
+    Args:
+        threads: Tasks done at once, at most.
+        disk: What writes.
+    """
+
+    def __init__(self, threads: int, disk: Disk) -> None:
+        self._threads = threads
+        self._disk = disk
+
+    @property
+    def threads(self) -> int:
+        """Tasks done at once, unless memory forbids."""
+        return self._threads
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the sources."""
+        open_sources.close()
+
+    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, Done]]:
+        """Yield each task when it is done."""
+        waiting = iter(tasks)
+        with ThreadPoolExecutor(threads, thread_name_prefix="optimise") as pool:
+            running: dict[Future[Done], Task] = {}
+            try:
+                while True:
+                    for task in islice(waiting, threads - len(running)):
+                        running[pool.submit(run_task, job, task, self._disk)] = task
+                    if not running:
+                        return
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        yield running.pop(future), future.result()
+            finally:
+                for future in running:
+                    future.cancel()
+
+
+class DaskRunner(Runner):
+    """Does tasks on a Dask cluster whose workers see the same files; one that is lost is done again.
+
+    Args:
+        address: Of the scheduler.
+    """
+
+    def __init__(self, address: str) -> None:
+        from distributed import Client
+
+        self._client = Client(address, set_as_default=False)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the cluster, which goes on without us."""
+        self._client.close()
+
+    @property
+    def threads(self) -> int:
+        """Tasks that one worker does at once."""
+        return max(self._client.nthreads().values(), default=1)
+
+    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, Done]]:
+        """Yield each task when it is done."""
+        from distributed import as_completed
+
+        shared = self._client.scatter(job, broadcast=True, hash=False)
+        futures = {
+            self._client.submit(
+                run_task, shared, task, Disk(), key=f"optimise-{job.run}-{task_name(task)}", pure=False, retries=3
+            ): task
+            for task in tasks
+        }
+        try:
+            for future in as_completed(list(futures)):
+                yield futures[future], future.result()
+        finally:
+            self._client.cancel([future for future in futures if not future.done()])
