@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-from affine import Affine
-
 from chronotile.model.crs import Crs
 from chronotile.model.grid import NativeGrid
 
@@ -15,17 +13,6 @@ _CONVENTIONS: Final = {
     "spatial": ("689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "Spatial coordinate information"),
 }
 """Zarr conventions that GeoZarr is made of: their ids and what they say of themselves at version 0.1."""
-
-
-def overview_grid(grid: NativeGrid, level: int) -> NativeGrid:
-    """Return the grid of an overview: pixels `2 ** level` as large, from the same corner on."""
-    factor = 2**level
-    return NativeGrid(
-        crs=grid.crs,
-        transform=grid.transform @ Affine.scale(factor),
-        width=-(-grid.width // factor),
-        height=-(-grid.height // factor),
-    )
 
 
 def multiscale_attributes(grid: NativeGrid, levels: int, *, resampling: str) -> Attributes:
@@ -83,7 +70,7 @@ def _convention(name: str) -> Attributes:
 
 
 def _level_layout(grid: NativeGrid, level: int) -> Attributes:
-    layout: Attributes = {"asset": str(level), **_placement(overview_grid(grid, level))}
+    layout: Attributes = {"asset": str(level), **_placement(grid.coarser(2**level))}
     scale = 1.0
     if level:
         layout["derived_from"] = str(level - 1)

@@ -107,6 +107,15 @@ class NativeGrid:
         """Geometric mean of the pixel's two sizes, in CRS units."""
         return math.sqrt(abs(self.transform.determinant))
 
+    def coarser(self, factor: int) -> "NativeGrid":
+        """Return the grid of pixels `factor` times as wide and high, from the same corner on, rounded up."""
+        return NativeGrid(
+            crs=self.crs,
+            transform=self.transform @ Affine.scale(factor),
+            width=-(-self.width // factor),
+            height=-(-self.height // factor),
+        )
+
     @property
     def wrap_columns(self) -> float | None:
         """Columns in 360 degrees of a geographic grid whose rows run along parallels, else `None`."""

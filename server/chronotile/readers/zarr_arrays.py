@@ -31,8 +31,8 @@ States = dict[str, State | None]
 
 
 @cache
-def _context() -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-    """The one cache and the threads of this process."""
+def shared_context() -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+    """Return the one cache and the threads of this process."""
     return ts.Context(
         {
             "cache_pool": {"total_bytes_limit": CACHE_BYTES},
@@ -80,7 +80,7 @@ class TensorStoreArray:
         """Do nothing: tensorstore closes what it does not use."""
 
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-        array = ts.open(self._spec, open=True, read=True, context=_context()).result()
+        array = ts.open(self._spec, open=True, read=True, context=shared_context()).result()
         expected = None if self._node.dtype is None else self._node.dtype.newbyteorder("=")
         if array.rank != len(self._node.shape) or array.dtype.numpy_dtype != expected:
             raise Gone("the array has another type or other dimensions than when it was opened")

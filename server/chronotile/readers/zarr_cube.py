@@ -1,22 +1,23 @@
 """Zarr stores read as cubes, with their overviews."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.readers.cf import CfVariable, CfVariables, understand
+from chronotile.readers.commit import commit_of
 from chronotile.readers.cube import Cube, CubeVariable, level_of
-from chronotile.readers.fields import Field, FieldSet
 from chronotile.readers.foreign import opening
-from chronotile.readers.hrefs import base_name
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.reader import Reader
-from chronotile.readers.zarr_arrays import load_array, open_array
-from chronotile.readers.zarr_nodes import ArrayNode, GroupNode, read_group
+from chronotile.readers.serving_cube import open_serving_cube
+from chronotile.readers.zarr_arrays import open_array
+from chronotile.readers.zarr_fields import fields_of, text_of
+from chronotile.readers.zarr_nodes import GroupNode, read_group
 
 SAME_TIME = np.timedelta64(1, "s")
 """Times of overviews may differ by this: some writers stamp each level as they write it."""
@@ -42,17 +43,12 @@ def open_zarr(spec: SourceSpec) -> Reader:
             findings += notes
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
-        title=_text(root.attrs, "title"),
-        attribution=_text(root.attrs, "attribution"),
-        license=_text(root.attrs, "license"),
+        title=text_of(root.attrs, "title"),
+        attribution=text_of(root.attrs, "attribution"),
+        license=text_of(root.attrs, "license"),
         findings=tuple(dict.fromkeys(findings)),
     )
     return Cube(spec.collection, variables, info)
-
-
-def _text(attrs: Mapping[str, Any], name: str) -> str | None:
-    value = attrs.get(name)
-    return value if isinstance(value, str) and value else None
 
 
 def _level_groups(root: GroupNode) -> list[GroupNode]:
@@ -90,7 +86,7 @@ def _understand_all(
     first: UnsupportedSource | None = None
     for group in groups:
         try:
-            found = understand(_fields(group, root, spec.href), spec)
+            found = understand(fields_of(group, root, spec.href), spec)
         except UnsupportedSource as error:
             first = first or error
             findings.append(Finding("warning", group.path, f"overview left out: {error.message}"))
@@ -100,25 +96,6 @@ def _understand_all(
     if not understood:
         raise first or UnsupportedSource("it is an empty group")
     return understood, findings
-
-
-def _fields(group: GroupNode, root: GroupNode, href: str) -> FieldSet:
-    fields = {name: _field(name, node, href) for name, node in group.arrays.items() if node.dtype is not None}
-    return FieldSet(fields, {**root.attrs, **group.attrs})
-
-
-def _field(name: str, node: ArrayNode, href: str) -> Field:
-    def load() -> NDArray[Any]:
-        return load_array(href, node)
-
-    return Field(
-        name=name,
-        dims=node.dims,
-        shape=node.shape,
-        dtype=node.dtype or np.dtype(object),
-        attrs=node.attrs,
-        load=load,
-    )
 
 
 _Level = tuple[GroupNode, CfVariable]

@@ -11,7 +11,6 @@ from chronotile.ingest.geozarr import (
     grid_mapping_attributes,
     group_attributes,
     multiscale_attributes,
-    overview_grid,
 )
 from chronotile.ingest.optimise.arrays import ArraySpec, fill_attribute
 from chronotile.ingest.optimise.conversion import Conversion
@@ -76,7 +75,7 @@ class CubePlan:
 
     def grid_of(self, group: str) -> NativeGrid:
         """Return the grid of a group's pixels."""
-        return self.grid if group == SERIES else overview_grid(self.grid, int(group))
+        return self.grid if group == SERIES else self.grid.coarser(2 ** int(group))
 
     def array(self, group: str, variable: str) -> ArraySpec:
         """Return the array of a variable in a group."""

@@ -1,0 +1,281 @@
+"""Serving cubes (DESIGN 2.5): maps from one layout, series from the other, and always one whole state.
+
+Every call looks at the root's document (one `stat`); another document is another state, which is then loaded. What is
+visible is never written over before a new document says so, therefore pixels read between two looks that see the same
+document are of that one state.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+from numpy.typing import NDArray
+
+from chronotile.errors import ChronotileError, UnsupportedSource
+from chronotile.model.grid import Window
+from chronotile.model.raster import Numbers, Pixels
+from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
+from chronotile.model.time import TimeDomain
+from chronotile.readers.cf import CfVariable, understand
+from chronotile.readers.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
+from chronotile.readers.encoding import as_meant
+from chronotile.readers.foreign import opening, reading
+from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.zarr_arrays import Gone, load_array, shared_context
+from chronotile.readers.zarr_fields import fields_of, text_of
+from chronotile.readers.zarr_nodes import GroupNode, group_of_document
+
+DOCUMENT = "zarr.json"
+
+ATTEMPTS = 10
+"""Times a read is begun anew because the state changed meanwhile."""
+
+Positions = NDArray[np.int64]
+Identity = tuple[int, int, int]
+
+
+class StoredArray:
+    """One array, opened when it is first read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _array(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+        spec = {
+            "driver": "zarr3",
+            "kvstore": {"driver": "file", "path": f"{self._folder}/"},
+            "recheck_cached_data": "open",
+            "recheck_cached_metadata": "open",
+            "fill_missing_data_reads": False,
+        }
+        return ts.open(spec, open=True, read=True, context=shared_context()).result()
+
+    def window(self, position: int, rows: slice, columns: slice) -> Numbers:
+        """Return (y, x) numbers."""
+        numbers: Numbers = self._array[position, rows, columns].read().result()
+        return numbers
+
+    def cell(self, positions: Positions, row: int, column: int) -> Numbers:
+        """Return (time,) numbers; where most of a run is asked for, all of it is read."""
+        first, last = int(positions.min()), int(positions.max())
+        if last - first < 2 * positions.size:
+            run: Numbers = self._array[first : last + 1, row, column].read().result()
+            return run[positions - first]
+        some: Numbers = self._array[positions.tolist(), row, column].read().result()
+        return some
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVariable:
+    """The arrays of one variable in a folder: the cube's own, or its overlay."""
+
+    levels: tuple[StoredArray, ...]
+    series: StoredArray | None
+
+    @property
+    def cells(self) -> StoredArray:
+        """The array that cells along time are read from."""
+        return self.levels[0] if self.series is None else self.series
+
+    def level(self, number: int) -> StoredArray:
+        """Return the array of a level; a cube without maps has its series alone."""
+        return self.levels[number] if self.levels else self.cells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What of a cube is visible by one commit."""
+
+    identity: Identity
+    """Of the document."""
+    commit: Commit
+    info: SourceInfo
+    positions: Positions
+    """For each index of the times its position along the stored time dimension."""
+    stored: Mapping[str, StoredVariable]
+    overlay: Mapping[str, StoredVariable]
+
+    def window(self, variable: str, index: int, level: int, window: tuple[slice, slice]) -> Numbers:
+        """Return (y, x) numbers of a time."""
+        position = int(self.positions[index])
+        arrays = self.overlay if position in self.commit.overlay else self.stored
+        return arrays[variable].level(level).window(position, *window)
+
+    def cell(self, variable: str, indexes: Sequence[int], row: int, column: int) -> Numbers:
+        """Return (time,) numbers of a cell."""
+        positions = self.positions[np.asarray(indexes, dtype=np.int64)]
+        moved = self._moved(positions)
+        if not moved.any():
+            return self.stored[variable].cells.cell(positions, row, column)
+        numbers = np.empty(positions.size, dtype=self.info.variables[variable].encoding.dtype)
+        for arrays, chosen in ((self.stored, ~moved), (self.overlay, moved)):
+            if chosen.any():
+                numbers[chosen] = arrays[variable].cells.cell(positions[chosen], row, column)
+        return numbers
+
+    def _moved(self, positions: Positions) -> NDArray[np.bool_]:
+        """Which positions are read from the overlay: of series whole blocks are there."""
+        if not self.commit.overlay:
+            return np.zeros(positions.shape, dtype=bool)
+        if self.commit.has_series:
+            return np.isin(positions // self.commit.block, list(self.commit.overlay_blocks))
+        return np.isin(positions, self.commit.overlay)
+
+
+class ServingCube:
+    """Reads a serving cube, as it grows.
+
+    Dates that are newer than all others join `info` as they are committed, and replaced pixels are read as soon as
+    they are. A late date would change what the indexes of the later ones mean, so it joins when the cube is opened anew.
+    """
+
+    def __init__(self, spec: SourceSpec, folder: Path) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._document = str(folder / DOCUMENT)
+        self._lock = threading.Lock()
+        self._state = self._load(None)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the cube holds; of one that is gone, what it held."""
+        try:
+            return self._current().info
+        except (OSError, ChronotileError):
+            return self._state.info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return which cube, which date of it, and when that was last replaced."""
+        with reading(self._spec.collection, variable):
+            state = self._current()
+        position = int(state.positions[index])
+        return f"{state.commit.id[:12]}-{position}-{state.commit.changed.get(position, 0)}"
+
+    def made_from(self) -> NDArray[np.uint64]:
+        """Return (time,) numbers that tell the states of the sources that the dates were made from.
+
+        Raises:
+            SourceUnavailable: The cube is gone.
+        """
+        with reading(self._spec.collection, SERIES):
+            state = self._current()
+            node = _root(self._document)[0].groups[SOURCES].arrays["state"]
+            return np.asarray(load_array(self._spec.href, node), dtype=np.uint64)[state.positions]
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        part = (
+            slice(window.row_start, window.row_stop, step),
+            slice(window.column_start, window.column_stop, step),
+        )
+        return self._read(variable, lambda state: state.window(variable, index, level, part))
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell."""
+        if not indexes:
+            return Pixels(np.empty(0, dtype=self._state.info.variables[variable].encoding.dtype))
+        return self._read(variable, lambda state: state.cell(variable, indexes, row, column))
+
+    def close(self) -> None:
+        """Do nothing: tensorstore closes what it does not use."""
+
+    def _read(self, variable: str, read: Callable[[State], Numbers]) -> Pixels:
+        with reading(self._spec.collection, variable):
+            for _ in range(ATTEMPTS):
+                state = self._current()
+                try:
+                    numbers = read(state)
+                except (OSError, ValueError):
+                    if self._current() is state:
+                        raise
+                    continue
+                if self._current() is state:
+                    return Pixels(as_meant(numbers, state.info.variables[variable].encoding.dtype))
+            raise Gone("its state changed whenever it was read")
+
+    def _current(self) -> State:
+        """The state by the document as it is now."""
+        status = os.stat(self._document)  # noqa: PTH116 -- the path is text, since building one takes longer
+        if (status.st_mtime_ns, status.st_size, status.st_ino) == self._state.identity:
+            return self._state
+        with self._lock:
+            if _identity(status) != self._state.identity:
+                self._state = self._load(self._state)
+            return self._state
+
+    def _load(self, before: State | None) -> State:
+        root, identity = _root(self._document)
+        commit = commit_of(root.attrs)
+        if commit is None:
+            raise UnsupportedSource("it is no serving cube any more")
+        group = root.groups["0" if commit.has_map else SERIES]
+        found = understand(fields_of(group, root, self._spec.href), self._spec)
+        times, positions = _kept_in_order(next(iter(found.variables.values())), before)
+        info = SourceInfo(
+            variables={name: _info(variable, times, commit) for name, variable in found.variables.items()},
+            title=text_of(root.attrs, "title"),
+            attribution=text_of(root.attrs, "attribution"),
+            license=text_of(root.attrs, "license"),
+            findings=found.findings,
+        )
+        return State(
+            identity=identity,
+            commit=commit,
+            info=info,
+            positions=positions,
+            stored={name: _stored(self._folder, each.array, commit) for name, each in found.variables.items()},
+            overlay={name: _stored(self._folder / OVERLAY, each.array, commit) for name, each in found.variables.items()},
+        )
+
+
+def open_serving_cube(spec: SourceSpec) -> ServingCube:
+    """Return a reader of the serving cube in a folder of this machine.
+
+    Raises:
+        UnsupportedSource: It cannot be served; the message says why.
+    """
+    folder = local_path(spec.href)
+    if folder is None:
+        raise UnsupportedSource(f"{base_name(spec.href)} is elsewhere")
+    with opening(base_name(spec.href)):
+        return ServingCube(spec, folder)
+
+
+def _root(document: str) -> tuple[GroupNode, Identity]:
+    with Path(document).open("rb") as file:
+        return group_of_document(file.read()), _identity(os.fstat(file.fileno()))
+
+
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _info(variable: CfVariable, times: TimeDomain, commit: Commit) -> VariableInfo:
+    levels = tuple(variable.grid.coarser(2**level) for level in range(commit.levels)) if commit.has_map else None
+    return replace(variable.info, times=times, levels=levels or variable.info.levels)
+
+
+def _stored(folder: Path, array: str, commit: Commit) -> StoredVariable:
+    return StoredVariable(
+        levels=tuple(StoredArray(folder / str(level) / array) for level in range(commit.levels)),
+        series=StoredArray(folder / SERIES / array) if commit.has_series else None,
+    )
+
+
+def _kept_in_order(variable: CfVariable, before: State | None) -> tuple[TimeDomain, Positions]:
+    """The times with their positions; indexes that were given out keep their meaning."""
+    times, positions = variable.info.times, np.array(variable.positions, dtype=np.int64)
+    if before is None:
+        return times, positions
+    seen = next(iter(before.info.variables.values())).times
+    known = np.isin(positions, before.positions)
+    newer = times.starts > (seen.starts[-1] if len(seen) else times.starts[0])
+    kept = known | newer
+    return TimeDomain(times.starts[kept], times.ends[kept]), positions[kept]
