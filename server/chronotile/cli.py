@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -45,6 +46,14 @@ Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Port to listen at: 8000, or $CHRONOTILE_PORT; 0 takes a free one.")
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that answer: 1, or $CHRONOTILE_WORKERS.")]
+
+
+class Layout(StrEnum):
+    """Which layouts a serving cube has."""
+
+    both = "both"
+    map = "map"
+    series = "series"
 
 
 def _say_version(asked: bool) -> None:
@@ -122,6 +131,53 @@ def layers(place: Place = None) -> None:
         for line in archive_lines(archive.services.catalogue):
             typer.echo(line)
         archive.close()
+
+
+@app.command()
+def optimise(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="Rasters (files, folders, patterns), NetCDF or Zarr.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="DEST.zarr", help="The cube: made, or brought up to date.")],
+    layout: Annotated[
+        Layout | None,
+        typer.Option(help="Default: both; over tiled rasters with overviews series; of a cube that is there its own."),
+    ] = None,
+    variable: Annotated[str | None, typer.Option(help="The only variable that is taken.")] = None,
+    time_pattern: Annotated[
+        str | None, typer.Option(metavar="RE", help="Regular expression over paths with a group (?P<time>...).")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="Pack the values into this integer type.")] = None,
+    scale: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 1.0,
+    offset: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 0.0,
+    memory: Annotated[str, typer.Option(help="The most that is held at once, such as 512MiB or 2GiB.")] = "2GiB",
+    workers: Annotated[int | None, typer.Option(min=1, help="Tasks done at once: as many as processors.")] = None,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare every number with the source.")] = False,
+) -> None:
+    """Write a serving cube: maps, overviews and series of rasters, NetCDF or Zarr; or add what is new."""
+    with _failing_in_one_line():
+        from chronotile.ingest.optimise.conversion import Packing  # noqa: PLC0415
+        from chronotile.ingest.optimise.memory import parse_bytes  # noqa: PLC0415
+        from chronotile.ingest.optimise.run import Options  # noqa: PLC0415
+        from chronotile.ingest.optimise.run import optimise as write_cube  # noqa: PLC0415
+
+        options = Options(
+            layout=None if layout is None else layout.value,
+            variable=variable,
+            time_pattern=time_pattern,
+            packing=None if dtype is None else Packing(dtype=dtype, scale=scale, offset=offset),
+            memory_bytes=parse_bytes(memory),
+            threads=workers,
+            dask=dask,
+            resume=resume,
+            verify=verify,
+        )
+        with _progress("writing") as progress:
+            report = write_cube(sources, target, options, progress=progress)
+        for line in report.lines():
+            typer.echo(line)
 
 
 def _settings(**given: object) -> "Settings":

@@ -133,7 +133,7 @@ class ServingCube:
     """Reads a serving cube, as it grows.
 
     Dates that are newer than all others join `info` as they are committed, and replaced pixels are read as soon as
-    they are. A late date would change what the indexes of the later ones mean, so it joins when the cube is opened anew.
+    they are. A late date would change what the indexes of later ones mean, so it joins when the cube is opened anew.
     """
 
     def __init__(self, spec: SourceSpec, folder: Path) -> None:
@@ -231,7 +231,9 @@ class ServingCube:
             info=info,
             positions=positions,
             stored={name: _stored(self._folder, each.array, commit) for name, each in found.variables.items()},
-            overlay={name: _stored(self._folder / OVERLAY, each.array, commit) for name, each in found.variables.items()},
+            overlay={
+                name: _stored(self._folder / OVERLAY, each.array, commit) for name, each in found.variables.items()
+            },
         )
 
 

@@ -19,6 +19,7 @@ _DESCRIPTION: Final = (
     "Towns, rivers and forests lie roughly where they are; fields, crops, clouds and snow are made up."
 )
 
+
 def root_attributes(grid: Grid, levels: int) -> Attributes:
     """Return the attributes of the root group: what the cube is, and its levels (multiscales, spatial, proj)."""
     return {**_about(), **multiscale_attributes(_native(grid), levels, resampling="average")}

@@ -58,7 +58,7 @@ class ArraySpec:
             "create": True,
             "store_data_equal_to_fill_value": True,
         }
-        array = ts.open(spec).result()
+        array: Any = ts.open(spec).result()
         target = array[tuple(slice(0, length) for length in numbers.shape)] if numbers.shape else array
         target.write(numbers).result()
         return bytes(array.kvstore.read(origin).result().value)

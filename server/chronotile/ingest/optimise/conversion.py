@@ -42,21 +42,25 @@ class Conversion:
         values = np.where(valid, self.source.values(pixels.numbers), self.target.offset)
         packed = np.rint((values - self.target.offset) / self.target.scale)
         clipped = np.clip(packed, low, high)
-        return np.where(valid, clipped, self.target.nodata).astype(self.target.dtype)
+        return np.where(valid, clipped, self._nodata).astype(self.target.dtype)
 
     def _unmasked(self, pixels: Pixels) -> Numbers:
         """What the source's own mask takes away becomes nodata."""
         if pixels.valid is None:
             return pixels.numbers
-        if self.target.nodata is None:
-            raise UnsupportedSource("it has a mask but no number that stands for nodata; write it with --dtype")
-        lost = pixels.valid & (pixels.numbers == self.target.nodata)
+        lost = pixels.valid & (pixels.numbers == self._nodata)
         if lost.any():
             raise UnsupportedSource(
-                f"{int(lost.sum())} of its cells have the number {self.target.nodata:g}, which means nodata, "
+                f"{int(lost.sum())} of its cells have the number {self._nodata:g}, which means nodata, "
                 "though its mask shows them; write it with --dtype"
             )
-        return np.where(pixels.valid, pixels.numbers, np.asarray(self.target.nodata, dtype=pixels.numbers.dtype))
+        return np.where(pixels.valid, pixels.numbers, np.asarray(self._nodata, dtype=pixels.numbers.dtype))
+
+    @property
+    def _nodata(self) -> float:
+        if self.target.nodata is None:
+            raise UnsupportedSource("it has a mask but no number that stands for nodata; write it with --dtype")
+        return self.target.nodata
 
 
 def conversion_of(encoding: Encoding, packing: Packing | None) -> Conversion:

@@ -48,6 +48,10 @@ class Journal:
         """Remember that a task is done."""
         self.disk.append(self._tasks, f"{task}\n")
 
+    def forget_tasks(self) -> None:
+        """Forget the tasks whose files are visible by now."""
+        self.disk.remove(self._tasks)
+
     def end(self) -> None:
         """Forget the run."""
         self.disk.remove(self._shape)

@@ -19,4 +19,4 @@ def has_good_map(inputs: Inputs) -> bool:
     spec = inputs.specs[0]
     path = next(iter(find_files(spec).values()))[0]
     with opening(base_name(path)), HandlePool(max_idle=0).lend(path) as handle:
-        return max(handle.dataset.block_shapes[0]) <= MAX_BLOCK_PX
+        return bool(max(handle.dataset.block_shapes[0]) <= MAX_BLOCK_PX)

@@ -1,11 +1,12 @@
 """How much is held at once, so that a run of any size stays within the memory it may have."""
 
 import os
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
+from chronotile.errors import InvalidParameter, UnsupportedSource
 from chronotile.ingest.optimise.plan import CHUNK_PX, FILE_PX, SERIES_FILE_PX, CubePlan
 from chronotile.model.grid import NativeGrid
 
@@ -29,6 +30,21 @@ class Budget:
     """Dates of a task of the map layout, where the sources are read ahead."""
     columns: int
     """Files side by side of a task of the series layout that reads the sources."""
+
+
+_UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def parse_bytes(text: str) -> int:
+    """Return how many bytes a text such as `2GiB` or `512MB` names.
+
+    Raises:
+        InvalidParameter: It names none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)?\s*", text.upper())
+    if found is None:
+        raise InvalidParameter(f"{text[:40]!r} is no size; accepted are such as 512MiB and 2GiB", locator="memory")
+    return int(float(found[1]) * _UNITS[found[2] or ""])
 
 
 def processors() -> int:

@@ -94,9 +94,7 @@ class CubePlan:
     def coordinates(self, group: str) -> Iterator[tuple[str, ArraySpec, np.ndarray]]:
         """Yield the coordinates that do not change: name, array, numbers."""
         grid = self.grid_of(group)
-        mapping = ArraySpec(
-            dims=(), shape=(), dtype="int64", file=(), fill=0, attributes=grid_mapping_attributes(grid)
-        )
+        mapping = ArraySpec(dims=(), shape=(), dtype="int64", file=(), fill=0, attributes=grid_mapping_attributes(grid))
         yield GRID_MAPPING, mapping, np.zeros((), dtype=np.int64)
         # Rotated cells have no coordinates along one axis, and a single cell does not tell its width by its centre:
         # there the transform of the grid mapping stands alone.
@@ -109,7 +107,12 @@ class CubePlan:
             yield (
                 name,
                 ArraySpec(
-                    dims=(name,), shape=centres.shape, dtype="float64", file=centres.shape, fill=0, attributes=attributes
+                    dims=(name,),
+                    shape=centres.shape,
+                    dtype="float64",
+                    file=centres.shape,
+                    fill=0,
+                    attributes=attributes,
                 ),
                 np.asarray(centres, dtype=np.float64),
             )

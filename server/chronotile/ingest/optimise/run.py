@@ -79,10 +79,9 @@ class Report:
         yield f"{self.added} dates added{late}, {self.replaced} replaced"
         if self.written_bytes:
             rate = self.native_bytes / 1e6 / max(self.seconds, 1e-9)
-            yield (
-                f"{self.native_bytes / 1e6:.1f} MB of numbers, {self.written_bytes / 1e6:.1f} MB in {self.files} files: "
-                f"ratio {self.native_bytes / self.written_bytes:.2f}; {self.seconds:.1f} s, {rate:.0f} MB/s"
-            )
+            native, written = self.native_bytes / 1e6, self.written_bytes / 1e6
+            yield f"{native:.1f} MB of numbers, {written:.1f} MB in {self.files} files: ratio {native / written:.2f}"
+            yield f"{self.seconds:.1f} s, {rate:.0f} MB/s"
         if self.compared:
             yield f"{self.compared} dates compared with the source: every number is the same"
 
@@ -112,7 +111,7 @@ def optimise(
             run.bring_up_to_date(progress)
             if options.verify:
                 run.verify(progress)
-            run.journal.end()
+            run.end()
     return run.report
 
 
@@ -262,6 +261,11 @@ class _Run:
             raise UnsupportedSource(f"{len(wrong)} dates differ from the source, in {cells} cells; write the cube anew")
         self.report.compared = len(dates)
 
+    def end(self) -> None:
+        """Leave nothing of the run behind, nor of those before it that were interrupted."""
+        self.folder.drop_overlay()
+        self.journal.end()
+
     def _append(self, changes: Changes, watch: "_Watch") -> None:
         """Add new dates, as many at a time as fill a block, and make each such round visible."""
         done = 0
@@ -298,6 +302,7 @@ class _Run:
         job = replace(self._job(), overlay=frozenset(positions))
         list(self._do(self._map_tasks(dates, in_overlay=True), job, watch))
         list(self._do(self._series_tasks(dates, in_overlay=True), job, watch))
+        self.folder.describe_overlay(self.plan, self.commit.times)
         revision = self.commit.revision + 1
         changed = {**self.commit.changed, **dict.fromkeys(positions, revision)}
         self._publish(replace(self.commit, changed=changed, overlay=positions), since=len(self.history))
@@ -305,13 +310,15 @@ class _Run:
     def _settle_overlay(self, since: int | None = None) -> None:
         """Let the overlay take its place; an interrupted run may have left one."""
         if self.commit.overlay:
-            self.folder.take_overlay()
+            self.folder.take_overlay(self.commit)
         self._publish(replace(self.commit, overlay=()), since=len(self.history) if since is None else since)
         self.folder.drop_overlay()
 
     def _publish(self, commit: Commit, *, since: int) -> None:
         self.commit = replace(commit, revision=self.commit.revision + 1)
         self.folder.publish(self.plan, self.commit, self.history, since=since)
+        if not self.commit.overlay:
+            self.journal.forget_tasks()
 
     def _do(self, tasks: Iterator[Task], job: Job, watch: "_Watch") -> Iterator[Path]:
         """Do the tasks that are not done yet; yield the files written."""

@@ -5,10 +5,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from itertools import islice
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from chronotile.ingest.optimise.disk import Disk
 from chronotile.ingest.optimise.tasks import Done, Job, Task, open_sources, run_task, task_name
+
+RETRIES = 3
+"""Times a task is begun again elsewhere whose worker failed."""
 
 
 class Runner(AbstractContextManager["Runner"], Protocol):
@@ -95,14 +98,21 @@ class DaskRunner(Runner):
         from distributed import as_completed
 
         shared = self._client.scatter(job, broadcast=True, hash=False)
-        futures = {
-            self._client.submit(
-                run_task, shared, task, Disk(), key=f"optimise-{job.run}-{task_name(task)}", pure=False, retries=3
-            ): task
-            for task in tasks
-        }
+        waiting, running = iter(tasks), dict[Any, Task]()
+
+        def submit(task: Task) -> Any:  # noqa: ANN401 -- distributed has no types
+            key = f"optimise-{job.run}-{task_name(task)}"
+            future = self._client.submit(run_task, shared, task, Disk(), key=key, pure=False, retries=RETRIES)
+            running[future] = task
+            return future
+
+        at_once = threads * max(1, len(self._client.nthreads()))
+        first = [submit(task) for task in islice(waiting, at_once)]
+        completed = as_completed(first, loop=self._client.loop)
         try:
-            for future in as_completed(list(futures)):
-                yield futures[future], future.result()
+            for future in completed:
+                yield running.pop(future), future.result()
+                for task in islice(waiting, 1):
+                    completed.add(submit(task))
         finally:
-            self._client.cancel([future for future in futures if not future.done()])
+            self._client.cancel(list(running))

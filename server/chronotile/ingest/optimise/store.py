@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
-from chronotile.ingest.optimise.arrays import ArraySpec, JsonObject, as_json, group_document
+from chronotile.ingest.optimise.arrays import SEPARATOR, ArraySpec, JsonObject, as_json, group_document
 from chronotile.ingest.optimise.disk import PARTIAL, Disk
 from chronotile.ingest.optimise.plan import TIME_CHUNK, CubePlan
 from chronotile.model.time import InstantArray
-from chronotile.readers.commit import ATTRIBUTE, OVERLAY, SOURCES, Commit, commit_of
+from chronotile.readers.commit import ATTRIBUTE, OVERLAY, SERIES, SOURCES, Commit, commit_of
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.zarr_arrays import load_array
 from chronotile.readers.zarr_nodes import read_group
@@ -133,10 +133,17 @@ class CubeFolder:
         attributes = {**plan.root_attributes(), ATTRIBUTE: commit.attribute()}
         self._put_document(self.path, group_document(attributes, nodes))
 
-    def take_overlay(self) -> None:
+    def describe_overlay(self, plan: CubePlan, times: int) -> None:
+        """Make arrays of what was written into the overlay."""
+        for group in plan.groups:
+            for variable in plan.variables:
+                document = plan.array(group, variable).document(times)
+                self._put_document(self.path / OVERLAY / group / variable, document)
+
+    def take_overlay(self, commit: Commit) -> None:
         """Put the files of the overlay in the places of those they replace; they stay in the overlay as well."""
         folders = set()
-        for file in self._overlay_files():
+        for file in self._overlay_files(commit):
             target = self.path / file.relative_to(self.path / OVERLAY)
             partial = target.with_name(target.name + PARTIAL)
             self.disk.remove(partial)
@@ -153,10 +160,13 @@ class CubeFolder:
         """Remove the overlay, which no reader looks at any more."""
         shutil.rmtree(self.path / OVERLAY, ignore_errors=True)
 
-    def _overlay_files(self) -> Iterator[Path]:
-        for file in sorted((self.path / OVERLAY).rglob("c.*")):
-            if not file.name.endswith(PARTIAL):
-                yield file
+    def _overlay_files(self, commit: Commit) -> Iterator[Path]:
+        """Those that the commit names; an interrupted run may have left others."""
+        for group in (self.path / OVERLAY).iterdir():
+            named = commit.overlay_blocks if group.name == SERIES else commit.overlay
+            for file in sorted(group.glob(f"*/c{SEPARATOR}*")):
+                if not file.name.endswith(PARTIAL) and int(file.name.split(SEPARATOR)[1]) in named:
+                    yield file
 
     def _put_times(self, plan: CubePlan, group: str, history: History, since: int) -> None:
         numbers = {"time": _in_units(history.starts, plan.time_unit)}
@@ -221,7 +231,6 @@ _COMPARED = ("shape", "data_type", "chunk_grid", "fill_value", "codecs", "dimens
 
 
 def _without_time(document: JsonObject, key: str) -> object:
-    value = document.get(key)
-    if key == "shape":
-        return [length for length, dim in zip(value, document["dimension_names"], strict=True) if dim != "time"]
-    return value
+    if key != "shape":
+        return document.get(key)
+    return [length for length, dim in zip(document["shape"], document["dimension_names"], strict=True) if dim != "time"]

@@ -122,9 +122,7 @@ class _Writer:
         self._files: list[Path] = []
         self._bytes = 0
 
-    def put(
-        self, group: str, variable: str, spec: ArraySpec, *, place: tuple[int, ...], numbers: Numbers
-    ) -> None:
+    def put(self, group: str, variable: str, spec: ArraySpec, *, place: tuple[int, ...], numbers: Numbers) -> None:
         """Write the file at a place along each dimension."""
         folder = self._root / group / variable
         if folder not in self._folders:

@@ -32,7 +32,10 @@ def _strips(job: Job) -> Iterator[Window]:
 
 
 def _differences(job: Job, variable: str, dates: Sequence[TaskDate], window: Window) -> list[int]:
-    stored = [_stored(job, group, variable, dates, window) for group in ("0", SERIES) if group in job.plan.groups]
+    there = (slice(None), slice(*window[:2]), slice(*window[2:]))
+    positions = [date.position for date in dates]
+    groups = [group for group in ("0", SERIES) if group in job.plan.groups]
+    stored = [stored_array(job, group, variable)[positions][there].read().result() for group in groups]
     counts = []
     for number, date in enumerate(dates):
         source = source_window(job, variable, date.origin, window)
@@ -41,13 +44,6 @@ def _differences(job: Job, variable: str, dates: Sequence[TaskDate], window: Win
             same &= _equal(numbers[number], source)
         counts.append(int(same.size - np.count_nonzero(same)))
     return counts
-
-
-def _stored(job: Job, group: str, variable: str, dates: Sequence[TaskDate], window: Window) -> Numbers:
-    positions = [date.position for date in dates]
-    array = stored_array(job, group, variable)
-    numbers: Numbers = array[positions, slice(*window[:2]), slice(*window[2:])].read().result()
-    return numbers
 
 
 def _equal(numbers: Numbers, other: Numbers) -> np.ndarray:
