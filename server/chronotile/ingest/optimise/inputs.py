@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,7 +92,7 @@ def _specs(found: Found, variable: str | None, time_pattern: str | None) -> Iter
         return
     if time_pattern is not None:
         variables = {} if variable is None else {variable: VariableSpec(id=variable)}
-        for path in found.rasters:
+        for path in _dated(found.rasters, time_pattern):
             yield _raster_spec(path, time_pattern, variables)
         return
     root = Path(os.path.commonpath([path.parent for path in found.rasters]))
@@ -100,6 +101,17 @@ def _specs(found: Found, variable: str | None, time_pattern: str | None) -> Iter
         names = ", ".join(f"{draft.text} ({len(draft.files)} files)" for draft in drafts[:5])
         raise UnsupportedSource(f"the names of the files make {len(drafts)} stacks: {names}; name the files of one")
     yield from _draft_specs(drafts[0])
+
+
+def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
+    """The files in whose paths the pattern finds something; a generous pattern of files matches others too."""
+    try:
+        dated = [path for path in paths if re.search(time_pattern, str(path))]
+    except re.error as error:
+        raise UnsupportedSource(f"--time-pattern is no regular expression: {error}") from error
+    if not dated:
+        raise UnsupportedSource(f"--time-pattern finds nothing in any of {len(paths)} files, such as {paths[0].name}")
+    return dated
 
 
 def _draft_specs(draft: Draft) -> Iterator[SourceSpec]:

@@ -169,10 +169,11 @@ class CubeFolder:
                     yield file
 
     def _put_times(self, plan: CubePlan, group: str, history: History, since: int) -> None:
-        numbers = {"time": _in_units(history.starts, plan.time_unit)}
-        numbers["time_bnds"] = np.stack([numbers["time"], _in_units(history.ends, plan.time_unit)], axis=1)
+        starts = _in_units(history.starts, plan.time_unit)
         for name, spec in plan.time_arrays().items():
-            self._put_line(self.path / group / name, spec, numbers[name], since)
+            is_bounds = name != "time"
+            numbers = np.stack([starts, _in_units(history.ends, plan.time_unit)], axis=1) if is_bounds else starts
+            self._put_line(self.path / group / name, spec, numbers, since)
 
     def _put_states(self, plan: CubePlan, history: History, since: int) -> dict[str, JsonObject]:
         spec = plan.source_states()
