@@ -94,6 +94,7 @@ def _source_spec(collection_id: str, section: CollectionSection, folder: Path) -
         time_pattern=source.time_pattern,
         times=source.time_domain(),
         variables={name: variable.spec(name) for name, variable in section.variables.items()},
+        series=None if source.series is None else absolute_href(source.series, folder),
     )
 
 

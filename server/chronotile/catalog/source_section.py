@@ -133,10 +133,15 @@ class SourceSection(Section):
     times: Times | None = None
     """Times of the bands or of the time axis, in order, where the files lack them."""
 
+    series: Text | None = None
+    """Of kind cog: path of the cube that `chronotile optimise --layout series` made of these files."""
+
     @model_validator(mode="after")
     def _fit(self) -> "SourceSection":
         if self.kind != "cog" and "{variable}" in self.href:
             raise ValueError("{variable} in href belongs to kind cog")
+        if self.kind != "cog" and self.series is not None:
+            raise ValueError("series belongs to kind cog; a cube that optimise made of others is a source by itself")
         if self.kind == "zarr" and self.time_pattern is not None:
             raise ValueError("time_pattern belongs to kind cog and netcdf")
         if self.times is not None and self.time_pattern is not None:

@@ -96,3 +96,5 @@ class SourceSpec:
     """The times of the bands of a file, or of the time axis, in order."""
     variables: Mapping[str, VariableSpec] = field(default_factory=dict)
     """By id; empty means all that the source holds."""
+    series: str | None = None
+    """Absolute path of a serving cube with the series of these files."""

@@ -4,6 +4,7 @@ It is the attribute `chronotile` of the root's `zarr.json`, which is written las
 sees the state before it or after it. `docs/design/serving-cube.md` says why it is no more than this.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,11 @@ SERIES = "series"
 """The group of the series layout; those of the map layout are called `0`, `1` and so on."""
 SOURCES = "sources"
 """The group of what each time was made from."""
+
+
+def state_number(revision: str) -> int:
+    """Return 64 bits that stand for a reader's revision of one time, as `SOURCES` keeps them."""
+    return int.from_bytes(hashlib.blake2b(revision.encode(), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

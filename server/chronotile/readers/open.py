@@ -19,7 +19,11 @@ def open_source(spec: SourceSpec) -> Reader:
     if spec.kind == "cog":
         from chronotile.readers.raster_stack import open_raster_stack  # noqa: PLC0415 -- see above
 
-        return open_raster_stack(spec)
+        if spec.series is None:
+            return open_raster_stack(spec)
+        from chronotile.readers.with_series import open_with_series  # noqa: PLC0415 -- see above
+
+        return open_with_series(spec, open_raster_stack(spec))
     if spec.kind == "netcdf":
         from chronotile.readers.netcdf import open_netcdf  # noqa: PLC0415 -- see above
 

@@ -158,8 +158,8 @@ class ServingCube:
         position = int(state.positions[index])
         return f"{state.commit.id[:12]}-{position}-{state.commit.changed.get(position, 0)}"
 
-    def made_from(self) -> NDArray[np.uint64]:
-        """Return (time,) numbers that tell the states of the sources that the dates were made from.
+    def made_from(self, array: str) -> NDArray[np.uint64]:
+        """Return (time,) numbers that tell the states of the sources that an array's dates were made from.
 
         Raises:
             SourceUnavailable: The cube is gone.
@@ -167,7 +167,9 @@ class ServingCube:
         with reading(self._spec.collection, SERIES):
             state = self._current()
             node = _root(self._document)[0].groups[SOURCES].arrays["state"]
-            return np.asarray(load_array(self._spec.href, node), dtype=np.uint64)[state.positions]
+            states: NDArray[np.uint64] = load_array(self._spec.href, node)
+            made_from: NDArray[np.uint64] = states[state.positions, node.attrs["variables"].index(array)]
+            return made_from
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""

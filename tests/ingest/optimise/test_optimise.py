@@ -374,3 +374,22 @@ def test_second_writer_is_refused(tifs, write, target):
 def test_too_little_memory_is_told_beforehand(tifs, write):
     with pytest.raises(UnsupportedSource, match=r"--memory is too little.*at least \d+MiB"):
         write(tifs, memory_bytes=500 << 20)
+
+
+def test_the_only_variable_joins_the_only_one_of_the_cube_whatever_its_name(tifs, write, target, scene, tmp_path):
+    dataset = make_dataset(replace(scene, days=scene.days[:6])).rename(NDVI="greenness")
+    write(save_zarr(dataset, tmp_path / "other.zarr"))
+
+    write(tifs[6:])
+
+    assert list(open_source(make_spec("zarr", target, variables={})).info.variables) == ["greenness"]
+    np.testing.assert_array_equal(opened(target)["greenness"].values, scene.cube())
+
+
+def test_variables_that_the_cube_lacks_are_refused(tifs, write, target, tmp_path):
+    write(tifs)
+    dataset = make_dataset(Scene(width=70, height=50, days=("2020-03-01",)))
+    dataset["LAI"] = dataset["NDVI"] * 1
+
+    with pytest.raises(UnsupportedSource, match="the cube that is there has NDVI, the source LAI, NDVI"):
+        write(save_zarr(dataset, tmp_path / "two.zarr"))

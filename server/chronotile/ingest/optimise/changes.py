@@ -39,7 +39,7 @@ def changes_of(inputs: Inputs, history: History) -> Changes:
         times=History(
             inputs.times.starts[fresh].astype("datetime64[ns]"),
             inputs.times.ends[fresh].astype("datetime64[ns]"),
-            np.array([date.state for date in new], dtype=np.uint64),
+            np.array([date.state for date in new], dtype=np.uint64).reshape(len(new), len(inputs.variables)),
         ),
         suspect=tuple(_suspects(inputs, history, starts, known)),
         late=sum(starts[index] < newest for index in fresh),
@@ -49,5 +49,5 @@ def changes_of(inputs: Inputs, history: History) -> Changes:
 def _suspects(inputs: Inputs, history: History, starts: list[int], known: dict[int, int]) -> Iterator[TaskDate]:
     for start, origin, state in zip(starts, inputs.origins, inputs.states, strict=True):
         position = known.get(start)
-        if position is not None and int(history.states[position]) != state:
+        if position is not None and tuple(history.states[position].tolist()) != state:
             yield TaskDate(position=position, origin=origin, state=state)

@@ -1,7 +1,6 @@
 """What a cube is made of: sources of one grid, and where each date lies in them."""
 
 import glob
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from chronotile.ingest.walk import Found, Kind, kind_of, walk
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time import TimeDomain, TimeSpan, format_instant
+from chronotile.readers.commit import state_number
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 
@@ -44,8 +44,8 @@ class Inputs:
     times: TimeDomain
     origins: tuple[Origin, ...]
     """(time,)."""
-    states: tuple[int, ...]
-    """(time,): numbers that change when a source's pixels of that date may have."""
+    states: tuple[tuple[int, ...], ...]
+    """(time, variable): numbers that change when a source's pixels of that date may have."""
     notes: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     """Title, attribution and license, where the first source tells them."""
@@ -54,6 +54,15 @@ class Inputs:
     def grid(self) -> NativeGrid:
         """The native grid, which all variables share."""
         return next(iter(self.variables.values())).grid
+
+    def in_order(self, names: Sequence[str]) -> "Inputs":
+        """Return the same with the variables in another order."""
+        columns = [list(self.variables).index(name) for name in names]
+        return replace(
+            self,
+            variables={name: self.variables[name] for name in names},
+            states=tuple(tuple(state[column] for column in columns) for state in self.states),
+        )
 
 
 def find_inputs(
@@ -178,7 +187,7 @@ def _paths(source: str) -> list[Path]:
 
 def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: str | None) -> Inputs:
     variables = _variables(readers[0], variable)
-    dates: dict[np.datetime64, tuple[np.datetime64, Origin, int]] = {}
+    dates: dict[np.datetime64, tuple[np.datetime64, Origin, tuple[int, ...]]] = {}
     notes = []
     for number, reader in enumerate(readers):
         notes += [f"{finding.place}: {finding.message}" for finding in reader.info.findings]
@@ -239,8 +248,5 @@ def _same_grid(grid: NativeGrid, other: NativeGrid) -> bool:
     return (grid.width, grid.height, grid.crs) == (other.width, other.height, other.crs) and near
 
 
-def _state(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> int:
-    digest = hashlib.blake2b(digest_size=8)
-    for name in variables:
-        digest.update(reader.revision(name, index).encode())
-    return int.from_bytes(digest.digest(), "little")
+def _state(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> tuple[int, ...]:
+    return tuple(state_number(reader.revision(name, index)) for name in variables)

@@ -28,9 +28,24 @@ class Counting:
 
     def codes(self) -> tuple[float, ...]:
         """Return the numbers that say why there is no value; of equally frequent ones the first is taken."""
-        nodata = self.encoding.nodata
-        counted = [] if nodata is None or np.isnan(nodata) else [nodata]
-        return (*(number for number, _name in self.encoding.flags), *counted)
+        nodata, flags = self.encoding.nodata, self.encoding.flags
+        counted = [] if nodata is None or np.isnan(nodata) or not flags else [nodata]
+        return (*(number for number, _name in flags), *counted)
+
+    def may_be_lost(self) -> bool:
+        """Whether the mean of values may be a number that is none: not where all such lie at the ends of the range."""
+        encoding = self.encoding
+        dtype = np.dtype(encoding.dtype)
+        if dtype.kind == "f":
+            return False
+        low, high = encoding.valid_range or (-np.inf, np.inf)
+        low, high = max(low, np.iinfo(dtype).min), min(high, np.iinfo(dtype).max)
+        codes = {number for number, _name in encoding.flags} | ({encoding.nodata} - {None})
+        while low in codes:
+            low += 1
+        while high in codes:
+            high -= 1
+        return any(low < code < high for code in codes if code is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +64,11 @@ class Summary:
 
     def halved(self) -> "Summary":
         """Return the summary of cells twice as large; past an odd edge there is nothing to add."""
-        wide = np.int64 if self.total.dtype.kind == "i" else np.float64
         return replace(
             self,
-            total=_halve(self.total).astype(wide, copy=False),
-            valid=_halve(self.valid).astype(np.int32, copy=False),
-            codes={number: _halve(plane).astype(np.int32, copy=False) for number, plane in self.codes.items()},
+            total=_halve(self.total, _SUMS[self.total.dtype]),
+            valid=_halve(self.valid, np.dtype(np.int32)),
+            codes={number: _halve(plane, np.dtype(np.int32)) for number, plane in self.codes.items()},
             sample=self.sample[::2, ::2],
         )
 
@@ -72,8 +86,9 @@ class Summary:
         count = np.maximum(self.valid, 1)
         if dtype.kind == "f":
             return (self.total / count).astype(dtype)
-        if self.total.dtype.kind == "f":
-            return np.rint(self.total / count).astype(dtype)
+        if self.total.dtype.kind == "f" or dtype.itemsize < 4:
+            # Sums of short numbers are so small that a quotient is a half only if it truly is one.
+            return self._never_a_code(np.rint(self.total / count).astype(dtype))
         quotient, rest = np.divmod(self.total, count)
         twice = 2 * rest
         quotient += (twice > count) | ((twice == count) & (quotient % 2 == 1))
@@ -82,6 +97,8 @@ class Summary:
     def _never_a_code(self, numbers: Numbers) -> Numbers:
         """A mean that falls on a number which is no value goes to one beside it, so that it stays one."""
         encoding = self.counting.encoding
+        if not self.counting.may_be_lost():
+            return numbers
         for step in (1, -1):
             lost = (self.valid > 0) & ~encoding.valid(numbers)
             if not lost.any():
@@ -141,10 +158,11 @@ def _native_summary(numbers: Numbers, counting: Counting) -> Summary:
     codes = {number: plane for number, plane in codes.items() if plane.any()}
     if counting.is_categorical:
         codes |= {number: (numbers == number) & valid for number in _classes(numbers[valid])}
-    total = np.zeros(numbers.shape, dtype=np.int8) if counting.is_categorical else np.where(valid, numbers, 0)
+    zero = np.zeros((), dtype=numbers.dtype)
+    total = np.zeros(numbers.shape, dtype=np.int8) if counting.is_categorical else np.where(valid, numbers, zero)
     return Summary(
         counting=counting,
-        total=total.astype(_sum_type(numbers.dtype), copy=False),
+        total=total if total.dtype in _SUMS else total.astype(np.float64),
         valid=valid.view(np.uint8),
         codes={number: plane.view(np.uint8) for number, plane in codes.items()},
         sample=numbers,
@@ -158,11 +176,16 @@ def _classes(valid: Numbers) -> list[float]:
     return [float(number) for number in found]
 
 
-def _sum_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Holds four numbers of a type; sums of whole numbers stay whole as long as 64 bits hold them."""
-    if dtype.kind == "f" or dtype.itemsize == 8:
-        return np.dtype(np.float64)
-    return np.dtype(np.int16) if dtype.itemsize == 1 else np.dtype(np.int64)
+_SUMS = {
+    np.dtype(each): np.dtype(wide)
+    for each, wide in {
+        **dict.fromkeys(("uint8", "int8"), "int16"),
+        "int16": "int64",
+        **dict.fromkeys(("uint16", "int32", "uint32", "int64"), "int64"),
+        "float64": "float64",
+    }.items()
+}
+"""Which type holds the sums of numbers of a type; sums of whole numbers are whole, of others floats."""
 
 
 def _stacked(strips: list[Summary]) -> Summary:
@@ -183,10 +206,10 @@ def _plane(strip: Summary, number: float) -> Plane:
     return np.zeros(strip.valid.shape, dtype=np.int32) if plane is None else plane
 
 
-def _halve(plane: Plane) -> Plane:
+def _halve(plane: Plane, dtype: np.dtype[Any]) -> Plane:
     """Return the sums of 2 by 2 cells."""
     height, width = plane.shape
     if height % 2 or width % 2:
         plane = np.pad(plane, [(0, height % 2), (0, width % 2)])
-    rows = plane[0::2] + plane[1::2]
+    rows = np.add(plane[0::2], plane[1::2], dtype=dtype)
     return np.asarray(rows[:, 0::2] + rows[:, 1::2])

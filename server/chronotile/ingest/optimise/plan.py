@@ -134,8 +134,10 @@ class CubePlan:
         }
 
     def source_states(self) -> ArraySpec:
-        """Return the array that tells from which state of its source each date was made."""
-        return _along_time("uint64", {"long_name": "state of the source that each time was made from"})
+        """Return the array (time, variable) that tells from which state of its source each date was made."""
+        states = _along_time("uint64", {"variables": list(self.variables)})
+        count = len(self.variables)
+        return replace(states, dims=("time", "variable"), shape=(0, count), file=(TIME_CHUNK, count))
 
     def root_attributes(self) -> Attributes:
         """Return what is said of the whole cube, but for the commit."""

@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -23,7 +23,7 @@ from chronotile.ingest.optimise.layouts import has_good_map
 from chronotile.ingest.optimise.memory import Budget, budget_of, processors, region_for
 from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, level_count
 from chronotile.ingest.optimise.runners import DaskRunner, LocalRunner, Runner
-from chronotile.ingest.optimise.store import NO_HISTORY, CubeFolder, History, require_same
+from chronotile.ingest.optimise.store import CubeFolder, History, no_history, require_same, variables_of
 from chronotile.ingest.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
 from chronotile.ingest.optimise.verify import differing
 from chronotile.model.time import DAY, TimeDomain
@@ -148,10 +148,12 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
     commit = None if document is None else commit_of(document["attributes"])
     shape = journal.begin(_new_shape(inputs, options, runner.threads) if commit is None else commit)
     _require_layout(shape, options)
-    plan = _plan(inputs, shape, options.packing, document)
+    names = _names(inputs, document)
+    inputs = inputs.in_order(list(names))
+    plan = _plan(inputs, shape, options.packing, document, names=names)
     if document is None or commit is None:
         folder.create(plan)
-        commit, history = shape, NO_HISTORY
+        commit, history = shape, no_history(len(plan.variables))
     else:
         require_same(document, plan, target.name)
         history = folder.history(plan, commit)
@@ -188,9 +190,16 @@ def _require_layout(shape: Commit, options: Options) -> None:
         raise UnsupportedSource(f"the cube that is there has --layout {there}; name another cube for {options.layout}")
 
 
-def _plan(inputs: Inputs, shape: Commit, packing: Packing | None, document: JsonObject | None) -> CubePlan:
+def _plan(
+    inputs: Inputs,
+    shape: Commit,
+    packing: Packing | None,
+    document: JsonObject | None,
+    *,
+    names: Mapping[str, str],
+) -> CubePlan:
     variables = {
-        name: PlannedVariable(info=info, conversion=conversion_of(info.encoding, packing))
+        names[name]: PlannedVariable(info=info, conversion=conversion_of(info.encoding, packing))
         for name, info in inputs.variables.items()
     }
     nodes = {} if document is None else document["consolidated_metadata"]["metadata"]
@@ -202,6 +211,22 @@ def _plan(inputs: Inputs, shape: Commit, packing: Packing | None, document: Json
     return CubePlan(
         grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, has_bounds=has_bounds, about=inputs.about
     )
+
+
+def _names(inputs: Inputs, document: JsonObject | None) -> dict[str, str]:
+    """The cube's names of the source's variables: of the only one whatever a cube that is there calls its own."""
+    names = {name: name for name in inputs.variables}
+    if document is None:
+        return names
+    there = variables_of(document)
+    if len(names) == len(there) == 1:
+        return dict(zip(names, there, strict=True))
+    if set(names) != set(there):
+        raise UnsupportedSource(
+            f"the cube that is there has {', '.join(there)}, the source {', '.join(names)}; say --variable, or name "
+            "another cube"
+        )
+    return {name: name for name in there}
 
 
 def _time_unit(times: TimeDomain) -> str:

@@ -25,11 +25,12 @@ DOCUMENT = "zarr.json"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is known of each position along the stored time dimension; all (position,)."""
+    """What is known of each position along the stored time dimension; all (position, …)."""
 
     starts: InstantArray
     ends: InstantArray
     states: NDArray[np.uint64]
+    """(position, variable)."""
 
     def __len__(self) -> int:
         """The number of positions."""
@@ -47,16 +48,17 @@ class History:
         """Return some of the positions."""
         return History(self.starts[start:stop], self.ends[start:stop], self.states[start:stop])
 
-    def with_states(self, positions: list[int], states: list[int]) -> "History":
+    def with_states(self, positions: list[int], states: list[tuple[int, ...]]) -> "History":
         """Return this with other states at some positions."""
         changed = self.states.copy()
         changed[positions] = np.array(states, dtype=np.uint64)
         return replace(self, states=changed)
 
 
-NO_HISTORY = History(
-    np.array([], dtype="datetime64[ns]"), np.array([], dtype="datetime64[ns]"), np.array([], dtype=np.uint64)
-)
+def no_history(variables: int) -> History:
+    """Return the history of a cube that is empty."""
+    nothing = np.array([], dtype="datetime64[ns]")
+    return History(nothing, nothing, np.zeros((0, variables), dtype=np.uint64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,11 @@ def _in_units(instants: InstantArray, unit: str) -> NDArray[np.int64]:
     if rest.any():
         raise UnsupportedSource("some of its times have fractions of a second, those that are there have none")
     return seconds
+
+
+def variables_of(document: JsonObject) -> list[str]:
+    """Return the names of a cube's variables, in their order."""
+    return list(document["consolidated_metadata"]["metadata"][f"{SOURCES}/state"]["attributes"]["variables"])
 
 
 def require_same(document: JsonObject, plan: CubePlan, name: str) -> None:

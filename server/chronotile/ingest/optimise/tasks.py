@@ -36,7 +36,8 @@ class TaskDate:
 
     position: int
     origin: Origin
-    state: int
+    state: tuple[int, ...]
+    """Of the source, for each variable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,8 +297,9 @@ def _parts(window: Window) -> Iterator[Window]:
 
 def source_window(job: Job, variable: str, origin: Origin, window: Window) -> Numbers:
     """Return the numbers of a window of a source, as the cube has them."""
-    pixels = open_sources.of(job)[origin.source].read_window(variable, index=origin.index, level=0, window=window)
-    return job.plan.variables[variable].conversion.numbers(pixels)
+    planned, reader = job.plan.variables[variable], open_sources.of(job)[origin.source]
+    pixels = reader.read_window(planned.info.name, index=origin.index, level=0, window=window)
+    return planned.conversion.numbers(pixels)
 
 
 class _OpenSources:

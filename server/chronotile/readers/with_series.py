@@ -1,0 +1,197 @@
+"""Raster files whose series lie in a serving cube beside them."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.raster import BoolArray, Pixels
+from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.readers.commit import state_number
+from chronotile.readers.hrefs import base_name
+from chronotile.readers.reader import Reader
+from chronotile.readers.serving_cube import ServingCube, open_serving_cube
+
+ABSENT = -1
+
+
+@dataclass(slots=True)
+class Twin:
+    """Where a variable's dates lie in the cube, as long as the cube is as it is."""
+
+    info: SourceInfo
+    """The cube's, by which another state is known."""
+    indexes: NDArray[np.int64]
+    """For each date of the files its index in the cube, or `ABSENT`."""
+    made_from: NDArray[np.uint64]
+    """For each date of the cube."""
+    fresh: dict[int, str] = field(default_factory=dict)
+    """Revisions of files that were found to be those the cube was made from."""
+
+
+class WithSeries:
+    """Reads maps from raster files, and cells along time from the cube that was made of them.
+
+    A date that the cube lacks, or whose file is another than the cube was made from, is read from its file: both
+    questions have one answer, however old the cube is.
+    """
+
+    def __init__(self, files: Reader, cube: ServingCube, arrays: dict[str, str]) -> None:
+        self._files = files
+        self._cube = cube
+        self._arrays = arrays
+        self._twins: dict[str, Twin] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the files hold."""
+        return self._files.info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the state of the file of that time, from which the cube is told to differ."""
+        return self._files.revision(variable, index)
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels from the files."""
+        return self._files.read_window(variable, index=index, level=level, window=window, step=step)
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell, from the cube where it is up to date."""
+        twin = self._twin(variable)
+        inside = np.array([self._is_fresh(variable, index, twin) for index in indexes], dtype=bool)
+        if twin is None or not inside.any():
+            return self._files.read_cell(variable, indexes=indexes, row=row, column=column)
+        asked = np.asarray(indexes, dtype=np.int64)
+        theirs = twin.indexes[asked[inside]].tolist()
+        try:
+            cells = self._cube.read_cell(variable, indexes=theirs, row=row, column=column)
+        except SourceUnavailable:
+            return self._files.read_cell(variable, indexes=indexes, row=row, column=column)
+        if inside.all():
+            return cells
+        rest = self._files.read_cell(variable, indexes=asked[~inside].tolist(), row=row, column=column)
+        return _merged(cells, rest, inside)
+
+    def close(self) -> None:
+        """Let go of open files."""
+        self._files.close()
+        self._cube.close()
+
+    def _is_fresh(self, variable: str, index: int, twin: Twin | None) -> bool:
+        """Whether the cube's date was made from the file as it is now."""
+        if twin is None or twin.indexes[index] == ABSENT:
+            return False
+        revision = self._files.revision(variable, index)
+        if twin.fresh.get(index) == revision:
+            return True
+        if state_number(revision) != int(twin.made_from[twin.indexes[index]]):
+            return False
+        twin.fresh[index] = revision
+        return True
+
+    def _twin(self, variable: str) -> Twin | None:
+        """Nothing where the cube lacks the variable, or is gone."""
+        if variable not in self._arrays:
+            return None
+        info = self._cube.info
+        with self._lock:
+            twin = self._twins.get(variable)
+            if twin is None or twin.info is not info:
+                try:
+                    twin = self._twin_of(variable, info)
+                except SourceUnavailable:
+                    return None
+                self._twins[variable] = twin
+            return twin
+
+    def _twin_of(self, variable: str, info: SourceInfo) -> Twin:
+        ours, theirs = self._files.info.variables[variable].times.starts, info.variables[variable].times.starts
+        places = np.searchsorted(theirs, ours)
+        there = np.isin(ours, theirs)
+        made_from = self._cube.made_from(self._arrays[variable])[: theirs.size]
+        return Twin(info, np.where(there, places, ABSENT), made_from)
+
+
+def open_with_series(spec: SourceSpec, files: Reader) -> Reader:
+    """Return a reader of raster files that takes series from the cube of `spec`; if it cannot, a finding says why."""
+    try:
+        return _joined(spec, files)
+    except UnsupportedSource as error:
+        note = Finding("warning", base_name(spec.series or ""), f"series are read from the files: {error.message}")
+        return _WithFinding(files, note)
+
+
+def _joined(spec: SourceSpec, files: Reader) -> WithSeries:
+    held = open_serving_cube(SourceSpec(collection=spec.collection, kind="zarr", href=spec.series or ""))
+    arrays = {name: _array_of(name, spec, held.info) for name in files.info.variables}
+    variables = {
+        name: replace(spec.variables.get(name, VariableSpec(id=name)), name=array) for name, array in arrays.items()
+    }
+    cube = open_serving_cube(
+        SourceSpec(collection=spec.collection, kind="zarr", href=spec.series or "", crs=spec.crs, variables=variables)
+    )
+    for name, info in files.info.variables.items():
+        _require_twin(info, cube.info.variables[name])
+    return WithSeries(files, cube, arrays)
+
+
+def _array_of(name: str, spec: SourceSpec, held: SourceInfo) -> str:
+    """The cube's array of a variable: of its name, or the only one."""
+    said = spec.variables.get(name, VariableSpec(id=name))
+    for each in (said.name, name):
+        if each in held.variables:
+            return str(each)
+    if len(held.variables) == 1:
+        return next(iter(held.variables))
+    raise UnsupportedSource(f"it has no variable {name}; it has {', '.join(held.variables)}")
+
+
+def _require_twin(ours: VariableInfo, theirs: VariableInfo) -> None:
+    """Check that the cube's numbers are those of the files.
+
+    Raises:
+        UnsupportedSource: They lie elsewhere, or mean something else.
+    """
+    if not _is_same(ours.grid, theirs.grid):
+        raise UnsupportedSource("it has another grid than the files")
+    a, b = ours.encoding, theirs.encoding
+    if (a.dtype, a.scale, a.offset) != (b.dtype, b.scale, b.offset):
+        raise UnsupportedSource("its numbers are of another type, scale or offset than the files'")
+
+
+def _is_same(grid: NativeGrid, other: NativeGrid) -> bool:
+    near = all(abs(a - b) <= grid.resolution * 1e-4 for a, b in zip(grid.transform, other.transform, strict=True))
+    return near and (grid.width, grid.height) == (other.width, other.height)
+
+
+def _merged(cells: Pixels, rest: Pixels, inside: BoolArray) -> Pixels:
+    numbers = np.empty(inside.size, dtype=cells.numbers.dtype)
+    numbers[inside], numbers[~inside] = cells.numbers, rest.numbers
+    if rest.valid is None:
+        return Pixels(numbers)
+    valid = np.ones(inside.size, dtype=bool)  # what a mask took away is nodata in the cube
+    valid[~inside] = rest.valid
+    return Pixels(numbers, valid)
+
+
+class _WithFinding:
+    """A reader with one more finding."""
+
+    def __init__(self, reader: Reader, finding: Finding) -> None:
+        self._reader = reader
+        self._finding = finding
+        self.revision = reader.revision
+        self.read_window = reader.read_window
+        self.read_cell = reader.read_cell
+        self.close = reader.close
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the reader holds, and the finding."""
+        info = self._reader.info
+        return replace(info, findings=(*info.findings, self._finding))

@@ -1,0 +1,111 @@
+"""Raster files with the series that optimise made of them."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chronotile.ingest.optimise.run import Options, optimise
+from chronotile.model.source import VariableSpec
+from chronotile.readers.open import open_source
+from chronotile.readers.raster_stack import RasterStack
+from chronotile.readers.with_series import WithSeries
+from tests.scenes import Scene, write_cogs, write_tif
+
+SCENE = Scene(days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))
+OPTIONS = Options(layout="series", block=4, threads=1)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return write_cogs(tmp_path, SCENE)
+
+
+@pytest.fixture
+def cube(tmp_path):
+    return tmp_path / "series.zarr"
+
+
+def paths_of(spec):
+    return sorted(map(str, Path(spec.href).parent.glob("*.tif")))
+
+
+@pytest.fixture
+def reader(files, cube):
+    """All dates but the last are in the cube."""
+    optimise(paths_of(files)[:6], cube, OPTIONS)
+    return open_source(replace(files, series=str(cube)))
+
+
+@pytest.fixture
+def reads_of_files(monkeypatch):
+    """The indexes that were read from the files."""
+    read, indexes = RasterStack.read_cell, []
+
+    def spy(self, variable, **where):
+        indexes.extend(where["indexes"])
+        return read(self, variable, **where)
+
+    monkeypatch.setattr(RasterStack, "read_cell", spy)
+    return indexes
+
+
+def cell_of(reader, indexes=range(7)):
+    return reader.read_cell("NDVI", indexes=indexes, row=7, column=11).numbers
+
+
+def test_series_come_from_the_cube_and_the_rest_from_the_files(reader, reads_of_files):
+    np.testing.assert_array_equal(cell_of(reader, [6, 0, 3, 5]), SCENE.cube()[[6, 0, 3, 5], 7, 11])
+
+    assert reads_of_files == [6]
+
+
+def test_replaced_file_is_read_until_the_cube_follows(reader, files, cube, reads_of_files):
+    again = replace(SCENE, shift=50)
+    write_tif(Path(paths_of(files)[2]), again.numbers(2), again, overviews=(2,))
+    expected = SCENE.cube()[:, 7, 11]
+    expected[2] = again.numbers(2)[7, 11]
+
+    before = cell_of(reader)
+    read_before = list(reads_of_files)
+    optimise(paths_of(files), cube, OPTIONS)
+    reads_of_files.clear()
+    after = cell_of(reader)
+
+    np.testing.assert_array_equal(before, expected)
+    np.testing.assert_array_equal(after, expected)
+    assert (read_before, reads_of_files) == ([2, 6], [])
+
+
+@pytest.mark.parametrize("is_read_before", [False, True], ids=["unread", "read"])
+def test_cube_that_is_gone_leaves_the_files(reader, cube, is_read_before):
+    cell_of(reader, range(7) if is_read_before else [])
+    shutil.rmtree(cube)
+
+    np.testing.assert_array_equal(cell_of(reader), SCENE.cube()[:, 7, 11])
+
+
+def test_variable_goes_by_the_id_of_the_configuration(files, cube):
+    optimise(paths_of(files), cube, OPTIONS)
+    spec = replace(files, series=str(cube), variables={"GREEN": VariableSpec(id="GREEN", scale=0.5)})
+
+    reader = open_source(spec)
+
+    assert isinstance(reader, WithSeries)
+    cell = reader.read_cell("GREEN", indexes=range(7), row=7, column=11).numbers
+    np.testing.assert_array_equal(cell, SCENE.cube()[:, 7, 11])
+
+
+@pytest.mark.parametrize("kind", ["absent", "other grid"])
+def test_cube_that_does_not_fit_is_a_finding(files, cube, tmp_path, kind):
+    if kind == "other grid":
+        (tmp_path / "other").mkdir()
+        other = write_cogs(tmp_path / "other", Scene(width=20))
+        optimise(paths_of(other), cube, OPTIONS)
+
+    reader = open_source(replace(files, series=str(cube)))
+
+    assert [finding.severity for finding in reader.info.findings] == ["warning"]
+    np.testing.assert_array_equal(cell_of(reader), SCENE.cube()[:, 7, 11])
