@@ -23,7 +23,12 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import xarray
+import zarr
 from rasterio.transform import from_origin
+
+from chronotile.ingest.optimise.run import Options, optimise
+from chronotile.process import keep_freed_memory
 
 FIRST_DAY = np.datetime64("1998-01-01")
 APPENDED = 10
@@ -81,8 +86,7 @@ def write_tif(path: Path, numbers: np.ndarray) -> None:
 
 def write_ours(stack: Path, target: Path) -> float:
     """Return the seconds that `optimise` takes for both layouts and the overviews."""
-    from chronotile.ingest.optimise.run import Options, optimise
-
+    keep_freed_memory()  # as the command does
     shutil.rmtree(target, ignore_errors=True)
     started = time.perf_counter()
     optimise([str(stack)], target, Options(layout="both"))
@@ -91,8 +95,6 @@ def write_ours(stack: Path, target: Path) -> float:
 
 def write_with_xarray(stack: Path, target: Path) -> float:
     """Return the seconds that xarray takes for the two layouts, without overviews, in threads, block by block."""
-    import xarray
-    import zarr
 
     def opened(path: Path) -> xarray.DataArray:
         with rasterio.open(path) as file:
@@ -118,8 +120,6 @@ def write_with_xarray(stack: Path, target: Path) -> float:
 
 def append_ms(folder: Path, count: int) -> float:
     """Return the median milliseconds of one date appended to an archive of `count` dates of 256² pixels."""
-    from chronotile.ingest.optimise.run import Options, optimise
-
     with tempfile.TemporaryDirectory(dir=folder) as place:
         cube = _long_archive(Path(place), count)
         times = []
@@ -134,12 +134,7 @@ def append_ms(folder: Path, count: int) -> float:
 
 def _long_archive(place: Path, count: int) -> Path:
     """A cube of `count` dates, from one Zarr store in which every date is the same."""
-    import xarray
-
-    from chronotile.ingest.optimise.run import Options, optimise
-
-    with rasterio.Env():
-        write_tif(place / "first.tif", np.zeros((256, 256), dtype=np.uint8))
+    write_tif(place / "first.tif", np.zeros((256, 256), dtype=np.uint8))
     with rasterio.open(place / "first.tif") as file:
         x = file.transform.c + (np.arange(256) + 0.5) * file.transform.a
         y = file.transform.f + (np.arange(256) + 0.5) * file.transform.e
@@ -153,7 +148,7 @@ def _long_archive(place: Path, count: int) -> Path:
         },
         {"time": (FIRST_DAY + np.arange(count)).astype("datetime64[ns]"), "y": y, "x": x},
     )
-    dataset.to_zarr(place / "source.zarr", encoding={"stack": {"chunks": (64, 256, 256)}}, zarr_format=3)
+    dataset.to_zarr(place / "source.zarr", encoding={"stack": {"chunks": (64, 256, 256)}}, consolidated=False)
     optimise([str(place / "source.zarr")], place / "cube.zarr", Options(layout="both"))
     return place / "cube.zarr"
 

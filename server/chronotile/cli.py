@@ -162,7 +162,9 @@ def optimise(
         from chronotile.ingest.optimise.memory import parse_bytes  # noqa: PLC0415
         from chronotile.ingest.optimise.run import Options  # noqa: PLC0415
         from chronotile.ingest.optimise.run import optimise as write_cube  # noqa: PLC0415
+        from chronotile.process import keep_freed_memory  # noqa: PLC0415
 
+        keep_freed_memory()
         options = Options(
             layout=None if layout is None else layout.value,
             variable=variable,

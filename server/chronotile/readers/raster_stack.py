@@ -68,6 +68,10 @@ class RasterStack:
             state = file_state(self._variables[variable].planes[index].path)
         return f"{state.mtime_ns:x}-{state.size:x}" if state else "0"
 
+    def path(self, variable: str, index: int) -> str:
+        """Return the file of that time."""
+        return self._variables[variable].planes[index].path
+
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
         source = self._variables[variable]

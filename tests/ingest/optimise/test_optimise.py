@@ -373,7 +373,7 @@ def test_second_writer_is_refused(tifs, write, target):
 
 def test_too_little_memory_is_told_beforehand(tifs, write):
     with pytest.raises(UnsupportedSource, match=r"--memory is too little.*at least \d+MiB"):
-        write(tifs, memory_bytes=500 << 20)
+        write(tifs, memory_bytes=560 << 20)
 
 
 def test_the_only_variable_joins_the_only_one_of_the_cube_whatever_its_name(tifs, write, target, scene, tmp_path):

@@ -19,6 +19,7 @@ from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, Variab
 from chronotile.model.time import TimeDomain, TimeSpan, format_instant
 from chronotile.readers.commit import state_number
 from chronotile.readers.open import open_source
+from chronotile.readers.raster_stack import RasterStack
 from chronotile.readers.reader import Reader
 
 COLLECTION = "the source"
@@ -46,6 +47,8 @@ class Inputs:
     """(time,)."""
     states: tuple[tuple[int, ...], ...]
     """(time, variable): numbers that change when a source's pixels of that date may have."""
+    files: Mapping[Origin, tuple[Path, ...]] = field(default_factory=dict)
+    """Of raster files, those of each date."""
     notes: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     """Title, attribution and license, where the first source tells them."""
@@ -204,9 +207,18 @@ def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: st
         times=TimeDomain(np.array(starts), np.array([dates[start][0] for start in starts])),
         origins=tuple(dates[start][1] for start in starts),
         states=tuple(dates[start][2] for start in starts),
+        files={
+            origin: _files(readers[origin.source], variables, origin.index) for _end, origin, _state in dates.values()
+        },
         notes=tuple(dict.fromkeys(notes)),
         about=_about(readers[0].info),
     )
+
+
+def _files(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> tuple[Path, ...]:
+    if not isinstance(reader, RasterStack):
+        return ()
+    return tuple(Path(reader.path(name, index)) for name in variables)
 
 
 def _about(info: SourceInfo) -> dict[str, str]:

@@ -10,13 +10,13 @@ from chronotile.errors import InvalidParameter, UnsupportedSource
 from chronotile.ingest.optimise.plan import CHUNK_PX, FILE_PX, SERIES_FILE_PX, CubePlan
 from chronotile.model.grid import NativeGrid
 
-BASE_BYTES = 500 << 20
+BASE_BYTES = 560 << 20
 """The process itself, with the libraries and their caches."""
 
-BYTES_PER_COUNT = 14
+BYTES_PER_COUNT = 18
 """Of a cell of level 0 while its overviews are counted: sums, counts and what is on its way."""
 
-COPIES = 2.5
+COPIES = 3.0
 """Of the numbers themselves: as read, as the cube has them, as they are packed."""
 
 
