@@ -77,7 +77,7 @@ def budget_of(plan: CubePlan, memory: int, threads: int) -> Budget:
         raise UnsupportedSource(f"--memory is too little for this grid; it takes at least {need}MiB")
     threads = max(1, min(threads, int(available / least)))
     share = available / threads
-    a_date = min(region**2, plan.grid.width * plan.grid.height) * itemsize * COPIES
+    a_date = _cells(plan.grid, region) * itemsize * COPIES + _coarse_bytes(plan.grid, region)
     return Budget(
         threads=threads,
         dates=max(1, min(plan.shape.block, 1 + int((share - a_map) / a_date))),
@@ -87,6 +87,13 @@ def budget_of(plan: CubePlan, memory: int, threads: int) -> Budget:
 
 def _map_bytes(grid: NativeGrid, itemsize: int, region: int) -> float:
     """Of a task of the map layout with one date: a region, and the coarse levels over all regions."""
-    cells = min(region, grid.width) * min(region, grid.height)
-    coarse = grid.width * grid.height / (2 * region / CHUNK_PX) ** 2
-    return cells * (itemsize * COPIES + BYTES_PER_COUNT) + coarse * BYTES_PER_COUNT
+    return _cells(grid, region) * (itemsize * COPIES + BYTES_PER_COUNT) + _coarse_bytes(grid, region)
+
+
+def _cells(grid: NativeGrid, region: int) -> int:
+    return min(region, grid.width) * min(region, grid.height)
+
+
+def _coarse_bytes(grid: NativeGrid, region: int) -> float:
+    """Of one date's cells of the first level that reaches over all regions: in parts, and as a whole."""
+    return 2 * grid.width * grid.height / (2 * region / CHUNK_PX) ** 2 * BYTES_PER_COUNT

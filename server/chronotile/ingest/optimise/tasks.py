@@ -26,7 +26,7 @@ from chronotile.readers.commit import OVERLAY, SERIES
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 
-SOURCE_WINDOW_PX = 1024
+SOURCE_WINDOW_PX = 512
 """Rows and columns read at once of a source that keeps many dates in a chunk."""
 
 
