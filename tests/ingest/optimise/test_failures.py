@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -88,8 +89,6 @@ def test_first_run_resumed_after_each_failure_has_all_numbers(failure, tifs, tar
 
 @pytest.mark.slow
 def test_append_that_failed_shows_the_old_state_or_the_new(failure, tifs, target, write, scene, tmp_path):
-    import shutil
-
     write(tifs[:5])
     shutil.copytree(target, tmp_path / "five.zarr")
     count = operations_of(lambda disk: write(tifs[5:6], disk=disk))
@@ -110,8 +109,6 @@ def test_append_that_failed_shows_the_old_state_or_the_new(failure, tifs, target
 def test_replacement_that_failed_shows_the_old_numbers_or_the_new(
     failure, tifs, target, write, scene, rewrite_date, tmp_path
 ):
-    import shutil
-
     write(tifs[:6])
     shutil.copytree(target, tmp_path / "before.zarr", copy_function=shutil.copy2)
     old, new = scene.cube()[:6], scene.cube()[:6]
@@ -155,3 +152,34 @@ def test_nothing_of_the_run_is_left(tifs, target, write):
     write(tifs)
 
     assert not [path for path in target.rglob("*") if path.name.endswith(".part") or ".optimise" in path.parts]
+
+
+def test_overlay_that_took_its_place_already_leaves_nothing_behind(tifs, target, write, scene, rewrite_date):
+    write(tifs)
+    expected = scene.cube()
+    expected[2] = rewrite_date(tifs[2], scene, 2)
+    whole = operations_of_replacement(write, tifs, target)
+    fails(lambda disk: write(tifs, disk=disk), FailingDisk(whole - 3, Killed()))
+
+    write(tifs, resume=True)
+
+    assert not list(target.rglob("*.part"))
+    assert not (target / "overlay").exists()
+    np.testing.assert_array_equal(numbers_of(target), expected)
+
+
+def operations_of_replacement(write, tifs, target):
+    """Counted on a copy, which is then put back."""
+    shutil.copytree(target, target.with_name("copy.zarr"))
+    count = operations_of(lambda disk: write(tifs, disk=disk))
+    shutil.rmtree(target)
+    target.with_name("copy.zarr").rename(target)
+    return count
+
+
+def test_resumed_run_keeps_the_layout_that_was_begun(tifs, target, write):
+    fails(lambda disk: write(tifs, layout="map", disk=disk), FailingDisk(40, Killed()))
+
+    write(tifs, layout=None, resume=True)
+
+    assert {path.name for path in target.iterdir() if path.is_dir()} == {"0", "sources"}

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from chronotile.errors import UnsupportedSource
@@ -27,12 +27,15 @@ class Journal:
         return self._shape.exists()
 
     def begin(self, shape: Commit) -> Commit:
-        """Return the shape of the cube that an interrupted run had begun, or else `shape`, and remember it."""
-        if self.is_there:
+        """Return the shape of the cube that an interrupted run had begun, or else `shape`, and remember it.
+
+        What is committed already is what it is.
+        """
+        if self.is_there and not shape.revision:
             begun = commit_of(json.loads(self._shape.read_bytes()))
             if begun is None:
                 raise UnsupportedSource("what an interrupted run left is damaged; remove the cube and begin anew")
-            return replace(shape, id=begun.id, block=begun.block, region_px=begun.region_px)
+            return begun
         self.disk.make_folder(self.folder)
         self.disk.put(self._shape, as_json({ATTRIBUTE: shape.attribute()}))
         self.disk.settle([self.folder])

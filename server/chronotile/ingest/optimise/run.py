@@ -260,7 +260,7 @@ class _Run:
         watch = _Watch(progress, len(changes.new) * self._layouts(), self._date_bytes())
         self._append(changes, watch)
         self._replace(changes)
-        self.report.late = changes.late if self.commit.revision > 1 else 0
+        self.report.late = changes.late
         self.report.native_bytes = (self.report.added + self.report.replaced) * self._date_bytes()
         self.report.seconds = time.monotonic() - started
 

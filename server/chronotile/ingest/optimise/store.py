@@ -155,6 +155,7 @@ class CubeFolder:
                 self.disk.put(target, file.read_bytes())
             else:
                 self.disk.rename(partial, target)
+                self.disk.remove(partial)  # where both are one file already, rename does nothing
             folders.add(target.parent)
         self.disk.settle(sorted(folders))
 
