@@ -143,9 +143,11 @@ def test_resumed_run_does_not_do_again_what_was_done(tifs, target, write):
     target.rename(target.with_name("other.zarr"))
     fails(lambda disk: write(tifs, disk=disk), FailingDisk(whole * 2 // 3, Killed()))
 
-    rest = operations_of(lambda disk: write(tifs, disk=disk, resume=True))
+    reports = []
+    rest = operations_of(lambda disk: reports.append(write(tifs, disk=disk, resume=True)))
 
     assert rest < whole * 3 // 4
+    assert reports[0].files == 7 - 4 + 1  # the first block was committed, of the second all files are told
 
 
 def test_nothing_of_the_run_is_left(tifs, target, write):

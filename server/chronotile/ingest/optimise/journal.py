@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from chronotile.errors import UnsupportedSource
 from chronotile.ingest.optimise.arrays import as_json
@@ -12,6 +13,13 @@ from chronotile.readers.commit import ATTRIBUTE, Commit, commit_of
 
 FOLDER = ".optimise"
 """In the cube while a run is under way."""
+
+
+class Written(NamedTuple):
+    """How much a task wrote."""
+
+    bytes: int
+    files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +49,16 @@ class Journal:
         self.disk.settle([self.folder])
         return shape
 
-    def done(self) -> set[str]:
-        """Return the names of the tasks that are done; a line that was cut short is none."""
+    def done(self) -> dict[str, Written]:
+        """Return the tasks that are done by name; a line that was cut short is none."""
         if not self._tasks.exists():
-            return set()
-        return {line[:-1] for line in self._tasks.read_text().splitlines(keepends=True) if line.endswith("\n")}
+            return {}
+        lines = [line.split() for line in self._tasks.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return {name: Written(int(size), int(files)) for name, size, files in lines}
 
-    def add(self, task: str) -> None:
+    def add(self, task: str, written: Written) -> None:
         """Remember that a task is done."""
-        self.disk.append(self._tasks, f"{task}\n")
+        self.disk.append(self._tasks, f"{task} {written.bytes} {written.files}\n")
 
     def forget_tasks(self) -> None:
         """Forget the tasks whose files are visible by now."""

@@ -18,7 +18,7 @@ from chronotile.ingest.optimise.changes import Changes, changes_of
 from chronotile.ingest.optimise.conversion import Packing, conversion_of
 from chronotile.ingest.optimise.disk import Disk, forget, sole_writer
 from chronotile.ingest.optimise.inputs import Inputs, find_inputs
-from chronotile.ingest.optimise.journal import FOLDER, Journal
+from chronotile.ingest.optimise.journal import FOLDER, Journal, Written
 from chronotile.ingest.optimise.layouts import has_good_map
 from chronotile.ingest.optimise.memory import Budget, budget_of, processors, region_for
 from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, level_count
@@ -354,12 +354,19 @@ class _Run:
     def _do(self, tasks: Iterator[Task], job: Job, watch: "_Watch") -> Iterator[Path]:
         """Do the tasks that are not done yet; yield the files written."""
         done = self.journal.done()
-        for task, result in self.runner.run(job, _left(tasks, done), threads=self.budget.threads):
-            self.journal.add(task_name(task))
-            self.report.files += len(result.files)
-            self.report.written_bytes += result.bytes
-            watch.count(self._share(task))
+        named = {task_name(task): task for task in tasks}
+        for name in named.keys() & done.keys():
+            self._count(named.pop(name), done[name], watch)
+        for task, result in self.runner.run(job, named.values(), threads=self.budget.threads):
+            written = Written(result.bytes, len(result.files))
+            self.journal.add(task_name(task), written)
+            self._count(task, written, watch)
             yield from result.files
+
+    def _count(self, task: Task, written: Written, watch: "_Watch") -> None:
+        self.report.files += written.files
+        self.report.written_bytes += written.bytes
+        watch.count(self._share(task))
 
     def _map_tasks(self, dates: Sequence[TaskDate], *, in_overlay: bool = False) -> Iterator[Task]:
         if not self.plan.shape.has_map:
@@ -431,10 +438,6 @@ class _Run:
         lengths = changes.times.ends - changes.times.starts
         if self.plan.has_bounds and bool(np.any(lengths < DAY)):
             raise UnsupportedSource("some of its times are exact instants, those that are there are periods")
-
-
-def _left(tasks: Iterator[Task], done: set[str]) -> Iterator[Task]:
-    return (task for task in tasks if task_name(task) not in done)
 
 
 class _Watch:
