@@ -27,7 +27,8 @@ import xarray
 import zarr
 from rasterio.transform import from_origin
 
-from chronotile.ingest.optimise.run import Options, optimise
+from chronotile.ingest.optimise.options import Options
+from chronotile.ingest.optimise.run import optimise
 from chronotile.process import keep_freed_memory
 
 FIRST_DAY = np.datetime64("1998-01-01")

@@ -160,7 +160,7 @@ def optimise(
     with _failing_in_one_line():
         from chronotile.ingest.optimise.conversion import Packing  # noqa: PLC0415
         from chronotile.ingest.optimise.memory import parse_bytes  # noqa: PLC0415
-        from chronotile.ingest.optimise.run import Options  # noqa: PLC0415
+        from chronotile.ingest.optimise.options import Options  # noqa: PLC0415
         from chronotile.ingest.optimise.run import optimise as write_cube  # noqa: PLC0415
         from chronotile.process import keep_freed_memory  # noqa: PLC0415
 

@@ -51,6 +51,14 @@ def test_a_folder_is_no_part_of_a_pattern(tmp_path, href, absolute):
     assert absolute_href(href, type(tmp_path)("/a [1]/{x}")) == absolute
 
 
+def test_the_cube_of_a_sources_series_counts_from_the_folder_of_its_file(load, tmp_path):
+    text = in_collection("title: T", source="{kind: cog, href: '*.tif', series: ../series.zarr}")
+
+    spec = source_specs(load({"config.yaml": "include: sub/b.yaml", "sub/b.yaml": text}))["c"]
+
+    assert spec.series == str(tmp_path / "series.zarr")
+
+
 def test_a_source_says_what_the_configuration_says(load, tmp_path):
     text = in_collection(
         "variables: {V: {name: v, band: 2, title: {en: T}, units: m, scale: 2, offset: 1, nodata: 0, flags: {3: x}}}",

@@ -393,6 +393,8 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
             r"(?P<time>\d{8})"),
         ("kind: cog, href: a, time_pattern: '(?P<time'", "source.time_pattern: no regular expression: missing >, "
             "unterminated name at position 4"),
+        ("kind: zarr, href: a, series: b.zarr", "source: series belongs to kind cog; a cube that optimise made of "
+            "others is a source by itself"),
         (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog "
             "and netcdf"),
         (r"kind: cog, href: a, times: [2001], time_pattern: '(?P<time>\d{8})'", "source: times and time_pattern "

@@ -10,7 +10,8 @@ import pytest
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.ingest.optimise.disk import Disk
-from chronotile.ingest.optimise.run import Options, optimise
+from chronotile.ingest.optimise.options import Options
+from chronotile.ingest.optimise.run import optimise
 from chronotile.model.grid import Window
 from chronotile.readers.open import open_source
 from chronotile.readers.serving_cube import ServingCube

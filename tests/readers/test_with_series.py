@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chronotile.ingest.optimise.run import Options, optimise
+from chronotile.ingest.optimise.options import Options
+from chronotile.ingest.optimise.run import optimise
 from chronotile.model.source import VariableSpec
 from chronotile.readers.open import open_source
 from chronotile.readers.raster_stack import RasterStack

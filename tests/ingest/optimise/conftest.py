@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chronotile.ingest.optimise.run import Options, optimise
+from chronotile.ingest.optimise.options import Options
+from chronotile.ingest.optimise.run import optimise
 from chronotile.model.grid import Window
 from chronotile.readers.open import open_source
 from tests.scenes import Scene, make_spec, write_cogs, write_tif

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from chronotile.ingest.optimise.inputs import Inputs, find_inputs
 from chronotile.ingest.optimise.journal import FOLDER, Journal, Written
 from chronotile.ingest.optimise.layouts import has_good_map
 from chronotile.ingest.optimise.memory import Budget, budget_of, processors, region_for
+from chronotile.ingest.optimise.options import Options, Report
 from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, level_count
 from chronotile.ingest.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.ingest.optimise.store import CubeFolder, History, no_history, require_same, variables_of
@@ -29,61 +29,7 @@ from chronotile.ingest.optimise.verify import differing
 from chronotile.model.time import DAY, TimeDomain
 from chronotile.readers.commit import SERIES, Commit, commit_of
 
-Layout = Literal["both", "map", "series"]
 Progress = Callable[[str, float], None]
-
-BLOCK = 64
-"""Dates in a block of the series layout; `docs/design/serving-cube.md` has the measurement."""
-
-MEMORY_BYTES = 2 << 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a cube is written."""
-
-    layout: Layout | None = None
-    """What an existing cube has; else `both`, or over tiled rasters with overviews `series`."""
-    variable: str | None = None
-    time_pattern: str | None = None
-    packing: Packing | None = None
-    memory_bytes: int = MEMORY_BYTES
-    threads: int | None = None
-    """Tasks done at once; as many as there are processors."""
-    dask: str | None = None
-    """Address of a scheduler."""
-    resume: bool = False
-    verify: bool = False
-    block: int = BLOCK
-
-
-@dataclass(slots=True, kw_only=True)
-class Report:
-    """What a run did."""
-
-    added: int = 0
-    late: int = 0
-    replaced: int = 0
-    compared: int = 0
-    files: int = 0
-    written_bytes: int = 0
-    native_bytes: int = 0
-    """Of the numbers that were read, unpacked."""
-    seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-
-    def lines(self) -> Iterator[str]:
-        """Yield what an operator wants to know."""
-        yield from self.notes
-        late = f" ({self.late} of them late)" if self.late else ""
-        yield f"{self.added} dates added{late}, {self.replaced} replaced"
-        if self.written_bytes:
-            rate = self.native_bytes / 1e6 / max(self.seconds, 1e-9)
-            native, written = self.native_bytes / 1e6, self.written_bytes / 1e6
-            yield f"{native:.1f} MB of numbers, {written:.1f} MB in {self.files} files: ratio {native / written:.2f}"
-            yield f"{self.seconds:.1f} s, {rate:.0f} MB/s"
-        if self.compared:
-            yield f"{self.compared} dates compared with the source: every number is the same"
 
 
 def optimise(
