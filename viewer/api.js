@@ -60,11 +60,11 @@ async function askJson(url, signal) {
 	});
 }
 
-/** @param {string} path @param {Record<string, string | number | null>} [parameters] those that are null are left out */
+/** @param {string} path @param {Record<string, string | number | null>} [parameters] those that are null or empty are left out */
 function urlOf(path, parameters = {}) {
 	const url = new URL(path, ROOT);
 	for (const [key, value] of Object.entries(parameters)) {
-		if (value !== null) url.searchParams.set(key, String(value));
+		if (value !== null && value !== "") url.searchParams.set(key, String(value));
 	}
 	return url;
 }

@@ -42,6 +42,9 @@ const LAND_COLOURS = { NaturalEarth: "#f3f1ea", NaturalEarth_Dark: "#2b343b" };
 /** @param {number} lon */
 const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
 
+/** A place as a link names it, so that the link leads to the same cell. @param {{ lat: number, lng: number }} latlng */
+const toPlace = ({ lat, lng }) => ({ lon: Number(wrapLon(lng).toFixed(5)), lat: Number(lat.toFixed(5)) });
+
 /** A box that crosses 180 degrees goes on beyond it. @param {BBox} bbox */
 const toBounds = ([west, south, east, north]) =>
 	new LatLngBounds([south, west], [north, east > west ? east : east + 360]);
@@ -154,8 +157,7 @@ function followClicks(map) {
 	const stop = () => window.clearTimeout(waiting);
 	map.on("click", ({ latlng }) => {
 		stop();
-		const { lat, lng } = latlng;
-		waiting = window.setTimeout(() => choosePoint({ lon: wrapLon(lng), lat }), CLICK_WAIT_MS);
+		waiting = window.setTimeout(() => choosePoint(toPlace(latlng)), CLICK_WAIT_MS);
 	});
 	map.on("dblclick", stop);
 	const container = map.getContainer();
@@ -172,10 +174,7 @@ function followClicks(map) {
 }
 
 /** @param {LeafletMap} map */
-export function centreOf(map) {
-	const { lat, lng } = map.getCenter();
-	return { lon: wrapLon(lng), lat };
-}
+export const centreOf = (map) => toPlace(map.getCenter());
 
 /** @param {LeafletMap} map */
 function showPoint(map) {
@@ -339,7 +338,7 @@ async function zoomRange(of, chosen, signal) {
 		dismiss("tiles");
 		return { minzoom, maxzoom };
 	} catch (error) {
-		if (!signal.aborted) notify("tiles", `${text.layerFailed(of.title)} ${/** @type {Error} */ (error).message}`);
+		if (!signal.aborted) notify("tiles", text.layerFailed(of.title, /** @type {Error} */ (error).message));
 		return null;
 	}
 }

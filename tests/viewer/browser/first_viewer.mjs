@@ -31,6 +31,12 @@ async function ask(path) {
 	return answer.json();
 }
 
+const front = await fetch(new URL("viewer/", base));
+if (!front.ok) {
+	console.error(`${front.url} answered ${front.status}: the viewer is not there`);
+	process.exit(1);
+}
+
 /** @type {Layer[]} */
 const layers = (await ask("layers")).layers;
 const dated = layers.filter(({ times }) => times.count > 2);
@@ -177,6 +183,23 @@ const checks = [
 			await again.page.waitForTimeout(700);
 
 			assert.equal(again.page.url(), link);
+		},
+	],
+	[
+		"labels of legends do not run into each other",
+		async ({ open }) => {
+			const { page } = await open();
+			await whenShown(page);
+			for (const { id, title } of layers.slice(0, 12)) {
+				await page.locator("#layer").selectOption(id);
+				await page.locator("#legend-title").getByText(title, { exact: true }).waitFor();
+				await page.locator("#legend-body :is(.ramp, .swatches, p:not(:has-text('Loading')))").first().waitFor();
+				const boxes = await page
+					.locator(".ramp-labels span")
+					.evaluateAll((labels) => labels.map((label) => label.getBoundingClientRect()));
+				const crossing = boxes.findIndex(({ left }, index) => index > 0 && left < boxes[index - 1].right);
+				assert.equal(crossing, -1, `label ${crossing} of ${id}`);
+			}
 		},
 	],
 	[
@@ -353,7 +376,7 @@ const checks = [
 			const { page } = await open({ search: `?layer=${layer.id}&pt=-150,-50`, allowed: FAILED_REQUEST });
 			await whenShown(page);
 
-			await page.getByText(/^No values\. .{10,}/).waitFor();
+			await page.getByText(/^No values: .{10,}/).waitFor();
 		},
 	],
 	[
@@ -400,7 +423,7 @@ const checks = [
 					"/layers$": (route) => (isAway ? answerProblem(503, "Come back later.")(route) : route.fallback()),
 				},
 			});
-			await page.getByText(/layers could not be loaded\. Come back later\./).waitFor();
+			await page.getByText(/layers could not be loaded: Come back later\./).waitFor();
 			await page.screenshot({ path: join(outDir, "layers-failed.png") });
 			isAway = false;
 			await page.getByRole("button", { name: "Try again" }).click();
@@ -422,9 +445,9 @@ const checks = [
 					"/timeseries/": (route) => route.abort(),
 				},
 			});
-			await page.getByText("The dates could not be loaded. No dates now.").waitFor();
-			await page.getByText("No legend. No colours now.").waitFor();
-			await page.getByText(/No values\. The server cannot be reached/).waitFor();
+			await page.getByText("The dates could not be loaded: No dates now.").waitFor();
+			await page.getByText("No legend: No colours now.").waitFor();
+			await page.getByText(/No values: The server cannot be reached/).waitFor();
 			isAway = false;
 			await page.locator("#timeline").getByRole("button", { name: "Try again" }).click();
 			await whenShown(page);
