@@ -10,13 +10,13 @@ from starlette.routing import Route
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import respond_with_content
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.layers.documents import (
     Document,
-    Telling,
     layer_list,
     layer_whole,
     next_page,
