@@ -8,6 +8,9 @@ from pathlib import Path
 from chronotile.ingest.names import ANY, TIME, VARIABLE, NameGroup
 from chronotile.readers.dates import time_of_text
 
+_DIGITS = re.compile(r"\d+")
+_LAST_WORD = re.compile(r"[A-Za-z0-9]*[-_. ]*$")
+
 
 def href_of(group: NameGroup, everything: Collection[Path]) -> str:
     """Return the pattern of the group's files from the folder looked into, as a configuration has it.
@@ -58,9 +61,9 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
     before, _, after = group.pattern.partition(TIME)
     shapes = {_shape(name.time or "") for name in group.names}
     shape = shapes.pop() if len(shapes) == 1 else "|".join(sorted(shapes, key=len, reverse=True))
-    for head in (before[-1:], _last_word(before), before.rpartition("/")[2]):
-        for tail in ("", after[:1]):
-            pattern = f"{_literal(head)}(?P<time>{shape}){_literal(tail)}"
+    for head in (before[-1:], _LAST_WORD.findall(before)[0], before.rpartition("/")[2]):
+        for tail in ("", _literal(after[:1]), f"{_literal(after)}$"):
+            pattern = f"{_literal(head)}(?P<time>{shape}){tail}"
             if _finds_all(re.compile(pattern), group, root):
                 return pattern
     return None
@@ -68,18 +71,22 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
 
 def _shape(time: str) -> str:
     r"""The form of a time's text: `2019-06-04` is `\d{4}-\d{2}-\d{2}`."""
-    return re.sub(r"\d+", lambda digits: rf"\d{{{len(digits[0])}}}", re.escape(time).replace(r"\-", "-"))
+    return _DIGITS.sub(_shape_of_digits, _quoted(time))
+
+
+def _shape_of_digits(digits: re.Match[str]) -> str:
+    return rf"\d{{{len(digits[0])}}}" if len(digits[0]) > 1 else r"\d"
 
 
 def _literal(text: str) -> str:
+    """The text as an expression; what varies is anything but a slash."""
     parts = re.split(f"([{ANY}{VARIABLE}])", text)
-    return "".join(
-        "[^/]*" if part in (ANY, VARIABLE) and part else re.escape(part).replace(r"\-", "-") for part in parts
-    )
+    return "".join("[^/]*" if part in (ANY, VARIABLE) else _quoted(part) for part in parts)
 
 
-def _last_word(text: str) -> str:
-    return text[len(text.rstrip("_-. ").rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")) :]
+def _quoted(text: str) -> str:
+    """The text as an expression; a hyphen needs no backslash outside brackets."""
+    return re.escape(text).replace(r"\-", "-")
 
 
 def _finds_all(expression: re.Pattern[str], group: NameGroup, root: Path) -> bool:
