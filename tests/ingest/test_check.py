@@ -58,8 +58,13 @@ def test_damaged_pixels_are_an_error(check, tmp_path):
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 2)
         file.write(bytes(4096))
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text("collections: {a: {source: {kind: cog, href: a.tif}}}")
 
-    assert [severity for severity, _message in check(tmp_path)] == ["error"]
+    ((severity, message),) = check(configuration)
+
+    assert severity == "error"
+    assert "cannot be read" in message
 
 
 @pytest.mark.parametrize(("overviews", "count"), [((), 1), ((2,), 0)])
