@@ -55,9 +55,9 @@ def url(make_url):
 
 
 def gdal_pixels(source, target, *options):
-    """The PNG that gdal_translate makes of a source."""
+    """The PNG that gdal_translate makes of a source; its cache of tiles stays beside it."""
     command = ["gdal_translate", "-q", "-of", "PNG", *options, str(source), str(target)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, cwd=target.parent)
     assert (done.returncode, done.stderr) == (0, "")
     return target.read_bytes()
 
@@ -146,9 +146,9 @@ def test_gdal_opens_a_getmap_url_with_time(url, tmp_path):
 
 
 @pytest.mark.client
-def test_gdalinfo_lists_the_layers(url):
+def test_gdalinfo_lists_the_layers(url, tmp_path):
     command = ["gdalinfo", f"WMS:{url}/wms"]
 
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=tmp_path).stdout
 
     assert "LAYERS=NDVI&SRS=EPSG:4326&BBOX=4.416734015,50.714926123,4.994586724,50.992884666" in told

@@ -76,21 +76,23 @@ def test_gdal_gets_the_tile_of_the_formula(url, tmp_path, name, path):
     target = tmp_path / "tile.png"
     command = ["gdal_translate", "-q", "-of", "PNG", "-projwin", *window, source, str(target)]
 
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, cwd=tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert share_differing(target.read_bytes(), expected_tile(name, 3)) <= 0.001
 
 
 @pytest.mark.client
-def test_gdalinfo_finds_extent_and_crs(url):
+def test_gdalinfo_finds_extent_and_crs(url, tmp_path):
     command = [
         "gdalinfo",
         "-json",
         f"WMTS:{url}/wmts/1.0.0/WMTSCapabilities.xml,layer=NDVI,tilematrixset=WebMercatorQuad",
     ]
 
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout)
+    told = json.loads(
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=tmp_path).stdout
+    )
 
     west, north = told["cornerCoordinates"]["upperLeft"]
     assert (west, north) == pytest.approx((491668.6, 6620035.2), abs=1)
