@@ -19,7 +19,7 @@
  * }} Legend
  * @typedef {{
  *   layer: string, units: string | null, point: [number, number],
- *   times: string[], values: (number | null)[], reasons: (string | null)[],
+ *   times: (string | null)[], values: (number | null)[], reasons: (string | null)[],
  * }} Series
  */
 import { text } from "./text.js";

@@ -476,12 +476,13 @@ const checks = [
 			const none = { ...layer, id: "still", times: { first: null, last: null, count: 0, default: null } };
 			const one = { ...layer, id: "one", times: { first: times[0], last: times[0], count: 1, default: times[0] } };
 			const { page } = await open({
-				search: "?layer=still",
+				search: `?layer=still&pt=${lon},${lat}`,
 				allowed: FAILED_REQUEST,
 				routes: {
 					"/layers$": answerJson({ layers: [none, one] }),
 					"/layers/one/times": answerJson({ times: [times[0]], valid_shares: [null], total: 1, next: null }),
 					"/tilejson\\.json": answerJson({ minzoom: 0, maxzoom: 12 }),
+					"/timeseries/still": answerJson({ units: "m", times: [null], values: [12.5], reasons: [null] }),
 				},
 			});
 			await page
@@ -489,6 +490,7 @@ const checks = [
 				.getByText(/has no dates/)
 				.waitFor();
 			assert.ok(await page.locator(".strip").isHidden());
+			await page.locator("#series").getByText("12.5 m", { exact: true }).first().waitFor();
 			await page.locator("#layer").selectOption("one");
 			await page.getByRole("combobox", { name: "Date" }).waitFor();
 			assert.ok(await page.locator(".strip").isHidden());
