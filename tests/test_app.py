@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import create_app, create_app_from_environment
 from chronotile.errors import ConfigurationError
+from chronotile.readers.cache_sizes import cache_sizes, say_cache_sizes
 from chronotile.settings import Settings
 from tests.scenes import Scene, write_cogs
 
@@ -69,3 +70,13 @@ def test_importing_the_application_loads_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "set()"
+
+
+def test_readers_keep_as_much_as_the_settings_say(configuration):
+    before = cache_sizes()
+
+    with TestClient(create_app(Settings(config=configuration, cache_bytes=20 << 20))):
+        kept = cache_sizes()
+    say_cache_sizes(before)
+
+    assert (kept.array_bytes, kept.raster_bytes) == (10 << 20, 10 << 20)

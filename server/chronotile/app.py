@@ -19,6 +19,7 @@ from starlette.responses import Response
 from chronotile.errors import ChronotileError, UnknownPath
 from chronotile.ingest.archive import Archive, open_archive
 from chronotile.ingest.describe import finding_lines
+from chronotile.ingest.discover import Progress
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
 from chronotile.process import keep_freed_memory
@@ -37,6 +38,7 @@ from chronotile.protocols.viewer.files import find_viewer, is_complete
 from chronotile.protocols.viewer.routes import viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
+from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
 from chronotile.settings import LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -91,10 +93,21 @@ def create_app(settings: Settings) -> Starlette:
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
-    archive = open_archive(settings.config, environment=os.environ, clock=system_clock)
+    archive = open_configured(settings)
     for line in finding_lines(each for each in archive.findings if each.severity != "note"):
         log.warning("%s", line)
     return serving(archive, settings)
+
+
+def open_configured(settings: Settings, *, progress: Progress | None = None) -> Archive:
+    """Return what `settings.config` names, opened by readers that keep as much as the settings say.
+
+    Raises:
+        ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
+    """
+    half = settings.cache_bytes // 2
+    say_cache_sizes(CacheSizes(array_bytes=half, raster_bytes=half))
+    return open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
 
 
 def serving(archive: Archive, settings: Settings) -> Starlette:

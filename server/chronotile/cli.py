@@ -134,12 +134,11 @@ def _settings(**given: object) -> "Settings":
 
 
 def _open(settings: "Settings", log_level: "LogLevel | None" = None) -> "Archive":
-    from chronotile.app import configure_logging, system_clock  # noqa: PLC0415
-    from chronotile.ingest.archive import open_archive  # noqa: PLC0415
+    from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
 
     configure_logging(log_level or settings.log_level)
     with _progress("looking into the data") as progress:
-        return open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
+        return open_configured(settings, progress=progress)
 
 
 @contextmanager

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """Series read at once, in each process."""
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
+    cache_bytes: int = Field(default=128 << 20, ge=0, le=1 << 40)
+    """Decoded pixels that are kept, in each process: half of Zarr arrays, half of raster files."""
     forwarded_allow_ips: str | None = None
     """Proxies whose X-Forwarded-* headers are believed, with commas, or `*`; otherwise as uvicorn has it."""
 

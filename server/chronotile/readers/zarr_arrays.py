@@ -12,12 +12,10 @@ import numpy as np
 import tensorstore as ts
 
 from chronotile.model.raster import Numbers
+from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.cube import ArraySource, Selection
 from chronotile.readers.hrefs import kvstore, local_path
 from chronotile.readers.zarr_nodes import ArrayNode
-
-CACHE_BYTES = 64 << 20
-"""Decoded chunks kept in a process, all stores together."""
 
 COPY_THREADS = 2
 IO_THREADS = 8
@@ -35,7 +33,7 @@ def _context() -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
     """The one cache and the threads of this process."""
     return ts.Context(
         {
-            "cache_pool": {"total_bytes_limit": CACHE_BYTES},
+            "cache_pool": {"total_bytes_limit": cache_sizes().array_bytes},
             "data_copy_concurrency": {"limit": COPY_THREADS},
             "file_io_concurrency": {"limit": IO_THREADS},
         }
