@@ -2,7 +2,8 @@
 
 import glob
 import re
-from collections.abc import Collection
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chronotile.ingest.names import ANY, TIME, VARIABLE, NameGroup
@@ -12,20 +13,31 @@ _DIGITS = re.compile(r"\d+")
 _LAST_WORD = re.compile(r"[A-Za-z0-9]*[-_. ]*$")
 
 
-def href_of(group: NameGroup, everything: Collection[Path]) -> str:
+def href_of(group: NameGroup, everything: Sequence[str]) -> str:
     """Return the pattern of the group's files from the folder looked into, as a configuration has it.
 
     `*` stands for what varies, or else as many `?`, where with `*` the pattern would match other files too.
+
+    Args:
+        group: The files.
+        everything: All files there are, sorted.
     """
-    own = {name.path for name in group.names}
-    loose = _href(group.pattern, "*")
+    own = {name.path.as_posix() for name in group.names}
     if len(own) == 1:
-        return escaped(str(next(iter(own))))
-    if not _matches_more(loose, group, own, everything):
+        return escaped(*own)
+    start = re.split(f"[{TIME}{ANY}{VARIABLE}]", group.pattern)[0]
+    others = [path for path in _beginning_with(start, everything) if path not in own]
+    loose = _href(group.pattern, "*")
+    if not _matches_any(loose, group, others):
         return loose
     lengths = {len(name.time or "") for name in group.names}
     strict = _href(group.pattern, "?" * lengths.pop()) if len(lengths) == 1 else loose
-    return loose if _matches_more(strict, group, own, everything) else strict
+    return loose if _matches_any(strict, group, others) else strict
+
+
+def _beginning_with(start: str, everything: Sequence[str]) -> Sequence[str]:
+    first = bisect_left(everything, start)
+    return everything[first : bisect_left(everything, start + chr(0x10FFFF), lo=first)]
 
 
 def _href(pattern: str, time: str) -> str:
@@ -39,11 +51,9 @@ def escaped(text: str) -> str:
     return re.sub(r"[{}$]", "?", glob.escape(text)) if re.search(r"[][*?{}$]", text) else text
 
 
-def _matches_more(href: str, group: NameGroup, own: Collection[Path], everything: Collection[Path]) -> bool:
+def _matches_any(href: str, group: NameGroup, others: Iterable[str]) -> bool:
     expressions = [_expression(href.replace("{variable}", word)) for word in (group.variables or ("",))]
-    return any(
-        expression.fullmatch(path.as_posix()) for path in everything if path not in own for expression in expressions
-    )
+    return any(expression.fullmatch(path) for path in others for expression in expressions)
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
