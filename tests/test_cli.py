@@ -124,7 +124,7 @@ def test_check_of_good_data_ends_with_0(run, data):
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "note     notes.csv: skipped: a table, no raster",
-        "1 collections, 1 layers: 0 errors, 0 warnings, 1 note",
+        "1 collection, 1 layer: 0 errors, 0 warnings, 1 note",
     ]
 
 

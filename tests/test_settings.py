@@ -71,3 +71,15 @@ def test_settings_reach_another_process_by_its_environment(environment, monkeypa
         monkeypatch.setenv(name, value)
 
     assert load_settings() == settings
+
+
+def test_every_setting_stands_in_the_reference_with_its_default():
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "command-line.md").read_text("utf-8")
+
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith(f"| `{PREFIX}")}
+    assert set(rows) == {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    assert [
+        name
+        for name, field in Settings.model_fields.items()
+        if field.default is not None and f"| `{field.default}` |" not in rows[f"{PREFIX}{name.upper()}"]
+    ] == []

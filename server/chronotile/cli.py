@@ -78,6 +78,7 @@ def demo(
         from chronotile.ingest.demo import make_demo  # noqa: PLC0415
 
         settings = _settings(host=host, port=port)
+        _end_well_when_stopped()
         with _progress("making the demo archive") as progress:
             place = make_demo(folder, progress=progress)
         _run(settings.model_copy(update={"config": place}))
@@ -173,9 +174,8 @@ def _progress(what: str) -> Iterator[Callable[[str, float], None]]:
 
 
 def _run(settings: "Settings", write_config: Path | None = None) -> None:
-    """Serve until stopped; Ctrl-C and SIGTERM are how it is meant to end."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
+    """Serve until stopped."""
+    _end_well_when_stopped()
     if write_config is not None and write_config.exists() and write_config.stat().st_size:
         _fail(f"{write_config} exists already; name another file for --write-config")
     with _holding_port(settings) as listener:
@@ -189,6 +189,12 @@ def _run(settings: "Settings", write_config: Path | None = None) -> None:
     _print_archive(archive, settings.host, port)
     archive.close()
     _run_workers(settings, port)
+
+
+def _end_well_when_stopped() -> None:
+    """Let Ctrl-C and SIGTERM, which are how a server is meant to end, end it with 0 and whatever it holds let go."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:

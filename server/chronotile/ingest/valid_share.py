@@ -68,7 +68,7 @@ def _settled(layer: Layer, reader: Reader, now: Instant, findings: list[Finding]
         if share >= least:
             break
     else:
-        message = f"no time of the newest {MAX_TIMES} has {least:.0%} valid pixels; the default is the fullest of them"
+        message = f"none of its newest {MAX_TIMES} times has {least:.0%} valid pixels; the fullest is the default"
         findings.append(Finding("warning", layer.id, message))
     return replace(layer, time_rules=replace(layer.time_rules, default=best))
 
