@@ -72,6 +72,12 @@ def test_feature_info_is_not_supported_yet(make_client, get_tile, validate_ogc):
     assert validate_ogc(answer.content) == []
 
 
+def test_feature_info_is_nothing_an_operator_must_act_on(make_client, get_tile, caplog):
+    get_tile(make_client(), request="GetFeatureInfo")
+
+    assert [record for record in caplog.records if record.levelname != "INFO"] == []
+
+
 @pytest.mark.parametrize(
     ("query", "code", "locator"),
     [

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError
+from chronotile.errors import ChronotileError, OperationNotSupported
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
         try:
             return await handler(request)
         except ChronotileError as error:
-            if error.status >= 500:  # an operator must act on it
+            if error.status >= 500 and not isinstance(error, OperationNotSupported):  # an operator must act on it
                 log.warning("%s: %s", request.scope["path"], error.message)
             return with_error_caching(faults(error, request))
         except Exception:
