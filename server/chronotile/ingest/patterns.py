@@ -95,8 +95,8 @@ def _literal(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """The text as an expression; a hyphen needs no backslash outside brackets."""
-    return re.escape(text).replace(r"\-", "-")
+    """The text as an expression; hyphens and blanks need no backslash outside brackets."""
+    return re.escape(text).replace(r"\-", "-").replace(r"\ ", " ")
 
 
 def _finds_all(expression: re.Pattern[str], group: NameGroup, root: Path) -> bool:
