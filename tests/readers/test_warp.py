@@ -285,3 +285,10 @@ def test_a_point_belongs_to_the_cell_under_it():
     assert grid.cell_at(359.9, -90) == (359, 719)
     assert grid.cell_at(0, 90.1) is None
     assert NativeGrid(crs=grid.crs, transform=grid.transform, width=100, height=100).cell_at(50.1, 45) is None
+
+
+def test_a_box_far_beyond_the_world_gives_the_exact_pixels():
+    box = BBox(-20037508, -20037508, 20037508, 320037508)
+    grid = Grid(crs=WEB_MERCATOR, bbox=box, width=60, height=60)
+
+    assert share_of_equal_pixels(readers("polar"), grid) >= 0.999

@@ -344,10 +344,10 @@ class _Axis:
     def cells(self, coordinates: FloatArray) -> IntArray:
         """Return the cells that coordinates fall into; those outside, which are masked, become the nearest edge.
 
-        Truncation is the floor of all that is not masked, and 20 times faster.
+        Truncation is the floor of all that is not masked, and 20 times faster. Masked coordinates may be larger than
+        any integer, so edges come first.
         """
-        cells = coordinates.astype(np.intp)
-        return np.clip(cells, 0, self.size - 1, out=cells)
+        return np.clip(coordinates, 0, self.size - 1).astype(np.intp)
 
     def neighbours(self) -> Iterator[tuple[IntArray, FloatArray]]:
         """Give the two cells whose centres lie on either side, each with its weight."""
