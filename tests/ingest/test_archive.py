@@ -54,6 +54,17 @@ def test_all_mistakes_of_the_configuration_are_told(configure, open_at):
     assert len(caught.value.mistakes) == 3
 
 
+def test_mistakes_of_styles_are_told_with_those_of_the_configuration(configure, open_at, tmp_path):
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles" / "mine.yaml").write_text("rampe: viridis\n")
+
+    with pytest.raises(ConfigurationError) as caught:
+        open_at(configure("collections:\n  a: {sourcee: 1}\n"))
+
+    assert [("mine.yaml" in line, "sourcee" in line) for line in caught.value.mistakes][-1] == (True, False)
+    assert any("sourcee" in line for line in caught.value.mistakes)
+
+
 def test_style_beside_the_configuration_is_known(configure, open_at, tmp_path):
     write_cogs(tmp_path, SCENE)
     (tmp_path / "styles").mkdir()
