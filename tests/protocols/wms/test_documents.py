@@ -193,6 +193,16 @@ def test_box_of_the_world_ends_where_mercator_does(make_client):
     assert float(box.get("maxy")) == pytest.approx(20048966.10, abs=1)
 
 
+def test_box_of_data_over_the_antimeridian_goes_round_the_earth(make_client):
+    fiji = NativeGrid(
+        crs=crs_of("EPSG:32760"), transform=Affine(1000, 0, 600000, 0, -1000, 8200000), width=400, height=300
+    )
+
+    box = layer_named(document_of(make_client(services_on(fiji))), "NDVI").find(f"{WMS}BoundingBox[@CRS='EPSG:3857']")
+
+    assert (float(box.get("minx")), float(box.get("maxx"))) == pytest.approx((-20037508.342789, 20037508.342789))
+
+
 def test_layer_has_no_box_where_it_has_no_coordinates(make_client):
     """South of 60 degrees nothing is in a system of the Arctic."""
     document = document_of(make_client(services_on(polar(), crs=["EPSG:4326", "EPSG:3413"])))

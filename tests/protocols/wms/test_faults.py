@@ -106,6 +106,15 @@ def test_time_not_available_names_the_nearest(make_client, get_map):
     assert "2020-06-11T00:00:00Z and 2020-06-21T00:00:00Z" in answer.text
 
 
+def test_current_is_an_invalid_value_where_all_times_lie_ahead(make_client, get_map):
+    future = served.make_layer(variable=served.make_variable(times=served.days_of("2106-01-01")))
+    client = make_client(served.make_services(served.make_collection(future)))
+
+    codes = [etree.fromstring(get_map(client, TIME=time).content)[0].get("code") for time in ("current", None)]
+
+    assert codes == ["InvalidDimensionValue", "MissingDimensionValue"]
+
+
 def test_repeated_parameter_is_refused(make_client, validate_ogc):
     answer = make_client().get("/wms?REQUEST=GetMap&LAYERS=NDVI&layers=EVI&VERSION=1.3.0")
 
