@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from pyproj.database import query_crs_info
 from pyproj.enums import PJType
 from pyproj.exceptions import ProjError
 
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox
 from chronotile.protocols.common.axis_order import as_xy, in_axis_order, is_north_first
@@ -102,6 +104,13 @@ def proj_swaps(definition: CRS) -> bool | None:
         if abs(x - y) > 1e-9:
             return (first, second) == (y, x)
     return None
+
+
+@pytest.mark.parametrize("name", ["WebMercatorQuad", "EuropeanETRS89_LAEAQuad", "WGS1984Quad", "UPSArcticWGS84Quad"])
+def test_tile_matrix_sets_are_read_in_the_same_order(name):
+    tile_matrix_set = load_tile_matrix_set(name, folder=Path())
+
+    assert tile_matrix_set.is_north_first == is_north_first(tile_matrix_set.crs)
 
 
 @pytest.mark.slow
