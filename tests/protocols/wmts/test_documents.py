@@ -83,6 +83,14 @@ def test_hostile_texts_stay_texts(make_client, validate_ogc):
     assert validate_ogc(client.get(KVP).content) == []
 
 
+@pytest.mark.parametrize("host", ['x"<y>&z', "a b", "[::1", "{{7*7}}"])
+@pytest.mark.parametrize("url", [KVP, "/wms?SERVICE=WMS&REQUEST=GetCapabilities"])
+def test_hostile_host_leaves_the_document_valid(client, validate_ogc, url, host):
+    answer = client.get(url, headers={"Host": host})
+
+    assert (answer.status_code, validate_ogc(answer.content)) == (200, [])
+
+
 def test_documents_are_the_same_byte_for_byte(client):
     queries = [
         "service=WMTS&request=GetCapabilities",
