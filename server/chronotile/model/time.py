@@ -119,11 +119,6 @@ class TimeSelection:
     keyword: Keyword = "absent"
     parts: tuple[TimePart, ...] = ()
 
-    @property
-    def is_single_value(self) -> bool:
-        """Whether one value (an instant at some precision) is asked for, rather than an interval or a list."""
-        return len(self.parts) == 1 and not self.parts[0].is_interval
-
 
 ABSENT = TimeSelection()
 DEFAULT = TimeSelection("default")
