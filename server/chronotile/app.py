@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from chronotile.pipeline.services import Services
 from chronotile.process import keep_freed_memory
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
+from chronotile.protocols.common.forwarded import Forwarded
 from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
@@ -45,7 +46,11 @@ log = logging.getLogger(__name__)
 
 
 def application(
-    services: Services, *, threads: Mapping[str, int] | None = None, viewer: Path | None = None
+    services: Services,
+    *,
+    threads: Mapping[str, int] | None = None,
+    viewer: Path | None = None,
+    trusted_proxies: Collection[str] = (),
 ) -> Starlette:
     """Return the application that serves `services`.
 
@@ -53,6 +58,7 @@ def application(
         services: The catalogue and the open sources; closed when the application shuts down.
         threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
         viewer: The folder of the viewer's files, if there is one.
+        trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
     """
     tokens = {"pictures": 4, "series": 4, "documents": 2, **(threads or {})}
 
@@ -78,6 +84,7 @@ def application(
         ],
         lifespan=lifespan,
         middleware=[
+            Middleware(Forwarded, trusted=trusted_proxies),
             Middleware(RequestLog),
             Middleware(CrossOrigin),
             Middleware(Guard),
@@ -113,7 +120,12 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
 def serving(archive: Archive, settings: Settings) -> Starlette:
     """Return the application that serves an open archive, with this process made ready for it."""
     keep_freed_memory()
-    return application(archive.services, threads=settings.threads, viewer=find_viewer())
+    return application(
+        archive.services,
+        threads=settings.threads,
+        viewer=find_viewer(),
+        trusted_proxies=settings.trusted_proxies,
+    )
 
 
 def create_app_from_environment() -> Starlette:

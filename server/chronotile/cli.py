@@ -279,6 +279,6 @@ def _options(settings: "Settings") -> dict[str, Any]:
         "server_header": False,
         "ws": "none",
         "lifespan": "on",
-        "forwarded_allow_ips": settings.forwarded_allow_ips,
+        "proxy_headers": False,  # the application minds them, the host and path prefix too
         "timeout_graceful_shutdown": GRACE_S,
     }
