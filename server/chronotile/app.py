@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -25,10 +24,11 @@ from chronotile.pipeline.services import Services
 from chronotile.process import keep_freed_memory
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
+from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
-from chronotile.protocols.common.state import Limiters, ServerState
+from chronotile.protocols.common.state import Gates, ServerState
 from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
 from chronotile.protocols.ops.routes import routes as health_routes
@@ -54,13 +54,13 @@ def application(
         threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
         viewer: The folder of the viewer's files, if there is one.
     """
-    tokens = {"pictures": 4, "series": 4, "documents": 2, **(threads or {})}
+    tokens = {"pictures": 8, "series": 8, "documents": 2, **(threads or {})}
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # A limiter belongs to the event loop it is made in.
-        limiters = Limiters(**{name: CapacityLimiter(count) for name, count in tokens.items()})
-        app.state.chronotile = ServerState(services=services, limiters=limiters)
+        # A gate belongs to the event loop it is made in.
+        gates = Gates(**{name: Gate(name, count) for name, count in tokens.items()})
+        app.state.chronotile = ServerState(services=services, gates=gates)
         yield
         for reader in services.readers.values():
             reader.close()

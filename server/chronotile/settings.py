@@ -32,9 +32,9 @@ class Settings(BaseSettings):
     """Processes that answer."""
     log_level: LogLevel = "info"
     """Least severe messages that are logged; `info` has one line a request."""
-    picture_threads: int = Field(default=4, ge=1, le=256)
+    picture_threads: int = Field(default=8, ge=1, le=256)
     """Pictures drawn at once, in each process."""
-    series_threads: int = Field(default=4, ge=1, le=256)
+    series_threads: int = Field(default=8, ge=1, le=256)
     """Series read at once, in each process."""
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
