@@ -27,10 +27,11 @@ PROGRAM = Path(sysconfig.get_path("scripts")) / "chronotile"
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    """`run(*arguments)`: the result of a command, in an empty folder and environment."""
+    """`run(*arguments)`: the result of a command, in an empty folder, with any free port."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("CHRONOTILE_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("CHRONOTILE_PORT", "0")  # whoever else listens on this machine
     return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
 
 

@@ -393,8 +393,10 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
             r"(?P<time>\d{8})"),
         ("kind: cog, href: a, time_pattern: '(?P<time'", "source.time_pattern: no regular expression: missing >, "
             "unterminated name at position 4"),
-        (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog "
-            "and netcdf"),
+        (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog; a time "
+            "that the file lacks is said with times: [2020-06-01]"),
+        (r"kind: netcdf, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog; a time "
+            "that the file lacks is said with times: [2020-06-01]"),
         (r"kind: cog, href: a, times: [2001], time_pattern: '(?P<time>\d{8})'", "source: times and time_pattern "
             "exclude one another"),
         ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is no known coordinate reference system; accepted "

@@ -123,9 +123,10 @@ def test_a_layer_without_default_asks_for_a_time(rules):
         picture(make_days(*JUNE, **rules), None)
 
 
-def test_all_times_in_the_future_leave_no_default():
+@pytest.mark.parametrize("default", ["latest", "earliest", instant("2099-01-01")], ids=str)
+def test_all_times_in_the_future_leave_no_default(default):
     with pytest.raises(MissingTime):
-        picture(make_days("2098-01-01", "2099-01-01"), None)
+        picture(make_days("2098-01-01", "2099-01-01", default=default), None)
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,43 @@ def test_default_time_has_the_share_of_valid_pixels_asked_for(configure, open_at
     assert format_day(layer.time_rules.default) == expected
 
 
+def test_default_time_of_a_composite_counts_pixels_that_all_its_variables_have(configure, open_at, tmp_path):
+    for name, shares in {"red": (1.0, 1.0), "green": (1.0, 0.2), "blue": (1.0, 1.0)}.items():
+        scene = half_empty(dict(zip(("2020-01-01", "2020-01-11"), shares, strict=True)))
+        for t, day in enumerate(scene.days):
+            write_tif(tmp_path / f"{name}_{day}.tif", scene.numbers(t), scene)
+
+    text = """
+collections:
+  a:
+    source: {kind: cog, href: "{variable}_*.tif"}
+    time: {default: {latest: {min_valid: 0.5}}}
+    variables: {red: {}, green: {}, blue: {}}
+    composites: {RGB: {variables: [red, green, blue], range: [0, 1]}}
+"""
+    archive = open_at(configure(text))
+
+    defaults = {layer.id: format_day(layer.time_rules.default) for layer in archive.services.catalogue.layers}
+    assert defaults == {"a.red": "2020-01-11", "a.green": "2020-01-01", "a.blue": "2020-01-11", "a.RGB": "2020-01-01"}
+
+
+def test_time_that_cannot_be_read_is_told_and_passed_over(configure, open_at, tmp_path):
+    scene = Scene(width=256, height=256, days=("2020-01-01", "2020-01-11"))
+    write_cogs(tmp_path, scene, overviews=())
+    newest = tmp_path / "NDVI_20200111.tif"
+    write_tif(newest, np.random.default_rng(1).integers(0, 250, (256, 256), "uint8"), scene)
+    with newest.open("r+b") as file:
+        file.seek(newest.stat().st_size // 2)
+        file.write(bytes(4096))
+
+    text = TWO.split("  gone", maxsplit=1)[0] + "    time: {default: {latest: {min_valid: 0.5}}}\n"
+    archive = open_at(configure(text))
+
+    (layer,) = archive.services.catalogue.layers
+    assert format_day(layer.time_rules.default) == "2020-01-01"
+    assert [finding.message.partition(":")[0] for finding in archive.findings] == ["2020-01-11T00"]
+
+
 def test_default_time_of_a_zarr_cube_is_looked_for_on_its_coarsest_level(configure, open_at, tmp_path):
     write_zarr(tmp_path, half_empty({"2020-01-01": 1.0, "2020-01-11": 0.0}))
 

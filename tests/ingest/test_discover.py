@@ -182,6 +182,48 @@ def test_values_that_lack_a_scale_are_noted(tmp_path, open_at):
     assert ["unscaled" in finding.message for finding in archive.findings] == [True]
 
 
+def test_many_nameless_bands_are_noted_and_share_a_range(write, open_at, tmp_path):
+    write("stack.tif", np.stack([SCENE.numbers(t) for t in range(14)]))
+
+    archive = open_at(tmp_path)
+
+    assert ["14 bands" in finding.place for finding in archive.findings] == [True]
+    assert len({style.range for layer in archive.services.catalogue.layers for style in layer.styles}) <= 13
+
+
+def test_file_whose_pixels_cannot_be_read_is_left_out(write, open_at, tmp_path):
+    write("good.tif")
+    path = write("bad.tif", np.random.default_rng(1).integers(0, 250, (512, 512), "uint8"))
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(4096))
+
+    archive = open_at(tmp_path)
+
+    assert list(layers_of(archive)) == ["good.band1"]
+    assert [(each.severity, each.place) for each in archive.findings] == [("error", "bad.tif")]
+
+
+def test_store_whose_name_no_configuration_can_hold_is_told(write, open_at, tmp_path):
+    write("good.tif")
+    save_netcdf(make_dataset(SCENE), tmp_path / "a{b}.nc")
+
+    (finding,) = open_at(tmp_path).findings
+
+    assert "rename it" in finding.message
+
+
+def test_place_that_is_not_there_is_told(open_at, tmp_path):
+    with pytest.raises(ConfigurationError, match="absent does not exist"):
+        open_at(tmp_path / "absent")
+
+
+def test_file_of_any_name_is_opened_when_named(write, open_at, tmp_path):
+    path = write("dem.tif").rename(tmp_path / "dem.data")
+
+    assert list(layers_of(open_at(path))) == ["dem.band1"]
+
+
 def test_folder_of_nothing_says_what_was_skipped(tmp_path, open_at):
     (tmp_path / "notes.csv").touch()
 

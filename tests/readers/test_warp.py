@@ -12,7 +12,7 @@ from pyproj import Transformer
 from chronotile.model.crs import WEB_MERCATOR, crs_of
 from chronotile.model.grid import BBox, Grid, NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.readers.warp import choose_level, plan_warp, read_map
+from chronotile.readers.warp import MAX_WINDOW_PIXELS, choose_level, plan_warp, read_map
 from tests.readers.arrays import ArrayReader, make_levels, make_reader
 
 HALF = 20037508.342789244
@@ -256,6 +256,29 @@ def test_a_large_window_without_overviews_is_read_thinned(monkeypatch):
 
     rows = np.array([5, 13, 25, 33])  # of the cells 5, 9, 13 … 33 that are read, those nearest to 5, 15, 25 and 35
     assert np.array_equal(raster.numbers, reader.arrays[0][0][np.ix_(rows, rows)])
+
+
+def test_a_large_window_over_the_seam_is_read_thinned_too():
+    native = NativeGrid(
+        crs=crs_of("EPSG:4326"), transform=Affine(1 / 120, 0, 0, 0, -1 / 120, 90), width=43200, height=21600
+    )
+
+    plan = plan_warp((native,), tile(0, 0, 0))
+
+    assert len(plan.windows) == 2
+    assert sum(window.width * window.height for window in plan.windows) / plan.step**2 < 1.01 * MAX_WINDOW_PIXELS
+
+
+def test_thinned_windows_over_the_seam_give_the_columns_of_one_endless_row(monkeypatch):
+    monkeypatch.setattr("chronotile.readers.warp.MAX_WINDOW_PIXELS", 100)
+    reader = make_reader("EPSG:4326", Affine(10, 0, 0, 0, -10, 90), 36, 18)
+    grid = Grid(crs=crs_of("EPSG:4326"), bbox=BBox(-150, -90, 150, 90), width=10, height=6)
+
+    raster = read_map(reader, reader.variable, 0, grid)
+
+    rows, columns = [1, 4, 7, 10, 13, 16], [22, 25, 28, 31, 34, 1, 4, 7, 10, 13]
+    assert np.array_equal(raster.numbers, reader.arrays[0][0][np.ix_(rows, columns)])
+    assert [window.column_start for window in reader.windows] == [22, 1]
 
 
 @pytest.mark.parametrize(("cells", "level"), [(0.01, 0), (1.0, 0), (1.39, 0), (1.45, 1), (2.8, 1), (2.9, 2), (500, 3)])

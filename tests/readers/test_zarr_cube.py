@@ -267,6 +267,16 @@ def test_array_replaced_by_another_type_is_unavailable(tmp_path):
 
 
 @pytest.mark.parametrize("version", [2, 3])
+def test_array_replaced_by_another_shape_is_unavailable(tmp_path, version):
+    reader = open_zarr(write_zarr(tmp_path, SCENE, version=version))
+    shutil.rmtree(tmp_path)
+    write_zarr(tmp_path, Scene(width=60), version=version)
+
+    with pytest.raises(SourceUnavailable):
+        reader.read_window("NDVI", index=2, level=0, window=Window(0, 2, 0, 2))
+
+
+@pytest.mark.parametrize("version", [2, 3])
 def test_damaged_chunk_is_unavailable(tmp_path, version):
     spec = write_zarr(tmp_path, SCENE, version=version)
     chunk = Path(spec.href) / "0/NDVI" / ("1.0.0" if version == 2 else "c/1/0/0")

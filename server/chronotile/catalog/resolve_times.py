@@ -8,7 +8,7 @@ import numpy as np
 from chronotile.errors import MissingTime, TimeNotAvailable
 from chronotile.model.collection import Layer, TimeRules
 from chronotile.model.payload import TimeUsed
-from chronotile.model.time import DAY, Instant, TimeDomain, TimePart, TimeSelection, TimeSpan, format_instant
+from chronotile.model.time import DAY, ONE_NS, Instant, TimeDomain, TimePart, TimeSelection, TimeSpan, format_instant
 
 AS_IT_IS = TimeRules(match="exact")
 
@@ -92,8 +92,8 @@ def default_index(layer: Layer, now: Instant) -> int:
     """
     default = layer.time_rules.default
     if isinstance(default, np.datetime64):
-        found = layer.times.within(TimeSpan(default, default + np.timedelta64(1, "ns")))
-        if found:
+        found = layer.times.within(TimeSpan(default, default + ONE_NS))
+        if found and layer.times.instants[found[0]] <= now + DAY:
             return found[0]
     elif default == "latest":
         return _newest(layer, now)

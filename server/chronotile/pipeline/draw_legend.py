@@ -6,13 +6,12 @@ from typing import Literal
 
 import orjson
 
-from chronotile.catalog.resolve import resolve_style
 from chronotile.encoders.picture import encode_picture
 from chronotile.model.collection import Layer
 from chronotile.model.payload import Payload
 from chronotile.model.request import LegendRequest
 from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.pipeline.render_map import restyled
+from chronotile.pipeline.render_map import requested_style
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.styling.legend import legend_document
@@ -33,7 +32,7 @@ def draw_legend(
         ChronotileError: A name or parameter is not accepted.
     """
     layer = services.catalogue.layer(request.layer)
-    style = _told(layer, restyled(resolve_style(layer, request.style), request.ramp, request.range, services))
+    style = _told(layer, requested_style(request, layer, services))
     etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension)
     if etag in known:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)

@@ -15,7 +15,7 @@ from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.raster import BoolArray, Picture, Raster, RgbaPicture
-from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, MapRequest
+from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, LegendRequest, MapRequest
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
@@ -74,7 +74,7 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
 
 def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapTarget:
     layer = services.catalogue.layer(request.layer)
-    style = restyled(resolve_style(layer, request.style), request.ramp, request.range, services)
+    style = requested_style(request, layer, services)
     times = resolve_picture_times(layer, request.time, now=services.clock())
     _check_format(request, layer)
     _check_size(request, times, services)
@@ -91,20 +91,24 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     return MapTarget(layer=layer, style=style, times=times, time_used=used, etag=etag, watch=watch)
 
 
-def restyled(style: Style, ramp: str | None, value_range: tuple[float, float] | None, services: Services) -> Style:
-    """Return the style with the ramp and range a request has in place of its own.
+def requested_style(request: MapRequest | LegendRequest, layer: Layer, services: Services) -> Style:
+    """Return the style that a request names, with the ramp and range it has in place of the style's own.
 
     Raises:
-        InvalidParameter: The style has classes, which have neither.
+        UnknownStyle: The layer has no such style, or there is no such ramp.
+        InvalidParameter: The style has classes, which have neither; or the layer is a composite, which has no ramp.
     """
-    if ramp is None and value_range is None:
+    style = resolve_style(layer, request.style)
+    if request.ramp is None and request.range is None:
         return style
     if style.is_categorical:
-        locator = "range" if ramp is None else "ramp"
+        locator = "range" if request.ramp is None else "ramp"
         raise InvalidParameter(f"style {style.id} has classes, which take no {locator}", locator=locator)
-    if ramp is not None:
-        style = with_ramp(style, services.catalogue.ramp(ramp))
-    return style if value_range is None else with_range(style, value_range)
+    if request.ramp is not None:
+        if layer.is_composite:
+            raise InvalidParameter(f"layer {layer.id} is a composite, which takes a range but no ramp", locator="ramp")
+        style = with_ramp(style, services.catalogue.ramp(request.ramp))
+    return style if request.range is None else with_range(style, request.range)
 
 
 def _encoded(request: MapRequest, target: MapTarget, services: Services) -> bytes:

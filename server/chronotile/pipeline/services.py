@@ -32,6 +32,15 @@ def make_caches(*, payload_bytes: int = DEFAULT_PAYLOAD_BYTES, plan_bytes: int =
     )
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRevision:
+    """The state of a layer as it was found not long ago."""
+
+    revision: str
+    found_s: float
+    """By the monotonic clock."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """All that a verb needs besides its request; built once by `create_app`."""
@@ -41,6 +50,8 @@ class Services:
     """By collection id."""
     clock: Clock
     caches: Caches = field(default_factory=make_caches)
+    layer_revisions: dict[str, KeptRevision] = field(default_factory=dict)
+    """By layer id; `pipeline.revision` keeps them here."""
 
     def reader(self, layer: Layer) -> Reader:
         """Return the open source of a layer.

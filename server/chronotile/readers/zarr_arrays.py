@@ -49,9 +49,14 @@ class TensorStoreArray:
 
     tensorstore gives the fill value for a chunk that is absent, and keeps what it has read; so the metadata file, and
     the folders of the chunks, are looked at before each read: a few microseconds each.
+
+    Args:
+        href: The store.
+        node: The array as it is when the store is opened.
+        growing: The dimension that may be longer when it is reopened; times are appended.
     """
 
-    def __init__(self, href: str, node: ArrayNode) -> None:
+    def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
         self._spec = {
             "driver": f"zarr{node.version if node.version == 3 else ''}",
             "kvstore": _below(kvstore(href), node.path),
@@ -59,6 +64,7 @@ class TensorStoreArray:
             "recheck_cached_metadata": "open",
         }
         self._node = node
+        self._growing = growing
         self._files = LocalFiles(href, node)
         self._seen: States = self._files.metadata_states()
         self._lock = threading.Lock()
@@ -82,6 +88,9 @@ class TensorStoreArray:
         expected = None if self._node.dtype is None else self._node.dtype.newbyteorder("=")
         if array.rank != len(self._node.shape) or array.dtype.numpy_dtype != expected:
             raise Gone("the array has another type or other dimensions than when it was opened")
+        for dim, length, now in zip(self._node.dims, self._node.shape, array.shape, strict=True):
+            if now != length and dim != self._growing:
+                raise Gone("the array has another shape than when it was opened")
         return array
 
     def _refresh(self, selection: Selection) -> None:
@@ -119,10 +128,10 @@ class ZarrPythonArray:
         """Let go of the store."""
 
 
-def open_array(href: str, node: ArrayNode) -> ArraySource:
-    """Return an array, by the quickest library that can decode it."""
+def open_array(href: str, node: ArrayNode, *, growing: str | None = None) -> ArraySource:
+    """Return an array, of which one dimension may grow, by the quickest library that can decode it."""
     try:
-        return TensorStoreArray(href, node)
+        return TensorStoreArray(href, node, growing)
     except ValueError:
         return ZarrPythonArray(href, node)
 

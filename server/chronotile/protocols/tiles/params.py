@@ -26,6 +26,8 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
     """
     layer = catalogue.layer(path["layer"])
+    if "expression" in query:
+        raise InvalidParameter("expression is not offered; leave it out", locator="expression")
     tile_matrix_set = catalogue.tile_matrix_set(path["tms"])
     matrix = tile_matrix_set.matrix(path["z"])
     row, column = _place(path["y"], "y"), _place(path["x"], "x")
@@ -59,6 +61,15 @@ def legend_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
     """
     if path["extension"] not in LEGENDS:
         raise _unknown_extension(path["extension"], LEGENDS)
+    return style_request(path, query)
+
+
+def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
+    """Return which colours of the path's layer a query asks for.
+
+    Raises:
+        InvalidParameter: The range is not two numbers in order.
+    """
     return LegendRequest(
         layer=path["layer"],
         style=query.optional("style") or "",

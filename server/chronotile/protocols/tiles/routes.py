@@ -8,23 +8,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
 from chronotile.model.request import MapRequest
 from chronotile.model.time import format_instant
 from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
-from chronotile.pipeline.render_map import render_map
-from chronotile.pipeline.revision import fingerprint, layer_revision
+from chronotile.pipeline.render_map import render_map, requested_style
+from chronotile.pipeline.revision import layer_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.tiles.documents import tilejson
 from chronotile.protocols.tiles.faults import tile_fault
-from chronotile.protocols.tiles.params import legend_request, tile_request, tileset, time_of
+from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset, time_of
 
 
 async def get_tile(request: Request) -> Response:
@@ -42,9 +41,7 @@ async def get_tilejson(request: Request) -> Response:
     """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
     services = services_of(request)
     body = await in_thread(state_of(request).gates.documents, _tilejson, request, services)
-    etag = fingerprint(body)
-    unchanged = etag in known_etags(request)
-    return respond(Payload(body=body, media_type="application/json", etag=etag, unchanged=unchanged))
+    return respond_with_content(body, "application/json", request)
 
 
 async def get_legend(request: Request) -> Response:
@@ -69,15 +66,16 @@ def _tilejson(request: Request, services: Services) -> bytes:
     query = Kvp(request.query_params.multi_items())
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = tileset(request.path_params, services.catalogue)
+    requested_style(style_request(request.path_params, query), layer, services)
     template = {name: value for name in ("style", "range", "ramp") if (value := query.optional(name))}
-    resolve_style(layer, template.get("style", ""))
     used = resolve_picture_times(layer, time_of(query), now=services.clock()).used(layer.times)
     if len(used.instants) == 1:
         template["datetime"] = format_instant(used.instants[0])
     elif used.instants:
         template["datetime"] = query.required("datetime")
     template["rev"] = layer_revision(layer, services)
-    return orjson.dumps(tilejson(layer, tile_matrix_set, base=base_url(request), query=template))
+    language = services.catalogue.service.languages[0]
+    return orjson.dumps(tilejson(layer, tile_matrix_set, base=base_url(request), language=language, query=template))
 
 
 routes = [
