@@ -95,9 +95,9 @@ export async function fetchTimes(layer, signal) {
 	}
 }
 
-/** @param {Layer} layer @param {string} style @param {AbortSignal} signal @returns {Promise<TileJson>} */
-export const fetchTileJson = (layer, style, signal) =>
-	askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/${MATRIX_SET}/tilejson.json`, { style }), signal);
+/** @param {Layer} layer @param {string} style @param {string | null} datetime @param {AbortSignal} signal @returns {Promise<TileJson>} */
+export const fetchTileJson = (layer, style, datetime, signal) =>
+	askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/${MATRIX_SET}/tilejson.json`, { style, datetime }), signal);
 
 /** URL template of the pictures of a layer at one instant. @param {Layer} layer @param {string} style @param {string | null} datetime */
 export function tileTemplate(layer, style, datetime) {

@@ -300,13 +300,14 @@ function showLayer(map) {
 		tileProgress.value = { ...tileProgress.peek(), phase: "loading" };
 		const stopping = new AbortController();
 		const load = async () => {
-			const zooms = await zoomRange(now, chosen, stopping.signal);
+			const datetime = when?.text ?? null;
+			const zooms = await zoomRange(now, chosen, datetime, stopping.signal);
 			if (stopping.signal.aborted) return;
 			if (!zooms) {
 				tileProgress.value = { ...tileProgress.peek(), phase: "shown" };
 				return;
 			}
-			const tiles = makeTiles(now, tileTemplate(now, chosen, when?.text ?? null), zooms);
+			const tiles = makeTiles(now, tileTemplate(now, chosen, datetime), zooms);
 			watchTiles(tiles, stopping.signal);
 			pictures.load(tiles, now);
 		};
@@ -328,12 +329,12 @@ function showLayer(map) {
 /** @type {WeakMap<Layer, { minzoom: number, maxzoom: number }>} */
 const zoomRanges = new WeakMap();
 
-/** Zoom levels at which the layer has pictures; null, and a notice, when the server does not say. @param {Layer} of @param {string} chosen @param {AbortSignal} signal */
-async function zoomRange(of, chosen, signal) {
+/** Zoom levels at which the layer has pictures; null, and a notice, when the server does not say. @param {Layer} of @param {string} chosen @param {string | null} datetime @param {AbortSignal} signal */
+async function zoomRange(of, chosen, datetime, signal) {
 	const known = zoomRanges.get(of);
 	if (known) return known;
 	try {
-		const { minzoom, maxzoom } = await fetchTileJson(of, chosen, signal);
+		const { minzoom, maxzoom } = await fetchTileJson(of, chosen, datetime, signal);
 		zoomRanges.set(of, { minzoom, maxzoom });
 		dismiss("tiles");
 		return { minzoom, maxzoom };

@@ -255,7 +255,7 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket)
 
     from chronotile.app import serving  # noqa: PLC0415
 
-    server = uvicorn.Server(uvicorn.Config(serving(archive, settings), **_options(settings)))
+    server = uvicorn.Server(uvicorn.Config(serving(archive, settings), **_options()))
     with _telling_port_taken(settings.host, settings.port):
         listener.listen(BACKLOG)
     _print_archive(archive, settings.host, int(listener.getsockname()[1]))
@@ -269,16 +269,17 @@ def _run_workers(settings: "Settings", port: int) -> None:
     import uvicorn  # noqa: PLC0415
 
     os.environ |= settings.as_environment()
-    uvicorn.run(FACTORY, factory=True, workers=settings.workers, host=settings.host, port=port, **_options(settings))
+    uvicorn.run(FACTORY, factory=True, workers=settings.workers, host=settings.host, port=port, **_options())
 
 
-def _options(settings: "Settings") -> dict[str, Any]:
+def _options() -> dict[str, Any]:
     return {
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "http": "chronotile.protocols.common.wire:Wire",
         "ws": "none",
         "lifespan": "on",
-        "forwarded_allow_ips": settings.forwarded_allow_ips,
+        "proxy_headers": False,  # the application minds them, the host and path prefix too
         "timeout_graceful_shutdown": GRACE_S,
     }

@@ -43,12 +43,17 @@ def ndvi(make):
 def test_paths_count_from_the_folder_of_their_file(tmp_path, href, absolute):
     folder = type(tmp_path)("/data/config")
 
-    assert absolute_href(href, folder) == absolute
+    assert absolute_href(href, folder, kind="cog") == absolute
 
 
 @pytest.mark.parametrize(("href", "absolute"), [("a.tif", "/a [1]/{x}/a.tif"), ("*.tif", "/a ?1?/?x?/*.tif")])
 def test_a_folder_is_no_part_of_a_pattern(tmp_path, href, absolute):
-    assert absolute_href(href, type(tmp_path)("/a [1]/{x}")) == absolute
+    assert absolute_href(href, type(tmp_path)("/a [1]/{x}"), kind="cog") == absolute
+
+
+@pytest.mark.parametrize("kind", ["zarr", "netcdf"])
+def test_brackets_in_the_name_of_a_store_are_no_pattern(tmp_path, kind):
+    assert absolute_href("b[2].x", type(tmp_path)("/a [1]"), kind=kind) == "/a [1]/b[2].x"
 
 
 def test_a_source_says_what_the_configuration_says(load, tmp_path):

@@ -188,7 +188,9 @@ def test_months_keep_day_and_time_or_end_at_the_last_day(when, months):
 
     assert moved.astype("datetime64[M]") - when.astype("datetime64[M]") == np.timedelta64(months, "M")
     day_before, day_after = (int(str(each)[8:10]) for each in (when, moved))
-    is_last_day = (moved.astype("datetime64[D]") + 1).astype("datetime64[M]") != moved.astype("datetime64[M]")
+    is_last_day = (moved.astype("datetime64[D]") + np.timedelta64(1, "D")).astype("datetime64[M]") != moved.astype(
+        "datetime64[M]"
+    )
     assert day_after == day_before or (day_after < day_before and is_last_day)
     assert str(moved)[10:] == str(when)[10:]
 

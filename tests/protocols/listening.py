@@ -13,7 +13,14 @@ from starlette.types import ASGIApp
 def listening(app: ASGIApp) -> Iterator[str]:
     """Give the base URL; whoever connects before the server has started waits in the socket's queue."""
     with socket.create_server(("127.0.0.1", 0)) as bound:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=1))
+        config = uvicorn.Config(
+            app,
+            http="chronotile.protocols.common.wire:Wire",
+            log_level="error",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
         thread = Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
         try:

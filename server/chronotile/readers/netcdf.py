@@ -1,9 +1,10 @@
 """NetCDF files read as cubes."""
 
 import threading
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from chronotile.readers.reader import Reader
 if TYPE_CHECKING:
     import xarray
 
+MAX_OPEN_FILES = 64
+"""In a process. Past 128 xarray closes the longest unused itself, even while another thread reads it."""
+
 State = tuple[int, int, int]
 
 
@@ -36,7 +40,7 @@ def open_netcdf(spec: SourceSpec) -> Reader:
     if not path.is_file():
         raise UnsupportedSource(f"{path.name} does not exist")
     with opening(base_name(spec.href)):
-        file = NetcdfFile(path)
+        file = NetcdfFile(path, shared_files())
         fields = file.fields()
         found = understand(fields, spec)
         variables = {
@@ -54,21 +58,59 @@ def open_netcdf(spec: SourceSpec) -> Reader:
     return Cube(spec.collection, variables, info)
 
 
-class NetcdfFile:
-    """One open file, read by one thread at a time, opened again when it changes."""
+class OpenFiles:
+    """Knows which files are open, and closes those that were not used for longest.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        most: Files kept open; one that is being read is not closed, whatever their number.
+    """
+
+    def __init__(self, most: int = MAX_OPEN_FILES) -> None:
+        self._most = most
+        self._files: WeakKeyDictionary[NetcdfFile, None] = WeakKeyDictionary()
+        """From the longest unused to the latest used; what nobody reads from any more is closed with its reader."""
+        self._lock = threading.Lock()
+
+    def use(self, file: "NetcdfFile") -> None:
+        """Note that a file is open and used now."""
+        with self._lock:
+            self._files.pop(file, None)
+            self._files[file] = None
+            surplus = list(self._files)[: -self._most]
+        for unused in surplus:
+            unused.close_if_idle()
+
+    def forget(self, file: "NetcdfFile") -> None:
+        """Note that a file was closed."""
+        with self._lock:
+            self._files.pop(file, None)
+
+
+@cache
+def shared_files() -> OpenFiles:
+    """Return what this process has open: what bounds open files must know of all of them."""
+    return OpenFiles()
+
+
+class NetcdfFile:
+    """One file, read by one thread at a time; opened again when it changed or was closed for want of use."""
+
+    def __init__(self, path: Path, files: OpenFiles) -> None:
         self._path = path
+        self._files = files
         self._lock = threading.Lock()
         self._state = _state(path)
-        self._dataset: xarray.Dataset | None = _open(path)
-        self._shapes = {str(name): variable.shape for name, variable in self._dataset.variables.items()}
+        self._dataset: xarray.Dataset | None = None
+        with self._lock:
+            variables = self._current().variables
+            self._shapes = {str(name): variable.shape for name, variable in variables.items()}
 
     def fields(self) -> FieldSet:
         """Return the arrays of the file, as stored."""
-        dataset = self._current()
-        fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
-        return FieldSet(fields, dict(dataset.attrs))
+        with self._lock:
+            dataset = self._current()
+            fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
+            return FieldSet(fields, dict(dataset.attrs))
 
     def read(self, name: str, selection: Selection) -> Numbers:
         """Return the selected numbers of an array, in stored order."""
@@ -86,19 +128,31 @@ class NetcdfFile:
     def close(self) -> None:
         """Close the file; the next read opens it again."""
         with self._lock:
-            if self._dataset is not None:
-                self._dataset.close()
-                self._dataset = None
+            self._close()
+
+    def close_if_idle(self) -> None:
+        """Close the file unless a thread reads it, which is not waited for."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
+
+    def _close(self) -> None:
+        if self._dataset is not None:
+            self._dataset.close()
+            self._dataset = None
+        self._files.forget(self)
 
     def _current(self) -> "xarray.Dataset":
-        """The file as it is now."""
+        """The file as it is now; under the lock."""
         state = _state(self._path)
-        if self._dataset is None or state != self._state:
-            if self._dataset is not None:
-                self._dataset.close()
-                self._dataset = None
+        if state != self._state:
+            self._close()
+        if self._dataset is None:
             self._dataset = _open(self._path)
             self._state = state
+        self._files.use(self)
         return self._dataset
 
     def _field(self, name: str, variable: "xarray.Variable") -> Field:

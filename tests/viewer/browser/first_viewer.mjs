@@ -497,6 +497,26 @@ const checks = [
 		},
 	],
 	[
+		"a layer without a default date is shown at its last one",
+		async ({ open }) => {
+			const undated = { ...layer, times: { ...layer.times, default: null } };
+			const noDefault = answerProblem(400, "The layer has no default time.");
+			const { page, requests } = await open({
+				search: `?layer=${layer.id}`,
+				routes: {
+					"/layers$": answerJson({ layers: [undated] }),
+					"/tilejson\\.json": (route) =>
+						route.request().url().includes("datetime=") ? route.fallback() : noDefault(route),
+				},
+			});
+			await whenShown(page);
+
+			assert.deepEqual(await noticeTexts(page), []);
+			const [last] = times.slice(-1);
+			assert.ok(requests.some((url) => url.includes(".png?") && new URL(url).searchParams.get("datetime") === last));
+		},
+	],
+	[
 		"a layer of 3,000 dates, page by page, is quick to step through",
 		async ({ open }) => {
 			const days = Array.from({ length: 3000 }, (_, day) =>

@@ -10,6 +10,8 @@ from chronotile.errors import ChronotileError, ClientGone, OperationNotSupported
 
 log = logging.getLogger(__name__)
 
+RETRY_AFTER_S = "5"
+
 Handler = Callable[[Request], Awaitable[Response]]
 Faults = Callable[[ChronotileError, Request], Response]
 """Words an error as one protocol does."""
@@ -41,5 +43,5 @@ def with_error_caching(response: Response) -> Response:
     elif response.status_code >= 500:
         response.headers["Cache-Control"] = "no-store"
         if response.status_code == 503:
-            response.headers["Retry-After"] = "5"
+            response.headers["Retry-After"] = RETRY_AFTER_S
     return response

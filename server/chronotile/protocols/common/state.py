@@ -33,6 +33,9 @@ class ServerState:
 
     services: Services
     gates: Gates
+    reloads: int = 0
+    failed_reloads: int = 0
+    """Of configurations with mistakes; the last good one went on serving."""
 
 
 def state_of(connection: HTTPConnection) -> ServerState:
