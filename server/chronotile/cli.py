@@ -75,12 +75,12 @@ def demo(
 ) -> None:
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
     with _failing_in_one_line():
-        from chronotile.ingest.demo import make_demo  # noqa: PLC0415
+        from chronotile.ingest.demo.apart import make_demo_apart  # noqa: PLC0415
 
         settings = _settings(host=host, port=port)
         _end_well_when_stopped()
         with _progress("making the demo archive") as progress:
-            place = make_demo(folder, progress=progress)
+            place = make_demo_apart(folder, progress=progress)
         _run(settings.model_copy(update={"config": place}))
 
 

@@ -12,6 +12,7 @@ from chronotile.catalog.load import configuration_of, load_configuration
 from chronotile.catalog.source_section import RegularTimes
 from chronotile.errors import ConfigurationError
 from chronotile.model.collection import TimeRules
+from chronotile.model.time import parse_instant
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
 
@@ -115,8 +116,8 @@ def test_defaults_are_those_of_the_design(load):
     [
         ("default: earliest", TimeRules(default="earliest")),
         ("default: none", TimeRules(default="none")),
-        ("default: 2020-06", TimeRules(default=np.datetime64("2020-06-01", "ns"))),
-        ("default: 2020", TimeRules(default=np.datetime64("2020-01-01", "ns"))),
+        ("default: 2020-06", TimeRules(default=parse_instant("2020-06"))),
+        ("default: 2020", TimeRules(default=parse_instant("2020"))),
         ("default: {latest: {min_valid: 0.3}}", TimeRules(min_valid=0.3)),
         ("match: nearest, tolerance_days: 1.5", TimeRules(match="nearest", tolerance=np.timedelta64(36, "h"))),
         ("match: before, tolerance_days: 10", TimeRules(match="before", tolerance=np.timedelta64(10, "D"))),

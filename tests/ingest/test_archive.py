@@ -124,7 +124,7 @@ def test_default_time_has_the_share_of_valid_pixels_asked_for(configure, open_at
     text = TWO.split("  gone", maxsplit=1)[0] + f"    time: {{default: {{latest: {{min_valid: {least}}}}}}}\n"
     (layer,) = open_at(configure(text)).services.catalogue.layers
 
-    assert format_day(layer.time_rules.default) == expected
+    assert format_day(layer.time_rules.default.start) == expected
 
 
 def test_default_time_of_a_composite_counts_pixels_that_all_its_variables_have(configure, open_at, tmp_path):
@@ -143,7 +143,7 @@ collections:
 """
     archive = open_at(configure(text))
 
-    defaults = {layer.id: format_day(layer.time_rules.default) for layer in archive.services.catalogue.layers}
+    defaults = {layer.id: format_day(layer.time_rules.default.start) for layer in archive.services.catalogue.layers}
     assert defaults == {"a.red": "2020-01-11", "a.green": "2020-01-01", "a.blue": "2020-01-11", "a.RGB": "2020-01-01"}
 
 
@@ -160,7 +160,7 @@ def test_time_that_cannot_be_read_is_told_and_passed_over(configure, open_at, tm
     archive = open_at(configure(text))
 
     (layer,) = archive.services.catalogue.layers
-    assert format_day(layer.time_rules.default) == "2020-01-01"
+    assert format_day(layer.time_rules.default.start) == "2020-01-01"
     assert [finding.message.partition(":")[0] for finding in archive.findings] == ["2020-01-11T00"]
 
 
@@ -173,4 +173,4 @@ def test_default_time_of_a_zarr_cube_is_looked_for_on_its_coarsest_level(configu
     )
     (layer,) = open_at(configure(text)).services.catalogue.layers
 
-    assert format_day(layer.time_rules.default) == "2020-01-01"
+    assert format_day(layer.time_rules.default.start) == "2020-01-01"

@@ -61,12 +61,41 @@ def test_title_comes_from_the_file(tmp_path):
     assert info.variables["NDVI"].title == "made NDVI"
 
 
-def test_file_replaced_by_another_shape_is_unavailable(tmp_path, version):
-    reader = open_netcdf(write_netcdf(tmp_path, SCENE, version=version))
-    write_netcdf(tmp_path, Scene(width=20), version=version)
+DIMS = [("time", "y", "x"), ("y", "x", "time"), ("y", "time", "x")]
+
+
+def save_scene(folder, scene, version, dims, dtype="int16"):
+    dataset = make_dataset(scene, dims=dims)
+    dataset["NDVI"] = dataset["NDVI"].astype(dtype).assign_attrs(_FillValue=np.dtype(dtype).type(255))
+    return make_spec("netcdf", save_netcdf(dataset, folder / "made.nc", version=version))
+
+
+@pytest.mark.parametrize("dims", DIMS, ids="-".join)
+@pytest.mark.parametrize(
+    "other", [Scene(width=60), Scene(height=45), Scene(days=SCENE.days[:4])], ids=["wider", "higher", "fewer times"]
+)
+def test_file_replaced_by_another_shape_is_unavailable(tmp_path, version, dims, other):
+    reader = open_netcdf(save_scene(tmp_path, SCENE, version, dims))
+    save_scene(tmp_path, other, version, dims)
 
     with pytest.raises(SourceUnavailable):
         reader.read_window("NDVI", index=1, level=0, window=Window(0, 2, 0, 2))
+
+
+def test_file_replaced_by_another_type_is_unavailable(tmp_path, version):
+    reader = open_netcdf(save_scene(tmp_path, SCENE, version, DIMS[0]))
+    save_scene(tmp_path, SCENE, version, DIMS[0], dtype="float32")
+
+    with pytest.raises(SourceUnavailable):
+        reader.read_window("NDVI", index=1, level=0, window=Window(0, 2, 0, 2))
+
+
+@pytest.mark.parametrize("dims", DIMS, ids="-".join)
+def test_appended_time_leaves_the_others_readable(tmp_path, version, dims):
+    reader = open_netcdf(save_scene(tmp_path, SCENE, version, dims))
+    save_scene(tmp_path, Scene(days=(*SCENE.days, "2020-02-21")), version, dims)
+
+    np.testing.assert_array_equal(reader.read_window("NDVI", index=3, level=0, window=ALL).numbers, SCENE.numbers(3))
 
 
 DESCRIPTORS = Path("/proc/self/fd")

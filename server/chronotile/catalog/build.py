@@ -22,7 +22,7 @@ from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
 from chronotile.model.source import Finding, SourceInfo, SourceKind, SourceSpec, VariableInfo
 from chronotile.model.style import Style
-from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, TimeSpan, format_instant
+from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, format_instant
 from chronotile.sections import ID
 from chronotile.yaml_source import listed, nearest, raise_mistakes
 
@@ -249,11 +249,12 @@ def _union(first: BBox, second: BBox) -> BBox:
 
 
 def _default_findings(layer: Layer) -> list[Finding]:
-    """An instant that the layer does not have cannot be its default."""
+    """A time that the layer does not have cannot be its default."""
     default = layer.time_rules.default
-    if isinstance(default, str) or not len(layer.times) or layer.times.within(TimeSpan(default, default + ONE_NS)):
+    if isinstance(default, str) or not len(layer.times) or layer.times.within(default):
         return []
-    message = f"time.default {format_instant(default)} is no time of the layer, which so has no default"
+    start, end = (format_instant(instant) for instant in default)
+    message = f"time.default means {start} to {end}, where the layer has no time; it so has no default"
     return [Finding("warning", layer.id, message)]
 
 

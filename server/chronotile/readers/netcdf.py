@@ -3,7 +3,7 @@
 import threading
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -44,7 +44,9 @@ def open_netcdf(spec: SourceSpec) -> Reader:
         fields = file.fields()
         found = understand(fields, spec)
         variables = {
-            name: CubeVariable(variable.info, (level_of(variable, NetcdfArray(file, variable.array)),))
+            name: CubeVariable(
+                variable.info, (level_of(variable, NetcdfArray(file, variable.array, growing=variable.axes.time)),)
+            )
             for name, variable in found.variables.items()
         }
     attrs = {key: value for key, value in fields.attrs.items() if isinstance(value, str) and value}
@@ -56,6 +58,21 @@ def open_netcdf(spec: SourceSpec) -> Reader:
         findings=found.findings,
     )
     return Cube(spec.collection, variables, info)
+
+
+class Layout(NamedTuple):
+    """What an array must keep while it is served."""
+
+    dtype: np.dtype[Any]
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+
+    def is_kept_by(self, now: "Layout", growing: str | None) -> bool:
+        """Whether an array written since can be read in its place."""
+        return (self.dtype, self.dims) == (now.dtype, now.dims) and all(
+            after == before or (dim == growing and after > before)
+            for dim, before, after in zip(self.dims, self.shape, now.shape, strict=True)
+        )
 
 
 class OpenFiles:
@@ -103,7 +120,7 @@ class NetcdfFile:
         self._dataset: xarray.Dataset | None = None
         with self._lock:
             variables = self._current().variables
-            self._shapes = {str(name): variable.shape for name, variable in variables.items()}
+            self._layouts = {str(name): _layout_of(variable) for name, variable in variables.items()}
 
     def fields(self) -> FieldSet:
         """Return the arrays of the file, as stored."""
@@ -112,12 +129,18 @@ class NetcdfFile:
             fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
             return FieldSet(fields, dict(dataset.attrs))
 
-    def read(self, name: str, selection: Selection) -> Numbers:
-        """Return the selected numbers of an array, in stored order."""
+    def read(self, name: str, selection: Selection, *, growing: str | None = None) -> Numbers:
+        """Return the selected numbers of an array, in stored order.
+
+        Args:
+            name: The array.
+            selection: What of it.
+            growing: The dimension that may be longer than when the file was opened; times are appended.
+        """
         with self._lock:
             variable = self._current().variables[name]
-            if variable.shape[-2:] != self._shapes[name][-2:]:
-                raise OSError("the array has another shape than when it was opened")
+            if not self._layouts[name].is_kept_by(_layout_of(variable), growing):
+                raise OSError("the array has another type or shape than when it was opened")
             return np.asarray(variable[selection].values)
 
     def revision(self) -> str:
@@ -166,19 +189,20 @@ class NetcdfFile:
         )
 
     def _load(self, name: str) -> NDArray[Any]:
-        return self.read(name, (slice(None),) * len(self._shapes[name]))
+        return self.read(name, (slice(None),) * len(self._layouts[name].dims))
 
 
 class NetcdfArray:
     """One array of a file."""
 
-    def __init__(self, file: NetcdfFile, name: str) -> None:
+    def __init__(self, file: NetcdfFile, name: str, *, growing: str | None) -> None:
         self._file = file
         self._name = name
+        self._growing = growing
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
-        return self._file.read(self._name, selection)
+        return self._file.read(self._name, selection, growing=self._growing)
 
     def revision(self, _selection: Selection) -> str:
         """Return the size and age of the file."""
@@ -200,6 +224,10 @@ def _open(path: Path) -> "xarray.Dataset":
         decode_coords=False,
         cache=False,
     )
+
+
+def _layout_of(variable: "xarray.Variable") -> Layout:
+    return Layout(variable.dtype, tuple(map(str, variable.dims)), variable.shape)
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Arrays of a Zarr store, read through tensorstore; what that cannot decode, through zarr-python."""
 
+import contextlib
 import itertools
 import os
 import threading
@@ -22,6 +23,9 @@ IO_THREADS = 8
 
 MAX_FOLDERS = 64
 """Folders of chunks looked at to see whether a selection changed."""
+
+MAX_SEEN = 4096
+"""Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
 
 State = tuple[int, int, int]
 States = dict[str, State | None]
@@ -95,15 +99,16 @@ class TensorStoreArray:
 
     def _refresh(self, selection: Selection) -> None:
         states = self._files.states(selection)
-        changed = {path: state for path, state in states.items() if self._seen.get(path, state) != state}
-        if not changed:
-            self._seen.update(states)
-            return
-        if any(state is None for state in changed.values()):
-            raise Gone("files of the array are gone")
         with self._lock:
-            self._array = self._open()
+            changed = [state for path, state in states.items() if self._seen.get(path, state) != state]
+            if None in changed:
+                raise Gone("files of the array are gone")
             self._seen.update(states)
+            is_full = len(self._seen) > MAX_SEEN
+            if changed or is_full:
+                self._array = self._open()
+            if is_full:
+                self._seen = states
 
 
 class ZarrPythonArray:
@@ -162,6 +167,7 @@ class LocalFiles:
         self._metadata = None if metadata is None else str(metadata)
         self._folder = None if folder is None else str(folder)
         self._top = None if folder is None else str(folder / "c" if node.version == 3 else folder)
+        self._written = self._numbered_folders()
 
     def metadata_states(self) -> States:
         """Return the state of the file without which the array is gone."""
@@ -177,17 +183,40 @@ class LocalFiles:
             raise Gone("the array is gone")
 
     def states(self, selection: Selection) -> States:
-        """Return the states of the metadata and of the folders that hold the chunks of a selection."""
-        states = self.metadata_states()
-        if None in states.values():
+        """Return the states of the metadata and of the folders that hold the chunks of a selection.
+
+        Raises:
+            Gone: The array is not there, or a folder of chunks that was there at opening.
+        """
+        metadata = self.metadata_states()
+        if None in metadata.values():
             raise Gone("the array is gone")
-        for folder in itertools.islice(self._folders(selection), MAX_FOLDERS):
-            states[folder] = _state(folder)
-        return states
+        folders = list(itertools.islice(self._folders(selection), MAX_FOLDERS + 1))
+        states = {folder: _state(folder) for folder in folders[:MAX_FOLDERS]}
+        if len(folders) > MAX_FOLDERS or None in states.values():
+            self._require_written(selection[0])
+        return metadata | states
 
     def digest(self, selection: Selection) -> str:
         """Return a short text that changes with any of those states."""
         return blake2b(repr(list(self.states(selection).values())).encode(), digest_size=6).hexdigest()
+
+    def _numbered_folders(self) -> bytes:
+        """For each chunk along the first dimension 1 where its folder is there, and with it something was written."""
+        if self._top is None or self._node.separator != "/" or len(self._node.shape) < 2:
+            return b""
+        is_there = bytearray(-(-self._node.shape[0] // self._node.files[0]))
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._top) as entries:
+            for entry in entries:
+                if entry.name.isdecimal() and int(entry.name) < len(is_there):
+                    is_there[int(entry.name)] = 1
+        return bytes(is_there)
+
+    def _require_written(self, part: int | slice | list[int]) -> None:
+        """Check the folders of a part of the first dimension; tensorstore would take them for never written."""
+        for number in _chunks(part, self._node.files[0]):
+            if self._written[number : number + 1] == b"\1" and _state(f"{self._top}/{number}") is None:
+                raise Gone("chunks of the array are gone")
 
     def _folders(self, selection: Selection) -> Iterator[str]:
         """The folders of chunks; a file written anew is renamed into its folder, which so gets another age."""
