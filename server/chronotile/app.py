@@ -2,13 +2,14 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import numpy as np
-from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -17,19 +18,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, UnknownPath
-from chronotile.ingest.archive import Archive, open_archive
+from chronotile.ingest.archive import Archive, open_archive, refreshed
 from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
-from chronotile.process import keep_freed_memory
+from chronotile.process import hang_ups, keep_freed_memory
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.forwarded import Forwarded
+from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
-from chronotile.protocols.common.state import Limiters, ServerState
+from chronotile.protocols.common.state import Gates, ServerState
 from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
 from chronotile.protocols.ops.routes import routes as health_routes
@@ -44,6 +46,8 @@ from chronotile.settings import LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
 
+Renewal = Callable[[ServerState], Coroutine[None, None, None]]
+
 
 def application(
     services: Services,
@@ -51,6 +55,7 @@ def application(
     threads: Mapping[str, int] | None = None,
     viewer: Path | None = None,
     trusted_proxies: Collection[str] = (),
+    renew: Renewal | None = None,
 ) -> Starlette:
     """Return the application that serves `services`.
 
@@ -59,16 +64,21 @@ def application(
         threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
         viewer: The folder of the viewer's files, if there is one.
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
+        renew: Keeps the services current while the application runs; without it they stay as they are.
     """
-    tokens = {"pictures": 4, "series": 4, "documents": 2, **(threads or {})}
+    tokens = {"pictures": 8, "series": 8, "documents": 2, **(threads or {})}
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # A limiter belongs to the event loop it is made in.
-        limiters = Limiters(**{name: CapacityLimiter(count) for name, count in tokens.items()})
-        app.state.chronotile = ServerState(services=services, limiters=limiters)
-        yield
-        for reader in services.readers.values():
+        # A gate belongs to the event loop it is made in.
+        gates = Gates(**{name: Gate(name, count) for name, count in tokens.items()})
+        state = app.state.chronotile = ServerState(services=services, gates=gates)
+        async with anyio.create_task_group() as tasks:
+            if renew is not None:
+                tasks.start_soon(renew, state)
+            yield
+            tasks.cancel_scope.cancel()
+        for reader in state.services.readers.values():
             reader.close()
 
     return Starlette(
@@ -125,7 +135,31 @@ def serving(archive: Archive, settings: Settings) -> Starlette:
         threads=settings.threads,
         viewer=find_viewer(),
         trusted_proxies=settings.trusted_proxies,
+        renew=partial(_renew, archive, settings),
     )
+
+
+async def _renew(archive: Archive, settings: Settings, state: ServerState) -> None:
+    """Serve what is there now, whenever it changed: looked at every `watch_s`, and at once on SIGHUP.
+
+    A configuration with mistakes is told in the log and in `state`, and the last good one goes on serving.
+    """
+    async with hang_ups() as hung_up:
+        while True:
+            with anyio.move_on_after(settings.watch_s or None):
+                await hung_up.wait()
+            try:
+                newer = await anyio.to_thread.run_sync(
+                    partial(refreshed, archive, settings.config, environment=os.environ, clock=system_clock)
+                )
+            except ChronotileError as error:
+                state.failed_reloads += 1
+                log.warning("what is new is not served, but what was before: %s", error.message)
+                continue
+            if newer is not archive:
+                archive, state.services = newer, newer.services
+                state.reloads += 1
+                log.info("serving the archive as it is now")
 
 
 def create_app_from_environment() -> Starlette:

@@ -21,6 +21,7 @@ from chronotile.model.style import Style
 from chronotile.model.time import Instant
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.readers.warp import WarpPlan, plan_warp
 from chronotile.styling.paint import paint, paint_composite
 from chronotile.styling.restyle import with_ramp, with_range
@@ -35,6 +36,8 @@ class MapTarget:
     times: ResolvedTimes
     time_used: TimeUsed
     etag: str
+    watch: Stopwatch
+    """Of the request that was resolved."""
 
 
 def render_map(request: MapRequest, services: Services, *, known: Collection[str] = ()) -> Payload:
@@ -56,13 +59,20 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
     target = resolve_map(request, services)
     if target.etag in known:
         return Payload(body=b"", media_type=request.format, etag=target.etag, time=target.time_used, unchanged=True)
+    body = services.caches.payloads.get_or_make(target.etag, lambda: _encoded(request, target, services))
     return Payload(
-        body=_encoded(request, target, services), media_type=request.format, etag=target.etag, time=target.time_used
+        body=body, media_type=request.format, etag=target.etag, time=target.time_used, timing=target.watch.steps
     )
 
 
 def resolve_map(request: MapRequest, services: Services) -> MapTarget:
     """Return the layer, style and times a request means, and refuse what is too large; reads no pixels."""
+    watch = Stopwatch()
+    with watch.step("resolve"):
+        return _resolved(request, services, watch)
+
+
+def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapTarget:
     layer = services.catalogue.layer(request.layer)
     style = requested_style(request, layer, services)
     times = resolve_picture_times(layer, request.time, now=services.clock())
@@ -78,7 +88,7 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
         (request.format, request.background, layer.resampling),
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
     )
-    return MapTarget(layer=layer, style=style, times=times, time_used=used, etag=etag)
+    return MapTarget(layer=layer, style=style, times=times, time_used=used, etag=etag, watch=watch)
 
 
 def requested_style(request: MapRequest | LegendRequest, layer: Layer, services: Services) -> Style:
@@ -103,9 +113,12 @@ def requested_style(request: MapRequest | LegendRequest, layer: Layer, services:
 
 def _encoded(request: MapRequest, target: MapTarget, services: Services) -> bytes:
     if request.format in PICTURE_FORMATS:
-        return encode_picture(_drawn(request, target, services), request.format, background=request.background)
+        picture = _drawn(request, target, services)
+        with target.watch.step("encode"):
+            return encode_picture(picture, request.format, background=request.background)
     raster = _read_newest(request, target, target.layer.main_variable, services) or _nothing(request.grid, target.layer)
-    return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
+    with target.watch.step("encode"):
+        return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
 
 
 def _drawn(request: MapRequest, target: MapTarget, services: Services) -> Picture:
@@ -114,10 +127,12 @@ def _drawn(request: MapRequest, target: MapTarget, services: Services) -> Pictur
     present = [raster for raster in rasters if raster is not None]
     if len(present) < len(rasters):
         return RgbaPicture(np.zeros((request.grid.height, request.grid.width, 4), dtype=np.uint8))
-    if isinstance(layer.content, Composite):
-        red, green, blue = present
-        return paint_composite((red, green, blue), replace(layer.content, range=request.range or layer.content.range))
-    return paint(present[0], target.style)
+    with target.watch.step("paint"):
+        if isinstance(layer.content, Composite):
+            red, green, blue = present
+            content = replace(layer.content, range=request.range or layer.content.range)
+            return paint_composite((red, green, blue), content)
+        return paint(present[0], target.style)
 
 
 def _nothing(grid: Grid, layer: Layer) -> Raster:
@@ -153,27 +168,38 @@ def _check_size(request: MapRequest, times: ResolvedTimes, services: Services) -
 
 def _read_newest(request: MapRequest, target: MapTarget, variable: VariableInfo, services: Services) -> Raster | None:
     """Each pixel's newest valid value over the resolved times; where it never has one, its newest number."""
-    plan = plan_warp(variable.levels, request.grid, resampling=target.layer.resampling)
+    plan = _plan(request.grid, target, variable, services)
     if plan is None:
         return None
     instants = target.time_used.instants or (None,)
-    newest = _read_at(instants[0], plan, target.layer, variable, services=services)
+    newest = _read_at(instants[0], plan, target, variable, services=services)
     for instant in instants[1:]:
         gaps = ~newest.valid
         if not gaps.any():
             break
-        newest = _filled(newest, _read_at(instant, plan, target.layer, variable, services=services), gaps)
+        newest = _filled(newest, _read_at(instant, plan, target, variable, services=services), gaps)
     return newest
 
 
+def _plan(grid: Grid, target: MapTarget, variable: VariableInfo, services: Services) -> WarpPlan | None:
+    resampling = target.layer.resampling
+    with target.watch.step("warp"):
+        return services.caches.plans.get_or_make(
+            (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
+        )
+
+
 def _read_at(
-    instant: Instant | None, plan: WarpPlan, layer: Layer, variable: VariableInfo, *, services: Services
+    instant: Instant | None, plan: WarpPlan, target: MapTarget, variable: VariableInfo, *, services: Services
 ) -> Raster:
     index = 0 if instant is None else time_index(variable.times.instants, instant)
     try:
-        return plan.read(services.reader(layer), variable, index)
+        with target.watch.step("read"):
+            pixels = plan.read(services.reader(target.layer), variable, index)
     except SourceUnavailable as error:
-        raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
+        raise SourceUnavailable(f"layer {target.layer.id} cannot be read now: {error.message}") from error
+    with target.watch.step("warp"):
+        return plan.warp(pixels, variable.encoding)
 
 
 def _filled(newer: Raster, older: Raster, gaps: BoolArray) -> Raster:
