@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import numpy as np
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -31,9 +32,12 @@ from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
+from chronotile.protocols.common.request_metrics import RequestMetrics
 from chronotile.protocols.common.state import Gates, ServerState
 from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
+from chronotile.protocols.ops.metrics import StateCollector
+from chronotile.protocols.ops.routes import metrics_routes
 from chronotile.protocols.ops.routes import routes as health_routes
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
@@ -66,6 +70,7 @@ def application(
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         renew: Keeps the services current while the application runs; without it they stay as they are.
     """
+    registry = CollectorRegistry()
     tokens = {"pictures": 8, "series": 8, "documents": 2, **(threads or {})}
 
     @asynccontextmanager
@@ -73,6 +78,7 @@ def application(
         # A gate belongs to the event loop it is made in.
         gates = Gates(**{name: Gate(name, count) for name, count in tokens.items()})
         state = app.state.chronotile = ServerState(services=services, gates=gates)
+        registry.register(StateCollector(state))
         async with anyio.create_task_group() as tasks:
             if renew is not None:
                 tasks.start_soon(renew, state)
@@ -91,10 +97,12 @@ def application(
             *landing_routes(partial(is_complete, viewer)),
             *viewer_routes(viewer),
             *health_routes,
+            *metrics_routes(registry),
         ],
         lifespan=lifespan,
         middleware=[
             Middleware(Forwarded, trusted=trusted_proxies),
+            Middleware(RequestMetrics, registry=registry),
             Middleware(RequestLog),
             Middleware(CrossOrigin),
             Middleware(Guard),

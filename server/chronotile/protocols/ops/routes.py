@@ -1,6 +1,8 @@
-"""`/health`: whether the process lives, and whether it can answer."""
+"""`/health` and `/metrics`: whether the process lives, whether it can answer, what it does."""
 
 import orjson
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -32,3 +34,14 @@ routes = [
     Route("/health/live", endpoint(get_live, problem_response)),
     Route("/health/ready", endpoint(get_ready, problem_response)),
 ]
+
+
+def metrics_routes(registry: CollectorRegistry) -> list[Route]:
+    """Return the route of the metrics in a registry; they are those of one process, whichever worker answers."""
+
+    async def get_metrics(request: Request) -> Response:
+        """Return them as Prometheus reads them (text format 0.0.4)."""
+        body = await in_thread(state_of(request).gates.documents, generate_latest, registry)
+        return Response(body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
+
+    return [Route("/metrics", endpoint(get_metrics, problem_response))]
