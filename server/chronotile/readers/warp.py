@@ -174,18 +174,6 @@ class Cells:
         return Pixels(self.of(pixels.numbers), None if pixels.valid is None else self.of(pixels.valid))
 
 
-def read_map(
-    reader: Reader, variable: VariableInfo, index: int, grid: Grid, *, resampling: Resampling = "nearest"
-) -> Raster | None:
-    """Return the variable at one of its times on `grid`, or `None` where they share no pixel.
-
-    Raises:
-        SourceUnavailable: The source is gone or damaged.
-    """
-    plan = plan_warp(variable.levels, grid, resampling=resampling)
-    return None if plan is None else plan.warp(plan.read(reader, variable, index), variable.encoding)
-
-
 def plan_warp(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest") -> WarpPlan | None:
     """Return how to bring a source onto `grid`, or `None` where they share no pixel."""
     native = levels[0]
