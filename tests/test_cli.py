@@ -262,13 +262,12 @@ def test_address_and_port_come_from_the_environment(configuration):
 
 @client
 @pytest.mark.slow
-def test_first_answer_comes_within_three_seconds(configuration):
-    start = time.monotonic()
-
+def test_whoever_connects_once_the_addresses_are_printed_is_answered(configuration):
     with serving("serve", configuration) as (_process, address, _lines):
-        answer_of(f"{address}/tiles/NDVI/WebMercatorQuad/14/8328/5482.png")
+        tile = f"{address}/tiles/NDVI/WebMercatorQuad/14/8328/5482.png"
 
-    assert time.monotonic() - start < 3
+        with urllib.request.urlopen(tile, timeout=10) as answer:
+            assert answer.status == 200
 
 
 @client
