@@ -6,8 +6,8 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.time import TimeSelection, parse_time
-from chronotile.protocols.common.kvp import Kvp, choice, integer, value_range
+from chronotile.model.time import TimeSelection
+from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, integer, value_range
 
 FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "png": "image/png",
@@ -87,7 +87,7 @@ def time_of(query: Kvp) -> TimeSelection:
     reducer = query.optional("reducer")
     if reducer is not None:
         choice(reducer, ("latest",), locator="reducer")
-    return parse_time(query.optional("datetime"))
+    return datetime_of(query)
 
 
 def _range(query: Kvp) -> tuple[float, float] | None:
