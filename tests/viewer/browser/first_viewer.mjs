@@ -339,6 +339,50 @@ const checks = [
 		},
 	],
 	[
+		"the chart takes room from the map without zooming it, and the clicked place stays in sight",
+		async ({ open }) => {
+			for (const { width, place, share } of [
+				{ width: 1280, place: "", share: 0.55 },
+				{ width: 1280, place: `&view=${lon},${lat},11`, share: 0.9 },
+				{ width: 390, place: `&view=${lon},${lat},11`, share: 0.9 },
+			]) {
+				const { page } = await open({ search: `?layer=${layer.id}${place}`, width, height: 800 });
+				await whenShown(page);
+				const [, , zoom] = (linkValue(page, "view") ?? "").split(",");
+				const before = await page.locator("#map").boundingBox();
+				assert.ok(before);
+				await page.mouse.click(before.x + before.width / 2 + 60, before.y + before.height * share);
+				await page.locator("#series .plot canvas").waitFor();
+				await page.waitForTimeout(700);
+
+				const after = await page.locator("#map").boundingBox();
+				const mark = await page.locator("#map .leaflet-overlay-pane path").last().boundingBox();
+				assert.ok(after && mark && after.height < before.height, "the chart takes no room");
+				const y = mark.y + mark.height / 2;
+				assert.ok(y > after.y && y < after.y + after.height, `the place is at ${y} px, out of sight`);
+				assert.equal((linkValue(page, "view") ?? "").split(",")[2], zoom);
+				await page.screenshot({ path: join(outDir, `clicked-${width}-${share}.png`) });
+
+				await page.getByRole("button", { name: "Close the values" }).click();
+				await page.waitForTimeout(700);
+				assert.equal((linkValue(page, "view") ?? "").split(",")[2], zoom);
+			}
+		},
+	],
+	[
+		"a window that changes its size keeps the view of the link",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=${layer.id}` });
+			await whenShown(page);
+			await page.waitForTimeout(700);
+			const view = linkValue(page, "view");
+			await page.setViewportSize({ width: 700, height: 500 });
+			await page.waitForTimeout(700);
+
+			assert.equal(linkValue(page, "view"), view);
+		},
+	],
+	[
 		"a click on the chart sets the date of the map",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=${layer.id}&pt=${lon},${lat}` });
