@@ -203,8 +203,11 @@ function showPoint(map) {
 /** @param {LeafletMap} map */
 async function showBaseMap(map) {
 	const { signal } = new AbortController();
+	const container = map.getContainer();
 	effect(() => {
-		map.getContainer().dataset.background = background.value;
+		container.dataset.background = background.value;
+		// The legend beside the map shows colours over the same ground.
+		container.parentElement?.style.setProperty("--ground", LAND_COLOURS[background.value] ?? "#ffffff");
 	});
 	try {
 		const [land, borders] = await Promise.all(

@@ -99,6 +99,26 @@ async function brokenRules(page) {
 	});
 }
 
+/** Colours of an element as it is drawn, a margin left out. @param {Page} page @param {string} selector @param {number} margin */
+async function drawnColours(page, selector, margin) {
+	const picture = (await page.locator(selector).first().screenshot()).toString("base64");
+	return page.evaluate(
+		async ([source, edge]) => {
+			const image = new Image();
+			image.src = `data:image/png;base64,${source}`;
+			await image.decode();
+			const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+			if (!context) throw new Error("no canvas");
+			context.drawImage(image, 0, 0);
+			const [width, height] = [image.width - 2 * edge, image.height - 2 * edge];
+			const { data } = context.getImageData(edge, edge, width, height);
+			const pixels = Array.from({ length: width * height }, (_, index) => data.slice(4 * index, 4 * index + 3).join());
+			return [...new Set(pixels)];
+		},
+		/** @type {const} */ ([picture, margin]),
+	);
+}
+
 /** @type {[string, Check][]} */
 const checks = [
 	[
@@ -199,6 +219,42 @@ const checks = [
 					.evaluateAll((labels) => labels.map((label) => label.getBoundingClientRect()));
 				const crossing = boxes.findIndex(({ left }, index) => index > 0 && left < boxes[index - 1].right);
 				assert.equal(crossing, -1, `label ${crossing} of ${id}`);
+			}
+		},
+	],
+	[
+		"the legend shows half transparent colours as the map does: over the ground",
+		async ({ open }) => {
+			const { page } = await open({
+				search: `?layer=${layer.id}&view=${lon},${lat},5&overlay=false`,
+				routes: {
+					"/legend\\.json": answerJson({
+						title: "x",
+						units: null,
+						type: "classes",
+						classes: [{ value: 1, color: "#00000000", label: "as the ground" }],
+						flags: [{ name: "cloud", color: "#ffffffb3" }],
+					}),
+				},
+			});
+			await whenShown(page);
+			for (const [id, ground, cloud] of [
+				["NaturalEarth", 0xf3, 251],
+				["NaturalEarth_Dark", 0x2b, 191],
+				["None", 0xff, 255],
+			]) {
+				await page.locator("#background").selectOption(String(id));
+				const drawn = [
+					await drawnColours(page, ".swatches li:has-text('ground') .swatch", 4),
+					await drawnColours(page, ".swatches li:has-text('cloud') .swatch", 4),
+				];
+				assert.deepEqual(
+					drawn.map((colours) => colours.length),
+					[1, 1],
+					"a pattern shows through",
+				);
+				const reds = drawn.map(([colour]) => Number(colour.split(",")[0]));
+				assert.ok(Math.abs(reds[0] - Number(ground)) <= 1 && Math.abs(reds[1] - Number(cloud)) <= 1, `${id}: ${reds}`);
 			}
 		},
 	],
