@@ -480,6 +480,29 @@ const checks = [
 		},
 	],
 	[
+		"a layer of colours without values says so, asks for none, and keeps the place",
+		async ({ open }) => {
+			const colours = { ...layer, id: "colours", title: "Colours", variable: null };
+			const { page, requests } = await open({
+				search: `?layer=colours&pt=${lon},${lat}`,
+				allowed: FAILED_REQUEST,
+				routes: {
+					"/layers$": answerJson({ layers: [colours, layer] }),
+					"/layers/colours/times": answerJson({ times: [times[0]], valid_shares: [null], total: 1, next: null }),
+					"/tilejson\\.json": answerJson({ minzoom: 0, maxzoom: 12 }),
+				},
+			});
+			await page.getByText(/^Colours has colours and no values/).waitFor();
+			await whenLinkSays(page, "pt", `${lon},${lat}`);
+			assert.ok(await page.getByText("Download as CSV").isHidden());
+			assert.ok(!requests.some((url) => url.includes("/timeseries/")));
+
+			await page.locator("#layer").selectOption(layer.id);
+			await page.locator("#series .plot canvas").waitFor();
+			assert.equal(linkValue(page, "pt"), `${lon},${lat}`);
+		},
+	],
+	[
 		"a map that shows none of the layer says so and leads back",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=${layer.id}&view=-150,-50,6` });
