@@ -259,6 +259,24 @@ const checks = [
 		},
 	],
 	[
+		"names of layers and styles are to be read whole, however long",
+		async ({ open }) => {
+			const short = { id: layer.styles[0].id, title: "NDVI: pale brown to dark green" };
+			const long = { id: "long", title: "Leaf area index: pale yellow to dark blue-green, for those who see no red" };
+			const title = "A layer whose name is far too long for the list in which it stands";
+			const { page } = await open({
+				allowed: FAILED_REQUEST,
+				routes: { "/layers$": answerJson({ layers: [{ ...layer, title, styles: [short, long] }] }) },
+			});
+			await page.locator("#layer-whole").getByText(title, { exact: true }).waitFor();
+			assert.ok(await page.locator("#style-whole").isHidden(), "a name that fits is told twice");
+			await page.locator("#style").selectOption("long");
+			await page.locator("#style-whole").getByText(long.title, { exact: true }).waitFor();
+			assert.equal(await page.locator("#style").getAttribute("title"), long.title);
+			await page.screenshot({ path: join(outDir, "long-names.png") });
+		},
+	],
+	[
 		"a layer that is not there gives a notice and the first layer",
 		async ({ open }) => {
 			const { page } = await open({ search: "?layer=NO_SUCH_LAYER", allowed: FAILED_REQUEST });
