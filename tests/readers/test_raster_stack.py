@@ -53,6 +53,33 @@ def test_folders_tell_the_times(dated_folders, pattern):
     assert days_of(reader) == ["2019-06-04", "2019-07-14"]
 
 
+def test_what_time_pattern_finds_and_is_no_time_is_told(tmp_path):
+    for day in ("04-06-2019", "2019-06-14"):
+        write_tif(tmp_path / f"ndvi_{day}.tif", SCENE.numbers(0), SCENE)
+
+    reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern="_(?P<time>[-0-9]+)"))
+
+    ((_severity, place, message),) = findings_of(reader)
+    assert place == "ndvi_04-06-2019.tif"
+    assert message.startswith("left out: found '04-06-2019', which is no time; accepted are 20190604, 2019-06-04")
+
+
+def test_time_pattern_that_finds_no_time_at_all_says_what_it_found(tmp_path):
+    write_tif(tmp_path / "ndvi_04-06-2019.tif", SCENE.numbers(0), SCENE)
+
+    with pytest.raises(UnsupportedSource, match="found '04-06-2019', which is no time; accepted are"):
+        open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern="_(?P<time>[-0-9]+)"))
+
+
+def test_times_of_several_files_say_what_they_are_for(tmp_path):
+    times = domain_of_periods(np.datetime64("2020-01-01", "ns"), DEKAD, 2)
+    for name in "ab":
+        write_tif(tmp_path / f"{name}.tif", SCENE.numbers(0), SCENE)
+
+    with pytest.raises(UnsupportedSource, match="times: is for the bands of one file, and 2 files match"):
+        open_raster_stack(make_spec("cog", tmp_path / "*.tif", times=times))
+
+
 # Variables.
 
 
@@ -131,9 +158,7 @@ def test_number_of_bands_must_be_that_of_the_times(tmp_path):
     times = domain_of_periods(np.datetime64("2020-01-01", "ns"), DEKAD, 4)
     path = write_tif(tmp_path / "a.tif", SCENE.cube(), SCENE)
 
-    with pytest.raises(
-        UnsupportedSource, match="names 4 times; there must be one file with as many bands, not 1 with 5"
-    ):
+    with pytest.raises(UnsupportedSource, match="names 4 times for the 5 bands of the file"):
         open_raster_stack(make_spec("cog", path, times=times))
 
 
