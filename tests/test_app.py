@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import textwrap
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -10,7 +12,7 @@ from chronotile.app import create_app, create_app_from_environment
 from chronotile.errors import ConfigurationError
 from chronotile.readers.cache_sizes import cache_sizes, say_cache_sizes
 from chronotile.settings import Settings
-from tests.scenes import Scene, write_cogs
+from tests.scenes import Scene, write_cogs, write_tif
 
 SCENE = Scene()
 
@@ -70,6 +72,32 @@ def test_importing_the_application_loads_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
+    code = """
+        import logging, sys
+        from chronotile.app import configure_logging
+        from chronotile.readers.open import open_source
+        from chronotile.model.source import SourceSpec
+        from chronotile.model.grid import Window
+        configure_logging("info")
+        reader = open_source(SourceSpec(collection="c", kind="cog", href=sys.argv[1]))
+        reader.read_window("band1", index=0, level=0, window=Window(0, 512, 0, 512))
+    """
+    path = write_tif(tmp_path / "a.tif", np.random.default_rng(1).integers(0, 250, (512, 512), "uint8"), Scene())
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(4096))
+
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(path)], capture_output=True, text=True, check=False
+    )
+
+    (line,) = [line for line in ran.stderr.splitlines() if " WARNING " in line or " INFO " in line or " ERROR " in line]
+    assert "chronotile.readers.foreign: reading band1 of c failed: ZIPDecode" in line
+    assert "a.tif, band 1: IReadBlock failed" in line
 
 
 def test_readers_keep_as_much_as_the_settings_say(configuration):

@@ -181,6 +181,7 @@ def configure_logging(level: LogLevel) -> None:
     """Log to standard error, one line a message."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL signals is in a line of our own
 
 
 def system_clock() -> Instant:
