@@ -110,7 +110,11 @@ def test_layers_of_a_folder_are_listed(run, data):
 
 @pytest.mark.parametrize("command", ["layers", "check", "serve"])
 def test_configuration_is_that_of_the_environment_then_the_usual_one(run, command):
-    assert "config/chronotile.yaml cannot be read" in run(command).output
+    output = run(command).output
+
+    assert output.startswith("chronotile: config/chronotile.yaml cannot be read: ")
+    assert output.count("config/chronotile.yaml") == 1
+    assert "name a folder or file of data (chronotile serve FOLDER) or another configuration" in output
 
 
 def test_configuration_of_the_environment_is_read(run, configuration, monkeypatch):

@@ -18,7 +18,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError, UnknownPath
+from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.ingest.archive import Archive, open_archive, refreshed
 from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
@@ -46,7 +46,7 @@ from chronotile.protocols.viewer.routes import viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
-from chronotile.settings import LogLevel, Settings, load_settings
+from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +130,9 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
+    if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
+        hint = "name a folder or file of data (chronotile serve FOLDER) or another configuration"
+        raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {hint}"])
     half = settings.cache_bytes // 2
     say_cache_sizes(CacheSizes(array_bytes=half, raster_bytes=half))
     return open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)

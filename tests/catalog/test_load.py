@@ -536,8 +536,10 @@ def test_all_mistakes_of_all_files_are_told_at_once(mistakes_of):
 
 
 def test_an_absent_file_is_a_mistake(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"gone\.yaml cannot be read: No such file or directory"):
+    with pytest.raises(ConfigurationError) as caught:
         load_configuration(Path("gone.yaml"), environment={})
+
+    assert caught.value.mistakes == ("gone.yaml cannot be read: No such file or directory",)
 
 
 def test_a_file_that_is_no_text_is_a_mistake(mistakes_of, write):
