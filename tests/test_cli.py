@@ -93,6 +93,10 @@ def test_wrong_usage_ends_with_2(run, arguments):
     assert run(*arguments).exit_code == 2
 
 
+def test_help_says_that_written_configurations_are_served(run):
+    assert "then serve it" in " ".join(run("serve", "--help").output.split())
+
+
 def test_layers_are_listed_with_times_extent_and_styles(run, configuration):
     result = run("layers", configuration)
 

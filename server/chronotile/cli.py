@@ -92,7 +92,9 @@ def serve(
     workers: Workers = None,
     write_config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write what was found in a folder or file of data as a configuration."),
+        typer.Option(
+            metavar="FILE", help="Write what was found in a folder or file of data as a configuration, then serve it."
+        ),
     ] = None,
 ) -> None:
     """Serve what a configuration says, or a folder or file of data."""
