@@ -29,7 +29,7 @@ def check_archive(archive: Archive) -> Iterator[Finding]:
     specs = source_specs(archive.configuration)
     for collection in services.catalogue.collections:
         yield from _future_findings(collection, services.clock())
-        yield from block_findings(specs[collection.id])
+        yield from block_findings(specs[collection.id].stored)
         yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id]))
 
 
