@@ -175,7 +175,7 @@ def parse_expression(text: str, names: Collection[str] | None = None) -> Express
     try:
         tree = ast.parse(plain, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deep"
+        reason = f"{error.msg} (in a URL a + is written %2B)" if isinstance(error, SyntaxError) else "it is too deep"
         raise _refusal(f"{plain[:MAX_SHOWN]!r} is no expression: {reason}; {ACCEPTED}") from error
     _check_size(tree)
     reader = _Reader(names)

@@ -14,14 +14,17 @@ from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.raster import BoolArray, Picture, Raster, RgbaPicture
-from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, MapRequest
+from chronotile.model.raster import Picture, Raster, RgbaPicture
+from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, MapRequest, PictureReducer
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
+from chronotile.pipeline.expressions import with_expression
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services
+from chronotile.readers.reader import Reader
 from chronotile.readers.warp import WarpPlan, plan_warp
+from chronotile.stats.over_time import over_time
 from chronotile.styling.paint import paint, paint_composite
 from chronotile.styling.restyle import with_ramp, with_range
 
@@ -34,6 +37,8 @@ class MapTarget:
     style: Style
     times: ResolvedTimes
     time_used: TimeUsed
+    reducer: PictureReducer
+    reader: Reader
     etag: str
 
 
@@ -56,18 +61,18 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
     target = resolve_map(request, services)
     if target.etag in known:
         return Payload(body=b"", media_type=request.format, etag=target.etag, time=target.time_used, unchanged=True)
-    return Payload(
-        body=_encoded(request, target, services), media_type=request.format, etag=target.etag, time=target.time_used
-    )
+    return Payload(body=_encoded(request, target), media_type=request.format, etag=target.etag, time=target.time_used)
 
 
 def resolve_map(request: MapRequest, services: Services) -> MapTarget:
     """Return the layer, style and times a request means, and refuse what is too large; reads no pixels."""
     layer = services.catalogue.layer(request.layer)
+    layer, services = with_expression(layer, request.expression, services)
     style = restyled(resolve_style(layer, request.style), request.ramp, request.range, services)
     times = resolve_picture_times(layer, request.time, now=services.clock())
     _check_format(request, layer)
     _check_size(request, times, services)
+    reducer = _reducer(request, style, times)
     used = times.used(layer.times)
     grid = request.grid
     etag = fingerprint(
@@ -75,10 +80,18 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
         used.instants,
         style,
         (grid.crs.name, grid.bbox, grid.width, grid.height),
-        (request.format, request.background, layer.resampling),
+        (request.format, request.background, layer.resampling, reducer),
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
     )
-    return MapTarget(layer=layer, style=style, times=times, time_used=used, etag=etag)
+    return MapTarget(
+        layer=layer,
+        style=style,
+        times=times,
+        time_used=used,
+        reducer=reducer,
+        reader=services.reader(layer),
+        etag=etag,
+    )
 
 
 def restyled(style: Style, ramp: str | None, value_range: tuple[float, float] | None, services: Services) -> Style:
@@ -97,16 +110,26 @@ def restyled(style: Style, ramp: str | None, value_range: tuple[float, float] | 
     return style if value_range is None else with_range(style, value_range)
 
 
-def _encoded(request: MapRequest, target: MapTarget, services: Services) -> bytes:
+def _reducer(request: MapRequest, style: Style, times: ResolvedTimes) -> PictureReducer:
+    """What is asked for; of one time all are alike."""
+    if request.reducer in {"mean", "median"} and style.is_categorical:
+        raise InvalidParameter(
+            f"style {style.id} has classes, of which there is no {request.reducer}; use latest or earliest",
+            locator="reducer",
+        )
+    return request.reducer if len(times.indexes) > 1 else "latest"
+
+
+def _encoded(request: MapRequest, target: MapTarget) -> bytes:
     if request.format in PICTURE_FORMATS:
-        return encode_picture(_drawn(request, target, services), request.format, background=request.background)
-    raster = _read_newest(request, target, target.layer.main_variable, services) or _nothing(request.grid, target.layer)
+        return encode_picture(_drawn(request, target), request.format, background=request.background)
+    raster = _read(request, target, target.layer.main_variable) or _nothing(request.grid, target.layer)
     return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
 
 
-def _drawn(request: MapRequest, target: MapTarget, services: Services) -> Picture:
+def _drawn(request: MapRequest, target: MapTarget) -> Picture:
     layer = target.layer
-    rasters = [_read_newest(request, target, variable, services) for variable in layer.variables]
+    rasters = [_read(request, target, variable) for variable in layer.variables]
     present = [raster for raster in rasters if raster is not None]
     if len(present) < len(rasters):
         return RgbaPicture(np.zeros((request.grid.height, request.grid.width, 4), dtype=np.uint8))
@@ -147,32 +170,22 @@ def _check_size(request: MapRequest, times: ResolvedTimes, services: Services) -
         )
 
 
-def _read_newest(request: MapRequest, target: MapTarget, variable: VariableInfo, services: Services) -> Raster | None:
-    """Each pixel's newest valid value over the resolved times; where it never has one, its newest number."""
+def _read(request: MapRequest, target: MapTarget, variable: VariableInfo) -> Raster | None:
+    """The variable over the resolved times, reduced; `None` where it shares no pixel with the grid."""
     plan = plan_warp(variable.levels, request.grid, resampling=target.layer.resampling)
     if plan is None:
         return None
     instants = target.time_used.instants or (None,)
-    newest = _read_at(instants[0], plan, target.layer, variable, services=services)
-    for instant in instants[1:]:
-        gaps = ~newest.valid
-        if not gaps.any():
-            break
-        newest = _filled(newest, _read_at(instant, plan, target.layer, variable, services=services), gaps)
-    return newest
+    if len(instants) == 1:
+        return _read_at(instants[0], plan, target, variable)
+    if target.reducer == "earliest":
+        instants = instants[::-1]
+    return over_time((_read_at(instant, plan, target, variable) for instant in instants), target.reducer)
 
 
-def _read_at(
-    instant: Instant | None, plan: WarpPlan, layer: Layer, variable: VariableInfo, *, services: Services
-) -> Raster:
+def _read_at(instant: Instant | None, plan: WarpPlan, target: MapTarget, variable: VariableInfo) -> Raster:
     index = 0 if instant is None else time_index(variable.times.instants, instant)
     try:
-        return plan.read(services.reader(layer), variable, index)
+        return plan.read(target.reader, variable, index)
     except SourceUnavailable as error:
-        raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
-
-
-def _filled(newer: Raster, older: Raster, gaps: BoolArray) -> Raster:
-    taken = gaps & older.valid
-    present = None if newer.present is None else newer.present | taken
-    return Raster(np.where(taken, older.numbers, newer.numbers), newer.encoding, present)
+        raise SourceUnavailable(f"layer {target.layer.id} cannot be read now: {error.message}") from error

@@ -6,8 +6,8 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.time import TimeSelection, parse_time
-from chronotile.protocols.common.kvp import Kvp, choice, integer, value_range
+from chronotile.model.time import parse_time
+from chronotile.protocols.common.kvp import Kvp, integer, picture_reducer, value_range
 
 FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "png": "image/png",
@@ -33,11 +33,13 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
     return MapRequest(
         layer=layer.id,
         grid=grid,
-        time=time_of(query),
+        time=parse_time(query.optional("datetime")),
         style=query.optional("style") or "",
         format=_format(path["extension"]),
         range=_range(query),
         ramp=query.optional("ramp"),
+        reducer=picture_reducer(query.optional("reducer"), locator="reducer"),
+        expression=query.optional("expression"),
     )
 
 
@@ -65,18 +67,6 @@ def legend_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
         range=_range(query),
         ramp=query.optional("ramp"),
     )
-
-
-def time_of(query: Kvp) -> TimeSelection:
-    """Return what `datetime` selects; `reducer` may only be the one offered.
-
-    Raises:
-        InvalidParameter: Either is not accepted.
-    """
-    reducer = query.optional("reducer")
-    if reducer is not None:
-        choice(reducer, ("latest",), locator="reducer")
-    return parse_time(query.optional("datetime"))
 
 
 def _range(query: Kvp) -> tuple[float, float] | None:

@@ -11,19 +11,23 @@ from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
 from chronotile.model.request import MapRequest
-from chronotile.model.time import format_instant
+from chronotile.model.time import format_instant, parse_time
 from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
+from chronotile.pipeline.expressions import with_expression
 from chronotile.pipeline.render_map import render_map
 from chronotile.pipeline.revision import fingerprint, layer_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.kvp import Kvp, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.tiles.documents import tilejson
 from chronotile.protocols.tiles.faults import tile_fault
-from chronotile.protocols.tiles.params import legend_request, tile_request, tileset, time_of
+from chronotile.protocols.tiles.params import legend_request, tile_request, tileset
+
+TEMPLATE = ("style", "range", "ramp", "reducer", "expression")
+"""Parameters of a TileJSON that are those of its tiles."""
 
 
 async def get_tile(request: Request) -> Response:
@@ -61,17 +65,22 @@ def _tile(
 ) -> tuple[Payload, bool]:
     """The tile, and whether its address carries the revision of now."""
     payload = render_map(asked, services, known=known)
-    is_current = revision is not None and revision == layer_revision(services.catalogue.layer(asked.layer), services)
-    return payload, is_current
+    if revision is None:
+        return payload, False
+    shown = with_expression(services.catalogue.layer(asked.layer), asked.expression, services)
+    return payload, revision == layer_revision(*shown)
 
 
 def _tilejson(request: Request, services: Services) -> bytes:
     query = Kvp(request.query_params.multi_items())
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = tileset(request.path_params, services.catalogue)
-    template = {name: value for name in ("style", "range", "ramp") if (value := query.optional(name))}
+    template = {name: value for name in TEMPLATE if (value := query.optional(name))}
     resolve_style(layer, template.get("style", ""))
-    used = resolve_picture_times(layer, time_of(query), now=services.clock()).used(layer.times)
+    picture_reducer(template.get("reducer"), locator="reducer")
+    layer, services = with_expression(layer, template.get("expression"), services)
+    time = parse_time(query.optional("datetime"))
+    used = resolve_picture_times(layer, time, now=services.clock()).used(layer.times)
     if len(used.instants) == 1:
         template["datetime"] = format_instant(used.instants[0])
     elif used.instants:
