@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from chronotile.ingest.describe import finding_lines
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
 from chronotile.process import keep_freed_memory
+from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.guard import Guard
@@ -43,7 +44,11 @@ log = logging.getLogger(__name__)
 
 
 def application(
-    services: Services, *, threads: Mapping[str, int] | None = None, viewer: Path | None = None
+    services: Services,
+    *,
+    threads: Mapping[str, int] | None = None,
+    viewer: Path | None = None,
+    cog_places: Sequence[str] = (),
 ) -> Starlette:
     """Return the application that serves `services`.
 
@@ -51,6 +56,10 @@ def application(
         services: The catalogue and the open sources; closed when the application shuts down.
         threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
         viewer: The folder of the viewer's files, if there is one.
+        cog_places: Below which `/cog` may open files; it is there only if there are some.
+
+    Raises:
+        ConfigurationError: One of `cog_places` is no place, or TiTiler is not installed.
     """
     tokens = {"pictures": 4, "series": 4, "documents": 2, **(threads or {})}
 
@@ -73,6 +82,7 @@ def application(
             *landing_routes(partial(is_complete, viewer)),
             *viewer_routes(viewer),
             *health_routes,
+            *cog_routes(cog_places, max_pixels=services.catalogue.limits.max_pixels),
         ],
         lifespan=lifespan,
         middleware=[
@@ -100,7 +110,7 @@ def create_app(settings: Settings) -> Starlette:
 def serving(archive: Archive, settings: Settings) -> Starlette:
     """Return the application that serves an open archive, with this process made ready for it."""
     keep_freed_memory()
-    return application(archive.services, threads=settings.threads, viewer=find_viewer())
+    return application(archive.services, threads=settings.threads, viewer=find_viewer(), cog_places=settings.cog_places)
 
 
 def create_app_from_environment() -> Starlette:

@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     """Documents written at once, in each process."""
     forwarded_allow_ips: str | None = None
     """Proxies whose X-Forwarded-* headers are believed, with commas, or `*`; otherwise as uvicorn has it."""
+    cog_prefixes: str | None = None
+    """Places below which /cog may open GeoTIFFs, with commas: folders, https:// and s3:// URLs; none turns it off."""
+
+    @property
+    def cog_places(self) -> tuple[str, ...]:
+        """The members of `cog_prefixes`."""
+        return tuple(place.strip() for place in (self.cog_prefixes or "").split(",") if place.strip())
 
     @property
     def threads(self) -> dict[str, int]:
