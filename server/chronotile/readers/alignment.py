@@ -54,6 +54,8 @@ def positions_in(variable: VariableInfo, times: TimeDomain) -> Positions:
 
 def are_same_cells(first: NativeGrid, second: NativeGrid) -> bool:
     """Whether two grids have the same cells."""
+    if first == second:
+        return True
     is_same_size = (first.width, first.height) == (second.width, second.height)
     return first.crs == second.crs and is_same_size and _meet(_between(first, second), first)
 

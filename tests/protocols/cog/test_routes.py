@@ -52,9 +52,10 @@ PATH_VALUES = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _titiler():
-    pytest.importorskip("titiler.core", reason="titiler.core is absent (pip install 'chronotile[cog]')")
+@pytest.fixture(scope="module")
+def titiler():
+    """TiTiler, which is an extra."""
+    return pytest.importorskip("titiler.core", reason="titiler.core is absent (pip install 'chronotile[cog]')")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def app(folder):
+def app(titiler, folder):
     return application(served.make_services(), cog_places=[str(folder / "allowed")])
 
 
@@ -323,7 +324,7 @@ def remote(folder):
 
 
 @pytest.fixture
-def remote_client(remote):
+def remote_client(titiler, remote):
     Server.asked.clear()
     with TestClient(application(served.make_services(), cog_places=[f"{remote}/data/"])) as client:
         yield client
