@@ -191,3 +191,20 @@ def test_a_changed_operand_is_a_new_revision(tmp_path):
         after = {name: client.get(f"/layers/{name}").json()["revision"] for name in ("NDVI", "RED", "GREEN")}
 
     assert {name: before[name] == after[name] for name in before} == {"NDVI": False, "RED": True, "GREEN": False}
+
+
+def test_what_cannot_be_computed_is_told_once_and_the_rest_is_served(tmp_path):
+    source = write_cogs(tmp_path)
+    file = tmp_path / "chronotile.yaml"
+    variables = (
+        '{RED: {}, SCL: {}, SUM: {formula: "RED + SCL"}, TWICE: {formula: "2 * SUM"}, OWN: {formula: "2 * RED"}}'
+    )
+    file.write_text(f"collections:\n  c:\n    source: {source}\n    variables: {variables}", encoding="utf-8")
+
+    archive = open_archive(file, environment={}, clock=lambda: NOW)
+
+    assert [layer.id for layer in archive.services.catalogue.layers] == ["c.RED", "c.SCL", "c.OWN"]
+    errors = {each.place: each.message for each in archive.findings if each.severity == "error"}
+    assert list(errors) == ["c: SUM", "c: TWICE"]
+    assert "RED and SCL lie on different grids (64 x 64 and 32 x 32 cells)" in errors["c: SUM"]
+    archive.close()

@@ -252,7 +252,7 @@ class _Reader:
             constant = np.float64(_CONSTANTS[name])
             return _Step(lambda _values: constant)
         if self._names is not None and name not in self._names:
-            near = difflib.get_close_matches(name, self._names, n=1)
+            near = difflib.get_close_matches(name[:MAX_SHOWN], self._names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             usable = ", ".join(sorted(filter(can_be_named, self._names))[:20])
             raise _refusal(f"{name[:MAX_SHOWN]!r} is no variable of the collection{hint}; it has {usable}")

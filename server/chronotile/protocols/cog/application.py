@@ -1,5 +1,6 @@
 """TiTiler's endpoints as an application of their own, with only what its allow-list lets through."""
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from chronotile.errors import ChronotileError, ConfigurationError, LimitExceeded, SourceUnavailable
+from chronotile.errors import (
+    ChronotileError,
+    ConfigurationError,
+    InvalidParameter,
+    LimitExceeded,
+    SourceUnavailable,
+)
 from chronotile.protocols.cog.allowed import EXTENSIONS, AllowList
 from chronotile.protocols.cog.limits import check_cost
 from chronotile.protocols.cog.redirects import RedirectCheck
@@ -18,11 +25,16 @@ from chronotile.readers.geotiff_only import geotiff_reader
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+log = logging.getLogger(__name__)
+
 PART_PX = 1024
 """Longest side of a part whose size is not asked for; TiTiler would read it at full resolution."""
 
 MAX_BODY_BYTES = 1 << 20
 """Of a GeoJSON feature."""
+
+UNCHECKED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What TiTiler fails with where it has not checked a parameter, such as a colour map that is none or a band 0."""
 
 GDAL_ENVIRONMENT = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no files beside the one that is allowed
@@ -91,24 +103,37 @@ def _check_body(request: Request) -> None:
 
 
 def _add_faults(app: "FastAPI") -> None:
-    """Errors as all path APIs word them; what a library says of a file may name paths, and is not told."""
+    """Errors as all path APIs word them; what GDAL says of a file may name paths, and is not told."""
     from titiler.core.errors import DEFAULT_STATUS_CODES
 
     for kind, status in DEFAULT_STATUS_CODES.items():
-        if kind is not Exception:
-            app.add_exception_handler(kind, _foreign_fault(status))
+        app.add_exception_handler(kind, _foreign_fault(kind, status))
+    for kind in UNCHECKED:
+        app.add_exception_handler(kind, _unchecked_fault)
     app.add_exception_handler(ChronotileError, _own_fault)
 
 
-def _foreign_fault(status: int) -> Any:  # noqa: ANN401 -- Starlette's kind of handler is no type of its own
+def _foreign_fault(kind: type[Exception], status: int) -> Any:  # noqa: ANN401 -- no type of its own in Starlette
+    """TiTiler takes all of rio-tiler's errors that it does not know for the server's; they are of the request."""
+    library = kind.__module__.partition(".")[0]
+
     async def answer(request: Request, error: Exception) -> Response:
-        fault: ChronotileError = SourceUnavailable("the file cannot be read; try again later", locator="url")
-        if status < 500:
+        if library == "rasterio":
+            fault: ChronotileError = SourceUnavailable("the file cannot be read; try again later", locator="url")
+        elif library == "builtins":
+            fault = ChronotileError("the server failed to answer this request")
+        else:
             fault = ChronotileError(str(error))
-            fault.status = status
+            fault.status = min(status, 400) if status >= 500 else status
         return with_error_caching(problem_response(fault, request))
 
     return answer
+
+
+async def _unchecked_fault(request: Request, error: Exception) -> Response:
+    log.warning("%s: %s", request.scope["path"], repr(error)[:300])
+    fault = InvalidParameter("a parameter is not accepted, or does not go with this file")
+    return problem_response(fault, request)
 
 
 async def _own_fault(request: Request, error: Exception) -> Response:
