@@ -42,6 +42,9 @@ const LAND_COLOURS = { NaturalEarth: "#f3f1ea", NaturalEarth_Dark: "#2b343b" };
 /** @param {number} lon */
 const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
 
+/** A place as a link names it, so that the link leads to the same cell. @param {{ lat: number, lng: number }} latlng */
+const toPlace = ({ lat, lng }) => ({ lon: Number(wrapLon(lng).toFixed(5)), lat: Number(lat.toFixed(5)) });
+
 /** A box that crosses 180 degrees goes on beyond it. @param {BBox} bbox */
 const toBounds = ([west, south, east, north]) =>
 	new LatLngBounds([south, west], [north, east > west ? east : east + 360]);
@@ -154,8 +157,7 @@ function followClicks(map) {
 	const stop = () => window.clearTimeout(waiting);
 	map.on("click", ({ latlng }) => {
 		stop();
-		const { lat, lng } = latlng;
-		waiting = window.setTimeout(() => choosePoint({ lon: wrapLon(lng), lat }), CLICK_WAIT_MS);
+		waiting = window.setTimeout(() => choosePoint(toPlace(latlng)), CLICK_WAIT_MS);
 	});
 	map.on("dblclick", stop);
 	const container = map.getContainer();
@@ -172,10 +174,7 @@ function followClicks(map) {
 }
 
 /** @param {LeafletMap} map */
-export function centreOf(map) {
-	const { lat, lng } = map.getCenter();
-	return { lon: wrapLon(lng), lat };
-}
+export const centreOf = (map) => toPlace(map.getCenter());
 
 /** @param {LeafletMap} map */
 function showPoint(map) {
@@ -301,13 +300,14 @@ function showLayer(map) {
 		tileProgress.value = { ...tileProgress.peek(), phase: "loading" };
 		const stopping = new AbortController();
 		const load = async () => {
-			const zooms = await zoomRange(now, chosen, stopping.signal);
+			const datetime = when?.text ?? null;
+			const zooms = await zoomRange(now, chosen, datetime, stopping.signal);
 			if (stopping.signal.aborted) return;
 			if (!zooms) {
 				tileProgress.value = { ...tileProgress.peek(), phase: "shown" };
 				return;
 			}
-			const tiles = makeTiles(now, tileTemplate(now, chosen, when?.text ?? null), zooms);
+			const tiles = makeTiles(now, tileTemplate(now, chosen, datetime), zooms);
 			watchTiles(tiles, stopping.signal);
 			pictures.load(tiles, now);
 		};
@@ -329,17 +329,17 @@ function showLayer(map) {
 /** @type {WeakMap<Layer, { minzoom: number, maxzoom: number }>} */
 const zoomRanges = new WeakMap();
 
-/** Zoom levels at which the layer has pictures; null, and a notice, when the server does not say. @param {Layer} of @param {string} chosen @param {AbortSignal} signal */
-async function zoomRange(of, chosen, signal) {
+/** Zoom levels at which the layer has pictures; null, and a notice, when the server does not say. @param {Layer} of @param {string} chosen @param {string | null} datetime @param {AbortSignal} signal */
+async function zoomRange(of, chosen, datetime, signal) {
 	const known = zoomRanges.get(of);
 	if (known) return known;
 	try {
-		const { minzoom, maxzoom } = await fetchTileJson(of, chosen, signal);
+		const { minzoom, maxzoom } = await fetchTileJson(of, chosen, datetime, signal);
 		zoomRanges.set(of, { minzoom, maxzoom });
 		dismiss("tiles");
 		return { minzoom, maxzoom };
 	} catch (error) {
-		if (!signal.aborted) notify("tiles", `${text.layerFailed(of.title)} ${/** @type {Error} */ (error).message}`);
+		if (!signal.aborted) notify("tiles", text.layerFailed(of.title, /** @type {Error} */ (error).message));
 		return null;
 	}
 }

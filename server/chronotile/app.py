@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,14 @@ from starlette.responses import Response
 from chronotile.errors import ChronotileError, UnknownPath
 from chronotile.ingest.archive import Archive, open_archive
 from chronotile.ingest.describe import finding_lines
+from chronotile.ingest.discover import Progress
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
 from chronotile.process import keep_freed_memory
 from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
+from chronotile.protocols.common.forwarded import Forwarded
 from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
@@ -38,6 +40,7 @@ from chronotile.protocols.viewer.files import find_viewer, is_complete
 from chronotile.protocols.viewer.routes import viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
+from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
 from chronotile.settings import LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ def application(
     *,
     threads: Mapping[str, int] | None = None,
     viewer: Path | None = None,
+    trusted_proxies: Collection[str] = (),
     cog_places: Sequence[str] = (),
 ) -> Starlette:
     """Return the application that serves `services`.
@@ -56,6 +60,7 @@ def application(
         services: The catalogue and the open sources; closed when the application shuts down.
         threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
         viewer: The folder of the viewer's files, if there is one.
+        trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         cog_places: Below which `/cog` may open files; it is there only if there are some.
 
     Raises:
@@ -86,6 +91,7 @@ def application(
         ],
         lifespan=lifespan,
         middleware=[
+            Middleware(Forwarded, trusted=trusted_proxies),
             Middleware(RequestLog),
             Middleware(CrossOrigin),
             Middleware(Guard),
@@ -101,16 +107,33 @@ def create_app(settings: Settings) -> Starlette:
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
-    archive = open_archive(settings.config, environment=os.environ, clock=system_clock)
+    archive = open_configured(settings)
     for line in finding_lines(each for each in archive.findings if each.severity != "note"):
         log.warning("%s", line)
     return serving(archive, settings)
 
 
+def open_configured(settings: Settings, *, progress: Progress | None = None) -> Archive:
+    """Return what `settings.config` names, opened by readers that keep as much as the settings say.
+
+    Raises:
+        ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
+    """
+    half = settings.cache_bytes // 2
+    say_cache_sizes(CacheSizes(array_bytes=half, raster_bytes=half))
+    return open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
+
+
 def serving(archive: Archive, settings: Settings) -> Starlette:
     """Return the application that serves an open archive, with this process made ready for it."""
     keep_freed_memory()
-    return application(archive.services, threads=settings.threads, viewer=find_viewer(), cog_places=settings.cog_places)
+    return application(
+        archive.services,
+        threads=settings.threads,
+        viewer=find_viewer(),
+        trusted_proxies=settings.trusted_proxies,
+        cog_places=settings.cog_places,
+    )
 
 
 def create_app_from_environment() -> Starlette:

@@ -15,6 +15,7 @@ from chronotile.errors import ConfigurationError
 from chronotile.model.collection import TimeRules
 from chronotile.model.expression import parse_expression
 from chronotile.model.source import Mask
+from chronotile.model.time import parse_instant
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
 
@@ -118,8 +119,8 @@ def test_defaults_are_those_of_the_design(load):
     [
         ("default: earliest", TimeRules(default="earliest")),
         ("default: none", TimeRules(default="none")),
-        ("default: 2020-06", TimeRules(default=np.datetime64("2020-06-01", "ns"))),
-        ("default: 2020", TimeRules(default=np.datetime64("2020-01-01", "ns"))),
+        ("default: 2020-06", TimeRules(default=parse_instant("2020-06"))),
+        ("default: 2020", TimeRules(default=parse_instant("2020"))),
         ("default: {latest: {min_valid: 0.3}}", TimeRules(min_valid=0.3)),
         ("match: nearest, tolerance_days: 1.5", TimeRules(match="nearest", tolerance=np.timedelta64(36, "h"))),
         ("match: before, tolerance_days: 10", TimeRules(match="before", tolerance=np.timedelta64(10, "D"))),
@@ -413,8 +414,10 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
             r"(?P<time>\d{8})"),
         ("kind: cog, href: a, time_pattern: '(?P<time'", "source.time_pattern: no regular expression: missing >, "
             "unterminated name at position 4"),
-        (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog "
-            "and netcdf"),
+        (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog; a time "
+            "that the file lacks is said with times: [2020-06-01]"),
+        (r"kind: netcdf, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog; a time "
+            "that the file lacks is said with times: [2020-06-01]"),
         (r"kind: cog, href: a, times: [2001], time_pattern: '(?P<time>\d{8})'", "source: times and time_pattern "
             "exclude one another"),
         ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is no known coordinate reference system; accepted "

@@ -12,7 +12,7 @@ from pyproj import Transformer
 from chronotile.model.crs import WEB_MERCATOR, crs_of
 from chronotile.model.grid import BBox, Grid, NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.readers.warp import choose_level, plan_warp, read_map
+from chronotile.readers.warp import MAX_WINDOW_PIXELS, choose_level, plan_warp, read_map
 from tests.readers.arrays import ArrayReader, make_levels, make_reader
 
 HALF = 20037508.342789244
@@ -258,6 +258,29 @@ def test_a_large_window_without_overviews_is_read_thinned(monkeypatch):
     assert np.array_equal(raster.numbers, reader.arrays[0][0][np.ix_(rows, rows)])
 
 
+def test_a_large_window_over_the_seam_is_read_thinned_too():
+    native = NativeGrid(
+        crs=crs_of("EPSG:4326"), transform=Affine(1 / 120, 0, 0, 0, -1 / 120, 90), width=43200, height=21600
+    )
+
+    plan = plan_warp((native,), tile(0, 0, 0))
+
+    assert len(plan.windows) == 2
+    assert sum(window.width * window.height for window in plan.windows) / plan.step**2 < 1.01 * MAX_WINDOW_PIXELS
+
+
+def test_thinned_windows_over_the_seam_give_the_columns_of_one_endless_row(monkeypatch):
+    monkeypatch.setattr("chronotile.readers.warp.MAX_WINDOW_PIXELS", 100)
+    reader = make_reader("EPSG:4326", Affine(10, 0, 0, 0, -10, 90), 36, 18)
+    grid = Grid(crs=crs_of("EPSG:4326"), bbox=BBox(-150, -90, 150, 90), width=10, height=6)
+
+    raster = read_map(reader, reader.variable, 0, grid)
+
+    rows, columns = [1, 4, 7, 10, 13, 16], [22, 25, 28, 31, 34, 1, 4, 7, 10, 13]
+    assert np.array_equal(raster.numbers, reader.arrays[0][0][np.ix_(rows, columns)])
+    assert [window.column_start for window in reader.windows] == [22, 1]
+
+
 @pytest.mark.parametrize(("cells", "level"), [(0.01, 0), (1.0, 0), (1.39, 0), (1.45, 1), (2.8, 1), (2.9, 2), (500, 3)])
 def test_the_level_nearest_in_size_is_chosen(cells, level):
     levels = make_levels("EPSG:32631", Affine(10, 0, 0, 0, -10, 0), 1024, 1024, count=4)
@@ -285,3 +308,10 @@ def test_a_point_belongs_to_the_cell_under_it():
     assert grid.cell_at(359.9, -90) == (359, 719)
     assert grid.cell_at(0, 90.1) is None
     assert NativeGrid(crs=grid.crs, transform=grid.transform, width=100, height=100).cell_at(50.1, 45) is None
+
+
+def test_a_box_far_beyond_the_world_gives_the_exact_pixels():
+    box = BBox(-20037508, -20037508, 20037508, 320037508)
+    grid = Grid(crs=WEB_MERCATOR, bbox=box, width=60, height=60)
+
+    assert share_of_equal_pixels(readers("polar"), grid) >= 0.999

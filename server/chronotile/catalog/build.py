@@ -20,9 +20,9 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
-from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo
+from chronotile.model.source import Finding, SourceInfo, SourceKind, SourceSpec, VariableInfo
 from chronotile.model.style import Style
-from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, TimeSpan, common_times, format_instant
+from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID
 from chronotile.yaml_source import listed, nearest, raise_mistakes
 
@@ -69,17 +69,17 @@ def build_catalogue(
     return catalogue, tuple(findings)
 
 
-def absolute_href(href: str, folder: Path) -> str:
+def absolute_href(href: str, folder: Path, *, kind: SourceKind) -> str:
     """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one.
 
-    Before a pattern, characters of the folder that have a meaning in patterns become `?`.
+    Before a pattern, which only kind `cog` has, characters of the folder that have a meaning in patterns become `?`.
     """
     parts = urlsplit(href)
     if parts.scheme == "file":
         return unquote(parts.path)
     if "://" in href:
         return href
-    is_pattern = glob.has_magic(href) or "{variable}" in href
+    is_pattern = kind == "cog" and (glob.has_magic(href) or "{variable}" in href)
     start = re.sub(r"[][*?{}]", "?", str(folder)) if is_pattern else str(folder)
     return os.path.normpath(Path(start, href))
 
@@ -89,7 +89,7 @@ def _source_spec(collection_id: str, section: CollectionSection, folder: Path) -
     return SourceSpec(
         collection=collection_id,
         kind=source.kind,
-        href=absolute_href(source.href, folder),
+        href=absolute_href(source.href, folder, kind=source.kind),
         crs=source.crs,
         time_pattern=source.time_pattern,
         times=source.time_domain(),
@@ -247,11 +247,12 @@ def _union(first: BBox, second: BBox) -> BBox:
 
 
 def _default_findings(layer: Layer) -> list[Finding]:
-    """An instant that the layer does not have cannot be its default."""
+    """A time that the layer does not have cannot be its default."""
     default = layer.time_rules.default
-    if isinstance(default, str) or not len(layer.times) or layer.times.within(TimeSpan(default, default + ONE_NS)):
+    if isinstance(default, str) or not len(layer.times) or layer.times.within(default):
         return []
-    message = f"time.default {format_instant(default)} is no time of the layer, which so has no default"
+    start, end = (format_instant(instant) for instant in default)
+    message = f"time.default means {start} to {end}, where the layer has no time; it so has no default"
     return [Finding("warning", layer.id, message)]
 
 

@@ -43,9 +43,7 @@ def open_archive(
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing there can be served.
     """
     if is_configuration(place):
-        styles = load_styles(style_folders(place))
-        configuration = load_configuration(place, environment=environment, styles=styles)
-        return _opened(configuration, styles, clock)
+        return _opened(*_loaded(place, environment), clock)
     styles = load_styles(style_folders(None))
     discovery = discover(place, styles, progress=progress)
     configuration = configuration_of(discovery.values(discovery.root), file=discovery.root / "chronotile.yaml")
@@ -56,6 +54,23 @@ def open_archive(
 def is_configuration(place: Path) -> bool:
     """Whether a place names a configuration file rather than data; one that is not there does."""
     return place.suffix.lower() in {".yaml", ".yml"} and not place.is_dir()
+
+
+def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, dict[str, Style]]:
+    """The configuration and the styles; the mistakes of both are told together."""
+    mistakes: list[str] = []
+    styles: dict[str, Style] | None = None
+    try:
+        styles = load_styles(style_folders(file))
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    try:
+        configuration = load_configuration(file, environment=environment, styles=styles)
+    except ConfigurationError as error:
+        raise ConfigurationError([*error.mistakes, *mistakes]) from error
+    if styles is None:
+        raise ConfigurationError(mistakes)
+    return configuration, styles
 
 
 def _opened(configuration: Configuration, styles: Mapping[str, Style], clock: Clock) -> Archive:

@@ -11,6 +11,7 @@ from typing import NoReturn
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
 from chronotile.ingest.drafts import Draft, drafts_of
 from chronotile.ingest.found import FoundCollection, Section, found_collection
+from chronotile.ingest.names import as_title
 from chronotile.ingest.open_sources import THREADS
 from chronotile.ingest.patterns import escaped
 from chronotile.ingest.walk import Found, kind_of, walk
@@ -39,7 +40,7 @@ class Discovery:
     def values(self, folder: Path) -> dict[str, object]:
         """Return the configuration, its paths relative to `folder`."""
         return {
-            "service": {"title": self.place.name or "chronotile"},
+            "service": {"title": as_title(self.place.name) or "chronotile"},
             "collections": {each.draft.id: _section(each, folder) for each in self.collections},
         }
 

@@ -11,7 +11,7 @@ from chronotile.catalog.default_styles import default_style
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.ingest.describe import grid_text, times_text
 from chronotile.ingest.drafts import Draft
-from chronotile.ingest.names import as_id, without_suffix
+from chronotile.ingest.names import as_id, as_title, without_suffix
 from chronotile.ingest.raster_variables import raster_variables, true_colour_of
 from chronotile.ingest.written_times import times_section
 from chronotile.model.source import Finding, VariableInfo, VariableSpec
@@ -105,7 +105,7 @@ def _described(
     return FoundCollection(
         draft=draft,
         source=source,
-        title=None if reader.info.title else re.sub(r"[_\s]+", " ", draft.text).strip() or None,
+        title=None if reader.info.title else as_title(draft.text),
         variables=sections,
         composites=_composites(infos),
         comments=tuple(dict.fromkeys(_comment(info) for info in infos.values())),
@@ -174,7 +174,8 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
     if all(band.encoding.dtype == "uint8" and band.encoding.scale == 1 for band in bands):
         return {TRUE_COLOUR: {"variables": list(names), "range": [0, 255]}}
     ranges = [band.observed_range or (0.0, 1.0) for band in bands]
-    bounds = _rounded(min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges))
+    low, high = min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges)
+    bounds = _rounded(low, high if high > low else low + 1)
     return {TRUE_COLOUR: {"variables": list(names), "range": bounds}}
 
 

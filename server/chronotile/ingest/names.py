@@ -1,6 +1,7 @@
 """What the names of files tell: their time, what they share with others, and the variable they hold."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -176,10 +177,16 @@ def variable_in(*texts: str) -> str | None:
 
 
 def slug(text: str) -> str:
-    """Return a text as an id: lower case, with `-` for all that is neither letter nor digit."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:100].strip("-")
+    """Return a text as an id: lower case without accents, with `-` for all that is neither letter nor digit."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:100].strip("-")
 
 
 def as_id(text: str) -> str:
     """Return a name as the id of a variable; nothing where it has neither letter nor digit."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.-")[:60].strip("_.-")
+
+
+def as_title(text: str) -> str | None:
+    """Return a name as a title, without what a configuration would take for a variable of the environment."""
+    return " ".join(re.sub(r"[_\s]+|[${}]", " ", text).split()) or None

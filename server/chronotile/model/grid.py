@@ -131,9 +131,8 @@ class NativeGrid:
     def pixels_at(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return fractional columns and rows of points in CRS units; 0.5 is the middle of the first pixel."""
         inverse = ~self.transform
-        with np.errstate(
-            invalid="ignore"
-        ):  # points that the CRS cannot express are infinite, and stay so or become NaN
+        # Points that the CRS cannot express are infinite, and stay so or become NaN.
+        with np.errstate(invalid="ignore"):
             return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
 
     def points_at(self, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:

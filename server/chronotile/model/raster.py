@@ -11,7 +11,6 @@ Numbers = NDArray[Any]
 BoolArray = NDArray[np.bool_]
 IndexArray = NDArray[np.uint8]
 
-REASON_VALID = ""
 REASON_NODATA = "nodata"
 REASON_OUTSIDE = "outside_range"
 REASON_MASKED = "masked"

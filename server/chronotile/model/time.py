@@ -119,11 +119,6 @@ class TimeSelection:
     keyword: Keyword = "absent"
     parts: tuple[TimePart, ...] = ()
 
-    @property
-    def is_single_value(self) -> bool:
-        """Whether one value (an instant at some precision) is asked for, rather than an interval or a list."""
-        return len(self.parts) == 1 and not self.parts[0].is_interval
-
 
 ABSENT = TimeSelection()
 DEFAULT = TimeSelection("default")
@@ -132,7 +127,7 @@ LATEST = TimeSelection("latest")
 _VALUE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:[Tt ](?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9})\d*)?)?)?)?)?)?"
-    r"(?P<zone>[Zz]|[+\- ]\d\d(?::?\d\d)?)?",
+    r"(?P<zone>[Zz]|[+\- ](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?",
     re.ASCII,
 )
 _PERIOD = re.compile(

@@ -15,7 +15,7 @@ from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.raster import Picture, Raster, RgbaPicture
-from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, MapRequest, PictureReducer
+from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, LegendRequest, MapRequest, PictureReducer
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
@@ -68,7 +68,7 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
     """Return the layer, style and times a request means, and refuse what is too large; reads no pixels."""
     layer = services.catalogue.layer(request.layer)
     layer, services = with_expression(layer, request.expression, services)
-    style = restyled(resolve_style(layer, request.style), request.ramp, request.range, services)
+    style = requested_style(request, layer, services)
     times = resolve_picture_times(layer, request.time, now=services.clock())
     _check_format(request, layer)
     _check_size(request, times, services)
@@ -94,20 +94,24 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
     )
 
 
-def restyled(style: Style, ramp: str | None, value_range: tuple[float, float] | None, services: Services) -> Style:
-    """Return the style with the ramp and range a request has in place of its own.
+def requested_style(request: MapRequest | LegendRequest, layer: Layer, services: Services) -> Style:
+    """Return the style that a request names, with the ramp and range it has in place of the style's own.
 
     Raises:
-        InvalidParameter: The style has classes, which have neither.
+        UnknownStyle: The layer has no such style, or there is no such ramp.
+        InvalidParameter: The style has classes, which have neither; or the layer is a composite, which has no ramp.
     """
-    if ramp is None and value_range is None:
+    style = resolve_style(layer, request.style)
+    if request.ramp is None and request.range is None:
         return style
     if style.is_categorical:
-        locator = "range" if ramp is None else "ramp"
+        locator = "range" if request.ramp is None else "ramp"
         raise InvalidParameter(f"style {style.id} has classes, which take no {locator}", locator=locator)
-    if ramp is not None:
-        style = with_ramp(style, services.catalogue.ramp(ramp))
-    return style if value_range is None else with_range(style, value_range)
+    if request.ramp is not None:
+        if layer.is_composite:
+            raise InvalidParameter(f"layer {layer.id} is a composite, which takes a range but no ramp", locator="ramp")
+        style = with_ramp(style, services.catalogue.ramp(request.ramp))
+    return style if request.range is None else with_range(style, request.range)
 
 
 def _reducer(request: MapRequest, style: Style, times: ResolvedTimes) -> PictureReducer:

@@ -1,12 +1,21 @@
 """What the verbs work with: the catalogue, the open sources, the clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Clock, Layer
 from chronotile.readers.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRevision:
+    """The state of a layer as it was found not long ago."""
+
+    revision: str
+    found_s: float
+    """By the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +26,8 @@ class Services:
     readers: Mapping[str, Reader]
     """By collection id."""
     clock: Clock
+    layer_revisions: dict[str, KeptRevision] = field(default_factory=dict)
+    """By layer id; `pipeline.revision` keeps them here."""
 
     def reader(self, layer: Layer) -> Reader:
         """Return the open source of a layer.

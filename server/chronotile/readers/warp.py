@@ -20,7 +20,7 @@ from chronotile.readers.reader import Reader
 IntArray = NDArray[np.intp]
 
 MAX_WINDOW_PIXELS = 16_777_216
-"""Of one read; a larger window, of a source without overviews, is read at every n-th row and column."""
+"""Of one picture; where it would take more, of a source without overviews, every n-th row and column is read."""
 
 BOX_MARGIN = 0.1
 """By which a source's box in another CRS is widened, since it is found from a lattice of points."""
@@ -180,10 +180,11 @@ def plan_warp(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampl
         columns %= chosen.width
         column_start, column_stop = -reach, chosen.width + reach
     height, width = row_stop - row_start, column_stop - column_start
+    step = max(1, math.ceil(math.sqrt(height * width / MAX_WINDOW_PIXELS)))
     windows = tuple(
-        Window(row_start, row_stop, start, stop) for start, stop in _pieces(column_start, column_stop, chosen.width)
+        Window(row_start, row_stop, start, stop)
+        for start, stop in _pieces(column_start, column_stop, chosen.width, step=step)
     )
-    step = max(1, math.ceil(math.sqrt(height * width / MAX_WINDOW_PIXELS))) if len(windows) == 1 else 1
     down = _Axis(_thinned(rows - row_start, step), math.ceil(height / step))
     across = _Axis(_thinned(columns - column_start, step), math.ceil(width / step))
     return WarpPlan(
@@ -317,13 +318,13 @@ def _span(coordinates: FloatArray, inside: BoolArray | None, reach: int, size: i
     return (start, stop) if size is None else (max(0, start), min(size, stop))
 
 
-def _pieces(start: int, stop: int, width: int) -> Iterator[tuple[int, int]]:
-    """Cut `[start, stop)` of an endless row of copies into spans of the one copy."""
+def _pieces(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
+    """Cut `[start, stop)` of an endless row of copies into spans of the one copy, each from a `step`-th column on."""
     while start < stop:
         turn = start // width * width
         piece_stop = min(stop, turn + width)
         yield start - turn, piece_stop - turn
-        start = piece_stop
+        start += math.ceil((piece_stop - start) / step) * step
 
 
 def _side_by_side(pieces: list[Pixels]) -> Pixels:
@@ -344,10 +345,10 @@ class _Axis:
     def cells(self, coordinates: FloatArray) -> IntArray:
         """Return the cells that coordinates fall into; those outside, which are masked, become the nearest edge.
 
-        Truncation is the floor of all that is not masked, and 20 times faster.
+        Truncation is the floor of all that is not masked, and 20 times faster. Masked coordinates may be larger than
+        any integer, so edges come first.
         """
-        cells = coordinates.astype(np.intp)
-        return np.clip(cells, 0, self.size - 1, out=cells)
+        return np.clip(coordinates, 0, self.size - 1).astype(np.intp)
 
     def neighbours(self) -> Iterator[tuple[IntArray, FloatArray]]:
         """Give the two cells whose centres lie on either side, each with its weight."""

@@ -87,3 +87,8 @@ def test_lists_choices_and_ranges():
     assert value_range("-1,1", locator="range") == (-1, 1)
     with pytest.raises(InvalidParameter, match="a, b"):
         choice("c", ["a", "b"], locator="x")
+
+
+def test_range_is_no_longer_than_a_number_can_say():
+    with pytest.raises(InvalidParameter, match="from less to more"):
+        value_range("-1e308,1e308", locator="range")

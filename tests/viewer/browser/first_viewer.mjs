@@ -31,6 +31,12 @@ async function ask(path) {
 	return answer.json();
 }
 
+const front = await fetch(new URL("viewer/", base));
+if (!front.ok) {
+	console.error(`${front.url} answered ${front.status}: the viewer is not there`);
+	process.exit(1);
+}
+
 /** @type {Layer[]} */
 const layers = (await ask("layers")).layers;
 const dated = layers.filter(({ times }) => times.count > 2);
@@ -177,6 +183,23 @@ const checks = [
 			await again.page.waitForTimeout(700);
 
 			assert.equal(again.page.url(), link);
+		},
+	],
+	[
+		"labels of legends do not run into each other",
+		async ({ open }) => {
+			const { page } = await open();
+			await whenShown(page);
+			for (const { id, title } of layers.slice(0, 12)) {
+				await page.locator("#layer").selectOption(id);
+				await page.locator("#legend-title").getByText(title, { exact: true }).waitFor();
+				await page.locator("#legend-body :is(.ramp, .swatches, p:not(:has-text('Loading')))").first().waitFor();
+				const boxes = await page
+					.locator(".ramp-labels span")
+					.evaluateAll((labels) => labels.map((label) => label.getBoundingClientRect()));
+				const crossing = boxes.findIndex(({ left }, index) => index > 0 && left < boxes[index - 1].right);
+				assert.equal(crossing, -1, `label ${crossing} of ${id}`);
+			}
 		},
 	],
 	[
@@ -353,7 +376,7 @@ const checks = [
 			const { page } = await open({ search: `?layer=${layer.id}&pt=-150,-50`, allowed: FAILED_REQUEST });
 			await whenShown(page);
 
-			await page.getByText(/^No values\. .{10,}/).waitFor();
+			await page.getByText(/^No values: .{10,}/).waitFor();
 		},
 	],
 	[
@@ -400,7 +423,7 @@ const checks = [
 					"/layers$": (route) => (isAway ? answerProblem(503, "Come back later.")(route) : route.fallback()),
 				},
 			});
-			await page.getByText(/layers could not be loaded\. Come back later\./).waitFor();
+			await page.getByText(/layers could not be loaded: Come back later\./).waitFor();
 			await page.screenshot({ path: join(outDir, "layers-failed.png") });
 			isAway = false;
 			await page.getByRole("button", { name: "Try again" }).click();
@@ -422,9 +445,9 @@ const checks = [
 					"/timeseries/": (route) => route.abort(),
 				},
 			});
-			await page.getByText("The dates could not be loaded. No dates now.").waitFor();
-			await page.getByText("No legend. No colours now.").waitFor();
-			await page.getByText(/No values\. The server cannot be reached/).waitFor();
+			await page.getByText("The dates could not be loaded: No dates now.").waitFor();
+			await page.getByText("No legend: No colours now.").waitFor();
+			await page.getByText(/No values: The server cannot be reached/).waitFor();
 			isAway = false;
 			await page.locator("#timeline").getByRole("button", { name: "Try again" }).click();
 			await whenShown(page);
@@ -453,12 +476,13 @@ const checks = [
 			const none = { ...layer, id: "still", times: { first: null, last: null, count: 0, default: null } };
 			const one = { ...layer, id: "one", times: { first: times[0], last: times[0], count: 1, default: times[0] } };
 			const { page } = await open({
-				search: "?layer=still",
+				search: `?layer=still&pt=${lon},${lat}`,
 				allowed: FAILED_REQUEST,
 				routes: {
 					"/layers$": answerJson({ layers: [none, one] }),
 					"/layers/one/times": answerJson({ times: [times[0]], valid_shares: [null], total: 1, next: null }),
 					"/tilejson\\.json": answerJson({ minzoom: 0, maxzoom: 12 }),
+					"/timeseries/still": answerJson({ units: "m", times: [null], values: [12.5], reasons: [null] }),
 				},
 			});
 			await page
@@ -466,9 +490,30 @@ const checks = [
 				.getByText(/has no dates/)
 				.waitFor();
 			assert.ok(await page.locator(".strip").isHidden());
+			await page.locator("#series").getByText("12.5 m", { exact: true }).first().waitFor();
 			await page.locator("#layer").selectOption("one");
 			await page.getByRole("combobox", { name: "Date" }).waitFor();
 			assert.ok(await page.locator(".strip").isHidden());
+		},
+	],
+	[
+		"a layer without a default date is shown at its last one",
+		async ({ open }) => {
+			const undated = { ...layer, times: { ...layer.times, default: null } };
+			const noDefault = answerProblem(400, "The layer has no default time.");
+			const { page, requests } = await open({
+				search: `?layer=${layer.id}`,
+				routes: {
+					"/layers$": answerJson({ layers: [undated] }),
+					"/tilejson\\.json": (route) =>
+						route.request().url().includes("datetime=") ? route.fallback() : noDefault(route),
+				},
+			});
+			await whenShown(page);
+
+			assert.deepEqual(await noticeTexts(page), []);
+			const [last] = times.slice(-1);
+			assert.ok(requests.some((url) => url.includes(".png?") && new URL(url).searchParams.get("datetime") === last));
 		},
 	],
 	[

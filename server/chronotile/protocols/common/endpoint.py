@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError
+from chronotile.errors import ChronotileError, OperationNotSupported
 
 log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = "5"
 
 Handler = Callable[[Request], Awaitable[Response]]
 Faults = Callable[[ChronotileError, Request], Response]
@@ -22,7 +24,7 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
         try:
             return await handler(request)
         except ChronotileError as error:
-            if error.status >= 500:  # an operator must act on it
+            if error.status >= 500 and not isinstance(error, OperationNotSupported):  # an operator must act on it
                 log.warning("%s: %s", request.scope["path"], error.message)
             return with_error_caching(faults(error, request))
         except Exception:
@@ -39,5 +41,5 @@ def with_error_caching(response: Response) -> Response:
     elif response.status_code >= 500:
         response.headers["Cache-Control"] = "no-store"
         if response.status_code == 503:
-            response.headers["Retry-After"] = "5"
+            response.headers["Retry-After"] = RETRY_AFTER_S
     return response

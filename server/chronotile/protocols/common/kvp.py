@@ -107,10 +107,10 @@ def value_range(text: str, *, locator: str) -> tuple[float, float]:
     """Return `a,b` as the ends of a range.
 
     Raises:
-        InvalidParameter: They are no two numbers, or not in order.
+        InvalidParameter: They are no two numbers, not in order, or farther apart than a number can say.
     """
     low, high = numbers(text, 2, locator=locator)
-    if low >= high:
+    if low >= high or not math.isfinite(high - low):
         raise InvalidParameter(f"{locator} must go from less to more, got {text[:MAX_SHOWN]!r}", locator=locator)
     return low, high
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.pipeline.readiness import check_readiness
-from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.endpoint import RETRY_AFTER_S, endpoint
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 
@@ -24,7 +24,7 @@ async def get_ready(request: Request) -> Response:
 
 
 def _told(status: int, document: dict[str, object]) -> Response:
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": RETRY_AFTER_S} if status == 503 else {})
     return Response(orjson.dumps(document), status_code=status, media_type="application/json", headers=headers)
 
 

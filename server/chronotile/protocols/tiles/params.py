@@ -61,6 +61,15 @@ def legend_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
     """
     if path["extension"] not in LEGENDS:
         raise _unknown_extension(path["extension"], LEGENDS)
+    return style_request(path, query)
+
+
+def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
+    """Return which colours of the path's layer a query asks for.
+
+    Raises:
+        InvalidParameter: The range is not two numbers in order.
+    """
     return LegendRequest(
         layer=path["layer"],
         style=query.optional("style") or "",

@@ -7,24 +7,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
 from chronotile.model.request import MapRequest
 from chronotile.model.time import format_instant, parse_time
 from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
-from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.render_map import render_map
-from chronotile.pipeline.revision import fingerprint, layer_revision
+from chronotile.pipeline.expressions import shown_revision, with_expression
+from chronotile.pipeline.render_map import render_map, requested_style
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp, picture_reducer
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.tiles.documents import tilejson
 from chronotile.protocols.tiles.faults import tile_fault
-from chronotile.protocols.tiles.params import legend_request, tile_request, tileset
+from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset
 
 TEMPLATE = ("style", "range", "ramp", "reducer", "expression")
 """Parameters of a TileJSON that are those of its tiles."""
@@ -46,9 +44,7 @@ async def get_tilejson(request: Request) -> Response:
     """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
     services = services_of(request)
     body = await in_thread(state_of(request).limiters.documents, _tilejson, request, services)
-    etag = fingerprint(body)
-    unchanged = etag in known_etags(request)
-    return respond(Payload(body=body, media_type="application/json", etag=etag, unchanged=unchanged))
+    return respond_with_content(body, "application/json", request)
 
 
 async def get_legend(request: Request) -> Response:
@@ -67,8 +63,8 @@ def _tile(
     payload = render_map(asked, services, known=known)
     if revision is None:
         return payload, False
-    shown = with_expression(services.catalogue.layer(asked.layer), asked.expression, services)
-    return payload, revision == layer_revision(*shown)
+    layer = services.catalogue.layer(asked.layer)
+    return payload, revision == shown_revision(layer, asked.expression, services)
 
 
 def _tilejson(request: Request, services: Services) -> bytes:
@@ -76,17 +72,18 @@ def _tilejson(request: Request, services: Services) -> bytes:
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = tileset(request.path_params, services.catalogue)
     template = {name: value for name in TEMPLATE if (value := query.optional(name))}
-    resolve_style(layer, template.get("style", ""))
     picture_reducer(template.get("reducer"), locator="reducer")
-    layer, services = with_expression(layer, template.get("expression"), services)
+    shown, reading = with_expression(layer, template.get("expression"), services)
+    requested_style(style_request(request.path_params, query), shown, reading)
     time = parse_time(query.optional("datetime"))
-    used = resolve_picture_times(layer, time, now=services.clock()).used(layer.times)
+    used = resolve_picture_times(shown, time, now=services.clock()).used(shown.times)
     if len(used.instants) == 1:
         template["datetime"] = format_instant(used.instants[0])
     elif used.instants:
         template["datetime"] = query.required("datetime")
-    template["rev"] = layer_revision(layer, services)
-    return orjson.dumps(tilejson(layer, tile_matrix_set, base=base_url(request), query=template))
+    template["rev"] = shown_revision(layer, template.get("expression"), services)
+    language = services.catalogue.service.languages[0]
+    return orjson.dumps(tilejson(shown, tile_matrix_set, base=base_url(request), language=language, query=template))
 
 
 routes = [

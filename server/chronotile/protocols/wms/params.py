@@ -123,7 +123,7 @@ def map_request(query: Kvp, catalogue: Catalogue) -> MapRequest:
 def _check_exceptions(query: Kvp) -> None:
     text = query.optional("EXCEPTIONS")
     if text is not None and text.upper() not in EXCEPTION_FORMATS:
-        raise InvalidParameter(f"EXCEPTIONS {text[:MAX_SHOWN]!r} is not offered; use XML", locator="EXCEPTIONS")
+        raise InvalidParameter(f"EXCEPTIONS {text[:MAX_SHOWN]!r} is not offered; leave it out", locator="EXCEPTIONS")
 
 
 def _layer(query: Kvp, catalogue: Catalogue) -> tuple[str, Layer]:

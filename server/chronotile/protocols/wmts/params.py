@@ -177,12 +177,13 @@ def advertised_default(extent: TimeExtent) -> str:
 
 def _time(text: str | None, layer: Layer, now: Instant) -> TimeSelection:
     """Absence and `default` mean the Default that is advertised; a layer without time ignores what is asked."""
-    extent = time_extent(layer, now)
-    if extent is None:
+    if len(layer.times) == 0:
         return ABSENT
     selection = parse_time(text)
-    if selection.keyword in {"absent", "default"} and extent.default is None:
-        return parse_time(advertised_default(extent))
+    if selection.keyword in {"absent", "default"}:
+        extent = time_extent(layer, now)
+        if extent is not None and extent.default is None:
+            return parse_time(advertised_default(extent))
     return selection
 
 

@@ -1,12 +1,13 @@
 """The endpoints of WMTS: one path for key-value pairs, and those of REST under it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.model.payload import Payload
 from chronotile.pipeline.render_map import render_map
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
@@ -51,9 +52,13 @@ async def get_tile(request: Request) -> Response:
 
 
 async def _tile(request: Request, services: Services, names: TileNames) -> Response:
-    asked = map_request(names, services)
     limiter = state_of(request).limiters.pictures
-    return respond(await in_thread(limiter, render_map, asked, services, known=known_etags(request)))
+    return respond(await in_thread(limiter, _draw, names, services, known=known_etags(request)))
+
+
+def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Payload:
+    """The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds."""
+    return render_map(map_request(names, services), services, known=known)
 
 
 async def _capabilities(request: Request, asked: frozenset[Section], *, path: str) -> Response:
