@@ -86,7 +86,7 @@ def client(app):
 def cog_paths(app):
     """Method and path of every endpoint, its parameters filled in."""
     (mount,) = (route for route in app.routes if getattr(route, "path", "") == "/cog")
-    spec = mount.app.openapi()
+    spec = mount.app.app.openapi()
     return [
         (method.upper(), "/cog" + path.format(**PATH_VALUES))
         for path, methods in spec["paths"].items()
@@ -185,6 +185,23 @@ def test_links_lead_back_to_where_it_is_mounted(client, folder):
 
     assert template.startswith("http://testserver/cog/tiles/WebMercatorQuad/")
     assert client.get(template.format(z=14, x=8328, y=5485)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "base"),
+    [
+        ({"X-Forwarded-Host": "maps.example.org", "X-Forwarded-Proto": "https"}, "https://maps.example.org"),
+        ({"X-Forwarded-Host": "maps.example.org", "X-Forwarded-Prefix": "/eo"}, "http://maps.example.org/eo"),
+    ],
+)
+def test_links_lead_back_through_a_trusted_proxy(titiler, folder, headers, base):
+    app = application(served.make_services(), cog_places=[str(folder / "allowed")], trusted_proxies=["*"])
+    with TestClient(app) as client:
+        query = {"url": f"{folder}/allowed/a.tif"}
+        (template,) = client.get("/cog/WebMercatorQuad/tilejson.json", params=query, headers=headers).json()["tiles"]
+
+        assert template.startswith(f"{base}/cog/tiles/WebMercatorQuad/")
+        assert client.get("/cog/info", params={"url": f"{folder}/secret.tif"}, headers=headers).status_code == 404
 
 
 def test_a_tile_has_the_pixels_of_the_file(client, folder):
