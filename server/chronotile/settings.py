@@ -33,14 +33,16 @@ class Settings(BaseSettings):
     """Processes that answer."""
     log_level: LogLevel = "info"
     """Least severe messages that are logged; `info` has one line a request."""
-    picture_threads: int = Field(default=4, ge=1, le=256)
+    picture_threads: int = Field(default=8, ge=1, le=256)
     """Pictures drawn at once, in each process."""
-    series_threads: int = Field(default=4, ge=1, le=256)
+    series_threads: int = Field(default=8, ge=1, le=256)
     """Series read at once, in each process."""
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
     cache_bytes: int = Field(default=128 << 20, ge=0, le=1 << 40)
     """Decoded pixels that are kept, in each process: half of Zarr arrays, half of raster files."""
+    watch_s: float = Field(default=10.0, ge=0, le=86_400)
+    """How often configuration, styles and sources are looked at for changes, in seconds; 0 leaves it to SIGHUP."""
     forwarded_allow_ips: str = "127.0.0.1,::1"
     """Addresses and networks of proxies whose X-Forwarded-* headers are believed, with commas, or `*`."""
     cog_prefixes: str | None = None

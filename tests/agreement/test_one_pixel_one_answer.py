@@ -18,9 +18,10 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.ingest.archive import open_archive
-from chronotile.model.crs import CRS84, WEB_MERCATOR, crs_of, transformer
+from chronotile.model.crs import CRS84, crs_of, transformer
 from tests.scenes import KINDS, Scene, write_scene
 
+WEB_MERCATOR = crs_of("EPSG:3857")
 INSTANT = "2020-01-21T00:00:00Z"
 DAY_INDEX = 2
 DAY = {"startDate": "2020-01-21", "endDate": "2020-01-21"}

@@ -10,7 +10,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive
+from chronotile.ingest.archive import open_archive, refreshed
 from chronotile.ingest.check import check_archive
 from chronotile.model.crs import CRS84, crs_of, transformer
 from tests.scenes import NODATA, Scene, make_dataset, save_zarr, write_tif
@@ -209,3 +209,19 @@ def test_what_cannot_be_computed_is_told_once_and_the_rest_is_served(tmp_path):
     assert list(errors) == ["c: SUM", "c: TWICE"]
     assert "RED and SCL lie on different grids (64 x 64 and 32 x 32 cells)" in errors["c: SUM"]
     archive.close()
+
+
+def test_a_new_date_of_the_operands_is_a_new_date_of_the_formula(tmp_path):
+    source = write_cogs(tmp_path)
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(f"collections:\n  c:\n    source: {source}{VARIABLES}", encoding="utf-8")
+    archive = open_archive(file, environment={}, clock=lambda: NOW)
+    unchanged = refreshed(archive, file, environment={}, clock=lambda: NOW)
+    for name, scene in (("RED", SCENE), ("NIR", SCENE), ("SCL", COARSE)):
+        write_tif(tmp_path / f"{name}_20200221.tif", scene.numbers(9), scene, overviews=(2,))
+
+    grown = refreshed(archive, file, environment={}, clock=lambda: NOW)
+
+    assert unchanged is archive
+    assert [len(each.services.catalogue.layer("NDVI").times) for each in (archive, grown)] == [5, 6]
+    grown.close()

@@ -322,14 +322,32 @@ def test_array_replaced_by_another_type_is_unavailable(tmp_path):
         reader.read_window("NDVI", index=2, level=0, window=ALL)
 
 
-@pytest.mark.parametrize("version", [2, 3])
-def test_array_replaced_by_another_shape_is_unavailable(tmp_path, version):
-    reader = open_zarr(write_zarr(tmp_path, SCENE, version=version))
+LIBRARIES = {
+    "version 2": {"version": 2},
+    "version 3": {"version": 3},
+    "zarr-python": {"version": 2, "filters": [Delta(dtype="u1")]},
+}
+libraries = pytest.mark.parametrize("encoding", LIBRARIES.values(), ids=LIBRARIES)
+
+
+@libraries
+def test_array_replaced_by_another_shape_is_unavailable(tmp_path, encoding):
+    reader = open_zarr(write_zarr(tmp_path, SCENE, **encoding))
     shutil.rmtree(tmp_path)
-    write_zarr(tmp_path, Scene(width=60), version=version)
+    write_zarr(tmp_path, Scene(width=60), **encoding)
 
     with pytest.raises(SourceUnavailable):
         reader.read_window("NDVI", index=2, level=0, window=Window(0, 2, 0, 2))
+
+
+@libraries
+def test_array_replaced_by_another_of_its_shape_is_read(tmp_path, encoding):
+    reader = open_zarr(write_zarr(tmp_path, SCENE, **encoding))
+    read_all(reader)
+    shutil.rmtree(tmp_path)
+    write_zarr(tmp_path, replace(SCENE, shift=9), **encoding | {"chunks": (1, 8, 8)})
+
+    np.testing.assert_array_equal(read_all(reader), replace(SCENE, shift=9).cube())
 
 
 @pytest.mark.parametrize("version", [2, 3])

@@ -107,4 +107,3 @@ def _meridian(axis: Mapping[str, Any]) -> float | None:
 
 
 CRS84 = crs_of("OGC:CRS84")
-WEB_MERCATOR = crs_of("EPSG:3857")

@@ -22,7 +22,7 @@ from chronotile.model.time import Instant
 from chronotile.pipeline.expressions import with_expression
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services
-from chronotile.readers.reader import Reader
+from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.readers.warp import WarpPlan, plan_warp
 from chronotile.stats.over_time import over_time
 from chronotile.styling.paint import paint, paint_composite
@@ -38,8 +38,11 @@ class MapTarget:
     times: ResolvedTimes
     time_used: TimeUsed
     reducer: PictureReducer
-    reader: Reader
+    services: Services
+    """That can read the layer, if it shows an expression."""
     etag: str
+    watch: Stopwatch
+    """Of the request that was resolved."""
 
 
 def render_map(request: MapRequest, services: Services, *, known: Collection[str] = ()) -> Payload:
@@ -61,11 +64,20 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
     target = resolve_map(request, services)
     if target.etag in known:
         return Payload(body=b"", media_type=request.format, etag=target.etag, time=target.time_used, unchanged=True)
-    return Payload(body=_encoded(request, target), media_type=request.format, etag=target.etag, time=target.time_used)
+    body = services.caches.payloads.get_or_make(target.etag, lambda: _encoded(request, target))
+    return Payload(
+        body=body, media_type=request.format, etag=target.etag, time=target.time_used, timing=target.watch.steps
+    )
 
 
 def resolve_map(request: MapRequest, services: Services) -> MapTarget:
     """Return the layer, style and times a request means, and refuse what is too large; reads no pixels."""
+    watch = Stopwatch()
+    with watch.step("resolve"):
+        return _resolved(request, services, watch)
+
+
+def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapTarget:
     layer = services.catalogue.layer(request.layer)
     layer, services = with_expression(layer, request.expression, services)
     style = requested_style(request, layer, services)
@@ -89,8 +101,9 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
         times=times,
         time_used=used,
         reducer=reducer,
-        reader=services.reader(layer),
+        services=services,
         etag=etag,
+        watch=watch,
     )
 
 
@@ -126,21 +139,26 @@ def _reducer(request: MapRequest, style: Style, times: ResolvedTimes) -> Picture
 
 def _encoded(request: MapRequest, target: MapTarget) -> bytes:
     if request.format in PICTURE_FORMATS:
-        return encode_picture(_drawn(request, target), request.format, background=request.background)
-    raster = _read(request, target, target.layer.main_variable) or _nothing(request.grid, target.layer)
-    return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
+        picture = _drawn(request, target)
+        with target.watch.step("encode"):
+            return encode_picture(picture, request.format, background=request.background)
+    raster = _read(request.grid, target, target.layer.main_variable) or _nothing(request.grid, target.layer)
+    with target.watch.step("encode"):
+        return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
 
 
 def _drawn(request: MapRequest, target: MapTarget) -> Picture:
     layer = target.layer
-    rasters = [_read(request, target, variable) for variable in layer.variables]
+    rasters = [_read(request.grid, target, variable) for variable in layer.variables]
     present = [raster for raster in rasters if raster is not None]
     if len(present) < len(rasters):
         return RgbaPicture(np.zeros((request.grid.height, request.grid.width, 4), dtype=np.uint8))
-    if isinstance(layer.content, Composite):
-        red, green, blue = present
-        return paint_composite((red, green, blue), replace(layer.content, range=request.range or layer.content.range))
-    return paint(present[0], target.style)
+    with target.watch.step("paint"):
+        if isinstance(layer.content, Composite):
+            red, green, blue = present
+            content = replace(layer.content, range=request.range or layer.content.range)
+            return paint_composite((red, green, blue), content)
+        return paint(present[0], target.style)
 
 
 def _nothing(grid: Grid, layer: Layer) -> Raster:
@@ -174,9 +192,9 @@ def _check_size(request: MapRequest, times: ResolvedTimes, services: Services) -
         )
 
 
-def _read(request: MapRequest, target: MapTarget, variable: VariableInfo) -> Raster | None:
+def _read(grid: Grid, target: MapTarget, variable: VariableInfo) -> Raster | None:
     """The variable over the resolved times, reduced; `None` where it shares no pixel with the grid."""
-    plan = plan_warp(variable.levels, request.grid, resampling=target.layer.resampling)
+    plan = _plan(grid, target, variable)
     if plan is None:
         return None
     instants = target.time_used.instants or (None,)
@@ -187,9 +205,20 @@ def _read(request: MapRequest, target: MapTarget, variable: VariableInfo) -> Ras
     return over_time((_read_at(instant, plan, target, variable) for instant in instants), target.reducer)
 
 
+def _plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> WarpPlan | None:
+    resampling = target.layer.resampling
+    with target.watch.step("warp"):
+        return target.services.caches.plans.get_or_make(
+            (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
+        )
+
+
 def _read_at(instant: Instant | None, plan: WarpPlan, target: MapTarget, variable: VariableInfo) -> Raster:
     index = 0 if instant is None else time_index(variable.times.instants, instant)
     try:
-        return plan.read(target.reader, variable, index)
+        with target.watch.step("read"):
+            pixels = plan.read(target.services.reader(target.layer), variable, index)
     except SourceUnavailable as error:
         raise SourceUnavailable(f"layer {target.layer.id} cannot be read now: {error.message}") from error
+    with target.watch.step("warp"):
+        return plan.warp(pixels, variable.encoding)

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from hashlib import blake2b
 from typing import Any
@@ -48,11 +48,45 @@ class Gone(OSError):
     """What was there when the store was opened is not any more."""
 
 
-class TensorStoreArray:
-    """One array, reopened when its metadata or the chunks asked for have changed.
+class Watched:
+    """An array, opened again when its metadata or the chunks asked for have changed.
 
-    tensorstore gives the fill value for a chunk that is absent, and keeps what it has read; so the metadata file, and
-    the folders of the chunks, are looked at before each read: a few microseconds each.
+    The metadata file, and the folders of the chunks, are looked at before each read: a few microseconds each.
+
+    Args:
+        files: Where it is stored.
+        open_array: Opens it, with whatever library.
+    """
+
+    def __init__(self, files: "LocalFiles", open_array: Callable[[], Any]) -> None:
+        self._files = files
+        self._open = open_array
+        self._seen: States = files.metadata_states()
+        self._lock = threading.Lock()
+        self._array = open_array()
+
+    def for_reading(self, selection: Selection) -> Any:  # noqa: ANN401 -- the libraries' arrays have no types
+        """Return the array as it is now.
+
+        Raises:
+            Gone: It is not there any more, or chunks of the selection.
+        """
+        states = self._files.states(selection)
+        with self._lock:
+            changed = [state for path, state in states.items() if self._seen.get(path, state) != state]
+            if None in changed:
+                raise Gone("files of the array are gone")
+            self._seen.update(states)
+            is_full = len(self._seen) > MAX_SEEN
+            if changed or is_full:
+                self._array = self._open()
+            if is_full:
+                self._seen = states
+            return self._array
+
+
+class TensorStoreArray:
+    """One array, watched, since tensorstore gives the fill value for a chunk that is absent and keeps what it has read.
 
     Args:
         href: The store.
@@ -70,14 +104,11 @@ class TensorStoreArray:
         self._node = node
         self._growing = growing
         self._files = LocalFiles(href, node)
-        self._seen: States = self._files.metadata_states()
-        self._lock = threading.Lock()
-        self._array = self._open()
+        self._watched = Watched(self._files, self._open)
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
-        self._refresh(selection)
-        numbers: Numbers = self._array[selection].read().result()
+        numbers: Numbers = self._watched.for_reading(selection)[selection].read().result()
         return numbers
 
     def revision(self, selection: Selection) -> str:
@@ -89,41 +120,23 @@ class TensorStoreArray:
 
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
         array = ts.open(self._spec, open=True, read=True, context=_context()).result()
-        expected = None if self._node.dtype is None else self._node.dtype.newbyteorder("=")
-        if array.rank != len(self._node.shape) or array.dtype.numpy_dtype != expected:
-            raise Gone("the array has another type or other dimensions than when it was opened")
-        for dim, length, now in zip(self._node.dims, self._node.shape, array.shape, strict=True):
-            if now != length and dim != self._growing:
-                raise Gone("the array has another shape than when it was opened")
+        _require_same(self._node, self._growing, array.shape, array.dtype.numpy_dtype)
         return array
-
-    def _refresh(self, selection: Selection) -> None:
-        states = self._files.states(selection)
-        with self._lock:
-            changed = [state for path, state in states.items() if self._seen.get(path, state) != state]
-            if None in changed:
-                raise Gone("files of the array are gone")
-            self._seen.update(states)
-            is_full = len(self._seen) > MAX_SEEN
-            if changed or is_full:
-                self._array = self._open()
-            if is_full:
-                self._seen = states
 
 
 class ZarrPythonArray:
-    """One array whose codecs tensorstore lacks."""
+    """One array whose codecs tensorstore lacks; with the same arguments, and watched for the same reasons."""
 
-    def __init__(self, href: str, node: ArrayNode) -> None:
+    def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
         self._href = href
         self._node = node
+        self._growing = growing
         self._files = LocalFiles(href, node)
-        self._array = open_with_zarr(href, node)
+        self._watched = Watched(self._files, self._open)
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
-        self._files.require()
-        return np.asarray(self._array.oindex[selection])
+        return np.asarray(self._watched.for_reading(selection).oindex[selection])
 
     def revision(self, selection: Selection) -> str:
         """Return a digest of the ages of the metadata and of the folders of the chunks."""
@@ -132,13 +145,28 @@ class ZarrPythonArray:
     def close(self) -> None:
         """Let go of the store."""
 
+    def _open(self) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
+        array = open_with_zarr(self._href, self._node)
+        _require_same(self._node, self._growing, array.shape, array.dtype.newbyteorder("="))
+        return array
+
+
+def _require_same(node: ArrayNode, growing: str | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Check that an array is still the one that was understood."""
+    expected = None if node.dtype is None else node.dtype.newbyteorder("=")
+    if len(shape) != len(node.shape) or dtype != expected:
+        raise Gone("the array has another type or other dimensions than when it was opened")
+    for dim, length, now in zip(node.dims, node.shape, shape, strict=True):
+        if now != length and dim != growing:
+            raise Gone("the array has another shape than when it was opened")
+
 
 def open_array(href: str, node: ArrayNode, *, growing: str | None = None) -> ArraySource:
     """Return an array, of which one dimension may grow, by the quickest library that can decode it."""
     try:
         return TensorStoreArray(href, node, growing)
     except ValueError:
-        return ZarrPythonArray(href, node)
+        return ZarrPythonArray(href, node, growing)
 
 
 def load_array(href: str, node: ArrayNode) -> Numbers:
@@ -172,15 +200,6 @@ class LocalFiles:
     def metadata_states(self) -> States:
         """Return the state of the file without which the array is gone."""
         return {} if self._metadata is None else {self._metadata: _state(self._metadata)}
-
-    def require(self) -> None:
-        """Check that the array is there.
-
-        Raises:
-            Gone: It is not.
-        """
-        if None in self.metadata_states().values():
-            raise Gone("the array is gone")
 
     def states(self, selection: Selection) -> States:
         """Return the states of the metadata and of the folders that hold the chunks of a selection.

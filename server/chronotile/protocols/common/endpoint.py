@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError, OperationNotSupported
+from chronotile.errors import ChronotileError, ClientGone, OperationNotSupported
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
+        except ClientGone:
+            return Response(status_code=ClientGone.status)  # for the log; nobody reads it
         except ChronotileError as error:
             if error.status >= 500 and not isinstance(error, OperationNotSupported):  # an operator must act on it
                 log.warning("%s: %s", request.scope["path"], error.message)

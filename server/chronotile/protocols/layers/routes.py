@@ -46,7 +46,7 @@ async def get_times(request: Request) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     asked = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
-    body = await in_thread(state_of(request).limiters.documents, _times, request, layer, asked, now=services.clock())
+    body = await in_thread(state_of(request).gates.documents, _times, request, layer, asked, now=services.clock())
     return respond_with_content(body, "application/json", request)
 
 
@@ -65,7 +65,7 @@ def _times(request: Request, layer: Layer, asked: TimesQuery, *, now: Instant) -
 async def _in_language(request: Request, tell: Callable[[Telling], Document]) -> Response:
     language = language_of(request, Kvp(request.query_params.multi_items()))
     telling = Telling(services=services_of(request), base=base_url(request), language=language)
-    body = await in_thread(state_of(request).limiters.documents, lambda: orjson.dumps(tell(telling)))
+    body = await in_thread(state_of(request).gates.documents, lambda: orjson.dumps(tell(telling)))
     response = respond_with_content(body, "application/json", request)
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language"

@@ -1,6 +1,8 @@
-"""`/health`: whether the process lives, and whether it can answer."""
+"""`/health` and `/metrics`: whether the process lives, whether it can answer, what it does."""
 
 import orjson
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,7 +20,7 @@ async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer 
 
 async def get_ready(request: Request) -> Response:
     """Return 200 where at least one layer can be read, else 503, and the collections that fail in either case."""
-    readiness = await in_thread(state_of(request).limiters.documents, check_readiness, services_of(request))
+    readiness = await in_thread(state_of(request).gates.documents, check_readiness, services_of(request))
     status = "ready" if readiness.is_ready else "not ready"
     return _told(200 if readiness.is_ready else 503, {"status": status, "failing": list(readiness.failing)})
 
@@ -32,3 +34,14 @@ routes = [
     Route("/health/live", endpoint(get_live, problem_response)),
     Route("/health/ready", endpoint(get_ready, problem_response)),
 ]
+
+
+def metrics_routes(registry: CollectorRegistry) -> list[Route]:
+    """Return the route of the metrics in a registry; they are those of one process, whichever worker answers."""
+
+    async def get_metrics(request: Request) -> Response:
+        """Return them as Prometheus reads them (text format 0.0.4)."""
+        body = await in_thread(state_of(request).gates.documents, generate_latest, registry)
+        return Response(body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
+
+    return [Route("/metrics", endpoint(get_metrics, problem_response))]

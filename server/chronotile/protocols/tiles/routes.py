@@ -1,5 +1,6 @@
 """`/tiles`: pictures by tile, TileJSON, legends."""
 
+from functools import partial
 from typing import cast
 
 import orjson
@@ -19,7 +20,7 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.tiles.documents import tilejson
 from chronotile.protocols.tiles.faults import tile_fault
 from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset
@@ -33,17 +34,16 @@ async def get_tile(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     asked = tile_request(request.path_params, query, services.catalogue)
-    limiter = state_of(request).limiters.pictures
-    payload, is_current = await in_thread(
-        limiter, _tile, asked, services, known=known_etags(request), revision=query.optional("rev")
-    )
+    gate = state_of(request).gates.pictures
+    work = partial(_tile, asked, services, known=known_etags(request), revision=query.optional("rev"))
+    payload, is_current = await for_client(request, gate, asked.layer, work, services=services)
     return respond(payload, is_immutable=is_current)
 
 
 async def get_tilejson(request: Request) -> Response:
     """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
     services = services_of(request)
-    body = await in_thread(state_of(request).limiters.documents, _tilejson, request, services)
+    body = await in_thread(state_of(request).gates.documents, _tilejson, request, services)
     return respond_with_content(body, "application/json", request)
 
 
@@ -52,8 +52,8 @@ async def get_legend(request: Request) -> Response:
     services = services_of(request)
     asked = legend_request(request.path_params, Kvp(request.query_params.multi_items()))
     extension = cast("LegendFormat", request.path_params["extension"])
-    limiter = state_of(request).limiters.documents
-    return respond(await in_thread(limiter, draw_legend, asked, extension, services, known=known_etags(request)))
+    gate = state_of(request).gates.documents
+    return respond(await in_thread(gate, draw_legend, asked, extension, services, known=known_etags(request)))
 
 
 def _tile(
