@@ -72,6 +72,10 @@ function loadSeries(announce, message) {
 		series.value = null;
 		announce(place, of);
 		if (!place || !of) return;
+		if (of.variable === null) {
+			message.textContent = text.coloursOnly(of.title);
+			return;
+		}
 		message.textContent = text.loadingSeries;
 		const stopping = new AbortController();
 		fetchSeries(of, place, stopping.signal).then(

@@ -59,9 +59,29 @@ function layerOptions(all) {
 	});
 }
 
+/** What a list takes beside its text: its padding, and the arrow. */
+const SELECT_FRAME_PX = 40;
+
+/** Writes what is chosen in a list below it where the list itself cuts it off. @param {HTMLSelectElement} select @param {HTMLElement} whole */
+function tellWhole(select, whole) {
+	const canvas = document.createElement("canvas").getContext("2d");
+	const tell = () => {
+		const chosen = select.selectedOptions[0]?.label ?? "";
+		select.title = chosen;
+		if (canvas) canvas.font = getComputedStyle(select).font;
+		const width = canvas?.measureText(chosen).width ?? 0;
+		whole.textContent = width + SELECT_FRAME_PX > select.clientWidth ? chosen : "";
+		whole.hidden = whole.textContent === "";
+	};
+	new ResizeObserver(tell).observe(select);
+	return tell;
+}
+
 function startLayerControls() {
 	const layerSelect = byId("layer", HTMLSelectElement);
 	const styleSelect = byId("style", HTMLSelectElement);
+	const tellLayer = tellWhole(layerSelect, byId("layer-whole", HTMLElement));
+	const tellStyle = tellWhole(styleSelect, byId("style-whole", HTMLElement));
 	layerSelect.addEventListener("change", () => chooseLayer(layerSelect.value));
 	styleSelect.addEventListener("change", () => chooseStyle(styleSelect.value));
 	byId("zoom-button", HTMLButtonElement).addEventListener("click", () => zoomToLayer());
@@ -72,6 +92,7 @@ function startLayerControls() {
 		layerSelect.replaceChildren(...layerOptions(now && !all.includes(now) ? [now, ...all] : all));
 		layerSelect.value = now?.id ?? "";
 		layerSelect.disabled = all.length === 0;
+		tellLayer();
 		byId("layer-times", HTMLElement).textContent = now ? extentInTime(now) : "";
 	});
 	effect(() => {
@@ -79,6 +100,7 @@ function startLayerControls() {
 		styleSelect.replaceChildren(...toOptions(styles));
 		styleSelect.value = style.value;
 		byId("style-field", HTMLElement).hidden = styles.length < 2;
+		tellStyle();
 	});
 }
 

@@ -95,7 +95,8 @@ export function startMap(element) {
 
 /**
  * Goes where the state says, and stays there while the frame of the map changes its size: what a link asked for is what
- * the next link says. The chosen place stays in sight when the chart takes room from the map.
+ * the next link says. A box is fitted anew only until the first pictures are there, while the page still takes its
+ * form; after that a change of size never zooms.
  * @param {LeafletMap} map
  */
 function followDestination(map) {
@@ -124,15 +125,25 @@ function followDestination(map) {
 		held = destination.value;
 		go();
 	});
-	new ResizeObserver(() => {
-		const before = map.getSize().y;
+	effect(() => {
+		if (tileProgress.value.phase === "shown" && held?.bbox) held = { view: placeOf(map) };
+	});
+	const resize = () => {
 		isSent = true;
 		map.invalidateSize({ animate: false, pan: false });
 		isSent = false;
 		go();
-		const place = point.peek();
-		if (place && map.getSize().y < before) map.panInside([place.lat, place.lon], { padding: [40, 40] });
-	}).observe(map.getContainer());
+	};
+	new ResizeObserver(() => keepInSight(map, resize)).observe(map.getContainer());
+}
+
+/** Changes the map's size; the chosen place, if it was in sight, stays there. @param {LeafletMap} map @param {() => void} resize */
+function keepInSight(map, resize) {
+	const place = point.peek();
+	const at = place && /** @type {[number, number]} */ ([place.lat, place.lon]);
+	const wasSeen = at && map.getBounds().contains(at);
+	resize();
+	if (wasSeen) map.panInside(at, { animate: false, padding: [40, 40] });
 }
 
 /** @param {LeafletMap} map */
@@ -192,8 +203,11 @@ function showPoint(map) {
 /** @param {LeafletMap} map */
 async function showBaseMap(map) {
 	const { signal } = new AbortController();
+	const container = map.getContainer();
 	effect(() => {
-		map.getContainer().dataset.background = background.value;
+		container.dataset.background = background.value;
+		// The legend beside the map shows colours over the same ground.
+		container.parentElement?.style.setProperty("--ground", LAND_COLOURS[background.value] ?? "#ffffff");
 	});
 	try {
 		const [land, borders] = await Promise.all(

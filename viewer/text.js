@@ -66,6 +66,9 @@ export const text = {
 	loadingSeries: "Loading the values…",
 	/** @param {string} why */
 	seriesFailed: (why) => `No values: ${why}`,
+	/** @param {string} layer */
+	coloursOnly: (layer) =>
+		`${layer} has colours and no values. The place is kept: choose another layer to see its values here.`,
 	/** @param {number} total */
 	seriesEmpty: (total) =>
 		total === 0 ? "There are no dates to show." : `None of the ${plural(total, "date", "dates")} has a value here.`,

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rasterio.shutil import copy
 
 from chronotile.ingest import check as checking
+from chronotile.ingest import damaged_files
 from chronotile.ingest.check import check_archive
 from tests.scenes import Scene, make_dataset, save_zarr, write_cogs, write_tif
 
 SCENE = Scene()
+TIME_PATTERN = r"_(?P<time>\d{8})"
 
 
 @pytest.fixture
@@ -65,6 +68,43 @@ def test_damaged_pixels_are_an_error(check, tmp_path):
 
     assert severity == "error"
     assert "cannot be read" in message
+
+
+@pytest.mark.parametrize("source", ["folder", "configuration"])
+def test_file_cut_short_among_good_ones_is_named(open_at, tmp_path, source):
+    write_cogs(tmp_path, replace(SCENE, days=("2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04")))
+    path = tmp_path / "NDVI_20200102.tif"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text(
+        f"collections: {{a: {{source: {{kind: cog, href: '*.tif', time_pattern: '{TIME_PATTERN}'}}}}}}"
+    )
+
+    archive = open_at({"folder": tmp_path, "configuration": configuration}[source])
+    findings = [*archive.findings, *check_archive(archive)]
+
+    assert [path.name in finding.place for finding in findings if finding.severity == "error"] == [True]
+
+
+def test_file_without_its_last_block_is_named(open_at, tmp_path):
+    source = write_tif(tmp_path / "source", np.random.default_rng(1).integers(0, 250, (1200, 1200), "uint8"), SCENE)
+    for day in range(1, 6):
+        copy(source, tmp_path / f"NDVI_2020010{day}.tif", driver="COG")
+    path = tmp_path / "NDVI_20200102.tif"
+    path.write_bytes(path.read_bytes()[:-200])
+
+    findings = list(check_archive(open_at(tmp_path)))
+
+    assert [finding.place for finding in findings if "is damaged" in finding.message] == ["ndvi: NDVI_20200102.tif"]
+
+
+def test_files_that_are_not_looked_into_are_counted(check, tmp_path, monkeypatch):
+    monkeypatch.setattr(damaged_files, "MAX_FILES", 2)
+    write_cogs(tmp_path, SCENE)
+
+    assert check(tmp_path) == [
+        ("note", f"of {len(SCENE.days)} files the first {len(SCENE.days) - 2} by name were not looked into")
+    ]
 
 
 @pytest.mark.parametrize(("overviews", "count"), [((), 1), ((2,), 0)])

@@ -46,6 +46,10 @@ def write(tmp_path):
         (("ndvi_2019-06-d2.tif", "ndvi_2019-06-d3.tif"), ["2019-06-11", "2019-06-21"]),
         (("2019/06/ndvi_20190604.tif", "2019/07/ndvi_20190714.tif"), ["2019-06-04", "2019-07-14"]),
         (("20190604/ndvi.tif", "20190614/ndvi.tif"), ["2019-06-04", "2019-06-14"]),
+        (("2019/06/04/ndvi.tif", "2019/07/14/ndvi.tif"), ["2019-06-04", "2019-07-14"]),
+        (("ndvi/2019/06/04.tif", "ndvi/2019/06/14.tif"), ["2019-06-04", "2019-06-14"]),
+        (("x/2019/06/ndvi.tif", "x/2019/07/ndvi.tif"), ["2019-06-01", "2019-07-01"]),
+        (("2019/155/ndvi.tif", "2019/171/ndvi.tif"), ["2019-06-04", "2019-06-20"]),
         (("ndvi_20190604.tif",), ["2019-06-04"]),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
@@ -58,6 +62,15 @@ def test_rasters_are_one_layer_dated_by_their_names(write, open_at, tmp_path, na
 
     assert days_of(layer) == days
     assert layer.main_variable.name == "ndvi"
+
+
+def test_folders_of_a_day_and_of_a_month_are_told_apart(write, open_at, tmp_path):
+    for name in ("2019/06/ndvi.tif", "2019/07/ndvi.tif", "2019/06/04/ndvi.tif", "2019/06/05/ndvi.tif"):
+        write(name)
+
+    layers = layers_of(open_at(tmp_path)).values()
+
+    assert sorted(map(days_of, layers)) == [["2019-06-01", "2019-07-01"], ["2019-06-04", "2019-06-05"]]
 
 
 def test_names_that_differ_in_a_variable_are_one_collection(write, open_at, tmp_path):
@@ -251,6 +264,7 @@ def varied(write, tmp_path) -> Path:
         write(f"S2_NDVI_{day}.tif")
         write(f"S2_LAI_{day}.tif")
         write(f"by_day/{day}/height [m].tif")
+        write(f"by_month/{day[:4]}/{day[4:6]}/{day[6:]}/slope.tif")
     write("photo.tif", np.stack([SCENE.numbers(t) for t in range(3)]), photometric="RGB")
     write_scene("zarr-v3", tmp_path, SCENE)
     write_scene("netcdf-4", tmp_path, SCENE)

@@ -26,12 +26,31 @@ def findings_of(reader):
     return [(finding.severity, finding.place, finding.message) for finding in reader.info.findings]
 
 
+@pytest.fixture
+def dated_folders(tmp_path):
+    """Two rasters of one name in folders of years, months and days."""
+    for day in ("2019/06/04", "2019/07/14"):
+        (tmp_path / day).mkdir(parents=True)
+        write_tif(tmp_path / day / "ndvi.tif", SCENE.numbers(0), SCENE)
+    return tmp_path
+
+
 def count_open_files():
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def days_of(reader, variable="NDVI"):
     return [str(day)[:10] for day in reader.info.variables[variable].times.starts]
+
+
+# Times.
+
+
+@pytest.mark.parametrize("pattern", [r"(?P<time>\d{4}/\d{2}/\d{2})", None], ids=["configured", "not configured"])
+def test_folders_tell_the_times(dated_folders, pattern):
+    reader = open_raster_stack(make_spec("cog", dated_folders / "*/*/*/ndvi.tif", time_pattern=pattern))
+
+    assert days_of(reader) == ["2019-06-04", "2019-07-14"]
 
 
 # Variables.

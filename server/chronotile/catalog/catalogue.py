@@ -82,8 +82,8 @@ class Catalogue:
 
     @cached_property
     def _layers_by_name(self) -> dict[str, Layer]:
-        named = {alias.name: layer for layer in self.layers for alias in layer.aliases}
-        return named | {layer.id: layer for layer in self.layers}
+        named = {layer.id: layer for layer in self.layers}
+        return named | {alias.name: layer for layer in self.layers for alias in layer.aliases}
 
     def layer(self, name: str) -> Layer:
         """Return the layer of that id or alias.

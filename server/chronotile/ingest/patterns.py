@@ -27,11 +27,11 @@ def href_of(group: NameGroup, everything: Sequence[str]) -> str:
         return escaped(*own)
     start = re.split(f"[{TIME}{ANY}{VARIABLE}]", group.pattern)[0]
     others = [path for path in _beginning_with(start, everything) if path not in own]
-    loose = _href(group.pattern, "*")
+    loose = _href(group.pattern, ["*"] * group.pattern.count(TIME))
     if not _matches_any(loose, group, others):
         return loose
-    lengths = {len(name.time or "") for name in group.names}
-    strict = _href(group.pattern, "?" * lengths.pop()) if len(lengths) == 1 else loose
+    spelled = {re.sub("[^/]", "?", name.time or "") for name in group.names}
+    strict = _href(group.pattern, spelled.pop().split("/")) if len(spelled) == 1 else loose
     return loose if _matches_any(strict, group, others) else strict
 
 
@@ -40,10 +40,11 @@ def _beginning_with(start: str, everything: Sequence[str]) -> Sequence[str]:
     return everything[first : bisect_left(everything, start + chr(0x10FFFF), lo=first)]
 
 
-def _href(pattern: str, time: str) -> str:
-    parts = re.split(f"([{TIME}{ANY}{VARIABLE}])", pattern)
-    spelled = {TIME: time, ANY: "*", VARIABLE: "{variable}"}
-    return "".join(spelled.get(part, escaped(part)) for part in parts)
+def _href(pattern: str, times: Iterable[str]) -> str:
+    """The pattern with each of `times` for the part of a time in one folder or name."""
+    parts, rest = re.split(f"([{TIME}{ANY}{VARIABLE}])", pattern), iter(times)
+    spelled = {ANY: "*", VARIABLE: "{variable}"}
+    return "".join(next(rest) if part == TIME else spelled.get(part, escaped(part)) for part in parts)
 
 
 def escaped(text: str) -> str:
@@ -68,7 +69,7 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
     """Return the expression that finds the times in the paths of a group, if one does in all of them."""
     if not group.is_dated:
         return None
-    before, _, after = group.pattern.partition(TIME)
+    before, after = group.pattern.partition(TIME)[0], group.pattern.rpartition(TIME)[2]
     shapes = {_shape(name.time or "") for name in group.names}
     shape = shapes.pop() if len(shapes) == 1 else "|".join(sorted(shapes, key=len, reverse=True))
     for head in (before[-1:], _LAST_WORD.findall(before)[0], before.rpartition("/")[2]):

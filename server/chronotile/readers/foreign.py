@@ -45,6 +45,13 @@ def unavailable(collection: str, variable: str, what: str) -> SourceUnavailable:
     return SourceUnavailable(f"the data of {variable} in collection {collection} {what}; try again later")
 
 
+def origin_of(error: BaseException) -> Exception:
+    """Return the error that all others came from."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error if isinstance(error, Exception) else Exception(str(error))
+
+
 def one_line(error: Exception) -> str:
     """Return the first line of a foreign message, cut to a readable length."""
     lines = str(error).strip().splitlines()

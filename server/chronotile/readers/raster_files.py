@@ -11,8 +11,8 @@ import numpy as np
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.time import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
-from chronotile.readers.dates import time_of_name, time_of_text
-from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.dates import find_folder_time, time_of_name, time_of_text
+from chronotile.readers.hrefs import base_name, common_folder, local_path
 
 VARIABLE = "{variable}"
 SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
@@ -59,11 +59,12 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
     spans, findings = _spans_of(paths, spec)
     if not spans:
         raise UnsupportedSource(_undated(paths, spec))
+    folder = common_folder(paths)
     by_start: dict[np.datetime64, tuple[str, TimeSpan]] = {}
     for path, span in spans.items():
         if span.start in by_start:
-            kept = base_name(by_start[span.start][0])
-            findings.append(Finding("warning", base_name(path), f"left out: of the same time as {kept}"))
+            kept = by_start[span.start][0].removeprefix(folder)
+            findings.append(Finding("warning", path.removeprefix(folder), f"left out: of the same time as {kept}"))
             continue
         by_start[span.start] = path, span
     starts = sorted(by_start)
@@ -105,9 +106,10 @@ def _variable_pattern(href: str) -> re.Pattern[str]:
 def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpan], list[Finding]]:
     spans: dict[str, TimeSpan] = {}
     findings: list[Finding] = []
+    folder = common_folder(paths)
     for path, span in _read_times(paths, spec.time_pattern):
         if span is None:
-            findings.append(Finding("warning", base_name(path), "left out: no time in its name"))
+            findings.append(Finding("warning", path.removeprefix(folder), "left out: no time in its name"))
         else:
             spans[path] = span
     return spans, findings
@@ -115,7 +117,7 @@ def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpa
 
 def _read_times(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str, TimeSpan | None]]:
     if pattern is None:
-        yield from ((path, time_of_name(base_name(path))) for path in paths)
+        yield from _named_times(paths)
         return
     try:
         expression = re.compile(pattern)
@@ -126,6 +128,16 @@ def _read_times(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str
     for path in paths:
         match = expression.search(path)
         yield path, time_of_text(match["time"]) if match and match["time"] else None
+
+
+def _named_times(paths: Sequence[str]) -> Iterator[tuple[str, TimeSpan | None]]:
+    """The times of the files' names; where none has one, of their folders, if those differ."""
+    named = [time_of_name(base_name(path)) for path in paths]
+    if not any(named):
+        told = [find_folder_time(path.split("/")[:-1]) for path in paths]
+        spans = [each.found.span if each else None for each in told]
+        named = spans if len(set(spans) - {None}) > 1 else named
+    return zip(paths, named, strict=True)
 
 
 def _undated(paths: Sequence[str], spec: SourceSpec) -> str:

@@ -155,3 +155,11 @@ def test_tile_that_the_client_holds_is_304(make_client, get_tile):
     etag = get_tile(client).headers["ETag"]
 
     assert get_tile(client, headers={"If-None-Match": etag}).status_code == 304
+
+
+@pytest.mark.parametrize("service", ["wms", "wmts"])
+def test_the_bare_address_gives_the_capabilities(client, service):
+    response = client.get(f"/{service}")
+
+    assert response.status_code == 200
+    assert b"Capabilities" in response.content

@@ -99,6 +99,26 @@ async function brokenRules(page) {
 	});
 }
 
+/** Colours of an element as it is drawn, a margin left out. @param {Page} page @param {string} selector @param {number} margin */
+async function drawnColours(page, selector, margin) {
+	const picture = (await page.locator(selector).first().screenshot()).toString("base64");
+	return page.evaluate(
+		async ([source, edge]) => {
+			const image = new Image();
+			image.src = `data:image/png;base64,${source}`;
+			await image.decode();
+			const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+			if (!context) throw new Error("no canvas");
+			context.drawImage(image, 0, 0);
+			const [width, height] = [image.width - 2 * edge, image.height - 2 * edge];
+			const { data } = context.getImageData(edge, edge, width, height);
+			const pixels = Array.from({ length: width * height }, (_, index) => data.slice(4 * index, 4 * index + 3).join());
+			return [...new Set(pixels)];
+		},
+		/** @type {const} */ ([picture, margin]),
+	);
+}
+
 /** @type {[string, Check][]} */
 const checks = [
 	[
@@ -200,6 +220,60 @@ const checks = [
 				const crossing = boxes.findIndex(({ left }, index) => index > 0 && left < boxes[index - 1].right);
 				assert.equal(crossing, -1, `label ${crossing} of ${id}`);
 			}
+		},
+	],
+	[
+		"the legend shows half transparent colours as the map does: over the ground",
+		async ({ open }) => {
+			const { page } = await open({
+				search: `?layer=${layer.id}&view=${lon},${lat},5&overlay=false`,
+				routes: {
+					"/legend\\.json": answerJson({
+						title: "x",
+						units: null,
+						type: "classes",
+						classes: [{ value: 1, color: "#00000000", label: "as the ground" }],
+						flags: [{ name: "cloud", color: "#ffffffb3" }],
+					}),
+				},
+			});
+			await whenShown(page);
+			for (const [id, ground, cloud] of [
+				["NaturalEarth", 0xf3, 251],
+				["NaturalEarth_Dark", 0x2b, 191],
+				["None", 0xff, 255],
+			]) {
+				await page.locator("#background").selectOption(String(id));
+				const drawn = [
+					await drawnColours(page, ".swatches li:has-text('ground') .swatch", 4),
+					await drawnColours(page, ".swatches li:has-text('cloud') .swatch", 4),
+				];
+				assert.deepEqual(
+					drawn.map((colours) => colours.length),
+					[1, 1],
+					"a pattern shows through",
+				);
+				const reds = drawn.map(([colour]) => Number(colour.split(",")[0]));
+				assert.ok(Math.abs(reds[0] - Number(ground)) <= 1 && Math.abs(reds[1] - Number(cloud)) <= 1, `${id}: ${reds}`);
+			}
+		},
+	],
+	[
+		"names of layers and styles are to be read whole, however long",
+		async ({ open }) => {
+			const short = { id: layer.styles[0].id, title: "NDVI: pale brown to dark green" };
+			const long = { id: "long", title: "Leaf area index: pale yellow to dark blue-green, for those who see no red" };
+			const title = "A layer whose name is far too long for the list in which it stands";
+			const { page } = await open({
+				allowed: FAILED_REQUEST,
+				routes: { "/layers$": answerJson({ layers: [{ ...layer, title, styles: [short, long] }] }) },
+			});
+			await page.locator("#layer-whole").getByText(title, { exact: true }).waitFor();
+			assert.ok(await page.locator("#style-whole").isHidden(), "a name that fits is told twice");
+			await page.locator("#style").selectOption("long");
+			await page.locator("#style-whole").getByText(long.title, { exact: true }).waitFor();
+			assert.equal(await page.locator("#style").getAttribute("title"), long.title);
+			await page.screenshot({ path: join(outDir, "long-names.png") });
 		},
 	],
 	[
@@ -339,6 +413,50 @@ const checks = [
 		},
 	],
 	[
+		"the chart takes room from the map without zooming it, and the clicked place stays in sight",
+		async ({ open }) => {
+			for (const { width, place, share } of [
+				{ width: 1280, place: "", share: 0.55 },
+				{ width: 1280, place: `&view=${lon},${lat},11`, share: 0.9 },
+				{ width: 390, place: `&view=${lon},${lat},11`, share: 0.9 },
+			]) {
+				const { page } = await open({ search: `?layer=${layer.id}${place}`, width, height: 800 });
+				await whenShown(page);
+				const [, , zoom] = (linkValue(page, "view") ?? "").split(",");
+				const before = await page.locator("#map").boundingBox();
+				assert.ok(before);
+				await page.mouse.click(before.x + before.width / 2 + 60, before.y + before.height * share);
+				await page.locator("#series .plot canvas").waitFor();
+				await page.waitForTimeout(700);
+
+				const after = await page.locator("#map").boundingBox();
+				const mark = await page.locator("#map .leaflet-overlay-pane path").last().boundingBox();
+				assert.ok(after && mark && after.height < before.height, "the chart takes no room");
+				const y = mark.y + mark.height / 2;
+				assert.ok(y > after.y && y < after.y + after.height, `the place is at ${y} px, out of sight`);
+				assert.equal((linkValue(page, "view") ?? "").split(",")[2], zoom);
+				await page.screenshot({ path: join(outDir, `clicked-${width}-${share}.png`) });
+
+				await page.getByRole("button", { name: "Close the values" }).click();
+				await page.waitForTimeout(700);
+				assert.equal((linkValue(page, "view") ?? "").split(",")[2], zoom);
+			}
+		},
+	],
+	[
+		"a window that changes its size keeps the view of the link",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=${layer.id}` });
+			await whenShown(page);
+			await page.waitForTimeout(700);
+			const view = linkValue(page, "view");
+			await page.setViewportSize({ width: 700, height: 500 });
+			await page.waitForTimeout(700);
+
+			assert.equal(linkValue(page, "view"), view);
+		},
+	],
+	[
 		"a click on the chart sets the date of the map",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=${layer.id}&pt=${lon},${lat}` });
@@ -377,6 +495,29 @@ const checks = [
 			await whenShown(page);
 
 			await page.getByText(/^No values: .{10,}/).waitFor();
+		},
+	],
+	[
+		"a layer of colours without values says so, asks for none, and keeps the place",
+		async ({ open }) => {
+			const colours = { ...layer, id: "colours", title: "Colours", variable: null };
+			const { page, requests } = await open({
+				search: `?layer=colours&pt=${lon},${lat}`,
+				allowed: FAILED_REQUEST,
+				routes: {
+					"/layers$": answerJson({ layers: [colours, layer] }),
+					"/layers/colours/times": answerJson({ times: [times[0]], valid_shares: [null], total: 1, next: null }),
+					"/tilejson\\.json": answerJson({ minzoom: 0, maxzoom: 12 }),
+				},
+			});
+			await page.getByText(/^Colours has colours and no values/).waitFor();
+			await whenLinkSays(page, "pt", `${lon},${lat}`);
+			assert.ok(await page.getByText("Download as CSV").isHidden());
+			assert.ok(!requests.some((url) => url.includes("/timeseries/")));
+
+			await page.locator("#layer").selectOption(layer.id);
+			await page.locator("#series .plot canvas").waitFor();
+			assert.equal(linkValue(page, "pt"), `${lon},${lat}`);
 		},
 	],
 	[

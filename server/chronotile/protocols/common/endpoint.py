@@ -27,13 +27,21 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
             return Response(status_code=ClientGone.status)  # for the log; nobody reads it
         except ChronotileError as error:
             if error.status >= 500 and not isinstance(error, OperationNotSupported):  # an operator must act on it
-                log.warning("%s: %s", request.scope["path"], error.message)
+                log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))
         except Exception:
             log.exception("unforeseen error at %s", request.scope["path"])
             return with_error_caching(faults(ChronotileError("the server failed to answer this request"), request))
 
     return answer
+
+
+def _cause(error: BaseException) -> str:
+    """What lies at the root of an error, for the operator: it may name files, which clients are not told."""
+    root = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    return "" if root is error else f" ({root})"
 
 
 def with_error_caching(response: Response) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from chronotile.errors import InvalidParameter, MissingParameter
 from chronotile.model.grid import BBox
 from chronotile.model.request import PICTURE_REDUCERS, PictureReducer
+from chronotile.model.time import TimeSelection, parse_time
 
 MAX_SHOWN = 60
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
@@ -29,6 +30,11 @@ class Kvp:
                     f"{name[:MAX_SHOWN]} is given twice, with different values", locator=name[:MAX_SHOWN]
                 )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked for at all."""
+        return not self._values
+
     def __contains__(self, name: str) -> bool:
         """Whether the parameter is there, empty or not."""
         return name.lower() in self._values
@@ -36,6 +42,16 @@ class Kvp:
     def optional(self, name: str) -> str | None:
         """Return a parameter, or `None` where it is absent or empty."""
         return self._values.get(name.lower(), "").strip() or None
+
+    def refuse(self, names: Iterable[str], *, instead: str) -> None:
+        """Refuse what other services call a parameter, rather than answer as if it were not there.
+
+        Raises:
+            InvalidParameter: One of `names` is there.
+        """
+        for name in names:
+            if name in self:
+                raise InvalidParameter(f"{name} is no parameter here; use {instead}", locator=name)
 
     def required(self, name: str) -> str:
         """Return a parameter that must be there and must not be empty.
@@ -113,6 +129,19 @@ def value_range(text: str, *, locator: str) -> tuple[float, float]:
     if low >= high or not math.isfinite(high - low):
         raise InvalidParameter(f"{locator} must go from less to more, got {text[:MAX_SHOWN]!r}", locator=locator)
     return low, high
+
+
+def datetime_of(query: Kvp) -> TimeSelection:
+    """Return what `datetime` selects.
+
+    Raises:
+        InvalidParameter: It is no time, or another service's name for it is there.
+    """
+    query.refuse(("time", "date", "start", "end"), instead="datetime")
+    try:
+        return parse_time(query.optional("datetime"))
+    except InvalidParameter as error:
+        raise InvalidParameter(error.message, locator="datetime") from error
 
 
 def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:

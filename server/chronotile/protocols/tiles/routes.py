@@ -11,13 +11,13 @@ from starlette.routing import Route
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
 from chronotile.model.request import MapRequest
-from chronotile.model.time import format_instant, parse_time
+from chronotile.model.time import format_instant
 from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
 from chronotile.pipeline.expressions import shown_revision, with_expression
 from chronotile.pipeline.render_map import render_map, requested_style
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kvp import Kvp, picture_reducer
+from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
@@ -75,8 +75,7 @@ def _tilejson(request: Request, services: Services) -> bytes:
     picture_reducer(template.get("reducer"), locator="reducer")
     shown, reading = with_expression(layer, template.get("expression"), services)
     requested_style(style_request(request.path_params, query), shown, reading)
-    time = parse_time(query.optional("datetime"))
-    used = resolve_picture_times(shown, time, now=services.clock()).used(shown.times)
+    used = resolve_picture_times(shown, datetime_of(query), now=services.clock()).used(shown.times)
     if len(used.instants) == 1:
         template["datetime"] = format_instant(used.instants[0])
     elif used.instants:

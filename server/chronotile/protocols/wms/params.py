@@ -38,11 +38,14 @@ def crs_parameter(version: Version) -> str:
 def operation(query: Kvp) -> Operation:
     """Return what is asked for.
 
+    The bare address, which people paste, gives the capabilities.
     SERVICE must be given with GetCapabilities alone (WMS 1.3.0 §7.2.3.3, §7.3); both are taken in upper or lower case.
 
     Raises:
         ChronotileError: The service is another, or the operation is missing or not offered.
     """
+    if query.is_empty:
+        return "GetCapabilities"
     name = query.required("REQUEST")
     found = next((each for each in OPERATIONS if each.lower() == name.lower()), None)
     service = query.optional("SERVICE")

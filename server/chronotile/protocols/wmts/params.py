@@ -54,9 +54,13 @@ class TileNames:
 def operation(query: Kvp) -> Operation:
     """Return what is asked for; SERVICE and REQUEST are taken in upper or lower case.
 
+    The bare address, which people paste, gives the capabilities.
+
     Raises:
         ChronotileError: Either is missing or not offered.
     """
+    if query.is_empty:
+        return "GetCapabilities"
     service = query.required("service")
     if service.upper() != "WMTS":
         raise InvalidParameter(f"service must be WMTS, got {service[:MAX_SHOWN]!r}", locator="service")
