@@ -152,24 +152,43 @@ function startPanelButton() {
 	show(false);
 }
 
+/** Shows the messages; one that stays is not written again, or else it would be spoken again. */
 function startNotices() {
 	const list = byId("notices", HTMLElement);
 	effect(() => {
-		list.replaceChildren(
-			...notices.value.map(({ id, message, action }) => {
-				const item = document.createElement("li");
-				const words = document.createElement("span");
-				words.textContent = message;
-				item.append(words);
-				if (action) item.append(makeButton(action.label, action.run));
-				const close = makeButton("×", () => dismiss(id));
-				close.setAttribute("aria-label", text.dismiss);
-				close.className = "icon";
-				item.append(close);
-				return item;
-			}),
-		);
+		const coming = new Map(notices.value.map((notice) => [`${notice.id} ${notice.message}`, notice]));
+		for (const item of /** @type {HTMLElement[]} */ ([...list.children])) {
+			if (!coming.delete(item.dataset.key ?? "")) item.remove();
+		}
+		for (const [key, notice] of coming) {
+			const item = noticeItem(notice, list);
+			item.dataset.key = key;
+			list.append(item);
+		}
 	});
+}
+
+/** @param {import("./state.js").Notice} notice @param {HTMLElement} list */
+function noticeItem({ id, message, action }, list) {
+	const item = document.createElement("li");
+	const words = document.createElement("span");
+	words.textContent = message;
+	item.append(words);
+	const runNow = () =>
+		notices
+			.peek()
+			.find((notice) => notice.id === id)
+			?.action?.run();
+	if (action) item.append(makeButton(action.label, runNow));
+	const close = makeButton("×", () => {
+		dismiss(id);
+		const next = list.querySelector("button.icon") ?? byId("map", HTMLElement);
+		if (next instanceof HTMLElement) next.focus();
+	});
+	close.setAttribute("aria-label", text.dismiss);
+	close.className = "icon";
+	item.append(close);
+	return item;
 }
 
 /** @param {string} label @param {() => void} run */

@@ -8,7 +8,8 @@
  * @typedef {(canvas: CanvasRenderingContext2D, coords: TileCoords, tileSize: number) => void} PaintTile
  */
 import { fetchOwn, fetchTileJson, fetchTileProblem, tileTemplate } from "./api.js";
-import { decodeLines, paintLand, paintOutlines } from "./basemap.js";
+import { decodeLines, LAND_COLOURS, paintLand, paintOutlines } from "./basemap.js";
+import { toPlace, wrapLon } from "./permalink.js";
 import {
 	background,
 	choosePoint,
@@ -35,15 +36,6 @@ const MAX_ZOOM = 18;
 const CLICK_WAIT_MS = 220;
 /** Dates that change faster than this are not asked for. */
 const SCRUB_WAIT_MS = 80;
-
-/** Colours of land for the backgrounds that have it; that of the sea is the style sheet's. @type {Record<string, string>} */
-const LAND_COLOURS = { NaturalEarth: "#f3f1ea", NaturalEarth_Dark: "#2b343b" };
-
-/** @param {number} lon */
-const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
-
-/** A place as a link names it, so that the link leads to the same cell. @param {{ lat: number, lng: number }} latlng */
-const toPlace = ({ lat, lng }) => ({ lon: Number(wrapLon(lng).toFixed(5)), lat: Number(lat.toFixed(5)) });
 
 /** A box that crosses 180 degrees goes on beyond it. @param {BBox} bbox */
 const toBounds = ([west, south, east, north]) =>
@@ -102,13 +94,13 @@ export function startMap(element) {
 function followDestination(map) {
 	/** Where the map is meant to be: where it was sent, or where the user has moved it. */
 	let held = destination.peek();
-	let isSent = false;
+	let [isSent, isMoving] = [false, false];
 	const go = () => {
 		if (!held) return;
 		isSent = true;
 		if (held.view) map.setView([held.view.lat, held.view.lon], held.view.zoom, { animate: false });
 		else if (held.bbox) map.fitBounds(toBounds(held.bbox), { animate: false });
-		isSent = false;
+		[isSent, isMoving] = [false, false];
 		report();
 	};
 	const report = () => {
@@ -116,8 +108,13 @@ function followDestination(map) {
 		const place = held.view ?? placeOf(map);
 		view.value = { ...place, bbox: bboxAround(map, place) };
 	};
+	map.on("movestart", () => {
+		isMoving = !isSent;
+	});
 	map.on("moveend", () => {
-		if (isSent || !held) return;
+		if (isSent) return;
+		isMoving = false;
+		if (!held) return;
 		held = { view: placeOf(map) };
 		report();
 	});
@@ -132,18 +129,24 @@ function followDestination(map) {
 		isSent = true;
 		map.invalidateSize({ animate: false, pan: false });
 		isSent = false;
-		go();
+		// Where the user is moving it, the end of the movement tells.
+		if (!isMoving) go();
 	};
 	new ResizeObserver(() => keepInSight(map, resize)).observe(map.getContainer());
 }
 
-/** Changes the map's size; the chosen place, if it was in sight, stays there. @param {LeafletMap} map @param {() => void} resize */
+/** Changes the map's size; a chosen place that was in sight stays so. @param {LeafletMap} map @param {() => void} resize */
 function keepInSight(map, resize) {
 	const place = point.peek();
-	const at = place && /** @type {[number, number]} */ ([place.lat, place.lon]);
+	const at = place && { lat: place.lat, lng: place.lon };
 	const wasSeen = at && map.getBounds().contains(at);
 	resize();
-	if (wasSeen) map.panInside(at, { animate: false, padding: [40, 40] });
+	if (!wasSeen) return;
+	map.panInside(at, { animate: false, padding: [40, 40] });
+	const { x, y } = map.latLngToContainerPoint(at);
+	const frame = map.getContainer().getBoundingClientRect();
+	const over = document.elementFromPoint(frame.x + x, frame.y + y)?.closest(".legend");
+	if (over) map.panBy([frame.x + x - over.getBoundingClientRect().right - 40, 0], { animate: false });
 }
 
 /** @param {LeafletMap} map */

@@ -186,6 +186,21 @@ def test_file_that_does_not_open_is_told_and_the_others_are_served(write, open_a
     assert [(each.severity, each.place) for each in archive.findings] == [("error", "bad.tif")]
 
 
+@pytest.mark.parametrize(
+    ("names", "severity"),
+    [(("ndvi_04-06-2019.tif", "ndvi_14-06-2019.tif"), "warning"), (("height.tif", "slope.tif"), "note")],
+    ids=["numbers", "words"],
+)
+def test_files_of_one_grid_without_times_are_told_once(write, open_at, tmp_path, names, severity):
+    for name in names:
+        write(name)
+
+    (finding,) = open_at(tmp_path).findings
+
+    assert finding.severity == severity
+    assert finding.message.startswith(f"2 files of one grid whose names tell no times, such as {names[0]}")
+
+
 def test_values_that_lack_a_scale_are_noted(tmp_path, open_at):
     scene = Scene(scale=1.0, offset=0.0)
     write_tif(tmp_path / "NDVI_20190604.tif", scene.numbers(0), scene)

@@ -14,6 +14,7 @@ from chronotile.ingest.drafts import Draft
 from chronotile.ingest.names import as_id, as_title, without_suffix
 from chronotile.ingest.raster_variables import raster_variables, true_colour_of
 from chronotile.ingest.written_times import times_section
+from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, VariableInfo, VariableSpec
 from chronotile.model.style import Style
 from chronotile.model.time import InstantArray, TimeDomain, TimeSpan
@@ -47,6 +48,8 @@ class FoundCollection:
     comments: tuple[str, ...]
     """What was found in it, for the one who reads the configuration."""
     findings: tuple[Finding, ...]
+    undated_grid: NativeGrid | None = None
+    """The grid of a single raster file without time, which may be one time of several."""
 
 
 def found_collection(draft: Draft, styles: Mapping[str, Style]) -> FoundCollection:
@@ -110,7 +113,13 @@ def _described(
         composites=_composites(infos),
         comments=tuple(dict.fromkeys(_comment(info) for info in infos.values())),
         findings=tuple(findings),
+        undated_grid=_undated_grid(draft, infos),
     )
+
+
+def _undated_grid(draft: Draft, infos: Mapping[str, VariableInfo]) -> NativeGrid | None:
+    first = next(iter(infos.values()))
+    return first.grid if draft.kind == "cog" and len(draft.files) == 1 and not len(first.times) else None
 
 
 def _names(variable: VariableSpec) -> Section:

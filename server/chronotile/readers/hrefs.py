@@ -54,3 +54,9 @@ def common_folder(paths: Sequence[str]) -> str:
     """Return the text up to the last slash that all places share; what follows tells them apart."""
     shared, slash, _rest = os.path.commonprefix(paths).rpartition("/")  # noqa: RUF071 -- of texts: cut at a slash here
     return shared + slash
+
+
+def names_among(paths: Sequence[str]) -> list[str]:
+    """Return each place without the folder that all share, for messages to the operator."""
+    folder = common_folder(paths)
+    return [path.removeprefix(folder) for path in paths]

@@ -298,6 +298,31 @@ const checks = [
 		},
 	],
 	[
+		"messages cover nothing of the map, are spoken, and go when they have been read",
+		async ({ open }) => {
+			for (const width of [1280, 390]) {
+				const search = `?layer=${layer.id}&date=1955-05-05&bgLayer=Elsewhere&view=${lon},${lat},9`;
+				const { page } = await open({ search, width, height: 800 });
+				await whenShown(page);
+				await page.waitForTimeout(500);
+				const messages = page.getByRole("status", { name: "Messages" });
+				const [frame, map] = [await messages.boundingBox(), await page.locator("#map").boundingBox()];
+				assert.ok(frame && map && frame.height > 0 && frame.y + frame.height <= map.y + 0.5, "the map is covered");
+				assert.ok(map.height > 190, `${map.height} px are left of the map`);
+				await page.screenshot({ path: join(outDir, `messages-${width}.png`) });
+
+				await page.getByRole("button", { name: "Dismiss" }).first().press("Enter");
+				assert.equal((await noticeTexts(page)).length, 1);
+				assert.equal(await page.evaluate(() => document.activeElement?.ariaLabel), "Dismiss");
+				await page.keyboard.press("Enter");
+				assert.equal(await page.evaluate(() => document.activeElement?.id), "map");
+				await page.waitForTimeout(500);
+				assert.equal((await messages.boundingBox())?.height ?? 0, 0);
+				assert.equal(linkValue(page, "view"), `${lon},${lat},9`);
+			}
+		},
+	],
+	[
 		"hostile values in the link are shown as text",
 		async ({ open }) => {
 			const evil = encodeURIComponent("<img src=x onerror=alert(1)>");
@@ -413,19 +438,43 @@ const checks = [
 		},
 	],
 	[
+		"a map that changes its size while it is dragged stays with the pointer",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=${layer.id}&view=${lon},${lat},9` });
+			await whenShown(page);
+			const box = await page.locator("#map").boundingBox();
+			assert.ok(box);
+			const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+			await page.mouse.move(x, y);
+			await page.mouse.down();
+			await page.mouse.move(x - 100, y, { steps: 5 });
+			await page.setViewportSize({ width: 1280, height: 760 });
+			await page.waitForTimeout(300);
+			await page.mouse.move(x - 200, y, { steps: 5 });
+			await page.waitForTimeout(300);
+			await page.mouse.up();
+			await page.waitForTimeout(700);
+
+			const [movedTo, , zoom] = (linkValue(page, "view") ?? "").split(",").map(Number);
+			const moved = ((movedTo - lon) / 360) * 256 * 2 ** zoom;
+			assert.ok(zoom === 9 && Math.abs(moved - 200) < 5, `${moved} px`);
+		},
+	],
+	[
 		"the chart takes room from the map without zooming it, and the clicked place stays in sight",
 		async ({ open }) => {
-			for (const { width, place, share } of [
+			for (const { width, place, share, across = 0.6 } of [
 				{ width: 1280, place: "", share: 0.55 },
 				{ width: 1280, place: `&view=${lon},${lat},11`, share: 0.9 },
-				{ width: 390, place: `&view=${lon},${lat},11`, share: 0.9 },
+				{ width: 1280, place: `&view=${lon},${lat},11`, share: 0.7, across: 0.15 },
+				{ width: 390, place: `&view=${lon},${lat},11`, share: 0.9, across: 0.7 },
 			]) {
 				const { page } = await open({ search: `?layer=${layer.id}${place}`, width, height: 800 });
 				await whenShown(page);
 				const [, , zoom] = (linkValue(page, "view") ?? "").split(",");
 				const before = await page.locator("#map").boundingBox();
 				assert.ok(before);
-				await page.mouse.click(before.x + before.width / 2 + 60, before.y + before.height * share);
+				await page.mouse.click(before.x + before.width * across, before.y + before.height * share);
 				await page.locator("#series .plot canvas").waitFor();
 				await page.waitForTimeout(700);
 
@@ -434,8 +483,13 @@ const checks = [
 				assert.ok(after && mark && after.height < before.height, "the chart takes no room");
 				const y = mark.y + mark.height / 2;
 				assert.ok(y > after.y && y < after.y + after.height, `the place is at ${y} px, out of sight`);
+				const isCovered = await page.evaluate(
+					([x, y]) => Boolean(document.elementFromPoint(x, y)?.closest(".legend")),
+					[mark.x + mark.width / 2, y],
+				);
+				assert.ok(!isCovered, "the legend covers the place");
 				assert.equal((linkValue(page, "view") ?? "").split(",")[2], zoom);
-				await page.screenshot({ path: join(outDir, `clicked-${width}-${share}.png`) });
+				await page.screenshot({ path: join(outDir, `clicked-${width}-${across}.png`) });
 
 				await page.getByRole("button", { name: "Close the values" }).click();
 				await page.waitForTimeout(700);
