@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from chronotile.ingest.discover import Progress
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
 from chronotile.process import hang_ups, keep_freed_memory
+from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.forwarded import Forwarded
@@ -60,6 +61,7 @@ def application(
     viewer: Path | None = None,
     trusted_proxies: Collection[str] = (),
     renew: Renewal | None = None,
+    cog_places: Sequence[str] = (),
 ) -> Starlette:
     """Return the application that serves `services`.
 
@@ -69,6 +71,10 @@ def application(
         viewer: The folder of the viewer's files, if there is one.
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         renew: Keeps the services current while the application runs; without it they stay as they are.
+        cog_places: Below which `/cog` may open files; it is there only if there are some.
+
+    Raises:
+        ConfigurationError: One of `cog_places` is no place, or TiTiler is not installed.
     """
     registry = CollectorRegistry()
     tokens = {"pictures": 8, "series": 8, "documents": 2, **(threads or {})}
@@ -98,6 +104,7 @@ def application(
             *viewer_routes(viewer),
             *health_routes,
             *metrics_routes(registry),
+            *cog_routes(cog_places, max_pixels=services.catalogue.limits.max_pixels),
         ],
         lifespan=lifespan,
         middleware=[
@@ -147,6 +154,7 @@ def serving(archive: Archive, settings: Settings) -> Starlette:
         viewer=find_viewer(),
         trusted_proxies=settings.trusted_proxies,
         renew=partial(_renew, archive, settings),
+        cog_places=settings.cog_places,
     )
 
 

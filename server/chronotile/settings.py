@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     """How often configuration, styles and sources are looked at for changes, in seconds; 0 leaves it to SIGHUP."""
     forwarded_allow_ips: str = "127.0.0.1,::1"
     """Addresses and networks of proxies whose X-Forwarded-* headers are believed, with commas, or `*`."""
+    cog_prefixes: str | None = None
+    """Places below which /cog may open GeoTIFFs, with commas: folders, https:// and s3:// URLs; none turns it off."""
 
     @field_validator("forwarded_allow_ips")
     @classmethod
@@ -58,6 +60,11 @@ class Settings(BaseSettings):
     def trusted_proxies(self) -> tuple[str, ...]:
         """Addresses and networks, or `*`."""
         return tuple(part.strip() for part in self.forwarded_allow_ips.split(",") if part.strip())
+
+    @property
+    def cog_places(self) -> tuple[str, ...]:
+        """The members of `cog_prefixes`."""
+        return tuple(place.strip() for place in (self.cog_prefixes or "").split(",") if place.strip())
 
     @property
     def threads(self) -> dict[str, int]:

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chronotile.catalog.build import source_specs
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.load import configuration_of, load_configuration
 from chronotile.catalog.source_section import RegularTimes
 from chronotile.errors import ConfigurationError
 from chronotile.model.collection import TimeRules
+from chronotile.model.expression import parse_expression
+from chronotile.model.source import Mask
 from chronotile.model.time import parse_instant
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
@@ -362,10 +365,27 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
             "digit first, at most 200"),
         ("variables: {V: {layer: é}}", "variables.V.layer: 'é' is no id; accepted are letters, digits, _ . and -, a "
             "letter or digit first, at most 200"),
-        ("variables: {V: {mask: {variable: SCL}}}", "variables.V.mask: it comes with a later release; take it away "
-            "until then"),
-        ("variables: {V: {formula: A + B}}", "variables.V.formula: it comes with a later release; take it away until "
-            "then"),
+        ("variables: {V: {mask: {variable: V2}}, V2: {}}", "variables.V.mask.keep: the key is missing"),
+        ("variables: {V: {mask: {variable: V2, keep: []}}, V2: {}}", "variables.V.mask.keep: at least 1 are wanted"),
+        ("variables: {V: {mask: {variable: V2, keep: [x]}}, V2: {}}", "variables.V.mask.keep[0]: a whole number is "
+            "wanted, got 'x'"),
+        ("variables: {V: {mask: {variable: SCL, keep: [4]}}, SLC: {}}", "variables.V.mask.variable: variable 'SCL' is "
+            "not one of the collection; the nearest is SLC; it has SLC"),
+        ("variables: {V: {mask: {variable: V, keep: [4]}}}", "variables.V.mask.variable: a variable cannot mask "
+            "itself; valid_range and flags say what is a value"),
+        ("variables: {V: {mask: {variable: F, keep: [4]}}, F: {formula: V + 1}}", "variables.V.mask.variable: F is a "
+            "formula; a mask is a variable with numbers in a file"),
+        ("variables: {V: {formula: 3}}", "variables.V.formula: text is wanted, got 3; put it in quotes"),
+        ("variables: {V: {formula: 1 + 1}}", "variables.V.formula: '1 + 1' names no variable"),
+        ("variables: {V: {formula: NIR + RED}, NIRR: {}, RED: {}}", "variables.V.formula: variable 'NIR' is not one "
+            "of the collection; the nearest is NIRR; it has NIRR, RED"),
+        ("variables: {V: {formula: V + A}, A: {}}", "variables.V.formula: the formula takes itself: V takes V"),
+        ("variables: {V: {formula: A + X}, A: {formula: 2 * B}, B: {formula: V}, X: {}}", "variables.V.formula: the "
+            "formula takes itself: V takes A takes B takes V"),
+        *((f"variables: {{V: {{formula: A, {key}}}, A: {{}}}}", f"variables.V.{key.partition(':')[0]}: a formula has "
+            "no numbers in a file; take it away")
+          for key in ("scale: 2", "offset: 1", "nodata: 0", "valid_range: [0, 1]", "dtype: int8", "flags: {1: a}",
+            "name: b", "band: 2")),
         ("variables: {V: {title: {nl: X}}}", "variables.V.title.nl: language 'nl' is not one of service.languages "
             "(en)"),
         ("composites: {X: {variables: [A, B], range: [0, 1]}}", "composites.X.variables: too few values"),
@@ -614,3 +634,35 @@ def test_regular_times_are_refused_or_ascend(start, step, count):
 
     assert isinstance(times, RegularTimes)
     assert len(times.domain()) == count
+
+
+def test_a_formula_that_is_none_says_what_is_accepted(mistakes_of):
+    (mistake,) = mistakes_of(in_collection("variables: {V: {formula: A.b}, A: {}}"))
+
+    assert mistake.startswith("config.yaml:4: collections.c.variables.V.formula: '.b' cannot stand in an expression; ")
+    assert "sqrt()" in mistake
+
+
+def test_a_circle_of_formulas_is_told_of_each(mistakes_of):
+    mistakes = mistakes_of(in_collection("variables: {A: {formula: B + X}, B: {formula: A}, C: {formula: A}, X: {}}"))
+
+    assert [mistake.partition(": the formula takes itself: ")[2] for mistake in mistakes] == [
+        "A takes B takes A",
+        "B takes A takes B",
+    ]
+
+
+def test_a_variable_that_no_expression_can_name_is_not_offered(mistakes_of):
+    (mistake,) = mistakes_of(in_collection("variables: {V: {formula: A}, 8A: {}, not: {}, B: {}}"))
+
+    assert mistake.endswith("; it has B")
+
+
+def test_formula_and_mask_reach_the_source(load):
+    text = "variables: {N: {formula: 'A / 2', units: m, range: [0, 1]}, A: {mask: {variable: Q, keep: [4, 5]}}, Q: {}}"
+
+    spec = source_specs(load(in_collection(text)))["c"]
+
+    assert spec.variables["N"].formula == parse_expression("A / 2")
+    assert spec.variables["A"].mask == Mask("Q", (4, 5))
+    assert list(spec.stored.variables) == ["A", "Q"]

@@ -22,7 +22,7 @@ from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
 from chronotile.model.source import Finding, SourceInfo, SourceKind, SourceSpec, VariableInfo
 from chronotile.model.style import Style
-from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, format_instant
+from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID
 from chronotile.yaml_source import listed, nearest, raise_mistakes
 
@@ -174,8 +174,11 @@ class _Drawing:
 def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Layer]:
     """Yield the layers of the configured variables; where none are, of all that the source holds."""
     held = offer.info.variables
+    told = {finding.place for finding in offer.info.findings if finding.severity == "error"}
     for name, section in (offer.section.variables or {name: VariableSection() for name in held}).items():
         layer_id = section.layer or default_id(offer.id, name)
+        if name not in held and name in told:
+            continue  # a formula or a mask that cannot be; the reader says why
         if name not in held:
             message = f"left out: the source has no such variable{nearest(name, held)}; it has {listed(held)}"
             findings.append(Finding("error", layer_id, message))
@@ -210,7 +213,7 @@ def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]
             findings.append(Finding("error", layer_id, message))
             continue
         red, green, blue = (offer.info.variables[variable] for variable in section.variables)
-        times = reduce(_common_times, (red.times, green.times, blue.times))
+        times = reduce(common_times, (red.times, green.times, blue.times))
         if not len(times) and max(len(red.times), len(green.times), len(blue.times)):
             findings.append(Finding("error", layer_id, "left out: its three variables have no time in common"))
             continue
@@ -222,11 +225,6 @@ def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]
             resampling=offer.section.variables.get(section.variables[0], VariableSection()).resampling,
         )
         yield offer.layer(layer_id, section, drawing)
-
-
-def _common_times(first: TimeDomain, second: TimeDomain) -> TimeDomain:
-    starts, in_first, in_second = np.intersect1d(first.starts, second.starts, assume_unique=True, return_indices=True)
-    return TimeDomain(starts, np.minimum(first.ends[in_first], second.ends[in_second]))
 
 
 def _box(layer: Layer, findings: list[Finding]) -> BBox | None:

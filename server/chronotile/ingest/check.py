@@ -31,8 +31,9 @@ def check_archive(archive: Archive) -> Iterator[Finding]:
     known = {finding.place for finding in archive.findings}
     for collection in services.catalogue.collections:
         yield from _future_findings(collection, services.clock())
-        yield from block_findings(specs[collection.id])
-        yield from damage_findings(specs[collection.id], known)
+        stored = specs[collection.id].stored
+        yield from block_findings(stored)
+        yield from damage_findings(stored, known)
         yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id]))
 
 

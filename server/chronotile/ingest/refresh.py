@@ -18,7 +18,7 @@ MAX_ENTRIES = 500
 
 def source_states(specs: Mapping[str, SourceSpec]) -> dict[str, str]:
     """Return a digest for each source that changes when it gains or loses times; pixels are minded by readers."""
-    return {collection: _told_state(spec) for collection, spec in specs.items()}
+    return {collection: _told_state(spec.stored) for collection, spec in specs.items()}
 
 
 def folder_state(place: Path) -> str:

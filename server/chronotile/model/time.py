@@ -394,6 +394,12 @@ def domain_of_bounds(starts: InstantArray, ends: InstantArray) -> TimeDomain:
     return TimeDomain(starts, ends)
 
 
+def common_times(first: TimeDomain, second: TimeDomain) -> TimeDomain:
+    """Return the times at which both have one that starts then, each as long as the shorter of the two."""
+    starts, in_first, in_second = np.intersect1d(first.starts, second.starts, assume_unique=True, return_indices=True)
+    return TimeDomain(starts, np.minimum(first.ends[in_first], second.ends[in_second]))
+
+
 NO_TIME = TimeDomain(np.array([], dtype="datetime64[ns]"), np.array([], dtype="datetime64[ns]"))
 """The domain of a layer without time."""
 

@@ -14,15 +14,17 @@ from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.raster import BoolArray, Picture, Raster, RgbaPicture
-from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, LegendRequest, MapRequest
+from chronotile.model.raster import Picture, Raster, RgbaPicture
+from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, LegendRequest, MapRequest, PictureReducer
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
+from chronotile.pipeline.expressions import with_expression
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.readers.warp import WarpPlan, plan_warp
+from chronotile.stats.over_time import over_time
 from chronotile.styling.paint import paint, paint_composite
 from chronotile.styling.restyle import with_ramp, with_range
 
@@ -35,6 +37,9 @@ class MapTarget:
     style: Style
     times: ResolvedTimes
     time_used: TimeUsed
+    reducer: PictureReducer
+    services: Services
+    """That can read the layer, if it shows an expression."""
     etag: str
     watch: Stopwatch
     """Of the request that was resolved."""
@@ -59,7 +64,7 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
     target = resolve_map(request, services)
     if target.etag in known:
         return Payload(body=b"", media_type=request.format, etag=target.etag, time=target.time_used, unchanged=True)
-    body = services.caches.payloads.get_or_make(target.etag, lambda: _encoded(request, target, services))
+    body = services.caches.payloads.get_or_make(target.etag, lambda: _encoded(request, target))
     return Payload(
         body=body, media_type=request.format, etag=target.etag, time=target.time_used, timing=target.watch.steps
     )
@@ -74,10 +79,12 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
 
 def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapTarget:
     layer = services.catalogue.layer(request.layer)
+    layer, services = with_expression(layer, request.expression, services)
     style = requested_style(request, layer, services)
     times = resolve_picture_times(layer, request.time, now=services.clock())
     _check_format(request, layer)
     _check_size(request, times, services)
+    reducer = _reducer(request, style, times)
     used = times.used(layer.times)
     grid = request.grid
     etag = fingerprint(
@@ -85,10 +92,19 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         used.instants,
         style,
         (grid.crs.name, grid.bbox, grid.width, grid.height),
-        (request.format, request.background, layer.resampling),
+        (request.format, request.background, layer.resampling, reducer),
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
     )
-    return MapTarget(layer=layer, style=style, times=times, time_used=used, etag=etag, watch=watch)
+    return MapTarget(
+        layer=layer,
+        style=style,
+        times=times,
+        time_used=used,
+        reducer=reducer,
+        services=services,
+        etag=etag,
+        watch=watch,
+    )
 
 
 def requested_style(request: MapRequest | LegendRequest, layer: Layer, services: Services) -> Style:
@@ -111,19 +127,29 @@ def requested_style(request: MapRequest | LegendRequest, layer: Layer, services:
     return style if request.range is None else with_range(style, request.range)
 
 
-def _encoded(request: MapRequest, target: MapTarget, services: Services) -> bytes:
+def _reducer(request: MapRequest, style: Style, times: ResolvedTimes) -> PictureReducer:
+    """What is asked for; of one time all are alike."""
+    if request.reducer in {"mean", "median"} and style.is_categorical:
+        raise InvalidParameter(
+            f"style {style.id} has classes, of which there is no {request.reducer}; use latest or earliest",
+            locator="reducer",
+        )
+    return request.reducer if len(times.indexes) > 1 else "latest"
+
+
+def _encoded(request: MapRequest, target: MapTarget) -> bytes:
     if request.format in PICTURE_FORMATS:
-        picture = _drawn(request, target, services)
+        picture = _drawn(request, target)
         with target.watch.step("encode"):
             return encode_picture(picture, request.format, background=request.background)
-    raster = _read_newest(request, target, target.layer.main_variable, services) or _nothing(request.grid, target.layer)
+    raster = _read(request.grid, target, target.layer.main_variable) or _nothing(request.grid, target.layer)
     with target.watch.step("encode"):
         return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
 
 
-def _drawn(request: MapRequest, target: MapTarget, services: Services) -> Picture:
+def _drawn(request: MapRequest, target: MapTarget) -> Picture:
     layer = target.layer
-    rasters = [_read_newest(request, target, variable, services) for variable in layer.variables]
+    rasters = [_read(request.grid, target, variable) for variable in layer.variables]
     present = [raster for raster in rasters if raster is not None]
     if len(present) < len(rasters):
         return RgbaPicture(np.zeros((request.grid.height, request.grid.width, 4), dtype=np.uint8))
@@ -166,43 +192,33 @@ def _check_size(request: MapRequest, times: ResolvedTimes, services: Services) -
         )
 
 
-def _read_newest(request: MapRequest, target: MapTarget, variable: VariableInfo, services: Services) -> Raster | None:
-    """Each pixel's newest valid value over the resolved times; where it never has one, its newest number."""
-    plan = _plan(request.grid, target, variable, services)
+def _read(grid: Grid, target: MapTarget, variable: VariableInfo) -> Raster | None:
+    """The variable over the resolved times, reduced; `None` where it shares no pixel with the grid."""
+    plan = _plan(grid, target, variable)
     if plan is None:
         return None
     instants = target.time_used.instants or (None,)
-    newest = _read_at(instants[0], plan, target, variable, services=services)
-    for instant in instants[1:]:
-        gaps = ~newest.valid
-        if not gaps.any():
-            break
-        newest = _filled(newest, _read_at(instant, plan, target, variable, services=services), gaps)
-    return newest
+    if len(instants) == 1:
+        return _read_at(instants[0], plan, target, variable)
+    if target.reducer == "earliest":
+        instants = instants[::-1]
+    return over_time((_read_at(instant, plan, target, variable) for instant in instants), target.reducer)
 
 
-def _plan(grid: Grid, target: MapTarget, variable: VariableInfo, services: Services) -> WarpPlan | None:
+def _plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> WarpPlan | None:
     resampling = target.layer.resampling
     with target.watch.step("warp"):
-        return services.caches.plans.get_or_make(
+        return target.services.caches.plans.get_or_make(
             (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
         )
 
 
-def _read_at(
-    instant: Instant | None, plan: WarpPlan, target: MapTarget, variable: VariableInfo, *, services: Services
-) -> Raster:
+def _read_at(instant: Instant | None, plan: WarpPlan, target: MapTarget, variable: VariableInfo) -> Raster:
     index = 0 if instant is None else time_index(variable.times.instants, instant)
     try:
         with target.watch.step("read"):
-            pixels = plan.read(services.reader(target.layer), variable, index)
+            pixels = plan.read(target.services.reader(target.layer), variable, index)
     except SourceUnavailable as error:
         raise SourceUnavailable(f"layer {target.layer.id} cannot be read now: {error.message}") from error
     with target.watch.step("warp"):
         return plan.warp(pixels, variable.encoding)
-
-
-def _filled(newer: Raster, older: Raster, gaps: BoolArray) -> Raster:
-    taken = gaps & older.valid
-    present = None if newer.present is None else newer.present | taken
-    return Raster(np.where(taken, older.numbers, newer.numbers), newer.encoding, present)

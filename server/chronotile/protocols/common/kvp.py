@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from chronotile.errors import InvalidParameter, MissingParameter
 from chronotile.model.grid import BBox
+from chronotile.model.request import PICTURE_REDUCERS, PictureReducer
 from chronotile.model.time import TimeSelection, parse_time
 
 MAX_SHOWN = 60
@@ -155,3 +156,17 @@ def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
             f"{locator} {text[:MAX_SHOWN]!r} is not accepted; use {', '.join(options)}", locator=locator
         )
     return text
+
+
+def picture_reducer(text: str | None, *, locator: str) -> PictureReducer:
+    """Return what one picture of several times shows; the newest values where nothing is asked.
+
+    Raises:
+        InvalidParameter: It is no reducer of pictures.
+    """
+    for reducer in PICTURE_REDUCERS:
+        if reducer == (text or "latest"):
+            return reducer
+    raise InvalidParameter(
+        f"{locator} {(text or '')[:MAX_SHOWN]!r} is not accepted; use {', '.join(PICTURE_REDUCERS)}", locator=locator
+    )

@@ -6,8 +6,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.time import TimeSelection
-from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, integer, value_range
+from chronotile.protocols.common.kvp import Kvp, datetime_of, integer, picture_reducer, value_range
 
 FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "png": "image/png",
@@ -26,8 +25,6 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
     """
     layer = catalogue.layer(path["layer"])
-    if "expression" in query:
-        raise InvalidParameter("expression is not offered; leave it out", locator="expression")
     tile_matrix_set = catalogue.tile_matrix_set(path["tms"])
     matrix = tile_matrix_set.matrix(path["z"])
     row, column = _place(path["y"], "y"), _place(path["x"], "x")
@@ -35,11 +32,13 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
     return MapRequest(
         layer=layer.id,
         grid=grid,
-        time=time_of(query),
+        time=datetime_of(query),
         style=query.optional("style") or "",
         format=_format(path["extension"]),
         range=_range(query),
         ramp=query.optional("ramp"),
+        reducer=picture_reducer(query.optional("reducer"), locator="reducer"),
+        expression=query.optional("expression"),
     )
 
 
@@ -76,18 +75,6 @@ def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
         range=_range(query),
         ramp=query.optional("ramp"),
     )
-
-
-def time_of(query: Kvp) -> TimeSelection:
-    """Return what `datetime` selects; `reducer` may only be the one offered.
-
-    Raises:
-        InvalidParameter: Either is not accepted.
-    """
-    reducer = query.optional("reducer")
-    if reducer is not None:
-        choice(reducer, ("latest",), locator="reducer")
-    return datetime_of(query)
 
 
 def _range(query: Kvp) -> tuple[float, float] | None:

@@ -13,17 +13,20 @@ from chronotile.model.payload import Payload
 from chronotile.model.request import MapRequest
 from chronotile.model.time import format_instant
 from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
+from chronotile.pipeline.expressions import shown_revision, with_expression
 from chronotile.pipeline.render_map import render_map, requested_style
-from chronotile.pipeline.revision import layer_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.tiles.documents import tilejson
 from chronotile.protocols.tiles.faults import tile_fault
-from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset, time_of
+from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset
+
+TEMPLATE = ("style", "range", "ramp", "reducer", "expression")
+"""Parameters of a TileJSON that are those of its tiles."""
 
 
 async def get_tile(request: Request) -> Response:
@@ -58,24 +61,28 @@ def _tile(
 ) -> tuple[Payload, bool]:
     """The tile, and whether its address carries the revision of now."""
     payload = render_map(asked, services, known=known)
-    is_current = revision is not None and revision == layer_revision(services.catalogue.layer(asked.layer), services)
-    return payload, is_current
+    if revision is None:
+        return payload, False
+    layer = services.catalogue.layer(asked.layer)
+    return payload, revision == shown_revision(layer, asked.expression, services)
 
 
 def _tilejson(request: Request, services: Services) -> bytes:
     query = Kvp(request.query_params.multi_items())
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = tileset(request.path_params, services.catalogue)
-    requested_style(style_request(request.path_params, query), layer, services)
-    template = {name: value for name in ("style", "range", "ramp") if (value := query.optional(name))}
-    used = resolve_picture_times(layer, time_of(query), now=services.clock()).used(layer.times)
+    template = {name: value for name in TEMPLATE if (value := query.optional(name))}
+    picture_reducer(template.get("reducer"), locator="reducer")
+    shown, reading = with_expression(layer, template.get("expression"), services)
+    requested_style(style_request(request.path_params, query), shown, reading)
+    used = resolve_picture_times(shown, datetime_of(query), now=services.clock()).used(shown.times)
     if len(used.instants) == 1:
         template["datetime"] = format_instant(used.instants[0])
     elif used.instants:
         template["datetime"] = query.required("datetime")
-    template["rev"] = layer_revision(layer, services)
+    template["rev"] = shown_revision(layer, template.get("expression"), services)
     language = services.catalogue.service.languages[0]
-    return orjson.dumps(tilejson(layer, tile_matrix_set, base=base_url(request), language=language, query=template))
+    return orjson.dumps(tilejson(shown, tile_matrix_set, base=base_url(request), language=language, query=template))
 
 
 routes = [

@@ -12,7 +12,7 @@ from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import PICTURE_FORMATS, MapRequest, PictureFormat
 from chronotile.model.time import ABSENT, TimeSelection, parse_time
 from chronotile.protocols.common.axis_order import as_xy
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, numbers, value_range
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, numbers, picture_reducer, value_range
 
 Version = Literal["1.1.1", "1.3.0"]
 Operation = Literal["GetCapabilities", "GetMap"]
@@ -117,6 +117,7 @@ def map_request(query: Kvp, catalogue: Catalogue) -> MapRequest:
         style=style,
         ramp=ramp,
         range=_range(query),
+        reducer=picture_reducer(query.optional("REDUCER"), locator="REDUCER"),
         format=media_type,
         background=_background(query, media_type),
     )

@@ -17,7 +17,7 @@ from chronotile.model.request import MapRequest, PictureFormat
 from chronotile.model.time import ABSENT, Instant, TimeSelection, parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.accept import weighted
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, picture_reducer
 from chronotile.protocols.common.tile_ranges import check_in_range
 from chronotile.protocols.common.time_extent import TimeExtent, time_extent
 from chronotile.protocols.wmts.limits import tile_limits
@@ -47,6 +47,8 @@ class TileNames:
     row: str
     column: str
     time: str | None
+    reducer: str | None = None
+    """A parameter of our own, in key-value pairs."""
 
 
 def operation(query: Kvp) -> Operation:
@@ -129,6 +131,7 @@ def names_in_query(query: Kvp) -> TileNames:
         row=query.required("TileRow"),
         column=query.required("TileCol"),
         time=query.optional("Time"),
+        reducer=query.optional("Reducer"),
     )
 
 
@@ -167,6 +170,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
         time=_time(names.time, layer, services.clock()),
         style=names.style,
         format=names.format,
+        reducer=picture_reducer(names.reducer, locator="reducer"),
     )
 
 
