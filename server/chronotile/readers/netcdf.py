@@ -172,11 +172,18 @@ class NetcdfFile:
         state = _state(self._path)
         if state != self._state:
             self._close()
+            self._check_size(state)
         if self._dataset is None:
             self._dataset = _open(self._path)
             self._state = state
         self._files.use(self)
         return self._dataset
+
+    def _check_size(self, state: State) -> None:
+        """A classic file holds its arrays as they are, so a shorter one lacks some; opening it would leave it open."""
+        _mtime_ns, size, _inode = state
+        if size < self._state[1] and not _is_hdf5(self._path):
+            raise OSError("the file is shorter than when it was opened")
 
     def _field(self, name: str, variable: "xarray.Variable") -> Field:
         return Field(
