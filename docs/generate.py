@@ -58,6 +58,7 @@ HEADINGS = {
     "LatestValid": "collections.(id).time.default, with a condition",
     "MinValid": "collections.(id).time.default.latest",
     "VariableSection": "collections.(id).variables.(id)",
+    "MaskSection": "collections.(id).variables.(id).mask",
     "AliasSection": "collections.(id).variables.(id).aliases[ ]",
     "CompositeSection": "collections.(id).composites.(id)",
     "StyleSection": "Style file",

@@ -19,7 +19,7 @@
  * }} Legend
  * @typedef {{
  *   layer: string, units: string | null, point: [number, number],
- *   times: string[], values: (number | null)[], reasons: (string | null)[],
+ *   times: (string | null)[], values: (number | null)[], reasons: (string | null)[],
  * }} Series
  */
 import { text } from "./text.js";
@@ -60,11 +60,11 @@ async function askJson(url, signal) {
 	});
 }
 
-/** @param {string} path @param {Record<string, string | number | null>} [parameters] those that are null are left out */
+/** @param {string} path @param {Record<string, string | number | null>} [parameters] those that are null or empty are left out */
 function urlOf(path, parameters = {}) {
 	const url = new URL(path, ROOT);
 	for (const [key, value] of Object.entries(parameters)) {
-		if (value !== null) url.searchParams.set(key, String(value));
+		if (value !== null && value !== "") url.searchParams.set(key, String(value));
 	}
 	return url;
 }
@@ -95,9 +95,9 @@ export async function fetchTimes(layer, signal) {
 	}
 }
 
-/** @param {Layer} layer @param {string} style @param {AbortSignal} signal @returns {Promise<TileJson>} */
-export const fetchTileJson = (layer, style, signal) =>
-	askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/${MATRIX_SET}/tilejson.json`, { style }), signal);
+/** @param {Layer} layer @param {string} style @param {string | null} datetime @param {AbortSignal} signal @returns {Promise<TileJson>} */
+export const fetchTileJson = (layer, style, datetime, signal) =>
+	askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/${MATRIX_SET}/tilejson.json`, { style, datetime }), signal);
 
 /** URL template of the pictures of a layer at one instant. @param {Layer} layer @param {string} style @param {string | null} datetime */
 export function tileTemplate(layer, style, datetime) {

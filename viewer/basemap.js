@@ -17,6 +17,9 @@ const MARGIN_PX = 4;
 /** Points nearer than this to the one before are not drawn, in pixels. */
 const STEP_PX = 0.75;
 
+/** Colours of land for the backgrounds that have it; that of the sea is the style sheet's. @type {Record<string, string>} */
+export const LAND_COLOURS = { NaturalEarth: "#f3f1ea", NaturalEarth_Dark: "#2b343b" };
+
 /** @param {LinesFile} file @returns {Lines} */
 export const decodeLines = ({ size, lines }) => ({ size, lines: lines.map(decodeLine) });
 

@@ -50,11 +50,16 @@ export async function startChart(root) {
 		find("table").replaceChildren(...(series.value ? tableRows(series.value) : []));
 	});
 	effect(() => {
-		const index = series.value && instant.value ? series.value.times.indexOf(instant.value.text) : -1;
-		find("now").textContent =
-			series.value && index >= 0 ? text.valueAt(shownDate.value, valueText(series.value, index, withoutNoise)) : "";
+		find("now").textContent = series.value ? valueNow(series.value) : "";
 	});
 	showPlot(find("plot"));
+}
+
+/** The value at the date that the map shows; of a layer without time, its value. @param {Series} of */
+function valueNow(of) {
+	if (!instant.value) return of.values.length === 1 ? valueText(of, 0, withoutNoise) : "";
+	const index = of.times.indexOf(instant.value.text);
+	return index < 0 ? "" : text.valueAt(shownDate.value, valueText(of, index, withoutNoise));
 }
 
 /**
@@ -67,6 +72,10 @@ function loadSeries(announce, message) {
 		series.value = null;
 		announce(place, of);
 		if (!place || !of) return;
+		if (of.variable === null) {
+			message.textContent = text.coloursOnly(of.title);
+			return;
+		}
 		message.textContent = text.loadingSeries;
 		const stopping = new AbortController();
 		fetchSeries(of, place, stopping.signal).then(
@@ -96,6 +105,7 @@ function loadStyles() {
 
 /** @param {Series} of */
 function summaryText({ values }) {
+	if (values.length === 1) return "";
 	const summary = summarise(values);
 	if (!summary) return text.seriesEmpty(values.length);
 	const write = (/** @type {number} */ value) => formatNumber(value, text.locale);
@@ -146,7 +156,7 @@ function makePlot(element, { times, values, units }, range) {
 	const colours = getComputedStyle(element);
 	const colour = (/** @type {string} */ name) => colours.getPropertyValue(name);
 	const axis = { stroke: colour("--text-soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-	const seconds = times.map((time) => Date.parse(time) / 1000);
+	const seconds = times.map((time) => Date.parse(time ?? "") / 1000);
 	const plot = new uPlot(
 		{
 			width: element.clientWidth,

@@ -1,6 +1,7 @@
 /**
  * The legend of the layer's style: a ramp with its labels, or a list of classes.
  *
+ * @typedef {import("./api.js").Layer} Layer
  * @typedef {import("./api.js").Legend} Legend
  */
 import { fetchLegend } from "./api.js";
@@ -12,6 +13,10 @@ const COLOUR = /^#[0-9a-f]{6}([0-9a-f]{2})?$/i;
 
 /** Where there is no room for the legend beside the chart. */
 const NARROW = "(max-width: 47.99rem)";
+
+/** Width of a label's character, and how near to an end a label is set inside it, in percent of the ramp. */
+const CHARACTER = 3.3;
+const EDGE = 6;
 
 /** @param {string} colour */
 const safeColour = (colour) => (COLOUR.test(colour) ? colour : "transparent");
@@ -32,7 +37,7 @@ export function startLegend(body, title) {
 		title.textContent = now.title;
 		body.replaceChildren(paragraph(text.loadingLegend));
 		fetchLegend(now, chosen, signal).then(
-			(legend) => !signal.aborted && body.replaceChildren(...legendNodes(now.title, legend)),
+			(legend) => !signal.aborted && body.replaceChildren(...legendNodes(now, legend)),
 			(error) => !signal.aborted && body.replaceChildren(paragraph(text.legendFailed(error.message))),
 		);
 		return () => stopping.abort();
@@ -49,12 +54,13 @@ function paragraph(message) {
 	return node;
 }
 
-/** @param {string} title @param {Legend} legend @returns {Node[]} */
-function legendNodes(title, legend) {
+/** @param {Layer} of @param {Legend} legend @returns {Node[]} */
+function legendNodes(of, legend) {
 	const flags = (legend.flags ?? []).map(({ name, color }) => ({ color, label: name }));
 	const named = flags.length > 0 ? [swatches(flags)] : [];
 	if (legend.type === "classes") return [swatches(legend.classes ?? []), ...named];
-	if (legend.type === "ramp" && legend.stops?.length) return [...ramp(title, legend), ...named];
+	const isScale = of.variable !== null && legend.type === "ramp" && legend.stops?.length;
+	if (isScale) return [...ramp(of.title, legend), ...named];
 	return [paragraph(text.noLegend)];
 }
 
@@ -73,13 +79,18 @@ function ramp(title, { stops = [], labels = [], range, units }) {
 
 	const scale = document.createElement("div");
 	scale.className = "ramp-labels";
+	let free = 0;
 	for (const { value, text: label } of labels) {
 		const at = place(value);
 		if (at < 0 || at > 100) continue;
+		const width = CHARACTER * (label.length + 1);
+		const start = at < EDGE ? at : at > 100 - EDGE ? at - width : at - width / 2;
+		if (start < free - 1) continue;
+		free = start + width;
 		const mark = document.createElement("span");
 		mark.textContent = label;
 		mark.style.left = `${at}%`;
-		mark.dataset.edge = at < 6 ? "start" : at > 94 ? "end" : "";
+		mark.dataset.edge = at < EDGE ? "start" : at > 100 - EDGE ? "end" : "";
 		scale.append(mark);
 	}
 	return unit ? [bar, scale, paragraph(unit)] : [bar, scale];

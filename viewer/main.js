@@ -59,9 +59,29 @@ function layerOptions(all) {
 	});
 }
 
+/** What a list takes beside its text: its padding, and the arrow. */
+const SELECT_FRAME_PX = 40;
+
+/** Writes what is chosen in a list below it where the list itself cuts it off. @param {HTMLSelectElement} select @param {HTMLElement} whole */
+function tellWhole(select, whole) {
+	const canvas = document.createElement("canvas").getContext("2d");
+	const tell = () => {
+		const chosen = select.selectedOptions[0]?.label ?? "";
+		select.title = chosen;
+		if (canvas) canvas.font = getComputedStyle(select).font;
+		const width = canvas?.measureText(chosen).width ?? 0;
+		whole.textContent = width + SELECT_FRAME_PX > select.clientWidth ? chosen : "";
+		whole.hidden = whole.textContent === "";
+	};
+	new ResizeObserver(tell).observe(select);
+	return tell;
+}
+
 function startLayerControls() {
 	const layerSelect = byId("layer", HTMLSelectElement);
 	const styleSelect = byId("style", HTMLSelectElement);
+	const tellLayer = tellWhole(layerSelect, byId("layer-whole", HTMLElement));
+	const tellStyle = tellWhole(styleSelect, byId("style-whole", HTMLElement));
 	layerSelect.addEventListener("change", () => chooseLayer(layerSelect.value));
 	styleSelect.addEventListener("change", () => chooseStyle(styleSelect.value));
 	byId("zoom-button", HTMLButtonElement).addEventListener("click", () => zoomToLayer());
@@ -72,6 +92,7 @@ function startLayerControls() {
 		layerSelect.replaceChildren(...layerOptions(now && !all.includes(now) ? [now, ...all] : all));
 		layerSelect.value = now?.id ?? "";
 		layerSelect.disabled = all.length === 0;
+		tellLayer();
 		byId("layer-times", HTMLElement).textContent = now ? extentInTime(now) : "";
 	});
 	effect(() => {
@@ -79,6 +100,7 @@ function startLayerControls() {
 		styleSelect.replaceChildren(...toOptions(styles));
 		styleSelect.value = style.value;
 		byId("style-field", HTMLElement).hidden = styles.length < 2;
+		tellStyle();
 	});
 }
 
@@ -130,24 +152,43 @@ function startPanelButton() {
 	show(false);
 }
 
+/** Shows the messages; one that stays is not written again, or else it would be spoken again. */
 function startNotices() {
 	const list = byId("notices", HTMLElement);
 	effect(() => {
-		list.replaceChildren(
-			...notices.value.map(({ id, message, action }) => {
-				const item = document.createElement("li");
-				const words = document.createElement("span");
-				words.textContent = message;
-				item.append(words);
-				if (action) item.append(makeButton(action.label, action.run));
-				const close = makeButton("×", () => dismiss(id));
-				close.setAttribute("aria-label", text.dismiss);
-				close.className = "icon";
-				item.append(close);
-				return item;
-			}),
-		);
+		const coming = new Map(notices.value.map((notice) => [`${notice.id} ${notice.message}`, notice]));
+		for (const item of /** @type {HTMLElement[]} */ ([...list.children])) {
+			if (!coming.delete(item.dataset.key ?? "")) item.remove();
+		}
+		for (const [key, notice] of coming) {
+			const item = noticeItem(notice, list);
+			item.dataset.key = key;
+			list.append(item);
+		}
 	});
+}
+
+/** @param {import("./state.js").Notice} notice @param {HTMLElement} list */
+function noticeItem({ id, message, action }, list) {
+	const item = document.createElement("li");
+	const words = document.createElement("span");
+	words.textContent = message;
+	item.append(words);
+	const runNow = () =>
+		notices
+			.peek()
+			.find((notice) => notice.id === id)
+			?.action?.run();
+	if (action) item.append(makeButton(action.label, runNow));
+	const close = makeButton("×", () => {
+		dismiss(id);
+		const next = list.querySelector("button.icon") ?? byId("map", HTMLElement);
+		if (next instanceof HTMLElement) next.focus();
+	});
+	close.setAttribute("aria-label", text.dismiss);
+	close.className = "icon";
+	item.append(close);
+	return item;
 }
 
 /** @param {string} label @param {() => void} run */

@@ -8,7 +8,8 @@
  * @typedef {(canvas: CanvasRenderingContext2D, coords: TileCoords, tileSize: number) => void} PaintTile
  */
 import { fetchOwn, fetchTileJson, fetchTileProblem, tileTemplate } from "./api.js";
-import { decodeLines, paintLand, paintOutlines } from "./basemap.js";
+import { decodeLines, LAND_COLOURS, paintLand, paintOutlines } from "./basemap.js";
+import { toPlace, wrapLon } from "./permalink.js";
 import {
 	background,
 	choosePoint,
@@ -35,12 +36,6 @@ const MAX_ZOOM = 18;
 const CLICK_WAIT_MS = 220;
 /** Dates that change faster than this are not asked for. */
 const SCRUB_WAIT_MS = 80;
-
-/** Colours of land for the backgrounds that have it; that of the sea is the style sheet's. @type {Record<string, string>} */
-const LAND_COLOURS = { NaturalEarth: "#f3f1ea", NaturalEarth_Dark: "#2b343b" };
-
-/** @param {number} lon */
-const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
 
 /** A box that crosses 180 degrees goes on beyond it. @param {BBox} bbox */
 const toBounds = ([west, south, east, north]) =>
@@ -92,19 +87,20 @@ export function startMap(element) {
 
 /**
  * Goes where the state says, and stays there while the frame of the map changes its size: what a link asked for is what
- * the next link says. The chosen place stays in sight when the chart takes room from the map.
+ * the next link says. A box is fitted anew only until the first pictures are there, while the page still takes its
+ * form; after that a change of size never zooms.
  * @param {LeafletMap} map
  */
 function followDestination(map) {
 	/** Where the map is meant to be: where it was sent, or where the user has moved it. */
 	let held = destination.peek();
-	let isSent = false;
+	let [isSent, isMoving] = [false, false];
 	const go = () => {
 		if (!held) return;
 		isSent = true;
 		if (held.view) map.setView([held.view.lat, held.view.lon], held.view.zoom, { animate: false });
 		else if (held.bbox) map.fitBounds(toBounds(held.bbox), { animate: false });
-		isSent = false;
+		[isSent, isMoving] = [false, false];
 		report();
 	};
 	const report = () => {
@@ -112,8 +108,13 @@ function followDestination(map) {
 		const place = held.view ?? placeOf(map);
 		view.value = { ...place, bbox: bboxAround(map, place) };
 	};
+	map.on("movestart", () => {
+		isMoving = !isSent;
+	});
 	map.on("moveend", () => {
-		if (isSent || !held) return;
+		if (isSent) return;
+		isMoving = false;
+		if (!held) return;
 		held = { view: placeOf(map) };
 		report();
 	});
@@ -121,15 +122,31 @@ function followDestination(map) {
 		held = destination.value;
 		go();
 	});
-	new ResizeObserver(() => {
-		const before = map.getSize().y;
+	effect(() => {
+		if (tileProgress.value.phase === "shown" && held?.bbox) held = { view: placeOf(map) };
+	});
+	const resize = () => {
 		isSent = true;
 		map.invalidateSize({ animate: false, pan: false });
 		isSent = false;
-		go();
-		const place = point.peek();
-		if (place && map.getSize().y < before) map.panInside([place.lat, place.lon], { padding: [40, 40] });
-	}).observe(map.getContainer());
+		// Where the user is moving it, the end of the movement tells.
+		if (!isMoving) go();
+	};
+	new ResizeObserver(() => keepInSight(map, resize)).observe(map.getContainer());
+}
+
+/** Changes the map's size; a chosen place that was in sight stays so. @param {LeafletMap} map @param {() => void} resize */
+function keepInSight(map, resize) {
+	const place = point.peek();
+	const at = place && { lat: place.lat, lng: place.lon };
+	const wasSeen = at && map.getBounds().contains(at);
+	resize();
+	if (!wasSeen) return;
+	map.panInside(at, { animate: false, padding: [40, 40] });
+	const { x, y } = map.latLngToContainerPoint(at);
+	const frame = map.getContainer().getBoundingClientRect();
+	const over = document.elementFromPoint(frame.x + x, frame.y + y)?.closest(".legend");
+	if (over) map.panBy([frame.x + x - over.getBoundingClientRect().right - 40, 0], { animate: false });
 }
 
 /** @param {LeafletMap} map */
@@ -154,8 +171,7 @@ function followClicks(map) {
 	const stop = () => window.clearTimeout(waiting);
 	map.on("click", ({ latlng }) => {
 		stop();
-		const { lat, lng } = latlng;
-		waiting = window.setTimeout(() => choosePoint({ lon: wrapLon(lng), lat }), CLICK_WAIT_MS);
+		waiting = window.setTimeout(() => choosePoint(toPlace(latlng)), CLICK_WAIT_MS);
 	});
 	map.on("dblclick", stop);
 	const container = map.getContainer();
@@ -172,10 +188,7 @@ function followClicks(map) {
 }
 
 /** @param {LeafletMap} map */
-export function centreOf(map) {
-	const { lat, lng } = map.getCenter();
-	return { lon: wrapLon(lng), lat };
-}
+export const centreOf = (map) => toPlace(map.getCenter());
 
 /** @param {LeafletMap} map */
 function showPoint(map) {
@@ -193,8 +206,11 @@ function showPoint(map) {
 /** @param {LeafletMap} map */
 async function showBaseMap(map) {
 	const { signal } = new AbortController();
+	const container = map.getContainer();
 	effect(() => {
-		map.getContainer().dataset.background = background.value;
+		container.dataset.background = background.value;
+		// The legend beside the map shows colours over the same ground.
+		container.parentElement?.style.setProperty("--ground", LAND_COLOURS[background.value] ?? "#ffffff");
 	});
 	try {
 		const [land, borders] = await Promise.all(
@@ -301,13 +317,14 @@ function showLayer(map) {
 		tileProgress.value = { ...tileProgress.peek(), phase: "loading" };
 		const stopping = new AbortController();
 		const load = async () => {
-			const zooms = await zoomRange(now, chosen, stopping.signal);
+			const datetime = when?.text ?? null;
+			const zooms = await zoomRange(now, chosen, datetime, stopping.signal);
 			if (stopping.signal.aborted) return;
 			if (!zooms) {
 				tileProgress.value = { ...tileProgress.peek(), phase: "shown" };
 				return;
 			}
-			const tiles = makeTiles(now, tileTemplate(now, chosen, when?.text ?? null), zooms);
+			const tiles = makeTiles(now, tileTemplate(now, chosen, datetime), zooms);
 			watchTiles(tiles, stopping.signal);
 			pictures.load(tiles, now);
 		};
@@ -329,17 +346,17 @@ function showLayer(map) {
 /** @type {WeakMap<Layer, { minzoom: number, maxzoom: number }>} */
 const zoomRanges = new WeakMap();
 
-/** Zoom levels at which the layer has pictures; null, and a notice, when the server does not say. @param {Layer} of @param {string} chosen @param {AbortSignal} signal */
-async function zoomRange(of, chosen, signal) {
+/** Zoom levels at which the layer has pictures; null, and a notice, when the server does not say. @param {Layer} of @param {string} chosen @param {string | null} datetime @param {AbortSignal} signal */
+async function zoomRange(of, chosen, datetime, signal) {
 	const known = zoomRanges.get(of);
 	if (known) return known;
 	try {
-		const { minzoom, maxzoom } = await fetchTileJson(of, chosen, signal);
+		const { minzoom, maxzoom } = await fetchTileJson(of, chosen, datetime, signal);
 		zoomRanges.set(of, { minzoom, maxzoom });
 		dismiss("tiles");
 		return { minzoom, maxzoom };
 	} catch (error) {
-		if (!signal.aborted) notify("tiles", `${text.layerFailed(of.title)} ${/** @type {Error} */ (error).message}`);
+		if (!signal.aborted) notify("tiles", text.layerFailed(of.title, /** @type {Error} */ (error).message));
 		return null;
 	}
 }

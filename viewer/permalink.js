@@ -165,6 +165,12 @@ export function formatLink(link, rest = []) {
 	return parts.length === 0 ? "" : `?${parts.join("&")}`;
 }
 
+/** @param {number} lon */
+export const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
+
+/** A place as a link names it, so that the link leads to the same cell. @param {{ lat: number, lng: number }} latlng */
+export const toPlace = ({ lat, lng }) => ({ lon: Number(wrapLon(lng).toFixed(5)), lat: Number(lat.toFixed(5)) });
+
 /** What the address bar says now. */
 export const readAddress = () => parseLink(window.location.search);
 

@@ -22,7 +22,7 @@ export const text = {
 	loadingLayers: "Loading the layers…",
 	noLayers: "This server has no layers yet.",
 	/** @param {string} why */
-	layersFailed: (why) => `The layers could not be loaded. ${why}`,
+	layersFailed: (why) => `The layers could not be loaded: ${why}`,
 	/** @param {string} first @param {string} last @param {number} count */
 	extentInTime: (first, last, count) =>
 		count === 1 ? `One date: ${first}.` : `${plural(count, "date", "dates")}, from ${first} to ${last}.`,
@@ -31,7 +31,7 @@ export const text = {
 
 	loadingTimes: "Loading the dates…",
 	/** @param {string} why */
-	timesFailed: (why) => `The dates could not be loaded. ${why}`,
+	timesFailed: (why) => `The dates could not be loaded: ${why}`,
 	/** @param {string} date @param {number | null} share */
 	dateWithShare(date, share) {
 		return share === null ? date : `${date}, ${percent(share, this.locale)} with data`;
@@ -43,8 +43,8 @@ export const text = {
 	showing: (layer, date) => `${layer}${date && `, ${date}`}`,
 	/** @param {number} failed @param {number} total */
 	tilesFailed: (failed, total) => `${failed} of ${plural(total, "map tile", "map tiles")} could not be loaded.`,
-	/** @param {string} layer */
-	layerFailed: (layer) => `${layer} cannot be shown.`,
+	/** @param {string} layer @param {string} why */
+	layerFailed: (layer, why) => `${layer} cannot be shown: ${why}`,
 	/** @param {string} layer */
 	outsideView: (layer) => `${layer} has no data in this part of the map.`,
 	/** @param {string} layer */
@@ -54,8 +54,8 @@ export const text = {
 
 	loadingLegend: "Loading the legend…",
 	/** @param {string} why */
-	legendFailed: (why) => `No legend. ${why}`,
-	noLegend: "Natural colours; there is nothing to explain.",
+	legendFailed: (why) => `No legend: ${why}`,
+	noLegend: "A mixture of colours; there is no scale.",
 	/** @param {string} title @param {string} low @param {string} high */
 	rampSpoken: (title, low, high) => `Colours of ${title} from ${low} to ${high}`,
 	noData: "no data",
@@ -65,7 +65,10 @@ export const text = {
 	seriesTitle: (layer, place) => `${layer} at ${place}`,
 	loadingSeries: "Loading the values…",
 	/** @param {string} why */
-	seriesFailed: (why) => `No values. ${why}`,
+	seriesFailed: (why) => `No values: ${why}`,
+	/** @param {string} layer */
+	coloursOnly: (layer) =>
+		`${layer} has colours and no values. The place is kept: choose another layer to see its values here.`,
 	/** @param {number} total */
 	seriesEmpty: (total) =>
 		total === 0 ? "There are no dates to show." : `None of the ${plural(total, "date", "dates")} has a value here.`,

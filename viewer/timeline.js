@@ -8,6 +8,8 @@ import { effect } from "./vendor/signals-core.js";
 
 /** Half the width of the slider's handle, in CSS pixels; app.css has the whole. */
 const HANDLE_PX = 7;
+/** Drawn where the share of data is not known. */
+const UNKNOWN_SHARE = 0.5;
 const MIN_YEAR_LABEL_PX = 38;
 
 /** @typedef {{ year: number, first: number, count: number }} Year */
@@ -124,7 +126,7 @@ function drawBars(canvas, years) {
 
 	context.fillStyle = colours.getPropertyValue("--bar");
 	for (const index of instants.keys()) {
-		const barHeight = Math.max(2, (validShares[index] ?? 1) * barSpace);
+		const barHeight = Math.max(2, (validShares[index] ?? UNKNOWN_SHARE) * barSpace);
 		context.fillRect(centre(index) - barWidth / 2, barSpace - barHeight, barWidth, barHeight);
 	}
 	context.fillStyle = colours.getPropertyValue("--text-soft");

@@ -2,13 +2,15 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import numpy as np
-from anyio import CapacityLimiter
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,20 +18,27 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError, UnknownPath
-from chronotile.ingest.archive import Archive, open_archive
+from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
+from chronotile.ingest.archive import Archive, open_archive, refreshed
 from chronotile.ingest.describe import finding_lines
+from chronotile.ingest.discover import Progress
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
-from chronotile.process import keep_freed_memory
+from chronotile.process import hang_ups, keep_freed_memory
+from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
+from chronotile.protocols.common.forwarded import Forwarded
+from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
-from chronotile.protocols.common.state import Limiters, ServerState
+from chronotile.protocols.common.request_metrics import RequestMetrics
+from chronotile.protocols.common.state import Gates, ServerState
 from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
+from chronotile.protocols.ops.metrics import StateCollector
+from chronotile.protocols.ops.routes import metrics_routes
 from chronotile.protocols.ops.routes import routes as health_routes
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
@@ -37,13 +46,22 @@ from chronotile.protocols.viewer.files import find_viewer, is_complete
 from chronotile.protocols.viewer.routes import viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
-from chronotile.settings import LogLevel, Settings, load_settings
+from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
+from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
 
+Renewal = Callable[[ServerState], Coroutine[None, None, None]]
+
 
 def application(
-    services: Services, *, threads: Mapping[str, int] | None = None, viewer: Path | None = None
+    services: Services,
+    *,
+    threads: Mapping[str, int] | None = None,
+    viewer: Path | None = None,
+    trusted_proxies: Collection[str] = (),
+    renew: Renewal | None = None,
+    cog_places: Sequence[str] = (),
 ) -> Starlette:
     """Return the application that serves `services`.
 
@@ -51,16 +69,28 @@ def application(
         services: The catalogue and the open sources; closed when the application shuts down.
         threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
         viewer: The folder of the viewer's files, if there is one.
+        trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
+        renew: Keeps the services current while the application runs; without it they stay as they are.
+        cog_places: Below which `/cog` may open files; it is there only if there are some.
+
+    Raises:
+        ConfigurationError: One of `cog_places` is no place, or TiTiler is not installed.
     """
-    tokens = {"pictures": 4, "series": 4, "documents": 2, **(threads or {})}
+    registry = CollectorRegistry()
+    tokens = {"pictures": 8, "series": 8, "documents": 2, **(threads or {})}
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # A limiter belongs to the event loop it is made in.
-        limiters = Limiters(**{name: CapacityLimiter(count) for name, count in tokens.items()})
-        app.state.chronotile = ServerState(services=services, limiters=limiters)
-        yield
-        for reader in services.readers.values():
+        # A gate belongs to the event loop it is made in.
+        gates = Gates(**{name: Gate(name, count) for name, count in tokens.items()})
+        state = app.state.chronotile = ServerState(services=services, gates=gates)
+        registry.register(StateCollector(state))
+        async with anyio.create_task_group() as tasks:
+            if renew is not None:
+                tasks.start_soon(renew, state)
+            yield
+            tasks.cancel_scope.cancel()
+        for reader in state.services.readers.values():
             reader.close()
 
     return Starlette(
@@ -73,9 +103,13 @@ def application(
             *landing_routes(partial(is_complete, viewer)),
             *viewer_routes(viewer),
             *health_routes,
+            *metrics_routes(registry),
+            *cog_routes(cog_places, max_pixels=services.catalogue.limits.max_pixels),
         ],
         lifespan=lifespan,
         middleware=[
+            Middleware(Forwarded, trusted=trusted_proxies),
+            Middleware(RequestMetrics, registry=registry),
             Middleware(RequestLog),
             Middleware(CrossOrigin),
             Middleware(Guard),
@@ -91,16 +125,60 @@ def create_app(settings: Settings) -> Starlette:
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
-    archive = open_archive(settings.config, environment=os.environ, clock=system_clock)
+    archive = open_configured(settings)
     for line in finding_lines(each for each in archive.findings if each.severity != "note"):
         log.warning("%s", line)
     return serving(archive, settings)
 
 
+def open_configured(settings: Settings, *, progress: Progress | None = None) -> Archive:
+    """Return what `settings.config` names, opened by readers that keep as much as the settings say.
+
+    Raises:
+        ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
+    """
+    if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
+        hint = "name a folder or file of data (chronotile serve FOLDER) or another configuration"
+        raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {hint}"])
+    half = settings.cache_bytes // 2
+    say_cache_sizes(CacheSizes(array_bytes=half, raster_bytes=half))
+    return open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
+
+
 def serving(archive: Archive, settings: Settings) -> Starlette:
     """Return the application that serves an open archive, with this process made ready for it."""
     keep_freed_memory()
-    return application(archive.services, threads=settings.threads, viewer=find_viewer())
+    return application(
+        archive.services,
+        threads=settings.threads,
+        viewer=find_viewer(),
+        trusted_proxies=settings.trusted_proxies,
+        renew=partial(_renew, archive, settings),
+        cog_places=settings.cog_places,
+    )
+
+
+async def _renew(archive: Archive, settings: Settings, state: ServerState) -> None:
+    """Serve what is there now, whenever it changed: looked at every `watch_s`, and at once on SIGHUP.
+
+    A configuration with mistakes is told in the log and in `state`, and the last good one goes on serving.
+    """
+    async with hang_ups() as hung_up:
+        while True:
+            with anyio.move_on_after(settings.watch_s or None):
+                await hung_up.wait()
+            try:
+                newer = await anyio.to_thread.run_sync(
+                    partial(refreshed, archive, settings.config, environment=os.environ, clock=system_clock)
+                )
+            except ChronotileError as error:
+                state.failed_reloads += 1
+                log.warning("what is new is not served, but what was before: %s", error.message)
+                continue
+            if newer is not archive:
+                archive, state.services = newer, newer.services
+                state.reloads += 1
+                log.info("serving the archive as it is now")
 
 
 def create_app_from_environment() -> Starlette:
@@ -114,6 +192,7 @@ def configure_logging(level: LogLevel) -> None:
     """Log to standard error, one line a message."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL signals is in a line of our own
 
 
 def system_clock() -> Instant:

@@ -31,6 +31,9 @@ app = typer.Typer(
 GRACE_S = 10
 """How long running requests may take to end when the server is stopped."""
 
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
 FACTORY = "chronotile.app:create_app_from_environment"
 
 Place = Annotated[
@@ -81,11 +84,12 @@ def demo(
 ) -> None:
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
     with _failing_in_one_line():
-        from chronotile.ingest.demo import make_demo  # noqa: PLC0415
+        from chronotile.ingest.demo.apart import make_demo_apart  # noqa: PLC0415
 
         settings = _settings(host=host, port=port)
+        _end_well_when_stopped()
         with _progress("making the demo archive") as progress:
-            place = make_demo(folder, progress=progress)
+            place = make_demo_apart(folder, progress=progress)
         _run(settings.model_copy(update={"config": place}))
 
 
@@ -97,7 +101,9 @@ def serve(
     workers: Workers = None,
     write_config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write what was found in a folder or file of data as a configuration."),
+        typer.Option(
+            metavar="FILE", help="Write what was found in a folder or file of data as a configuration, then serve it."
+        ),
     ] = None,
 ) -> None:
     """Serve what a configuration says, or a folder or file of data."""
@@ -189,12 +195,11 @@ def _settings(**given: object) -> "Settings":
 
 
 def _open(settings: "Settings", log_level: "LogLevel | None" = None) -> "Archive":
-    from chronotile.app import configure_logging, system_clock  # noqa: PLC0415
-    from chronotile.ingest.archive import open_archive  # noqa: PLC0415
+    from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
 
     configure_logging(log_level or settings.log_level)
     with _progress("looking into the data") as progress:
-        return open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
+        return open_configured(settings, progress=progress)
 
 
 @contextmanager
@@ -229,20 +234,27 @@ def _progress(what: str) -> Iterator[Callable[[str, float], None]]:
 
 
 def _run(settings: "Settings", write_config: Path | None = None) -> None:
-    """Serve until stopped; Ctrl-C and SIGTERM are how it is meant to end."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
-    with _listener(settings.host, settings.port) as listener:
+    """Serve until stopped."""
+    _end_well_when_stopped()
+    if write_config is not None and write_config.exists() and write_config.stat().st_size:
+        _fail(f"{write_config} exists already; name another file for --write-config")
+    with _holding_port(settings) as listener:
         archive = _open(settings)
         if write_config is not None:
             _write_configuration(archive, write_config)
-        _print_archive(archive, _url(settings.host, listener))
+        port = int(listener.getsockname()[1])
         if settings.workers == 1:
             _run_here(archive, settings, listener)
             return
-        port = listener.getsockname()[1]
+    _print_archive(archive, settings.host, port)
     archive.close()
     _run_workers(settings, port)
+
+
+def _end_well_when_stopped() -> None:
+    """Let Ctrl-C and SIGTERM, which are how a server is meant to end, end it with 0 and whatever it holds let go."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -250,26 +262,23 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def _listener(host: str, port: int) -> Iterator[socket.socket]:
-    """Hold the port from the start, so that one in use is told before any data are opened."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _holding_port(settings: "Settings") -> Iterator[socket.socket]:
+    """Give a socket at the port, bound from the start: one in use is told before any data are opened."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except (OSError, UnicodeError) as error:
-            _fail(_port_taken(host, port, error))
+        with _telling_port_taken(settings.host, settings.port):
+            listener.bind((settings.host, settings.port))
         yield listener
 
 
-def _port_taken(host: str, port: int, error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port"
-
-
-def _url(host: str, listener: socket.socket) -> str:
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
-    return f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}"
+@contextmanager
+def _telling_port_taken(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        _fail(f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port")
 
 
 def _write_configuration(archive: "Archive", file: Path) -> None:
@@ -277,8 +286,6 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
         raise typer.BadParameter(
             "it is for a folder or file of data, not for a configuration", param_hint="--write-config"
         )
-    if file.exists() and file.stat().st_size:
-        _fail(f"{file} exists already; name another file for --write-config")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(archive.discovery.text(file.parent.absolute()), encoding="utf-8")
@@ -287,32 +294,32 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
     typer.echo(f"wrote {file}; change what was guessed wrong, then: chronotile serve {file}")
 
 
-def _print_archive(archive: "Archive", address: str) -> None:
+def _print_archive(archive: "Archive", host: str, port: int) -> None:
     from chronotile.ingest.describe import archive_lines, finding_lines  # noqa: PLC0415
 
-    service = archive.services.catalogue.service
     for line in (*archive_lines(archive.services.catalogue), *finding_lines(archive.findings)):
         typer.echo(line)
-    for what, path in {
-        "landing page": "/",
-        "viewer": "/viewer/",
-        "WMS": service.wms_paths[0],
-        "WMTS": service.wmts_paths[0],
-    }.items():
-        typer.echo(f"{what:12}  {address}{path}")
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
+    address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+    service = archive.services.catalogue.service
+    typer.echo(f"landing page  {address}/")
+    typer.echo(f"viewer        {address}/viewer/")
+    typer.echo(f"WMS           {address}{service.wms_paths[0]}")
+    typer.echo(f"WMTS          {address}{service.wmts_paths[0]}")
     sys.stdout.flush()
 
 
 def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket) -> None:
+    """Serve in this process; whoever connects from the moment the addresses are printed is answered."""
     import uvicorn  # noqa: PLC0415
 
     from chronotile.app import serving  # noqa: PLC0415
 
-    server = uvicorn.Server(uvicorn.Config(serving(archive, settings), **_options(settings)))
-    try:
-        server.run(sockets=[listener])
-    except OSError as error:  # another process began to listen at this port while the data were opened
-        _fail(_port_taken(settings.host, listener.getsockname()[1], error))
+    server = uvicorn.Server(uvicorn.Config(serving(archive, settings), **_options()))
+    with _telling_port_taken(settings.host, settings.port):
+        listener.listen(BACKLOG)
+    _print_archive(archive, settings.host, int(listener.getsockname()[1]))
+    server.run(sockets=[listener])
     if not server.started:
         _fail("the server could not start; the log says why")
 
@@ -322,16 +329,17 @@ def _run_workers(settings: "Settings", port: int) -> None:
     import uvicorn  # noqa: PLC0415
 
     os.environ |= settings.as_environment()
-    uvicorn.run(FACTORY, factory=True, workers=settings.workers, host=settings.host, port=port, **_options(settings))
+    uvicorn.run(FACTORY, factory=True, workers=settings.workers, host=settings.host, port=port, **_options())
 
 
-def _options(settings: "Settings") -> dict[str, Any]:
+def _options() -> dict[str, Any]:
     return {
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "http": "chronotile.protocols.common.wire:Wire",
         "ws": "none",
         "lifespan": "on",
-        "forwarded_allow_ips": settings.forwarded_allow_ips,
+        "proxy_headers": False,  # the application minds them, the host and path prefix too
         "timeout_graceful_shutdown": GRACE_S,
     }

@@ -151,6 +151,19 @@ class SourceUnavailable(ChronotileError):
     code = "NoApplicableCode"
 
 
+class ServerBusy(ChronotileError):
+    """More requests wait than the server will answer in good time."""
+
+    status = 503
+    code = "NoApplicableCode"
+
+
+class ClientGone(ChronotileError):
+    """Whoever asked has left; the status is only ever logged."""
+
+    status = 499
+
+
 class UnsupportedSource(ChronotileError):
     """A file or store cannot be served; the message says why in one line."""
 

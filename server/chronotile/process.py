@@ -1,7 +1,12 @@
 """What is set once for the process that serves."""
 
+import asyncio
 import ctypes
 import logging
+import signal
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 log = logging.getLogger(__name__)
 
@@ -25,3 +30,34 @@ def keep_freed_memory() -> None:
         return
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
     mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK_BYTES)
+
+
+class HangUps:
+    """Wakes whoever waits when SIGHUP comes."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def tell(self) -> None:
+        """Wake who waits."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Return at the next SIGHUP, or at once where one came since the last time."""
+        await self._event.wait()
+        self._event.clear()
+
+
+@asynccontextmanager
+async def hang_ups() -> AsyncIterator[HangUps]:
+    """Catch SIGHUP in the meantime; where signals cannot be caught (another thread, another system) none comes."""
+    hung_up = HangUps()
+    loop = asyncio.get_running_loop()
+    is_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP")
+    if is_main:
+        loop.add_signal_handler(signal.SIGHUP, hung_up.tell)
+    try:
+        yield hung_up
+    finally:
+        if is_main:
+            loop.remove_signal_handler(signal.SIGHUP)

@@ -3,10 +3,11 @@
 Read in `cli` and `app` only, and handed on as plain values.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chronotile.errors import ConfigurationError
@@ -32,14 +33,38 @@ class Settings(BaseSettings):
     """Processes that answer."""
     log_level: LogLevel = "info"
     """Least severe messages that are logged; `info` has one line a request."""
-    picture_threads: int = Field(default=4, ge=1, le=256)
+    picture_threads: int = Field(default=8, ge=1, le=256)
     """Pictures drawn at once, in each process."""
-    series_threads: int = Field(default=4, ge=1, le=256)
+    series_threads: int = Field(default=8, ge=1, le=256)
     """Series read at once, in each process."""
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
-    forwarded_allow_ips: str | None = None
-    """Proxies whose X-Forwarded-* headers are believed, with commas, or `*`; otherwise as uvicorn has it."""
+    cache_bytes: int = Field(default=128 << 20, ge=0, le=1 << 40)
+    """Decoded pixels that are kept, in each process: half of Zarr arrays, half of raster files."""
+    watch_s: float = Field(default=10.0, ge=0, le=86_400)
+    """How often configuration, styles and sources are looked at for changes, in seconds; 0 leaves it to SIGHUP."""
+    forwarded_allow_ips: str = "127.0.0.1,::1"
+    """Addresses and networks of proxies whose X-Forwarded-* headers are believed, with commas, or `*`."""
+    cog_prefixes: str | None = None
+    """Places below which /cog may open GeoTIFFs, with commas: folders, https:// and s3:// URLs; none turns it off."""
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _are_addresses(cls, text: str) -> str:
+        for part in text.split(","):
+            if part.strip() not in {"", "*"}:
+                ip_network(part.strip(), strict=False)
+        return text
+
+    @property
+    def trusted_proxies(self) -> tuple[str, ...]:
+        """Addresses and networks, or `*`."""
+        return tuple(part.strip() for part in self.forwarded_allow_ips.split(",") if part.strip())
+
+    @property
+    def cog_places(self) -> tuple[str, ...]:
+        """The members of `cog_prefixes`."""
+        return tuple(place.strip() for place in (self.cog_prefixes or "").split(",") if place.strip())
 
     @property
     def threads(self) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """From configurations and opened sources to the catalogue."""
 
-import numpy as np
 import pytest
 
 from chronotile.catalog.build import absolute_href, build_catalogue, source_specs
@@ -9,6 +8,7 @@ from chronotile.model.collection import Alias, Composite
 from chronotile.model.grid import BBox
 from chronotile.model.source import Finding
 from chronotile.model.style import Colour, StyleClass
+from chronotile.model.time import parse_instant
 
 
 def in_collection(text, *, source="{kind: cog, href: a.tif}"):
@@ -43,12 +43,17 @@ def ndvi(make):
 def test_paths_count_from_the_folder_of_their_file(tmp_path, href, absolute):
     folder = type(tmp_path)("/data/config")
 
-    assert absolute_href(href, folder) == absolute
+    assert absolute_href(href, folder, kind="cog") == absolute
 
 
 @pytest.mark.parametrize(("href", "absolute"), [("a.tif", "/a [1]/{x}/a.tif"), ("*.tif", "/a ?1?/?x?/*.tif")])
 def test_a_folder_is_no_part_of_a_pattern(tmp_path, href, absolute):
-    assert absolute_href(href, type(tmp_path)("/a [1]/{x}")) == absolute
+    assert absolute_href(href, type(tmp_path)("/a [1]/{x}"), kind="cog") == absolute
+
+
+@pytest.mark.parametrize("kind", ["zarr", "netcdf"])
+def test_brackets_in_the_name_of_a_store_are_no_pattern(tmp_path, kind):
+    assert absolute_href("b[2].x", type(tmp_path)("/a [1]"), kind=kind) == "/a [1]/b[2].x"
 
 
 def test_the_cube_of_a_sources_series_counts_from_the_folder_of_its_file(load, tmp_path):
@@ -257,14 +262,17 @@ def test_a_grid_without_longitudes_is_told(build, make):
 def test_a_default_that_the_layer_does_not_have_is_told(build, ndvi):
     _, findings = build(in_collection("time: {default: 2020-01-05}"), c=ndvi)
 
-    message = "time.default 2020-01-05T00:00:00Z is no time of the layer, which so has no default"
+    message = (
+        "time.default means 2020-01-05T00:00:00Z to 2020-01-06T00:00:00Z, where the layer has no time; "
+        "it so has no default"
+    )
     assert findings == (Finding("warning", "c.NDVI", message),)
 
 
 def test_a_default_that_the_layer_has_is_its_default(build, ndvi):
     catalogue, findings = build(in_collection("time: {default: 2020-01-11}"), c=ndvi)
 
-    assert catalogue.layer("c.NDVI").time_rules.default == np.datetime64("2020-01-11", "ns")
+    assert catalogue.layer("c.NDVI").time_rules.default == parse_instant("2020-01-11")
     assert findings == ()
 
 

@@ -1,12 +1,13 @@
 """Names looked up in the catalogue."""
 
-import time
+from dataclasses import replace
 
 import pytest
 
-from chronotile.catalog.catalogue import Catalogue, ServiceInfo
-from chronotile.errors import UnsupportedCrs
+from chronotile.catalog.catalogue import MAX_COMPARED, Catalogue, ServiceInfo
+from chronotile.errors import UnknownStyle, UnsupportedCrs
 from chronotile.model.crs import crs_of
+from chronotile.model.style import Style
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def test_crs_is_found_under_every_spelling_of_its_code(catalogue, spelled, name)
         "+proj=merc",
         "+init=epsg:3857",
         "é" * 9,
+        "no such system" * 4000,
     ],
 )
 def test_crs_that_is_not_offered_is_refused_with_those_that_are(catalogue, text):
@@ -53,10 +55,21 @@ def test_crs_that_is_not_offered_is_refused_with_those_that_are(catalogue, text)
         catalogue.offered_crs(text)
 
 
-def test_unknown_crs_is_refused_without_a_search(catalogue):
-    start = time.process_time()
+@pytest.fixture
+def make_catalogue(catalogue):
+    """A catalogue of styles with these names."""
+    return lambda names: replace(catalogue, styles={name: Style(id=name, title=name, range=(0, 1)) for name in names})
 
-    with pytest.raises(UnsupportedCrs):
-        catalogue.offered_crs("no such system" * 4000)
 
-    assert time.process_time() - start < 0.1
+def test_unknown_name_is_refused_with_the_nearest_wherever_they_are(make_catalogue):
+    catalogue = make_catalogue([*(f"other{number}" for number in range(3 * MAX_COMPARED)), "ndvi.greens"])
+
+    with pytest.raises(UnknownStyle, match=r"the nearest are ndvi\.greens$"):
+        catalogue.ramp("ndvi.green")
+
+
+def test_unknown_name_is_compared_with_so_many_names_only(make_catalogue):
+    catalogue = make_catalogue([*(f"n{number}" for number in range(MAX_COMPARED)), "mdvi.greens"])
+
+    with pytest.raises(UnknownStyle, match=r"accepted are n0, n1, .* and others$"):
+        catalogue.ramp("ndvi.green")

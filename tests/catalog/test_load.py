@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chronotile.catalog.build import source_specs
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.load import configuration_of, load_configuration
 from chronotile.catalog.source_section import RegularTimes
 from chronotile.errors import ConfigurationError
 from chronotile.model.collection import TimeRules
+from chronotile.model.expression import parse_expression
+from chronotile.model.source import Mask
+from chronotile.model.time import parse_instant
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
 
@@ -115,8 +119,8 @@ def test_defaults_are_those_of_the_design(load):
     [
         ("default: earliest", TimeRules(default="earliest")),
         ("default: none", TimeRules(default="none")),
-        ("default: 2020-06", TimeRules(default=np.datetime64("2020-06-01", "ns"))),
-        ("default: 2020", TimeRules(default=np.datetime64("2020-01-01", "ns"))),
+        ("default: 2020-06", TimeRules(default=parse_instant("2020-06"))),
+        ("default: 2020", TimeRules(default=parse_instant("2020"))),
         ("default: {latest: {min_valid: 0.3}}", TimeRules(min_valid=0.3)),
         ("match: nearest, tolerance_days: 1.5", TimeRules(match="nearest", tolerance=np.timedelta64(36, "h"))),
         ("match: before, tolerance_days: 10", TimeRules(match="before", tolerance=np.timedelta64(10, "D"))),
@@ -361,10 +365,27 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
             "digit first, at most 200"),
         ("variables: {V: {layer: é}}", "variables.V.layer: 'é' is no id; accepted are letters, digits, _ . and -, a "
             "letter or digit first, at most 200"),
-        ("variables: {V: {mask: {variable: SCL}}}", "variables.V.mask: it comes with a later release; take it away "
-            "until then"),
-        ("variables: {V: {formula: A + B}}", "variables.V.formula: it comes with a later release; take it away until "
-            "then"),
+        ("variables: {V: {mask: {variable: V2}}, V2: {}}", "variables.V.mask.keep: the key is missing"),
+        ("variables: {V: {mask: {variable: V2, keep: []}}, V2: {}}", "variables.V.mask.keep: at least 1 are wanted"),
+        ("variables: {V: {mask: {variable: V2, keep: [x]}}, V2: {}}", "variables.V.mask.keep[0]: a whole number is "
+            "wanted, got 'x'"),
+        ("variables: {V: {mask: {variable: SCL, keep: [4]}}, SLC: {}}", "variables.V.mask.variable: variable 'SCL' is "
+            "not one of the collection; the nearest is SLC; it has SLC"),
+        ("variables: {V: {mask: {variable: V, keep: [4]}}}", "variables.V.mask.variable: a variable cannot mask "
+            "itself; valid_range and flags say what is a value"),
+        ("variables: {V: {mask: {variable: F, keep: [4]}}, F: {formula: V + 1}}", "variables.V.mask.variable: F is a "
+            "formula; a mask is a variable with numbers in a file"),
+        ("variables: {V: {formula: 3}}", "variables.V.formula: text is wanted, got 3; put it in quotes"),
+        ("variables: {V: {formula: 1 + 1}}", "variables.V.formula: '1 + 1' names no variable"),
+        ("variables: {V: {formula: NIR + RED}, NIRR: {}, RED: {}}", "variables.V.formula: variable 'NIR' is not one "
+            "of the collection; the nearest is NIRR; it has NIRR, RED"),
+        ("variables: {V: {formula: V + A}, A: {}}", "variables.V.formula: the formula takes itself: V takes V"),
+        ("variables: {V: {formula: A + X}, A: {formula: 2 * B}, B: {formula: V}, X: {}}", "variables.V.formula: the "
+            "formula takes itself: V takes A takes B takes V"),
+        *((f"variables: {{V: {{formula: A, {key}}}, A: {{}}}}", f"variables.V.{key.partition(':')[0]}: a formula has "
+            "no numbers in a file; take it away")
+          for key in ("scale: 2", "offset: 1", "nodata: 0", "valid_range: [0, 1]", "dtype: int8", "flags: {1: a}",
+            "name: b", "band: 2")),
         ("variables: {V: {title: {nl: X}}}", "variables.V.title.nl: language 'nl' is not one of service.languages "
             "(en)"),
         ("composites: {X: {variables: [A, B], range: [0, 1]}}", "composites.X.variables: too few values"),
@@ -395,8 +416,10 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
             "unterminated name at position 4"),
         ("kind: zarr, href: a, series: b.zarr", "source: series belongs to kind cog; a cube that optimise made of "
             "others is a source by itself"),
-        (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog "
-            "and netcdf"),
+        (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog; a time "
+            "that the file lacks is said with times: [2020-06-01]"),
+        (r"kind: netcdf, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog; a time "
+            "that the file lacks is said with times: [2020-06-01]"),
         (r"kind: cog, href: a, times: [2001], time_pattern: '(?P<time>\d{8})'", "source: times and time_pattern "
             "exclude one another"),
         ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is no known coordinate reference system; accepted "
@@ -535,8 +558,10 @@ def test_all_mistakes_of_all_files_are_told_at_once(mistakes_of):
 
 
 def test_an_absent_file_is_a_mistake(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"gone\.yaml cannot be read: No such file or directory"):
+    with pytest.raises(ConfigurationError) as caught:
         load_configuration(Path("gone.yaml"), environment={})
+
+    assert caught.value.mistakes == ("gone.yaml cannot be read: No such file or directory",)
 
 
 def test_a_file_that_is_no_text_is_a_mistake(mistakes_of, write):
@@ -611,3 +636,35 @@ def test_regular_times_are_refused_or_ascend(start, step, count):
 
     assert isinstance(times, RegularTimes)
     assert len(times.domain()) == count
+
+
+def test_a_formula_that_is_none_says_what_is_accepted(mistakes_of):
+    (mistake,) = mistakes_of(in_collection("variables: {V: {formula: A.b}, A: {}}"))
+
+    assert mistake.startswith("config.yaml:4: collections.c.variables.V.formula: '.b' cannot stand in an expression; ")
+    assert "sqrt()" in mistake
+
+
+def test_a_circle_of_formulas_is_told_of_each(mistakes_of):
+    mistakes = mistakes_of(in_collection("variables: {A: {formula: B + X}, B: {formula: A}, C: {formula: A}, X: {}}"))
+
+    assert [mistake.partition(": the formula takes itself: ")[2] for mistake in mistakes] == [
+        "A takes B takes A",
+        "B takes A takes B",
+    ]
+
+
+def test_a_variable_that_no_expression_can_name_is_not_offered(mistakes_of):
+    (mistake,) = mistakes_of(in_collection("variables: {V: {formula: A}, 8A: {}, not: {}, B: {}}"))
+
+    assert mistake.endswith("; it has B")
+
+
+def test_formula_and_mask_reach_the_source(load):
+    text = "variables: {N: {formula: 'A / 2', units: m, range: [0, 1]}, A: {mask: {variable: Q, keep: [4, 5]}}, Q: {}}"
+
+    spec = source_specs(load(in_collection(text)))["c"]
+
+    assert spec.variables["N"].formula == parse_expression("A / 2")
+    assert spec.variables["A"].mask == Mask("Q", (4, 5))
+    assert list(spec.stored.variables) == ["A", "Q"]

@@ -13,7 +13,7 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
-from chronotile.model.time import DEKAD, NO_TIME, domain_of_instants, domain_of_periods, parse_time
+from chronotile.model.time import DEKAD, NO_TIME, domain_of_instants, domain_of_periods, parse_instant, parse_time
 
 NOW = np.datetime64("2020-07-01T12:00", "ns")
 DAYS = np.timedelta64(86_400_000_000_000, "ns")
@@ -117,22 +117,41 @@ def test_an_instant_later_than_tomorrow_is_never_the_default():
     assert picture(layer, "2099") == (["2099-01-01"], None)
 
 
-@pytest.mark.parametrize("rules", [{"default": "none"}, {"default": instant("2020-06-02")}])
+@pytest.mark.parametrize("rules", [{"default": "none"}, {"default": parse_instant("2020-06-02")}])
 def test_a_layer_without_default_asks_for_a_time(rules):
     with pytest.raises(MissingTime, match="2020-06-21"):
         picture(make_days(*JUNE, **rules), None)
 
 
-def test_all_times_in_the_future_leave_no_default():
+@pytest.mark.parametrize("default", ["latest", "earliest", parse_instant("2099-01-01"), parse_instant("2098")], ids=str)
+def test_all_times_in_the_future_leave_no_default(default):
     with pytest.raises(MissingTime):
-        picture(make_days("2098-01-01", "2099-01-01"), None)
+        picture(make_days("2098-01-01", "2099-01-01", default=default), None)
 
 
 @pytest.mark.parametrize(
-    ("default", "day"), [("earliest", "2020-06-01"), (instant("2020-06-11"), "2020-06-11"), ("latest", "2020-06-21")]
+    ("default", "day"),
+    [
+        ("earliest", "2020-06-01"),
+        (parse_instant("2020-06-11"), "2020-06-11"),
+        (parse_instant("2020-06"), "2020-06-21"),
+        ("latest", "2020-06-21"),
+    ],
 )
 def test_the_default_may_be_configured(default, day):
     assert picture(make_days(*JUNE, default=default), None) == ([day], "default")
+
+
+def test_a_period_as_default_is_its_newest_time_no_later_than_tomorrow():
+    layer = make_days("2019-12-21", "2020-06-01", "2020-07-02", "2020-12-01", default=parse_instant("2020"))
+
+    assert picture(layer, None) == (["2020-07-02"], "default")
+
+
+def test_a_day_as_default_is_the_time_of_day_it_has():
+    layer = make_days("2020-06-01T10:50:31", "2020-06-02T10:40:29", default=parse_instant("2020-06-01"))
+
+    assert picture(layer, None) == (["2020-06-01"], "default")
 
 
 def test_a_layer_without_time_ignores_what_is_asked_of_it():

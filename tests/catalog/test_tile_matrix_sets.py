@@ -4,7 +4,6 @@ import json
 
 import morecantile
 import pytest
-from pyproj import Transformer
 
 from chronotile.catalog.tile_matrix_sets import MAX_FILE_BYTES, load_tile_matrix_set
 from chronotile.errors import InvalidParameter
@@ -49,18 +48,6 @@ def test_a_tile_in_the_middle_lies_where_morecantile_has_it(name):
     assert tuple(box) == pytest.approx(
         tuple(theirs.xy_bounds(morecantile.Tile(column, row, int(matrix.id)))), abs=1e-6 * matrix.cell_size
     )
-
-
-@pytest.mark.parametrize("name", SERVED)
-def test_a_set_is_north_first_where_proj_is(name):
-    ours = named(name)
-    area = ours.crs.definition.area_of_use
-    place = (area.west + 0.3 * (area.east - area.west), area.south + 0.3 * (area.north - area.south))
-
-    as_defined = Transformer.from_crs("OGC:CRS84", ours.crs.definition).transform(*place)
-    x_first = Transformer.from_crs("OGC:CRS84", ours.crs.definition, always_xy=True).transform(*place)
-
-    assert ours.is_north_first == (as_defined != x_first)
 
 
 @pytest.mark.parametrize(

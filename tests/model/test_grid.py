@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.crs import CRS84, WEB_MERCATOR, crs_of
+from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox, Grid, NativeGrid, box_in
 
+WEB_MERCATOR = crs_of("EPSG:3857")
 POLAR = NativeGrid(
     crs=crs_of("EPSG:3411"), transform=Affine(25000, 0, -3_850_000, 0, -25000, 5_850_000), width=304, height=448
 )

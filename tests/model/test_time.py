@@ -59,7 +59,8 @@ def test_a_value_names_the_whole_period_of_its_precision(text, start, end):
 @pytest.mark.parametrize(
     "text",
     ["2020-13", "2020-02-30", "2020-1-1", "20200101T", "yesterday", "2020-06-01T25", "1500-01-01", "9999",
-     "2020-06-01T10:61", "2020-06-01Z", "\uff12\uff10\uff12\uff10", "2020-06-01T10:50:07+2", "-2020", "/2020x",
+     "2020-06-01T10:61", "2020-06-01Z", "2020-06-01T10:50+24:00", "2020-06-01T10:50-0160",
+     "\uff12\uff10\uff12\uff10", "2020-06-01T10:50:07+2", "-2020", "/2020x",
      "2020//2021", "../..", "/", "2021/2020", "2020/2021/P0D0", "2020/2021/P", "2020/2021/PT", "2020,", "2020,latest",
      "a/b/c/d", "2020/2021/P1Y/x", "NaT", "now"],
 )  # fmt: skip
@@ -187,7 +188,9 @@ def test_months_keep_day_and_time_or_end_at_the_last_day(when, months):
 
     assert moved.astype("datetime64[M]") - when.astype("datetime64[M]") == np.timedelta64(months, "M")
     day_before, day_after = (int(str(each)[8:10]) for each in (when, moved))
-    is_last_day = (moved.astype("datetime64[D]") + 1).astype("datetime64[M]") != moved.astype("datetime64[M]")
+    is_last_day = (moved.astype("datetime64[D]") + np.timedelta64(1, "D")).astype("datetime64[M]") != moved.astype(
+        "datetime64[M]"
+    )
     assert day_after == day_before or (day_after < day_before and is_last_day)
     assert str(moved)[10:] == str(when)[10:]
 

@@ -226,3 +226,30 @@ def test_an_alias_names_the_layer():
     services = served.make_services(collection)
 
     assert render_map(request("CGS_S2_NDVI"), services).etag == render_map(request("NDVI"), services).etag
+
+
+def test_the_same_picture_is_drawn_once():
+    services = served.make_services()
+    first = render_map(request(), services)
+    services.readers["s2"].windows_read.clear()
+
+    again = render_map(request(time="current"), services)
+
+    assert again.body == first.body
+    assert services.readers["s2"].windows_read == []
+
+
+def test_another_date_of_a_tile_is_warped_by_the_same_plan():
+    services = served.make_services()
+
+    pictures = [rgba(render_map(request(time=f"2020-06-{day}"), services)) for day in ("01", "11")]
+
+    assert services.caches.plans.state.entries == services.caches.plans.state.hits == 1
+    assert np.array_equal(pictures[1], served.expected_rgba(NATIVE, AREA, 2))
+
+
+def test_the_steps_of_a_picture_are_timed():
+    timing = render_map(request(), served.make_services()).timing
+
+    assert [name for name, _ in timing] == ["resolve", "warp", "read", "paint", "encode"]
+    assert all(seconds >= 0 for _, seconds in timing)

@@ -1,6 +1,7 @@
 """What tests of protocols share: services over a formula, and a client that speaks HTTP to them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from starlette.testclient import TestClient
@@ -8,6 +9,7 @@ from starlette.testclient import TestClient
 from chronotile.app import application
 from chronotile.pipeline.services import Services
 from tests.protocols import served
+from tests.protocols.listening import listening
 
 
 @pytest.fixture
@@ -43,3 +45,14 @@ def session_client() -> Iterator[TestClient]:
     services = served.make_services(*served.varied_collections(), broken=["GONE"])
     with TestClient(application(services), raise_server_exceptions=False) as one:
         yield one
+
+
+@pytest.fixture
+def make_url() -> Iterator[Callable[..., str]]:
+    """`make_url(services)`: the base URL of the application on a socket, for clients that are foreign programs."""
+    with ExitStack() as servers:
+
+        def make(services: Services | None = None) -> str:
+            return servers.enter_context(listening(application(services or served.make_services())))
+
+        yield make

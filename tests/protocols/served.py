@@ -87,18 +87,25 @@ def expected_rgba(native: NativeGrid, grid: Grid, time: int) -> np.ndarray:
 
 @dataclass
 class FormulaReader:
-    """A `Reader` of the formula; `broken` names variables whose source is gone."""
+    """A `Reader` of the formula; `broken` names variables whose source is gone.
+
+    `replaced` has what became of single times: another revision, or `None` for one that is gone.
+    """
 
     info: SourceInfo
     broken: frozenset[str] = frozenset()
     revisions: dict[str, str] = field(default_factory=dict)
+    replaced: dict[int, str | None] = field(default_factory=dict)
     windows_read: list[Window] = field(default_factory=list)
     cells_read: list[tuple[int, int]] = field(default_factory=list)
     is_closed: bool = False
 
     def revision(self, variable: str, index: int) -> str:
         self._check(variable)
-        return f"{self.revisions.get(variable, 'r1')}-{index}"
+        state = self.replaced.get(index, self.revisions.get(variable, "r1"))
+        if state is None:
+            raise SourceUnavailable("the file is gone")
+        return f"{state}-{index}"
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         self._check(variable)

@@ -8,6 +8,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.time import NO_TIME
+from chronotile.readers.warp import plan_warp
 
 
 def make_levels(crs, transform, width, height, *, count=1):
@@ -62,3 +63,9 @@ def make_reader(crs, transform, width, height, *, levels=1, dtype="uint16", noda
     else:
         arrays = [numbers]
     return ArrayReader(grids, arrays, encoding=Encoding(dtype=dtype, nodata=nodata))
+
+
+def read_map(reader, grid, *, resampling="nearest"):
+    """Return the reader's variable at its first time on `grid`, or `None` where they share no pixel."""
+    plan = plan_warp(reader.variable.levels, grid, resampling=resampling)
+    return None if plan is None else plan.warp(plan.read(reader, reader.variable, 0), reader.variable.encoding)

@@ -371,6 +371,18 @@ def test_flags_beside_values_are_flags():
     assert found.classes == ()
 
 
+def test_flags_of_fractional_numbers_are_flags():
+    found = meaning("float32", units="1", flag_values=[-1.0, -2.0], flag_meanings="snow water")
+
+    assert (found.encoding.flags, found.classes) == (((-1, "snow"), (-2, "water")), ())
+
+
+def test_flag_values_that_are_no_whole_numbers_are_passed_over():
+    found = meaning("float32", flag_values=[np.nan, -1.0, np.inf, 0.5], flag_meanings="none snow far half")
+
+    assert found.encoding.flags == ((-1, "snow"),)
+
+
 def test_flag_masks_are_no_flags():
     found = meaning("uint8", flag_masks=[1, 2], flag_values=[1, 2], flag_meanings="a b")
 

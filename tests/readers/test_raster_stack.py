@@ -26,12 +26,58 @@ def findings_of(reader):
     return [(finding.severity, finding.place, finding.message) for finding in reader.info.findings]
 
 
+@pytest.fixture
+def dated_folders(tmp_path):
+    """Two rasters of one name in folders of years, months and days."""
+    for day in ("2019/06/04", "2019/07/14"):
+        (tmp_path / day).mkdir(parents=True)
+        write_tif(tmp_path / day / "ndvi.tif", SCENE.numbers(0), SCENE)
+    return tmp_path
+
+
 def count_open_files():
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def days_of(reader, variable="NDVI"):
     return [str(day)[:10] for day in reader.info.variables[variable].times.starts]
+
+
+# Times.
+
+
+@pytest.mark.parametrize("pattern", [r"(?P<time>\d{4}/\d{2}/\d{2})", None], ids=["configured", "not configured"])
+def test_folders_tell_the_times(dated_folders, pattern):
+    reader = open_raster_stack(make_spec("cog", dated_folders / "*/*/*/ndvi.tif", time_pattern=pattern))
+
+    assert days_of(reader) == ["2019-06-04", "2019-07-14"]
+
+
+def test_what_time_pattern_finds_and_is_no_time_is_told(tmp_path):
+    for day in ("04-06-2019", "2019-06-14"):
+        write_tif(tmp_path / f"ndvi_{day}.tif", SCENE.numbers(0), SCENE)
+
+    reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern="_(?P<time>[-0-9]+)"))
+
+    ((_severity, place, message),) = findings_of(reader)
+    assert place == "ndvi_04-06-2019.tif"
+    assert message.startswith("left out: found '04-06-2019', which is no time; accepted are 20190604, 2019-06-04")
+
+
+def test_time_pattern_that_finds_no_time_at_all_says_what_it_found(tmp_path):
+    write_tif(tmp_path / "ndvi_04-06-2019.tif", SCENE.numbers(0), SCENE)
+
+    with pytest.raises(UnsupportedSource, match="found '04-06-2019', which is no time; accepted are"):
+        open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern="_(?P<time>[-0-9]+)"))
+
+
+def test_times_of_several_files_say_what_they_are_for(tmp_path):
+    times = domain_of_periods(np.datetime64("2020-01-01", "ns"), DEKAD, 2)
+    for name in "ab":
+        write_tif(tmp_path / f"{name}.tif", SCENE.numbers(0), SCENE)
+
+    with pytest.raises(UnsupportedSource, match="times: is for the bands of one file, and 2 files match"):
+        open_raster_stack(make_spec("cog", tmp_path / "*.tif", times=times))
 
 
 # Variables.
@@ -112,9 +158,7 @@ def test_number_of_bands_must_be_that_of_the_times(tmp_path):
     times = domain_of_periods(np.datetime64("2020-01-01", "ns"), DEKAD, 4)
     path = write_tif(tmp_path / "a.tif", SCENE.cube(), SCENE)
 
-    with pytest.raises(
-        UnsupportedSource, match="names 4 times; there must be one file with as many bands, not 1 with 5"
-    ):
+    with pytest.raises(UnsupportedSource, match="names 4 times for the 5 bands of the file"):
         open_raster_stack(make_spec("cog", path, times=times))
 
 
@@ -189,22 +233,49 @@ def test_pattern_of_times_must_make_sense(tmp_path, pattern, reason):
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "difference"),
     [
-        replace(SCENE, width=41),
-        replace(SCENE, transform=SCENE.transform @ Affine.translation(1, 0)),
-        replace(SCENE, crs="EPSG:32632"),
+        (replace(SCENE, width=41), "it is 41 x 30 pixels, most files 40 x 30"),
+        (
+            replace(SCENE, transform=SCENE.transform @ Affine.translation(1, 0)),
+            "its corner is at (500010, 5650000), that of most files at (500000, 5650000)",
+        ),
+        (
+            replace(SCENE, transform=SCENE.transform @ Affine.scale(2)),
+            "its pixels are 20 x 20, those of most files 10 x 10",
+        ),
+        (replace(SCENE, crs="EPSG:32632"), "its CRS is EPSG:32632, that of most files EPSG:32631"),
+        (
+            replace(SCENE, crs=None),
+            "it names no CRS, most files EPSG:32631; if that is its own too, write it in (gdal_edit -a_srs)",
+        ),
     ],
-    ids=["size", "place", "system"],
+    ids=["size", "place", "resolution", "system", "no system"],
 )
-def test_file_of_another_grid_is_left_out_and_told(tmp_path, other):
+def test_file_of_another_grid_is_left_out_and_told_in_what(tmp_path, other, difference):
     spec = write_cogs(tmp_path, SCENE)
     write_tif(tmp_path / "NDVI_20200111.tif", other.numbers(1), other)
 
     reader = open_raster_stack(spec)
 
     assert days_of(reader) == ["2020-01-01", "2020-01-21", "2020-02-01", "2020-02-11"]
-    assert findings_of(reader)[0][1:] == ("NDVI_20200111.tif", "left out: another grid or type than most files have")
+    assert findings_of(reader)[0][1] == "NDVI_20200111.tif"
+    assert findings_of(reader)[0][2].startswith(f"left out: {difference}")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "difference"),
+    [
+        (SCENE.numbers(1).astype("int16"), "its numbers are int16, most files uint8; convert it"),
+        (SCENE.cube()[:2], "it has 2 bands, most files 1; make it a collection"),
+    ],
+    ids=["type", "bands"],
+)
+def test_file_of_another_type_is_left_out_and_told_in_what(tmp_path, numbers, difference):
+    spec = write_cogs(tmp_path, SCENE)
+    write_tif(tmp_path / "NDVI_20200111.tif", numbers, SCENE)
+
+    assert findings_of(open_raster_stack(spec))[0][2].startswith(f"left out: {difference}")
 
 
 def test_grid_of_most_files_counts_even_if_the_first_has_another(tmp_path):

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from chronotile.model.crs import WEB_MERCATOR, crs_of
+from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid, NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.readers.warp import choose_level, plan_warp, read_map
-from tests.readers.arrays import ArrayReader, make_levels, make_reader
+from chronotile.readers.warp import MAX_WINDOW_PIXELS, choose_level, plan_warp
+from tests.readers.arrays import ArrayReader, make_levels, make_reader, read_map
 
+WEB_MERCATOR = crs_of("EPSG:3857")
 HALF = 20037508.342789244
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
 
@@ -81,7 +82,7 @@ def share_of_equal_pixels(reader, grid):
     plan = plan_warp(reader.variable.levels, grid)
     level = 0 if plan is None else plan.level
     rows, columns, inside = exact_cells(grid, reader.variable.levels[level])
-    raster = read_map(reader, reader.variable, 0, grid)
+    raster = read_map(reader, grid)
     if raster is None:
         return 1.0 - inside.mean()
     expected = reader.arrays[level][0][rows, columns]
@@ -143,7 +144,7 @@ def test_bilinear_is_within_one_number(ratio):
     box = BBox(503000.0, 5_695_000.0 - size, 503000.0 + size, 5_695_000.0)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=box, width=200, height=200)
 
-    raster = read_map(reader, reader.variable, 0, grid, resampling="bilinear")
+    raster = read_map(reader, grid, resampling="bilinear")
 
     pixel = (np.arange(200) + 0.5) * ratio
     columns, rows = np.meshgrid(300 + pixel, 500 + pixel)
@@ -154,7 +155,7 @@ def test_bilinear_of_a_warped_tile_is_within_one_number():
     reader, field = smooth_reader(1)
     grid = tile(14, *tiles_over(reader.variable.grid, 14)[0][1:])
 
-    raster = read_map(reader, reader.variable, 0, grid, resampling="bilinear")
+    raster = read_map(reader, grid, resampling="bilinear")
 
     to_source = Transformer.from_crs("EPSG:3857", "EPSG:32631", always_xy=True)
     xs = grid.bbox.xmin + (np.arange(256) + 0.5) * (grid.bbox.xmax - grid.bbox.xmin) / 256
@@ -172,7 +173,7 @@ def test_bilinear_leaves_what_is_no_value_out_of_the_mean():
     reader = make_reader("EPSG:32631", Affine(10, 0, 0, 0, -10, 40), 4, 4, dtype="uint8", nodata=255, numbers=numbers)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(0, 0, 40, 40), width=8, height=8)
 
-    raster = read_map(reader, reader.variable, 0, grid, resampling="bilinear")
+    raster = read_map(reader, grid, resampling="bilinear")
 
     assert set(np.unique(raster.numbers)) == {100, 255}
     assert (raster.numbers == 255).sum() == 4
@@ -182,7 +183,7 @@ def test_pixels_outside_the_source_are_absent():
     reader = make_reader("EPSG:32631", Affine(10, 0, 0, 0, -10, 40), 4, 4)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(-20, -20, 60, 60), width=8, height=8)
 
-    raster = read_map(reader, reader.variable, 0, grid)
+    raster = read_map(reader, grid)
 
     expected = np.zeros((8, 8), bool)
     expected[2:6, 2:6] = True
@@ -194,7 +195,7 @@ def test_absent_pixels_are_the_nodata_number_where_there_is_one():
     reader = make_reader("EPSG:32631", Affine(10, 0, 0, 0, -10, 40), 4, 4, nodata=0)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(-20, -20, 60, 60), width=8, height=8)
 
-    raster = read_map(reader, reader.variable, 0, grid)
+    raster = read_map(reader, grid)
 
     assert raster.present is None
     assert raster.valid.sum() == 16
@@ -204,7 +205,7 @@ def test_a_grid_beside_the_source_shares_no_pixel():
     reader = make_reader("EPSG:32631", Affine(10, 0, 0, 0, -10, 40), 4, 4)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(100, 0, 140, 40), width=4, height=4)
 
-    assert read_map(reader, reader.variable, 0, grid) is None
+    assert read_map(reader, grid) is None
 
 
 def test_the_mask_of_the_source_is_warped_with_it():
@@ -212,7 +213,7 @@ def test_the_mask_of_the_source_is_warped_with_it():
     reader.valid = np.eye(4, dtype=bool)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(0, 0, 40, 40), width=4, height=4)
 
-    raster = read_map(reader, reader.variable, 0, grid)
+    raster = read_map(reader, grid)
 
     assert np.array_equal(raster.present, np.eye(4, dtype=bool))
 
@@ -221,7 +222,7 @@ def test_a_grid_over_the_seam_reads_two_windows_not_the_whole_row():
     reader = readers("circular")
     grid = Grid(crs=crs_of("EPSG:4326"), bbox=BBox(-4, 0, 4, 8), width=16, height=16)
 
-    raster = read_map(reader, reader.variable, 0, grid)
+    raster = read_map(reader, grid)
 
     expected = np.concatenate([reader.arrays[0][0][164:180, -8:], reader.arrays[0][0][164:180, :8]], axis=1)
     assert np.array_equal(raster.numbers, expected)
@@ -233,7 +234,7 @@ def test_the_whole_world_of_a_circular_source_is_read_once(resampling):
     reader = readers("circular")
     grid = Grid(crs=crs_of("OGC:CRS84"), bbox=BBox(-180, -90, 180, 90), width=720, height=360)
 
-    raster = read_map(reader, reader.variable, 0, grid, resampling=resampling)
+    raster = read_map(reader, grid, resampling=resampling)
 
     assert np.array_equal(raster.numbers, np.roll(reader.arrays[0][0], 360, axis=1))
 
@@ -242,7 +243,7 @@ def test_a_longitude_of_190_is_minus_170():
     reader = make_reader("EPSG:4326", Affine(1, 0, 170, 0, -1, 10), 20, 20)
     grid = Grid(crs=crs_of("OGC:CRS84"), bbox=BBox(-180, -10, -170, 10), width=10, height=20)
 
-    raster = read_map(reader, reader.variable, 0, grid)
+    raster = read_map(reader, grid)
 
     assert np.array_equal(raster.numbers, reader.arrays[0][0][:, 10:])
 
@@ -252,10 +253,33 @@ def test_a_large_window_without_overviews_is_read_thinned(monkeypatch):
     reader = make_reader("EPSG:32631", Affine(10, 0, 0, 0, -10, 400), 40, 40)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(0, 0, 400, 400), width=4, height=4)
 
-    raster = read_map(reader, reader.variable, 0, grid)
+    raster = read_map(reader, grid)
 
     rows = np.array([5, 13, 25, 33])  # of the cells 5, 9, 13 … 33 that are read, those nearest to 5, 15, 25 and 35
     assert np.array_equal(raster.numbers, reader.arrays[0][0][np.ix_(rows, rows)])
+
+
+def test_a_large_window_over_the_seam_is_read_thinned_too():
+    native = NativeGrid(
+        crs=crs_of("EPSG:4326"), transform=Affine(1 / 120, 0, 0, 0, -1 / 120, 90), width=43200, height=21600
+    )
+
+    plan = plan_warp((native,), tile(0, 0, 0))
+
+    assert len(plan.windows) == 2
+    assert sum(window.width * window.height for window in plan.windows) / plan.step**2 < 1.01 * MAX_WINDOW_PIXELS
+
+
+def test_thinned_windows_over_the_seam_give_the_columns_of_one_endless_row(monkeypatch):
+    monkeypatch.setattr("chronotile.readers.warp.MAX_WINDOW_PIXELS", 100)
+    reader = make_reader("EPSG:4326", Affine(10, 0, 0, 0, -10, 90), 36, 18)
+    grid = Grid(crs=crs_of("EPSG:4326"), bbox=BBox(-150, -90, 150, 90), width=10, height=6)
+
+    raster = read_map(reader, grid)
+
+    rows, columns = [1, 4, 7, 10, 13, 16], [22, 25, 28, 31, 34, 1, 4, 7, 10, 13]
+    assert np.array_equal(raster.numbers, reader.arrays[0][0][np.ix_(rows, columns)])
+    assert [window.column_start for window in reader.windows] == [22, 1]
 
 
 @pytest.mark.parametrize(("cells", "level"), [(0.01, 0), (1.0, 0), (1.39, 0), (1.45, 1), (2.8, 1), (2.9, 2), (500, 3)])
@@ -285,3 +309,10 @@ def test_a_point_belongs_to_the_cell_under_it():
     assert grid.cell_at(359.9, -90) == (359, 719)
     assert grid.cell_at(0, 90.1) is None
     assert NativeGrid(crs=grid.crs, transform=grid.transform, width=100, height=100).cell_at(50.1, 45) is None
+
+
+def test_a_box_far_beyond_the_world_gives_the_exact_pixels():
+    box = BBox(-20037508, -20037508, 20037508, 320037508)
+    grid = Grid(crs=WEB_MERCATOR, bbox=box, width=60, height=60)
+
+    assert share_of_equal_pixels(readers("polar"), grid) >= 0.999

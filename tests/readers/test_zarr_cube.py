@@ -16,7 +16,7 @@ from numcodecs import Delta
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
-from chronotile.readers.zarr_arrays import TensorStoreArray, ZarrPythonArray, open_array
+from chronotile.readers.zarr_arrays import MAX_SEEN, TensorStoreArray, ZarrPythonArray, open_array
 from chronotile.readers.zarr_cube import open_zarr
 from chronotile.readers.zarr_nodes import read_group
 from tests.scenes import Scene, make_dataset, make_spec, save_zarr, write_zarr
@@ -231,6 +231,62 @@ def test_folder_of_chunks_that_is_gone_is_unavailable(tmp_path):
     np.testing.assert_array_equal(reader.read_window("NDVI", index=3, level=0, window=ALL).numbers, SCENE.numbers(3))
 
 
+@pytest.mark.parametrize(("version", "folder"), [(2, "NDVI/2"), (3, "NDVI/c/2"), (3, "NDVI/c")])
+def test_folder_of_chunks_that_goes_before_it_was_ever_read_is_unavailable(tmp_path, version, folder):
+    keys = {} if version == 3 else {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    spec = write_zarr(tmp_path, SCENE, version=version, **keys)
+    reader = open_zarr(spec)
+    shutil.rmtree(Path(spec.href) / "0" / folder)
+
+    with pytest.raises(SourceUnavailable):
+        reader.read_window("NDVI", index=2, level=0, window=ALL)
+    with pytest.raises(SourceUnavailable):
+        reader.revision("NDVI", 2)
+
+
+def test_folder_of_chunks_that_is_gone_from_a_long_series_is_unavailable(tmp_path):
+    days = tuple(str(day) for day in np.arange("2020-01-01", "2020-03-08", dtype="datetime64[D]"))
+    spec = write_zarr(tmp_path, Scene(days=days, width=16, height=16))
+    reader = open_zarr(spec)
+    shutil.rmtree(Path(spec.href) / "0/NDVI/c/66")
+
+    with pytest.raises(SourceUnavailable):
+        reader.read_cell("NDVI", indexes=range(len(days)), row=7, column=3)
+
+
+def test_folder_that_was_never_written_is_fill_value(tmp_path):
+    spec = write_zarr(tmp_path, SCENE)
+    shutil.rmtree(Path(spec.href) / "0/NDVI/c/2")
+    reader = open_zarr(spec)
+
+    assert (reader.read_window("NDVI", index=2, level=0, window=ALL).numbers == 0).all()
+    assert reader.read_cell("NDVI", indexes=range(5), row=7, column=3).numbers[2] == 0
+
+
+def test_folder_that_is_written_later_is_read(tmp_path):
+    spec = write_zarr(tmp_path, SCENE)
+    kept = (Path(spec.href) / "0/NDVI/c/2").rename(tmp_path / "kept")
+    reader = open_zarr(spec)
+    reader.read_window("NDVI", index=2, level=0, window=ALL)
+
+    kept.rename(Path(spec.href) / "0/NDVI/c/2")
+
+    np.testing.assert_array_equal(reader.read_window("NDVI", index=2, level=0, window=ALL).numbers, SCENE.numbers(2))
+
+
+def test_change_of_a_folder_whose_state_was_forgotten_is_seen(tmp_path):
+    group = zarr.create_group(tmp_path)
+    stored = group.create_array("NDVI", shape=(MAX_SEEN + 65, 1, 1), chunks=(1, 1, 1), dtype="u1")
+    stored[0] = 1
+    array = open_array(str(tmp_path), read_group(str(tmp_path)).arrays["NDVI"])
+    for start in range(0, MAX_SEEN + 1, 64):
+        array.read((slice(start, start + 64), 0, 0))
+
+    stored[0] = 2
+
+    assert array.read((0, slice(0, 1), slice(0, 1))) == 2
+
+
 def test_chunk_written_anew_in_place_is_seen(tmp_path):
     spec = write_zarr(tmp_path, SCENE)
     reader = open_zarr(spec)
@@ -264,6 +320,34 @@ def test_array_replaced_by_another_type_is_unavailable(tmp_path):
 
     with pytest.raises(SourceUnavailable):
         reader.read_window("NDVI", index=2, level=0, window=ALL)
+
+
+LIBRARIES = {
+    "version 2": {"version": 2},
+    "version 3": {"version": 3},
+    "zarr-python": {"version": 2, "filters": [Delta(dtype="u1")]},
+}
+libraries = pytest.mark.parametrize("encoding", LIBRARIES.values(), ids=LIBRARIES)
+
+
+@libraries
+def test_array_replaced_by_another_shape_is_unavailable(tmp_path, encoding):
+    reader = open_zarr(write_zarr(tmp_path, SCENE, **encoding))
+    shutil.rmtree(tmp_path)
+    write_zarr(tmp_path, Scene(width=60), **encoding)
+
+    with pytest.raises(SourceUnavailable):
+        reader.read_window("NDVI", index=2, level=0, window=Window(0, 2, 0, 2))
+
+
+@libraries
+def test_array_replaced_by_another_of_its_shape_is_read(tmp_path, encoding):
+    reader = open_zarr(write_zarr(tmp_path, SCENE, **encoding))
+    read_all(reader)
+    shutil.rmtree(tmp_path)
+    write_zarr(tmp_path, replace(SCENE, shift=9), **encoding | {"chunks": (1, 8, 8)})
+
+    np.testing.assert_array_equal(read_all(reader), replace(SCENE, shift=9).cube())
 
 
 @pytest.mark.parametrize("version", [2, 3])

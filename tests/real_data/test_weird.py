@@ -96,7 +96,7 @@ TILES = [
 ]
 
 
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", PLACES or ["absent"])
 def test_check_of_one_file_passes_or_says_in_one_line_why_not(name):
     result = CliRunner().invoke(app, ["check", str(WEIRD / name)])
 

@@ -83,6 +83,11 @@ def test_ticks_lie_in_the_range_in_order_and_are_few(low, high):
     assert 2 <= len(ticks) <= 7
 
 
+@pytest.mark.parametrize("span", [(0.0, 5e-324), (-5e-324, 5e-324), (0.0, 1e-310)])
+def test_a_range_shorter_than_numbers_can_divide_has_its_ends_as_ticks(span):
+    assert tick_values(with_range(RAMP, span)) == span
+
+
 def test_a_range_without_length_has_one_tick():
     assert tick_values(replace(RAMP, range=(0.5, 0.5))) == (0.5,)
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatLink, parseLink } from "../../viewer/permalink.js";
+import { formatLink, parseLink, toPlace } from "../../viewer/permalink.js";
 import { makeRandom } from "./random.js";
 
 const TERRASCOPE =
@@ -125,3 +125,8 @@ for (const [key, value] of [
 		assert.deepEqual([faults[0].key, faults[0].value], [key, value]);
 	});
 }
+
+test("a place beyond 180 degrees is written as the same place within", () => {
+	assert.deepEqual(toPlace({ lat: 51.1234567, lng: 364.4 }), { lon: 4.4, lat: 51.12346 });
+	assert.deepEqual(toPlace({ lat: -10, lng: -190 }), { lon: 170, lat: -10 });
+});

@@ -20,9 +20,9 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
-from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo
+from chronotile.model.source import Finding, SourceInfo, SourceKind, SourceSpec, VariableInfo
 from chronotile.model.style import Style
-from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, TimeSpan, format_instant
+from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID
 from chronotile.yaml_source import listed, nearest, raise_mistakes
 
@@ -69,17 +69,17 @@ def build_catalogue(
     return catalogue, tuple(findings)
 
 
-def absolute_href(href: str, folder: Path) -> str:
+def absolute_href(href: str, folder: Path, *, kind: SourceKind) -> str:
     """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one.
 
-    Before a pattern, characters of the folder that have a meaning in patterns become `?`.
+    Before a pattern, which only kind `cog` has, characters of the folder that have a meaning in patterns become `?`.
     """
     parts = urlsplit(href)
     if parts.scheme == "file":
         return unquote(parts.path)
     if "://" in href:
         return href
-    is_pattern = glob.has_magic(href) or "{variable}" in href
+    is_pattern = kind == "cog" and (glob.has_magic(href) or "{variable}" in href)
     start = re.sub(r"[][*?{}]", "?", str(folder)) if is_pattern else str(folder)
     return os.path.normpath(Path(start, href))
 
@@ -89,12 +89,12 @@ def _source_spec(collection_id: str, section: CollectionSection, folder: Path) -
     return SourceSpec(
         collection=collection_id,
         kind=source.kind,
-        href=absolute_href(source.href, folder),
+        href=absolute_href(source.href, folder, kind=source.kind),
         crs=source.crs,
         time_pattern=source.time_pattern,
         times=source.time_domain(),
         variables={name: variable.spec(name) for name, variable in section.variables.items()},
-        series=None if source.series is None else absolute_href(source.series, folder),
+        series=None if source.series is None else absolute_href(source.series, folder, kind="zarr"),
     )
 
 
@@ -175,8 +175,11 @@ class _Drawing:
 def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Layer]:
     """Yield the layers of the configured variables; where none are, of all that the source holds."""
     held = offer.info.variables
+    told = {finding.place for finding in offer.info.findings if finding.severity == "error"}
     for name, section in (offer.section.variables or {name: VariableSection() for name in held}).items():
         layer_id = section.layer or default_id(offer.id, name)
+        if name not in held and name in told:
+            continue  # a formula or a mask that cannot be; the reader says why
         if name not in held:
             message = f"left out: the source has no such variable{nearest(name, held)}; it has {listed(held)}"
             findings.append(Finding("error", layer_id, message))
@@ -211,7 +214,7 @@ def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]
             findings.append(Finding("error", layer_id, message))
             continue
         red, green, blue = (offer.info.variables[variable] for variable in section.variables)
-        times = reduce(_common_times, (red.times, green.times, blue.times))
+        times = reduce(common_times, (red.times, green.times, blue.times))
         if not len(times) and max(len(red.times), len(green.times), len(blue.times)):
             findings.append(Finding("error", layer_id, "left out: its three variables have no time in common"))
             continue
@@ -223,11 +226,6 @@ def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]
             resampling=offer.section.variables.get(section.variables[0], VariableSection()).resampling,
         )
         yield offer.layer(layer_id, section, drawing)
-
-
-def _common_times(first: TimeDomain, second: TimeDomain) -> TimeDomain:
-    starts, in_first, in_second = np.intersect1d(first.starts, second.starts, assume_unique=True, return_indices=True)
-    return TimeDomain(starts, np.minimum(first.ends[in_first], second.ends[in_second]))
 
 
 def _box(layer: Layer, findings: list[Finding]) -> BBox | None:
@@ -250,11 +248,12 @@ def _union(first: BBox, second: BBox) -> BBox:
 
 
 def _default_findings(layer: Layer) -> list[Finding]:
-    """An instant that the layer does not have cannot be its default."""
+    """A time that the layer does not have cannot be its default."""
     default = layer.time_rules.default
-    if isinstance(default, str) or not len(layer.times) or layer.times.within(TimeSpan(default, default + ONE_NS)):
+    if isinstance(default, str) or not len(layer.times) or layer.times.within(default):
         return []
-    message = f"time.default {format_instant(default)} is no time of the layer, which so has no default"
+    start, end = (format_instant(instant) for instant in default)
+    message = f"time.default means {start} to {end}, where the layer has no time; it so has no default"
     return [Finding("warning", layer.id, message)]
 
 

@@ -1,6 +1,7 @@
 """The catalogue: all that is served, and the one place where names are looked up."""
 
 import difflib
+import heapq
 import itertools
 import re
 from collections.abc import Collection as Names
@@ -20,6 +21,9 @@ _CRS_CODE = re.compile(
 )
 MAX_LISTED = 12
 """Names given in place of an unknown one that resembles none."""
+
+MAX_COMPARED = 500
+"""Names that an unknown one is compared with: those that begin most like it."""
 
 _CRS84_CODES = {"CRS:84", "CRS:CRS84", "OGC:84", "OGC:CRS84"}
 
@@ -78,8 +82,8 @@ class Catalogue:
 
     @cached_property
     def _layers_by_name(self) -> dict[str, Layer]:
-        named = {alias.name: layer for layer in self.layers for alias in layer.aliases}
-        return named | {layer.id: layer for layer in self.layers}
+        named = {layer.id: layer for layer in self.layers}
+        return named | {alias.name: layer for layer in self.layers for alias in layer.aliases}
 
     def layer(self, name: str) -> Layer:
         """Return the layer of that id or alias.
@@ -151,8 +155,15 @@ class Catalogue:
 
 def _known(name: str, known: Names[str]) -> str:
     """What is accepted in place of an unknown name: the nearest, or the first few."""
-    close = difflib.get_close_matches(name[:80], known, n=3, cutoff=0.5)
+    name = name[:80]
+    compared = heapq.nlargest(MAX_COMPARED, known, key=lambda each: _letters_in_common(name, each))
+    close = difflib.get_close_matches(name, compared, n=3, cutoff=0.5)
     if close:
         return f"; the nearest are {', '.join(close)}"
     first = ", ".join(itertools.islice(known, MAX_LISTED))
     return f"; accepted are {first}{' and others' if len(known) > MAX_LISTED else ''}"
+
+
+def _letters_in_common(first: str, second: str) -> int:
+    """How many letters two names begin with alike."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))

@@ -12,8 +12,10 @@ from chronotile.catalog.kinds import PLACEHOLDER, Later, Localised
 from chronotile.catalog.service_section import ServiceSection
 from chronotile.catalog.source_section import SourceSection
 from chronotile.catalog.time_section import TimeSection
+from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Alias, Resampling
-from chronotile.model.source import VariableSpec
+from chronotile.model.expression import parse_expression
+from chronotile.model.source import Mask, VariableSpec
 from chronotile.sections import Id, Number, Range, Section, Text, unique
 
 
@@ -58,6 +60,23 @@ def _nonzero(scale: float) -> float:
 Dtype = Literal["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"]
 
 
+def _formula(text: str) -> str:
+    try:
+        parse_expression(text)
+    except InvalidParameter as error:
+        raise ValueError(error.message) from error
+    return text
+
+
+class MaskSection(Section):
+    """Which values of a variable stand: those where a quality variable has one of some numbers."""
+
+    variable: Id
+    """The quality variable of the same collection, on the same grid or with cells a whole number of times as large."""
+    keep: Annotated[tuple[int, ...], Field(min_length=1)]
+    """The digital numbers of the quality variable at which a value stands."""
+
+
 class VariableSection(Section):
     """A variable and its layer.
 
@@ -96,10 +115,10 @@ class VariableSection(Section):
     """Other names that every protocol answers to; {name: …, advertise: true} is also listed."""
     resampling: Resampling = "nearest"
     """How pictures are resampled."""
-    mask: Later = None
-    """Comes with a later release."""
-    formula: Later = None
-    """Comes with a later release."""
+    mask: MaskSection | None = None
+    """Leaves only the values that a quality variable lets stand: {variable: SCL, keep: [4, 5, 6]}."""
+    formula: Annotated[Text, AfterValidator(_formula)] | None = None
+    """Arithmetic over other variables of the collection on one grid, in place of files: (NIR - RED) / (NIR + RED)."""
 
     def spec(self, variable: str) -> VariableSpec:
         """Return what a reader must know of the variable of that id."""
@@ -115,6 +134,8 @@ class VariableSection(Section):
             valid_range=self.valid_range,
             dtype=self.dtype,
             flags=tuple(self.flags.items()),
+            formula=None if self.formula is None else parse_expression(self.formula),
+            mask=None if self.mask is None else Mask(self.mask.variable, self.mask.keep),
         )
 
 

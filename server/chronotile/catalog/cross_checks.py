@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from chronotile.catalog.derived_checks import derived_mistakes
 from chronotile.yaml_source import KeyPath, Mistake, Node, listed, nearest
 
 Named = tuple[str, KeyPath, Node]
@@ -9,11 +10,12 @@ Named = tuple[str, KeyPath, Node]
 
 
 def cross_mistakes(root: Node) -> list[Mistake]:
-    """Return names given twice, composites of variables that are not there, bands of what has none, and languages."""
+    """Return names given twice, variables that are not there, bands of what has none, circles, and languages."""
     return [
         *_repeated_names(root),
         *(mistake for found in _collections(root) for mistake in _composite_mistakes(*found)),
         *(mistake for found in _collections(root) for mistake in _band_mistakes(*found)),
+        *(mistake for found in _collections(root) for mistake in derived_mistakes(*found)),
         *_language_mistakes(root),
     ]
 

@@ -104,7 +104,8 @@ def _read(path: Path, asked_by: Place, key: KeyPath, *, environment: Mapping[str
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        return empty, [Mistake(asked_by, key, f"{path} cannot be read: {error.strerror}")]
+        asked = asked_by if key else Place("", 0)  # the file that is named first is asked for in no file
+        return empty, [Mistake(asked, key, f"{path} cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
         return empty, [Mistake(empty.place, (), f"the file is no UTF-8 text: byte {error.start} cannot be read")]
     node, mistakes = read_yaml(text, str(path), environment=environment)

@@ -91,10 +91,11 @@ def default_index(layer: Layer, now: Instant) -> int:
         MissingTime: The layer has no default.
     """
     default = layer.time_rules.default
-    if isinstance(default, np.datetime64):
-        found = layer.times.within(TimeSpan(default, default + np.timedelta64(1, "ns")))
-        if found:
-            return found[0]
+    if isinstance(default, TimeSpan):
+        found = layer.times.within(default)
+        newest = layer.times.at_or_before(now + DAY)
+        if found and newest is not None and found[0] <= newest:
+            return min(found[-1], newest)
     elif default == "latest":
         return _newest(layer, now)
     elif default == "earliest" and layer.times.instants[0] <= now + DAY:

@@ -9,12 +9,10 @@ from pathlib import Path
 import morecantile
 from morecantile.errors import MorecantileError
 from pydantic import ValidationError
-from pyproj import Transformer
-from pyproj.aoi import AreaOfUse
 from pyproj.exceptions import CRSError
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.crs import CRS84, Crs, crs_of
+from chronotile.model.crs import Crs, crs_of, is_north_first
 from chronotile.model.tiles import PIXEL_SIZE_M, TileMatrix, TileMatrixSet
 from chronotile.yaml_source import listed, nearest
 
@@ -88,7 +86,6 @@ def _converted(source: morecantile.TileMatrixSet) -> TileMatrixSet:
         id=identifier,
         title=source.title or identifier,
         crs=crs,
-        is_north_first=_is_north_first(crs),
         matrices=matrices,
         well_known_scale_set=_well_known_scale_set(crs, matrices),
         aliases=ALIASES.get(identifier, ()),
@@ -137,19 +134,5 @@ def _is_y_first(axes: list[str] | None, crs: Crs) -> bool:
     own = [axis.abbrev.lower() for axis in crs.definition.axis_info]
     named = [axis.lower() for axis in axes or ()]
     if not named or named == own:
-        return _is_north_first(crs)
+        return is_north_first(crs)
     return named[0] in {"y", "n", "lat", "northing", "latitude"}
-
-
-def _is_north_first(crs: Crs) -> bool:
-    """Whether PROJ gives northing or latitude first; axis names and directions both mislead for some systems."""
-    area = crs.definition.area_of_use or AreaOfUse(-180, -90, 180, 90)
-    lon, lat = _near_middle(area.west, area.east), _near_middle(area.south, area.north)
-    as_defined = Transformer.from_crs(CRS84.definition, crs.definition).transform(lon, lat)
-    x_first = Transformer.from_crs(CRS84.definition, crs.definition, always_xy=True).transform(lon, lat)
-    return bool(as_defined != x_first)
-
-
-def _near_middle(low: float, high: float) -> float:
-    """In the very middle x and y may be alike."""
-    return low + 0.6 * (high - low)

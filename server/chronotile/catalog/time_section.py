@@ -59,7 +59,8 @@ class TimeSection(Section):
     """Which time is shown when none is asked for, and what answers a time that is not there."""
 
     default: DefaultTime = "latest"
-    """latest, earliest, none, an instant, or {latest: {min_valid: 0.3}}; never later than tomorrow."""
+    """latest, earliest, none, an instant (of a period such as 2020-06 the newest), or {latest: {min_valid: 0.3}}; never
+    later than tomorrow."""
     match: Match = "exact"
     """nearest and before need tolerance_days."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
@@ -79,5 +80,5 @@ class TimeSection(Section):
         tolerance = days_to_timedelta(self.tolerance_days or 0)
         if isinstance(default, LatestValid):
             return TimeRules(min_valid=default.latest.min_valid, match=self.match, tolerance=tolerance)
-        rule = _RULES.get(default) or parse_instant(default).start
+        rule = _RULES.get(default) or parse_instant(default)
         return TimeRules(default=rule, match=self.match, tolerance=tolerance)

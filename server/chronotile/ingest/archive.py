@@ -10,12 +10,26 @@ from chronotile.errors import ConfigurationError
 from chronotile.ingest.discover import LEFT_OUT, Discovery, Progress, discover
 from chronotile.ingest.observe import observed_infos
 from chronotile.ingest.open_sources import open_sources
+from chronotile.ingest.refresh import folder_state, source_states
 from chronotile.ingest.valid_share import with_valid_defaults
 from chronotile.model.collection import Clock
-from chronotile.model.source import Finding
+from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.style import Style
-from chronotile.pipeline.services import Services
+from chronotile.pipeline.services import Services, make_caches
+from chronotile.readers.reader import Reader
 from chronotile.styling.load import load_styles, style_folders
+from chronotile.yaml_source import Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveState:
+    """What an archive was opened from; it is opened anew where any of it differs."""
+
+    written: Node
+    """The configuration as it is written."""
+    styles: Mapping[str, Style]
+    sources: Mapping[str, str]
+    """Digests by collection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +39,8 @@ class Archive:
     configuration: Configuration
     services: Services
     findings: tuple[Finding, ...]
+    specs: Mapping[str, SourceSpec]
+    state: ArchiveState
     discovery: Discovery | None = None
     """Where the configuration was made from what a folder or file of data holds."""
 
@@ -43,14 +59,37 @@ def open_archive(
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing there can be served.
     """
     if is_configuration(place):
-        styles = load_styles(style_folders(place))
-        configuration = load_configuration(place, environment=environment, styles=styles)
-        return _opened(configuration, styles, clock)
+        return _opened(*_loaded(place, environment), clock)
     styles = load_styles(style_folders(None))
+    folder = folder_state(place)
     discovery = discover(place, styles, progress=progress)
     configuration = configuration_of(discovery.values(discovery.root), file=discovery.root / "chronotile.yaml")
     archive = _opened(configuration, styles, clock)
-    return replace(archive, findings=(*discovery.findings, *archive.findings), discovery=discovery)
+    return replace(
+        archive,
+        findings=(*discovery.findings, *archive.findings),
+        discovery=discovery,
+        state=replace(archive.state, sources={"": folder}),
+    )
+
+
+def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], clock: Clock) -> Archive:
+    """Return the archive opened anew if its configuration, styles or sources changed, else the same.
+
+    Sources that did not change keep their open files, and answers made of them stay in the caches.
+
+    Raises:
+        ConfigurationError: With all mistakes of the new configuration; the old one still serves.
+    """
+    if archive.discovery is not None:
+        is_same = archive.state.sources == {"": folder_state(place)}
+        return archive if is_same else open_archive(place, environment=environment, clock=clock)
+    configuration, styles = _loaded(place, environment)
+    specs = source_specs(configuration)
+    state = ArchiveState(written=configuration.root, styles=styles, sources=source_states(specs))
+    if state == archive.state:
+        return archive
+    return _opened(configuration, styles, clock, before=archive)
 
 
 def is_configuration(place: Path) -> bool:
@@ -58,13 +97,51 @@ def is_configuration(place: Path) -> bool:
     return place.suffix.lower() in {".yaml", ".yml"} and not place.is_dir()
 
 
-def _opened(configuration: Configuration, styles: Mapping[str, Style], clock: Clock) -> Archive:
-    opened = open_sources(source_specs(configuration))
-    infos = observed_infos(configuration.collections, opened.readers)
+def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, dict[str, Style]]:
+    """The configuration and the styles; the mistakes of both are told together."""
+    mistakes: list[str] = []
+    styles: dict[str, Style] | None = None
+    try:
+        styles = load_styles(style_folders(file))
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    try:
+        configuration = load_configuration(file, environment=environment, styles=styles)
+    except ConfigurationError as error:
+        raise ConfigurationError([*error.mistakes, *mistakes]) from error
+    if styles is None:
+        raise ConfigurationError(mistakes)
+    return configuration, styles
+
+
+def _opened(
+    configuration: Configuration, styles: Mapping[str, Style], clock: Clock, *, before: Archive | None = None
+) -> Archive:
+    specs = source_specs(configuration)
+    state = ArchiveState(written=configuration.root, styles=styles, sources=source_states(specs))
+    kept = {} if before is None else _unchanged(before, specs, state)
+    opened = open_sources({name: spec for name, spec in specs.items() if name not in kept})
+    readers = {**kept, **opened.readers}
+    infos = observed_infos(configuration.collections, readers)
     catalogue, findings = build_catalogue(configuration, infos, styles)
-    catalogue, notes = with_valid_defaults(catalogue, opened.readers, clock())
+    catalogue, notes = with_valid_defaults(catalogue, readers, clock())
     if not catalogue.collections:
         failures = [each for each in (*opened.findings, *findings) if each.severity == "error"]
         raise ConfigurationError([f"{each.place}: {each.message.removeprefix(LEFT_OUT)}" for each in failures])
-    services = Services(catalogue=catalogue, readers=opened.readers, clock=clock)
-    return Archive(configuration=configuration, services=services, findings=(*opened.findings, *findings, *notes))
+    caches = make_caches() if before is None else before.services.caches
+    return Archive(
+        configuration=configuration,
+        services=Services(catalogue=catalogue, readers=readers, clock=clock, caches=caches),
+        findings=(*opened.findings, *findings, *notes),
+        specs=specs,
+        state=state,
+    )
+
+
+def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveState) -> dict[str, Reader]:
+    """The open readers of sources that are asked for as before and hold the same times."""
+    return {
+        name: reader
+        for name, reader in before.services.readers.items()
+        if specs.get(name) == before.specs.get(name) and state.sources.get(name) == before.state.sources.get(name)
+    }

@@ -7,11 +7,12 @@ from chronotile.catalog.build import source_specs
 from chronotile.errors import SourceUnavailable
 from chronotile.ingest.archive import Archive
 from chronotile.ingest.blocks import block_findings
+from chronotile.ingest.damaged_files import damage_findings
 from chronotile.model.collection import Collection
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.source import Finding, VariableInfo
 from chronotile.model.time import DAY, Instant, format_instant
-from chronotile.readers.foreign import one_line
+from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
 
@@ -27,9 +28,12 @@ def check_archive(archive: Archive) -> Iterator[Finding]:
     """Yield what is found by looking into every source that opened."""
     services = archive.services
     specs = source_specs(archive.configuration)
+    known = {finding.place for finding in archive.findings}
     for collection in services.catalogue.collections:
         yield from _future_findings(collection, services.clock())
-        yield from block_findings(specs[collection.id])
+        stored = specs[collection.id].stored
+        yield from block_findings(stored)
+        yield from damage_findings(stored, known)
         yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id]))
 
 
@@ -70,7 +74,7 @@ def _pixel_findings(variable: VariableInfo, reader: Reader) -> Iterator[Finding]
             reader.read_window(variable.name, index=newest, level=0, window=window) for window in _probes(variable.grid)
         ]
     except SourceUnavailable as error:
-        message = f"its pixels cannot be read: {one_line(_origin(error))}; make the file anew"
+        message = f"its pixels cannot be read: {one_line(origin_of(error))}; make the file anew"
         yield Finding("error", variable.name, message)
         return
     if seen is None:
@@ -92,13 +96,6 @@ def _probes(grid: NativeGrid) -> list[Window]:
     rows = [round(step * (grid.height - height) / (PROBES - 1)) for step in range(PROBES)]
     columns = [round(step * (grid.width - width) / (PROBES - 1)) for step in range(PROBES)]
     return [Window(row, row + height, column, column + width) for row in rows for column in columns]
-
-
-def _origin(error: BaseException) -> Exception:
-    """The error that all others came from."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error if isinstance(error, Exception) else Exception(str(error))
 
 
 def _overview_findings(variable: VariableInfo) -> Iterator[Finding]:

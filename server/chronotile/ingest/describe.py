@@ -30,10 +30,13 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
 
 def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> str:
     """Return in one line how much there is, and how many findings of each severity."""
-    counts = {severity: sum(each.severity == severity for each in findings) for severity in _MARKS}
-    found = ", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items())
+    found = ", ".join(_counted(sum(each.severity == severity for each in findings), severity) for severity in _MARKS)
     layers = sum(1 for _layer in catalogue.layers)
-    return f"{len(catalogue.collections)} collections, {layers} layers: {found}"
+    return f"{_counted(len(catalogue.collections), 'collection')}, {_counted(layers, 'layer')}: {found}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _layer_text(layer: Layer) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,17 @@ from typing import NoReturn
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
 from chronotile.ingest.drafts import Draft, drafts_of
 from chronotile.ingest.found import FoundCollection, Section, found_collection
+from chronotile.ingest.names import as_title
 from chronotile.ingest.open_sources import THREADS
 from chronotile.ingest.patterns import escaped
 from chronotile.ingest.walk import Found, kind_of, walk
-from chronotile.model.source import Finding
+from chronotile.model.grid import NativeGrid
+from chronotile.model.source import Finding, Severity
 from chronotile.model.style import Style
 from chronotile.yaml_source import write_yaml
 
 LEFT_OUT = "left out: "
+_NUMBER = re.compile(r"\d\d")
 
 Progress = Callable[[str, float], None]
 """Told what is being looked at and the share of the work that is done, 0 to 1."""
@@ -39,7 +42,7 @@ class Discovery:
     def values(self, folder: Path) -> dict[str, object]:
         """Return the configuration, its paths relative to `folder`."""
         return {
-            "service": {"title": self.place.name or "chronotile"},
+            "service": {"title": as_title(self.place.name) or "chronotile"},
             "collections": {each.draft.id: _section(each, folder) for each in self.collections},
         }
 
@@ -78,7 +81,7 @@ def discover(place: Path, styles: Mapping[str, Style], *, progress: Progress | N
     failures = [each for each in looked if isinstance(each, Finding)]
     if not collections:
         _refuse(place, failures, found)
-    notes = [finding for each in collections for finding in each.findings]
+    notes = [*_undated_findings(collections), *(finding for each in collections for finding in each.findings)]
     return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
 
 
@@ -109,6 +112,25 @@ def _look(drafts: list[Draft], styles: Mapping[str, Style], progress: Progress) 
         for number, (draft, each) in enumerate(zip(drafts, pool.map(look, drafts), strict=True), start=1):
             progress(draft.id, number / len(drafts))
             yield each
+
+
+def _undated_findings(collections: Iterable[FoundCollection]) -> Iterator[Finding]:
+    """A finding for each grid that several files without time have: most often they are the times of one variable."""
+    groups: dict[NativeGrid, list[Draft]] = {}
+    for each in collections:
+        if each.undated_grid is not None:
+            groups.setdefault(each.undated_grid, []).append(each.draft)
+    for drafts in groups.values():
+        names = [str(draft.files[0]) for draft in drafts]
+        if len(names) > 1:
+            # Without any number they are rather different things: dem.tif, slope.tif.
+            severity: Severity = "warning" if any(map(_NUMBER.search, names)) else "note"
+            message = (
+                f"{len(names)} files of one grid whose names tell no times, such as {names[0]}: each is a layer of its "
+                "own; if they are times of one variable, say time_pattern: in a configuration, or rename them with "
+                "dates such as 2019-06-04"
+            )
+            yield Finding(severity, drafts[0].root.name, message)
 
 
 def _place_of(draft: Draft) -> str:

@@ -1,6 +1,6 @@
 """Collections to be: which files make one, before any of them was opened."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,15 +52,16 @@ class Draft:
 def drafts_of(found: Found, root: Path) -> list[Draft]:
     """Return the collections that the files make, in order of their names, each with an id of its own."""
     rasters = [path.relative_to(root) for path in found.rasters]
+    everything = sorted(path.as_posix() for path in rasters)
     drafts = [
-        *(_of_rasters(group, rasters, root) for group in group_names(rasters)),
+        *(_of_rasters(group, everything, root) for group in group_names(rasters)),
         *(_of_store(path.relative_to(root), "netcdf", root) for path in found.netcdf),
         *(_of_store(path.relative_to(root), "zarr", root) for path in found.zarr),
     ]
     return list(_with_own_ids(sorted(drafts, key=lambda draft: draft.files[0])))
 
 
-def _of_rasters(group: NameGroup, everything: Collection[Path], root: Path) -> Draft:
+def _of_rasters(group: NameGroup, everything: Sequence[str], root: Path) -> Draft:
     text = group.shared_text
     return Draft(
         id=slug(text) or slug(_folder_text(group, root)) or NAMELESS,

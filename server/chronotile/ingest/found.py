@@ -11,9 +11,10 @@ from chronotile.catalog.default_styles import default_style
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.ingest.describe import grid_text, times_text
 from chronotile.ingest.drafts import Draft
-from chronotile.ingest.names import as_id, without_suffix
+from chronotile.ingest.names import as_id, as_title, without_suffix
 from chronotile.ingest.raster_variables import raster_variables, true_colour_of
 from chronotile.ingest.written_times import times_section
+from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, VariableInfo, VariableSpec
 from chronotile.model.style import Style
 from chronotile.model.time import InstantArray, TimeDomain, TimeSpan
@@ -47,6 +48,8 @@ class FoundCollection:
     comments: tuple[str, ...]
     """What was found in it, for the one who reads the configuration."""
     findings: tuple[Finding, ...]
+    undated_grid: NativeGrid | None = None
+    """The grid of a single raster file without time, which may be one time of several."""
 
 
 def found_collection(draft: Draft, styles: Mapping[str, Style]) -> FoundCollection:
@@ -105,12 +108,18 @@ def _described(
     return FoundCollection(
         draft=draft,
         source=source,
-        title=None if reader.info.title else re.sub(r"[_\s]+", " ", draft.text).strip() or None,
+        title=None if reader.info.title else as_title(draft.text),
         variables=sections,
         composites=_composites(infos),
         comments=tuple(dict.fromkeys(_comment(info) for info in infos.values())),
         findings=tuple(findings),
+        undated_grid=_undated_grid(draft, infos),
     )
+
+
+def _undated_grid(draft: Draft, infos: Mapping[str, VariableInfo]) -> NativeGrid | None:
+    first = next(iter(infos.values()))
+    return first.grid if draft.kind == "cog" and len(draft.files) == 1 and not len(first.times) else None
 
 
 def _names(variable: VariableSpec) -> Section:
@@ -174,7 +183,8 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
     if all(band.encoding.dtype == "uint8" and band.encoding.scale == 1 for band in bands):
         return {TRUE_COLOUR: {"variables": list(names), "range": [0, 255]}}
     ranges = [band.observed_range or (0.0, 1.0) for band in bands]
-    bounds = _rounded(min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges))
+    low, high = min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges)
+    bounds = _rounded(low, high if high > low else low + 1)
     return {TRUE_COLOUR: {"variables": list(names), "range": bounds}}
 
 

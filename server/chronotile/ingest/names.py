@@ -1,12 +1,13 @@
 """What the names of files tell: their time, what they share with others, and the variable they hold."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chronotile.readers.dates import FoundTime, find_time
+from chronotile.readers.dates import FoundTime, find_folder_time, find_time
 
 TIME, ANY, VARIABLE = "\0", "\1", "\2"
 """Stand in the pattern of a name for its time, for other dates, and for its variable."""
@@ -102,24 +103,25 @@ def group_names(paths: Iterable[Path]) -> list[NameGroup]:
 
 
 def name_of(path: Path) -> Name:
-    """Return what a path tells of its time: in the file's name, or else in the nearest folder's."""
+    """Return what a path tells of its time: in the file's name, or else in the nearest folders'."""
     folders, stem = list(path.parts[:-1]), without_suffix(path.name)
     suffix = path.name[len(stem) :]
     found = find_time(stem)
     if found is not None:
         folders = [ANY if _ALL_DIGITS.fullmatch(folder) else _undated(folder) for folder in folders]
         return Name(path, "/".join((*folders, _dated(stem, found) + suffix)), stem[found.start : found.stop])
-    for index in reversed(range(len(folders))):
-        found = find_time(folders[index])
-        if found is not None:
-            time = folders[index][found.start : found.stop]
-            folders[index] = _dated(folders[index], found)
-            return Name(path, "/".join((*folders, stem + suffix)), time)
-    return Name(path, "/".join((*folders, stem + suffix)), None)
+    parts = [*folders, stem]
+    told = find_folder_time(parts if stem.isdigit() else folders)
+    if told is None:
+        return Name(path, "/".join(parts) + suffix, None)
+    parts[told.first : told.last + 1] = [_dated(told.text, told.found)]
+    return Name(path, "/".join(parts) + suffix, told.text[told.found.start : told.found.stop])
 
 
 def _dated(text: str, found: FoundTime) -> str:
-    return _undated(text[: found.start]) + TIME + _undated(text[found.stop :])
+    """The text with `TIME` for the time; of a time in several folders, for the part in each."""
+    times = "/".join(TIME for _part in text[found.start : found.stop].split("/"))
+    return _undated(text[: found.start]) + times + _undated(text[found.stop :])
 
 
 def _undated(text: str) -> str:
@@ -176,10 +178,16 @@ def variable_in(*texts: str) -> str | None:
 
 
 def slug(text: str) -> str:
-    """Return a text as an id: lower case, with `-` for all that is neither letter nor digit."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:100].strip("-")
+    """Return a text as an id: lower case without accents, with `-` for all that is neither letter nor digit."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:100].strip("-")
 
 
 def as_id(text: str) -> str:
     """Return a name as the id of a variable; nothing where it has neither letter nor digit."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.-")[:60].strip("_.-")
+
+
+def as_title(text: str) -> str | None:
+    """Return a name as a title, without what a configuration would take for a variable of the environment."""
+    return " ".join(re.sub(r"[_\s]+|[${}]", " ", text).split()) or None

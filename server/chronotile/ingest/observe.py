@@ -27,8 +27,6 @@ def observed_infos(sections: Mapping[str, CollectionSection], readers: Mapping[s
 
 def _needs_range(section: CollectionSection, info: VariableInfo) -> bool:
     variable = section.variables.get(info.name)
-    if section.variables and variable is None:
-        return False
     return not info.classes and (variable is None or variable.styles is None)
 
 

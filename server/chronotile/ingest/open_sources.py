@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chronotile.errors import ChronotileError
-from chronotile.model.source import Finding, SourceInfo, SourceSpec
+from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 
@@ -20,11 +20,6 @@ class OpenSources:
     readers: Mapping[str, Reader]
     findings: tuple[Finding, ...]
 
-    @property
-    def infos(self) -> dict[str, SourceInfo]:
-        """What the sources hold."""
-        return {collection: reader.info for collection, reader in self.readers.items()}
-
 
 def open_sources(specs: Mapping[str, SourceSpec]) -> OpenSources:
     """Return the sources of `specs`; one that does not open is left out and becomes a finding."""
@@ -34,7 +29,7 @@ def open_sources(specs: Mapping[str, SourceSpec]) -> OpenSources:
     findings = [each for each in opened if isinstance(each, Finding)]
     for collection, reader in readers.items():
         if not isinstance(reader, Finding):
-            findings += [_placed(finding, collection) for finding in reader.info.findings]
+            findings += [replace(each, place=f"{collection}: {each.place}") for each in reader.info.findings]
     return OpenSources(
         readers={name: each for name, each in readers.items() if not isinstance(each, Finding)},
         findings=tuple(findings),
@@ -46,10 +41,3 @@ def _open(spec: SourceSpec) -> Reader | Finding:
         return open_source(spec)
     except ChronotileError as error:
         return Finding("error", spec.collection, f"left out: {error.message}")
-
-
-def _placed(finding: Finding, collection: str) -> Finding:
-    """The finding under its collection's name."""
-    if finding.place.startswith(collection):
-        return finding
-    return Finding(finding.severity, f"{collection}: {finding.place}", finding.message)

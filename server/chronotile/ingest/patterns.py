@@ -2,33 +2,49 @@
 
 import glob
 import re
-from collections.abc import Collection
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chronotile.ingest.names import ANY, TIME, VARIABLE, NameGroup
 from chronotile.readers.dates import time_of_text
 
+_DIGITS = re.compile(r"\d+")
+_LAST_WORD = re.compile(r"[A-Za-z0-9]*[-_. ]*$")
 
-def href_of(group: NameGroup, everything: Collection[Path]) -> str:
+
+def href_of(group: NameGroup, everything: Sequence[str]) -> str:
     """Return the pattern of the group's files from the folder looked into, as a configuration has it.
 
     `*` stands for what varies, or else as many `?`, where with `*` the pattern would match other files too.
+
+    Args:
+        group: The files.
+        everything: All files there are, sorted.
     """
-    own = {name.path for name in group.names}
-    loose = _href(group.pattern, "*")
+    own = {name.path.as_posix() for name in group.names}
     if len(own) == 1:
-        return escaped(str(next(iter(own))))
-    if not _matches_more(loose, group, own, everything):
+        return escaped(*own)
+    start = re.split(f"[{TIME}{ANY}{VARIABLE}]", group.pattern)[0]
+    others = [path for path in _beginning_with(start, everything) if path not in own]
+    loose = _href(group.pattern, ["*"] * group.pattern.count(TIME))
+    if not _matches_any(loose, group, others):
         return loose
-    lengths = {len(name.time or "") for name in group.names}
-    strict = _href(group.pattern, "?" * lengths.pop()) if len(lengths) == 1 else loose
-    return loose if _matches_more(strict, group, own, everything) else strict
+    spelled = {re.sub("[^/]", "?", name.time or "") for name in group.names}
+    strict = _href(group.pattern, spelled.pop().split("/")) if len(spelled) == 1 else loose
+    return loose if _matches_any(strict, group, others) else strict
 
 
-def _href(pattern: str, time: str) -> str:
-    parts = re.split(f"([{TIME}{ANY}{VARIABLE}])", pattern)
-    spelled = {TIME: time, ANY: "*", VARIABLE: "{variable}"}
-    return "".join(spelled.get(part, escaped(part)) for part in parts)
+def _beginning_with(start: str, everything: Sequence[str]) -> Sequence[str]:
+    first = bisect_left(everything, start)
+    return everything[first : bisect_left(everything, start + chr(0x10FFFF), lo=first)]
+
+
+def _href(pattern: str, times: Iterable[str]) -> str:
+    """The pattern with each of `times` for the part of a time in one folder or name."""
+    parts, rest = re.split(f"([{TIME}{ANY}{VARIABLE}])", pattern), iter(times)
+    spelled = {ANY: "*", VARIABLE: "{variable}"}
+    return "".join(next(rest) if part == TIME else spelled.get(part, escaped(part)) for part in parts)
 
 
 def escaped(text: str) -> str:
@@ -36,11 +52,9 @@ def escaped(text: str) -> str:
     return re.sub(r"[{}$]", "?", glob.escape(text)) if re.search(r"[][*?{}$]", text) else text
 
 
-def _matches_more(href: str, group: NameGroup, own: Collection[Path], everything: Collection[Path]) -> bool:
+def _matches_any(href: str, group: NameGroup, others: Iterable[str]) -> bool:
     expressions = [_expression(href.replace("{variable}", word)) for word in (group.variables or ("",))]
-    return any(
-        expression.fullmatch(path.as_posix()) for path in everything if path not in own for expression in expressions
-    )
+    return any(expression.fullmatch(path) for path in others for expression in expressions)
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
@@ -55,12 +69,12 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
     """Return the expression that finds the times in the paths of a group, if one does in all of them."""
     if not group.is_dated:
         return None
-    before, _, after = group.pattern.partition(TIME)
+    before, after = group.pattern.partition(TIME)[0], group.pattern.rpartition(TIME)[2]
     shapes = {_shape(name.time or "") for name in group.names}
     shape = shapes.pop() if len(shapes) == 1 else "|".join(sorted(shapes, key=len, reverse=True))
-    for head in (before[-1:], _last_word(before), before.rpartition("/")[2]):
-        for tail in ("", after[:1]):
-            pattern = f"{_literal(head)}(?P<time>{shape}){_literal(tail)}"
+    for head in (before[-1:], _LAST_WORD.findall(before)[0], before.rpartition("/")[2]):
+        for tail in ("", _literal(after[:1]), f"{_literal(after)}$"):
+            pattern = f"{_literal(head)}(?P<time>{shape}){tail}"
             if _finds_all(re.compile(pattern), group, root):
                 return pattern
     return None
@@ -68,18 +82,22 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
 
 def _shape(time: str) -> str:
     r"""The form of a time's text: `2019-06-04` is `\d{4}-\d{2}-\d{2}`."""
-    return re.sub(r"\d+", lambda digits: rf"\d{{{len(digits[0])}}}", re.escape(time).replace(r"\-", "-"))
+    return _DIGITS.sub(_shape_of_digits, _quoted(time))
+
+
+def _shape_of_digits(digits: re.Match[str]) -> str:
+    return rf"\d{{{len(digits[0])}}}" if len(digits[0]) > 1 else r"\d"
 
 
 def _literal(text: str) -> str:
+    """The text as an expression; what varies is anything but a slash."""
     parts = re.split(f"([{ANY}{VARIABLE}])", text)
-    return "".join(
-        "[^/]*" if part in (ANY, VARIABLE) and part else re.escape(part).replace(r"\-", "-") for part in parts
-    )
+    return "".join("[^/]*" if part in (ANY, VARIABLE) else _quoted(part) for part in parts)
 
 
-def _last_word(text: str) -> str:
-    return text[len(text.rstrip("_-. ").rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")) :]
+def _quoted(text: str) -> str:
+    """The text as an expression; hyphens and blanks need no backslash outside brackets."""
+    return re.escape(text).replace(r"\-", "-").replace(r"\ ", " ")
 
 
 def _finds_all(expression: re.Pattern[str], group: NameGroup, root: Path) -> bool:

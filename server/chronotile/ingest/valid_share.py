@@ -12,7 +12,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.grid import Window
 from chronotile.model.raster import BoolArray
 from chronotile.model.source import Finding, VariableInfo
-from chronotile.model.time import DAY, Instant, format_instant
+from chronotile.model.time import DAY, ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.pipeline.revision import time_index
 from chronotile.readers.reader import Reader
 
@@ -26,7 +26,7 @@ MAX_SIDE_PX = 1024
 def with_valid_defaults(
     catalogue: Catalogue, readers: Mapping[str, Reader], now: Instant
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
-    """Return the catalogue with an instant for each default that asks for a share of valid pixels."""
+    """Return the catalogue with the instant of each default that asks for a share of valid pixels."""
     findings: list[Finding] = []
     collections = tuple(
         replace(
@@ -68,9 +68,9 @@ def _settled(layer: Layer, reader: Reader, now: Instant, findings: list[Finding]
         if share >= least:
             break
     else:
-        message = f"no time of the newest {MAX_TIMES} has {least:.0%} valid pixels; the default is the fullest of them"
+        message = f"none of its newest {MAX_TIMES} times has {least:.0%} valid pixels; the fullest is the default"
         findings.append(Finding("warning", layer.id, message))
-    return replace(layer, time_rules=replace(layer.time_rules, default=best))
+    return replace(layer, time_rules=replace(layer.time_rules, default=TimeSpan(best, best + ONE_NS)))
 
 
 def _valid(reader: Reader, variable: VariableInfo, instant: Instant) -> BoolArray:

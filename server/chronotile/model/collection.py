@@ -8,7 +8,7 @@ import numpy as np
 from chronotile.model.grid import BBox
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
-from chronotile.model.time import Instant, TimeDomain
+from chronotile.model.time import Instant, TimeDomain, TimeSpan
 
 Match = Literal["exact", "nearest", "before"]
 DefaultRule = Literal["latest", "earliest", "none"]
@@ -29,7 +29,8 @@ class Clock(Protocol):
 class TimeRules:
     """How a layer answers a time it does not have, and which time it shows when none is asked."""
 
-    default: DefaultRule | Instant = "latest"
+    default: DefaultRule | TimeSpan = "latest"
+    """Of a span the newest time within."""
     min_valid: float | None = None
     """With `latest`: the least share of valid pixels of the time shown."""
     match: Match = "exact"

@@ -140,9 +140,8 @@ class NativeGrid:
     def pixels_at(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return fractional columns and rows of points in CRS units; 0.5 is the middle of the first pixel."""
         inverse = ~self.transform
-        with np.errstate(
-            invalid="ignore"
-        ):  # points that the CRS cannot express are infinite, and stay so or become NaN
+        # Points that the CRS cannot express are infinite, and stay so or become NaN.
+        with np.errstate(invalid="ignore"):
             return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
 
     def points_at(self, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -202,11 +201,10 @@ class NativeGrid:
         if poles:
             return BBox(-half, min(south, *poles), half, max(north, *poles))
         middle = float(x[LATTICE // 2, LATTICE // 2])
-        finite = x[np.isfinite(x)]
-        unwound = (finite - middle + half) % WHOLE_CIRCLE - half + middle if math.isfinite(middle) else finite
-        if self.crs.is_geographic:
-            unwound = finite
-        west, east = float(unwound.min()), float(unwound.max())
+        longitudes = x[np.isfinite(x)]
+        if math.isfinite(middle) and not self.crs.is_geographic:
+            longitudes = (longitudes - middle + half) % WHOLE_CIRCLE - half + middle
+        west, east = float(longitudes.min()), float(longitudes.max())
         turns = math.floor((west + half) / WHOLE_CIRCLE) * WHOLE_CIRCLE
         west, east = west - turns, east - turns
         return BBox(west, south, east, north) if east <= half + 1e-9 else BBox(-half, south, half, north)

@@ -24,5 +24,7 @@ class Payload:
     etag: str
     """Strong validator without quotes, made of the resolved target, revision and encoder version."""
     time: TimeUsed = TimeUsed()
+    timing: tuple[tuple[str, float], ...] = ()
+    """Steps and how long each took, in seconds."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""

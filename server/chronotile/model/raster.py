@@ -11,7 +11,6 @@ Numbers = NDArray[Any]
 BoolArray = NDArray[np.bool_]
 IndexArray = NDArray[np.uint8]
 
-REASON_VALID = ""
 REASON_NODATA = "nodata"
 REASON_OUTSIDE = "outside_range"
 REASON_MASKED = "masked"
@@ -74,6 +73,26 @@ class Pixels:
     """(y, x) of a window, or (time,) of one cell."""
     valid: BoolArray | None = None
     """Same shape; `None` where the numbers alone tell."""
+    reasons: tuple[str | None, ...] | None = None
+    """(time,) of one cell: why each is no value; `None` where `cell_reasons` finds it from the rest."""
+
+
+def valid_pixels(pixels: Pixels, encoding: Encoding) -> BoolArray:
+    """Return where pixels are values."""
+    valid = encoding.valid(pixels.numbers)
+    return valid if pixels.valid is None else valid & pixels.valid
+
+
+def cell_reasons(pixels: Pixels, encoding: Encoding) -> tuple[str | None, ...]:
+    """Return why each of a cell's (time,) pixels is no value; one that the source's own mask takes away is nodata."""
+    if pixels.reasons is not None:
+        return pixels.reasons
+    reasons = encoding.reasons(pixels.numbers, valid_pixels(pixels, encoding))
+    if pixels.valid is None:
+        return tuple(reasons)
+    return tuple(
+        reason if present else REASON_NODATA for reason, present in zip(reasons, pixels.valid.tolist(), strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

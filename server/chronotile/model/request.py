@@ -14,6 +14,9 @@ VALUE_FORMATS: tuple[ValueFormat, ...] = ("image/tiff", "application/x-npy")
 
 PICTURE_FORMATS: tuple[PictureFormat, ...] = ("image/png", "image/webp", "image/jpeg")
 
+PictureReducer = Literal["latest", "earliest", "max", "min", "mean", "median"]
+PICTURE_REDUCERS: tuple[PictureReducer, ...] = ("latest", "earliest", "max", "min", "mean", "median")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapRequest:
@@ -30,6 +33,10 @@ class MapRequest:
     """Physical values at the ends of the ramp, in place of the style's own."""
     ramp: str | None = None
     """Id of a style whose colours are stretched over the range, in place of the style's own."""
+    reducer: PictureReducer = "latest"
+    """What a pixel shows of several times."""
+    expression: str | None = None
+    """Arithmetic over the variables of the layer's collection, shown in place of the layer's own values."""
     background: tuple[int, int, int] | None = None
     """Red, green and blue under transparent pixels; `None` keeps them transparent where the format can."""
 

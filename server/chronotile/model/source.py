@@ -1,9 +1,10 @@
 """What is learnt of a source when it is opened."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from chronotile.model.expression import Expression
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.style import StyleClass
@@ -57,6 +58,14 @@ class SourceInfo:
     findings: tuple[Finding, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Which numbers of a quality variable leave a value standing."""
+
+    variable: str
+    keep: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariableSpec:
     """What the configuration says of a variable; `None` leaves it to the file's own metadata."""
@@ -75,6 +84,9 @@ class VariableSpec:
     dtype: str | None = None
     """numpy's name of the type the numbers are meant as, where the file declares another of the same size."""
     flags: tuple[tuple[int, str], ...] = ()
+    formula: Expression | None = None
+    """What it is computed from, where no file holds it; over ids of the same source."""
+    mask: Mask | None = None
 
 
 SourceKind = Literal["zarr", "cog", "netcdf", "stac"]
@@ -98,3 +110,9 @@ class SourceSpec:
     """By id; empty means all that the source holds."""
     series: str | None = None
     """Absolute path of a serving cube with the series of these files."""
+
+    @property
+    def stored(self) -> "SourceSpec":
+        """What is to be read from files: all but the formulas."""
+        stored = {name: variable for name, variable in self.variables.items() if variable.formula is None}
+        return replace(self, variables=stored)

@@ -44,8 +44,6 @@ class TileMatrixSet:
     id: str
     title: str
     crs: Crs
-    is_north_first: bool
-    """Whether the CRS gives y before x, as the corners are written in documents."""
     matrices: tuple[TileMatrix, ...]
     well_known_scale_set: str | None = None
     aliases: tuple[str, ...] = ()

@@ -119,11 +119,6 @@ class TimeSelection:
     keyword: Keyword = "absent"
     parts: tuple[TimePart, ...] = ()
 
-    @property
-    def is_single_value(self) -> bool:
-        """Whether one value (an instant at some precision) is asked for, rather than an interval or a list."""
-        return len(self.parts) == 1 and not self.parts[0].is_interval
-
 
 ABSENT = TimeSelection()
 DEFAULT = TimeSelection("default")
@@ -132,7 +127,7 @@ LATEST = TimeSelection("latest")
 _VALUE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:[Tt ](?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9})\d*)?)?)?)?)?)?"
-    r"(?P<zone>[Zz]|[+\- ]\d\d(?::?\d\d)?)?",
+    r"(?P<zone>[Zz]|[+\- ](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?",
     re.ASCII,
 )
 _PERIOD = re.compile(
@@ -397,6 +392,12 @@ def domain_of_bounds(starts: InstantArray, ends: InstantArray) -> TimeDomain:
     starts, ends = starts[distinct], np.maximum(ends[distinct], starts[distinct] + ONE_NS)
     ends[:-1] = np.minimum(ends[:-1], starts[1:])
     return TimeDomain(starts, ends)
+
+
+def common_times(first: TimeDomain, second: TimeDomain) -> TimeDomain:
+    """Return the times at which both have one that starts then, each as long as the shorter of the two."""
+    starts, in_first, in_second = np.intersect1d(first.starts, second.starts, assume_unique=True, return_indices=True)
+    return TimeDomain(starts, np.minimum(first.ends[in_first], second.ends[in_second]))
 
 
 NO_TIME = TimeDomain(np.array([], dtype="datetime64[ns]"), np.array([], dtype="datetime64[ns]"))

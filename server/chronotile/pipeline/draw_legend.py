@@ -1,17 +1,17 @@
 """What the colours of a layer's style mean, as picture or document."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import orjson
 
-from chronotile.catalog.resolve import resolve_style
 from chronotile.encoders.picture import encode_picture
 from chronotile.model.collection import Layer
 from chronotile.model.payload import Payload
 from chronotile.model.request import LegendRequest
-from chronotile.model.style import Style
-from chronotile.pipeline.render_map import restyled
+from chronotile.model.style import Colour, Style, StyleClass
+from chronotile.pipeline.render_map import requested_style
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.styling.legend import legend_document
@@ -19,6 +19,8 @@ from chronotile.styling.legend_picture import legend_picture, legend_size, legen
 
 LegendFormat = Literal["png", "svg", "json"]
 LEGEND_TYPES: Mapping[LegendFormat, str] = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
+
+PRIMARIES = (Colour(255, 0, 0), Colour(0, 160, 0), Colour(0, 0, 255))
 
 
 def draw_legend(
@@ -30,7 +32,7 @@ def draw_legend(
         ChronotileError: A name or parameter is not accepted.
     """
     layer = services.catalogue.layer(request.layer)
-    style = restyled(resolve_style(layer, request.style), request.ramp, request.range, services)
+    style = _told(layer, requested_style(request, layer, services))
     etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension)
     if etag in known:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
@@ -40,7 +42,21 @@ def draw_legend(
 
 def legend_pixels(layer: Layer, style: Style) -> tuple[int, int]:
     """Return width and height of the PNG that `draw_legend` gives, for documents that name them."""
-    return legend_size(style, title=_title(layer), units=layer.main_variable.encoding.units)
+    return legend_size(_told(layer, style), title=_title(layer), units=layer.main_variable.encoding.units)
+
+
+def _told(layer: Layer, style: Style) -> Style:
+    """What there is to tell of a style on this layer: its own flags; of a composite, which variable is which colour."""
+    if layer.is_composite:
+        names = [variable.title or variable.name for variable in layer.variables]
+        return Style(
+            id=style.id,
+            title=style.title,
+            range=(1, 3),
+            classes=tuple(StyleClass(*each) for each in zip((1.0, 2.0, 3.0), PRIMARIES, names, strict=True)),
+        )
+    known = {name for _, name in layer.main_variable.encoding.flags}
+    return replace(style, flags=tuple(flag for flag in style.flags if flag[0] in known))
 
 
 def _draw(extension: LegendFormat, layer: Layer, style: Style) -> bytes:

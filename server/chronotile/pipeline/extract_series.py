@@ -10,7 +10,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.payload import Payload
-from chronotile.model.raster import REASON_NODATA, BoolArray, Encoding, Pixels
+from chronotile.model.raster import Pixels, cell_reasons, valid_pixels
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
 from chronotile.model.time import InstantArray
@@ -107,9 +107,7 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
     layer = target.layer
     encoding = layer.main_variable.encoding
     pixels = _read(target, services)
-    valid = encoding.valid(pixels.numbers)
-    if pixels.valid is not None:
-        valid &= pixels.valid
+    valid = valid_pixels(pixels, encoding)
     longitude, latitude = _longitude_latitude(target.point)
     return Series(
         layer=layer.id,
@@ -118,7 +116,7 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
         latitude=latitude,
         times=_instants(layer, target.indexes),
         values=np.where(valid, encoding.values(pixels.numbers), np.nan),
-        reasons=_reasons(pixels, valid, encoding),
+        reasons=cell_reasons(pixels, encoding),
     )
 
 
@@ -177,13 +175,3 @@ def _instants(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:
     if len(layer.times) == 0:
         return np.full(len(indexes), np.datetime64("NaT", "ns"))
     return layer.times.instants[list(indexes)]
-
-
-def _reasons(pixels: Pixels, valid: BoolArray, encoding: Encoding) -> tuple[str | None, ...]:
-    """A cell that the source's own mask takes away is nodata whatever its number."""
-    reasons = encoding.reasons(pixels.numbers, valid)
-    if pixels.valid is None:
-        return tuple(reasons)
-    return tuple(
-        reason if present else REASON_NODATA for reason, present in zip(reasons, pixels.valid.tolist(), strict=True)
-    )

@@ -14,14 +14,17 @@ from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.raster import BoolArray, Picture, Raster, RgbaPicture
-from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, MapRequest
+from chronotile.model.raster import Picture, Raster, RgbaPicture
+from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, LegendRequest, MapRequest, PictureReducer
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
+from chronotile.pipeline.expressions import with_expression
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.readers.warp import WarpPlan, plan_warp
+from chronotile.stats.over_time import over_time
 from chronotile.styling.paint import paint, paint_composite
 from chronotile.styling.restyle import with_ramp, with_range
 
@@ -34,7 +37,12 @@ class MapTarget:
     style: Style
     times: ResolvedTimes
     time_used: TimeUsed
+    reducer: PictureReducer
+    services: Services
+    """That can read the layer, if it shows an expression."""
     etag: str
+    watch: Stopwatch
+    """Of the request that was resolved."""
 
 
 def render_map(request: MapRequest, services: Services, *, known: Collection[str] = ()) -> Payload:
@@ -56,18 +64,27 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
     target = resolve_map(request, services)
     if target.etag in known:
         return Payload(body=b"", media_type=request.format, etag=target.etag, time=target.time_used, unchanged=True)
+    body = services.caches.payloads.get_or_make(target.etag, lambda: _encoded(request, target))
     return Payload(
-        body=_encoded(request, target, services), media_type=request.format, etag=target.etag, time=target.time_used
+        body=body, media_type=request.format, etag=target.etag, time=target.time_used, timing=target.watch.steps
     )
 
 
 def resolve_map(request: MapRequest, services: Services) -> MapTarget:
     """Return the layer, style and times a request means, and refuse what is too large; reads no pixels."""
+    watch = Stopwatch()
+    with watch.step("resolve"):
+        return _resolved(request, services, watch)
+
+
+def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapTarget:
     layer = services.catalogue.layer(request.layer)
-    style = restyled(resolve_style(layer, request.style), request.ramp, request.range, services)
+    layer, services = with_expression(layer, request.expression, services)
+    style = requested_style(request, layer, services)
     times = resolve_picture_times(layer, request.time, now=services.clock())
     _check_format(request, layer)
     _check_size(request, times, services)
+    reducer = _reducer(request, style, times)
     used = times.used(layer.times)
     grid = request.grid
     etag = fingerprint(
@@ -75,45 +92,73 @@ def resolve_map(request: MapRequest, services: Services) -> MapTarget:
         used.instants,
         style,
         (grid.crs.name, grid.bbox, grid.width, grid.height),
-        (request.format, request.background, layer.resampling),
+        (request.format, request.background, layer.resampling, reducer),
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
     )
-    return MapTarget(layer=layer, style=style, times=times, time_used=used, etag=etag)
+    return MapTarget(
+        layer=layer,
+        style=style,
+        times=times,
+        time_used=used,
+        reducer=reducer,
+        services=services,
+        etag=etag,
+        watch=watch,
+    )
 
 
-def restyled(style: Style, ramp: str | None, value_range: tuple[float, float] | None, services: Services) -> Style:
-    """Return the style with the ramp and range a request has in place of its own.
+def requested_style(request: MapRequest | LegendRequest, layer: Layer, services: Services) -> Style:
+    """Return the style that a request names, with the ramp and range it has in place of the style's own.
 
     Raises:
-        InvalidParameter: The style has classes, which have neither.
+        UnknownStyle: The layer has no such style, or there is no such ramp.
+        InvalidParameter: The style has classes, which have neither; or the layer is a composite, which has no ramp.
     """
-    if ramp is None and value_range is None:
+    style = resolve_style(layer, request.style)
+    if request.ramp is None and request.range is None:
         return style
     if style.is_categorical:
-        locator = "range" if ramp is None else "ramp"
+        locator = "range" if request.ramp is None else "ramp"
         raise InvalidParameter(f"style {style.id} has classes, which take no {locator}", locator=locator)
-    if ramp is not None:
-        style = with_ramp(style, services.catalogue.ramp(ramp))
-    return style if value_range is None else with_range(style, value_range)
+    if request.ramp is not None:
+        if layer.is_composite:
+            raise InvalidParameter(f"layer {layer.id} is a composite, which takes a range but no ramp", locator="ramp")
+        style = with_ramp(style, services.catalogue.ramp(request.ramp))
+    return style if request.range is None else with_range(style, request.range)
 
 
-def _encoded(request: MapRequest, target: MapTarget, services: Services) -> bytes:
+def _reducer(request: MapRequest, style: Style, times: ResolvedTimes) -> PictureReducer:
+    """What is asked for; of one time all are alike."""
+    if request.reducer in {"mean", "median"} and style.is_categorical:
+        raise InvalidParameter(
+            f"style {style.id} has classes, of which there is no {request.reducer}; use latest or earliest",
+            locator="reducer",
+        )
+    return request.reducer if len(times.indexes) > 1 else "latest"
+
+
+def _encoded(request: MapRequest, target: MapTarget) -> bytes:
     if request.format in PICTURE_FORMATS:
-        return encode_picture(_drawn(request, target, services), request.format, background=request.background)
-    raster = _read_newest(request, target, target.layer.main_variable, services) or _nothing(request.grid, target.layer)
-    return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
+        picture = _drawn(request, target)
+        with target.watch.step("encode"):
+            return encode_picture(picture, request.format, background=request.background)
+    raster = _read(request.grid, target, target.layer.main_variable) or _nothing(request.grid, target.layer)
+    with target.watch.step("encode"):
+        return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
 
 
-def _drawn(request: MapRequest, target: MapTarget, services: Services) -> Picture:
+def _drawn(request: MapRequest, target: MapTarget) -> Picture:
     layer = target.layer
-    rasters = [_read_newest(request, target, variable, services) for variable in layer.variables]
+    rasters = [_read(request.grid, target, variable) for variable in layer.variables]
     present = [raster for raster in rasters if raster is not None]
     if len(present) < len(rasters):
         return RgbaPicture(np.zeros((request.grid.height, request.grid.width, 4), dtype=np.uint8))
-    if isinstance(layer.content, Composite):
-        red, green, blue = present
-        return paint_composite((red, green, blue), replace(layer.content, range=request.range or layer.content.range))
-    return paint(present[0], target.style)
+    with target.watch.step("paint"):
+        if isinstance(layer.content, Composite):
+            red, green, blue = present
+            content = replace(layer.content, range=request.range or layer.content.range)
+            return paint_composite((red, green, blue), content)
+        return paint(present[0], target.style)
 
 
 def _nothing(grid: Grid, layer: Layer) -> Raster:
@@ -147,32 +192,33 @@ def _check_size(request: MapRequest, times: ResolvedTimes, services: Services) -
         )
 
 
-def _read_newest(request: MapRequest, target: MapTarget, variable: VariableInfo, services: Services) -> Raster | None:
-    """Each pixel's newest valid value over the resolved times; where it never has one, its newest number."""
-    plan = plan_warp(variable.levels, request.grid, resampling=target.layer.resampling)
+def _read(grid: Grid, target: MapTarget, variable: VariableInfo) -> Raster | None:
+    """The variable over the resolved times, reduced; `None` where it shares no pixel with the grid."""
+    plan = _plan(grid, target, variable)
     if plan is None:
         return None
     instants = target.time_used.instants or (None,)
-    newest = _read_at(instants[0], plan, target.layer, variable, services=services)
-    for instant in instants[1:]:
-        gaps = ~newest.valid
-        if not gaps.any():
-            break
-        newest = _filled(newest, _read_at(instant, plan, target.layer, variable, services=services), gaps)
-    return newest
+    if len(instants) == 1:
+        return _read_at(instants[0], plan, target, variable)
+    if target.reducer == "earliest":
+        instants = instants[::-1]
+    return over_time((_read_at(instant, plan, target, variable) for instant in instants), target.reducer)
 
 
-def _read_at(
-    instant: Instant | None, plan: WarpPlan, layer: Layer, variable: VariableInfo, *, services: Services
-) -> Raster:
+def _plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> WarpPlan | None:
+    resampling = target.layer.resampling
+    with target.watch.step("warp"):
+        return target.services.caches.plans.get_or_make(
+            (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
+        )
+
+
+def _read_at(instant: Instant | None, plan: WarpPlan, target: MapTarget, variable: VariableInfo) -> Raster:
     index = 0 if instant is None else time_index(variable.times.instants, instant)
     try:
-        return plan.read(services.reader(layer), variable, index)
+        with target.watch.step("read"):
+            pixels = plan.read(target.services.reader(target.layer), variable, index)
     except SourceUnavailable as error:
-        raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
-
-
-def _filled(newer: Raster, older: Raster, gaps: BoolArray) -> Raster:
-    taken = gaps & older.valid
-    present = None if newer.present is None else newer.present | taken
-    return Raster(np.where(taken, older.numbers, newer.numbers), newer.encoding, present)
+        raise SourceUnavailable(f"layer {target.layer.id} cannot be read now: {error.message}") from error
+    with target.watch.step("warp"):
+        return plan.warp(pixels, variable.encoding)

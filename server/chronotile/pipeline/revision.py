@@ -1,14 +1,19 @@
 """Short names for the state of what is served, for ETags and `rev=`."""
 
 import hashlib
+from time import monotonic
 
 import numpy as np
 
 from chronotile.encoders.picture import ENCODER_VERSION
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
-from chronotile.model.time import Instant
-from chronotile.pipeline.services import Services
+from chronotile.model.source import VariableInfo
+from chronotile.model.time import DAY, Instant
+from chronotile.pipeline.services import KeptRevision, Services
+
+KEPT_S = 60.0
+"""How long the state of a layer is taken as found: there may be a file a date, and many tiles a second."""
 
 
 def fingerprint(*parts: object) -> str:
@@ -44,11 +49,33 @@ def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Servic
 
 
 def layer_revision(layer: Layer, services: Services) -> str:
-    """Return the state of a layer as a whole: its newest pixels, its times, its styles."""
+    """Return the state of a layer as a whole: the pixels of all its times, its styles, and which time is its newest.
+
+    A date of years ago may be made anew, so every one counts; all are looked at again after `KEPT_S`.
+    """
+    now_s = monotonic()
+    kept = services.layer_revisions.get(layer.id)
+    if kept is None or now_s - kept.found_s >= KEPT_S:
+        kept = KeptRevision(_find_layer_revision(layer, services), now_s)
+        services.layer_revisions[layer.id] = kept
+    return kept.revision
+
+
+def _find_layer_revision(layer: Layer, services: Services) -> str:
+    """What is shown unasked may change with the day alone, hence the newest time."""
     times = layer.times
-    newest = (times.instants[-1],) if len(times) else ()
-    try:
-        pixels = pixel_revision(layer, newest, services)
-    except SourceUnavailable:
-        pixels = "unavailable"
-    return fingerprint(pixels, len(times), newest, layer.styles)[:12]
+    newest = times.at_or_before(services.clock() + DAY) if len(times) else None
+    states = [_states(layer, variable, services) for variable in layer.variables]
+    meaning = [(variable.encoding, variable.grid) for variable in layer.variables]
+    return fingerprint(layer.id, meaning, times.instants.tobytes(), newest, layer.styles, states)[:12]
+
+
+def _states(layer: Layer, variable: VariableInfo, services: Services) -> list[str]:
+    """The state of each time of a variable; one that is gone does not hide what becomes of the others."""
+    states = []
+    for index in range(len(variable.times) or 1):
+        try:
+            states.append(services.reader(layer).revision(variable.name, index))
+        except SourceUnavailable:
+            states.append("gone")
+    return states

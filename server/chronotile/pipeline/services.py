@@ -1,12 +1,44 @@
 """What the verbs work with: the catalogue, the open sources, the clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Clock, Layer
+from chronotile.pipeline.cache import ByteCache
 from chronotile.readers.reader import Reader
+from chronotile.readers.warp import WarpPlan
+
+DEFAULT_PAYLOAD_BYTES = 64 << 20
+DEFAULT_PLAN_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caches:
+    """What is kept between requests, each within its bound."""
+
+    payloads: ByteCache[bytes]
+    """Encoded answers by ETag, which is made of the resolved target: a new revision is another key."""
+    plans: ByteCache[WarpPlan | None]
+    """How to warp a source onto a grid: the same tile at another date needs no coordinates."""
+
+
+def make_caches(*, payload_bytes: int = DEFAULT_PAYLOAD_BYTES, plan_bytes: int = DEFAULT_PLAN_BYTES) -> Caches:
+    """Return empty caches of those sizes."""
+    return Caches(
+        payloads=ByteCache(payload_bytes, len),
+        plans=ByteCache(plan_bytes, lambda plan: 0 if plan is None else plan.nbytes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRevision:
+    """The state of a layer as it was found not long ago."""
+
+    revision: str
+    found_s: float
+    """By the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +49,9 @@ class Services:
     readers: Mapping[str, Reader]
     """By collection id."""
     clock: Clock
+    caches: Caches = field(default_factory=make_caches)
+    layer_revisions: dict[str, KeptRevision] = field(default_factory=dict)
+    """By layer id; `pipeline.revision` keeps them here."""
 
     def reader(self, layer: Layer) -> Reader:
         """Return the open source of a layer.

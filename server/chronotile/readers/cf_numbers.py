@@ -35,7 +35,8 @@ def meaning_of(field: Field) -> Meaning:
     nodata, findings = _nodata(field, dtype)
     flags = _flags(field)
     is_packed = scale is not None or offset is not None
-    is_classification = len(flags) > 1 and not is_packed and field.text("units").lower() in _UNITLESS
+    is_unitless = field.text("units").lower() in _UNITLESS
+    is_classification = dtype.kind in "iu" and len(flags) > 1 and not is_packed and is_unitless
     encoding = Encoding(
         dtype=dtype.name,
         scale=1.0 if scale is None else scale,
@@ -133,13 +134,14 @@ def _is_unpacked(field: Field, dtype: np.dtype[Any], scale: float, offset: float
 
 
 def _flags(field: Field) -> list[tuple[int, str]]:
-    """CF §3.5: numbers with names; bit masks are not served as flags."""
+    """CF §3.5: whole numbers with names; bit masks are not served as flags."""
     numbers = _numbers(field, "flag_values")
     if not numbers and isinstance(field.attrs.get("flag_values"), str):
         numbers = [float(text) for text in field.text("flag_values").replace(",", " ").split() if _is_number(text)]
     if "flag_masks" in field.attrs:
         return []
-    return [(int(number), name) for number, name in zip(numbers, field.text("flag_meanings").split(), strict=False)]
+    named = zip(numbers, field.text("flag_meanings").split(), strict=False)
+    return [(int(number), name) for number, name in named if number.is_integer()]
 
 
 def _is_number(text: str) -> bool:

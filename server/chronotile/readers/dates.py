@@ -4,12 +4,12 @@ The forms, each bounded by something that is no digit:
 
 | form | example | names |
 | --- | --- | --- |
-| date | `20190604`, `2019-06-04`, `2019_06_04`, `2019.06.04` | the day |
+| date | `20190604`, `2019-06-04`, `2019_06_04`, `2019.06.04`, `2019/06/04` | the day |
 | with time of day | `20190604T105031`, `20190604_105031`, `200907100000` | the instant; at midnight the day |
-| day of the year | `A2019155`, `2019155`, `2019_155`, `2019-155` | the day |
+| day of the year | `A2019155`, `2019155`, `2019_155`, `2019-155`, `2019/155` | the day |
 | dekad of a month | `2019-06-d2`, `201906D2`, `2019-06-dk2`, `201906dek2` | ten days; the third to the month's end |
 | dekad of the year | `2019D17`, `2019-dek17`, `2019_dk17` | the same, 1 to 36 |
-| month | `201906`, `2019-06`, `2019_06`, `2019.06` | the month |
+| month | `201906`, `2019-06`, `2019_06`, `2019.06`, `2019/06` | the month |
 | year | `2019` | the year; only where it is the whole text |
 
 Where a name holds several dates the first one counts (observed, then processed, by the custom of the field), but one
@@ -17,6 +17,7 @@ that names a day goes before one that names a dekad, and that before a month: sh
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ FIRST_YEAR, LAST_YEAR = 1850, 2100
 
 _YEAR = r"(?<!\d)(?P<year>\d{4})"
 _CLOCK = r"(?P<hour>\d\d)(?P<c>[:-]?)(?P<minute>\d\d)(?:(?P=c)(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?Z?"
-_DATE = r"(?P<s>[-_.]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
+_DATE = r"(?P<s>[-_./]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
 _END = r"(?!\d)"
 _APART = r"(?![\dA-Za-z])"
 """No letter either: `2019_100m` and `2019_10m` tell a resolution."""
@@ -41,7 +42,7 @@ _DAYS = (
     re.compile(f"{_YEAR}(?P<month>\\d\\d)(?P<day>\\d\\d)(?P<hour>\\d\\d)(?P<minute>\\d\\d)(?P<second>\\d\\d)?{_END}"),
     re.compile(f"{_YEAR}{_DATE}{_END}"),
     re.compile(f"{_YEAR}(?P<yearday>\\d{{3}}){_END}"),
-    re.compile(f"{_YEAR}[-_](?P<yearday>\\d{{3}}){_APART}"),
+    re.compile(f"{_YEAR}[-_/](?P<yearday>\\d{{3}}){_APART}"),
 )
 _DEKADS = (
     re.compile(f"{_YEAR}[-_.]?(?P<month>\\d\\d)[-_]?{_DEKAD}(?P<third>[1-3]){_END}"),
@@ -49,7 +50,7 @@ _DEKADS = (
 )
 _MONTHS = (
     re.compile(f"{_YEAR}(?P<month>\\d\\d){_END}"),
-    re.compile(f"{_YEAR}[-_.](?P<month>\\d\\d){_APART}"),
+    re.compile(f"{_YEAR}[-_./](?P<month>\\d\\d){_APART}"),
 )
 _KINDS = (_DAYS, _DEKADS, _MONTHS)
 
@@ -62,12 +63,39 @@ class FoundTime(NamedTuple):
     stop: int
 
 
+class FolderTime(NamedTuple):
+    """A time found in the names of folders that follow one another."""
+
+    first: int
+    last: int
+    """Which folders, the last one included."""
+    text: str
+    """Their names, with slashes."""
+    found: FoundTime
+    """Where in that text."""
+
+
+DATE_FOLDERS = 3
+"""Folders that make a date at most: year, month, day."""
+
+
 def find_time(text: str) -> FoundTime | None:
     """Return the first and most precise time that a file's name holds, if any."""
     for patterns in _KINDS:
         found = [time for pattern in patterns for time in _matches(pattern, text)]
         if found:
             return min(found, key=lambda time: (time.start, time.start - time.stop))
+    return None
+
+
+def find_folder_time(folders: Sequence[str]) -> FolderTime | None:
+    """Return the time that the nearest folder tells, alone (`20190604`) or with those above it (`2019/06/04`)."""
+    for last in reversed(range(len(folders))):
+        for first in (last, max(0, last - DATE_FOLDERS + 1)):
+            text = "/".join(folders[first : last + 1])
+            found = find_time(text)
+            if found is not None:
+                return FolderTime(first, last, text, found)
     return None
 
 

@@ -24,7 +24,16 @@ def configured(encoding: Encoding, spec: VariableSpec) -> Encoding:
     if spec.dtype is not None and spec.dtype != encoding.dtype:
         said["dtype"] = np.dtype(spec.dtype).name
         said.setdefault("nodata", reinterpreted(encoding.nodata, encoding.dtype, spec.dtype))
-    return replace(encoding, **said)
+    return _with_stored_nodata(replace(encoding, **said))
+
+
+def _with_stored_nodata(encoding: Encoding) -> Encoding:
+    """The encoding with nodata as its type holds it: -9999.9 is another number in 32 bits."""
+    dtype = np.dtype(encoding.dtype)
+    if encoding.nodata is None or dtype.kind != "f":
+        return encoding
+    with np.errstate(over="ignore"):
+        return replace(encoding, nodata=float(dtype.type(encoding.nodata)))
 
 
 def reinterpreted(number: float | None, stored: str, meant: str) -> float | None:

@@ -36,8 +36,18 @@ def reading(collection: str, variable: str) -> Iterator[None]:
     except ChronotileError:
         raise
     except Exception as error:
-        _log.warning("reading %s of %s failed: %s", variable, collection, error)
+        _log.warning("reading %s of %s failed: %s", variable, collection, _with_causes(error))
         raise unavailable(collection, variable, "cannot be read") from error
+
+
+def _with_causes(error: BaseException) -> str:
+    """The lines of an error and of those it came from, the origin first: the file, the block and why."""
+    lines = list[str]()
+    cause: BaseException | None = error
+    while cause is not None:
+        lines.insert(0, one_line(cause))
+        cause = cause.__cause__
+    return "; ".join(lines)
 
 
 def unavailable(collection: str, variable: str, what: str) -> SourceUnavailable:
@@ -45,7 +55,14 @@ def unavailable(collection: str, variable: str, what: str) -> SourceUnavailable:
     return SourceUnavailable(f"the data of {variable} in collection {collection} {what}; try again later")
 
 
-def one_line(error: Exception) -> str:
+def origin_of(error: BaseException) -> BaseException:
+    """Return the error that all others came from."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def one_line(error: BaseException) -> str:
     """Return the first line of a foreign message, cut to a readable length."""
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__

@@ -1,5 +1,7 @@
 """Places of files, as each library spells them."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -46,3 +48,15 @@ def kvstore(href: str) -> dict[str, Any]:
 def base_name(href: str) -> str:
     """Return the last part of a place, for messages to the operator."""
     return href.rstrip("/").rpartition("/")[2]
+
+
+def common_folder(paths: Sequence[str]) -> str:
+    """Return the text up to the last slash that all places share; what follows tells them apart."""
+    shared, slash, _rest = os.path.commonprefix(paths).rpartition("/")  # noqa: RUF071 -- of texts: cut at a slash here
+    return shared + slash
+
+
+def names_among(paths: Sequence[str]) -> list[str]:
+    """Return each place without the folder that all share, for messages to the operator."""
+    folder = common_folder(paths)
+    return [path.removeprefix(folder) for path in paths]

@@ -1,9 +1,10 @@
 """NetCDF files read as cubes."""
 
 import threading
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from chronotile.readers.reader import Reader
 if TYPE_CHECKING:
     import xarray
 
+MAX_OPEN_FILES = 64
+"""In a process. Past 128 xarray closes the longest unused itself, even while another thread reads it."""
+
 State = tuple[int, int, int]
 
 
@@ -36,11 +40,13 @@ def open_netcdf(spec: SourceSpec) -> Reader:
     if not path.is_file():
         raise UnsupportedSource(f"{path.name} does not exist")
     with opening(base_name(spec.href)):
-        file = NetcdfFile(path)
+        file = NetcdfFile(path, shared_files())
         fields = file.fields()
         found = understand(fields, spec)
         variables = {
-            name: CubeVariable(variable.info, (level_of(variable, NetcdfArray(file, variable.array)),))
+            name: CubeVariable(
+                variable.info, (level_of(variable, NetcdfArray(file, variable.array, growing=variable.axes.time)),)
+            )
             for name, variable in found.variables.items()
         }
     attrs = {key: value for key, value in fields.attrs.items() if isinstance(value, str) and value}
@@ -54,28 +60,87 @@ def open_netcdf(spec: SourceSpec) -> Reader:
     return Cube(spec.collection, variables, info)
 
 
-class NetcdfFile:
-    """One open file, read by one thread at a time, opened again when it changes."""
+class Layout(NamedTuple):
+    """What an array must keep while it is served."""
 
-    def __init__(self, path: Path) -> None:
+    dtype: np.dtype[Any]
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+
+    def is_kept_by(self, now: "Layout", growing: str | None) -> bool:
+        """Whether an array written since can be read in its place."""
+        return (self.dtype, self.dims) == (now.dtype, now.dims) and all(
+            after == before or (dim == growing and after > before)
+            for dim, before, after in zip(self.dims, self.shape, now.shape, strict=True)
+        )
+
+
+class OpenFiles:
+    """Knows which files are open, and closes those that were not used for longest.
+
+    Args:
+        most: Files kept open; one that is being read is not closed, whatever their number.
+    """
+
+    def __init__(self, most: int = MAX_OPEN_FILES) -> None:
+        self._most = most
+        self._files: WeakKeyDictionary[NetcdfFile, None] = WeakKeyDictionary()
+        """From the longest unused to the latest used; what nobody reads from any more is closed with its reader."""
+        self._lock = threading.Lock()
+
+    def use(self, file: "NetcdfFile") -> None:
+        """Note that a file is open and used now."""
+        with self._lock:
+            self._files.pop(file, None)
+            self._files[file] = None
+            surplus = list(self._files)[: -self._most]
+        for unused in surplus:
+            unused.close_if_idle()
+
+    def forget(self, file: "NetcdfFile") -> None:
+        """Note that a file was closed."""
+        with self._lock:
+            self._files.pop(file, None)
+
+
+@cache
+def shared_files() -> OpenFiles:
+    """Return what this process has open: what bounds open files must know of all of them."""
+    return OpenFiles()
+
+
+class NetcdfFile:
+    """One file, read by one thread at a time; opened again when it changed or was closed for want of use."""
+
+    def __init__(self, path: Path, files: OpenFiles) -> None:
         self._path = path
+        self._files = files
         self._lock = threading.Lock()
         self._state = _state(path)
-        self._dataset: xarray.Dataset | None = _open(path)
-        self._shapes = {str(name): variable.shape for name, variable in self._dataset.variables.items()}
+        self._dataset: xarray.Dataset | None = None
+        with self._lock:
+            variables = self._current().variables
+            self._layouts = {str(name): _layout_of(variable) for name, variable in variables.items()}
 
     def fields(self) -> FieldSet:
         """Return the arrays of the file, as stored."""
-        dataset = self._current()
-        fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
-        return FieldSet(fields, dict(dataset.attrs))
+        with self._lock:
+            dataset = self._current()
+            fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
+            return FieldSet(fields, dict(dataset.attrs))
 
-    def read(self, name: str, selection: Selection) -> Numbers:
-        """Return the selected numbers of an array, in stored order."""
+    def read(self, name: str, selection: Selection, *, growing: str | None = None) -> Numbers:
+        """Return the selected numbers of an array, in stored order.
+
+        Args:
+            name: The array.
+            selection: What of it.
+            growing: The dimension that may be longer than when the file was opened; times are appended.
+        """
         with self._lock:
             variable = self._current().variables[name]
-            if variable.shape[-2:] != self._shapes[name][-2:]:
-                raise OSError("the array has another shape than when it was opened")
+            if not self._layouts[name].is_kept_by(_layout_of(variable), growing):
+                raise OSError("the array has another type or shape than when it was opened")
             return np.asarray(variable[selection].values)
 
     def revision(self) -> str:
@@ -86,20 +151,39 @@ class NetcdfFile:
     def close(self) -> None:
         """Close the file; the next read opens it again."""
         with self._lock:
-            if self._dataset is not None:
-                self._dataset.close()
-                self._dataset = None
+            self._close()
+
+    def close_if_idle(self) -> None:
+        """Close the file unless a thread reads it, which is not waited for."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
+
+    def _close(self) -> None:
+        if self._dataset is not None:
+            self._dataset.close()
+            self._dataset = None
+        self._files.forget(self)
 
     def _current(self) -> "xarray.Dataset":
-        """The file as it is now."""
+        """The file as it is now; under the lock."""
         state = _state(self._path)
-        if self._dataset is None or state != self._state:
-            if self._dataset is not None:
-                self._dataset.close()
-                self._dataset = None
+        if state != self._state:
+            self._close()
+            self._check_size(state)
+        if self._dataset is None:
             self._dataset = _open(self._path)
             self._state = state
+        self._files.use(self)
         return self._dataset
+
+    def _check_size(self, state: State) -> None:
+        """A classic file holds its arrays as they are, so a shorter one lacks some; opening it would leave it open."""
+        _mtime_ns, size, _inode = state
+        if size < self._state[1] and not _is_hdf5(self._path):
+            raise OSError("the file is shorter than when it was opened")
 
     def _field(self, name: str, variable: "xarray.Variable") -> Field:
         return Field(
@@ -112,19 +196,20 @@ class NetcdfFile:
         )
 
     def _load(self, name: str) -> NDArray[Any]:
-        return self.read(name, (slice(None),) * len(self._shapes[name]))
+        return self.read(name, (slice(None),) * len(self._layouts[name].dims))
 
 
 class NetcdfArray:
     """One array of a file."""
 
-    def __init__(self, file: NetcdfFile, name: str) -> None:
+    def __init__(self, file: NetcdfFile, name: str, *, growing: str | None) -> None:
         self._file = file
         self._name = name
+        self._growing = growing
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
-        return self._file.read(self._name, selection)
+        return self._file.read(self._name, selection, growing=self._growing)
 
     def revision(self, _selection: Selection) -> str:
         """Return the size and age of the file."""
@@ -146,6 +231,10 @@ def _open(path: Path) -> "xarray.Dataset":
         decode_coords=False,
         cache=False,
     )
+
+
+def _layout_of(variable: "xarray.Variable") -> Layout:
+    return Layout(variable.dtype, tuple(map(str, variable.dims)), variable.shape)
 
 
 def _is_hdf5(path: Path) -> bool:

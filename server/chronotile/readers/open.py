@@ -2,15 +2,20 @@
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec
+from chronotile.readers.derive import with_derived
 from chronotile.readers.reader import Reader
 
 
 def open_source(spec: SourceSpec) -> Reader:
-    """Return a reader of the source that `spec` names.
+    """Return a reader of the source that `spec` names, with its masks and formulas.
 
     Raises:
         UnsupportedSource: It cannot be served; the message says why in one line.
     """
+    return with_derived(_open_stored(spec.stored), spec)
+
+
+def _open_stored(spec: SourceSpec) -> Reader:
     # Each kind brings its own library, of which a server with one kind should load no other.
     if spec.kind == "zarr":
         from chronotile.readers.zarr_cube import open_zarr  # noqa: PLC0415 -- see above

@@ -11,12 +11,17 @@ import numpy as np
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.time import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
-from chronotile.readers.dates import time_of_name, time_of_text
-from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.dates import find_folder_time, time_of_name, time_of_text
+from chronotile.readers.hrefs import base_name, common_folder, local_path
 
 VARIABLE = "{variable}"
 SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
 """Ends of names beside rasters that a generous pattern matches too."""
+
+LEFT_OUT = "left out: "
+
+TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 201906, 2019"
+"""What `time_pattern` may find, by example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,13 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
         return DatedFiles(tuple(paths), NO_TIME)
     spans, findings = _spans_of(paths, spec)
     if not spans:
-        raise UnsupportedSource(_undated(paths, spec))
+        raise UnsupportedSource(_undated(paths, spec.time_pattern, findings[0]))
+    folder = common_folder(paths)
     by_start: dict[np.datetime64, tuple[str, TimeSpan]] = {}
     for path, span in spans.items():
         if span.start in by_start:
-            kept = base_name(by_start[span.start][0])
-            findings.append(Finding("warning", base_name(path), f"left out: of the same time as {kept}"))
+            kept = by_start[span.start][0].removeprefix(folder)
+            findings.append(Finding("warning", path.removeprefix(folder), f"left out: of the same time as {kept}"))
             continue
         by_start[span.start] = path, span
     starts = sorted(by_start)
@@ -105,17 +111,20 @@ def _variable_pattern(href: str) -> re.Pattern[str]:
 def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpan], list[Finding]]:
     spans: dict[str, TimeSpan] = {}
     findings: list[Finding] = []
-    for path, span in _read_times(paths, spec.time_pattern):
-        if span is None:
-            findings.append(Finding("warning", base_name(path), "left out: no time in its name"))
-        else:
+    folder = common_folder(paths)
+    for path, text, span in _read_times(paths, spec.time_pattern):
+        if span is not None:
             spans[path] = span
+            continue
+        reason = f"found {text[:40]!r}, which is no time; accepted are {TIME_FORMS}" if text else "no time in its name"
+        findings.append(Finding("warning", path.removeprefix(folder), f"{LEFT_OUT}{reason}"))
     return spans, findings
 
 
-def _read_times(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str, TimeSpan | None]]:
+def _read_times(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str, str, TimeSpan | None]]:
+    """Each path with the text that `time_pattern` finds in it, and the time it tells."""
     if pattern is None:
-        yield from ((path, time_of_name(base_name(path))) for path in paths)
+        yield from ((path, "", span) for path, span in _named_times(paths))
         return
     try:
         expression = re.compile(pattern)
@@ -125,10 +134,22 @@ def _read_times(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str
         raise UnsupportedSource("time_pattern has no group (?P<time>…)")
     for path in paths:
         match = expression.search(path)
-        yield path, time_of_text(match["time"]) if match and match["time"] else None
+        text = (match["time"] if match else None) or ""
+        yield path, text, time_of_text(text) if text else None
 
 
-def _undated(paths: Sequence[str], spec: SourceSpec) -> str:
-    if spec.time_pattern is None:
+def _named_times(paths: Sequence[str]) -> Iterator[tuple[str, TimeSpan | None]]:
+    """The times of the files' names; where none has one, of their folders, if those differ."""
+    named = [time_of_name(base_name(path)) for path in paths]
+    if not any(named):
+        told = [find_folder_time(path.split("/")[:-1]) for path in paths]
+        spans = [each.found.span if each else None for each in told]
+        named = spans if len(set(spans) - {None}) > 1 else named
+    return zip(paths, named, strict=True)
+
+
+def _undated(paths: Sequence[str], pattern: str | None, first: Finding) -> str:
+    if pattern is None:
         return f"{len(paths)} files match and their names tell no times; say time_pattern: with a group (?P<time>…)"
-    return f"time_pattern finds no time in any of {len(paths)} files, such as {base_name(paths[0])}"
+    reason = first.message.removeprefix(LEFT_OUT)
+    return f"time_pattern finds no time in any of {len(paths)} files, such as {first.place}: {reason}"

@@ -14,19 +14,17 @@ import rasterio
 from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
+from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.hrefs import gdal_path, local_path
 
 MAX_IDLE_HANDLES = 400
 """Files kept open that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
-
-BLOCK_CACHE_BYTES = 64 << 20
 
 NATIVE_LEVEL = -1
 """GDAL counts overviews from 0."""
 
 _OPTIONS: dict[str, Any] = {
     "GDAL_NUM_THREADS": 1,
-    "GDAL_CACHEMAX": BLOCK_CACHE_BYTES,
 }
 _LOCAL_OPTIONS = {
     # Side files (.ovr, .msk, .tfw) are asked for by name; listing a folder of thousands at each opening is what costs.
@@ -179,7 +177,7 @@ def file_state(path: str) -> FileState | None:
 def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
     """Return the context in which GDAL opens and reads a file."""
     extra = _REMOTE_OPTIONS if local_path(path) is None else _LOCAL_OPTIONS
-    return rasterio.Env(**_OPTIONS, **extra)
+    return rasterio.Env(GDAL_CACHEMAX=cache_sizes().raster_bytes, **_OPTIONS, **extra)
 
 
 def _open(path: str, level: int, state: FileState | None) -> Handle:

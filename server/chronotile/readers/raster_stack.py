@@ -134,6 +134,11 @@ def _open_files(
     spec: SourceSpec, name: str | None, paths: tuple[str, ...]
 ) -> tuple[dict[str, StackVariable], tuple[Finding, ...]]:
     """The variables of one set of files: of all, or of those whose href has `name` for `{variable}`."""
+    if spec.times is not None and len(paths) != 1:
+        raise UnsupportedSource(
+            f"times: is for the bands of one file, and {len(paths)} files match; leave it out, and say "
+            "time_pattern: if the files' names tell no times that are found by themselves"
+        )
     sample, files = survey(date_files(paths, spec), spec)
     if spec.times is not None:
         return _one_band_a_time(spec, name, files=files, sample=sample), files.findings
@@ -154,11 +159,8 @@ def _one_band_a_time(
     spec: SourceSpec, name: str | None, *, files: DatedFiles, sample: Sample
 ) -> dict[str, StackVariable]:
     times = spec.times or NO_TIME
-    if len(files.paths) != 1 or len(sample.bands) != len(times):
-        raise UnsupportedSource(
-            f"times: names {len(times)} times; there must be one file with as many bands, "
-            f"not {len(files.paths)} with {len(sample.bands)}"
-        )
+    if len(sample.bands) != len(times):
+        raise UnsupportedSource(f"times: names {len(times)} times for the {len(sample.bands)} bands of the file")
     band = replace(sample.bands[0], title=None)
     variables = [variable for variable, _band in _wanted(spec, name, (band,))]
     if len(variables) != 1:

@@ -20,7 +20,10 @@ from chronotile.readers.reader import Reader
 IntArray = NDArray[np.intp]
 
 MAX_WINDOW_PIXELS = 16_777_216
-"""Of one read; a larger window, of a source without overviews, is read at every n-th row and column."""
+"""Of one picture; where it would take more, of a source without overviews, every n-th row and column is read."""
+
+OVERHEAD_BYTES = 1024
+"""Of a plan beside its arrays."""
 
 BOX_MARGIN = 0.1
 """By which a source's box in another CRS is widened, since it is found from a lattice of points."""
@@ -56,8 +59,8 @@ class WarpPlan:
     """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
     gather: "Nearest | Bilinear"
 
-    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Raster:
-        """Return the variable at one of its times on the grid.
+    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+        """Return the native pixels that the grid needs of the variable at one of its times.
 
         Raises:
             SourceUnavailable: The source is gone or damaged.
@@ -66,9 +69,17 @@ class WarpPlan:
             reader.read_window(variable.name, index=index, level=self.level, window=window, step=self.step)
             for window in self.windows
         ]
-        pixels = pieces[0] if len(pieces) == 1 else _side_by_side(pieces)
-        gathered = self.gather.take(pixels, variable.encoding)
-        return self._placed(gathered.numbers, _both(gathered.valid, self.inside), variable.encoding)
+        return pieces[0] if len(pieces) == 1 else _side_by_side(pieces)
+
+    def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
+        """Return what was read, on the grid."""
+        gathered = self.gather.take(pixels, encoding)
+        return self._placed(gathered.numbers, _both(gathered.valid, self.inside), encoding)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the plan holds on to, about."""
+        return OVERHEAD_BYTES + self.gather.nbytes + (0 if self.inside is None else self.inside.size)
 
     def _placed(self, numbers: Numbers, present: BoolArray | None, encoding: Encoding) -> Raster:
         """The place's pixels on the whole grid; what is absent becomes nodata where there is such a number."""
@@ -92,6 +103,11 @@ class Nearest:
 
     cells: "Cells"
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the indexes."""
+        return self.cells.nbytes
+
     def take(self, pixels: Pixels, encoding: Encoding) -> Pixels:  # noqa: ARG002 -- bilinear has to know
         """Return (y, x) pixels out of a window."""
         return self.cells.of_pixels(pixels)
@@ -105,6 +121,11 @@ class Bilinear:
     """Under the centres."""
     neighbours: "tuple[tuple[Cells, FloatArray], ...]"
     """The four, each with its weights, which broadcast to (y, x)."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the indexes and weights."""
+        return self.cells.nbytes + sum(cells.nbytes + weights.nbytes for cells, weights in self.neighbours)
 
     def take(self, pixels: Pixels, encoding: Encoding) -> Pixels:
         """Return (y, x) pixels out of a window; what is no value weighs nothing.
@@ -132,7 +153,12 @@ class Cells:
 
     def __init__(self, rows: IntArray, columns: IntArray, width: int) -> None:
         is_separable = rows.shape[1] == 1 and columns.shape[0] == 1
-        self._cells = (rows[:, 0], columns[0]) if is_separable else rows * width + columns
+        self._cells = (rows[:, 0], columns[0]) if is_separable else (rows * width + columns).astype(np.int32)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the indexes."""
+        return sum(part.nbytes for part in self._cells) if isinstance(self._cells, tuple) else self._cells.nbytes
 
     def of(self, window: NDArray[Any]) -> NDArray[Any]:
         """Return a window's values (y, x) in these cells."""
@@ -146,18 +172,6 @@ class Cells:
     def of_pixels(self, pixels: Pixels) -> Pixels:
         """Return a window's numbers and mask (y, x) in these cells."""
         return Pixels(self.of(pixels.numbers), None if pixels.valid is None else self.of(pixels.valid))
-
-
-def read_map(
-    reader: Reader, variable: VariableInfo, index: int, grid: Grid, *, resampling: Resampling = "nearest"
-) -> Raster | None:
-    """Return the variable at one of its times on `grid`, or `None` where they share no pixel.
-
-    Raises:
-        SourceUnavailable: The source is gone or damaged.
-    """
-    plan = plan_warp(variable.levels, grid, resampling=resampling)
-    return None if plan is None else plan.read(reader, variable, index)
 
 
 def plan_warp(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest") -> WarpPlan | None:
@@ -180,10 +194,11 @@ def plan_warp(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampl
         columns %= chosen.width
         column_start, column_stop = -reach, chosen.width + reach
     height, width = row_stop - row_start, column_stop - column_start
+    step = max(1, math.ceil(math.sqrt(height * width / MAX_WINDOW_PIXELS)))
     windows = tuple(
-        Window(row_start, row_stop, start, stop) for start, stop in _pieces(column_start, column_stop, chosen.width)
+        Window(row_start, row_stop, start, stop)
+        for start, stop in _pieces(column_start, column_stop, chosen.width, step=step)
     )
-    step = max(1, math.ceil(math.sqrt(height * width / MAX_WINDOW_PIXELS))) if len(windows) == 1 else 1
     down = _Axis(_thinned(rows - row_start, step), math.ceil(height / step))
     across = _Axis(_thinned(columns - column_start, step), math.ceil(width / step))
     return WarpPlan(
@@ -317,13 +332,13 @@ def _span(coordinates: FloatArray, inside: BoolArray | None, reach: int, size: i
     return (start, stop) if size is None else (max(0, start), min(size, stop))
 
 
-def _pieces(start: int, stop: int, width: int) -> Iterator[tuple[int, int]]:
-    """Cut `[start, stop)` of an endless row of copies into spans of the one copy."""
+def _pieces(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
+    """Cut `[start, stop)` of an endless row of copies into spans of the one copy, each from a `step`-th column on."""
     while start < stop:
         turn = start // width * width
         piece_stop = min(stop, turn + width)
         yield start - turn, piece_stop - turn
-        start = piece_stop
+        start += math.ceil((piece_stop - start) / step) * step
 
 
 def _side_by_side(pieces: list[Pixels]) -> Pixels:
@@ -344,10 +359,10 @@ class _Axis:
     def cells(self, coordinates: FloatArray) -> IntArray:
         """Return the cells that coordinates fall into; those outside, which are masked, become the nearest edge.
 
-        Truncation is the floor of all that is not masked, and 20 times faster.
+        Truncation is the floor of all that is not masked, and 20 times faster. Masked coordinates may be larger than
+        any integer, so edges come first.
         """
-        cells = coordinates.astype(np.intp)
-        return np.clip(cells, 0, self.size - 1, out=cells)
+        return np.clip(coordinates, 0, self.size - 1).astype(np.intp)
 
     def neighbours(self) -> Iterator[tuple[IntArray, FloatArray]]:
         """Give the two cells whose centres lie on either side, each with its weight."""

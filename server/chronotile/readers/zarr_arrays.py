@@ -1,9 +1,10 @@
 """Arrays of a Zarr store, read through tensorstore; what that cannot decode, through zarr-python."""
 
+import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from hashlib import blake2b
 from typing import Any
@@ -12,18 +13,19 @@ import numpy as np
 import tensorstore as ts
 
 from chronotile.model.raster import Numbers
+from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.cube import ArraySource, Selection
 from chronotile.readers.hrefs import kvstore, local_path
 from chronotile.readers.zarr_nodes import ArrayNode
-
-CACHE_BYTES = 64 << 20
-"""Decoded chunks kept in a process, all stores together."""
 
 COPY_THREADS = 2
 IO_THREADS = 8
 
 MAX_FOLDERS = 64
 """Folders of chunks looked at to see whether a selection changed."""
+
+MAX_SEEN = 4096
+"""Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
 
 State = tuple[int, int, int]
 States = dict[str, State | None]
@@ -35,7 +37,7 @@ def shared_context() -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
     """Return the one cache and the threads of this process."""
     return ts.Context(
         {
-            "cache_pool": {"total_bytes_limit": CACHE_BYTES},
+            "cache_pool": {"total_bytes_limit": cache_sizes().array_bytes},
             "data_copy_concurrency": {"limit": COPY_THREADS},
             "file_io_concurrency": {"limit": IO_THREADS},
         }
@@ -46,14 +48,53 @@ class Gone(OSError):
     """What was there when the store was opened is not any more."""
 
 
-class TensorStoreArray:
-    """One array, reopened when its metadata or the chunks asked for have changed.
+class Watched:
+    """An array, opened again when its metadata or the chunks asked for have changed.
 
-    tensorstore gives the fill value for a chunk that is absent, and keeps what it has read; so the metadata file, and
-    the folders of the chunks, are looked at before each read: a few microseconds each.
+    The metadata file, and the folders of the chunks, are looked at before each read: a few microseconds each.
+
+    Args:
+        files: Where it is stored.
+        open_array: Opens it, with whatever library.
     """
 
-    def __init__(self, href: str, node: ArrayNode) -> None:
+    def __init__(self, files: "LocalFiles", open_array: Callable[[], Any]) -> None:
+        self._files = files
+        self._open = open_array
+        self._seen: States = files.metadata_states()
+        self._lock = threading.Lock()
+        self._array = open_array()
+
+    def for_reading(self, selection: Selection) -> Any:  # noqa: ANN401 -- the libraries' arrays have no types
+        """Return the array as it is now.
+
+        Raises:
+            Gone: It is not there any more, or chunks of the selection.
+        """
+        states = self._files.states(selection)
+        with self._lock:
+            changed = [state for path, state in states.items() if self._seen.get(path, state) != state]
+            if None in changed:
+                raise Gone("files of the array are gone")
+            self._seen.update(states)
+            is_full = len(self._seen) > MAX_SEEN
+            if changed or is_full:
+                self._array = self._open()
+            if is_full:
+                self._seen = states
+            return self._array
+
+
+class TensorStoreArray:
+    """One array, watched, since tensorstore gives the fill value for a chunk that is absent and keeps what it has read.
+
+    Args:
+        href: The store.
+        node: The array as it is when the store is opened.
+        growing: The dimension that may be longer when it is reopened; times are appended.
+    """
+
+    def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
         self._spec = {
             "driver": f"zarr{node.version if node.version == 3 else ''}",
             "kvstore": _below(kvstore(href), node.path),
@@ -61,15 +102,13 @@ class TensorStoreArray:
             "recheck_cached_metadata": "open",
         }
         self._node = node
+        self._growing = growing
         self._files = LocalFiles(href, node)
-        self._seen: States = self._files.metadata_states()
-        self._lock = threading.Lock()
-        self._array = self._open()
+        self._watched = Watched(self._files, self._open)
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
-        self._refresh(selection)
-        numbers: Numbers = self._array[selection].read().result()
+        numbers: Numbers = self._watched.for_reading(selection)[selection].read().result()
         return numbers
 
     def revision(self, selection: Selection) -> str:
@@ -81,37 +120,23 @@ class TensorStoreArray:
 
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
         array = ts.open(self._spec, open=True, read=True, context=shared_context()).result()
-        expected = None if self._node.dtype is None else self._node.dtype.newbyteorder("=")
-        if array.rank != len(self._node.shape) or array.dtype.numpy_dtype != expected:
-            raise Gone("the array has another type or other dimensions than when it was opened")
+        _require_same(self._node, self._growing, array.shape, array.dtype.numpy_dtype)
         return array
-
-    def _refresh(self, selection: Selection) -> None:
-        states = self._files.states(selection)
-        changed = {path: state for path, state in states.items() if self._seen.get(path, state) != state}
-        if not changed:
-            self._seen.update(states)
-            return
-        if any(state is None for state in changed.values()):
-            raise Gone("files of the array are gone")
-        with self._lock:
-            self._array = self._open()
-            self._seen.update(states)
 
 
 class ZarrPythonArray:
-    """One array whose codecs tensorstore lacks."""
+    """One array whose codecs tensorstore lacks; with the same arguments, and watched for the same reasons."""
 
-    def __init__(self, href: str, node: ArrayNode) -> None:
+    def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
         self._href = href
         self._node = node
+        self._growing = growing
         self._files = LocalFiles(href, node)
-        self._array = open_with_zarr(href, node)
+        self._watched = Watched(self._files, self._open)
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
-        self._files.require()
-        return np.asarray(self._array.oindex[selection])
+        return np.asarray(self._watched.for_reading(selection).oindex[selection])
 
     def revision(self, selection: Selection) -> str:
         """Return a digest of the ages of the metadata and of the folders of the chunks."""
@@ -120,13 +145,28 @@ class ZarrPythonArray:
     def close(self) -> None:
         """Let go of the store."""
 
+    def _open(self) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
+        array = open_with_zarr(self._href, self._node)
+        _require_same(self._node, self._growing, array.shape, array.dtype.newbyteorder("="))
+        return array
 
-def open_array(href: str, node: ArrayNode) -> ArraySource:
-    """Return an array, by the quickest library that can decode it."""
+
+def _require_same(node: ArrayNode, growing: str | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Check that an array is still the one that was understood."""
+    expected = None if node.dtype is None else node.dtype.newbyteorder("=")
+    if len(shape) != len(node.shape) or dtype != expected:
+        raise Gone("the array has another type or other dimensions than when it was opened")
+    for dim, length, now in zip(node.dims, node.shape, shape, strict=True):
+        if now != length and dim != growing:
+            raise Gone("the array has another shape than when it was opened")
+
+
+def open_array(href: str, node: ArrayNode, *, growing: str | None = None) -> ArraySource:
+    """Return an array, of which one dimension may grow, by the quickest library that can decode it."""
     try:
-        return TensorStoreArray(href, node)
+        return TensorStoreArray(href, node, growing)
     except ValueError:
-        return ZarrPythonArray(href, node)
+        return ZarrPythonArray(href, node, growing)
 
 
 def load_array(href: str, node: ArrayNode) -> Numbers:
@@ -155,32 +195,47 @@ class LocalFiles:
         self._metadata = None if metadata is None else str(metadata)
         self._folder = None if folder is None else str(folder)
         self._top = None if folder is None else str(folder / "c" if node.version == 3 else folder)
+        self._written = self._numbered_folders()
 
     def metadata_states(self) -> States:
         """Return the state of the file without which the array is gone."""
         return {} if self._metadata is None else {self._metadata: _state(self._metadata)}
 
-    def require(self) -> None:
-        """Check that the array is there.
+    def states(self, selection: Selection) -> States:
+        """Return the states of the metadata and of the folders that hold the chunks of a selection.
 
         Raises:
-            Gone: It is not.
+            Gone: The array is not there, or a folder of chunks that was there at opening.
         """
-        if None in self.metadata_states().values():
+        metadata = self.metadata_states()
+        if None in metadata.values():
             raise Gone("the array is gone")
-
-    def states(self, selection: Selection) -> States:
-        """Return the states of the metadata and of the folders that hold the chunks of a selection."""
-        states = self.metadata_states()
-        if None in states.values():
-            raise Gone("the array is gone")
-        for folder in itertools.islice(self._folders(selection), MAX_FOLDERS):
-            states[folder] = _state(folder)
-        return states
+        folders = list(itertools.islice(self._folders(selection), MAX_FOLDERS + 1))
+        states = {folder: _state(folder) for folder in folders[:MAX_FOLDERS]}
+        if len(folders) > MAX_FOLDERS or None in states.values():
+            self._require_written(selection[0])
+        return metadata | states
 
     def digest(self, selection: Selection) -> str:
         """Return a short text that changes with any of those states."""
         return blake2b(repr(list(self.states(selection).values())).encode(), digest_size=6).hexdigest()
+
+    def _numbered_folders(self) -> bytes:
+        """For each chunk along the first dimension 1 where its folder is there, and with it something was written."""
+        if self._top is None or self._node.separator != "/" or len(self._node.shape) < 2:
+            return b""
+        is_there = bytearray(-(-self._node.shape[0] // self._node.files[0]))
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._top) as entries:
+            for entry in entries:
+                if entry.name.isdecimal() and int(entry.name) < len(is_there):
+                    is_there[int(entry.name)] = 1
+        return bytes(is_there)
+
+    def _require_written(self, part: int | slice | list[int]) -> None:
+        """Check the folders of a part of the first dimension; tensorstore would take them for never written."""
+        for number in _chunks(part, self._node.files[0]):
+            if self._written[number : number + 1] == b"\1" and _state(f"{self._top}/{number}") is None:
+                raise Gone("chunks of the array are gone")
 
     def _folders(self, selection: Selection) -> Iterator[str]:
         """The folders of chunks; a file written anew is renamed into its folder, which so gets another age."""

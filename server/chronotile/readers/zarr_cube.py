@@ -126,7 +126,10 @@ def _variable(name: str, levels: list[_Level], href: str) -> tuple[CubeVariable,
         if not _fits(variable, native)
     ]
     info = replace(native.info, levels=tuple(variable.grid for _group, variable in fitting))
-    arrays = tuple(level_of(variable, open_array(href, group.arrays[variable.array])) for group, variable in fitting)
+    arrays = tuple(
+        level_of(variable, open_array(href, group.arrays[variable.array], growing=variable.axes.time))
+        for group, variable in fitting
+    )
     return CubeVariable(info, arrays), findings
 
 

@@ -1,6 +1,7 @@
 """What the colours of a style mean, as a document for programs."""
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -103,8 +104,8 @@ def without_noise(value: float) -> float:
 def _round_values(low: float, high: float) -> tuple[float, ...]:
     """Return about `TICKS` round values from `low` to `high`, both included; these themselves if none lies between."""
     length = high - low
-    if not length > 0:
-        return (without_noise(low),)
+    if not length / TICKS > sys.float_info.min:
+        return tuple(dict.fromkeys((without_noise(low), without_noise(high))))
     magnitude = 10.0 ** math.floor(math.log10(length / TICKS))
     step = next(each for each in ROUND_STEPS if each * magnitude * TICKS >= length * (1 - 1e-9)) * magnitude
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import InvalidParameter, MissingParameter
-from chronotile.protocols.common.kvp import Kvp, bbox, choice, integer, number, numbers, value_range
+from chronotile.protocols.common.kvp import Kvp, bbox, choice, datetime_of, integer, number, numbers, value_range
 
 
 def test_names_are_found_without_regard_to_case():
@@ -87,3 +87,14 @@ def test_lists_choices_and_ranges():
     assert value_range("-1,1", locator="range") == (-1, 1)
     with pytest.raises(InvalidParameter, match="a, b"):
         choice("c", ["a", "b"], locator="x")
+
+
+def test_range_is_no_longer_than_a_number_can_say():
+    with pytest.raises(InvalidParameter, match="from less to more"):
+        value_range("-1e308,1e308", locator="range")
+
+
+@pytest.mark.parametrize("name", ["time", "DATE", "start", "end"])
+def test_another_services_name_for_datetime_is_refused(name):
+    with pytest.raises(InvalidParameter, match="use datetime"):
+        datetime_of(Kvp([(name, "2020")]))

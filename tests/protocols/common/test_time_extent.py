@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronotile.catalog.resolve_times import resolve_picture_times
@@ -52,6 +52,8 @@ def test_months_that_begin_late_are_listed_since_their_lengths_differ():
     assert "P1M" not in "".join(extent.values)
 
 
+@pytest.mark.slow
+@settings(max_examples=30)
 @given(
     st.integers(1001, 2500),
     st.sampled_from(["P1D", "P3D", "P1M", "PT1H", "PT90S", "dekad"]),

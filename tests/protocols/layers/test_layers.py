@@ -266,13 +266,13 @@ def test_box_of_a_grid_over_the_antimeridian_is_the_whole_circle(make_client, ma
 
 
 @pytest.mark.slow
-def test_five_hundred_layers_are_listed_within_a_second(make_client, make_services):
+def test_five_hundred_layers_of_many_times_are_all_listed(make_client, make_services):
     times = served.domain_of_instants(np.datetime64("2015-01-01", "ns") + np.arange(400) * np.timedelta64(10, "D"))
     names = [f"L{number}" for number in range(500)]
     layers = [served.make_layer(name, variable=served.make_variable(name, times=times)) for name in names]
     client = make_client(make_services(served.make_collection(*layers)))
 
-    answer = client.get("/layers")
+    entries = client.get("/layers").json()["layers"]
 
-    assert len(answer.json()["layers"]) == 500
-    assert answer.elapsed.total_seconds() < 1
+    assert [entry["id"] for entry in entries] == names
+    assert {entry["times"]["count"] for entry in entries} == {400}

@@ -117,6 +117,7 @@ def test_a_preflight_is_answered(client):
         pytest.param(f"{TILE}.png?range=2,1", 400, "range", id="range-order"),
         pytest.param(f"{TILE}.png?ramp=blues", 400, "ramp", id="ramp"),
         pytest.param(f"{TILE}.png?reducer=mode", 400, "reducer", id="reducer"),
+        pytest.param(f"{TILE}.png?expression=NDVI*", 400, "expression", id="expression"),
         pytest.param(f"{TILE}.png?style=steps&STYLE=reds", 400, "STYLE", id="repeated"),
         pytest.param("/tiles/UNDATED/WebMercatorQuad/10/525/343.png", 400, "datetime", id="no-default-time"),
         pytest.param("/tiles/TRUE_COLOUR/WebMercatorQuad/10/525/343.tif", 400, "format", id="composite-values"),
@@ -125,6 +126,9 @@ def test_a_preflight_is_answered(client):
         pytest.param("/tiles/NDVY/legend.png", 404, "layer", id="legend-layer"),
         pytest.param("/tiles/NDVI/Mercator/tilejson.json", 404, "tms", id="tilejson-set"),
         pytest.param("/tiles/NDVI/WebMercatorQuad/tilejson.json?style=blues", 400, "style", id="tilejson-style"),
+        pytest.param("/tiles/NDVI/WebMercatorQuad/tilejson.json?range=2,1", 400, "range", id="tilejson-range"),
+        pytest.param("/tiles/NDVI/WebMercatorQuad/tilejson.json?ramp=blues", 400, "ramp", id="tilejson-ramp"),
+        pytest.param("/tiles/TRUE_COLOUR/WebMercatorQuad/10/525/343.png?ramp=reds", 400, "ramp", id="composite-ramp"),
     ],
 )
 def test_errors_are_problem_documents_that_name_the_parameter(client, path, status, parameter):
@@ -188,6 +192,14 @@ def test_the_template_of_tilejson_gives_tiles(client):
     response = client.get(template.format(z=10, x=525, y=343))
 
     assert np.array_equal(rgba(response), rgba(client.get(f"{TILE}.png")))
+
+
+def test_tilejson_names_the_layer_in_the_first_language_of_the_service(make_client):
+    layer = served.make_layer(title={"en": "Greenness", "nl": "Groenheid"})
+    service = ServiceInfo(languages=("nl", "en"))
+    client = make_client(served.make_services(served.make_collection(layer), service=service))
+
+    assert client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json").json()["name"] == "Groenheid"
 
 
 def test_links_are_of_the_configured_address(make_client):

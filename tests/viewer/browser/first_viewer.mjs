@@ -31,6 +31,12 @@ async function ask(path) {
 	return answer.json();
 }
 
+const front = await fetch(new URL("viewer/", base));
+if (!front.ok) {
+	console.error(`${front.url} answered ${front.status}: the viewer is not there`);
+	process.exit(1);
+}
+
 /** @type {Layer[]} */
 const layers = (await ask("layers")).layers;
 const dated = layers.filter(({ times }) => times.count > 2);
@@ -91,6 +97,26 @@ async function brokenRules(page) {
 		});
 		return violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes[0].html}`);
 	});
+}
+
+/** Colours of an element as it is drawn, a margin left out. @param {Page} page @param {string} selector @param {number} margin */
+async function drawnColours(page, selector, margin) {
+	const picture = (await page.locator(selector).first().screenshot()).toString("base64");
+	return page.evaluate(
+		async ([source, edge]) => {
+			const image = new Image();
+			image.src = `data:image/png;base64,${source}`;
+			await image.decode();
+			const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+			if (!context) throw new Error("no canvas");
+			context.drawImage(image, 0, 0);
+			const [width, height] = [image.width - 2 * edge, image.height - 2 * edge];
+			const { data } = context.getImageData(edge, edge, width, height);
+			const pixels = Array.from({ length: width * height }, (_, index) => data.slice(4 * index, 4 * index + 3).join());
+			return [...new Set(pixels)];
+		},
+		/** @type {const} */ ([picture, margin]),
+	);
 }
 
 /** @type {[string, Check][]} */
@@ -180,6 +206,77 @@ const checks = [
 		},
 	],
 	[
+		"labels of legends do not run into each other",
+		async ({ open }) => {
+			const { page } = await open();
+			await whenShown(page);
+			for (const { id, title } of layers.slice(0, 12)) {
+				await page.locator("#layer").selectOption(id);
+				await page.locator("#legend-title").getByText(title, { exact: true }).waitFor();
+				await page.locator("#legend-body :is(.ramp, .swatches, p:not(:has-text('Loading')))").first().waitFor();
+				const boxes = await page
+					.locator(".ramp-labels span")
+					.evaluateAll((labels) => labels.map((label) => label.getBoundingClientRect()));
+				const crossing = boxes.findIndex(({ left }, index) => index > 0 && left < boxes[index - 1].right);
+				assert.equal(crossing, -1, `label ${crossing} of ${id}`);
+			}
+		},
+	],
+	[
+		"the legend shows half transparent colours as the map does: over the ground",
+		async ({ open }) => {
+			const { page } = await open({
+				search: `?layer=${layer.id}&view=${lon},${lat},5&overlay=false`,
+				routes: {
+					"/legend\\.json": answerJson({
+						title: "x",
+						units: null,
+						type: "classes",
+						classes: [{ value: 1, color: "#00000000", label: "as the ground" }],
+						flags: [{ name: "cloud", color: "#ffffffb3" }],
+					}),
+				},
+			});
+			await whenShown(page);
+			for (const [id, ground, cloud] of [
+				["NaturalEarth", 0xf3, 251],
+				["NaturalEarth_Dark", 0x2b, 191],
+				["None", 0xff, 255],
+			]) {
+				await page.locator("#background").selectOption(String(id));
+				const drawn = [
+					await drawnColours(page, ".swatches li:has-text('ground') .swatch", 4),
+					await drawnColours(page, ".swatches li:has-text('cloud') .swatch", 4),
+				];
+				assert.deepEqual(
+					drawn.map((colours) => colours.length),
+					[1, 1],
+					"a pattern shows through",
+				);
+				const reds = drawn.map(([colour]) => Number(colour.split(",")[0]));
+				assert.ok(Math.abs(reds[0] - Number(ground)) <= 1 && Math.abs(reds[1] - Number(cloud)) <= 1, `${id}: ${reds}`);
+			}
+		},
+	],
+	[
+		"names of layers and styles are to be read whole, however long",
+		async ({ open }) => {
+			const short = { id: layer.styles[0].id, title: "NDVI: pale brown to dark green" };
+			const long = { id: "long", title: "Leaf area index: pale yellow to dark blue-green, for those who see no red" };
+			const title = "A layer whose name is far too long for the list in which it stands";
+			const { page } = await open({
+				allowed: FAILED_REQUEST,
+				routes: { "/layers$": answerJson({ layers: [{ ...layer, title, styles: [short, long] }] }) },
+			});
+			await page.locator("#layer-whole").getByText(title, { exact: true }).waitFor();
+			assert.ok(await page.locator("#style-whole").isHidden(), "a name that fits is told twice");
+			await page.locator("#style").selectOption("long");
+			await page.locator("#style-whole").getByText(long.title, { exact: true }).waitFor();
+			assert.equal(await page.locator("#style").getAttribute("title"), long.title);
+			await page.screenshot({ path: join(outDir, "long-names.png") });
+		},
+	],
+	[
 		"a layer that is not there gives a notice and the first layer",
 		async ({ open }) => {
 			const { page } = await open({ search: "?layer=NO_SUCH_LAYER", allowed: FAILED_REQUEST });
@@ -198,6 +295,35 @@ const checks = [
 
 			assert.match((await noticeTexts(page)).join(), /no data of 5 May 1955/);
 			assert.equal(linkValue(page, "date"), times[0].slice(0, linkValue(page, "date")?.length));
+		},
+	],
+	[
+		"messages cover nothing of the map, are spoken, and go when they have been read",
+		async ({ open }) => {
+			for (const [width, height, least] of [
+				[1280, 800, 30],
+				[390, 800, 45],
+				[800, 360, 45],
+			]) {
+				const search = `?layer=${layer.id}&date=1955-05-05&bgLayer=Elsewhere&view=${lon},${lat},9`;
+				const { page } = await open({ search, width, height });
+				await whenShown(page);
+				await page.waitForTimeout(500);
+				const messages = page.getByRole("status", { name: "Messages" });
+				const [frame, map] = [await messages.boundingBox(), await page.locator("#map").boundingBox()];
+				assert.ok(frame && map && frame.height > least && frame.y + frame.height <= map.y + 0.5, "the map is covered");
+				assert.ok(map.height > 170, `${map.height} px are left of the map`);
+				await page.screenshot({ path: join(outDir, `messages-${width}.png`) });
+
+				await page.getByRole("button", { name: "Dismiss" }).first().press("Enter");
+				assert.equal((await noticeTexts(page)).length, 1);
+				assert.equal(await page.evaluate(() => document.activeElement?.ariaLabel), "Dismiss");
+				await page.keyboard.press("Enter");
+				assert.equal(await page.evaluate(() => document.activeElement?.id), "map");
+				await page.waitForTimeout(500);
+				assert.equal((await messages.boundingBox())?.height ?? 0, 0);
+				assert.equal(linkValue(page, "view"), `${lon},${lat},9`);
+			}
 		},
 	],
 	[
@@ -316,6 +442,79 @@ const checks = [
 		},
 	],
 	[
+		"a map that changes its size while it is dragged stays with the pointer",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=${layer.id}&view=${lon},${lat},9` });
+			await whenShown(page);
+			const box = await page.locator("#map").boundingBox();
+			assert.ok(box);
+			const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+			await page.mouse.move(x, y);
+			await page.mouse.down();
+			await page.mouse.move(x - 100, y, { steps: 5 });
+			await page.setViewportSize({ width: 1280, height: 760 });
+			await page.waitForTimeout(300);
+			await page.mouse.move(x - 200, y, { steps: 5 });
+			await page.waitForTimeout(300);
+			await page.mouse.up();
+			await page.waitForTimeout(700);
+
+			const [movedTo, , zoom] = (linkValue(page, "view") ?? "").split(",").map(Number);
+			const moved = ((movedTo - lon) / 360) * 256 * 2 ** zoom;
+			assert.ok(zoom === 9 && Math.abs(moved - 200) < 5, `${moved} px`);
+		},
+	],
+	[
+		"the chart takes room from the map without zooming it, and the clicked place stays in sight",
+		async ({ open }) => {
+			for (const { width, place, share, across = 0.6 } of [
+				{ width: 1280, place: "", share: 0.55 },
+				{ width: 1280, place: `&view=${lon},${lat},11`, share: 0.9 },
+				{ width: 1280, place: `&view=${lon},${lat},11`, share: 0.7, across: 0.15 },
+				{ width: 390, place: `&view=${lon},${lat},11`, share: 0.9, across: 0.7 },
+			]) {
+				const { page } = await open({ search: `?layer=${layer.id}${place}`, width, height: 800 });
+				await whenShown(page);
+				const [, , zoom] = (linkValue(page, "view") ?? "").split(",");
+				const before = await page.locator("#map").boundingBox();
+				assert.ok(before);
+				await page.mouse.click(before.x + before.width * across, before.y + before.height * share);
+				await page.locator("#series .plot canvas").waitFor();
+				await page.waitForTimeout(700);
+
+				const after = await page.locator("#map").boundingBox();
+				const mark = await page.locator("#map .leaflet-overlay-pane path").last().boundingBox();
+				assert.ok(after && mark && after.height < before.height, "the chart takes no room");
+				const y = mark.y + mark.height / 2;
+				assert.ok(y > after.y && y < after.y + after.height, `the place is at ${y} px, out of sight`);
+				const isCovered = await page.evaluate(
+					([x, y]) => Boolean(document.elementFromPoint(x, y)?.closest(".legend")),
+					[mark.x + mark.width / 2, y],
+				);
+				assert.ok(!isCovered, "the legend covers the place");
+				assert.equal((linkValue(page, "view") ?? "").split(",")[2], zoom);
+				await page.screenshot({ path: join(outDir, `clicked-${width}-${across}.png`) });
+
+				await page.getByRole("button", { name: "Close the values" }).click();
+				await page.waitForTimeout(700);
+				assert.equal((linkValue(page, "view") ?? "").split(",")[2], zoom);
+			}
+		},
+	],
+	[
+		"a window that changes its size keeps the view of the link",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=${layer.id}` });
+			await whenShown(page);
+			await page.waitForTimeout(700);
+			const view = linkValue(page, "view");
+			await page.setViewportSize({ width: 700, height: 500 });
+			await page.waitForTimeout(700);
+
+			assert.equal(linkValue(page, "view"), view);
+		},
+	],
+	[
 		"a click on the chart sets the date of the map",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=${layer.id}&pt=${lon},${lat}` });
@@ -353,7 +552,30 @@ const checks = [
 			const { page } = await open({ search: `?layer=${layer.id}&pt=-150,-50`, allowed: FAILED_REQUEST });
 			await whenShown(page);
 
-			await page.getByText(/^No values\. .{10,}/).waitFor();
+			await page.getByText(/^No values: .{10,}/).waitFor();
+		},
+	],
+	[
+		"a layer of colours without values says so, asks for none, and keeps the place",
+		async ({ open }) => {
+			const colours = { ...layer, id: "colours", title: "Colours", variable: null };
+			const { page, requests } = await open({
+				search: `?layer=colours&pt=${lon},${lat}`,
+				allowed: FAILED_REQUEST,
+				routes: {
+					"/layers$": answerJson({ layers: [colours, layer] }),
+					"/layers/colours/times": answerJson({ times: [times[0]], valid_shares: [null], total: 1, next: null }),
+					"/tilejson\\.json": answerJson({ minzoom: 0, maxzoom: 12 }),
+				},
+			});
+			await page.getByText(/^Colours has colours and no values/).waitFor();
+			await whenLinkSays(page, "pt", `${lon},${lat}`);
+			assert.ok(await page.getByText("Download as CSV").isHidden());
+			assert.ok(!requests.some((url) => url.includes("/timeseries/")));
+
+			await page.locator("#layer").selectOption(layer.id);
+			await page.locator("#series .plot canvas").waitFor();
+			assert.equal(linkValue(page, "pt"), `${lon},${lat}`);
 		},
 	],
 	[
@@ -400,7 +622,7 @@ const checks = [
 					"/layers$": (route) => (isAway ? answerProblem(503, "Come back later.")(route) : route.fallback()),
 				},
 			});
-			await page.getByText(/layers could not be loaded\. Come back later\./).waitFor();
+			await page.getByText(/layers could not be loaded: Come back later\./).waitFor();
 			await page.screenshot({ path: join(outDir, "layers-failed.png") });
 			isAway = false;
 			await page.getByRole("button", { name: "Try again" }).click();
@@ -422,9 +644,9 @@ const checks = [
 					"/timeseries/": (route) => route.abort(),
 				},
 			});
-			await page.getByText("The dates could not be loaded. No dates now.").waitFor();
-			await page.getByText("No legend. No colours now.").waitFor();
-			await page.getByText(/No values\. The server cannot be reached/).waitFor();
+			await page.getByText("The dates could not be loaded: No dates now.").waitFor();
+			await page.getByText("No legend: No colours now.").waitFor();
+			await page.getByText(/No values: The server cannot be reached/).waitFor();
 			isAway = false;
 			await page.locator("#timeline").getByRole("button", { name: "Try again" }).click();
 			await whenShown(page);
@@ -453,12 +675,13 @@ const checks = [
 			const none = { ...layer, id: "still", times: { first: null, last: null, count: 0, default: null } };
 			const one = { ...layer, id: "one", times: { first: times[0], last: times[0], count: 1, default: times[0] } };
 			const { page } = await open({
-				search: "?layer=still",
+				search: `?layer=still&pt=${lon},${lat}`,
 				allowed: FAILED_REQUEST,
 				routes: {
 					"/layers$": answerJson({ layers: [none, one] }),
 					"/layers/one/times": answerJson({ times: [times[0]], valid_shares: [null], total: 1, next: null }),
 					"/tilejson\\.json": answerJson({ minzoom: 0, maxzoom: 12 }),
+					"/timeseries/still": answerJson({ units: "m", times: [null], values: [12.5], reasons: [null] }),
 				},
 			});
 			await page
@@ -466,9 +689,30 @@ const checks = [
 				.getByText(/has no dates/)
 				.waitFor();
 			assert.ok(await page.locator(".strip").isHidden());
+			await page.locator("#series").getByText("12.5 m", { exact: true }).first().waitFor();
 			await page.locator("#layer").selectOption("one");
 			await page.getByRole("combobox", { name: "Date" }).waitFor();
 			assert.ok(await page.locator(".strip").isHidden());
+		},
+	],
+	[
+		"a layer without a default date is shown at its last one",
+		async ({ open }) => {
+			const undated = { ...layer, times: { ...layer.times, default: null } };
+			const noDefault = answerProblem(400, "The layer has no default time.");
+			const { page, requests } = await open({
+				search: `?layer=${layer.id}`,
+				routes: {
+					"/layers$": answerJson({ layers: [undated] }),
+					"/tilejson\\.json": (route) =>
+						route.request().url().includes("datetime=") ? route.fallback() : noDefault(route),
+				},
+			});
+			await whenShown(page);
+
+			assert.deepEqual(await noticeTexts(page), []);
+			const [last] = times.slice(-1);
+			assert.ok(requests.some((url) => url.includes(".png?") && new URL(url).searchParams.get("datetime") === last));
 		},
 	],
 	[

@@ -59,6 +59,11 @@ def make_demo(folder: Path, *, progress: Progress | None = None, plan: DemoPlan 
     return folder / CONFIGURATION
 
 
+def demo_at(folder: Path) -> Path | None:
+    """Return the configuration file of the demo archive in `folder`, if a whole one is there."""
+    return folder / CONFIGURATION if _is_complete(folder, DemoPlan()) else None
+
+
 def _say_nothing(_what: str, _share: float) -> None:
     pass
 

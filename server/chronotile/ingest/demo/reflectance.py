@@ -109,7 +109,7 @@ def _bare_colours(scene: Scene, day: np.datetime64, kinds: NDArray[np.int64]) ->
 
 def _whiten(ground: FloatArray, scene: Scene, day: np.datetime64) -> None:
     """Put snow on `ground` (band, height, width) in place, less of it on roofs and under trees."""
-    dekad = day.astype("datetime64[M]").astype("datetime64[D]") + 10 * _dekad_of_month(day)
+    dekad = day.astype("datetime64[M]").astype("datetime64[D]") + np.timedelta64(10 * _dekad_of_month(day), "D")
     landscape = scene.landscape
     depth = smooth_step(snow_margin(landscape.grid, dekad), -0.25, 0.6) * ~landscape.water
     if not depth.any():

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError
+from chronotile.errors import ChronotileError, ClientGone, OperationNotSupported
 
 log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = "5"
 
 Handler = Callable[[Request], Awaitable[Response]]
 Faults = Callable[[ChronotileError, Request], Response]
@@ -21,15 +23,25 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
+        except ClientGone:
+            return Response(status_code=ClientGone.status)  # for the log; nobody reads it
         except ChronotileError as error:
-            if error.status >= 500:  # an operator must act on it
-                log.warning("%s: %s", request.scope["path"], error.message)
+            if error.status >= 500 and not isinstance(error, OperationNotSupported):  # an operator must act on it
+                log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))
         except Exception:
             log.exception("unforeseen error at %s", request.scope["path"])
             return with_error_caching(faults(ChronotileError("the server failed to answer this request"), request))
 
     return answer
+
+
+def _cause(error: BaseException) -> str:
+    """What lies at the root of an error, for the operator: it may name files, which clients are not told."""
+    root = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    return "" if root is error else f" ({root})"
 
 
 def with_error_caching(response: Response) -> Response:
@@ -39,5 +51,5 @@ def with_error_caching(response: Response) -> Response:
     elif response.status_code >= 500:
         response.headers["Cache-Control"] = "no-store"
         if response.status_code == 503:
-            response.headers["Retry-After"] = "5"
+            response.headers["Retry-After"] = RETRY_AFTER_S
     return response

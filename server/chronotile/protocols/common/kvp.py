@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from chronotile.errors import InvalidParameter, MissingParameter
 from chronotile.model.grid import BBox
+from chronotile.model.request import PICTURE_REDUCERS, PictureReducer
+from chronotile.model.time import TimeSelection, parse_time
 
 MAX_SHOWN = 60
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
@@ -28,6 +30,11 @@ class Kvp:
                     f"{name[:MAX_SHOWN]} is given twice, with different values", locator=name[:MAX_SHOWN]
                 )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked for at all."""
+        return not self._values
+
     def __contains__(self, name: str) -> bool:
         """Whether the parameter is there, empty or not."""
         return name.lower() in self._values
@@ -35,6 +42,16 @@ class Kvp:
     def optional(self, name: str) -> str | None:
         """Return a parameter, or `None` where it is absent or empty."""
         return self._values.get(name.lower(), "").strip() or None
+
+    def refuse(self, names: Iterable[str], *, instead: str) -> None:
+        """Refuse what other services call a parameter, rather than answer as if it were not there.
+
+        Raises:
+            InvalidParameter: One of `names` is there.
+        """
+        for name in names:
+            if name in self:
+                raise InvalidParameter(f"{name} is no parameter here; use {instead}", locator=name)
 
     def required(self, name: str) -> str:
         """Return a parameter that must be there and must not be empty.
@@ -106,12 +123,25 @@ def value_range(text: str, *, locator: str) -> tuple[float, float]:
     """Return `a,b` as the ends of a range.
 
     Raises:
-        InvalidParameter: They are no two numbers, or not in order.
+        InvalidParameter: They are no two numbers, not in order, or farther apart than a number can say.
     """
     low, high = numbers(text, 2, locator=locator)
-    if low >= high:
+    if low >= high or not math.isfinite(high - low):
         raise InvalidParameter(f"{locator} must go from less to more, got {text[:MAX_SHOWN]!r}", locator=locator)
     return low, high
+
+
+def datetime_of(query: Kvp) -> TimeSelection:
+    """Return what `datetime` selects.
+
+    Raises:
+        InvalidParameter: It is no time, or another service's name for it is there.
+    """
+    query.refuse(("time", "date", "start", "end"), instead="datetime")
+    try:
+        return parse_time(query.optional("datetime"))
+    except InvalidParameter as error:
+        raise InvalidParameter(error.message, locator="datetime") from error
 
 
 def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
@@ -126,3 +156,17 @@ def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
             f"{locator} {text[:MAX_SHOWN]!r} is not accepted; use {', '.join(options)}", locator=locator
         )
     return text
+
+
+def picture_reducer(text: str | None, *, locator: str) -> PictureReducer:
+    """Return what one picture of several times shows; the newest values where nothing is asked.
+
+    Raises:
+        InvalidParameter: It is no reducer of pictures.
+    """
+    for reducer in PICTURE_REDUCERS:
+        if reducer == (text or "latest"):
+            return reducer
+    raise InvalidParameter(
+        f"{locator} {(text or '')[:MAX_SHOWN]!r} is not accepted; use {', '.join(PICTURE_REDUCERS)}", locator=locator
+    )

@@ -8,7 +8,7 @@ from chronotile.protocols.common.state import services_of
 def base_url(request: Request) -> str:
     """Return the public base URL without a slash at the end: the configured one, else the request's own.
 
-    Forwarded headers count only from proxies that uvicorn trusts (`--forwarded-allow-ips`), which rewrites the scope.
+    Forwarded headers of trusted proxies are in it already (`protocols.common.forwarded`).
     """
     configured = services_of(request).catalogue.service.url
     return configured or str(request.base_url).rstrip("/")

@@ -23,6 +23,8 @@ def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
     headers = {"ETag": f'"{payload.etag}"', "Cache-Control": IMMUTABLE if is_immutable else SHORT}
     if payload.time.instants:
         headers["Chronotile-Time"] = instants_text(payload.time)
+    if payload.timing:
+        headers["Server-Timing"] = ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in payload.timing)
     if payload.unchanged:
         return Response(status_code=304, headers=headers)
     return Response(payload.body, media_type=payload.media_type, headers=headers)

@@ -1,34 +1,41 @@
 """What the application keeps for its requests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
-import anyio.to_thread
-from anyio import CapacityLimiter
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
+from chronotile.errors import ClientGone
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.gate import Gate
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limiters:
-    """How many threads each kind of work may hold at once."""
+class Gates:
+    """What lets each kind of work into threads."""
 
-    pictures: CapacityLimiter
-    series: CapacityLimiter
-    documents: CapacityLimiter
+    pictures: Gate
+    series: Gate
+    documents: Gate
+
+    def __iter__(self) -> Iterator[Gate]:
+        """Iterate over all."""
+        return iter((self.pictures, self.series, self.documents))
 
 
 @dataclass(slots=True, kw_only=True)
 class ServerState:
-    """The services of now, which a reload replaces as a whole, and the limiters."""
+    """The services of now, which a reload replaces as a whole, and the gates."""
 
     services: Services
-    limiters: Limiters
+    gates: Gates
+    reloads: int = 0
+    failed_reloads: int = 0
+    """Of configurations with mistakes; the last good one went on serving."""
 
 
 def state_of(connection: HTTPConnection) -> ServerState:
@@ -43,7 +50,33 @@ def services_of(connection: HTTPConnection) -> Services:
 
 
 async def in_thread(
-    limiter: CapacityLimiter, work: Callable[Parameters, Result], /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    gate: Gate, work: Callable[Parameters, Result], /, *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """Run plain sync work in a thread, so that decoding never blocks the event loop."""
-    return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs), limiter=limiter)
+    """Run plain sync work that reads no source in a thread, so that it never blocks the event loop.
+
+    Raises:
+        ServerBusy: Too much is waiting already.
+    """
+    # Only work that may be unwanted gives None instead of its result.
+    return cast("Result", await gate.run(lambda: work(*args, **kwargs)))
+
+
+async def for_client(
+    request: Request, gate: Gate, layer: str, work: Callable[[], Result], *, services: Services
+) -> Result:
+    """Run work that reads a layer in a thread, unless the client left while it waited.
+
+    Raises:
+        ServerBusy: Too much is waiting already.
+        ClientGone: Nobody is there for the answer.
+        UnknownLayer: There is no such layer.
+    """
+
+    async def is_wanted() -> bool:
+        return not await request.is_disconnected()
+
+    source = services.catalogue.layer(layer).collection
+    result = await gate.run(work, source=source, is_wanted=is_wanted)
+    if result is None:
+        raise ClientGone("the client left")
+    return result

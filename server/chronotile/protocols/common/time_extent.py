@@ -86,11 +86,7 @@ def _with_runs(instants: InstantArray, texts: list[str]) -> Iterator[str]:
     periods = _periods(instants)
     start = 0
     while start < len(texts):
-        end = start
-        while (
-            end < len(periods) and end - start + 1 < LONGEST_RUN and periods[start] and periods[end] == periods[start]
-        ):
-            end += 1
+        end = _run_end(periods, start)
         if end - start + 1 >= SHORTEST_RUN:
             yield f"{texts[start]}/{texts[end]}/{periods[start]}"
             start = end + 1

@@ -29,8 +29,8 @@ def landing_routes(has_viewer: Callable[[], bool]) -> Sequence[BaseRoute]:
         query = Kvp(request.query_params.multi_items())
         media_type = _media_type(query, request)
         language = language_of(request, query)
-        limiter = state_of(request).limiters.documents
-        body = await in_thread(limiter, _render, request, media_type, language, has_viewer=has_viewer())
+        gate = state_of(request).gates.documents
+        body = await in_thread(gate, _render, request, media_type, language, has_viewer=has_viewer())
         response = respond_with_content(body, media_type, request)
         response.headers.update({"Vary": "Accept, Accept-Language", "Content-Language": language})
         if media_type == MEDIA_TYPES["html"]:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,21 +17,11 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
 from chronotile.model.time import Instant, InstantArray, format_instant
 from chronotile.pipeline.revision import layer_revision
-from chronotile.pipeline.services import Services
 from chronotile.protocols.common.extent import longitude_latitude_box
+from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.texts import text_in
 
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """What is told of layers, and to whom."""
-
-    services: Services
-    base: str
-    """Public URL without a slash at the end."""
-    language: str
 
 
 def layer_list(telling: Telling) -> Document:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
-from chronotile.model.time import Instant, TimeSelection, parse_instant, parse_time
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, bbox, integer
+from chronotile.model.time import Instant, TimeSelection, parse_instant
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, bbox, datetime_of, integer
 
 MAX_LIMIT = 1000
 
@@ -31,14 +31,7 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
         bbox(box, locator="bbox")
     if crs is not None:
         catalogue.offered_crs(crs)
-    return TimesQuery(time=_time(query), limit=_limit(query), cursor=_cursor(query))
-
-
-def _time(query: Kvp) -> TimeSelection:
-    try:
-        return parse_time(query.optional("datetime"))
-    except InvalidParameter as error:
-        raise InvalidParameter(error.message, locator="datetime") from error
+    return TimesQuery(time=datetime_of(query), limit=_limit(query), cursor=_cursor(query))
 
 
 def _limit(query: Kvp) -> int:

@@ -8,22 +8,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.catalog.resolve_times import matching_times
+from chronotile.model.collection import Layer
+from chronotile.model.time import Instant
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import respond_with_content
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.layers.documents import (
     Document,
-    Telling,
     layer_list,
     layer_whole,
     next_page,
     times_page,
 )
 from chronotile.protocols.layers.faults import fault
-from chronotile.protocols.layers.params import times_query
+from chronotile.protocols.layers.params import TimesQuery, times_query
 
 
 async def get_layers(request: Request) -> Response:
@@ -44,10 +46,12 @@ async def get_times(request: Request) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     asked = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
-    found = await in_thread(
-        state_of(request).limiters.documents, matching_times, layer, asked.time, now=services.clock()
-    )
-    instants = layer.times.instants[list(found.indexes)]
+    body = await in_thread(state_of(request).gates.documents, _times, request, layer, asked, now=services.clock())
+    return respond_with_content(body, "application/json", request)
+
+
+def _times(request: Request, layer: Layer, asked: TimesQuery, *, now: Instant) -> bytes:
+    instants = layer.times.instants[list(matching_times(layer, asked.time, now=now).indexes)]
     page, next_url = next_page(
         instants,
         cursor=asked.cursor,
@@ -55,14 +59,13 @@ async def get_times(request: Request) -> Response:
         path=f"{base_url(request)}/layers/{request.path_params['layer']}/times",
         query=request.query_params.multi_items(),
     )
-    document = times_page(page, total=len(instants), next_url=next_url)
-    return respond_with_content(orjson.dumps(document), "application/json", request)
+    return orjson.dumps(times_page(page, total=len(instants), next_url=next_url))
 
 
 async def _in_language(request: Request, tell: Callable[[Telling], Document]) -> Response:
     language = language_of(request, Kvp(request.query_params.multi_items()))
     telling = Telling(services=services_of(request), base=base_url(request), language=language)
-    body = await in_thread(state_of(request).limiters.documents, lambda: orjson.dumps(tell(telling)))
+    body = await in_thread(state_of(request).gates.documents, lambda: orjson.dumps(tell(telling)))
     response = respond_with_content(body, "application/json", request)
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language"

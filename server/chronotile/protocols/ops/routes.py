@@ -1,12 +1,14 @@
-"""`/health`: whether the process lives, and whether it can answer."""
+"""`/health` and `/metrics`: whether the process lives, whether it can answer, what it does."""
 
 import orjson
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.pipeline.readiness import check_readiness
-from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.endpoint import RETRY_AFTER_S, endpoint
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 
@@ -18,13 +20,13 @@ async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer 
 
 async def get_ready(request: Request) -> Response:
     """Return 200 where at least one layer can be read, else 503, and the collections that fail in either case."""
-    readiness = await in_thread(state_of(request).limiters.documents, check_readiness, services_of(request))
+    readiness = await in_thread(state_of(request).gates.documents, check_readiness, services_of(request))
     status = "ready" if readiness.is_ready else "not ready"
     return _told(200 if readiness.is_ready else 503, {"status": status, "failing": list(readiness.failing)})
 
 
 def _told(status: int, document: dict[str, object]) -> Response:
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": RETRY_AFTER_S} if status == 503 else {})
     return Response(orjson.dumps(document), status_code=status, media_type="application/json", headers=headers)
 
 
@@ -32,3 +34,14 @@ routes = [
     Route("/health/live", endpoint(get_live, problem_response)),
     Route("/health/ready", endpoint(get_ready, problem_response)),
 ]
+
+
+def metrics_routes(registry: CollectorRegistry) -> list[Route]:
+    """Return the route of the metrics in a registry; they are those of one process, whichever worker answers."""
+
+    async def get_metrics(request: Request) -> Response:
+        """Return them as Prometheus reads them (text format 0.0.4)."""
+        body = await in_thread(state_of(request).gates.documents, generate_latest, registry)
+        return Response(body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
+
+    return [Route("/metrics", endpoint(get_metrics, problem_response))]

@@ -12,15 +12,15 @@ from chronotile.protocols.common.tile_ranges import box_in_set, native_matrix
 
 
 def tilejson(
-    layer: Layer, tile_matrix_set: TileMatrixSet, *, base: str, query: dict[str, str], extension: str = "png"
+    layer: Layer, tile_matrix_set: TileMatrixSet, *, base: str, language: str, query: dict[str, str]
 ) -> dict[str, Any]:
     """Return the TileJSON of a layer; `query` goes into the template, with the instant and revision it stands for."""
-    path = f"{base}/tiles/{quote(layer.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.{extension}"
+    path = f"{base}/tiles/{quote(layer.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.png"
     box = box_in_set(layer.main_variable.grid, tile_matrix_set)
     document: dict[str, Any] = {
         "tilejson": "3.0.0",
-        "name": text_in(layer.title, "en"),
-        "tiles": [f"{path}?{urlencode(query)}" if query else path],
+        "name": text_in(layer.title, language),
+        "tiles": [f"{path}?{urlencode(query)}"],
         "scheme": "xyz",
         "minzoom": 0,
         "maxzoom": native_matrix(layer.main_variable.grid, tile_matrix_set),

@@ -6,8 +6,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.time import TimeSelection, parse_time
-from chronotile.protocols.common.kvp import Kvp, choice, integer, value_range
+from chronotile.protocols.common.kvp import Kvp, datetime_of, integer, picture_reducer, value_range
 
 FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "png": "image/png",
@@ -33,11 +32,13 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
     return MapRequest(
         layer=layer.id,
         grid=grid,
-        time=time_of(query),
+        time=datetime_of(query),
         style=query.optional("style") or "",
         format=_format(path["extension"]),
         range=_range(query),
         ramp=query.optional("ramp"),
+        reducer=picture_reducer(query.optional("reducer"), locator="reducer"),
+        expression=query.optional("expression"),
     )
 
 
@@ -59,24 +60,21 @@ def legend_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
     """
     if path["extension"] not in LEGENDS:
         raise _unknown_extension(path["extension"], LEGENDS)
+    return style_request(path, query)
+
+
+def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
+    """Return which colours of the path's layer a query asks for.
+
+    Raises:
+        InvalidParameter: The range is not two numbers in order.
+    """
     return LegendRequest(
         layer=path["layer"],
         style=query.optional("style") or "",
         range=_range(query),
         ramp=query.optional("ramp"),
     )
-
-
-def time_of(query: Kvp) -> TimeSelection:
-    """Return what `datetime` selects; `reducer` may only be the one offered.
-
-    Raises:
-        InvalidParameter: Either is not accepted.
-    """
-    reducer = query.optional("reducer")
-    if reducer is not None:
-        choice(reducer, ("latest",), locator="reducer")
-    return parse_time(query.optional("datetime"))
 
 
 def _range(query: Kvp) -> tuple[float, float] | None:

@@ -1,5 +1,6 @@
 """`/tiles`: pictures by tile, TileJSON, legends."""
 
+from functools import partial
 from typing import cast
 
 import orjson
@@ -7,23 +8,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
 from chronotile.model.request import MapRequest
 from chronotile.model.time import format_instant
 from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
-from chronotile.pipeline.render_map import render_map
-from chronotile.pipeline.revision import fingerprint, layer_revision
+from chronotile.pipeline.expressions import shown_revision, with_expression
+from chronotile.pipeline.render_map import render_map, requested_style
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import known_etags, respond
-from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.tiles.documents import tilejson
 from chronotile.protocols.tiles.faults import tile_fault
-from chronotile.protocols.tiles.params import legend_request, tile_request, tileset, time_of
+from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset
+
+TEMPLATE = ("style", "range", "ramp", "reducer", "expression")
+"""Parameters of a TileJSON that are those of its tiles."""
 
 
 async def get_tile(request: Request) -> Response:
@@ -31,20 +34,17 @@ async def get_tile(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     asked = tile_request(request.path_params, query, services.catalogue)
-    limiter = state_of(request).limiters.pictures
-    payload, is_current = await in_thread(
-        limiter, _tile, asked, services, known=known_etags(request), revision=query.optional("rev")
-    )
+    gate = state_of(request).gates.pictures
+    work = partial(_tile, asked, services, known=known_etags(request), revision=query.optional("rev"))
+    payload, is_current = await for_client(request, gate, asked.layer, work, services=services)
     return respond(payload, is_immutable=is_current)
 
 
 async def get_tilejson(request: Request) -> Response:
     """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
     services = services_of(request)
-    body = await in_thread(state_of(request).limiters.documents, _tilejson, request, services)
-    etag = fingerprint(body)
-    unchanged = etag in known_etags(request)
-    return respond(Payload(body=body, media_type="application/json", etag=etag, unchanged=unchanged))
+    body = await in_thread(state_of(request).gates.documents, _tilejson, request, services)
+    return respond_with_content(body, "application/json", request)
 
 
 async def get_legend(request: Request) -> Response:
@@ -52,8 +52,8 @@ async def get_legend(request: Request) -> Response:
     services = services_of(request)
     asked = legend_request(request.path_params, Kvp(request.query_params.multi_items()))
     extension = cast("LegendFormat", request.path_params["extension"])
-    limiter = state_of(request).limiters.documents
-    return respond(await in_thread(limiter, draw_legend, asked, extension, services, known=known_etags(request)))
+    gate = state_of(request).gates.documents
+    return respond(await in_thread(gate, draw_legend, asked, extension, services, known=known_etags(request)))
 
 
 def _tile(
@@ -61,23 +61,28 @@ def _tile(
 ) -> tuple[Payload, bool]:
     """The tile, and whether its address carries the revision of now."""
     payload = render_map(asked, services, known=known)
-    is_current = revision is not None and revision == layer_revision(services.catalogue.layer(asked.layer), services)
-    return payload, is_current
+    if revision is None:
+        return payload, False
+    layer = services.catalogue.layer(asked.layer)
+    return payload, revision == shown_revision(layer, asked.expression, services)
 
 
 def _tilejson(request: Request, services: Services) -> bytes:
     query = Kvp(request.query_params.multi_items())
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = tileset(request.path_params, services.catalogue)
-    template = {name: value for name in ("style", "range", "ramp") if (value := query.optional(name))}
-    resolve_style(layer, template.get("style", ""))
-    used = resolve_picture_times(layer, time_of(query), now=services.clock()).used(layer.times)
+    template = {name: value for name in TEMPLATE if (value := query.optional(name))}
+    picture_reducer(template.get("reducer"), locator="reducer")
+    shown, reading = with_expression(layer, template.get("expression"), services)
+    requested_style(style_request(request.path_params, query), shown, reading)
+    used = resolve_picture_times(shown, datetime_of(query), now=services.clock()).used(shown.times)
     if len(used.instants) == 1:
         template["datetime"] = format_instant(used.instants[0])
     elif used.instants:
         template["datetime"] = query.required("datetime")
-    template["rev"] = layer_revision(layer, services)
-    return orjson.dumps(tilejson(layer, tile_matrix_set, base=base_url(request), query=template))
+    template["rev"] = shown_revision(layer, template.get("expression"), services)
+    language = services.catalogue.service.languages[0]
+    return orjson.dumps(tilejson(shown, tile_matrix_set, base=base_url(request), language=language, query=template))
 
 
 routes = [

@@ -13,10 +13,9 @@ from chronotile.model.time import (
     TimeSelection,
     TimeSpan,
     parse_instant,
-    parse_time,
 )
 from chronotile.protocols.common.accept import preferred_type
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, number
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, datetime_of, number
 
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv"}
 
@@ -27,7 +26,7 @@ def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesReque
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    return SeriesRequest(layer=layer.id, point=_point(layer, query, catalogue), time=_time(query))
+    return SeriesRequest(layer=layer.id, point=_point(layer, query, catalogue), time=datetime_of(query))
 
 
 def terrascope_request(layer: Layer, query: Kvp) -> SeriesRequest:
@@ -93,13 +92,6 @@ def _crs(text: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
         return catalogue.offered_crs(text)
     except UnsupportedCrs as error:
         raise UnsupportedCrs(f"{error.message}, and {own.name[:MAX_SHOWN]} of this layer", locator="crs") from error
-
-
-def _time(query: Kvp) -> TimeSelection:
-    try:
-        return parse_time(query.optional("datetime"))
-    except InvalidParameter as error:
-        raise InvalidParameter(error.message, locator="datetime") from error
 
 
 def _days(query: Kvp) -> TimeSelection:

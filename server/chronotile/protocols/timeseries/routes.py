@@ -13,7 +13,7 @@ from chronotile.pipeline.extract_series import SeriesFormat, deliver_series
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.timeseries.documents import encode_terrascope_series, layer_list
 from chronotile.protocols.timeseries.faults import point_fault, terrascope_fault
 from chronotile.protocols.timeseries.params import MEDIA_TYPES, point_request, series_format, terrascope_request
@@ -27,7 +27,7 @@ OUR_FORMATS = {
 async def get_layers(request: Request) -> Response:
     """Return Terrascope's list of layers."""
     catalogue = services_of(request).catalogue
-    body = await in_thread(state_of(request).limiters.documents, lambda: orjson.dumps(layer_list(catalogue)))
+    body = await in_thread(state_of(request).gates.documents, lambda: orjson.dumps(layer_list(catalogue)))
     return respond_with_content(body, "application/json", request)
 
 
@@ -38,8 +38,9 @@ async def get_terrascope_point(request: Request) -> Response:
     asked = terrascope_request(layer, Kvp(request.query_params.multi_items()))
     encode = partial(encode_terrascope_series, domain=layer.times)
     written = SeriesFormat(name="terrascope", media_type="application/json", encode=encode)
-    limiter = state_of(request).limiters.series
-    return respond(await in_thread(limiter, deliver_series, asked, written, services, known=known_etags(request)))
+    gate = state_of(request).gates.series
+    work = partial(deliver_series, asked, written, services, known=known_etags(request))
+    return respond(await for_client(request, gate, layer.id, work, services=services))
 
 
 async def get_point(request: Request) -> Response:
@@ -49,9 +50,9 @@ async def get_point(request: Request) -> Response:
     layer = services.catalogue.layer(request.path_params["layer"])
     asked = point_request(layer, query, services.catalogue)
     written = OUR_FORMATS[series_format(query, request.headers.get("accept", ""))]
-    limiter = state_of(request).limiters.series
-    payload = await in_thread(limiter, deliver_series, asked, written, services, known=known_etags(request))
-    response = respond(payload)
+    gate = state_of(request).gates.series
+    work = partial(deliver_series, asked, written, services, known=known_etags(request))
+    response = respond(await for_client(request, gate, layer.id, work, services=services))
     response.headers["Vary"] = "Accept"
     return response
 

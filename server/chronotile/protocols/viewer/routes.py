@@ -35,7 +35,7 @@ def viewer_routes(folder: Path | None) -> Sequence[BaseRoute]:
         path = request.path_params["path"]
         if folder is None or (path == "" and not is_complete(folder)):
             return _not_built()
-        file = await in_thread(state_of(request).limiters.documents, read_viewer_file, folder, path)
+        file = await in_thread(state_of(request).gates.documents, read_viewer_file, folder, path)
         return _answer(file, request)
 
     async def redirect(request: Request) -> Response:

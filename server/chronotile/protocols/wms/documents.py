@@ -23,6 +23,7 @@ from chronotile.protocols.wms.params import LAYER_LIMIT, Version
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}
+WHOLE_CIRCLE = (-180.0, 180.0)
 MAX_TIMES_TOLD = 16
 """Times that a warning lists; of more it tells the interval they lie in."""
 
@@ -114,17 +115,22 @@ def _boxes(entry: LayerEntry, offered: Iterable[OfferedCrs], version: Version) -
 
 @lru_cache(maxsize=4096)
 def _box_in(native: NativeGrid, crs: Crs) -> BBox | None:
-    """A box in a CRS that goes round the earth is cut to the latitudes where it holds, so that poles stay finite."""
+    """The layer's box in a CRS, `None` where it has no coordinates there.
+
+    In a CRS that goes round the earth, data that go round it too, or reach beyond its latitudes, have the box of their
+    longitudes and of the latitudes they share: that minds the seam, and leaves out a pole at infinity.
+    """
     try:
         box = native.bbox_in(crs)
         area = crs.definition.area_of_use
-        if native.crs == crs or crs.is_geographic or area is None or (area.west, area.east) != (-180.0, 180.0):
+        is_round = area is not None and (area.west, area.east) == WHOLE_CIRCLE
+        if area is None or not is_round or native.crs == crs or crs.is_geographic:
             return box
         west, south, east, north = native.bbox_in(CRS84)
-        if area.south <= south and north <= area.north:
+        if area.south <= south and north <= area.north and (west, east) != WHOLE_CIRCLE:
             return box
-        cut = BBox(west, max(south, area.south), east, min(north, area.north))
-        return box_in(cut, CRS84, crs) if cut.ymin < cut.ymax else None
+        shared = BBox(west, max(south, area.south), east, min(north, area.north))
+        return box_in(shared, CRS84, crs) if shared.ymin < shared.ymax else None
     except InvalidParameter:
         return None
 

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from chronotile.errors import (
     ChronotileError,
     InvalidParameter,
+    MissingTime,
     OperationNotSupported,
     UnsupportedCrs,
 )
@@ -35,7 +36,7 @@ def fault(error: ChronotileError, request: Request) -> Response:
     """Return the service exception (WMS 1.3.0 §6.11, Annex E; WMS 1.1.1 §6.7, Annex A)."""
     version = _version(request)
     locator = _locator(error, version)
-    body = render_xml(TEMPLATES[version], code=_code(error, version), locator=locator, message=error.message)
+    body = render_xml(TEMPLATES[version], code=_code(error, version, request), locator=locator, message=error.message)
     status = _status(error, request)
     headers = {"Cache-Control": "no-store"} if status == 200 else None
     return Response(body, status_code=status, media_type=MEDIA_TYPES[version], headers=headers)
@@ -56,13 +57,19 @@ def _locator(error: ChronotileError, version: Version) -> str | None:
     return SPELLING.get(error.locator or "", error.locator)
 
 
-def _code(error: ChronotileError, version: Version) -> str | None:
+def _code(error: ChronotileError, version: Version, request: Request) -> str | None:
     """The code of Annex E, else that of OWS Common; none where neither has one."""
-    if isinstance(error, InvalidParameter) and error.locator == "time":
+    is_about_time = isinstance(error, InvalidParameter | MissingTime) and error.locator == "time"
+    if is_about_time and _names_time(request):
         return "InvalidDimensionValue"
     if isinstance(error, UnsupportedCrs):
         return "InvalidCRS" if version == "1.3.0" else "InvalidSRS"
     return None if error.code in WITHOUT_CODE else error.code
+
+
+def _names_time(request: Request) -> bool:
+    """Whether the request has a time, were it `current` where there is none."""
+    return any(name.lower() == "time" and value.strip() for name, value in request.query_params.multi_items())
 
 
 def _status(error: ChronotileError, request: Request) -> int:

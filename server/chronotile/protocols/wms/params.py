@@ -12,7 +12,7 @@ from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import PICTURE_FORMATS, MapRequest, PictureFormat
 from chronotile.model.time import ABSENT, TimeSelection, parse_time
 from chronotile.protocols.common.axis_order import as_xy
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, numbers, value_range
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, numbers, picture_reducer, value_range
 
 Version = Literal["1.1.1", "1.3.0"]
 Operation = Literal["GetCapabilities", "GetMap"]
@@ -38,11 +38,14 @@ def crs_parameter(version: Version) -> str:
 def operation(query: Kvp) -> Operation:
     """Return what is asked for.
 
+    The bare address, which people paste, gives the capabilities.
     SERVICE must be given with GetCapabilities alone (WMS 1.3.0 §7.2.3.3, §7.3); both are taken in upper or lower case.
 
     Raises:
         ChronotileError: The service is another, or the operation is missing or not offered.
     """
+    if query.is_empty:
+        return "GetCapabilities"
     name = query.required("REQUEST")
     found = next((each for each in OPERATIONS if each.lower() == name.lower()), None)
     service = query.optional("SERVICE")
@@ -114,6 +117,7 @@ def map_request(query: Kvp, catalogue: Catalogue) -> MapRequest:
         style=style,
         ramp=ramp,
         range=_range(query),
+        reducer=picture_reducer(query.optional("REDUCER"), locator="REDUCER"),
         format=media_type,
         background=_background(query, media_type),
     )
@@ -122,7 +126,7 @@ def map_request(query: Kvp, catalogue: Catalogue) -> MapRequest:
 def _check_exceptions(query: Kvp) -> None:
     text = query.optional("EXCEPTIONS")
     if text is not None and text.upper() not in EXCEPTION_FORMATS:
-        raise InvalidParameter(f"EXCEPTIONS {text[:MAX_SHOWN]!r} is not offered; use XML", locator="EXCEPTIONS")
+        raise InvalidParameter(f"EXCEPTIONS {text[:MAX_SHOWN]!r} is not offered; leave it out", locator="EXCEPTIONS")
 
 
 def _layer(query: Kvp, catalogue: Catalogue) -> tuple[str, Layer]:

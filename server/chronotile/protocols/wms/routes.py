@@ -13,7 +13,7 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning
 from chronotile.protocols.wms.faults import fault
 from chronotile.protocols.wms.params import map_request, negotiated_version, operation
@@ -32,7 +32,7 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     version = negotiated_version(query)
     services = services_of(request)
     telling = Telling(services=services, base=base_url(request), language=services.catalogue.service.languages[0])
-    body = await in_thread(state_of(request).limiters.documents, capabilities, telling, version, path=path)
+    body = await in_thread(state_of(request).gates.documents, capabilities, telling, version, path=path)
     return respond_with_content(body, MEDIA_TYPES[version], request)
 
 
@@ -40,8 +40,9 @@ async def get_map(request: Request, query: Kvp) -> Response:
     """Return a map, with a warning where the client did not name its time."""
     services = services_of(request)
     asked = map_request(query, services.catalogue)
-    limiter = state_of(request).limiters.pictures
-    payload = await in_thread(limiter, render_map, asked, services, known=known_etags(request))
+    gate = state_of(request).gates.pictures
+    work = partial(render_map, asked, services, known=known_etags(request))
+    payload = await for_client(request, gate, asked.layer, work, services=services)
     response = respond(payload)
     warning = time_warning(asked.time, payload.time, services.catalogue.layer(asked.layer))
     if warning is not None:

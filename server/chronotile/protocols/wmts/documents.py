@@ -9,9 +9,13 @@ from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import urn
 from chronotile.protocols.common.layer_entries import CollectionEntry, LayerEntry, Telling, collection_entries
 from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.tile_ranges import native_matrix
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wmts.limits import tile_limits
 from chronotile.protocols.wmts.params import FORMATS, SECTIONS, VERSION, Section, advertised_default
+
+OVERZOOM = 2
+"""Matrices finer than the layer's own pixels that are advertised: clients take the finest for its resolution."""
 
 TEMPLATE = "wmts/templates/capabilities_1_0_0.xml"
 
@@ -88,7 +92,9 @@ def _links(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[SetLink]:
     """One link, or none to a set in which the layer has no tile."""
     limits = [
         MatrixLimits(matrix, held)
-        for matrix in tile_matrix_set.matrices
+        for matrix in tile_matrix_set.matrices[
+            : native_matrix(layer.main_variable.grid, tile_matrix_set) + OVERZOOM + 1
+        ]
         if (held := tile_limits(layer, tile_matrix_set, matrix)) is not None
     ]
     if limits:

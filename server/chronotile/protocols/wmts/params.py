@@ -17,7 +17,7 @@ from chronotile.model.request import MapRequest, PictureFormat
 from chronotile.model.time import ABSENT, Instant, TimeSelection, parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.accept import weighted
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, picture_reducer
 from chronotile.protocols.common.tile_ranges import check_in_range
 from chronotile.protocols.common.time_extent import TimeExtent, time_extent
 from chronotile.protocols.wmts.limits import tile_limits
@@ -47,14 +47,20 @@ class TileNames:
     row: str
     column: str
     time: str | None
+    reducer: str | None = None
+    """A parameter of our own, in key-value pairs."""
 
 
 def operation(query: Kvp) -> Operation:
     """Return what is asked for; SERVICE and REQUEST are taken in upper or lower case.
 
+    The bare address, which people paste, gives the capabilities.
+
     Raises:
         ChronotileError: Either is missing or not offered.
     """
+    if query.is_empty:
+        return "GetCapabilities"
     service = query.required("service")
     if service.upper() != "WMTS":
         raise InvalidParameter(f"service must be WMTS, got {service[:MAX_SHOWN]!r}", locator="service")
@@ -125,6 +131,7 @@ def names_in_query(query: Kvp) -> TileNames:
         row=query.required("TileRow"),
         column=query.required("TileCol"),
         time=query.optional("Time"),
+        reducer=query.optional("Reducer"),
     )
 
 
@@ -163,6 +170,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
         time=_time(names.time, layer, services.clock()),
         style=names.style,
         format=names.format,
+        reducer=picture_reducer(names.reducer, locator="reducer"),
     )
 
 
@@ -173,12 +181,13 @@ def advertised_default(extent: TimeExtent) -> str:
 
 def _time(text: str | None, layer: Layer, now: Instant) -> TimeSelection:
     """Absence and `default` mean the Default that is advertised; a layer without time ignores what is asked."""
-    extent = time_extent(layer, now)
-    if extent is None:
+    if len(layer.times) == 0:
         return ABSENT
     selection = parse_time(text)
-    if selection.keyword in {"absent", "default"} and extent.default is None:
-        return parse_time(advertised_default(extent))
+    if selection.keyword in {"absent", "default"}:
+        extent = time_extent(layer, now)
+        if extent is not None and extent.default is None:
+            return parse_time(advertised_default(extent))
     return selection
 
 

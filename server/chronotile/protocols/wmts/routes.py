@@ -1,12 +1,13 @@
 """The endpoints of WMTS: one path for key-value pairs, and those of REST under it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.model.payload import Payload
 from chronotile.pipeline.render_map import render_map
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
@@ -14,7 +15,7 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.wmts.documents import capabilities
 from chronotile.protocols.wmts.faults import fault, path_fault
 from chronotile.protocols.wmts.params import (
@@ -51,15 +52,20 @@ async def get_tile(request: Request) -> Response:
 
 
 async def _tile(request: Request, services: Services, names: TileNames) -> Response:
-    asked = map_request(names, services)
-    limiter = state_of(request).limiters.pictures
-    return respond(await in_thread(limiter, render_map, asked, services, known=known_etags(request)))
+    gate = state_of(request).gates.pictures
+    work = partial(_draw, names, services, known=known_etags(request))
+    return respond(await for_client(request, gate, names.layer, work, services=services))
+
+
+def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Payload:
+    """The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds."""
+    return render_map(map_request(names, services), services, known=known)
 
 
 async def _capabilities(request: Request, asked: frozenset[Section], *, path: str) -> Response:
     services = services_of(request)
     telling = Telling(services=services, base=base_url(request), language=services.catalogue.service.languages[0])
-    body = await in_thread(state_of(request).limiters.documents, capabilities, telling, asked, path=path)
+    body = await in_thread(state_of(request).gates.documents, capabilities, telling, asked, path=path)
     return respond_with_content(body, MEDIA_TYPE, request)
 
 

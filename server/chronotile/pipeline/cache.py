@@ -1,0 +1,88 @@
+"""A cache bounded in bytes that makes each thing once, however many ask for it at the same time."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+LARGEST_SHARE = 8
+"""What takes more than this part of a cache is not kept: it would push too much else out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheState:
+    """What a cache holds and did, for metrics."""
+
+    bytes: int
+    max_bytes: int
+    entries: int
+    hits: int
+    misses: int
+
+
+class ByteCache(Generic[Value]):
+    """Keeps what was used last, up to `max_bytes`; may be used by several threads.
+
+    Args:
+        max_bytes: The most that is kept; with 0 nothing is, but things asked for at once are still made once.
+        size_of: Bytes that a value takes.
+    """
+
+    def __init__(self, max_bytes: int, size_of: Callable[[Value], int]) -> None:
+        self._max_bytes = max_bytes
+        self._size_of = size_of
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._making: dict[Hashable, Future[Value]] = {}
+        self._bytes = 0
+        self._hits = 0
+        self._misses = 0
+        self._lock = threading.Lock()
+
+    def get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the value of `key`, made by `make` if it is not there.
+
+        An error of `make` goes to all who wait for it, and nothing is kept.
+        """
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                self._hits += 1
+                return self._values[key]
+            self._misses += 1
+            making = self._making.get(key)
+            if making is None:
+                mine = self._making[key] = Future()
+        if making is not None:
+            return making.result()
+        try:
+            value = make()
+        except BaseException as error:
+            with self._lock:
+                del self._making[key]
+            mine.set_exception(error)
+            raise
+        with self._lock:
+            del self._making[key]
+            self._keep(key, value)
+        mine.set_result(value)
+        return value
+
+    @property
+    def state(self) -> CacheState:
+        """What the cache holds now, and has done since it was made."""
+        with self._lock:
+            return CacheState(self._bytes, self._max_bytes, len(self._values), self._hits, self._misses)
+
+    def _keep(self, key: Hashable, value: Value) -> None:
+        size = self._size_of(value)
+        if size > self._max_bytes // LARGEST_SHARE:
+            return
+        self._values[key] = value
+        self._bytes += size
+        while self._bytes > self._max_bytes:
+            _, oldest = self._values.popitem(last=False)
+            self._bytes -= self._size_of(oldest)

@@ -1,0 +1,140 @@
+"""Which files `/cog` may open: those below configured folders and URLs, however they are spelt.
+
+A text that could mean two things is refused, and what is opened is not the text but what was made of it: a real path
+without links, or a URL put together anew. So nothing reaches GDAL that it could read as one of its own spellings
+(`/vsi…`, `NAME:…`, inline XML, archives).
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from chronotile.errors import ConfigurationError, UnknownPath
+
+EXTENSIONS = (".tif", ".tiff")
+MAX_TEXT = 2000
+_PORTS = {"http": 80, "https": 443, "s3": None}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.ASCII)
+_SEGMENT = re.compile(r"[^\x00-\x20\x7f\\/%?#*<>|\"'`{}]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePlace:
+    """A URL in parts, each in its one spelling."""
+
+    scheme: str
+    host: str
+    port: int | None
+    segments: tuple[str, ...]
+    """Of the path, without percent-encoding."""
+
+    def holds(self, other: "RemotePlace") -> bool:
+        """Whether another place lies below."""
+        is_same_server = (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
+        return is_same_server and other.segments[: len(self.segments)] == self.segments
+
+    @property
+    def url(self) -> str:
+        """The URL."""
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        parts = self.segments if self.scheme == "s3" else tuple(quote(each, safe="") for each in self.segments)
+        return f"{self.scheme}://{self.host}{port}/{'/'.join(parts)}"
+
+
+class AllowList:
+    """The places below which files may be opened.
+
+    Args:
+        prefixes: Absolute paths, and http, https or s3 URLs; a prefix ends at a slash, whether it is written or not.
+
+    Raises:
+        ConfigurationError: With all prefixes that are none.
+    """
+
+    def __init__(self, prefixes: Iterable[str]) -> None:
+        self._folders: list[Path] = []
+        self._remotes: list[RemotePlace] = []
+        mistakes = [mistake for prefix in prefixes if (mistake := self._add(prefix)) is not None]
+        if mistakes:
+            raise ConfigurationError(mistakes)
+
+    def resolve(self, text: str) -> str:
+        """Return the path or URL to open.
+
+        Raises:
+            UnknownPath: The text names nothing that may be opened; the message is the same whatever the reason.
+        """
+        try:
+            if len(text) > MAX_TEXT or _CONTROL.search(text) or not text.lower().endswith(EXTENSIONS):
+                raise ValueError("it is too long, or no GeoTIFF")
+            return self._local(_path_of(text)) if _is_local(text) else self._remote(text)
+        except (ValueError, OSError) as error:
+            raise UnknownPath(
+                "url names no GeoTIFF that may be opened here; accepted are files below the places that the operator "
+                "allows, spelt plainly",
+                locator="url",
+            ) from error
+
+    def _local(self, text: str) -> str:
+        path = Path(os.path.realpath(text))
+        is_allowed = any(path.is_relative_to(folder) for folder in self._folders)
+        if not is_allowed or path.suffix.lower() not in EXTENSIONS or not path.is_file():
+            raise ValueError("outside")
+        return str(path)
+
+    def _remote(self, text: str) -> str:
+        place = _remote_place(text)
+        if not any(remote.holds(place) for remote in self._remotes):
+            raise ValueError("outside")
+        return place.url
+
+    def _add(self, prefix: str) -> str | None:
+        """Take a prefix, or return what is wrong with it."""
+        try:
+            if _is_local(prefix):
+                self._folders.append(Path(os.path.realpath(_path_of(prefix))))
+            else:
+                self._remotes.append(_remote_place(prefix.rstrip("/")))
+        except ValueError as error:
+            return (
+                f"COG_PREFIXES: {prefix[:80]!r} is no prefix ({error}); accepted are absolute paths and https:// URLs"
+            )
+        return None
+
+
+def _is_local(text: str) -> bool:
+    found = _SCHEME.match(text)
+    return found is None or found[1].lower() == "file"
+
+
+def _path_of(text: str) -> str:
+    """The absolute path of a path or of a file URL."""
+    path = text
+    if _SCHEME.match(text):
+        parts = urlsplit(text)
+        if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment:
+            raise ValueError("a file URL has three slashes and nothing behind its path")
+        path = unquote(parts.path, errors="strict")
+    if not path.startswith("/") or path.lower().startswith("/vsi") or _CONTROL.search(path):
+        raise ValueError("it is no absolute path")
+    return path
+
+
+def _remote_place(text: str) -> RemotePlace:
+    if not text.isascii() or any(each in text for each in " \\?#"):
+        raise ValueError("it has characters that are not accepted in a URL")
+    parts = urlsplit(text)
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    if scheme not in _PORTS or not _HOST.fullmatch(host) or "@" in parts.netloc or ".." in host:
+        raise ValueError("it is no http, https or s3 URL of a plain host")
+    written = parts.path.removeprefix("/").split("/") if parts.path.strip("/") else []
+    segments = tuple(written if scheme == "s3" else (unquote(each, errors="strict") for each in written))
+    for segment in segments:
+        if not _SEGMENT.fullmatch(segment) or segment in {".", ".."}:
+            raise ValueError(f"{segment[:20]!r} cannot stand in its path")
+    return RemotePlace(scheme, host, parts.port or _PORTS[scheme], segments)

@@ -1,0 +1,141 @@
+"""TiTiler's endpoints as an application of their own, with only what its allow-list lets through."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from chronotile.errors import (
+    ChronotileError,
+    ConfigurationError,
+    InvalidParameter,
+    LimitExceeded,
+    SourceUnavailable,
+)
+from chronotile.protocols.cog.allowed import EXTENSIONS, AllowList
+from chronotile.protocols.cog.limits import check_cost
+from chronotile.protocols.cog.redirects import RedirectCheck
+from chronotile.protocols.common.endpoint import with_error_caching
+from chronotile.protocols.common.problem import problem_response
+from chronotile.readers.geotiff_only import geotiff_reader
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+log = logging.getLogger(__name__)
+
+PART_PX = 1024
+"""Longest side of a part whose size is not asked for; TiTiler would read it at full resolution."""
+
+MAX_BODY_BYTES = 1 << 20
+"""Of a GeoJSON feature."""
+
+UNCHECKED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What TiTiler fails with where it has not checked a parameter, such as a colour map that is none or a band 0."""
+
+GDAL_ENVIRONMENT = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no files beside the one that is allowed
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ",".join(EXTENSIONS),
+    "CPL_VSIL_CURL_USE_S3_REDIRECT": "NO",
+    "GDAL_HTTP_CONNECTTIMEOUT": "5",
+    "GDAL_HTTP_TIMEOUT": "30",
+}
+
+
+def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> ASGIApp:
+    """Return TiTiler's endpoints, to be mounted at `path`.
+
+    Raises:
+        ConfigurationError: A prefix is none, or TiTiler is not installed.
+    """
+    allowed, redirects = AllowList(prefixes), RedirectCheck()
+    try:
+        from fastapi import Depends, FastAPI, Query  # noqa: PLC0415 -- only where /cog is on
+        from titiler.core.dependencies import PartFeatureParams
+        from titiler.core.factory import TilerFactory
+    except ImportError as error:
+        raise ConfigurationError(
+            ["CHRONOTILE_COG_PREFIXES: /cog needs TiTiler; install it with: pip install 'chronotile[cog]'"]
+        ) from error
+
+    def file_to_open(url: Annotated[str, Query(description="A GeoTIFF below an allowed place")]) -> str:
+        place = allowed.resolve(url)
+        if place.startswith("http"):
+            redirects.check(place)
+        return place
+
+    def part_size(max_size: int | None = PART_PX, height: int | None = None, width: int | None = None) -> Any:  # noqa: ANN401 -- TiTiler's own
+        return PartFeatureParams(max_size=max_size, height=height, width=width)
+
+    def bounded(request: Request) -> None:
+        _check_body(request)
+        path_parameters = ((name, str(value)) for name, value in request.path_params.items())
+        check_cost((*path_parameters, *request.query_params.multi_items()), max_pixels)
+
+    # Never with the WMS extension: it opens what LAYERS names without asking path_dependency.
+    dependencies: dict[str, Any] = {"path_dependency": file_to_open, "img_part_dependency": part_size}
+    factory = TilerFactory(
+        **dependencies,
+        reader=geotiff_reader(),
+        environment_dependency=lambda: dict(GDAL_ENVIRONMENT),
+        router_prefix=path,
+    )
+    app = FastAPI(title="GeoTIFFs", docs_url=None, redoc_url=None, dependencies=[Depends(bounded)])
+    app.include_router(factory.router)
+    _add_faults(app)
+    mounted: ASGIApp = app
+    return mounted
+
+
+def _check_body(request: Request) -> None:
+    if request.method not in {"GET", "HEAD"}:
+        length = request.headers.get("content-length", "")
+        asked = int(length) if length.isdecimal() else MAX_BODY_BYTES + 1
+        if asked > MAX_BODY_BYTES:
+            fault = LimitExceeded(
+                "max_body_bytes", allowed=MAX_BODY_BYTES, asked=asked, alternative="send a simpler geometry"
+            )
+            fault.status = 413
+            raise fault
+
+
+def _add_faults(app: "FastAPI") -> None:
+    """Errors as all path APIs word them; what GDAL says of a file may name paths, and is not told."""
+    from titiler.core.errors import DEFAULT_STATUS_CODES
+
+    for kind, status in DEFAULT_STATUS_CODES.items():
+        app.add_exception_handler(kind, _foreign_fault(kind, status))
+    for kind in UNCHECKED:
+        app.add_exception_handler(kind, _unchecked_fault)
+    app.add_exception_handler(ChronotileError, _own_fault)
+
+
+def _foreign_fault(kind: type[Exception], status: int) -> Any:  # noqa: ANN401 -- no type of its own in Starlette
+    """TiTiler takes all of rio-tiler's errors that it does not know for the server's; they are of the request."""
+    library = kind.__module__.partition(".")[0]
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if library == "rasterio":
+            fault: ChronotileError = SourceUnavailable("the file cannot be read; try again later", locator="url")
+        elif library == "builtins":
+            fault = ChronotileError("the server failed to answer this request")
+        else:
+            fault = ChronotileError(str(error))
+            fault.status = min(status, 400) if status >= 500 else status
+        return with_error_caching(problem_response(fault, request))
+
+    return answer
+
+
+async def _unchecked_fault(request: Request, error: Exception) -> Response:
+    log.warning("%s: %s", request.scope["path"], repr(error)[:300])
+    fault = InvalidParameter("a parameter is not accepted, or does not go with this file")
+    return problem_response(fault, request)
+
+
+async def _own_fault(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ChronotileError)  # noqa: S101 -- what it is registered for
+    return with_error_caching(problem_response(error, request))

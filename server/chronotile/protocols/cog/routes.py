@@ -1,0 +1,36 @@
+"""`/cog`: TiTiler behind the list of allowed places."""
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+PATH = "/cog"
+
+
+def cog_routes(prefixes: Sequence[str], *, max_pixels: int) -> list[BaseRoute]:
+    """Return the route of TiTiler's endpoints for files below `prefixes`; none where there are none.
+
+    Raises:
+        ConfigurationError: A prefix is none, or TiTiler is not installed.
+    """
+    if not prefixes:
+        return []
+    # FastAPI and TiTiler take 60 MB, which a server without /cog should not.
+    from chronotile.protocols.cog.application import cog_application  # noqa: PLC0415 -- see above
+
+    return [Mount(PATH, _Rooted(cog_application(prefixes, path=PATH, max_pixels=max_pixels)))]
+
+
+class _Rooted:
+    """Begins the path with the root path, as a mounted application needs it; a proxy's prefix is in the latter only."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        root = scope.get("root_path", "")
+        if not scope["path"].startswith(root):
+            scope = {**scope, "path": root.removesuffix(PATH) + scope["path"]}
+        await self.app(scope, receive, send)

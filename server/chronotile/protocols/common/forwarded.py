@@ -1,0 +1,66 @@
+"""What a trusted proxy says of the request it passes on, so that links are those clients can follow."""
+
+import ipaddress
+import re
+from collections.abc import Collection
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+ANY = "*"
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?", re.ASCII)
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}/?", re.ASCII)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Forwarded:
+    """Believes X-Forwarded-Proto, -Host, -Prefix and -For of trusted proxies, and of nobody else.
+
+    Args:
+        app: What answers.
+        trusted: Addresses and networks of proxies; `*` trusts everybody.
+    """
+
+    def __init__(self, app: ASGIApp, *, trusted: Collection[str]) -> None:
+        self._app = app
+        self._trusts_all = ANY in trusted
+        self._networks = tuple(ipaddress.ip_network(each, strict=False) for each in trusted if each != ANY)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] == "http" and self._is_trusted(scope.get("client")):
+            scope = _as_clients_see_it(scope)
+        await self._app(scope, receive, send)
+
+    def _is_trusted(self, peer: tuple[str, int] | None) -> bool:
+        if self._trusts_all:
+            return True
+        try:
+            address = ipaddress.ip_address(peer[0] if peer else "")
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+
+def _as_clients_see_it(scope: Scope) -> Scope:
+    headers = Headers(scope=scope)
+    seen = {**scope, "headers": list(scope["headers"])}
+    scheme = _last(headers, "x-forwarded-proto").lower()
+    if scheme in {"http", "https"}:
+        seen["scheme"] = scheme
+    host = _last(headers, "x-forwarded-host")
+    if _HOST.fullmatch(host):
+        MutableHeaders(scope=seen)["host"] = host
+    prefix = headers.get("x-forwarded-prefix", "")
+    if _PREFIX.fullmatch(prefix):
+        seen["root_path"] = prefix.rstrip("/")
+    client = _last(headers, "x-forwarded-for")
+    if client:
+        seen["client"] = (client, 0)
+    return seen
+
+
+def _last(headers: Headers, name: str) -> str:
+    """What the nearest proxy wrote: each appends to what it was told, which clients can forge."""
+    return headers.get(name, "").rpartition(",")[2].strip()

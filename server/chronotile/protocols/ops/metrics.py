@@ -1,0 +1,63 @@
+"""The state of the process as Prometheus reads it."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from chronotile.pipeline.cache import CacheState
+from chronotile.protocols.common.state import ServerState
+
+
+class StateCollector(Collector):
+    """Tells of gates, caches, reloads and layers, as they are when asked."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics of now."""
+        caches = self._state.services.caches
+        yield from _gates(self._state)
+        yield from _caches({"payloads": caches.payloads.state, "plans": caches.plans.state})
+        yield _counter("chronotile_reloads", "Times that what is served was replaced", self._state.reloads)
+        yield _counter(
+            "chronotile_failed_reloads",
+            "New configurations that are not served for their mistakes",
+            self._state.failed_reloads,
+        )
+        layers = GaugeMetricFamily("chronotile_layers", "Layers that are served")
+        layers.add_metric([], sum(1 for _ in self._state.services.catalogue.layers))
+        yield layers
+
+
+def _gates(state: ServerState) -> Iterable[Metric]:
+    threads = GaugeMetricFamily("chronotile_threads", "Threads work may take", labels=["work"])
+    running = GaugeMetricFamily("chronotile_running", "Threads at work", labels=["work"])
+    waiting = GaugeMetricFamily("chronotile_waiting", "Requests that wait for a thread", labels=["work"])
+    for gate in state.gates:
+        threads.add_metric([gate.name], gate.threads)
+        running.add_metric([gate.name], gate.running)
+        waiting.add_metric([gate.name], gate.waiting)
+    yield from (threads, running, waiting)
+
+
+def _caches(states: Mapping[str, CacheState]) -> Iterable[Metric]:
+    held = GaugeMetricFamily("chronotile_cache_bytes", "Bytes a cache holds", labels=["cache"])
+    bound = GaugeMetricFamily("chronotile_cache_max_bytes", "Bytes a cache may hold", labels=["cache"])
+    entries = GaugeMetricFamily("chronotile_cache_entries", "Things a cache holds", labels=["cache"])
+    hits = CounterMetricFamily("chronotile_cache_hits", "Times a thing was there", labels=["cache"])
+    misses = CounterMetricFamily("chronotile_cache_misses", "Times a thing had to be made", labels=["cache"])
+    for name, state in states.items():
+        held.add_metric([name], state.bytes)
+        bound.add_metric([name], state.max_bytes)
+        entries.add_metric([name], state.entries)
+        hits.add_metric([name], state.hits)
+        misses.add_metric([name], state.misses)
+    yield from (held, bound, entries, hits, misses)
+
+
+def _counter(name: str, meaning: str, value: float) -> CounterMetricFamily:
+    counter = CounterMetricFamily(name, meaning)
+    counter.add_metric([], value)
+    return counter

@@ -1,0 +1,143 @@
+"""Variables whose values stand only where a quality variable of the same source says so."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chronotile.errors import InvalidParameter
+from chronotile.model.grid import Window
+from chronotile.model.raster import REASON_MASKED, BoolArray, Pixels, cell_reasons
+from chronotile.model.source import Finding, Mask, SourceInfo, VariableInfo
+from chronotile.readers.alignment import Positions, cells_across, overlay, positions_in, shared_times
+from chronotile.readers.reader import Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masked:
+    """A variable with the quality variable that masks it."""
+
+    info: VariableInfo
+    positions: Positions
+    quality: VariableInfo
+    quality_positions: Positions
+    keep: tuple[int, ...]
+    across: int
+    """Cells side by side in one cell of the quality variable."""
+
+    def kept(self, pixels: Pixels) -> BoolArray:
+        """Return where pixels of the quality variable leave values standing."""
+        kept: BoolArray = np.isin(pixels.numbers, self.keep)
+        return kept if pixels.valid is None else kept & pixels.valid
+
+
+def masked_by(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> Masked:
+    """Return a variable with its mask: on its own grid, at the times at which the quality variable is there too.
+
+    Raises:
+        InvalidParameter: The grids do not fit, or there is no such time.
+    """
+    across = cells_across(variable.grid, quality.grid)
+    if across is None:
+        raise InvalidParameter(
+            f"its cells do not fill those of its mask {quality.name}: accepted is a mask on the same grid, or with "
+            "cells a whole number of times as large that begin at the same corner",
+            locator="mask",
+        )
+    times = shared_times((variable, quality))
+    return Masked(
+        info=replace(variable, times=times),
+        positions=positions_in(variable, times),
+        quality=quality,
+        quality_positions=positions_in(quality, times),
+        keep=mask.keep,
+        across=across,
+    )
+
+
+class MaskReader:
+    """Reads what another reader does, some of it masked; the quality variables themselves as they are stored.
+
+    A mask takes values away and nothing else: a pixel that is a flag, such as a cloud, stays one.
+
+    Args:
+        reader: Of the same source.
+        masked: By variable.
+        left_out: Variables that are not to be read, since their masks cannot be, and why.
+    """
+
+    def __init__(self, reader: Reader, masked: Mapping[str, Masked], left_out: tuple[Finding, ...] = ()) -> None:
+        self._reader = reader
+        self._masked = dict(masked)
+        variables = {**reader.info.variables, **{name: each.info for name, each in masked.items()}}
+        for finding in left_out:
+            del variables[finding.place]
+        self._info = replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out))
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source holds."""
+        return self._info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the states of the variable and of its mask at that time, and what is kept."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.revision(variable, index)
+        own = self._reader.revision(variable, masked.positions.at(index))
+        quality = self._reader.revision(masked.quality.name, masked.quality_positions.at(index))
+        return f"{own} {masked.quality.name} {masked.keep} {quality}"
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.read_window(variable, index=index, level=level, window=window, step=step)
+        own = self._reader.read_window(
+            variable, index=masked.positions.at(index), level=level, window=window, step=step
+        )
+        present = self._kept(masked, index, level=level, window=window, step=step)
+        present |= ~masked.info.encoding.valid(own.numbers)
+        return Pixels(own.numbers, present if own.valid is None else present & own.valid)
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
+        own = self._reader.read_cell(
+            variable, indexes=[masked.positions.at(index) for index in indexes], row=row, column=column
+        )
+        quality = self._reader.read_cell(
+            masked.quality.name,
+            indexes=[masked.quality_positions.at(index) for index in indexes],
+            row=row // masked.across,
+            column=column // masked.across,
+        )
+        kept = masked.kept(quality)
+        reasons = cell_reasons(own, masked.info.encoding)
+        return Pixels(
+            own.numbers,
+            kept if own.valid is None else kept & own.valid,
+            tuple(reason or (None if keep else REASON_MASKED) for reason, keep in zip(reasons, kept, strict=True)),
+        )
+
+    def close(self) -> None:
+        """Let go of open files."""
+        self._reader.close()
+
+    def _kept(self, masked: Masked, index: int, *, level: int, window: Window, step: int) -> BoolArray:
+        """(y, x) of a window: where values stand, by the level of the quality variable that is nearest in size."""
+        grid = masked.info.levels[level]
+        levels = masked.quality.levels
+        nearest = min(range(len(levels)), key=lambda each: abs(math.log(levels[each].resolution / grid.resolution)))
+        under = overlay(window, step, grid=grid, other=levels[nearest])
+        quality = self._reader.read_window(
+            masked.quality.name,
+            index=masked.quality_positions.at(index),
+            level=nearest,
+            window=under.window,
+            step=under.step,
+        )
+        return under.take(masked.kept(quality))

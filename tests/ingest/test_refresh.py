@@ -1,0 +1,107 @@
+"""An archive follows what it was opened from."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from chronotile.errors import ConfigurationError
+from chronotile.ingest.archive import refreshed
+from chronotile.model.time import format_day
+from tests.scenes import Scene, write_cogs, write_netcdf, write_zarr
+
+NOW = np.datetime64("2020-03-01T12:00:00", "ns")
+SCENE = Scene()
+LATER = dataclasses.replace(SCENE, days=(*SCENE.days, "2020-02-21"))
+
+CONFIGURATION = """
+collections:
+  stack: {source: {kind: cog, href: "NDVI_*.tif"}, variables: {NDVI: {}}}
+  cube: {source: {kind: zarr, href: made.zarr}, variables: {NDVI: {}}}
+"""
+
+
+@pytest.fixture
+def place(tmp_path):
+    write_cogs(tmp_path, SCENE)
+    write_zarr(tmp_path, SCENE)
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(CONFIGURATION)
+    return file
+
+
+def again(archive, place):
+    return refreshed(archive, place, environment={}, clock=lambda: NOW)
+
+
+def last_day(archive, layer):
+    return format_day(archive.services.catalogue.layer(layer).times.instants[-1])
+
+
+def test_what_did_not_change_is_the_same_archive(open_at, place):
+    archive = open_at(place)
+
+    assert again(archive, place) is archive
+
+
+def test_a_new_date_is_served_and_other_sources_stay_open(open_at, place, tmp_path):
+    archive = open_at(place)
+
+    write_cogs(tmp_path, LATER)
+    newer = again(archive, place)
+
+    assert last_day(archive, "stack.NDVI") == "2020-02-11"
+    assert last_day(newer, "stack.NDVI") == "2020-02-21"
+    assert newer.services.readers["cube"] is archive.services.readers["cube"]
+    assert newer.services.readers["stack"] is not archive.services.readers["stack"]
+    assert newer.services.caches is archive.services.caches
+
+
+def test_a_changed_title_is_served_by_the_open_sources(open_at, place):
+    archive = open_at(place)
+
+    place.write_text("service: {title: New}\n" + CONFIGURATION)
+    newer = again(archive, place)
+
+    assert newer.services.catalogue.service.title == {"": "New"}
+    assert newer.services.readers == archive.services.readers
+
+
+def test_a_changed_style_is_served(open_at, place, tmp_path):
+    (tmp_path / "styles").mkdir()
+    archive = open_at(place)
+
+    (tmp_path / "styles" / "ndvi.yaml").write_text("title: Mine\nrange: [0, 1]\nramp: greys\n")
+
+    assert again(archive, place).services.catalogue.styles["ndvi"].title == "Mine"
+
+
+def test_a_configuration_with_mistakes_leaves_the_archive_as_it_is(open_at, place):
+    archive = open_at(place)
+
+    place.write_text(CONFIGURATION.replace("href", "hreff", 1))
+
+    with pytest.raises(ConfigurationError, match="hreff"):
+        again(archive, place)
+
+
+def test_a_source_that_is_gone_is_told_and_comes_back(open_at, place, tmp_path):
+    archive = open_at(place)
+    (tmp_path / "made.zarr").rename(tmp_path / "away.zarr")
+
+    without = again(archive, place)
+    (tmp_path / "away.zarr").rename(tmp_path / "made.zarr")
+    back = again(without, place)
+
+    assert [len(list(each.services.catalogue.layers)) for each in (archive, without, back)] == [2, 1, 2]
+
+
+def test_a_folder_is_looked_through_again_when_files_come(open_at, tmp_path):
+    write_cogs(tmp_path, SCENE)
+    archive = open_at(tmp_path)
+
+    write_netcdf(tmp_path, SCENE)
+    newer = again(archive, tmp_path)
+
+    assert again(newer, tmp_path) is newer
+    assert len(newer.services.catalogue.collections) == len(archive.services.catalogue.collections) + 1

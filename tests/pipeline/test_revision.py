@@ -1,0 +1,73 @@
+"""What makes addresses with `rev=` new."""
+
+import numpy as np
+
+from chronotile.pipeline import revision
+from chronotile.pipeline.revision import layer_revision
+from tests.protocols import served
+
+
+def revision_of(layer, services):
+    """The revision, with nothing kept from before."""
+    services.layer_revisions.clear()
+    return layer_revision(services.catalogue.layer(layer), services)
+
+
+def test_a_date_made_anew_is_a_new_revision_however_old_it_is():
+    services = served.make_services()
+    before = revision_of("NDVI", services)
+
+    services.readers["s2"].replaced[0] = "again"
+
+    assert revision_of("NDVI", services) != before
+
+
+def test_dates_that_lie_elsewhere_are_another_revision():
+    moved = served.make_variable(times=served.days_of("2020-05-20", "2020-06-01", "2020-06-11", "2020-06-21"))
+
+    revisions = {
+        revision_of("NDVI", served.make_services(served.make_collection(served.make_layer(variable=variable))))
+        for variable in (moved, served.make_variable())
+    }
+
+    assert len(revisions) == 2
+
+
+def test_the_day_that_makes_another_time_the_newest_makes_a_new_revision():
+    """What is shown by default changes that day, though no file does."""
+    layer = served.make_layer(variable=served.make_variable(times=served.days_of("2020-06-21", "2020-09-01")))
+
+    revisions = {
+        revision_of("NDVI", served.make_services(served.make_collection(layer), now=np.datetime64(now, "ns")))
+        for now in ("2020-07-01", "2020-07-02", "2020-09-01")
+    }
+
+    assert len(revisions) == 2
+
+
+def test_a_date_that_is_gone_does_not_hide_what_becomes_of_the_others():
+    services = served.make_services()
+    services.readers["s2"].replaced[1] = None
+    before = revision_of("NDVI", services)
+
+    services.readers["s2"].replaced[0] = "again"
+
+    assert revision_of("NDVI", services) != before
+
+
+def test_a_source_that_did_not_open_has_a_revision():
+    services = served.make_services(broken=["NDVI"])
+
+    assert revision_of("NDVI", services)
+
+
+def test_the_files_of_all_dates_are_looked_at_once_in_a_while(monkeypatch):
+    services, layer = served.make_services(), served.make_layer()
+    clock = iter([100.0, 100.0 + revision.KEPT_S - 1, 100.0 + revision.KEPT_S])
+    monkeypatch.setattr(revision, "monotonic", lambda: next(clock))
+    first = layer_revision(layer, services)
+    services.readers["s2"].replaced[0] = "again"
+
+    later = [layer_revision(layer, services), layer_revision(layer, services)]
+
+    assert [each == first for each in later] == [True, False]

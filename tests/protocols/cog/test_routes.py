@@ -1,0 +1,414 @@
+"""TiTiler's endpoints over HTTP, behind the list of allowed places."""
+
+import io
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.errors import ConfigurationError, SourceUnavailable, UnknownPath
+from chronotile.protocols.cog.redirects import RedirectCheck
+from chronotile.settings import load_settings
+from tests.protocols import served
+from tests.scenes import Scene, write_tif
+
+# TiTiler asks pyproj for PROJ texts, and multiplies transforms the old way.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:You will likely lose important projection information:UserWarning",
+    "ignore:Use `@` matmul:PendingDeprecationWarning",
+)
+
+SCENE = Scene(width=64, height=64)
+BOX = "3.0,50.996,3.008,51.0"
+FEATURE = {
+    "type": "Feature",
+    "properties": {},
+    "geometry": {"type": "Polygon", "coordinates": [[[3, 50.997], [3.008, 50.997], [3.008, 51.0], [3, 50.997]]]},
+}
+PATH_VALUES = {
+    "tileMatrixSetId": "WebMercatorQuad",
+    "z": "14",
+    "x": "8328",
+    "y": "5485",
+    "scale": "1",
+    "format": "png",
+    "lon": "3.004",
+    "lat": "50.998",
+    "minx": "3.0",
+    "miny": "50.996",
+    "maxx": "3.01",
+    "maxy": "51.0",
+    "width": "16",
+    "height": "16",
+}
+
+
+@pytest.fixture(scope="module")
+def titiler():
+    """TiTiler, which is an extra."""
+    return pytest.importorskip("titiler.core", reason="titiler.core is absent (pip install 'chronotile[cog]')")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder `allowed` with a GeoTIFF, and others that are none of `/cog`'s business."""
+    root = tmp_path_factory.mktemp("cog")
+    (root / "allowed").mkdir()
+    write_tif(root / "allowed" / "a.tif", SCENE.numbers(0), SCENE, overviews=(2,))
+    write_tif(root / "secret.tif", SCENE.numbers(1), SCENE)
+    vrt = f"""<VRTDataset rasterXSize="64" rasterYSize="64"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>
+        <SourceFilename>{root}/secret.tif</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"""
+    (root / "allowed" / "vrt.tif").write_text(vrt)
+    (root / "allowed" / "link.tif").symlink_to(root / "secret.tif")
+    return root
+
+
+@pytest.fixture(scope="module")
+def app(titiler, folder):
+    return application(served.make_services(), cog_places=[str(folder / "allowed")])
+
+
+@pytest.fixture(scope="module")
+def client(app):
+    with TestClient(app, raise_server_exceptions=False) as one:
+        yield one
+
+
+def cog_paths(app):
+    """Method and path of every endpoint, its parameters filled in."""
+    (mount,) = (route for route in app.routes if getattr(route, "path", "") == "/cog")
+    spec = mount.app.app.openapi()
+    return [
+        (method.upper(), "/cog" + path.format(**PATH_VALUES))
+        for path, methods in spec["paths"].items()
+        for method in methods
+    ]
+
+
+def ask(client, method, path, url):
+    body = FEATURE if method == "POST" else None
+    return client.request(method, path, params={"url": url}, json=body)
+
+
+def test_there_are_the_endpoints_of_the_issue(app):
+    paths = {path.partition("?")[0].split("/")[2] for _method, path in cog_paths(app)}
+
+    assert paths >= {"info", "info.geojson", "statistics", "tiles", "point", "preview", "bbox", "feature"}
+    assert len(cog_paths(app)) >= 18
+
+
+def test_every_endpoint_answers_for_an_allowed_file(app, client, folder):
+    answers = {
+        (method, path): ask(client, method, path, str(folder / "allowed" / "a.tif")).status_code
+        for method, path in cog_paths(app)
+    }
+
+    assert {key: status for key, status in answers.items() if status != 200} == {}
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """What GDAL was asked to open."""
+    names = []
+    real = rasterio.open
+
+    def remember(name, *args, **kwargs):
+        names.append(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(rasterio, "open", remember)
+    return names
+
+
+OUTSIDE = {
+    "beside": "{}/secret.tif",
+    "dots": "{}/allowed/../secret.tif",
+    "link": "{}/allowed/link.tif",
+    "encoded": "file://{}/allowed/%2e%2e/secret.tif",
+    "vsi": "/vsisubfile/0_9999,{}/secret.tif",
+    "curl": "/vsicurl/http://127.0.0.1:9/a.tif",
+    "metadata": "http://169.254.169.254/latest/meta-data/a.tif",
+    "vrt-scheme": "vrt://{}/secret.tif?a=.tif",
+    "inline": "<VRTDataset><SourceFilename>{}/secret.tif</SourceFilename></VRTDataset>.tif",
+    "subdataset": "GTIFF_DIR:1:{}/secret.tif",
+    "passwd": "/etc/passwd",
+}
+
+
+@pytest.mark.parametrize("spelling", OUTSIDE.values(), ids=OUTSIDE)
+def test_no_endpoint_opens_what_lies_outside(app, client, folder, opened, spelling):
+    url = spelling.format(folder)
+
+    answers = {(method, path): ask(client, method, path, url) for method, path in cog_paths(app)}
+
+    assert {key: each.status_code for key, each in answers.items() if each.status_code != 404} == {}
+    assert opened == []
+
+
+def test_all_urls_of_a_request_are_looked_at(client, folder, opened):
+    good, bad = f"{folder}/allowed/a.tif", f"{folder}/secret.tif"
+
+    statuses = [
+        client.get("/cog/info", params=[("url", first), ("url", second)]).status_code
+        for first, second in ((good, bad), (bad, good))
+    ]
+
+    assert sorted(statuses) == [200, 404]
+    assert opened == [good]
+
+
+def test_the_extension_of_wms_is_not_there(client, folder):
+    query = {"SERVICE": "WMS", "REQUEST": "GetMap", "LAYERS": f"{folder}/secret.tif", "VERSION": "1.3.0"}
+
+    assert client.get("/cog/wms", params=query).status_code == 404
+
+
+def test_a_file_of_another_format_under_a_good_name_is_not_opened(client, folder):
+    response = client.get("/cog/info", params={"url": f"{folder}/allowed/vrt.tif"})
+
+    assert response.status_code == 503
+    assert str(folder) not in response.text
+
+
+def test_links_lead_back_to_where_it_is_mounted(client, folder):
+    url = f"{folder}/allowed/a.tif"
+    (template,) = client.get("/cog/WebMercatorQuad/tilejson.json", params={"url": url}).json()["tiles"]
+
+    assert template.startswith("http://testserver/cog/tiles/WebMercatorQuad/")
+    assert client.get(template.format(z=14, x=8328, y=5485)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "base"),
+    [
+        ({"X-Forwarded-Host": "maps.example.org", "X-Forwarded-Proto": "https"}, "https://maps.example.org"),
+        ({"X-Forwarded-Host": "maps.example.org", "X-Forwarded-Prefix": "/eo"}, "http://maps.example.org/eo"),
+    ],
+)
+def test_links_lead_back_through_a_trusted_proxy(titiler, folder, headers, base):
+    app = application(served.make_services(), cog_places=[str(folder / "allowed")], trusted_proxies=["*"])
+    with TestClient(app) as client:
+        query = {"url": f"{folder}/allowed/a.tif"}
+        (template,) = client.get("/cog/WebMercatorQuad/tilejson.json", params=query, headers=headers).json()["tiles"]
+
+        assert template.startswith(f"{base}/cog/tiles/WebMercatorQuad/")
+        assert client.get("/cog/info", params={"url": f"{folder}/secret.tif"}, headers=headers).status_code == 404
+
+
+def test_a_tile_has_the_pixels_of_the_file(client, folder):
+    query = {"url": f"{folder}/allowed/a.tif", "max_size": "64"}
+
+    picture = Image.open(io.BytesIO(client.get("/cog/preview.png", params=query).content))
+
+    np.testing.assert_array_equal(np.asarray(picture)[..., 0], SCENE.numbers(0))
+
+
+def test_a_part_without_a_size_is_bounded(client, folder):
+    write_tif(folder / "allowed" / "wide.tif", np.zeros((2000, 2000), "uint8"), SCENE, overviews=(2, 4))
+    west, south, east, north = "3.0", "50.8", "3.3", "51.0"
+    path = f"/cog/bbox/{west},{south},{east},{north}.png"
+
+    picture = Image.open(io.BytesIO(client.get(path, params={"url": f"{folder}/allowed/wide.tif"}).content))
+
+    assert max(picture.size) == 1024
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "parameter"),
+    [
+        ("/cog/preview.png", "max_size=100000", "max_size"),
+        ("/cog/preview/100000x100000.png", "", "width"),
+        (f"/cog/bbox/{BOX}/100000x100000.png", "", "width"),
+        ("/cog/tiles/WebMercatorQuad/14/8328/5485.png", "tilesize=100000", "tilesize"),
+        ("/cog/preview.png", "expression=b1*9**9**9**9", "expression"),
+        ("/cog/preview.png", "expression=b1.__class__", "expression"),
+        ("/cog/statistics", "histogram_bins=1000000000", "histogram_bins"),
+        ("/cog/preview.png", "width=10", "width"),
+    ],
+)
+def test_a_dear_request_is_refused_before_the_file_is_opened(client, folder, opened, path, query, parameter):
+    response = client.get(f"{path}?url={folder}/allowed/a.tif&{query}")
+
+    assert response.status_code == 400
+    assert response.json()["parameter"] == parameter
+    assert opened == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "bidx=0",
+        "bidx=-1",
+        "colormap=[1]",
+        'colormap={"a":1}',
+        "colormap=1e9",
+        "nodata=-1e9",
+        "color_formula=gamma RGB 3",
+        "expression=b9",
+        "coord_crs=EPSG:9",
+        "algorithm=contours",
+        "rescale=1",
+        "buffer=1e9",
+        "reproject=no",
+    ],
+)
+def test_what_titiler_does_not_check_is_no_failure_of_the_server(client, folder, query):
+    response = client.get(f"/cog/tiles/WebMercatorQuad/14/8328/5485.png?url={folder}/allowed/a.tif&{query}")
+
+    assert response.status_code in {200, 400, 404, 422}
+    assert str(folder) not in response.text
+
+
+def test_a_large_body_is_refused(client, folder):
+    body = json.dumps(FEATURE | {"properties": {"x": "y" * (2 << 20)}})
+
+    response = client.post("/cog/feature.png", params={"url": f"{folder}/allowed/a.tif"}, content=body)
+
+    assert response.status_code == 413
+
+
+def test_faults_are_problem_documents_for_any_origin(client, folder):
+    response = client.get("/cog/info", params={"url": f"{folder}/secret.tif"})
+
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.json()["parameter"] == "url"
+    assert str(folder) not in response.text
+
+
+def test_a_tile_outside_the_file_is_not_found(client, folder):
+    response = client.get("/cog/tiles/WebMercatorQuad/14/0/0.png", params={"url": f"{folder}/allowed/a.tif"})
+
+    assert response.status_code == 404
+
+
+def test_without_places_there_is_nothing():
+    with TestClient(application(served.make_services())) as client:
+        assert client.get("/cog/info?url=/etc/passwd").status_code == 404
+
+
+def test_a_mistaken_place_stops_the_start():
+    with pytest.raises(ConfigurationError, match="COG_PREFIXES"):
+        application(served.make_services(), cog_places=["data"])
+
+
+@pytest.mark.slow
+def test_a_server_without_cog_loads_no_titiler():
+    code = (
+        "import sys\nfrom chronotile.app import application\nfrom tests.protocols import served\n"
+        "application(served.make_services())\n"
+        "print([name for name in ('titiler', 'fastapi', 'rio_tiler') if name in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=None)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_places_are_read_from_the_environment(monkeypatch):
+    monkeypatch.setenv("CHRONOTILE_COG_PREFIXES", " /data/cogs, https://example.org/x/ ,")
+
+    assert load_settings().cog_places == ("/data/cogs", "https://example.org/x/")
+
+
+class Server(BaseHTTPRequestHandler):
+    """`/data/*.tif` is a file; `/data/away.tif` leads to one outside; `/data/broken.tif` fails."""
+
+    file: bytes = b""
+    asked: list[str] = []  # noqa: RUF012
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        if self.path == "/data/away.tif":
+            self.send_response(302)
+            self.send_header("Location", "/secret/a.tif")
+            self.end_headers()
+        elif self.path in {"/data/a.tif", "/secret/a.tif"}:
+            self._send()
+        else:
+            self.send_error(500 if "broken" in self.path else 404)
+
+    do_HEAD = do_GET  # noqa: N815 -- as http.server has it
+
+    def _send(self):
+        start, _, stop = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+        part = self.file[int(start) : int(stop or len(self.file)) + 1]
+        self.send_response(206 if "Range" in self.headers else 200)
+        self.send_header("Content-Length", str(len(part)))
+        self.send_header("Content-Range", f"bytes {start}-{int(start) + len(part) - 1}/{len(self.file)}")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(part)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def remote(folder):
+    """The address of a server of one file."""
+    Server.file = Path(folder / "allowed" / "a.tif").read_bytes()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def remote_client(titiler, remote):
+    Server.asked.clear()
+    with TestClient(application(served.make_services(), cog_places=[f"{remote}/data/"])) as client:
+        yield client
+
+
+@pytest.mark.client("sh")
+def test_an_allowed_url_is_read(remote, remote_client):
+    response = remote_client.get("/cog/info", params={"url": f"{remote}/data/a.tif"})
+
+    assert response.status_code == 200
+    assert response.json()["width"] == 64
+
+
+@pytest.mark.client("sh")
+def test_a_redirect_is_not_followed(remote, remote_client):
+    response = remote_client.get("/cog/info", params={"url": f"{remote}/data/away.tif"})
+
+    assert response.status_code == 404
+    assert "leads elsewhere" in response.json()["detail"]
+    assert Server.asked == ["/data/away.tif"]
+
+
+@pytest.mark.client("sh")
+@pytest.mark.parametrize(("name", "error"), [("gone.tif", UnknownPath), ("broken.tif", SourceUnavailable)])
+def test_what_a_server_does_not_have_is_told(remote, name, error):
+    with pytest.raises(error):
+        RedirectCheck().check(f"{remote}/data/{name}")
+
+
+@pytest.mark.client("sh")
+def test_a_server_is_asked_once_a_minute(remote):
+    Server.asked.clear()
+    now = [0.0]
+    check = RedirectCheck(clock=lambda: now[0])
+
+    for now[0] in (0, 30, 59, 61):
+        check.check(f"{remote}/data/a.tif")
+
+    assert len(Server.asked) == 2
+
+
+@pytest.mark.client("sh")
+def test_a_server_that_is_gone_is_unavailable():
+    with pytest.raises(SourceUnavailable):
+        RedirectCheck().check("http://127.0.0.1:9/a.tif")

@@ -1,0 +1,52 @@
+"""Which proxies are believed, and what of what they say."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from tests.protocols import served
+
+HEADERS = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "maps.example.org", "X-Forwarded-Prefix": "/veg"}
+
+
+def template(trusted, headers, peer="10.0.0.7"):
+    app = application(served.make_services(), trusted_proxies=trusted)
+    with TestClient(app, client=(peer, 5000)) as client:
+        response = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json", headers=headers)
+    return response.json()["tiles"][0].partition("/tiles")[0]
+
+
+@pytest.mark.parametrize("trusted", [("10.0.0.7",), ("10.0.0.0/8",), ("*",), ("127.0.0.1", "10.0.0.7")])
+def test_links_are_as_a_trusted_proxy_says(trusted):
+    assert template(trusted, HEADERS) == "https://maps.example.org/veg"
+
+
+@pytest.mark.parametrize("trusted", [(), ("127.0.0.1",), ("10.0.0.8",), ("::1",)])
+def test_nobody_else_is_believed(trusted):
+    assert template(trusted, HEADERS) == "http://testserver"
+
+
+def test_a_peer_without_address_is_not_believed():
+    assert template(("127.0.0.1",), HEADERS, peer="testclient") == "http://testserver"
+
+
+def test_the_nearest_proxy_has_the_word():
+    headers = {"X-Forwarded-Proto": "gopher, https", "X-Forwarded-Host": "evil.example, maps.example.org"}
+
+    assert template(("*",), headers) == "https://maps.example.org"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-Proto": "javascript"},
+        {"X-Forwarded-Host": 'a"b'},
+        {"X-Forwarded-Host": "a b"},
+        {"X-Forwarded-Prefix": "veg"},
+        {"X-Forwarded-Prefix": "//evil.example"},
+        {"X-Forwarded-Prefix": '/"><script>'},
+    ],
+    ids=str,
+)
+def test_what_makes_no_address_is_passed_over(headers):
+    assert template(("*",), headers) == "http://testserver"

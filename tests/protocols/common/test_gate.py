@@ -1,0 +1,117 @@
+"""How much work runs and waits."""
+
+import threading
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from chronotile.errors import ServerBusy
+from chronotile.protocols.common.gate import Gate
+
+
+class Door:
+    """Work that ends when the test says so."""
+
+    def __init__(self):
+        self.open = threading.Event()
+
+    def work(self):
+        assert self.open.wait(10)
+        return "done"
+
+
+async def until(condition):
+    with anyio.fail_after(10):
+        while not condition():
+            await anyio.lowlevel.checkpoint()
+
+
+def test_work_runs_in_a_thread():
+    here = threading.get_ident()
+
+    assert anyio.run(Gate("pictures", 2).run, threading.get_ident) != here
+
+
+def test_one_source_that_hangs_leaves_threads_to_the_others():
+    async def main():
+        gate, door = Gate("pictures", 8), Door()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(lambda: gate.run(door.work, source="hanging"))
+            await until(lambda: gate.running == 2 and gate.waiting == 18)
+            other = await gate.run(lambda: "quick", source="other")
+            door.open.set()
+        return other, gate.running, gate.waiting
+
+    assert anyio.run(main) == ("quick", 0, 0)
+
+
+def test_past_the_queue_work_is_refused():
+    async def main():
+        gate, door = Gate("pictures", 1), Door()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, door.work)
+            await until(lambda: gate.running == 1)
+            for _ in range(gate.max_waiting):
+                tasks.start_soon(gate.run, door.work)
+            await until(lambda: gate.waiting == gate.max_waiting)
+            try:
+                with pytest.raises(ServerBusy, match="pictures"):
+                    await gate.run(door.work)
+            finally:
+                door.open.set()
+
+    anyio.run(main)
+
+
+def test_one_source_fills_only_half_of_the_queue():
+    async def main():
+        gate, door = Gate("pictures", 1), Door()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: gate.run(door.work, source="hanging"))
+            await until(lambda: gate.running == 1)
+            for _ in range(gate.max_waiting // 2):
+                tasks.start_soon(lambda: gate.run(door.work, source="hanging"))
+            await until(lambda: gate.waiting == gate.max_waiting // 2)
+            try:
+                with pytest.raises(ServerBusy):
+                    await gate.run(door.work, source="hanging")
+            finally:
+                door.open.set()
+
+    anyio.run(main)
+
+
+def test_what_nobody_wants_after_a_wait_is_not_run():
+    async def nobody():
+        return False
+
+    async def main():
+        gate, door, ran, results = Gate("pictures", 1), Door(), [], []
+
+        async def unwanted():
+            results.append(await gate.run(lambda: ran.append(1), is_wanted=nobody))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, door.work)
+            await until(lambda: gate.running == 1)
+            tasks.start_soon(unwanted)
+            await until(lambda: gate.waiting == 1)
+            door.open.set()
+        return ran, results
+
+    assert anyio.run(main) == ([], [None])
+
+
+def test_an_error_of_the_work_frees_its_place():
+    def fail():
+        raise ValueError("no")
+
+    async def main():
+        gate = Gate("pictures", 1)
+        with pytest.raises(ValueError, match="no"):
+            await gate.run(fail, source="a")
+        return gate.running, gate.waiting
+
+    assert anyio.run(main) == (0, 0)

@@ -1,0 +1,34 @@
+"""What is no request, over a real socket."""
+
+import json
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+from chronotile.app import application
+from tests.protocols import served
+from tests.protocols.listening import listening
+
+
+def answer_to(message):
+    with listening(application(served.make_services())) as url:
+        place = urlsplit(url)
+        with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+            connection.sendall(message)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.decode("ascii").lower(), body
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"what?\r\n\r\n", b"GET /wms?LAYERS=" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"],
+    ids=["no-http", "100-kB"],
+)
+def test_what_is_no_request_is_refused_with_a_problem_document(message):
+    head, body = answer_to(message)
+
+    assert head.startswith("http/1.1 400")
+    assert "access-control-allow-origin: *" in head
+    assert "64,000 bytes" in json.loads(body)["detail"]

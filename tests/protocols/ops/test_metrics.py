@@ -1,0 +1,53 @@
+"""The process as Prometheus reads it."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png"
+
+
+def metrics(client):
+    response = client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    families = text_string_to_metric_families(response.text)
+    return {(each.name, *sorted(each.labels.values())): each.value for family in families for each in family.samples}
+
+
+def test_requests_are_counted_by_route_and_status(client):
+    client.get(TILE)
+    client.get(TILE + "?style=blues")
+    client.get("/nothing/like/it")
+
+    found = metrics(client)
+
+    route = "/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}"
+    assert found["chronotile_requests_total", *sorted(("200", route))] == 1
+    assert found["chronotile_requests_total", *sorted(("400", route))] == 1
+    assert found["chronotile_requests_total", *sorted(("404", "-"))] == 1
+    assert found["chronotile_response_bytes_total", route] > 1000
+
+
+def test_caches_tell_what_they_hold(client):
+    client.get(TILE)
+    client.get(TILE)
+
+    found = metrics(client)
+
+    assert found["chronotile_cache_hits_total", "payloads"] == 1
+    assert 0 < found["chronotile_cache_bytes", "payloads"] < found["chronotile_cache_max_bytes", "payloads"]
+    assert found["chronotile_cache_entries", "plans"] == 1
+
+
+@pytest.mark.parametrize("work", ["pictures", "series", "documents"])
+def test_gates_tell_who_runs_and_waits(client, work):
+    found = metrics(client)
+
+    assert found["chronotile_threads", work] > 0
+    assert found["chronotile_waiting", work] == 0
+
+
+def test_reloads_and_layers_are_counted(client):
+    found = metrics(client)
+
+    assert found["chronotile_failed_reloads_total",] == 0
+    assert found["chronotile_layers",] == 8

@@ -1,0 +1,32 @@
+"""GetMap requests to change one parameter of."""
+
+from collections.abc import Callable
+
+import pytest
+
+CELLS = "600000,5640000,610000,5650000"
+"""The north-west corner of the data, 100 by 100 cells."""
+
+
+@pytest.fixture
+def get_map() -> Callable:
+    """`get_map(client, TIME="2020-06-11", STYLES=None)`: 100 by 100 cells, parameters changed or taken away."""
+
+    def ask(client, *, path="/wms", headers=None, **changes):
+        version = changes.get("VERSION", "1.3.0")
+        valid = {
+            "REQUEST": "GetMap",
+            "VERSION": version,
+            "LAYERS": "NDVI",
+            "STYLES": "",
+            "SRS" if version == "1.1.1" else "CRS": "EPSG:32631",
+            "BBOX": CELLS,
+            "WIDTH": "100",
+            "HEIGHT": "100",
+            "FORMAT": "image/png",
+            "TRANSPARENT": "TRUE",
+        }
+        params = {name: value for name, value in {**valid, **changes}.items() if value is not None}
+        return client.get(path, params=params, headers=headers)
+
+    return ask

@@ -1,0 +1,165 @@
+"""Service exceptions: code, locator, status, and validity against OGC's schemas."""
+
+import pytest
+from lxml import etree
+
+from chronotile.catalog.catalogue import Limits, ServiceInfo
+from tests.protocols import served
+
+OGC = "{http://www.opengis.net/ogc}"
+
+WRONG = [
+    ({"LAYERS": "NDVX"}, "LayerNotDefined", "LAYERS"),
+    ({"LAYERS": "NDVX,NDVI"}, "LayerNotDefined", "LAYERS"),
+    ({"LAYERS": "NDVI,NDVX"}, "LayerNotDefined", "LAYERS"),
+    ({"LAYERS": None}, "MissingParameterValue", "LAYERS"),
+    ({"LAYERS": ""}, "MissingParameterValue", "LAYERS"),
+    ({"STYLES": "viridix"}, "StyleNotDefined", "STYLES"),
+    ({"STYLES": "steps/viridix"}, "StyleNotDefined", "STYLES"),
+    ({"STYLES": "steps,reds"}, "InvalidParameterValue", "STYLES"),
+    ({"CRS": "EPSG:9999999"}, "InvalidCRS", "CRS"),
+    ({"CRS": "EPSG:2180"}, "InvalidCRS", "CRS"),
+    ({"CRS": "+init=epsg:4326"}, "InvalidCRS", "CRS"),
+    ({"CRS": None}, "MissingParameterValue", "CRS"),
+    ({"FORMAT": "image/gif"}, "InvalidFormat", "FORMAT"),
+    ({"FORMAT": "image/webp", "WIDTH": "20000", "HEIGHT": "1"}, "InvalidFormat", "FORMAT"),
+    ({"VERSION": None}, "MissingParameterValue", "VERSION"),
+    ({"VERSION": "1.4.0"}, "InvalidParameterValue", "VERSION"),
+    ({"REQUEST": None}, "MissingParameterValue", "REQUEST"),
+    ({"REQUEST": "GetFeatureInfo"}, "OperationNotSupported", "REQUEST"),
+    ({"SERVICE": "WFS"}, "InvalidParameterValue", "SERVICE"),
+    ({"WIDTH": "0"}, "InvalidParameterValue", "WIDTH"),
+    ({"WIDTH": "-5"}, "InvalidParameterValue", "WIDTH"),
+    ({"WIDTH": "1e2"}, "InvalidParameterValue", "WIDTH"),
+    ({"WIDTH": "1000000000"}, None, None),
+    ({"HEIGHT": None}, "MissingParameterValue", "HEIGHT"),
+    ({"BBOX": "610000,5640000,600000,5650000"}, "InvalidParameterValue", "BBOX"),
+    ({"BBOX": "600000,5640000,600000,5650000"}, "InvalidParameterValue", "BBOX"),
+    ({"BBOX": "600000,5650000,610000,5640000"}, "InvalidParameterValue", "BBOX"),
+    ({"BBOX": "600000,5640000,610000"}, "InvalidParameterValue", "BBOX"),
+    ({"BBOX": "nan,5640000,610000,5650000"}, "InvalidParameterValue", "BBOX"),
+    ({"BBOX": "-inf,5640000,610000,inf"}, "InvalidParameterValue", "BBOX"),
+    ({"BBOX": "600000,5640000,1e999,5650000"}, "InvalidParameterValue", "BBOX"),
+    ({"BBOX": "-1e300,-1e300,1e300,1e300"}, "InvalidParameterValue", "BBOX"),
+    ({"TRANSPARENT": "MAYBE"}, "InvalidParameterValue", "TRANSPARENT"),
+    ({"BGCOLOR": "red"}, "InvalidParameterValue", "BGCOLOR"),
+    ({"COLORSCALERANGE": "9,1"}, "InvalidParameterValue", "COLORSCALERANGE"),
+    ({"EXCEPTIONS": "INIMAGE"}, "InvalidParameterValue", "EXCEPTIONS"),
+    ({"EXCEPTIONS": "BLANK"}, "InvalidParameterValue", "EXCEPTIONS"),
+    ({"TIME": "soon"}, "InvalidDimensionValue", "TIME"),
+    ({"TIME": "2020-06-12"}, "InvalidDimensionValue", "TIME"),
+    ({"TIME": "2019-01-01/2019-12-31"}, "InvalidDimensionValue", "TIME"),
+    ({"TIME": "2020-06-30/2020-06-01"}, "InvalidDimensionValue", "TIME"),
+    ({"LAYERS": "UNDATED"}, "MissingDimensionValue", "TIME"),
+]
+
+
+def name_of(changes):
+    return "&".join(f"{name}={value}" for name, value in changes.items())[:60]
+
+
+@pytest.mark.parametrize(("changes", "code", "locator"), WRONG, ids=[name_of(each[0]) for each in WRONG])
+def test_exception_of_130_has_code_and_locator(client, get_map, validate_ogc, changes, code, locator):
+    answer = get_map(client, **changes)
+
+    exception = etree.fromstring(answer.content).find(f"{OGC}ServiceException")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "text/xml; charset=utf-8")
+    assert (exception.get("code"), exception.get("locator")) == (code, locator)
+    assert exception.text
+    assert validate_ogc(answer.content) == []
+
+
+@pytest.mark.parametrize(("changes", "code", "locator"), WRONG, ids=[name_of(each[0]) for each in WRONG])
+def test_exception_of_111_is_valid_too(client, get_map, validate_ogc, changes, code, locator):
+    changed = {"SRS" if name == "CRS" else name: value for name, value in changes.items()}
+
+    answer = get_map(
+        client, **{"VERSION": "1.1.1", **changed} if changes.keys() != {"VERSION"} else {"VERSION": "1.0.0"}
+    )
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/vnd.ogc.se_xml")
+    assert validate_ogc(answer.content) == []
+
+
+def test_unknown_crs_is_invalid_srs_in_111(make_client, get_map):
+    answer = get_map(make_client(), VERSION="1.1.1", SRS="EPSG:9999999")
+
+    assert etree.fromstring(answer.content)[0].get("code") == "InvalidSRS"
+
+
+def test_more_layers_than_one_are_refused_by_the_name_of_the_limit(client, get_map):
+    answer = get_map(client, LAYERS="NDVI,HEIGHT")
+
+    assert "LayerLimit is 1" in answer.text
+
+
+def test_map_beyond_the_limit_names_it(make_client, get_map):
+    client = make_client(served.make_services(limits=Limits(max_pixels=10_000)))
+
+    assert get_map(client).status_code == 200
+    assert "max_pixels is 10000" in get_map(client, WIDTH="101").text
+
+
+def test_time_not_available_names_the_nearest(make_client, get_map):
+    answer = get_map(make_client(), TIME="2020-06-12")
+
+    assert "2020-06-11T00:00:00Z and 2020-06-21T00:00:00Z" in answer.text
+
+
+def test_current_is_an_invalid_value_where_all_times_lie_ahead(make_client, get_map):
+    future = served.make_layer(variable=served.make_variable(times=served.days_of("2106-01-01")))
+    client = make_client(served.make_services(served.make_collection(future)))
+
+    codes = [etree.fromstring(get_map(client, TIME=time).content)[0].get("code") for time in ("current", None)]
+
+    assert codes == ["InvalidDimensionValue", "MissingDimensionValue"]
+
+
+def test_repeated_parameter_is_refused(make_client, validate_ogc):
+    answer = make_client().get("/wms?REQUEST=GetMap&LAYERS=NDVI&layers=EVI&VERSION=1.3.0")
+
+    assert answer.status_code == 400
+    assert validate_ogc(answer.content) == []
+
+
+def test_source_that_is_gone_is_a_503_that_names_the_layer(client, get_map, validate_ogc):
+    answer = get_map(client, LAYERS="GONE")
+
+    assert answer.status_code == 503
+    assert (answer.headers["Cache-Control"], answer.headers["Retry-After"]) == ("no-store", "5")
+    assert "GONE" in answer.text
+    assert validate_ogc(answer.content) == []
+
+
+def test_status_of_exceptions_may_be_200_for_old_clients(make_client, get_map):
+    collections = served.varied_collections()
+    services = served.make_services(*collections, service=ServiceInfo(wms_exception_status=200), broken=["GONE"])
+    client = make_client(services)
+
+    wrong, gone = get_map(client, LAYERS="NDVX"), get_map(client, LAYERS="GONE")
+
+    assert (wrong.status_code, wrong.headers["Cache-Control"]) == (200, "no-store")
+    assert gone.status_code == 503
+
+
+@pytest.mark.parametrize("service", [None, "WFS"])
+def test_capabilities_need_the_service(make_client, service):
+    query = {"REQUEST": "GetCapabilities", "VERSION": "1.3.0"} | ({"SERVICE": service} if service else {})
+
+    answer = make_client().get("/wms", params=query)
+
+    assert (answer.status_code, etree.fromstring(answer.content)[0].get("locator")) == (400, "SERVICE")
+
+
+@pytest.mark.parametrize("text", ["<&>\"'", "a\x00b\x1f\x0b", "\ufffe\uffff", "ü漢😀", "]]>", "{{ 7 * 7 }}", "%s%n"])
+def test_hostile_text_leaves_the_exception_valid(make_client, get_map, validate_ogc, text):
+    client = make_client()
+
+    answers = [
+        get_map(client, LAYERS=text),
+        get_map(client, STYLES=text),
+        get_map(client, **{text: "1", "LAYERS": text}),
+    ]
+
+    assert [validate_ogc(answer.content) for answer in answers] == [[], [], []]
+    assert "49" not in answers[0].text

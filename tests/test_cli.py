@@ -1,0 +1,305 @@
+"""The command line: what it prints, and how it ends."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from chronotile import __version__
+from chronotile.cli import app
+from tests.scenes import Scene, write_cogs
+
+SCENE = Scene()
+PROGRAM = Path(sysconfig.get_path("scripts")) / "chronotile"
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """`run(*arguments)`: the result of a command, in an empty folder, with any free port."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("CHRONOTILE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CHRONOTILE_PORT", "0")  # whoever else listens on this machine
+    return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """A folder of dated rasters, beside a table."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_cogs(folder, SCENE)
+    (folder / "notes.csv").touch()
+    return folder
+
+
+@pytest.fixture
+def configuration(data) -> Path:
+    """A configuration of that folder."""
+    file = data.parent / "made.yaml"
+    file.write_text(
+        'collections: {made: {source: {kind: cog, href: "data/NDVI_*.tif"}, variables: {NDVI: {layer: NDVI}}}}'
+    )
+    return file
+
+
+def test_version_is_said(run):
+    assert run("--version").output == f"chronotile {__version__}\n"
+
+
+def test_help_names_the_commands(run):
+    assert all(name in run("--help").output for name in ("demo", "serve", "check", "layers"))
+
+
+def test_help_loads_nothing_heavy():
+    script = (
+        "import sys, contextlib\n"
+        "from chronotile.cli import app\n"
+        "with contextlib.suppress(SystemExit): app(['--help'])\n"
+        "print({'numpy', 'pydantic', 'starlette', 'rasterio', 'tensorstore'} & set(sys.modules))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_threads_are_bounded_before_numpy_is_imported(run, monkeypatch, configuration):
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GDAL_NUM_THREADS"):
+        monkeypatch.setenv(name, "x")
+        monkeypatch.delenv(name)
+
+    run("layers", configuration)
+
+    assert [os.environ[name] for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GDAL_NUM_THREADS")] == ["1"] * 3
+
+
+@pytest.mark.parametrize(
+    "arguments", [["serve", "--port", "70000"], ["serve", "--workers", "0"], ["nothing"], ["check", "a", "b"], []]
+)
+def test_wrong_usage_ends_with_2(run, arguments):
+    assert run(*arguments).exit_code == 2
+
+
+def test_help_says_that_written_configurations_are_served(run):
+    assert "then serve it" in " ".join(run("serve", "--help").output.split())
+
+
+def test_layers_are_listed_with_times_extent_and_styles(run, configuration):
+    result = run("layers", configuration)
+
+    assert result.exit_code == 0
+    assert re.search(
+        r"NDVI  5 times 2020-01-01 to 2020-02-11  lon 3 to 3\.\d+, lat 51 to 51  40 x 30 px in EPSG:32631  "
+        r"styles ndvi",
+        result.output,
+    )
+
+
+def test_layers_of_a_folder_are_listed(run, data):
+    assert "ndvi.NDVI" in run("layers", data).output
+
+
+@pytest.mark.parametrize("command", ["layers", "check", "serve"])
+def test_configuration_is_that_of_the_environment_then_the_usual_one(run, command):
+    output = run(command).output
+
+    assert output.startswith("chronotile: config/chronotile.yaml cannot be read: ")
+    assert output.count("config/chronotile.yaml") == 1
+    assert "name a folder or file of data (chronotile serve FOLDER) or another configuration" in output
+
+
+def test_configuration_of_the_environment_is_read(run, configuration, monkeypatch):
+    monkeypatch.setenv("CHRONOTILE_CONFIG", str(configuration))
+
+    assert run("layers").exit_code == 0
+
+
+def test_check_of_good_data_ends_with_0(run, data):
+    result = run("check", data)
+
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "note     notes.csv: skipped: a table, no raster",
+        "1 collection, 1 layer: 0 errors, 0 warnings, 1 note",
+    ]
+
+
+def test_check_of_a_wrong_configuration_tells_every_mistake_and_ends_with_1(run, configuration):
+    configuration.write_text("collections:\n  a: {source: {kind: cog, hrf: x}}\n  b: 1\n")
+
+    result = run("check", configuration)
+
+    assert result.exit_code == 1
+    keys = [line.split(": ")[2] for line in result.output.splitlines()]
+    assert keys == ["collections.a.source.href", "collections.a.source.hrf", "collections.b"]
+
+
+def test_check_ends_with_1_where_a_source_does_not_open(run, configuration):
+    text = "\n  gone: {source: {kind: zarr, href: absent.zarr}}\n"
+    configuration.write_text(
+        'collections:\n  made: {source: {kind: cog, href: "data/NDVI_*.tif"}, variables: {NDVI: {}}}' + text
+    )
+
+    result = run("check", configuration)
+
+    assert result.exit_code == 1
+    assert "error    gone: left out: absent.zarr does not exist" in result.output
+
+
+def test_port_in_use_is_one_line(run, configuration):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("serve", configuration, "--port", taken.getsockname()[1])
+
+    assert result.exit_code == 1
+    assert re.fullmatch(r"chronotile: cannot listen at 127.0.0.1 port \d+: .*\n", result.output)
+
+
+def test_wrong_variable_of_the_environment_is_one_line(run, configuration, monkeypatch):
+    monkeypatch.setenv("CHRONOTILE_WORKERS", "many")
+
+    result = run("serve", configuration)
+
+    assert result.exit_code == 1
+    assert result.output.startswith("chronotile: CHRONOTILE_WORKERS: ")
+
+
+def test_configuration_is_not_written_from_a_configuration(run, configuration):
+    assert run("serve", configuration, "--port", "0", "--write-config", "new.yaml").exit_code == 2
+
+
+def test_file_that_exists_is_not_written_over(run, data, configuration):
+    result = run("serve", data, "--port", "0", "--write-config", configuration)
+
+    assert result.exit_code == 1
+    assert "exists already" in result.output
+
+
+@contextmanager
+def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
+    """A server in a process of its own: the process, its address, what it printed; ended at the end."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
+    process = subprocess.Popen(
+        [PROGRAM, *map(str, arguments), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=kept | environment,
+    )
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("WMTS"):
+                break
+        yield process, lines[-1].split()[1].removesuffix("/wmts"), lines
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def answer_of(url: str) -> int:
+    """The status of the first answer, within ten seconds."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.status
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionError) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+client = pytest.mark.client(str(PROGRAM))
+
+
+@client
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_server_answers_and_ends_with_0(configuration, number, workers):
+    with serving("serve", configuration, "--workers", workers) as (process, address, _lines):
+        assert answer_of(f"{address}/health/ready") == 200
+        process.send_signal(number)
+
+        assert process.wait(timeout=20) == 0
+
+
+@client
+@pytest.mark.slow
+def test_server_says_what_it_found_and_where_to_look(data):
+    with serving("serve", data) as (_process, address, lines):
+        printed = "".join(lines)
+
+        assert "ndvi.NDVI  5 times 2020-01-01 to 2020-02-11" in printed
+        assert "notes.csv: skipped: a table" in printed
+        assert f"viewer        {address}/viewer/" in printed
+
+
+@client
+@pytest.mark.slow
+def test_written_configuration_is_served(data, tmp_path):
+    written = tmp_path / "config" / "chronotile.yaml"
+    with serving("serve", data, "--write-config", written):
+        pass
+
+    with serving("serve", written) as (_process, address, _lines):
+        assert answer_of(f"{address}/tiles/ndvi.NDVI/WebMercatorQuad/0/0/0.png") == 200
+
+
+@client
+@pytest.mark.slow
+def test_address_and_port_come_from_the_environment(configuration):
+    with serving("serve", configuration, CHRONOTILE_HOST="localhost") as (_process, address, _lines):
+        assert address.startswith("http://localhost:")
+
+
+@client
+@pytest.mark.slow
+def test_whoever_connects_once_the_addresses_are_printed_is_answered(configuration):
+    with serving("serve", configuration) as (_process, address, _lines):
+        tile = f"{address}/tiles/NDVI/WebMercatorQuad/14/8328/5482.png"
+
+        with urllib.request.urlopen(tile, timeout=10) as answer:
+            assert answer.status == 200
+
+
+@client
+@pytest.mark.slow
+def test_a_hang_up_has_the_configuration_read_anew_and_keeps_the_last_good_one(configuration):
+    text = configuration.read_text()
+    with serving("serve", configuration, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
+        title = f"{address}/?f=json"
+        assert answer_of(title) == 200
+
+        configuration.write_text("services: {}\n" + text)
+        process.send_signal(signal.SIGHUP)
+        configuration.write_text("service: {title: New}\n" + text)
+        process.send_signal(signal.SIGHUP)
+
+        assert shown_within_ten_seconds(title, b'"New"')
+        assert process.poll() is None
+
+
+def shown_within_ten_seconds(url: str, text: bytes) -> bool:
+    """Whether an answer has the text before ten seconds are over."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            if text in answer.read():
+                return True
+    return False

@@ -1,0 +1,85 @@
+"""Settings of a process from its environment."""
+
+from pathlib import Path
+
+import pytest
+
+from chronotile.errors import ConfigurationError
+from chronotile.settings import PREFIX, Settings, load_settings
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """`environment(NAME=value)`: the only `CHRONOTILE_*` variables there are."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
+
+    def put(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+    return put
+
+
+def test_defaults_are_those_of_the_contract(environment):
+    settings = load_settings()
+
+    assert (settings.config, settings.host, settings.port) == (Path("config/chronotile.yaml"), "127.0.0.1", 8000)
+
+
+def test_environment_says_how_the_process_runs(environment):
+    environment(CONFIG="elsewhere.yaml", HOST="0.0.0.0", PORT="9000", WORKERS="3", SERIES_THREADS="7")
+
+    settings = load_settings()
+
+    assert (settings.config, settings.host, settings.port) == (Path("elsewhere.yaml"), "0.0.0.0", 9000)
+    assert (settings.workers, settings.threads["series"]) == (3, 7)
+
+
+def test_what_is_given_goes_before_the_environment(environment):
+    environment(PORT="9000", HOST="0.0.0.0")
+
+    settings = load_settings(port=8001, host=None)
+
+    assert (settings.port, settings.host) == (8001, "0.0.0.0")
+
+
+def test_empty_and_unknown_variables_are_passed_over(environment, monkeypatch):
+    environment(PORT="")
+    monkeypatch.setenv("CHRONOTILE_TEST_SOMETHING", "else")
+
+    assert load_settings().port == 8000
+
+
+def test_all_wrong_variables_are_told(environment):
+    environment(PORT="70000", WORKERS="many", LOG_LEVEL="loud")
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert [line.partition(":")[0] for line in caught.value.mistakes] == [
+        "CHRONOTILE_PORT",
+        "CHRONOTILE_WORKERS",
+        "CHRONOTILE_LOG_LEVEL",
+    ]
+
+
+def test_settings_reach_another_process_by_its_environment(environment, monkeypatch):
+    settings = Settings(config=Path("a.yaml"), port=8001, picture_threads=2, forwarded_allow_ips="*")
+
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings() == settings
+
+
+def test_every_setting_stands_in_the_reference_with_its_default():
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "command-line.md").read_text("utf-8")
+
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith(f"| `{PREFIX}")}
+    assert set(rows) == {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    assert [
+        name
+        for name, field in Settings.model_fields.items()
+        if field.default is not None and f"| `{field.default}` |" not in rows[f"{PREFIX}{name.upper()}"]
+    ] == []

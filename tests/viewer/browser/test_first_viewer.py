@@ -1,0 +1,29 @@
+"""The checks of `first_viewer.mjs`, in Chromium, over a small demo archive."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chronotile.app import create_app
+from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.settings import Settings
+from tests.protocols.listening import listening
+
+CHECKS = Path(__file__).with_name("first_viewer.mjs")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.client("node")
+def test_first_viewer_does_in_a_browser_what_it_must(tmp_path):
+    plan = DemoPlan(size_px=200, first_day="2022-01-01", dekads=72, levels=2)
+    app = create_app(Settings(config=make_demo(tmp_path / "demo", plan=plan)))
+
+    with listening(app) as url:
+        ran = subprocess.run(
+            ["node", CHECKS, f"{url}/", tmp_path / "pictures"],
+            capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
