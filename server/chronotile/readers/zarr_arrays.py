@@ -170,8 +170,9 @@ def open_array(href: str, node: ArrayNode, *, growing: str | None = None) -> Arr
 
 
 def load_array(href: str, node: ArrayNode) -> Numbers:
-    """Return all of a (small) array."""
-    return open_array(href, node).read(tuple(slice(0, length) for length in node.shape))
+    """Return all of a (small) array as it was understood; where an append is under way it may be longer by now."""
+    growing = node.dims[0] if node.dims else None
+    return open_array(href, node, growing=growing).read(tuple(slice(0, length) for length in node.shape))
 
 
 def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
