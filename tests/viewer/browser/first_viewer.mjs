@@ -469,9 +469,9 @@ const checks = [
 		async ({ open }) => {
 			for (const { width, place, share, across = 0.6 } of [
 				{ width: 1280, place: "", share: 0.55 },
-				{ width: 1280, place: `&view=${lon},${lat},11`, share: 0.9 },
-				{ width: 1280, place: `&view=${lon},${lat},11`, share: 0.7, across: 0.15 },
-				{ width: 390, place: `&view=${lon},${lat},11`, share: 0.9, across: 0.7 },
+				{ width: 1280, place: `&view=${lon},${lat},12`, share: 0.9 },
+				{ width: 1280, place: `&view=${lon},${lat},12`, share: 0.7, across: 0.15 },
+				{ width: 390, place: `&view=${lon},${lat},12`, share: 0.9, across: 0.7 },
 			]) {
 				const { page } = await open({ search: `?layer=${layer.id}${place}`, width, height: 800 });
 				await whenShown(page);
