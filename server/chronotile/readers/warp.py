@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from chronotile.model.source import VariableInfo
 from chronotile.readers.approximate import Lattice, Separable, locate
 from chronotile.readers.reader import Reader
 
-IntArray = NDArray[np.intp]
+IntArray = NDArray[np.int32]
 
 MAX_WINDOW_PIXELS = 16_777_216
 """Of one picture; where it would take more, of a source without overviews, every n-th row and column is read."""
@@ -42,6 +42,13 @@ class Place:
     row: int
     column: int
     grid: Grid
+
+
+class Reach(NamedTuple):
+    """The least and greatest of coordinates along one axis."""
+
+    least: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +160,7 @@ class Cells:
 
     def __init__(self, rows: IntArray, columns: IntArray, width: int) -> None:
         is_separable = rows.shape[1] == 1 and columns.shape[0] == 1
-        self._cells = (rows[:, 0], columns[0]) if is_separable else (rows * width + columns).astype(np.int32)
+        self._cells = (rows[:, 0], columns[0]) if is_separable else rows * np.int32(width) + columns
 
     @property
     def nbytes(self) -> int:
@@ -184,23 +191,32 @@ def plan_warp(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampl
     chosen = levels[level]
     columns, rows = _coordinates(place.grid, chosen)
     columns, is_circular = _wound(columns, chosen)
-    inside = _inside(rows, columns, chosen, is_circular=is_circular)
-    if inside is not None and not inside.any():
-        return None
-    reach = 0 if resampling == "nearest" else 1
-    row_start, row_stop = _span(rows, inside, reach, chosen.height)
-    column_start, column_stop = _span(columns, inside, reach, None if is_circular else chosen.width)
+    reached = Reach(rows.min(), rows.max()), Reach(columns.min(), columns.max())
+    inside = (
+        None if _is_inside(*reached, chosen, is_circular=is_circular) else _inside(rows, columns, chosen, is_circular)
+    )
+    if inside is not None:
+        if not inside.any():
+            return None
+        reached = _reach_of(rows, inside), _reach_of(columns, inside)
+    margin = 0 if resampling == "nearest" else 1
+    row_start, row_stop = _span(reached[0], margin, chosen.height)
+    column_start, column_stop = _span(reached[1], margin, None if is_circular else chosen.width)
     if is_circular and column_stop - column_start > chosen.width:
         columns %= chosen.width
-        column_start, column_stop = -reach, chosen.width + reach
+        column_start, column_stop = -margin, chosen.width + margin
     height, width = row_stop - row_start, column_stop - column_start
     step = max(1, math.ceil(math.sqrt(height * width / MAX_WINDOW_PIXELS)))
     windows = tuple(
         Window(row_start, row_stop, start, stop)
         for start, stop in _pieces(column_start, column_stop, chosen.width, step=step)
     )
-    down = _Axis(_thinned(rows - row_start, step), math.ceil(height / step))
-    across = _Axis(_thinned(columns - column_start, step), math.ceil(width / step))
+    # The coordinates are nobody else's: counted from the window in place, since a fresh array costs more than the sum.
+    rows -= row_start
+    columns -= column_start
+    is_certain = inside is None and step == 1 and not is_circular
+    down = _Axis(_thinned(rows, step), math.ceil(height / step), is_certain)
+    across = _Axis(_thinned(columns, step), math.ceil(width / step), is_certain)
     return WarpPlan(
         grid=grid,
         place=place,
@@ -313,22 +329,29 @@ def _wound(columns: FloatArray, level: NativeGrid) -> tuple[FloatArray, bool]:
     return columns - period * np.floor((columns - least) / period), False
 
 
-def _inside(rows: FloatArray, columns: FloatArray, level: NativeGrid, *, is_circular: bool) -> BoolArray | None:
-    """(y, x): where the level has a cell, or `None` where it has everywhere."""
-    are_rows_inside = rows.min() >= 0 and rows.max() < level.height
-    are_columns_inside = is_circular or (columns.min() >= 0 and columns.max() < level.width)
-    if are_rows_inside and are_columns_inside:
-        return None
+def _is_inside(rows: Reach, columns: Reach, level: NativeGrid, *, is_circular: bool) -> bool:
+    """Whether the level has a cell everywhere."""
+    are_rows_inside = rows.least >= 0 and rows.most < level.height
+    return bool(are_rows_inside and (is_circular or (columns.least >= 0 and columns.most < level.width)))
+
+
+def _inside(rows: FloatArray, columns: FloatArray, level: NativeGrid, is_circular: bool) -> BoolArray:
+    """(y, x): where the level has a cell."""
     inside = (rows >= 0) & (rows < level.height)
     if not is_circular:
         inside = inside & (columns >= 0) & (columns < level.width)
     return np.broadcast_to(inside, np.broadcast_shapes(rows.shape, columns.shape))
 
 
-def _span(coordinates: FloatArray, inside: BoolArray | None, reach: int, size: int | None) -> tuple[int, int]:
-    """First cell and one past the last that `coordinates` fall into, widened by `reach`, within `size` if given."""
-    used = coordinates if inside is None else np.broadcast_to(coordinates, inside.shape)[inside]
-    start, stop = math.floor(used.min()) - reach, math.floor(used.max()) + 1 + reach
+def _reach_of(coordinates: FloatArray, inside: BoolArray) -> Reach:
+    """How far the coordinates reach that lie inside."""
+    used = np.broadcast_to(coordinates, inside.shape)[inside]
+    return Reach(used.min(), used.max())
+
+
+def _span(reach: Reach, margin: int, size: int | None) -> tuple[int, int]:
+    """First cell and one past the last that coordinates fall into, widened by `margin`, within `size` if given."""
+    start, stop = math.floor(reach.least) - margin, math.floor(reach.most) + 1 + margin
     return (start, stop) if size is None else (max(0, start), min(size, stop))
 
 
@@ -355,6 +378,8 @@ class _Axis:
 
     coordinates: FloatArray
     size: int
+    is_inside: bool
+    """Whether all coordinates lie in the window."""
 
     def cells(self, coordinates: FloatArray) -> IntArray:
         """Return the cells that coordinates fall into; those outside, which are masked, become the nearest edge.
@@ -362,14 +387,16 @@ class _Axis:
         Truncation is the floor of all that is not masked, and 20 times faster. Masked coordinates may be larger than
         any integer, so edges come first.
         """
-        return np.clip(coordinates, 0, self.size - 1).astype(np.intp)
+        inside = coordinates if self.is_inside else np.clip(coordinates, 0, self.size - 1)
+        return inside.astype(np.int32)
 
     def neighbours(self) -> Iterator[tuple[IntArray, FloatArray]]:
         """Give the two cells whose centres lie on either side, each with its weight."""
         first = np.floor(self.coordinates - 0.5)
         share = self.coordinates - 0.5 - first
-        yield self.cells(first), 1 - share
-        yield self.cells(first + 1), share
+        about = replace(self, is_inside=False)
+        yield about.cells(first), 1 - share
+        yield about.cells(first + 1), share
 
 
 def _nearest(down: _Axis, across: _Axis) -> Nearest:
