@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times
-from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.payload import Payload
@@ -15,7 +15,7 @@ from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
 from chronotile.model.time import InstantArray
 from chronotile.pipeline.revision import fingerprint, pixel_revision
-from chronotile.pipeline.services import Services
+from chronotile.pipeline.services import Services, reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,11 +163,9 @@ def _read(target: SeriesTarget, services: Services) -> Pixels:
     layer, variable = target.layer, target.layer.main_variable
     if not target.indexes:
         return Pixels(np.array([], dtype=variable.encoding.dtype))
-    try:
+    with reading(layer):
         reader = services.reader(layer)
         return reader.read_cell(variable.name, indexes=target.indexes, row=target.row, column=target.column)
-    except SourceUnavailable as error:
-        raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
 
 
 def _instants(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:

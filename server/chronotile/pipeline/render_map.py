@@ -10,7 +10,7 @@ from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_time
 from chronotile.encoders.geotiff import encode_geotiff
 from chronotile.encoders.npy import encode_npy
 from chronotile.encoders.picture import encode_picture
-from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, UnsupportedFormat
+from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedFormat
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
@@ -21,7 +21,7 @@ from chronotile.model.style import Style
 from chronotile.model.time import Instant
 from chronotile.pipeline.expressions import with_expression
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
-from chronotile.pipeline.services import Services
+from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.readers.warp import WarpPlan, plan_warp
 from chronotile.stats.over_time import over_time
@@ -215,10 +215,7 @@ def _plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> WarpPlan | N
 
 def _read_at(instant: Instant | None, plan: WarpPlan, target: MapTarget, variable: VariableInfo) -> Raster:
     index = 0 if instant is None else time_index(variable.times.instants, instant)
-    try:
-        with target.watch.step("read"):
-            pixels = plan.read(target.services.reader(target.layer), variable, index)
-    except SourceUnavailable as error:
-        raise SourceUnavailable(f"layer {target.layer.id} cannot be read now: {error.message}") from error
+    with target.watch.step("read"), reading(target.layer):
+        pixels = plan.read(target.services.reader(target.layer), variable, index)
     with target.watch.step("warp"):
         return plan.warp(pixels, variable.encoding)

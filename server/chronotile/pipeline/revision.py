@@ -10,7 +10,7 @@ from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.model.source import VariableInfo
 from chronotile.model.time import DAY, Instant
-from chronotile.pipeline.services import KeptRevision, Services
+from chronotile.pipeline.services import KeptRevision, Services, reading
 
 KEPT_S = 60.0
 """How long the state of a layer is taken as found: there may be a file a date, and many tiles a second."""
@@ -36,14 +36,12 @@ def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Servic
         SourceUnavailable: The source is gone.
     """
     reader = services.reader(layer)
-    try:
+    with reading(layer):
         states = [
             reader.revision(variable.name, time_index(variable.times.instants, instant) if instant is not None else 0)
             for variable in layer.variables
             for instant in (instants or (None,))
         ]
-    except SourceUnavailable as error:
-        raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
     meaning = [(variable.encoding, variable.grid) for variable in layer.variables]
     return fingerprint(layer.id, meaning, *states)
 

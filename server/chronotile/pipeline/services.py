@@ -1,6 +1,7 @@
 """What the verbs work with: the catalogue, the open sources, the clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from chronotile.catalog.catalogue import Catalogue
@@ -30,6 +31,19 @@ def make_caches(*, payload_bytes: int = DEFAULT_PAYLOAD_BYTES, plan_bytes: int =
         payloads=ByteCache(payload_bytes, len),
         plans=ByteCache(plan_bytes, lambda plan: 0 if plan is None else plan.nbytes),
     )
+
+
+@contextmanager
+def reading(layer: Layer) -> Iterator[None]:
+    """Name the layer in errors of its source, which knows only its own variables.
+
+    Raises:
+        SourceUnavailable: The block did.
+    """
+    try:
+        yield
+    except SourceUnavailable as error:
+        raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
 
 
 @dataclass(frozen=True, slots=True)

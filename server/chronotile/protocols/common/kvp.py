@@ -138,10 +138,7 @@ def datetime_of(query: Kvp) -> TimeSelection:
         InvalidParameter: It is no time, or another service's name for it is there.
     """
     query.refuse(("time", "date", "start", "end"), instead="datetime")
-    try:
-        return parse_time(query.optional("datetime"))
-    except InvalidParameter as error:
-        raise InvalidParameter(error.message, locator="datetime") from error
+    return parse_time(query.optional("datetime"))
 
 
 def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
