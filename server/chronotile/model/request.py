@@ -61,6 +61,20 @@ class SeriesRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifyRequest:
+    """What is shown at this place: the values of the cell, and what the style makes of them."""
+
+    layer: str
+    """Id or alias."""
+    point: Point
+    time: TimeSelection = ABSENT
+    """As of a picture; several times give all their values."""
+    style: str = ""
+    range: tuple[float, float] | None = None
+    ramp: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegendRequest:
     """Show what the colours of a style mean."""
 

@@ -8,14 +8,15 @@ import numpy as np
 from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, transformer
+from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload
-from chronotile.model.raster import Pixels, cell_reasons, valid_pixels
+from chronotile.model.raster import cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
 from chronotile.model.time import InstantArray
+from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision
-from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.services import Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +25,8 @@ class SeriesTarget:
 
     layer: Layer
     point: Point
-    row: int
-    column: int
-    """The native cell that holds the point."""
+    cell: tuple[int, int]
+    """Row and column of the native cell that holds the point."""
     indexes: tuple[int, ...]
     """Ascending, into the layer's times; of a layer without time, the one index 0."""
     etag: str
@@ -84,7 +84,7 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
         raise InvalidParameter(
             f"layer {layer.id} is a composite of {variables} and has no values of its own", locator="layer"
         )
-    row, column = _cell(layer, request.point)
+    cell = _cell(layer, request.point)
     indexes = resolve_series_times(layer, request.time, now=services.clock()).indexes
     _check_length(len(indexes), services)
     times = _instants(layer, indexes)
@@ -95,7 +95,7 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
         times.tobytes(),
         (point.crs.name, point.x, point.y),
     )
-    return SeriesTarget(layer=layer, point=point, row=row, column=column, indexes=indexes, etag=etag)
+    return SeriesTarget(layer=layer, point=point, cell=cell, indexes=indexes, etag=etag)
 
 
 def read_series(target: SeriesTarget, services: Services) -> Series:
@@ -106,16 +106,15 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
     """
     layer = target.layer
     encoding = layer.main_variable.encoding
-    pixels = _read(target, services)
-    valid = valid_pixels(pixels, encoding)
-    longitude, latitude = _longitude_latitude(target.point)
+    pixels = read_cell(layer, layer.main_variable, cell=target.cell, indexes=target.indexes, services=services)
+    longitude, latitude = longitude_latitude(target.point)
     return Series(
         layer=layer.id,
         units=encoding.units,
         longitude=longitude,
         latitude=latitude,
         times=_instants(layer, target.indexes),
-        values=np.where(valid, encoding.values(pixels.numbers), np.nan),
+        values=cell_values(pixels, encoding),
         reasons=cell_reasons(pixels, encoding),
     )
 
@@ -130,10 +129,7 @@ def _check_length(count: int, services: Services) -> None:
 
 def _cell(layer: Layer, point: Point) -> tuple[int, int]:
     grid = layer.main_variable.grid
-    x, y = (point.x, point.y)
-    if point.crs != grid.crs:
-        x, y = transformer(point.crs, grid.crs).transform(x, y)
-    cell = grid.cell_at(x, y)
+    cell = cell_of(grid, point)
     if cell is None:
         west, south, east, north = grid.bbox_in(CRS84)
         raise InvalidParameter(
@@ -150,22 +146,6 @@ def _swapped_hint(point: Point, layer: Layer) -> str:
     if point.crs.is_geographic and west <= point.y <= east and south <= point.x <= north:
         return "; longitude and latitude seem to be swapped"
     return ""
-
-
-def _longitude_latitude(point: Point) -> tuple[float, float]:
-    if point.crs == CRS84:
-        return point.x, point.y
-    longitude, latitude = transformer(point.crs, CRS84).transform(point.x, point.y)
-    return float(longitude), float(latitude)
-
-
-def _read(target: SeriesTarget, services: Services) -> Pixels:
-    layer, variable = target.layer, target.layer.main_variable
-    if not target.indexes:
-        return Pixels(np.array([], dtype=variable.encoding.dtype))
-    with reading(layer):
-        reader = services.reader(layer)
-        return reader.read_cell(variable.name, indexes=target.indexes, row=target.row, column=target.column)
 
 
 def _instants(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:

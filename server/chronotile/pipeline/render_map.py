@@ -15,7 +15,14 @@ from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.raster import Picture, Raster, RgbaPicture
-from chronotile.model.request import PICTURE_FORMATS, VALUE_FORMATS, LegendRequest, MapRequest, PictureReducer
+from chronotile.model.request import (
+    PICTURE_FORMATS,
+    VALUE_FORMATS,
+    IdentifyRequest,
+    LegendRequest,
+    MapRequest,
+    PictureReducer,
+)
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
@@ -107,7 +114,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     )
 
 
-def requested_style(request: MapRequest | LegendRequest, layer: Layer, services: Services) -> Style:
+def requested_style(request: MapRequest | IdentifyRequest | LegendRequest, layer: Layer, services: Services) -> Style:
     """Return the style that a request names, with the ramp and range it has in place of the style's own.
 
     Raises:

@@ -1,0 +1,47 @@
+"""One native cell, found and read the same way for series, feature info and whoever else asks for a place."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding, Pixels, valid_pixels
+from chronotile.model.request import Point
+from chronotile.model.source import VariableInfo
+from chronotile.pipeline.services import Services, reading
+
+
+def cell_of(grid: NativeGrid, point: Point) -> tuple[int, int] | None:
+    """Return (row, column) of the native cell that holds a point, or `None` outside."""
+    x, y = point.x, point.y
+    if point.crs != grid.crs:
+        x, y = transformer(point.crs, grid.crs).transform(x, y)
+    return grid.cell_at(x, y)
+
+
+def longitude_latitude(point: Point) -> tuple[float, float]:
+    """Return a point in CRS84."""
+    if point.crs == CRS84:
+        return point.x, point.y
+    longitude, latitude = transformer(point.crs, CRS84).transform(point.x, point.y)
+    return float(longitude), float(latitude)
+
+
+def read_cell(
+    layer: Layer, variable: VariableInfo, *, cell: tuple[int, int], indexes: tuple[int, ...], services: Services
+) -> Pixels:
+    """Return (time,) pixels of a cell at the times of `indexes`, which count the variable's own.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+    """
+    if not indexes:
+        return Pixels(np.array([], dtype=variable.encoding.dtype))
+    with reading(layer):
+        return services.reader(layer).read_cell(variable.name, indexes=indexes, row=cell[0], column=cell[1])
+
+
+def cell_values(pixels: Pixels, encoding: Encoding) -> NDArray[np.float64]:
+    """Return (time,) values of a cell in full precision, NaN where there is none."""
+    return np.where(valid_pixels(pixels, encoding), encoding.values(pixels.numbers), np.nan)

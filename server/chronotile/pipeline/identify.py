@@ -1,0 +1,216 @@
+"""What is shown at this place: values of native cells with the colours and labels that styles give them."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
+from chronotile.errors import LimitExceeded
+from chronotile.model.collection import Composite, Layer
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.identified import CellSeries, Identified
+from chronotile.model.payload import Payload, TimeUsed
+from chronotile.model.raster import Pixels, Raster, cell_reasons
+from chronotile.model.request import IdentifyRequest
+from chronotile.model.source import VariableInfo
+from chronotile.model.style import Colour, Style
+from chronotile.model.time import InstantArray
+from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, read_cell
+from chronotile.pipeline.render_map import requested_style
+from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
+from chronotile.pipeline.services import Services
+from chronotile.styling.colours import class_indexes
+from chronotile.styling.paint import paint, paint_composite
+
+MAX_VALUES = 10_000
+"""Values that one answer tells, of all layers and variables: more is a series, which has documents of its own."""
+
+Cell = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifyTarget:
+    """A request resolved to what exists."""
+
+    request: IdentifyRequest
+    layer: Layer
+    style: Style
+    cells: tuple[Cell, ...]
+    """Row and column in the native grid of each variable; empty where the point lies outside one of them."""
+    times: ResolvedTimes
+    time_used: TimeUsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoFormat:
+    """How one protocol writes what was identified."""
+
+    media_type: str
+    encode: Callable[[Sequence[Identified]], bytes]
+
+
+def identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[Identified, ...]:
+    """Return what each layer asked for shows at a point, in full precision; the cells are those of `extract_series`.
+
+    Raises:
+        LimitExceeded: Together they have more than `MAX_VALUES` values.
+        SourceUnavailable: A source is gone or damaged.
+        ChronotileError: A name, time or parameter is not accepted.
+    """
+    return tuple(_identified(target, services) for target in resolve_identify(requests, services))
+
+
+def deliver_identified(
+    requests: Sequence[IdentifyRequest], format: InfoFormat, services: Services, *, known: Collection[str] = ()
+) -> Payload:
+    """Return what `identify` finds in a format.
+
+    Args:
+        requests: Layers, places and times; the answer keeps their order.
+        format: How it is written.
+        services: What to read it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+
+    Raises:
+        ChronotileError: As `identify`.
+    """
+    targets = resolve_identify(requests, services)
+    etag = fingerprint("identified", format.media_type, *(_state(target, services) for target in targets))
+    time = targets[0].time_used if len(targets) == 1 else TimeUsed()
+    if etag in known:
+        return Payload(body=b"", media_type=format.media_type, etag=etag, time=time, unchanged=True)
+    body = format.encode([_identified(target, services) for target in targets])
+    return Payload(body=body, media_type=format.media_type, etag=etag, time=time)
+
+
+def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[IdentifyTarget, ...]:
+    """Return the layers, cells and times that requests mean, and refuse what is too much; reads no pixels."""
+    targets = tuple(_resolved(request, services) for request in requests)
+    count = sum(len(target.times.indexes) * len(target.cells) for target in targets)
+    if count > MAX_VALUES:
+        raise LimitExceeded(
+            "values of a place",
+            allowed=MAX_VALUES,
+            asked=count,
+            alternative="ask for a shorter interval, or for the time series",
+            locator="time",
+        )
+    return targets
+
+
+def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
+    layer = services.catalogue.layer(request.layer)
+    style = requested_style(request, layer, services)
+    cells = [cell_of(variable.grid, request.point) for variable in layer.variables]
+    held = tuple(cell for cell in cells if cell is not None)
+    times = resolve_picture_times(layer, request.time, now=services.clock())
+    return IdentifyTarget(
+        request=request,
+        layer=layer,
+        style=style,
+        cells=held if len(held) == len(cells) else (),
+        times=times,
+        time_used=times.used(layer.times),
+    )
+
+
+def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
+    layer, instants = target.layer, target.time_used.instants
+    return (
+        pixel_revision(layer, instants, services) if target.cells else layer.id,
+        (layer.title, target.request.layer, target.request.point, target.request.range),
+        (instants, target.style, target.cells),
+    )
+
+
+def _identified(target: IdentifyTarget, services: Services) -> Identified:
+    layer, request = target.layer, target.request
+    longitude, latitude = longitude_latitude(request.point)
+    times = _times(target)
+    pixels = [
+        read_cell(layer, variable, cell=cell, indexes=_indexes(variable, times), services=services)
+        for variable, cell in zip(layer.variables, target.cells, strict=bool(target.cells))
+    ]
+    return Identified(
+        layer=request.layer,
+        title=layer.title.get("") or next(iter(layer.title.values()), request.layer),
+        style=target.style.id,
+        longitude=longitude,
+        latitude=latitude,
+        time=target.time_used,
+        times=times,
+        cells=tuple(
+            _series(variable, cell, each, target.style)
+            for variable, cell, each in zip(layer.variables, target.cells, pixels, strict=bool(target.cells))
+        ),
+        colours=_colours(target, pixels),
+    )
+
+
+def _times(target: IdentifyTarget) -> InstantArray:
+    if len(target.layer.times) == 0:
+        return np.full(1, np.datetime64("NaT", "ns"))
+    return target.layer.times.instants[list(target.times.indexes)]
+
+
+def _indexes(variable: VariableInfo, times: InstantArray) -> tuple[int, ...]:
+    """Into the variable's own times, which of a composite may be more than the layer's."""
+    if len(variable.times) == 0:
+        return (0,)
+    return tuple(time_index(variable.times.instants, instant) for instant in times)
+
+
+def _series(variable: VariableInfo, cell: Cell, pixels: Pixels, style: Style) -> CellSeries:
+    grid, encoding = variable.grid, variable.encoding
+    x, y = grid.centre_of(*cell)
+    longitude, latitude = transformer(grid.crs, CRS84).transform(x, y)
+    values = cell_values(pixels, encoding)
+    reasons = cell_reasons(pixels, encoding)
+    flags = {name for _number, name in encoding.flags}
+    return CellSeries(
+        variable=variable.name,
+        title=variable.title or variable.name,
+        units=encoding.units,
+        row=cell[0],
+        column=cell[1],
+        centre=(float(longitude), float(latitude)),
+        numbers=pixels.numbers,
+        values=values,
+        reasons=reasons,
+        labels=tuple(
+            reason if reason in flags else label
+            for reason, label in zip(reasons, _labels(values, style, variable), strict=True)
+        ),
+    )
+
+
+def _labels(values: NDArray[np.float64], style: Style, variable: VariableInfo) -> list[str | None]:
+    """The style's classes, or under a ramp those of the file itself."""
+    classes = style if style.is_categorical else replace(style, classes=variable.classes)
+    if not classes.is_categorical:
+        return [None] * values.size
+    found = class_indexes(classes, np.nan_to_num(values))
+    return [
+        classes.classes[index].label if index >= 0 and not np.isnan(value) else None
+        for index, value in zip(found.tolist(), values.tolist(), strict=True)
+    ]
+
+
+def _colours(target: IdentifyTarget, pixels: Sequence[Pixels]) -> tuple[Colour, ...]:
+    """As a row of a picture, painted the way every picture is."""
+    if not pixels:
+        return ()
+    rasters = [
+        Raster(each.numbers[np.newaxis], variable.encoding, None if each.valid is None else each.valid[np.newaxis])
+        for variable, each in zip(target.layer.variables, pixels, strict=True)
+    ]
+    content = target.layer.content
+    if isinstance(content, Composite):
+        red, green, blue = rasters
+        span = target.request.range or content.range
+        picture = paint_composite((red, green, blue), replace(content, range=span)).rgba()
+    else:
+        picture = paint(rasters[0], target.style).rgba()
+    return tuple(Colour(*colour) for colour in picture[0].tolist())
