@@ -1,6 +1,7 @@
 """The raster that is measured on: one 10980² UTM tile of NDVI-like numbers, as Zarr cube and as COG."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -36,7 +37,7 @@ def _field() -> np.ndarray:
     rows = (np.arange(SIZE) + 25 * np.sin(np.arange(SIZE) / 90)) // 40
     columns = (np.arange(SIZE) + 20 * np.sin(np.arange(SIZE) / 70)) // 30
     field = parcels[np.clip(rows, 0, None).astype(int)][:, np.clip(columns, 0, None).astype(int)]
-    numbers = np.clip(field + rng.normal(0, 3, field.shape).astype(np.float32), 0, 250).astype(np.uint8)
+    numbers: np.ndarray = np.clip(field + rng.normal(0, 3, field.shape).astype(np.float32), 0, 250).astype(np.uint8)
     clouds = rng.random((SIZE // 300 + 1, SIZE // 300 + 1)) < 0.1
     numbers[np.kron(clouds, np.ones((300, 300), dtype=bool))[:SIZE, :SIZE]] = NODATA
     return numbers
@@ -81,7 +82,7 @@ def _write_zarr(path: Path, levels: list[np.ndarray]) -> None:
         group.create_array("spatial_ref", shape=(), dtype="int32", attributes=CRS.from_epsg(EPSG).to_cf())
 
 
-def _coordinate(group: zarr.Group, name: str, values: np.ndarray, **attributes: str) -> None:
+def _coordinate(group: zarr.Group, name: str, values: np.ndarray, **attributes: Any) -> None:
     array = group.create_array(
         name,
         shape=values.shape,
