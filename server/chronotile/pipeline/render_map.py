@@ -27,7 +27,7 @@ from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
 from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
+from chronotile.pipeline.revision import described, fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.readers.warp import WarpPlan, plan_warp
@@ -97,7 +97,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     etag = fingerprint(
         pixel_revision(layer, used.instants, services),
         used.instants,
-        style,
+        described(style),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
         (request.format, request.background, layer.resampling, reducer),
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,

@@ -1,6 +1,8 @@
 """Short names for the state of what is served, for ETags and `rev=`."""
 
 import hashlib
+from collections.abc import Hashable
+from functools import lru_cache
 from time import monotonic
 
 import numpy as np
@@ -24,6 +26,12 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=1024)
+def described(part: Hashable) -> str:
+    """Return the text of a part of a fingerprint that is the same for request after request, such as a style."""
+    return repr(part)
+
+
 def time_index(instants: np.ndarray[tuple[int], np.dtype[np.datetime64]], instant: Instant) -> int:
     """Return where in ascending `instants` one of them stands."""
     return int(np.searchsorted(instants, instant))
@@ -42,7 +50,7 @@ def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Servic
             for variable in layer.variables
             for instant in (instants or (None,))
         ]
-    meaning = [(variable.encoding, variable.grid) for variable in layer.variables]
+    meaning = [described((variable.encoding, variable.grid)) for variable in layer.variables]
     return fingerprint(layer.id, meaning, *states)
 
 

@@ -5,13 +5,14 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
 import rasterio
 from affine import Affine
+from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning
 
 from chronotile.readers.cache_sizes import cache_sizes
@@ -112,7 +113,8 @@ class HandlePool:
         state = file_state(path)
         handle = self._take((path, level), state) or _open(path, level, state)
         try:
-            with gdal_options(path):
+            # GDAL took its options for a file of this machine when it opened it; for one elsewhere it asks at each read.
+            with nullcontext() if state else gdal_options(path):
                 yield handle
         except BaseException:
             handle.dataset.close()
@@ -177,11 +179,13 @@ def file_state(path: str) -> FileState | None:
 def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
     """Return the context in which GDAL opens and reads a file."""
     extra = _REMOTE_OPTIONS if local_path(path) is None else _LOCAL_OPTIONS
-    return rasterio.Env(GDAL_CACHEMAX=cache_sizes().raster_bytes, **_OPTIONS, **extra)
+    return rasterio.Env(**_OPTIONS, **extra)
 
 
 def _open(path: str, level: int, state: FileState | None) -> Handle:
     options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
+    # Not an option of the context, which at its end would set GDAL's cache back to a share of the whole memory.
+    set_gdal_config("GDAL_CACHEMAX", cache_sizes().raster_bytes)
     with gdal_options(path), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told in words of our own
         dataset = rasterio.open(gdal_path(path), **options)

@@ -104,8 +104,12 @@ class RasterStack:
         self._pool.close({plane.path for variable in self._variables.values() for plane in variable.planes})
 
     def _require_layout(self, handle: Handle, variable: str, level: int) -> None:
-        if not handle.layout.matches(self._variables[variable].layouts[level]):
+        expected = self._variables[variable].layouts[level]
+        if handle.layout is expected:
+            return
+        if not handle.layout.matches(expected):
             raise unavailable(self._collection, variable, "have another grid or type than when they were opened")
+        handle.layout = expected  # the handle comes back for the next read, which need not compare again
 
 
 def open_raster_stack(spec: SourceSpec) -> Reader:
