@@ -73,6 +73,20 @@ class UnsupportedFormat(ChronotileError):
     code = "InvalidFormat"
 
 
+class LayerNotQueryable(ChronotileError):
+    """The layer shows pictures, but tells no values of a place."""
+
+    status = 400
+    code = "LayerNotQueryable"
+
+
+class InvalidPoint(ChronotileError):
+    """The point of a picture that is asked about lies outside it, or is none."""
+
+    status = 400
+    code = "InvalidPoint"
+
+
 class UnknownTileMatrixSet(ChronotileError):
     """No tile matrix set, or no tile matrix in it, has this name."""
 

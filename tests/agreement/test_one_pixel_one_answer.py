@@ -149,6 +149,7 @@ WMS = (
     "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI&STYLES=&FORMAT=image/png&TRANSPARENT=TRUE"
     "&TIME=2020-01-21"
 )
+INFO = f"{WMS.replace('GetMap', 'GetFeatureInfo')}&QUERY_LAYERS=NDVI&INFO_FORMAT=application/json"
 ASKED = {"XYZ": ask_xyz, "WMTS": ask_wmts, "WMTS REST": ask_wmts_rest, "WMS": ask_wms}
 
 
@@ -235,6 +236,28 @@ def test_terrascopes_point_has_the_same_values(serve, scene):
     ]
 
     assert [answer["results"][0]["result"]["average"] for answer in results] == values_at(served.client, places)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
+def test_feature_info_tells_the_value_of_its_place_in_full_precision(serve, scene, kind):
+    served = serve(scene, kind)
+    tile = native_tile(served)
+    places = sampled(served, tile)
+    box = ",".join(repr(edge) for edge in tile.bbox)
+    grid = f"CRS=EPSG:3857&BBOX={box}&WIDTH={TILE_PX}&HEIGHT={TILE_PX}"
+    path = f"/wmts/1.0.0/NDVI/default/2020-01-21/WebMercatorQuad/{tile.z}/{tile.y}/{tile.x}"
+
+    wms = [told(served.client.get(f"{INFO}&{grid}&I={column}&J={row}")) for row, column, _lon, _lat in places]
+    wmts = [told(served.client.get(f"{path}/{row}/{column}.json")) for row, column, _lon, _lat in places]
+
+    assert wms == wmts == values_at(served.client, places)
+
+
+def told(answer) -> float | None:
+    """The value in a feature info."""
+    (feature,) = answer.json()["features"]
+    return feature["properties"]["value"]
 
 
 @pytest.mark.parametrize(

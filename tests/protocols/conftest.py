@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from lxml import etree
 from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.pipeline.services import Services
 from tests.protocols import served
+from tests.protocols.gml import place_info_schema
 from tests.protocols.listening import listening
 
 
@@ -56,3 +58,13 @@ def make_url() -> Iterator[Callable[..., str]]:
             return servers.enter_context(listening(application(services or served.make_services())))
 
         yield make
+
+
+@pytest.fixture
+def gml_schema(shared) -> Callable[[str], etree.XMLSchema]:
+    """`gml_schema("3.1.1")`: GML with the feature that our feature info is."""
+
+    def compile_schema(version: str) -> etree.XMLSchema:
+        return place_info_schema(shared / "ogc" / "schemas" / "schemas.opengis.net", version)
+
+    return compile_schema

@@ -26,6 +26,7 @@ from chronotile.pipeline.services import Services
 from tests.protocols import served
 
 MAP = "REQUEST=GetMap&LAYERS=NDVI&STYLES=steps&WIDTH=64&HEIGHT=48&FORMAT=image/png"
+INFO = f"{MAP.replace('GetMap', 'GetFeatureInfo')}&QUERY_LAYERS=NDVI"
 TILE = "SERVICE=WMTS&VERSION=1.0.0&LAYER=NDVI&STYLE=steps&FORMAT=image/png"
 PLACE = "TILEMATRIXSET=WebMercatorQuad&TILEMATRIX=11&TILEROW=687&TILECOL=1052"
 
@@ -44,6 +45,10 @@ VALID = (
     "&FORMAT=image/png",
     "/wms?REQUEST=GetMap&VERSION=1.1.1&LAYERS=POLE&STYLES=&SRS=EPSG:3857&BBOX=-20037508,-20037508,20037508,20037508"
     "&WIDTH=60&HEIGHT=60&FORMAT=image/png",
+    f"/wms?{INFO}&VERSION=1.3.0&CRS=EPSG:4326&BBOX=50.8,4.5,50.9,4.7&TIME=2020-06&I=20&J=30"
+    "&INFO_FORMAT=application/json&FEATURE_COUNT=1",
+    f"/wms?{INFO}&VERSION=1.1.1&SRS=EPSG:3857&BBOX=500000,6580000,550000,6610000&X=20&Y=30"
+    "&INFO_FORMAT=application/vnd.ogc.gml",
     "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities&ACCEPTVERSIONS=1.0.0&SECTIONS=Contents,Themes",
     f"/wmts?{TILE}&REQUEST=GetTile&{PLACE}&TIME=2020-06-11",
     f"/wmts?{TILE}&REQUEST=GetTile&TILEMATRIXSET=EPSG:3857&TILEMATRIX=EPSG:3857:9&TILEROW=171&TILECOL=263&TIME=2020-06",
@@ -51,6 +56,8 @@ VALID = (
     "/wmts/1.0.0/WMTSCapabilities.xml",
     "/wmts/1.0.0/NDVI/steps/2020-06-11/WebMercatorQuad/11/687/1052.png",
     "/wmts/1.0.0/HEIGHT/default/WorldCRS84Quad/11/445/2100.webp",
+    "/wmts/1.0.0/NDVI/steps/2020-06-11/WebMercatorQuad/11/687/1052/10/20.json",
+    "/wmts/1.0.0/HEIGHT/default/WorldCRS84Quad/11/445/2100/10/20.gml",
     "/tiles/NDVI/WebMercatorQuad/11/1052/687.png?datetime=2020-06-11&style=steps&range=10,200&ramp=reds&reducer=latest",
     "/tiles/POLE/WebMercatorQuad/0/0/0.webp",
     "/tiles/WORLD/WorldCRS84Quad/0/1/0.png?style=reds",

@@ -157,6 +157,7 @@ class _Offer:
             attribution=self.attribution(drawing.times),
             license=self.license,
             resampling=drawing.resampling,
+            queryable=section.queryable,
         )
 
 

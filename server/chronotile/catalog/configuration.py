@@ -113,6 +113,8 @@ class VariableSection(Section):
     """Ids of styles, the first is the default; otherwise one is chosen by the variable's name and values."""
     aliases: Aliases = ()
     """Other names that every protocol answers to; {name: …, advertise: true} is also listed."""
+    queryable: bool = True
+    """Whether WMS and WMTS tell values of places with GetFeatureInfo."""
     resampling: Resampling = "nearest"
     """How pictures are resampled."""
     mask: MaskSection | None = None
@@ -155,6 +157,8 @@ class CompositeSection(Section):
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about the layer."""
     aliases: Aliases = ()
+    """As for variables."""
+    queryable: bool = True
     """As for variables."""
 
 

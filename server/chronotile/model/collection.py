@@ -75,6 +75,8 @@ class Layer:
     attribution: str | None = None
     license: str | None = None
     resampling: Resampling = "nearest"
+    queryable: bool = True
+    """Whether WMS and WMTS tell its values with GetFeatureInfo."""
 
     @property
     def is_composite(self) -> bool:

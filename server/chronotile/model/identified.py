@@ -47,6 +47,8 @@ class Identified:
     time: TimeUsed
     times: InstantArray
     """(time,), ascending; not a time (NaT) for the one value of a layer without time."""
+    is_series: bool
+    """Whether a list or an interval was asked for, however many times it has, or what was asked for has several."""
     cells: tuple[CellSeries, ...]
     """One a variable; none where the place lies outside the layer."""
     colours: tuple[Colour, ...]

@@ -16,7 +16,7 @@ from chronotile.model.raster import Pixels, Raster, cell_reasons
 from chronotile.model.request import IdentifyRequest
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Colour, Style
-from chronotile.model.time import InstantArray
+from chronotile.model.time import InstantArray, TimeSelection
 from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, read_cell
 from chronotile.pipeline.render_map import requested_style
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
@@ -121,7 +121,7 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
     return (
         pixel_revision(layer, instants, services) if target.cells else layer.id,
         (layer.title, target.request.layer, target.request.point, target.request.range),
-        (instants, target.style, target.cells),
+        (instants, target.style, target.cells, _is_series(target.request.time)),
     )
 
 
@@ -141,12 +141,17 @@ def _identified(target: IdentifyTarget, services: Services) -> Identified:
         latitude=latitude,
         time=target.time_used,
         times=times,
+        is_series=len(times) > 1 or (len(layer.times) > 0 and _is_series(request.time)),
         cells=tuple(
             _series(variable, cell, each, target.style)
             for variable, cell, each in zip(layer.variables, target.cells, pixels, strict=bool(target.cells))
         ),
         colours=_colours(target, pixels),
     )
+
+
+def _is_series(selection: TimeSelection) -> bool:
+    return len(selection.parts) > 1 or any(part.is_interval for part in selection.parts)
 
 
 def _times(target: IdentifyTarget) -> InstantArray:

@@ -26,7 +26,7 @@ WRONG = [
     ({"VERSION": None}, "MissingParameterValue", "VERSION"),
     ({"VERSION": "1.4.0"}, "InvalidParameterValue", "VERSION"),
     ({"REQUEST": None}, "MissingParameterValue", "REQUEST"),
-    ({"REQUEST": "GetFeatureInfo"}, "OperationNotSupported", "REQUEST"),
+    ({"REQUEST": "PutStyles"}, "OperationNotSupported", "REQUEST"),
     ({"SERVICE": "WFS"}, "InvalidParameterValue", "SERVICE"),
     ({"WIDTH": "0"}, "InvalidParameterValue", "WIDTH"),
     ({"WIDTH": "-5"}, "InvalidParameterValue", "WIDTH"),

@@ -144,16 +144,23 @@ def test_operations_name_their_encodings(client):
     assert encodings == [
         ("http://testserver/wmts?", "GetEncoding", "KVP"),
         ("http://testserver/wmts/1.0.0/WMTSCapabilities.xml", "GetEncoding", "RESTful"),
-        ("http://testserver/wmts?", "GetEncoding", "KVP"),
-        ("http://testserver/wmts/1.0.0/", "GetEncoding", "RESTful"),
+        *[
+            ("http://testserver/wmts?", "GetEncoding", "KVP"),
+            ("http://testserver/wmts/1.0.0/", "GetEncoding", "RESTful"),
+        ]
+        * 2,
     ]
 
 
-def test_feature_info_is_not_advertised(client):
-    tree = tree_of(client)
+def test_feature_info_is_advertised_of_layers_that_can_be_queried(make_client):
+    plain, secret = served.make_layer(), served.make_layer("SECRET", queryable=False)
+    tree = tree_of(make_client(served.make_services(served.make_collection(plain, secret))))
 
-    assert [each.get("name") for each in tree.iter(f"{{{NS['ows']}}}Operation")] == ["GetCapabilities", "GetTile"]
-    assert tree.findall(".//w:InfoFormat", NS) == []
+    operations = [each.get("name") for each in tree.iter(f"{{{NS['ows']}}}Operation")]
+    assert operations == ["GetCapabilities", "GetTile", "GetFeatureInfo"]
+    assert "application/json" in texts(layer_named(tree, "NDVI"), "w:InfoFormat")
+    assert texts(layer_named(tree, "SECRET"), "w:InfoFormat") == []
+    assert layer_named(tree, "SECRET").findall("w:ResourceURL[@resourceType='FeatureInfo']", NS) == []
 
 
 def test_layers_and_themes_name_each_other(client):
@@ -198,7 +205,7 @@ def test_layer_without_time_has_no_dimension_and_no_time_in_its_template(client)
     layer = layer_named(tree_of(client), "HEIGHT")
 
     assert layer.find("w:Dimension", NS) is None
-    assert [each.get("template") for each in layer.findall("w:ResourceURL", NS)] == [
+    assert [each.get("template") for each in layer.findall("w:ResourceURL[@resourceType='tile']", NS)] == [
         f"http://testserver/wmts/1.0.0/HEIGHT/{{Style}}/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.{extension}"
         for extension in ("png", "webp", "jpg")
     ]
@@ -207,7 +214,7 @@ def test_layer_without_time_has_no_dimension_and_no_time_in_its_template(client)
 def test_templates_of_a_layer_with_time_all_have_it(client):
     templates = [each.get("template") for each in layer_named(tree_of(client), "NDVI").findall("w:ResourceURL", NS)]
 
-    assert len(templates) == 3
+    assert len(templates) == 5
     assert all("/{Style}/{Time}/{TileMatrixSet}/" in template for template in templates)
 
 
@@ -220,7 +227,7 @@ def fill(resource, **names):
 def test_every_advertised_tile_is_drawn_alike_in_both_encodings(client, get_tile):
     layer = layer_named(tree_of(client), "NDVI")
     axes = [
-        layer.findall("w:ResourceURL", NS),
+        layer.findall("w:ResourceURL[@resourceType='tile']", NS),
         texts(layer, "w:Style/ows:Identifier"),
         texts(layer, "w:Dimension/w:Value"),
         layer.findall("w:TileMatrixSetLink", NS),

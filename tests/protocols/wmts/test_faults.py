@@ -65,19 +65,6 @@ def test_query_that_is_no_query_misses_the_request(make_client):
     assert (answer.status_code, *exception_of(answer)) == (400, "MissingParameterValue", "request")
 
 
-def test_feature_info_is_not_supported_yet(make_client, get_tile, validate_ogc):
-    answer = get_tile(make_client(), request="GetFeatureInfo", I="5", J="5", InfoFormat="text/plain")
-
-    assert (answer.status_code, *exception_of(answer)) == (501, "OperationNotSupported", "GetFeatureInfo")
-    assert validate_ogc(answer.content) == []
-
-
-def test_feature_info_is_nothing_an_operator_must_act_on(make_client, get_tile, caplog):
-    get_tile(make_client(), request="GetFeatureInfo")
-
-    assert [record for record in caplog.records if record.levelname != "INFO"] == []
-
-
 @pytest.mark.parametrize(
     ("query", "code", "locator"),
     [

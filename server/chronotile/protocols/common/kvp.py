@@ -39,6 +39,10 @@ class Kvp:
         """Whether the parameter is there, empty or not."""
         return name.lower() in self._values
 
+    def replacing(self, name: str, value: str) -> "Kvp":
+        """Return the same parameters, but one of them with another value."""
+        return Kvp({**self._values, name.lower(): value}.items())
+
     def optional(self, name: str) -> str | None:
         """Return a parameter, or `None` where it is absent or empty."""
         return self._values.get(name.lower(), "").strip() or None

@@ -15,6 +15,7 @@ from chronotile.model.request import PICTURE_FORMATS
 from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
+from chronotile.protocols.common.feature_info import INFO_FORMATS
 from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Telling, collection_entries
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import time_text
@@ -60,6 +61,7 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
         base=telling.base,
         url=f"{telling.base}{path}?",
         formats=PICTURE_FORMATS,
+        info_formats=tuple(INFO_FORMATS),
         layer_limit=LAYER_LIMIT,
         max_side=math.isqrt(catalogue.limits.max_pixels),
         crs=offered,

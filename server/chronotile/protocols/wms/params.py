@@ -15,10 +15,10 @@ from chronotile.protocols.common.axis_order import as_xy
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, numbers, picture_reducer, value_range
 
 Version = Literal["1.1.1", "1.3.0"]
-Operation = Literal["GetCapabilities", "GetMap"]
+Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo"]
 
 LAYER_LIMIT = 1
-OPERATIONS: tuple[Operation, ...] = ("GetCapabilities", "GetMap")
+OPERATIONS: tuple[Operation, ...] = ("GetCapabilities", "GetMap", "GetFeatureInfo")
 VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1"}
 """Versions of GetMap with the one whose rules hold: that of 1.1.0 has the parameters of 1.1.1."""
 EXCEPTION_FORMATS = ("XML", "APPLICATION/VND.OGC.SE_XML", "TEXT/XML")

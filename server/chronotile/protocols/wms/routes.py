@@ -16,15 +16,20 @@ from chronotile.protocols.common.respond import known_etags, respond, respond_wi
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning
 from chronotile.protocols.wms.faults import fault
+from chronotile.protocols.wms.feature_info import answer_info, info_query
 from chronotile.protocols.wms.params import map_request, negotiated_version, operation
 
 
 async def answer(request: Request, *, path: str) -> Response:
     """Return what REQUEST asks for."""
     query = Kvp(request.query_params.multi_items())
-    if operation(query) == "GetMap":
-        return await get_map(request, query)
-    return await get_capabilities(request, query, path=path)
+    match operation(query):
+        case "GetMap":
+            return await get_map(request, query)
+        case "GetFeatureInfo":
+            return await get_feature_info(request, query)
+        case "GetCapabilities":
+            return await get_capabilities(request, query, path=path)
 
 
 async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Response:
@@ -45,6 +50,20 @@ async def get_map(request: Request, query: Kvp) -> Response:
     payload = await for_client(request, gate, asked.layer, work, services=services)
     response = respond(payload)
     warning = time_warning(asked.time, payload.time, services.catalogue.layer(asked.layer))
+    if warning is not None:
+        response.headers["Warning"] = warning
+    return response
+
+
+async def get_feature_info(request: Request, query: Kvp) -> Response:
+    """Return what layers show at a pixel of a map; of one layer, with a warning as of its map."""
+    services = services_of(request)
+    asked = info_query(query, services.catalogue)
+    first = asked.requests[0]
+    work = partial(answer_info, asked, services, known=known_etags(request))
+    payload = await for_client(request, state_of(request).gates.series, first.layer, work, services=services)
+    response = respond(payload)
+    warning = time_warning(first.time, payload.time, services.catalogue.layer(first.layer))
     if warning is not None:
         response.headers["Warning"] = warning
     return response

@@ -11,6 +11,7 @@ from chronotile.protocols.common.layer_entries import CollectionEntry, LayerEntr
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.tile_ranges import native_matrix
 from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.wmts.feature_info import ADVERTISED_INFO
 from chronotile.protocols.wmts.limits import tile_limits
 from chronotile.protocols.wmts.params import FORMATS, SECTIONS, VERSION, Section, advertised_default
 
@@ -66,6 +67,7 @@ def capabilities(telling: Telling, sections: Collection[Section], *, path: str) 
         url=f"{telling.base}{path}",
         version=VERSION,
         formats=FORMATS,
+        info_formats=ADVERTISED_INFO,
         all_sections=SECTIONS,
         sections=sections,
         themes=tuple(_themes(telling, offered)),

@@ -8,7 +8,6 @@ from chronotile.errors import (
     ChronotileError,
     InvalidParameter,
     MissingParameter,
-    OperationNotSupported,
     UnsupportedFormat,
     VersionNegotiationFailed,
 )
@@ -22,11 +21,11 @@ from chronotile.protocols.common.tile_ranges import check_in_range
 from chronotile.protocols.common.time_extent import TimeExtent, time_extent
 from chronotile.protocols.wmts.limits import tile_limits
 
-Operation = Literal["GetCapabilities", "GetTile"]
+Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo"]
 Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
 
 VERSION = "1.0.0"
-OPERATIONS: tuple[Operation, ...] = ("GetCapabilities", "GetTile")
+OPERATIONS: tuple[Operation, ...] = ("GetCapabilities", "GetTile", "GetFeatureInfo")
 SECTIONS: tuple[Section, ...] = (
     *("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"),
 )
@@ -68,8 +67,6 @@ def operation(query: Kvp) -> Operation:
     for each in OPERATIONS:
         if each.lower() == name.lower():
             return each
-    if name.lower() == "getfeatureinfo":
-        raise OperationNotSupported("no layer can be queried with GetFeatureInfo", locator="GetFeatureInfo")
     raise InvalidParameter(
         f"request {name[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(OPERATIONS)}", locator="request"
     )

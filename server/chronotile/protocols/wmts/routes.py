@@ -18,6 +18,13 @@ from chronotile.protocols.common.respond import known_etags, respond, respond_wi
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.wmts.documents import capabilities
 from chronotile.protocols.wmts.faults import fault, path_fault
+from chronotile.protocols.wmts.feature_info import (
+    EXTENSIONS,
+    InfoNames,
+    answer_info,
+    info_names_in_path,
+    info_names_in_query,
+)
 from chronotile.protocols.wmts.params import (
     MEDIA_TYPE,
     SECTIONS,
@@ -35,9 +42,13 @@ from chronotile.protocols.wmts.params import (
 async def answer(request: Request, *, path: str) -> Response:
     """Return what REQUEST asks for."""
     query = Kvp(request.query_params.multi_items())
-    if operation(query) == "GetTile":
-        return await _tile(request, services_of(request), names_in_query(query))
-    return await _capabilities(request, sections(query), path=path)
+    match operation(query):
+        case "GetTile":
+            return await _tile(request, services_of(request), names_in_query(query))
+        case "GetFeatureInfo":
+            return await _feature_info(request, services_of(request), info_names_in_query(query))
+        case "GetCapabilities":
+            return await _capabilities(request, sections(query), path=path)
 
 
 async def get_capabilities_document(request: Request, *, path: str) -> Response:
@@ -47,7 +58,9 @@ async def get_capabilities_document(request: Request, *, path: str) -> Response:
 
 
 async def get_tile(request: Request) -> Response:
-    """Return the tile that the path names."""
+    """Return the tile that the path names, or the feature info of one of its pixels."""
+    if request.path_params["extension"] in EXTENSIONS:
+        return await _feature_info(request, services_of(request), info_names_in_path(request.path_params))
     return await _tile(request, services_of(request), names_in_path(request.path_params))
 
 
@@ -55,6 +68,12 @@ async def _tile(request: Request, services: Services, names: TileNames) -> Respo
     gate = state_of(request).gates.pictures
     work = partial(_draw, names, services, known=known_etags(request))
     return respond(await for_client(request, gate, names.layer, work, services=services))
+
+
+async def _feature_info(request: Request, services: Services, names: InfoNames) -> Response:
+    work = partial(answer_info, names, services, known=known_etags(request))
+    gate = state_of(request).gates.series
+    return respond(await for_client(request, gate, names.tile.layer, work, services=services))
 
 
 def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Payload:

@@ -1,0 +1,90 @@
+"""GetFeatureInfo: what the layers of a map show at one of its pixels (WMS 1.3.0 §7.4, WMS 1.1.1 §7.3)."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer
+from chronotile.model.collection import Layer
+from chronotile.model.payload import Payload
+from chronotile.model.request import IdentifyRequest, MapRequest, Point
+from chronotile.pipeline.identify import InfoFormat, deliver_identified
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.feature_info import info_format, pixel_point
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
+from chronotile.protocols.wms.params import Version, map_request, map_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoQuery:
+    """What GetFeatureInfo asks for."""
+
+    requests: tuple[IdentifyRequest, ...]
+    """One a query layer, in the order they are named."""
+    format: InfoFormat
+
+
+def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
+    """Return what GetFeatureInfo asks for; times, styles and places are read as those of the map.
+
+    The map's FORMAT has no say. FEATURE_COUNT is the most features of a layer, of which there is never more than one.
+
+    Raises:
+        ChronotileError: A parameter of the map or of the question is missing or not accepted.
+    """
+    version = map_version(query)
+    maps = (map_request(query.replacing("FORMAT", "image/png"), catalogue),)
+    point = _point(query, maps[0], version)
+    text = query.optional("INFO_FORMAT") if version == "1.1.1" else query.required("INFO_FORMAT")
+    integer(query.optional("FEATURE_COUNT") or "1", locator="FEATURE_COUNT", least=1)
+    shown = {catalogue.layer(each.layer).id: each for each in maps}
+    return InfoQuery(
+        requests=tuple(
+            IdentifyRequest(
+                layer=name,
+                point=point,
+                time=shown[layer.id].time,
+                style=shown[layer.id].style,
+                range=shown[layer.id].range,
+                ramp=shown[layer.id].ramp,
+            )
+            for name, layer in _query_layers(query, catalogue, shown)
+        ),
+        format=info_format(text or "text/plain", locator="INFO_FORMAT"),
+    )
+
+
+def answer_info(asked: InfoQuery, services: Services, *, known: Collection[str]) -> Payload:
+    """Return the document."""
+    return deliver_identified(asked.requests, asked.format, services, known=known)
+
+
+def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
+    for name in (part.strip() for part in query.required("QUERY_LAYERS").split(",")):
+        layer = catalogue.layer(name)
+        if layer.id not in shown:
+            raise UnknownLayer(
+                f"QUERY_LAYERS names {name[:MAX_SHOWN]!r}, which is none of LAYERS", locator="QUERY_LAYERS"
+            )
+        if not layer.queryable:
+            raise LayerNotQueryable(f"layer {layer.id} cannot be queried", locator="QUERY_LAYERS")
+        yield name, layer
+
+
+def _point(query: Kvp, shown: MapRequest, version: Version) -> Point:
+    names = ("I", "J") if version == "1.3.0" else ("X", "Y")
+    column, row = (
+        _pixel(query.required(name), size, locator=name)
+        for name, size in zip(names, (shown.grid.width, shown.grid.height), strict=True)
+    )
+    return pixel_point(shown.grid, column, row)
+
+
+def _pixel(text: str, size: int, *, locator: str) -> int:
+    try:
+        place = integer(text, locator=locator)
+    except InvalidParameter as error:
+        raise InvalidPoint(error.message, locator=locator) from error
+    if not 0 <= place < size:
+        raise InvalidPoint(f"{locator} must be from 0 to {size - 1}, got {text[:MAX_SHOWN]}", locator=locator)
+    return place

@@ -1,0 +1,126 @@
+"""GetFeatureInfo: what a layer shows at a pixel of a tile (WMTS 1.0.0 §7.3)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from chronotile.errors import (
+    InvalidParameter,
+    OperationNotSupported,
+    TileOutOfRange,
+    UnknownPath,
+)
+from chronotile.model.payload import Payload
+from chronotile.model.request import IdentifyRequest, MapRequest, Point
+from chronotile.pipeline.identify import deliver_identified
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.feature_info import info_format, pixel_point
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
+from chronotile.protocols.wmts.params import TileNames, map_request, names_in_query
+
+EXTENSIONS: Mapping[str, str] = {
+    "txt": "text/plain",
+    "html": "text/html",
+    "gml": "application/vnd.ogc.gml",
+    "gml311": "application/vnd.ogc.gml/3.1.1",
+    "gml32": "application/gml+xml",
+    "geojson": "application/geo+json",
+    "json": "application/json",
+}
+"""Of REST, with the media type each stands for; those of tiles are others."""
+ADVERTISED_INFO: Mapping[str, str | None] = {
+    "text/plain": None,
+    "text/html": "html",
+    "application/vnd.ogc.gml": None,
+    "application/json": "json",
+}
+"""What the capabilities list of each layer, with the extension of a template: few, since they may have 500 layers."""
+SEGMENTS = 6
+"""Of a path behind the time: tile matrix set, tile matrix, row, column, J, I."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoNames:
+    """What a pixel of a tile is called, as text."""
+
+    tile: TileNames
+    i: str
+    j: str
+    info_format: str
+
+
+def info_names_in_query(query: Kvp) -> InfoNames:
+    """Return the names in a GetFeatureInfo request (WMTS 1.0.0 Table 31).
+
+    Raises:
+        ChronotileError: One is missing, or version or format are not offered.
+    """
+    return InfoNames(
+        tile=names_in_query(query),
+        i=query.required("I"),
+        j=query.required("J"),
+        info_format=query.required("InfoFormat"),
+    )
+
+
+def info_names_in_path(path: Mapping[str, str]) -> InfoNames:
+    """Return the names in the path of a feature info.
+
+    A time may be an interval, which has a slash, so that the path of a tile takes this one for its own, with what is
+    said of the tile at the end of the time.
+
+    Raises:
+        UnknownPath: It is too short.
+    """
+    behind_style = [*path.get("time", "").split("/"), *(path[name] for name in ("tms", "matrix", "row", "column"))]
+    time, place = "/".join(behind_style[:-SEGMENTS]), behind_style[-SEGMENTS:]
+    if len(place) < SEGMENTS or not all(place):
+        raise UnknownPath("the path of a feature info ends with TileMatrixSet/TileMatrix/TileRow/TileCol/J/I.format")
+    tile_matrix_set, matrix, row, column, j, i = place
+    tile = TileNames(
+        layer=path["layer"],
+        style=path["style"],
+        format="image/png",
+        tile_matrix_set=tile_matrix_set,
+        tile_matrix=matrix,
+        row=row,
+        column=column,
+        time=time or None,
+    )
+    return InfoNames(tile=tile, i=i, j=j, info_format=EXTENSIONS[path["extension"]])
+
+
+def answer_info(names: InfoNames, services: Services, *, known: Collection[str]) -> Payload:
+    """Return the document.
+
+    Raises:
+        OperationNotSupported: The layer cannot be queried.
+        ChronotileError: A name is unknown, or the pixel is outside its tile, or the tile outside its limits.
+    """
+    layer = services.catalogue.layer(names.tile.layer)
+    if not layer.queryable:
+        raise OperationNotSupported(f"layer {layer.id} cannot be queried", locator="GetFeatureInfo")
+    asked = info_format(names.info_format, locator="InfoFormat")
+    tile = _tile(names, services)
+    request = IdentifyRequest(layer=tile.layer, point=_point(names, tile), time=tile.time, style=tile.style)
+    return deliver_identified([request], asked, services, known=known)
+
+
+def _tile(names: InfoNames, services: Services) -> MapRequest:
+    """The tile; one out of range is here the wrong value of a parameter (OGC 07-057r7 Table 33)."""
+    try:
+        return map_request(names.tile, services)
+    except TileOutOfRange as error:
+        raise InvalidParameter(error.message, locator=error.locator) from error
+
+
+def _point(names: InfoNames, tile: MapRequest) -> Point:
+    column = _pixel(names.i, tile.grid.width, locator="I")
+    row = _pixel(names.j, tile.grid.height, locator="J")
+    return pixel_point(tile.grid, column, row)
+
+
+def _pixel(text: str, size: int, *, locator: str) -> int:
+    place = integer(text, locator=locator)
+    if not 0 <= place < size:
+        raise InvalidParameter(f"{locator} must be from 0 to {size - 1}, got {text[:MAX_SHOWN]}", locator=locator)
+    return place
