@@ -117,3 +117,26 @@ def test_a_format_that_is_not_offered_is_refused_with_those_that_are(make_pictur
         encode_picture(make_picture("index"), "image/tiff")
 
     assert caught.value.locator == "format"
+
+
+def test_eight_bits_keep_up_to_256_colours_exactly(make_picture):
+    picture = make_picture("rgba")
+
+    body = encode_picture(picture, "image/png; mode=8bit")
+
+    assert Image.open(io.BytesIO(body)).mode == "P"
+    assert np.array_equal(decode(body)[1], picture.rgba())
+
+
+def test_eight_bits_of_more_colours_are_near_them():
+    levels = np.arange(64, dtype=np.uint8) * 4
+    pixels = np.full((64, 64, 4), 255, dtype=np.uint8)
+    pixels[..., 0], pixels[..., 1] = levels[:, np.newaxis], levels
+    pixels[0] = 0
+
+    body = encode_picture(RgbaPicture(pixels), "image/png; mode=8bit")
+
+    shown = decode(body)[1]
+    assert Image.open(io.BytesIO(body)).mode == "P"
+    assert np.abs(shown[1:].astype(int) - pixels[1:]).max() <= 16
+    assert not shown[0, :, 3].any()

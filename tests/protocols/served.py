@@ -48,6 +48,16 @@ REDS = Style(
     above=Colour(250, 0, 0),
 )
 
+CHANGES = Style(
+    id="difference",
+    title="Less blue, more red",
+    range=(-1.0, 1.0),
+    ramp=(Stop(-1.0, Colour(0, 0, 250)), Stop(0.0, Colour(250, 250, 250)), Stop(1.0, Colour(250, 0, 0))),
+    below=Colour(0, 0, 250),
+    above=Colour(250, 0, 0),
+)
+"""The colours of differences, as a configuration may have its own."""
+
 
 def days_of(*days: str) -> TimeDomain:
     """Return the domain of days or instants written in ISO 8601."""
@@ -179,7 +189,7 @@ def make_services(
     catalogue = Catalogue(
         service=service or ServiceInfo(),
         collections=collections,
-        styles={style.id: style for layer in layers for style in layer.styles},
+        styles={style.id: style for layer in layers for style in (*layer.styles, CHANGES)},
         crs=tuple(crs_of(name) for name in crs),
         tile_matrix_sets=tuple(load_tile_matrix_set(name, folder=Path()) for name in tile_matrix_sets),
         limits=limits or Limits(),

@@ -7,9 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chronotile.errors import InvalidParameter
+from chronotile.model.request import Colouring
 from chronotile.model.style import Colour, Stop
 from chronotile.styling.colours import colours_of_values
-from chronotile.styling.restyle import with_ramp, with_range
+from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
 from tests.styling.truth import BROWN, GREEN, NODATA, RAMP, SAND, classes_of
 
 FIRE = replace(
@@ -95,3 +96,90 @@ def test_a_ramp_that_cannot_be_used_is_refused(style, other):
         with_ramp(style, other)
 
     assert caught.value.locator == "ramp"
+
+
+GREYS = replace(
+    RAMP,
+    range=(1.0, 1000.0),
+    ramp=(Stop(1.0, Colour(0, 0, 0)), Stop(1000.0, Colour(240, 240, 240))),
+    below=Colour(1, 1, 1),
+    above=Colour(2, 2, 2),
+)
+
+
+def greys(style, *values):
+    return [colour[0] for colour in colours_of_values(style, np.array(values, dtype=np.float64)).tolist()]
+
+
+def test_a_logarithmic_scale_gives_each_power_of_ten_an_equal_share():
+    style = with_colouring(GREYS, Colouring(is_logarithmic=True))
+
+    assert greys(style, 1, 10, 100, 1000) == pytest.approx([0, 80, 160, 240], abs=1)
+
+
+def test_bands_are_steps_that_begin_and_end_with_the_colours_of_the_ramp():
+    style = with_colouring(GREYS, Colouring(bands=4))
+
+    assert greys(style, 1, 200, 300, 450, 550, 700, 800, 1000) == [0, 0, 80, 80, 160, 160, 240, 240]
+
+
+def test_one_band_is_one_colour():
+    assert len(set(greys(with_colouring(GREYS, Colouring(bands=1)), 1, 500, 1000))) == 1
+
+
+def test_bands_of_a_logarithmic_scale_are_powers():
+    style = with_colouring(GREYS, Colouring(bands=3, is_logarithmic=True))
+
+    assert greys(style, 2, 9, 11, 99, 101, 999) == [0, 0, 120, 120, 240, 240]
+
+
+@pytest.mark.parametrize("end", [1.0, 1000.0])
+def test_the_ends_of_a_stepped_range_are_inside_it(end):
+    style = with_colouring(GREYS, Colouring(bands=7, is_logarithmic=True))
+
+    assert greys(style, end)[0] in {0, 240}
+
+
+def test_colours_beyond_the_range_are_those_asked_for():
+    style = with_colouring(GREYS, Colouring(below=Colour(7, 7, 7), above="extend"))
+
+    assert greys(style, 0.5, 2000) == [7, 240]
+
+
+def test_colours_beyond_the_range_stay_where_nothing_is_asked():
+    assert greys(with_colouring(GREYS, Colouring(bands=2)), 0.5, 2000) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("colouring", "locator"),
+    [
+        (Colouring(bands=0), "bands"),
+        (Colouring(bands=254), "bands"),
+        (Colouring(is_logarithmic=True), "logarithmic"),
+    ],
+)
+def test_a_scale_that_cannot_be_is_refused(colouring, locator):
+    with pytest.raises(InvalidParameter) as caught:
+        with_colouring(replace(GREYS, range=(0.0, 1.0)), colouring)
+
+    assert caught.value.locator == locator
+
+
+def test_classes_have_no_scale():
+    with pytest.raises(InvalidParameter):
+        with_colouring(classes_of(3), Colouring(bands=2))
+
+
+def test_a_difference_reaches_half_the_range_to_either_side():
+    style = with_difference(RAMP, FIRE)
+
+    half = (RAMP.range[1] - RAMP.range[0]) / 2
+    assert style.range == (-half, half)
+    assert (style.id, style.nodata, style.below) == (RAMP.id, NODATA, FIRE.below)
+
+
+def test_classes_have_no_difference():
+    with pytest.raises(InvalidParameter) as caught:
+        with_difference(classes_of(3), FIRE)
+
+    assert caught.value.locator == "difference"

@@ -38,11 +38,13 @@ def encode_picture(picture: Picture, format: PictureFormat, background: Backgrou
     """
     check_format(format, *_size(picture))
     if format == "image/jpeg":
-        return _encode_jpeg(_over(picture, background or WHITE))
+        return _encode_jpeg(on_background(picture, background or WHITE))
     if background is not None:
-        picture = _over(picture, background)
+        picture = on_background(picture, background)
     if format == "image/webp":
         return _encode_webp(picture)
+    if format == "image/png; mode=8bit":
+        picture = _indexed(picture)
     return encode_index_png(picture) if isinstance(picture, IndexPicture) else encode_rgba_png(picture.pixels)
 
 
@@ -67,8 +69,8 @@ def _size(picture: Picture) -> tuple[int, int]:
     return pixels.shape[1], pixels.shape[0]
 
 
-def _over(picture: Picture, background: Background) -> Picture:
-    """Return an opaque picture; of an index picture only the palette is touched."""
+def on_background(picture: Picture, background: Background) -> Picture:
+    """Return a picture laid over an opaque colour; of an index picture only the palette is touched."""
     if isinstance(picture, IndexPicture):
         return IndexPicture(picture.index, _blend(picture.palette, background))
     return RgbaPicture(_blend(picture.pixels, background))
@@ -82,6 +84,22 @@ def _blend(colours: NDArray[np.uint8], background: Background) -> NDArray[np.uin
     blended[..., :3] = (colours[..., :3] * alpha + under * (255 - alpha) + 127) // 255
     blended[..., 3] = 255
     return blended
+
+
+def _indexed(picture: Picture) -> IndexPicture:
+    """Return a picture in at most 256 colours: its own where it has no more, else those nearest to them."""
+    if isinstance(picture, IndexPicture):
+        return picture
+    pixels = np.ascontiguousarray(picture.pixels)
+    colours, index = np.unique(pixels.view(np.uint32)[..., 0], return_inverse=True)
+    palette = np.zeros((256, 4), dtype=np.uint8)
+    if len(colours) <= 256:
+        palette[: len(colours)] = colours.view(np.uint8).reshape(-1, 4)
+        return IndexPicture(index.reshape(pixels.shape[:2]).astype(np.uint8), palette)
+    fewer = Image.fromarray(pixels).quantize(256, method=Image.Quantize.FASTOCTREE)
+    found = np.array(fewer.getpalette("RGBA"), dtype=np.uint8).reshape(-1, 4)
+    palette[: len(found)] = found
+    return IndexPicture(np.asarray(fewer), palette)
 
 
 def _encode_jpeg(picture: Picture) -> bytes:

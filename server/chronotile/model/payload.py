@@ -13,6 +13,9 @@ class TimeUsed:
     """Newest first; empty for a layer without time."""
     substitution: str | None = None
     """`default` or `nearest` where the client did not name the instant itself."""
+    base: tuple[Instant, ...] = ()
+    """Of a difference, the instants whose values were taken away, newest first."""
+    base_substitution: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

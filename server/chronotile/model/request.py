@@ -5,17 +5,42 @@ from typing import Literal
 
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import Grid
+from chronotile.model.style import Colour
 from chronotile.model.time import ABSENT, TimeSelection
 
-PictureFormat = Literal["image/png", "image/webp", "image/jpeg"]
+PictureFormat = Literal["image/png", "image/webp", "image/jpeg", "image/png; mode=8bit"]
 ValueFormat = Literal["image/tiff", "application/x-npy"]
 VALUE_FORMATS: tuple[ValueFormat, ...] = ("image/tiff", "application/x-npy")
 """Numbers on the grid instead of colours: float32 values, NaN where there is none."""
 
-PICTURE_FORMATS: tuple[PictureFormat, ...] = ("image/png", "image/webp", "image/jpeg")
+PICTURE_FORMATS: tuple[PictureFormat, ...] = ("image/png", "image/webp", "image/jpeg", "image/png; mode=8bit")
+"""The last has at most 256 colours; pictures of one layer have no more in any case."""
+
+PlacedFormat = Literal["image/geotiff"]
+"""A picture with its place on earth."""
 
 PictureReducer = Literal["latest", "earliest", "max", "min", "mean", "median"]
 PICTURE_REDUCERS: tuple[PictureReducer, ...] = ("latest", "earliest", "max", "min", "mean", "median")
+
+
+Extend = Literal["extend"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Colouring:
+    """What a request changes of how a ramp's colours lie over its range."""
+
+    bands: int | None = None
+    """As many equal steps of one colour each, in place of a continuous ramp."""
+    is_logarithmic: bool = False
+    is_stretched: bool = False
+    """The range is that of the values in the picture."""
+    below: Colour | Extend | None = None
+    """The colour of values below the range; `extend` means that of its lower end."""
+    above: Colour | Extend | None = None
+
+
+AS_STYLED = Colouring()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +53,14 @@ class MapRequest:
     time: TimeSelection = ABSENT
     style: str = ""
     """Id, or nothing or `default` for the layer's first style."""
-    format: PictureFormat | ValueFormat = "image/png"
+    difference: TimeSelection | None = None
+    """A second time, whose values are taken away: the picture shows the change since then in diverging colours."""
+    format: PictureFormat | PlacedFormat | ValueFormat = "image/png"
     range: tuple[float, float] | None = None
     """Physical values at the ends of the ramp, in place of the style's own."""
     ramp: str | None = None
     """Id of a style whose colours are stretched over the range, in place of the style's own."""
+    colouring: Colouring = AS_STYLED
     reducer: PictureReducer = "latest"
     """What a pixel shows of several times."""
     expression: str | None = None

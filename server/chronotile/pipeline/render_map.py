@@ -7,21 +7,23 @@ import numpy as np
 
 from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
-from chronotile.encoders.geotiff import encode_geotiff
+from chronotile.encoders.geotiff import encode_geotiff, encode_picture_geotiff
 from chronotile.encoders.npy import encode_npy
 from chronotile.encoders.picture import encode_picture
-from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedFormat
+from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.raster import Picture, Raster, RgbaPicture
 from chronotile.model.request import (
-    PICTURE_FORMATS,
+    AS_STYLED,
     VALUE_FORMATS,
     IdentifyRequest,
     LegendRequest,
     MapRequest,
+    PictureFormat,
     PictureReducer,
+    PlacedFormat,
 )
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
@@ -31,9 +33,12 @@ from chronotile.pipeline.revision import described, fingerprint, pixel_revision,
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.readers.warp import WarpPlan, plan_warp
-from chronotile.stats.over_time import over_time
+from chronotile.stats.over_time import difference, over_time
 from chronotile.styling.paint import paint, paint_composite
-from chronotile.styling.restyle import with_ramp, with_range
+from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
+
+DIFFERENCE_STYLE = "difference"
+"""The shipped style whose colours differences have; a configuration may have its own of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,8 @@ class MapTarget:
     style: Style
     times: ResolvedTimes
     time_used: TimeUsed
+    base: ResolvedTimes | None
+    """Of a difference, the times whose values are taken away."""
     reducer: PictureReducer
     services: Services
     """That can read the layer, if it shows an expression."""
@@ -89,15 +96,19 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     layer, services = with_expression(layer, request.expression, services)
     style = requested_style(request, layer, services)
     times = resolve_picture_times(layer, request.time, now=services.clock())
-    _check_format(request, layer)
-    _check_size(request, times, services)
-    reducer = _reducer(request, style, times)
+    base = _base_times(request, layer, services)
     used = times.used(layer.times)
+    if base is not None:
+        taken_away = base.used(layer.times)
+        used = replace(used, base=taken_away.instants, base_substitution=taken_away.substitution)
+    _check_format(request, layer)
+    _check_size(request.grid, len(times.indexes) + len(used.base), services)
+    reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
     grid = request.grid
     etag = fingerprint(
-        pixel_revision(layer, used.instants, services),
-        used.instants,
-        described(style),
+        pixel_revision(layer, used.instants + used.base, services),
+        (used.instants, used.base),
+        (described(style), request.colouring),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
         (request.format, request.background, layer.resampling, reducer),
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
@@ -107,6 +118,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         style=style,
         times=times,
         time_used=used,
+        base=base,
         reducer=reducer,
         services=services,
         etag=etag,
@@ -115,13 +127,28 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
 
 
 def requested_style(request: MapRequest | IdentifyRequest | LegendRequest, layer: Layer, services: Services) -> Style:
-    """Return the style that a request names, with the ramp and range it has in place of the style's own.
+    """Return the style that a request names, with what it has in place of the style's own ramp, range and colours.
+
+    A ramp that is stretched over the values of the picture waits for them.
 
     Raises:
         UnknownStyle: The layer has no such style, or there is no such ramp.
         InvalidParameter: The style has classes, which have neither; or the layer is a composite, which has no ramp.
     """
     style = resolve_style(layer, request.style)
+    if not isinstance(request, MapRequest):
+        return _ramped(style, request, layer, services)
+    if request.colouring != AS_STYLED and layer.is_composite:
+        raise InvalidParameter(f"layer {layer.id} is a composite, which has no scale of colours", locator="style")
+    if request.difference is not None:
+        style = with_difference(style, services.catalogue.ramp(DIFFERENCE_STYLE))
+    style = _ramped(style, request, layer, services)
+    return style if request.colouring.is_stretched else with_colouring(style, request.colouring)
+
+
+def _ramped(
+    style: Style, request: MapRequest | IdentifyRequest | LegendRequest, layer: Layer, services: Services
+) -> Style:
     if request.ramp is None and request.range is None:
         return style
     if style.is_categorical:
@@ -134,38 +161,90 @@ def requested_style(request: MapRequest | IdentifyRequest | LegendRequest, layer
     return style if request.range is None else with_range(style, request.range)
 
 
-def _reducer(request: MapRequest, style: Style, times: ResolvedTimes) -> PictureReducer:
+def _base_times(request: MapRequest, layer: Layer, services: Services) -> ResolvedTimes | None:
+    if request.difference is None:
+        return None
+    if layer.is_composite:
+        raise InvalidParameter(
+            f"layer {layer.id} is a composite, which has no values and so no difference", locator="difference"
+        )
+    try:
+        return resolve_picture_times(layer, request.difference, now=services.clock())
+    except TimeNotAvailable as error:
+        raise TimeNotAvailable(error.message, locator="difference", nearest=error.nearest) from error
+
+
+def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
     """What is asked for; of one time all are alike."""
     if request.reducer in {"mean", "median"} and style.is_categorical:
         raise InvalidParameter(
             f"style {style.id} has classes, of which there is no {request.reducer}; use latest or earliest",
             locator="reducer",
         )
-    return request.reducer if len(times.indexes) > 1 else "latest"
+    return request.reducer if times > 1 else "latest"
 
 
 def _encoded(request: MapRequest, target: MapTarget) -> bytes:
-    if request.format in PICTURE_FORMATS:
-        picture = _drawn(request, target)
-        with target.watch.step("encode"):
-            return encode_picture(picture, request.format, background=request.background)
-    raster = _read(request.grid, target, target.layer.main_variable) or _nothing(request.grid, target.layer)
-    with target.watch.step("encode"):
-        return encode_npy(raster) if request.format == "application/x-npy" else encode_geotiff(raster, request.grid)
+    match request.format:
+        case "image/tiff" | "application/x-npy" as value_format:
+            raster = _shown(request.grid, target) or _nothing(request.grid, target.layer)
+            with target.watch.step("encode"):
+                return encode_geotiff(raster, request.grid) if value_format == "image/tiff" else encode_npy(raster)
+        case picture_format:
+            picture = drawn(request, target)
+            with target.watch.step("encode"):
+                return encoded(picture, picture_format, request.grid, request.background)
 
 
-def _drawn(request: MapRequest, target: MapTarget) -> Picture:
-    layer = target.layer
-    rasters = [_read(request.grid, target, variable) for variable in layer.variables]
-    present = [raster for raster in rasters if raster is not None]
-    if len(present) < len(rasters):
-        return RgbaPicture(np.zeros((request.grid.height, request.grid.width, 4), dtype=np.uint8))
+def encoded(
+    picture: Picture, format: PictureFormat | PlacedFormat, grid: Grid, background: tuple[int, int, int] | None
+) -> bytes:
+    """Return a picture of `grid` in a format."""
+    if format == "image/geotiff":
+        return encode_picture_geotiff(picture, grid, background)
+    return encode_picture(picture, format, background=background)
+
+
+def drawn(request: MapRequest, target: MapTarget) -> Picture:
+    """Return the picture of a resolved request, transparent where the layer has no pixels."""
+    if isinstance(target.layer.content, Composite):
+        return _drawn_composite(request, target, target.layer.content)
+    raster = _shown(request.grid, target)
+    if raster is None:
+        return _blank(request.grid)
     with target.watch.step("paint"):
-        if isinstance(layer.content, Composite):
-            red, green, blue = present
-            content = replace(layer.content, range=request.range or layer.content.range)
-            return paint_composite((red, green, blue), content)
-        return paint(present[0], target.style)
+        style = target.style
+        if request.colouring.is_stretched:
+            stretched = _stretched(style, raster, is_difference=request.difference is not None)
+            style = with_colouring(stretched, request.colouring)
+        return paint(raster, style)
+
+
+def _drawn_composite(request: MapRequest, target: MapTarget, content: Composite) -> Picture:
+    bands = [_read(request.grid, target, variable, target.time_used.instants) for variable in content.variables]
+    present = [band for band in bands if band is not None]
+    if len(present) < len(bands):
+        return _blank(request.grid)
+    with target.watch.step("paint"):
+        red, green, blue = present
+        return paint_composite((red, green, blue), replace(content, range=request.range or content.range))
+
+
+def _stretched(style: Style, raster: Raster, *, is_difference: bool) -> Style:
+    """The style over the values of a picture, of differences as far to either side; as it is where all are one."""
+    values = raster.values()
+    values = values[np.isfinite(values)]
+    if values.size == 0 or style.is_categorical:
+        return style
+    low, high = float(values.min()), float(values.max())
+    if is_difference:
+        high = max(-low, high)
+        low = -high
+    return with_range(style, (low, high)) if low < high else style
+
+
+def _blank(grid: Grid) -> RgbaPicture:
+    return RgbaPicture(np.zeros((grid.height, grid.width, 4), dtype=np.uint8))
 
 
 def _nothing(grid: Grid, layer: Layer) -> Raster:
@@ -182,31 +261,40 @@ def _check_format(request: MapRequest, layer: Layer) -> None:
         )
 
 
-def _check_size(request: MapRequest, times: ResolvedTimes, services: Services) -> None:
+def _check_size(grid: Grid, times: int, services: Services) -> None:
     limits = services.catalogue.limits
-    pixels = request.grid.width * request.grid.height
+    pixels = grid.width * grid.height
     if pixels > limits.max_pixels:
         raise LimitExceeded(
             "max_pixels", allowed=limits.max_pixels, asked=pixels, alternative="ask for a smaller picture, or for tiles"
         )
-    if pixels * len(times.indexes) > limits.max_cube_values:
+    if pixels * times > limits.max_cube_values:
         raise LimitExceeded(
             "max_cube_values",
             allowed=limits.max_cube_values,
-            asked=pixels * len(times.indexes),
+            asked=pixels * times,
             alternative="ask for a shorter interval or a smaller picture",
             locator="time",
         )
 
 
-def _read(grid: Grid, target: MapTarget, variable: VariableInfo) -> Raster | None:
-    """The variable over the resolved times, reduced; `None` where it shares no pixel with the grid."""
+def _shown(grid: Grid, target: MapTarget) -> Raster | None:
+    """The values a layer shows, or their difference; `None` where it shares no pixel with the grid."""
+    variable, used = target.layer.main_variable, target.time_used
+    later = _read(grid, target, variable, used.instants)
+    if target.base is None or later is None:
+        return later
+    base = _read(grid, target, variable, used.base)
+    return None if base is None else difference(later, base)
+
+
+def _read(grid: Grid, target: MapTarget, variable: VariableInfo, instants: tuple[Instant, ...]) -> Raster | None:
+    """The variable over some times, newest first, reduced; `None` where it shares no pixel with the grid."""
     plan = _plan(grid, target, variable)
     if plan is None:
         return None
-    instants = target.time_used.instants or (None,)
-    if len(instants) == 1:
-        return _read_at(instants[0], plan, target, variable)
+    if len(instants) <= 1:
+        return _read_at(instants[0] if instants else None, plan, target, variable)
     if target.reducer == "earliest":
         instants = instants[::-1]
     return over_time((_read_at(instant, plan, target, variable) for instant in instants), target.reducer)

@@ -39,6 +39,11 @@ def over_time(rasters: Iterable[Raster], reducer: PictureReducer) -> Raster:
     return _extreme(first, remaining, np.greater if (reducer == "max") == is_rising else np.less)
 
 
+def difference(later: Raster, base: Raster) -> Raster:
+    """Return the float64 values of one raster less those of another; absent where either has none."""
+    return Raster(later.values() - base.values(), _of_values(later.encoding))
+
+
 def _first_values(found: Raster, others: Iterator[Raster]) -> Raster:
     gaps = ~found.valid
     while gaps.any() and (other := next(others, None)) is not None:
