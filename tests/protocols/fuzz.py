@@ -49,6 +49,12 @@ VALID = (
     "&INFO_FORMAT=application/json&FEATURE_COUNT=1",
     f"/wms?{INFO}&VERSION=1.1.1&SRS=EPSG:3857&BBOX=500000,6580000,550000,6610000&X=20&Y=30"
     "&INFO_FORMAT=application/vnd.ogc.gml",
+    "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=HEIGHT,NDVI,TRUE_COLOUR&STYLES=,reds,&CRS=EPSG:32631"
+    "&BBOX=600000,5620000,640000,5650000&WIDTH=40&HEIGHT=30&FORMAT=image/png;+mode=8bit&EXCEPTIONS=INIMAGE",
+    "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=NDVI&STYLES=boxfill/reds&CRS=CRS:84&BBOX=4.5,50.8,4.7,50.9&WIDTH=32&HEIGHT=32"
+    "&FORMAT=image/tiff&COLORSCALERANGE=auto&NUMCOLORBANDS=9&LOGSCALE=false&ABOVEMAXCOLOR=0x80FF0000&BELOWMINCOLOR=extend",
+    "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=NDVI&STYLES=&CRS=CRS:84&BBOX=4.5,50.8,4.7,50.9&WIDTH=32&HEIGHT=32"
+    "&FORMAT=image/png&TIME=2020-06-11&DIFFERENCE=2020-05-21&REDUCER=mean&EXCEPTIONS=JSON",
     "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities&ACCEPTVERSIONS=1.0.0&SECTIONS=Contents,Themes",
     f"/wmts?{TILE}&REQUEST=GetTile&{PLACE}&TIME=2020-06-11",
     f"/wmts?{TILE}&REQUEST=GetTile&TILEMATRIXSET=EPSG:3857&TILEMATRIX=EPSG:3857:9&TILEROW=171&TILECOL=263&TIME=2020-06",
@@ -91,6 +97,7 @@ WORDS = """
     -20037508.34,-20037508.34,20037508.34,20037508.34 0,89.9,1,91 1e14,1e14,1.1e14,1.1e14 EPSG:4326 EPSG:3857
     EPSG:32631 EPSG:3035 CRS:84 OGC:CRS84 EPSG:0 EPSG: : AUTO2:42001,1,4,50 urn:ogc:def:crs:EPSG::4326
     http://www.opengis.net/def/crs/EPSG/0/3857 +init=epsg:4326 +proj=longlat image/png image/jpeg image/webp
+    image/tiff auto extend transparent JSON
     image/gif text/html application/json png csv svg 1.3.0 1.1.1 1.1.0 1.0.0 0.0.0 100.0.0 1.3 v1 1.0.0,2.0.0
     Contents All Bogus GetMap getmap GetTile GetCapabilities GetFeatureInfo GetLegendGraphic GetBogus WMS WMTS WFS
     WebMercatorQuad WorldCRS84Quad EPSG:3857:11 WorldCRS84Quad:11 11 24 25 255 2047 4294967296 INIMAGE BLANK XML
@@ -140,7 +147,7 @@ HEADER_VALUES = (
         b"gzip;q=0, br",
     ),
 )
-SIGNATURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
+SIGNATURES = {"image/tiff": b"II*\x00", "image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,3 +134,27 @@ def test_a_wms_map_is_reduced_as_the_formula_says(client):
     rows, columns = np.mgrid[68:100, 10:42]
     middle = np.median([served.number_at(rows, columns, time) for time in (1, 2, 3)], axis=0)
     assert np.abs(picture[..., 0] - middle).max() <= 1
+
+
+def test_a_tile_of_a_difference(client):
+    later, base = (values(client.get(f"{TILE}.npy?datetime=2020-{day}")) for day in ("06-11", "05-21"))
+
+    change = values(client.get(f"{TILE}.npy?datetime=2020-06-11&difference=2020-05-21"))
+
+    np.testing.assert_array_equal(change, later - base)
+
+
+def test_the_tilejson_of_a_difference_names_tiles_that_answer(client):
+    query = {"datetime": "2020-06-11", "difference": "2020-05-21"}
+
+    (template,) = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json", params=query).json()["tiles"]
+
+    assert parse_qs(urlsplit(template).query)["difference"] == ["2020-05-21"]
+    assert rgba(client.get(template.format(z=10, x=525, y=343)))[..., 3].any()
+
+
+@pytest.mark.parametrize("path", [f"{TILE}.png", "/tiles/NDVI/WebMercatorQuad/tilejson.json"])
+def test_a_difference_with_no_time_is_refused(client, path):
+    response = client.get(f"{path}?difference=soon")
+
+    assert (response.status_code, response.json()["parameter"]) == (400, "difference")

@@ -155,7 +155,7 @@ def test_limits_are_those_of_the_configuration(make_client, get_map):
     service = etree.fromstring(document_of(client)).find(f"{WMS}Service")
     widest = service.findtext(f"{WMS}MaxWidth")
 
-    assert (service.findtext(f"{WMS}LayerLimit"), widest, service.findtext(f"{WMS}MaxHeight")) == ("1", "1000", "1000")
+    assert (service.findtext(f"{WMS}LayerLimit"), widest, service.findtext(f"{WMS}MaxHeight")) == ("20", "1000", "1000")
     assert get_map(client, WIDTH=widest, HEIGHT=widest).status_code == 200
 
 

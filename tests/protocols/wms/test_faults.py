@@ -44,8 +44,18 @@ WRONG = [
     ({"TRANSPARENT": "MAYBE"}, "InvalidParameterValue", "TRANSPARENT"),
     ({"BGCOLOR": "red"}, "InvalidParameterValue", "BGCOLOR"),
     ({"COLORSCALERANGE": "9,1"}, "InvalidParameterValue", "COLORSCALERANGE"),
-    ({"EXCEPTIONS": "INIMAGE"}, "InvalidParameterValue", "EXCEPTIONS"),
-    ({"EXCEPTIONS": "BLANK"}, "InvalidParameterValue", "EXCEPTIONS"),
+    ({"EXCEPTIONS": "HTML"}, "InvalidParameterValue", "EXCEPTIONS"),
+    ({"NUMCOLORBANDS": "0"}, "InvalidParameterValue", "NUMCOLORBANDS"),
+    ({"NUMCOLORBANDS": "254"}, "InvalidParameterValue", "NUMCOLORBANDS"),
+    ({"LOGSCALE": "YES"}, "InvalidParameterValue", "LOGSCALE"),
+    ({"LOGSCALE": "TRUE"}, "InvalidParameterValue", "LOGSCALE"),
+    ({"ABOVEMAXCOLOR": "red"}, "InvalidParameterValue", "ABOVEMAXCOLOR"),
+    ({"BELOWMINCOLOR": "0x12345"}, "InvalidParameterValue", "BELOWMINCOLOR"),
+    ({"BGCOLOR": "0x80FFFFFF"}, "InvalidParameterValue", "BGCOLOR"),
+    ({"DIFFERENCE": "soon"}, "InvalidParameterValue", "DIFFERENCE"),
+    ({"DIFFERENCE": "2020-06-12"}, "InvalidDimensionValue", "DIFFERENCE"),
+    ({"LAYERS": "TRUE_COLOUR", "DIFFERENCE": "2020-06-11"}, "InvalidParameterValue", "DIFFERENCE"),
+    ({"LAYERS": "TRUE_COLOUR", "LOGSCALE": "TRUE"}, "InvalidParameterValue", "STYLES"),
     ({"TIME": "soon"}, "InvalidDimensionValue", "TIME"),
     ({"TIME": "2020-06-12"}, "InvalidDimensionValue", "TIME"),
     ({"TIME": "2019-01-01/2019-12-31"}, "InvalidDimensionValue", "TIME"),
@@ -87,10 +97,10 @@ def test_unknown_crs_is_invalid_srs_in_111(make_client, get_map):
     assert etree.fromstring(answer.content)[0].get("code") == "InvalidSRS"
 
 
-def test_more_layers_than_one_are_refused_by_the_name_of_the_limit(client, get_map):
-    answer = get_map(client, LAYERS="NDVI,HEIGHT")
+def test_more_layers_than_the_limit_are_refused_by_its_name(client, get_map):
+    answer = get_map(client, LAYERS=",".join(["HEIGHT"] * 21))
 
-    assert "LayerLimit is 1" in answer.text
+    assert "LayerLimit is 20" in answer.text
 
 
 def test_map_beyond_the_limit_names_it(make_client, get_map):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chronotile.errors import ChronotileError
 from chronotile.model.grid import BBox, Grid
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.wms.params import map_request, negotiated_version, operation
+from chronotile.protocols.wms.params import negotiated_version, operation, wms_map
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of, share_differing
 
@@ -34,7 +34,7 @@ def catalogue():
 @pytest.fixture
 def parse(catalogue):
     def parse(**changes):
-        return map_request(Kvp({**VALID, **changes}.items()), catalogue)
+        return wms_map(Kvp({**VALID, **changes}.items()), catalogue).layers[0]
 
     return parse
 
@@ -84,7 +84,7 @@ def test_bbox_of_a_polish_system_is_northing_first():
     catalogue = served.make_services(crs=["EPSG:2180"]).catalogue
     query = Kvp({**VALID, "CRS": "EPSG:2180", "BBOX": "400000,500000,410000,520000"}.items())
 
-    assert map_request(query, catalogue).grid.bbox == BBox(500000, 400000, 520000, 410000)
+    assert wms_map(query, catalogue).layers[0].grid.bbox == BBox(500000, 400000, 520000, 410000)
 
 
 def test_numbers_may_have_exponents(parse):
@@ -171,11 +171,26 @@ def test_names_are_taken_in_any_case(make_client):
 
 @given(
     st.dictionaries(
-        st.sampled_from([*VALID, "TIME", "BGCOLOR", "TRANSPARENT", "COLORSCALERANGE"]), st.text(max_size=40)
+        st.sampled_from(
+            [
+                *(
+                    *VALID,
+                    "TIME",
+                    "DIFFERENCE",
+                    "BGCOLOR",
+                    "TRANSPARENT",
+                    "COLORSCALERANGE",
+                    "NUMCOLORBANDS",
+                    "LOGSCALE",
+                ),
+                *("ABOVEMAXCOLOR", "BELOWMINCOLOR", "EXCEPTIONS", "REDUCER"),
+            ]
+        ),
+        st.text(max_size=40),
     )
 )
 def test_any_text_is_a_map_or_an_error_for_the_client(catalogue, changes):
     with contextlib.suppress(ChronotileError):
-        asked = map_request(Kvp({**VALID, **changes}.items()), catalogue)
+        asked = wms_map(Kvp({**VALID, **changes}.items()), catalogue)
 
-        assert np.isfinite(asked.grid.bbox).all()
+        assert np.isfinite(asked.layers[0].grid.bbox).all()

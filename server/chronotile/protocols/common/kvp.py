@@ -145,6 +145,21 @@ def datetime_of(query: Kvp) -> TimeSelection:
     return parse_time(query.optional("datetime"))
 
 
+def difference_of(query: Kvp, *, locator: str) -> TimeSelection | None:
+    """Return the time whose values are taken away, if the parameter called `locator` names one.
+
+    Raises:
+        InvalidParameter: It is no time.
+    """
+    text = query.optional(locator)
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except InvalidParameter as error:
+        raise InvalidParameter(error.message, locator=locator) from error
+
+
 def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
     """Return `text` if it is one of `accepted`.
 

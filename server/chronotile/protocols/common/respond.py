@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.time import format_instant
+from chronotile.model.time import Instant, format_instant
 from chronotile.pipeline.revision import fingerprint
 
 SHORT = "public, max-age=300, stale-while-revalidate=86400"
@@ -37,7 +37,12 @@ def respond_with_content(body: bytes, media_type: str, request: Request) -> Resp
 
 
 def instants_text(time: TimeUsed) -> str:
-    """Return the instants used, newest first; of many, the interval they lie in."""
-    if len(time.instants) > MAX_INSTANTS_TOLD:
-        return f"{format_instant(time.instants[-1])}/{format_instant(time.instants[0])}"
-    return ",".join(format_instant(instant) for instant in time.instants)
+    """Return the instants used, newest first; of many, the interval they lie in; and those a difference is from."""
+    shown = _listed(time.instants)
+    return f"{shown};difference={_listed(time.base)}" if time.base else shown
+
+
+def _listed(instants: tuple[Instant, ...]) -> str:
+    if len(instants) > MAX_INSTANTS_TOLD:
+        return f"{format_instant(instants[-1])}/{format_instant(instants[0])}"
+    return ",".join(format_instant(instant) for instant in instants)

@@ -6,7 +6,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.protocols.common.kvp import Kvp, datetime_of, integer, picture_reducer, value_range
+from chronotile.protocols.common.kvp import Kvp, datetime_of, difference_of, integer, picture_reducer, value_range
 
 FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "png": "image/png",
@@ -33,6 +33,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
         layer=layer.id,
         grid=grid,
         time=datetime_of(query),
+        difference=difference_of(query, locator="difference"),
         style=query.optional("style") or "",
         format=_format(path["extension"]),
         range=_range(query),

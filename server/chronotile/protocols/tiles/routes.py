@@ -17,7 +17,7 @@ from chronotile.pipeline.expressions import shown_revision, with_expression
 from chronotile.pipeline.render_map import render_map, requested_style
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
+from chronotile.protocols.common.kvp import Kvp, datetime_of, difference_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
@@ -25,7 +25,7 @@ from chronotile.protocols.tiles.documents import tilejson
 from chronotile.protocols.tiles.faults import tile_fault
 from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset
 
-TEMPLATE = ("style", "range", "ramp", "reducer", "expression")
+TEMPLATE = ("style", "range", "ramp", "reducer", "expression", "difference")
 """Parameters of a TileJSON that are those of its tiles."""
 
 
@@ -73,6 +73,7 @@ def _tilejson(request: Request, services: Services) -> bytes:
     tile_matrix_set = tileset(request.path_params, services.catalogue)
     template = {name: value for name in TEMPLATE if (value := query.optional(name))}
     picture_reducer(template.get("reducer"), locator="reducer")
+    difference_of(query, locator="difference")
     shown, reading = with_expression(layer, template.get("expression"), services)
     requested_style(style_request(request.path_params, query), shown, reading)
     used = resolve_picture_times(shown, datetime_of(query), now=services.clock()).used(shown.times)

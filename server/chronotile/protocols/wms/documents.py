@@ -1,7 +1,7 @@
 """What is served, as capabilities; and the warning that tells which time was used."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,8 +11,8 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.payload import TimeUsed
-from chronotile.model.request import PICTURE_FORMATS
-from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
+from chronotile.model.request import MapRequest
+from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, Instant, TimeDomain, TimePart, TimeSelection
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
 from chronotile.protocols.common.feature_info import INFO_FORMATS
@@ -20,7 +20,7 @@ from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Tell
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import time_text
 from chronotile.protocols.common.xml import render_xml
-from chronotile.protocols.wms.params import LAYER_LIMIT, Version
+from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, LAYER_LIMIT, Version
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}
@@ -60,8 +60,9 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
         abstract=text_in(catalogue.service.abstract, telling.language),
         base=telling.base,
         url=f"{telling.base}{path}?",
-        formats=PICTURE_FORMATS,
+        formats=tuple(FORMATS),
         info_formats=tuple(INFO_FORMATS),
+        exception_formats=tuple(EXCEPTION_FORMATS[version]),
         layer_limit=LAYER_LIMIT,
         max_side=math.isqrt(catalogue.limits.max_pixels),
         crs=offered,
@@ -87,10 +88,24 @@ def time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str 
     if not used.instants:
         return None
     if used.substitution == "default":
-        return f"99 Default value used: time={_times_text(used, layer.times)} ISO8601"
+        return f"99 Default value used: time={_times_text(used.instants, layer.times)} ISO8601"
     if used.substitution == "nearest" or any(_exceeds(part, layer.times) for part in selection.parts):
-        return f"99 Nearest value used: time={_times_text(used, layer.times)} ISO8601"
+        return f"99 Nearest value used: time={_times_text(used.instants, layer.times)} ISO8601"
     return None
+
+
+def time_warnings(asked: Sequence[MapRequest], times: Sequence[TimeUsed], catalogue: Catalogue) -> list[str]:
+    """Return the Warning headers of a map of several layers, each text once."""
+    warnings: dict[str, None] = {}
+    for request, used in zip(asked, times, strict=True):
+        layer = catalogue.layer(request.layer)
+        warning = time_warning(request.time, used, layer)
+        if warning is not None:
+            warnings[warning] = None
+        if used.base_substitution is not None:
+            what = used.base_substitution.capitalize()
+            warnings[f"99 {what} value used: difference={_times_text(used.base, layer.times)} ISO8601"] = None
+    return list(warnings)
 
 
 def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
@@ -101,8 +116,8 @@ def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
     return bool(DISTANT_PAST < part.span.start < domain.starts[0] or domain.ends[-1] < end < DISTANT_FUTURE)
 
 
-def _times_text(used: TimeUsed, domain: TimeDomain) -> str:
-    texts = [time_text(instant, domain) for instant in reversed(used.instants)]
+def _times_text(instants: tuple[Instant, ...], domain: TimeDomain) -> str:
+    texts = [time_text(instant, domain) for instant in reversed(instants)]
     return ",".join(texts) if len(texts) <= MAX_TIMES_TOLD else f"{texts[0]}/{texts[-1]}"
 
 

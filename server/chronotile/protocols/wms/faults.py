@@ -1,19 +1,33 @@
 """Errors as WMS words them: service exceptions of the version that was asked."""
 
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import (
     ChronotileError,
+    ClientGone,
     InvalidParameter,
     MissingTime,
     OperationNotSupported,
     UnsupportedCrs,
 )
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.state import services_of
+from chronotile.model.request import PICTURE_FORMATS
+from chronotile.pipeline.draw_message import MessageRequest, draw_message
+from chronotile.protocols.common.kvp import Kvp, integer
+from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.common.xml import render_xml
-from chronotile.protocols.wms.params import Version, crs_parameter, negotiated_version
+from chronotile.protocols.wms.params import (
+    Version,
+    background,
+    crs_parameter,
+    exception_format,
+    negotiated_version,
+    picture_format,
+)
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.se_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/exception_1_3_0.xml", "1.1.1": "wms/templates/exception_1_1_1.xml"}
@@ -27,6 +41,10 @@ SPELLING = {
     "bbox": "BBOX",
     "width": "WIDTH",
     "height": "HEIGHT",
+    "bands": "NUMCOLORBANDS",
+    "logarithmic": "LOGSCALE",
+    "difference": "DIFFERENCE",
+    "reducer": "REDUCER",
 }
 """The core's words as WMS spells them; the reference system is called by the version."""
 WITHOUT_CODE = {"NoApplicableCode", "limit-exceeded"}
@@ -36,19 +54,76 @@ def fault(error: ChronotileError, request: Request) -> Response:
     """Return the service exception (WMS 1.3.0 §6.11, Annex E; WMS 1.1.1 §6.7, Annex A)."""
     version = _version(request)
     locator = _locator(error, version)
-    body = render_xml(TEMPLATES[version], code=_code(error, version, request), locator=locator, message=error.message)
+    code = _code(error, version, request)
     status = _status(error, request)
     headers = {"Cache-Control": "no-store"} if status == 200 else None
+    if _wants_json(request):
+        told = {"code": code, "locator": locator, "text": error.message}
+        body = orjson.dumps({"version": version, "exceptions": [told]})
+        return Response(body, status_code=status, media_type="application/json", headers=headers)
+    body = render_xml(TEMPLATES[version], code=code, locator=locator, message=error.message)
     return Response(body, status_code=status, media_type=MEDIA_TYPES[version], headers=headers)
 
 
-def _version(request: Request) -> Version:
-    """Whatever is wrong with the request, some version must be answered."""
-    pairs = [(name, value) for name, value in request.query_params.multi_items() if name.lower() == "version"]
+async def or_in_picture(
+    handler: Callable[[Request, Kvp], Awaitable[Response]], request: Request, query: Kvp
+) -> Response:
+    """Return an answer or, where EXCEPTIONS asks for that and the client is at fault, a picture in its place.
+
+    What keeps the picture itself from being drawn is told in the usual way, and so is a source that fails.
+    """
     try:
-        return negotiated_version(Kvp(pairs[:1]))
+        return await handler(request, query)
+    except ClientGone:
+        raise
+    except ChronotileError as error:
+        asked = _picture_of(error, query) if error.status < 500 else None
+        if asked is None:
+            raise
+        services = services_of(request)
+        body = await in_thread(state_of(request).gates.documents, draw_message, asked, services)
+        return Response(body, media_type=asked.format, headers={"Cache-Control": "no-store"})
+
+
+def _picture_of(error: ChronotileError, query: Kvp) -> MessageRequest | None:
+    """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is asked for and the request says how."""
+    with contextlib.suppress(ChronotileError):
+        wanted = exception_format(query)
+        asked = picture_format(query)
+        if wanted in {"INIMAGE", "BLANK"} and asked in PICTURE_FORMATS:
+            return MessageRequest(
+                text=error.message if wanted == "INIMAGE" else "",
+                width=integer(query.required("WIDTH"), locator="WIDTH", least=1),
+                height=integer(query.required("HEIGHT"), locator="HEIGHT", least=1),
+                format=asked,
+                background=background(query, asked),
+            )
+    return None
+
+
+def _pairs(request: Request) -> Sequence[tuple[str, str]]:
+    """The parameters; only those of the address where the body could not be read."""
+    pairs: Sequence[tuple[str, str]] = getattr(request.state, "pairs", request.query_params.multi_items())
+    return pairs
+
+
+def _first(request: Request, name: str) -> Kvp:
+    """One parameter alone, its first value: whatever is wrong with the request, it must be answered somehow."""
+    return Kvp([pair for pair in _pairs(request) if pair[0].lower() == name.lower()][:1])
+
+
+def _version(request: Request) -> Version:
+    try:
+        return negotiated_version(_first(request, "VERSION"))
     except InvalidParameter:
         return "1.3.0"
+
+
+def _wants_json(request: Request) -> bool:
+    try:
+        return exception_format(_first(request, "EXCEPTIONS")) == "JSON"
+    except InvalidParameter:
+        return False
 
 
 def _locator(error: ChronotileError, version: Version) -> str | None:
@@ -69,11 +144,11 @@ def _code(error: ChronotileError, version: Version, request: Request) -> str | N
 
 def _names_time(request: Request) -> bool:
     """Whether the request has a time, were it `current` where there is none."""
-    return any(name.lower() == "time" and value.strip() for name, value in request.query_params.multi_items())
+    return any(name.lower() == "time" and value.strip() for name, value in _pairs(request))
 
 
 def _status(error: ChronotileError, request: Request) -> int:
     """What is the client's fault has the configured status; a source or server that fails never looks well."""
-    if error.status >= 500 and not isinstance(error, OperationNotSupported):
+    if error.status in {413, 414} or (error.status >= 500 and not isinstance(error, OperationNotSupported)):
         return error.status
     return services_of(request).catalogue.service.wms_exception_status

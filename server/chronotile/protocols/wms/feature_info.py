@@ -12,7 +12,7 @@ from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.feature_info import info_format, pixel_point
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
-from chronotile.protocols.wms.params import Version, map_request, map_version
+from chronotile.protocols.wms.params import Version, map_version, wms_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
         ChronotileError: A parameter of the map or of the question is missing or not accepted.
     """
     version = map_version(query)
-    maps = (map_request(query.replacing("FORMAT", "image/png"), catalogue),)
+    maps = wms_map(query.replacing("FORMAT", "image/png"), catalogue).layers
     point = _point(query, maps[0], version)
     text = query.optional("INFO_FORMAT") if version == "1.1.1" else query.required("INFO_FORMAT")
     integer(query.optional("FEATURE_COUNT") or "1", locator="FEATURE_COUNT", least=1)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from chronotile.catalog.catalogue import Catalogue
@@ -9,25 +10,54 @@ from chronotile.errors import InvalidParameter, MissingParameter, OperationNotSu
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import PICTURE_FORMATS, MapRequest, PictureFormat
+from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
 from chronotile.model.time import ABSENT, TimeSelection, parse_time
 from chronotile.protocols.common.axis_order import as_xy
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, numbers, picture_reducer, value_range
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, numbers, picture_reducer
+from chronotile.protocols.wms.colouring import colour, colour_range, colouring, style_and_ramp, truth
 
 Version = Literal["1.1.1", "1.3.0"]
 Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo"]
 
-LAYER_LIMIT = 1
+LAYER_LIMIT = 20
+"""Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
 OPERATIONS: tuple[Operation, ...] = ("GetCapabilities", "GetMap", "GetFeatureInfo")
 VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1"}
 """Versions of GetMap with the one whose rules hold: that of 1.1.0 has the parameters of 1.1.1."""
-EXCEPTION_FORMATS = ("XML", "APPLICATION/VND.OGC.SE_XML", "TEXT/XML")
+FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
+    "image/png": "image/png",
+    "image/png; mode=8bit": "image/png; mode=8bit",
+    "image/jpeg": "image/jpeg",
+    "image/webp": "image/webp",
+    "image/tiff": "image/geotiff",
+}
+"""What maps are offered in."""
+OTHER_FORMATS: Mapping[str, str] = {
+    "image/png8": "image/png; mode=8bit",
+    "image/png;mode=8bit": "image/png; mode=8bit",
+    "image/geotiff": "image/tiff",
+    "image/jpg": "image/jpeg",
+}
+"""Other names of theirs that clients write."""
+ExceptionFormat = Literal["XML", "INIMAGE", "BLANK", "JSON"]
+EXCEPTION_FORMATS: Mapping[Version, Mapping[str, ExceptionFormat]] = {
+    "1.3.0": {"XML": "XML", "INIMAGE": "INIMAGE", "BLANK": "BLANK", "JSON": "JSON"},
+    "1.1.1": {
+        "application/vnd.ogc.se_xml": "XML",
+        "application/vnd.ogc.se_inimage": "INIMAGE",
+        "application/vnd.ogc.se_blank": "BLANK",
+        "application/json": "JSON",
+    },
+}
+"""How exceptions are offered; the names of each version are taken in the other one too."""
+_EXCEPTION_NAMES: Mapping[str, ExceptionFormat] = {
+    "text/xml": "XML",
+    **{name.lower(): kind for names in EXCEPTION_FORMATS.values() for name, kind in names.items()},
+}
 FARTHEST = 1e15
 """A coordinate beyond is a mistake: next to it a float cannot tell decimetres."""
 
 _VERSION = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
-_COLOUR = re.compile(r"(?:0[xX]|#)?([0-9A-Fa-f]{6})")
-_TRUTH = {"TRUE": True, "FALSE": False}
 
 
 def crs_parameter(version: Version) -> str:
@@ -89,19 +119,28 @@ def map_version(query: Kvp) -> Version:
     return VERSIONS[text]
 
 
-def map_request(query: Kvp, catalogue: Catalogue) -> MapRequest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WmsMap:
+    """A map as WMS asks for it."""
+
+    layers: tuple[MapRequest, ...]
+    """The first at the bottom (WMS 1.3.0 §7.3.3.3); all of one grid, format and background."""
+    media_type: str
+    """That the answer has: what FORMAT says."""
+
+
+def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     """Return the map that GetMap asks for (WMS 1.3.0 §7.3.3).
 
-    STYLES may be absent, which stands for the default style. As in ncWMS it may be `style/ramp`, and COLORSCALERANGE
-    is the range of values that the ramp fills.
+    STYLES may be absent, which stands for default styles. As in ncWMS a style may be `style/ramp`, and COLORSCALERANGE
+    is the range of values that the ramp fills; what is asked of colours is asked of all layers.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
     version = map_version(query)
-    _check_exceptions(query)
-    layer_name, layer = _layer(query, catalogue)
-    style, ramp = _style(query)
+    exception_format(query)
+    layers = _layers(query, catalogue)
     crs = catalogue.offered_crs(query.required(crs_parameter(version)))
     grid = Grid(
         crs=crs,
@@ -109,46 +148,82 @@ def map_request(query: Kvp, catalogue: Catalogue) -> MapRequest:
         width=integer(query.required("WIDTH"), locator="WIDTH", least=1),
         height=integer(query.required("HEIGHT"), locator="HEIGHT", least=1),
     )
-    media_type = _format(query)
-    return MapRequest(
-        layer=layer_name,
-        grid=grid,
-        time=_time(query, layer),
-        style=style,
-        ramp=ramp,
-        range=_range(query),
-        reducer=picture_reducer(query.optional("REDUCER"), locator="REDUCER"),
-        format=media_type,
-        background=_background(query, media_type),
-    )
+    media_type = _media_type(query)
+    maps = []
+    for (name, layer), (style, ramp) in zip(layers, _styles(query, layers), strict=True):
+        maps.append(
+            MapRequest(
+                layer=name,
+                grid=grid,
+                time=_time(query, layer),
+                difference=_difference(query, layer),
+                style=style,
+                ramp=ramp,
+                range=colour_range(query),
+                colouring=colouring(query),
+                reducer=picture_reducer(query.optional("REDUCER"), locator="REDUCER"),
+                format=picture_format(query),
+                background=background(query, media_type),
+            )
+        )
+    return WmsMap(layers=tuple(maps), media_type=media_type)
 
 
-def _check_exceptions(query: Kvp) -> None:
-    text = query.optional("EXCEPTIONS")
-    if text is not None and text.upper() not in EXCEPTION_FORMATS:
-        raise InvalidParameter(f"EXCEPTIONS {text[:MAX_SHOWN]!r} is not offered; leave it out", locator="EXCEPTIONS")
+def exception_format(query: Kvp) -> ExceptionFormat:
+    """Return how the client wants to be told of exceptions.
+
+    Raises:
+        InvalidParameter: In no way that is offered.
+    """
+    text = query.optional("EXCEPTIONS") or "XML"
+    found = _EXCEPTION_NAMES.get(text.lower())
+    if found is None:
+        offered = ", ".join(EXCEPTION_FORMATS["1.3.0"])
+        raise InvalidParameter(
+            f"EXCEPTIONS {text[:MAX_SHOWN]!r} is not offered; accepted are {offered}", locator="EXCEPTIONS"
+        )
+    return found
 
 
-def _layer(query: Kvp, catalogue: Catalogue) -> tuple[str, Layer]:
-    """The name and the layer; of several names one that is unknown is told before their number is."""
+def picture_format(query: Kvp) -> PictureFormat | PlacedFormat:
+    """Return what the core calls FORMAT.
+
+    Raises:
+        ChronotileError: It is missing or not offered.
+    """
+    return FORMATS[_media_type(query)]
+
+
+def background(query: Kvp, media_type: str) -> tuple[int, int, int] | None:
+    """Return what lies under a map: nothing with TRANSPARENT=TRUE (WMS 1.3.0 §7.3.3.9), but under JPEG always a colour.
+
+    Raises:
+        InvalidParameter: TRANSPARENT is no truth or BGCOLOR no colour.
+    """
+    is_transparent = truth(query, "TRANSPARENT")
+    red, green, blue, _alpha = colour(query.optional("BGCOLOR") or "0xFFFFFF", locator="BGCOLOR")
+    return None if is_transparent and media_type != "image/jpeg" else (red, green, blue)
+
+
+def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
+    """Names and layers; of several names one that is unknown is told before their number is."""
     names = [name.strip() for name in query.required("LAYERS").split(",")]
-    layers = [catalogue.layer(name) for name in names]
+    layers = [(name, catalogue.layer(name)) for name in names]
     if len(layers) > LAYER_LIMIT:
         raise InvalidParameter(f"LAYERS names {len(names)} layers, LayerLimit is {LAYER_LIMIT}", locator="LAYERS")
-    return names[0], layers[0]
+    return layers
 
 
-def _style(query: Kvp) -> tuple[str, str | None]:
+def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str | None]]:
+    """Styles and ramps of the layers; what is empty or not there stands for the default."""
     names = [name.strip() for name in (query.optional("STYLES") or "").split(",")]
-    if len(names) > LAYER_LIMIT:
-        raise InvalidParameter(f"STYLES names {len(names)} styles for {LAYER_LIMIT} layer", locator="STYLES")
-    style, _slash, ramp = names[0].partition("/")
-    return style, ramp or None
-
-
-def _range(query: Kvp) -> tuple[float, float] | None:
-    text = query.optional("COLORSCALERANGE")
-    return None if text is None else value_range(text, locator="COLORSCALERANGE")
+    if len(names) > len(layers) and any(names):
+        raise InvalidParameter(f"STYLES names {len(names)} styles for {len(layers)} layers", locator="STYLES")
+    names = (names + [""] * len(layers))[: len(layers)]
+    return [
+        style_and_ramp(name, [style.id for style in layer.styles])
+        for name, (_name, layer) in zip(names, layers, strict=True)
+    ]
 
 
 def _bbox(text: str, crs: Crs, version: Version) -> BBox:
@@ -163,14 +238,14 @@ def _bbox(text: str, crs: Crs, version: Version) -> BBox:
     return as_xy(box, crs) if version == "1.3.0" else box
 
 
-def _format(query: Kvp) -> PictureFormat:
+def _media_type(query: Kvp) -> str:
     text = query.required("FORMAT")
-    for media_type in PICTURE_FORMATS:
-        if text == media_type:
-            return media_type
-    raise UnsupportedFormat(
-        f"FORMAT {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(PICTURE_FORMATS)}", locator="FORMAT"
-    )
+    media_type = OTHER_FORMATS.get(text, text)
+    if media_type not in FORMATS:
+        raise UnsupportedFormat(
+            f"FORMAT {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(FORMATS)}", locator="FORMAT"
+        )
+    return media_type
 
 
 def _time(query: Kvp, layer: Layer) -> TimeSelection:
@@ -178,18 +253,6 @@ def _time(query: Kvp, layer: Layer) -> TimeSelection:
     return parse_time(query.optional("TIME")) if len(layer.times) else ABSENT
 
 
-def _background(query: Kvp, media_type: PictureFormat) -> tuple[int, int, int] | None:
-    """Opaque unless TRANSPARENT=TRUE (WMS 1.3.0 §7.3.3.9); JPEG cannot be anything else."""
-    transparent = query.optional("TRANSPARENT") or "FALSE"
-    if transparent.upper() not in _TRUTH:
-        raise InvalidParameter(
-            f"TRANSPARENT must be TRUE or FALSE, got {transparent[:MAX_SHOWN]!r}", locator="TRANSPARENT"
-        )
-    colour = query.optional("BGCOLOR") or "0xFFFFFF"
-    found = _COLOUR.fullmatch(colour)
-    if found is None:
-        raise InvalidParameter(f"BGCOLOR must be 0xRRGGBB, got {colour[:MAX_SHOWN]!r}", locator="BGCOLOR")
-    if _TRUTH[transparent.upper()] and media_type != "image/jpeg":
-        return None
-    red, green, blue = bytes.fromhex(found[1])
-    return red, green, blue
+def _difference(query: Kvp, layer: Layer) -> TimeSelection | None:
+    """A layer without time ignores it as it does TIME."""
+    return difference_of(query, locator="DIFFERENCE") if len(layer.times) else None

@@ -1,31 +1,34 @@
 """The endpoints of WMS: one path, the operation is a parameter."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.pipeline.render_map import render_map
+from chronotile.pipeline.overlay_maps import overlay_maps
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.form import pairs_of
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
-from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning
-from chronotile.protocols.wms.faults import fault
+from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings
+from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
-from chronotile.protocols.wms.params import map_request, negotiated_version, operation
+from chronotile.protocols.wms.params import negotiated_version, operation, wms_map
 
 
 async def answer(request: Request, *, path: str) -> Response:
     """Return what REQUEST asks for."""
-    query = Kvp(request.query_params.multi_items())
+    request.state.pairs = await pairs_of(request)
+    query = Kvp(request.state.pairs)
     match operation(query):
         case "GetMap":
-            return await get_map(request, query)
+            return await or_in_picture(get_map, request, query)
         case "GetFeatureInfo":
             return await get_feature_info(request, query)
         case "GetCapabilities":
@@ -42,16 +45,15 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
 
 
 async def get_map(request: Request, query: Kvp) -> Response:
-    """Return a map, with a warning where the client did not name its time."""
+    """Return a map, with a warning for each layer whose time the client did not name."""
     services = services_of(request)
-    asked = map_request(query, services.catalogue)
+    asked = wms_map(query, services.catalogue)
     gate = state_of(request).gates.pictures
-    work = partial(render_map, asked, services, known=known_etags(request))
-    payload = await for_client(request, gate, asked.layer, work, services=services)
-    response = respond(payload)
-    warning = time_warning(asked.time, payload.time, services.catalogue.layer(asked.layer))
-    if warning is not None:
-        response.headers["Warning"] = warning
+    work = partial(overlay_maps, asked.layers, services, known=known_etags(request))
+    found = await for_client(request, gate, asked.layers[0].layer, work, services=services)
+    response = respond(replace(found.payload, media_type=asked.media_type))
+    for warning in time_warnings(asked.layers, found.times, services.catalogue):
+        response.headers.append("Warning", warning)
     return response
 
 
@@ -71,4 +73,4 @@ async def get_feature_info(request: Request, query: Kvp) -> Response:
 
 def routes(paths: Sequence[str]) -> list[Route]:
     """Return the routes of the service under each of its paths."""
-    return [Route(path, endpoint(partial(answer, path=path), fault)) for path in paths]
+    return [Route(path, endpoint(partial(answer, path=path), fault), methods=["GET", "POST"]) for path in paths]

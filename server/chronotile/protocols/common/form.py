@@ -1,0 +1,47 @@
+"""Key-value pairs of a request: those of its address, and of a form in its body."""
+
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.protocols.common.state import services_of
+
+FORM = "application/x-www-form-urlencoded"
+MAX_PAIRS = 1000
+TOO_LARGE = 413
+
+
+async def pairs_of(request: Request) -> list[tuple[str, str]]:
+    """Return the pairs of the query, and of a POST those of its form too.
+
+    Raises:
+        InvalidParameter: The body is no form.
+        LimitExceeded: It is larger than `max_body_bytes`.
+    """
+    pairs = request.query_params.multi_items()
+    if request.method != "POST":
+        return pairs
+    media_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+    if media_type != FORM:
+        raise InvalidParameter(f"a body must be a form ({FORM}), not {media_type[:60]!r}", locator="REQUEST")
+    body = await _body(request)
+    try:
+        return [*pairs, *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PAIRS)]
+    except ValueError as error:
+        raise InvalidParameter(
+            f"the body is no form of at most {MAX_PAIRS} parameters in UTF-8", locator="REQUEST"
+        ) from error
+
+
+async def _body(request: Request) -> bytes:
+    """The body, read no further than it may reach."""
+    allowed = services_of(request).catalogue.limits.max_body_bytes
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > allowed:
+            error = LimitExceeded("max_body_bytes", allowed=allowed, asked=len(body), alternative="send less at once")
+            error.status = TOO_LARGE
+            raise error
+    return bytes(body)
