@@ -6,12 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
-import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,10 +14,10 @@ from typer.testing import CliRunner
 
 from chronotile import __version__
 from chronotile.cli import app
+from tests.running import PROGRAM, answer_of, serving, shown_within_ten_seconds
 from tests.scenes import Scene, write_cogs
 
 SCENE = Scene()
-PROGRAM = Path(sysconfig.get_path("scripts")) / "chronotile"
 
 
 @pytest.fixture
@@ -187,43 +182,6 @@ def test_file_that_exists_is_not_written_over(run, data, configuration):
     assert "exists already" in result.output
 
 
-@contextmanager
-def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
-    """A server in a process of its own: the process, its address, what it printed; ended at the end."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
-    process = subprocess.Popen(
-        [PROGRAM, *map(str, arguments), "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=kept | environment,
-    )
-    lines: list[str] = []
-    try:
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("WMTS"):
-                break
-        yield process, lines[-1].split()[1].removesuffix("/wmts"), lines
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def answer_of(url: str) -> int:
-    """The status of the first answer, within ten seconds."""
-    until = time.monotonic() + 10
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                return answer.status
-        except urllib.error.URLError as error:
-            if not isinstance(error.reason, ConnectionError) or time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-
-
 client = pytest.mark.client(str(PROGRAM))
 
 
@@ -293,13 +251,3 @@ def test_a_hang_up_has_the_configuration_read_anew_and_keeps_the_last_good_one(c
 
         assert shown_within_ten_seconds(title, b'"New"')
         assert process.poll() is None
-
-
-def shown_within_ten_seconds(url: str, text: bytes) -> bool:
-    """Whether an answer has the text before ten seconds are over."""
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            if text in answer.read():
-                return True
-    return False

@@ -1,15 +1,13 @@
 """The commands of `chronotile` (DESIGN 2.1). What is heavy is imported by the command that needs it."""
 
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -28,13 +26,8 @@ app = typer.Typer(
     help="Serve raster time series as tiles, maps and series, with a viewer.",
 )
 
-GRACE_S = 10
-"""How long running requests may take to end when the server is stopped."""
-
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
-
-FACTORY = "chronotile.app:create_app_from_environment"
 
 Place = Annotated[
     str | None,
@@ -85,9 +78,10 @@ def demo(
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
     with _failing_in_one_line():
         from chronotile.ingest.demo.apart import make_demo_apart  # noqa: PLC0415
+        from chronotile.process import end_well_when_stopped  # noqa: PLC0415
 
         settings = _settings(host=host, port=port)
-        _end_well_when_stopped()
+        end_well_when_stopped()
         with _progress("making the demo archive") as progress:
             place = make_demo_apart(folder, progress=progress)
         _run(settings.model_copy(update={"config": place}))
@@ -235,30 +229,23 @@ def _progress(what: str) -> Iterator[Callable[[str, float], None]]:
 
 def _run(settings: "Settings", write_config: Path | None = None) -> None:
     """Serve until stopped."""
-    _end_well_when_stopped()
+    from chronotile.process import end_well_when_stopped, hold_hang_ups  # noqa: PLC0415
+
+    end_well_when_stopped()
+    hold_hang_ups()
     if write_config is not None and write_config.exists() and write_config.stat().st_size:
         _fail(f"{write_config} exists already; name another file for --write-config")
     with _holding_port(settings) as listener:
         archive = _open(settings)
         if write_config is not None:
             _write_configuration(archive, write_config)
-        port = int(listener.getsockname()[1])
+        lines = _lines(archive, settings.host, int(listener.getsockname()[1]))
         if settings.workers == 1:
-            _run_here(archive, settings, listener)
+            _run_here(archive, settings, listener, lines)
             return
-    _print_archive(archive, settings.host, port)
-    archive.close()
-    _run_workers(settings, port)
-
-
-def _end_well_when_stopped() -> None:
-    """Let Ctrl-C and SIGTERM, which are how a server is meant to end, end it with 0 and whatever it holds let go."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
-
-
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
+        archive.close()
+        del archive
+        _run_workers(settings, listener, lines)
 
 
 @contextmanager
@@ -294,52 +281,57 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
     typer.echo(f"wrote {file}; change what was guessed wrong, then: chronotile serve {file}")
 
 
-def _print_archive(archive: "Archive", host: str, port: int) -> None:
+def _lines(archive: "Archive", host: str, port: int) -> list[str]:
+    """What was found, and the addresses to open."""
     from chronotile.ingest.describe import archive_lines, finding_lines  # noqa: PLC0415
 
-    for line in (*archive_lines(archive.services.catalogue), *finding_lines(archive.findings)):
-        typer.echo(line)
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
     service = archive.services.catalogue.service
-    typer.echo(f"landing page  {address}/")
-    typer.echo(f"viewer        {address}/viewer/")
-    typer.echo(f"WMS           {address}{service.wms_paths[0]}")
-    typer.echo(f"WMTS          {address}{service.wmts_paths[0]}")
+    return [
+        *archive_lines(archive.services.catalogue),
+        *finding_lines(archive.findings),
+        f"landing page  {address}/",
+        f"viewer        {address}/viewer/",
+        f"WMS           {address}{service.wms_paths[0]}",
+        f"WMTS          {address}{service.wmts_paths[0]}",
+    ]
+
+
+def _print(lines: list[str]) -> None:
+    for line in lines:
+        typer.echo(line)
     sys.stdout.flush()
 
 
-def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket) -> None:
+def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket, lines: list[str]) -> None:
     """Serve in this process; whoever connects from the moment the addresses are printed is answered."""
     import uvicorn  # noqa: PLC0415
 
     from chronotile.app import serving  # noqa: PLC0415
+    from chronotile.process import server_options  # noqa: PLC0415
 
-    server = uvicorn.Server(uvicorn.Config(serving(archive, settings), **_options()))
+    server = uvicorn.Server(uvicorn.Config(serving(archive, settings), **server_options()))
     with _telling_port_taken(settings.host, settings.port):
         listener.listen(BACKLOG)
-    _print_archive(archive, settings.host, int(listener.getsockname()[1]))
+    _print(lines)
     server.run(sockets=[listener])
     if not server.started:
         _fail("the server could not start; the log says why")
 
 
-def _run_workers(settings: "Settings", port: int) -> None:
-    """Start processes anew, never by fork, which tensorstore does not survive; each opens the archive by itself."""
-    import uvicorn  # noqa: PLC0415
+def _run_workers(settings: "Settings", listener: socket.socket, lines: list[str]) -> None:
+    """Serve in processes of their own, each of which opens the archive by itself."""
+    import asyncio  # noqa: PLC0415
 
-    os.environ |= settings.as_environment()
-    uvicorn.run(FACTORY, factory=True, workers=settings.workers, host=settings.host, port=port, **_options())
+    from chronotile.workers.supervisor import Supervisor  # noqa: PLC0415
 
-
-def _options() -> dict[str, Any]:
-    return {
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "http": "chronotile.protocols.common.wire:Wire",
-        "ws": "none",
-        "lifespan": "on",
-        "proxy_headers": False,  # the application minds them, the host and path prefix too
-        "timeout_graceful_shutdown": GRACE_S,
-    }
+    supervisor = Supervisor(
+        listener,
+        count=settings.workers,
+        environment=settings.as_environment(),
+        announce=lambda: _print(lines),
+    )
+    with _telling_port_taken(settings.host, settings.port):
+        listener.listen(BACKLOG)
+    asyncio.run(supervisor.run())

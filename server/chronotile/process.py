@@ -5,8 +5,10 @@ import ctypes
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
+from typing import Any, NoReturn
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +16,35 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Names of glibc's `mallopt(3)`."""
 KEPT_BYTES = 64 << 20
 LARGEST_BLOCK_BYTES = 16 << 20
+
+GRACE_S = 10
+"""How long running requests may take to end when the server is stopped."""
+
+HANG_UP = {signal.SIGHUP} if hasattr(signal, "SIGHUP") else set[signal.Signals]()
+
+
+def server_options() -> dict[str, Any]:
+    """Return how uvicorn is run, in one process or several."""
+    return {
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "http": "chronotile.protocols.common.wire:Wire",
+        "ws": "none",
+        "lifespan": "on",
+        "proxy_headers": False,  # the application minds them, the host and path prefix too
+        "timeout_graceful_shutdown": GRACE_S,
+    }
+
+
+def end_well_when_stopped() -> None:
+    """Let Ctrl-C and SIGTERM, which are how a server is meant to end, end it with 0 and whatever it holds let go."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
 
 
 def keep_freed_memory() -> None:
@@ -30,6 +61,26 @@ def keep_freed_memory() -> None:
         return
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
     mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK_BYTES)
+
+
+def hold_hang_ups() -> None:
+    """Let a SIGHUP that comes before anybody can take it wait, instead of ending the process; children inherit that."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANG_UP)
+
+
+def take_hang_ups() -> None:
+    """Take SIGHUP from now on, and one that waits at once."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANG_UP)
+
+
+@contextmanager
+def hang_ups_held() -> Iterator[None]:
+    """Hold them in the block, so that a child which is started there is born with them held."""
+    hold_hang_ups()
+    try:
+        yield
+    finally:
+        take_hang_ups()
 
 
 class HangUps:
@@ -56,6 +107,7 @@ async def hang_ups() -> AsyncIterator[HangUps]:
     is_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP")
     if is_main:
         loop.add_signal_handler(signal.SIGHUP, hung_up.tell)
+        take_hang_ups()
     try:
         yield hung_up
     finally:

@@ -1,0 +1,83 @@
+"""One worker: a process that answers on the connections that its supervisor hands to it."""
+
+import asyncio
+import logging
+import socket
+import sys
+
+import uvicorn
+
+from chronotile.app import create_app_from_environment
+from chronotile.errors import ConfigurationError
+from chronotile.process import end_well_when_stopped, server_options
+from chronotile.workers.channel import READY, TAKEN
+
+log = logging.getLogger(__name__)
+
+
+class Worker(uvicorn.Server):
+    """A server that listens nowhere: connections come over a channel."""
+
+    def __init__(self, config: uvicorn.Config, channel: socket.socket) -> None:
+        super().__init__(config)
+        self._channel = channel
+        self._opening = set[asyncio.Task[object]]()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 -- it has none
+        """Start to answer, and say so."""
+        await super().startup(sockets=[])
+        self._channel.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._channel, self._take)
+        self._channel.send(READY)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is being answered, and take no more."""
+        asyncio.get_running_loop().remove_reader(self._channel)
+        await super().shutdown(sockets=sockets)
+
+    def _take(self) -> None:
+        """Open the next connection; without a supervisor there will be none, nor anybody who would stop this."""
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            message, descriptors = b"", []
+        if not message:
+            asyncio.get_running_loop().remove_reader(self._channel)
+            self.should_exit = True
+        for descriptor in descriptors:
+            self._channel.send(TAKEN)
+            opening = asyncio.create_task(self._open(socket.socket(fileno=descriptor)))
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+        except OSError as error:
+            log.debug("a client left at once: %s", error)
+            connection.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+
+def main() -> None:
+    """Serve what `CHRONOTILE_*` variables say, on what comes over the channel that the first argument numbers."""
+    end_well_when_stopped()
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        try:
+            application = create_app_from_environment()
+        except ConfigurationError as error:
+            log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
+            sys.exit(1)
+        Worker(uvicorn.Config(application, **server_options()), channel).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Servers in processes of their own, as users start them."""
+
+import os
+import subprocess
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PROGRAM = Path(sysconfig.get_path("scripts")) / "chronotile"
+
+
+@contextmanager
+def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
+    """A server in a process of its own: the process, its address, what it printed; ended at the end."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
+    process = subprocess.Popen(
+        [PROGRAM, *map(str, arguments), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=kept | environment,
+    )
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("WMTS"):
+                break
+        yield process, lines[-1].split()[1].removesuffix("/wmts"), lines
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def answer_of(url: str) -> int:
+    """The status of the first answer, within ten seconds."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.status
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionError) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def shown_within_ten_seconds(url: str, text: bytes) -> bool:
+    """Whether an answer has the text before ten seconds are over."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            if text in answer.read():
+                return True
+    return False
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Return once it is so; fail after half a minute."""
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that a server has started."""
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def ports_served_by(pid: int) -> set[int]:
+    """The clients' ports of the connections that a process holds."""
+    held = set[str]()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            held.add(str(descriptor.readlink()))
+    rows = (line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
+    return {int(row[2].split(":")[1], 16) for row in rows if f"socket:[{row[9]}]" in held}

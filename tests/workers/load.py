@@ -1,0 +1,70 @@
+"""Clients that ask for the same things again and again and compare what they get."""
+
+import itertools
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
+
+from tests.running import until
+
+
+@dataclass
+class Load:
+    """What became of the requests of some clients, each of which keeps its connection as long as it can."""
+
+    address: str
+    expected: Mapping[str, bytes]
+    right: list[int]
+    """Answers as expected, by client."""
+    wrong: list[str] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
+    """The clients' ports of connections that ended before they should."""
+    is_over: bool = False
+
+    def ask(self, client: int) -> None:
+        """Ask until it is over."""
+        while not self.is_over:
+            connection = HTTPConnection(urlsplit(self.address).netloc, timeout=30)
+            connection.connect()
+            port = connection.sock.getsockname()[1]
+            try:
+                self._ask_over(connection, client)
+            except (OSError, HTTPException):
+                self.broken.append(port)
+            finally:
+                connection.close()
+
+    def wait_for_answers(self, count: int) -> None:
+        """Return once every client has that many more."""
+        before = list(self.right)
+        until(lambda: all(now - then >= count for now, then in zip(self.right, before, strict=True)))
+
+    def _ask_over(self, connection: HTTPConnection, client: int) -> None:
+        for path in itertools.cycle(self.expected):
+            if self.is_over:
+                return
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status == 200 and body == self.expected[path]:
+                self.right[client] += 1
+            else:
+                self.wrong.append(f"{path}: {answer.status}, {len(body)} bytes")
+
+
+@contextmanager
+def under_load(address: str, expected: Mapping[str, bytes], *, clients: int = 8) -> Iterator[Load]:
+    """Have clients ask in the block."""
+    load = Load(address, expected, [0] * clients)
+    threads = [threading.Thread(target=load.ask, args=(client,)) for client in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        load.is_over = True
+        for thread in threads:
+            thread.join()

@@ -1,0 +1,127 @@
+"""Several workers behind one address: balance, reloads, deaths, the end."""
+
+import os
+import random
+import signal
+import subprocess
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import create_app
+from chronotile.settings import Settings
+from tests.running import PROGRAM, answer_of, ports_served_by, serving, shown_within_ten_seconds, until, workers_of
+from tests.scenes import Scene, write_cogs
+from tests.workers.load import under_load
+
+SCENE = Scene()
+KILLS = int(os.environ.get("CHRONOTILE_KILLS", "4"))
+"""Workers that are killed under load; docs/design/workers.md tells of 10."""
+
+pytestmark = [pytest.mark.client(str(PROGRAM)), pytest.mark.slow]
+
+
+@pytest.fixture
+def configuration(tmp_path) -> Path:
+    """A configuration of dated rasters."""
+    write_cogs(tmp_path, SCENE)
+    file = tmp_path / "chronotile.yaml"
+    file.write_text('collections: {made: {source: {kind: cog, href: "NDVI_*.tif"}, variables: {NDVI: {layer: NDVI}}}}')
+    return file
+
+
+@pytest.fixture
+def expected(configuration) -> dict[str, bytes]:
+    """Tiles and series as one process answers them."""
+    tile = "/tiles/NDVI/WebMercatorQuad/14/8328/5482"
+    paths = [f"{tile}.{ending}?datetime={day}" for day in SCENE.days for ending in ("png", "tif")]
+    paths.append("/timeseries/NDVI/point?lon=3.001&lat=51.001")
+    with TestClient(create_app(Settings(config=configuration))) as client:
+        return {path: client.get(path).raise_for_status().content for path in paths}
+
+
+def test_kept_connections_are_shared_out_evenly(configuration):
+    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
+        connections = [HTTPConnection(urlsplit(address).netloc) for _ in range(8)]
+        for connection in connections:
+            connection.request("GET", "/health/live")
+            assert connection.getresponse().read() == b'{"status":"live"}'
+
+        assert [len(ports_served_by(worker)) for worker in workers_of(process)] == [4, 4]
+        for connection in connections:
+            connection.close()
+
+
+def test_reloads_under_load_drop_and_spoil_no_request(configuration, expected):
+    text = configuration.read_text()
+    with (
+        serving("serve", configuration, "--workers", 2, CHRONOTILE_WATCH_S="0") as (process, address, _lines),
+        under_load(address, expected) as load,
+    ):
+        for number in range(10):
+            configuration.write_text(f"service: {{title: Number {number}.}}\n{text}")
+            process.send_signal(signal.SIGHUP)
+            load.wait_for_answers(5)
+        assert shown_within_ten_seconds(f"{address}/?f=json", b"Number 9.")
+
+    assert (load.wrong, load.broken) == ([], [])
+
+
+def test_workers_killed_under_load_lose_their_own_connections_alone(configuration, expected):
+    moments = random.Random(1)
+    killed = set[int]()
+    with (
+        serving("serve", configuration, "--workers", 2) as (process, address, _lines),
+        under_load(address, expected) as load,
+    ):
+        for _ in range(KILLS):
+            load.wait_for_answers(moments.randint(1, 20))
+            victim = max(workers_of(process), key=lambda pid: len(ports_served_by(pid)))
+            os.kill(victim, signal.SIGSTOP)
+            killed |= ports_served_by(victim)
+            os.kill(victim, signal.SIGKILL)
+        load.wait_for_answers(20)
+
+    assert load.wrong == []
+    assert set(load.broken) <= killed
+
+
+def test_a_new_configuration_with_mistakes_leaves_all_workers_ready(configuration):
+    with serving("serve", configuration, "--workers", 2, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
+        workers = workers_of(process)
+        configuration.write_text("services: {}")
+        process.send_signal(signal.SIGHUP)
+
+        assert [answer_of(f"{address}/health/ready") for _ in range(4)] == [200] * 4
+        assert workers_of(process) == workers
+
+
+def test_workers_that_cannot_start_end_the_server_with_1(configuration):
+    ended = subprocess.run(
+        [PROGRAM, "serve", configuration, "--workers", "2", "--port", "0"],
+        env=os.environ | {"CHRONOTILE_COG_PREFIXES": "nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.splitlines()[-1] == "chronotile: no worker could start; the log says why"
+
+
+def test_workers_end_when_their_supervisor_is_killed(configuration):
+    with serving("serve", configuration, "--workers", 2) as (process, _address, _lines):
+        workers = workers_of(process)
+        process.kill()
+        process.wait()
+
+        until(lambda: not any(_is_running(worker) for worker in workers))
+
+
+def _is_running(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
