@@ -83,3 +83,19 @@ def test_every_setting_stands_in_the_reference_with_its_default():
         for name, field in Settings.model_fields.items()
         if field.default is not None and f"| `{field.default}` |" not in rows[f"{PREFIX}{name.upper()}"]
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("told", "folder"),
+    [
+        pytest.param("/caches", Path("/caches/chronotile/previews"), id="told"),
+        pytest.param("", Path("/home/a/.cache/chronotile/previews"), id="not told"),
+        pytest.param("caches", Path("/home/a/.cache/chronotile/previews"), id="relative, which is not allowed"),
+    ],
+)
+def test_previews_lie_among_the_users_caches(environment, monkeypatch, told, folder):
+    environment()
+    monkeypatch.setenv("XDG_CACHE_HOME", told)
+    monkeypatch.setenv("HOME", "/home/a")
+
+    assert load_settings().preview_folder == folder

@@ -47,6 +47,7 @@ from chronotile.protocols.viewer.routes import viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
+from chronotile.readers.previews import Previews, current_previews, say_previews
 from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -82,14 +83,19 @@ def application(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # A gate belongs to the event loop it is made in.
+        previews = current_previews()
         gates = Gates(**{name: Gate(name, count) for name, count in tokens.items()})
-        state = app.state.chronotile = ServerState(services=services, gates=gates)
+        state = app.state.chronotile = ServerState(services=services, gates=gates, previews=previews)
         registry.register(StateCollector(state))
+        if previews is not None:
+            previews.start()
         async with anyio.create_task_group() as tasks:
             if renew is not None:
                 tasks.start_soon(renew, state)
             yield
             tasks.cancel_scope.cancel()
+        if previews is not None:
+            await anyio.to_thread.run_sync(previews.close)
         for reader in state.services.readers.values():
             reader.close()
 
@@ -148,6 +154,7 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
 def serving(archive: Archive, settings: Settings) -> Starlette:
     """Return the application that serves an open archive, with this process made ready for it."""
     keep_freed_memory()
+    say_previews(Previews(settings.preview_folder, settings.preview_bytes) if settings.preview_bytes else None)
     return application(
         archive.services,
         threads=settings.threads,

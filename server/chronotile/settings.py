@@ -3,8 +3,10 @@
 Read in `cli` and `app` only, and handed on as plain values.
 """
 
+import os
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
@@ -41,6 +43,10 @@ class Settings(BaseSettings):
     """Documents written at once, in each process."""
     cache_bytes: int = Field(default=128 << 20, ge=0, le=1 << 40)
     """Decoded pixels that are kept, in each process: half of Zarr arrays, half of raster files."""
+    preview_dir: Path | None = None
+    """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
+    preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
+    """Previews that are kept, of all processes together; 0 makes none."""
     watch_s: float = Field(default=10.0, ge=0, le=86_400)
     """How often configuration, styles and sources are looked at for changes, in seconds; 0 leaves it to SIGHUP."""
     forwarded_allow_ips: str = "127.0.0.1,::1"
@@ -65,6 +71,18 @@ class Settings(BaseSettings):
     def cog_places(self) -> tuple[str, ...]:
         """The members of `cog_prefixes`."""
         return tuple(place.strip() for place in (self.cog_prefixes or "").split(",") if place.strip())
+
+    @property
+    def preview_folder(self) -> Path:
+        """`preview_dir`, or a folder among what the user's programs may keep and forget (XDG Base Directory 0.8)."""
+        if self.preview_dir is not None:
+            return self.preview_dir
+        told = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        try:
+            caches = told if told.is_absolute() else Path.home() / ".cache"
+        except RuntimeError:  # a user without a home, as in containers
+            caches = Path(gettempdir())
+        return caches / "chronotile" / "previews"
 
     @property
     def threads(self) -> dict[str, int]:

@@ -59,7 +59,7 @@ def test_brackets_in_the_name_of_a_store_are_no_pattern(tmp_path, kind):
 def test_the_cube_of_a_sources_series_counts_from_the_folder_of_its_file(load, tmp_path):
     text = in_collection("title: T", source="{kind: cog, href: '*.tif', series: ../series.zarr}")
 
-    spec = source_specs(load({"config.yaml": "include: sub/b.yaml", "sub/b.yaml": text}))["c"]
+    spec = source_specs(load({"config.yaml": "include: sub/b.yaml", "sub/b.yaml": text}), {})["c"]
 
     assert spec.series == str(tmp_path / "series.zarr")
 
@@ -70,7 +70,7 @@ def test_a_source_says_what_the_configuration_says(load, tmp_path):
         source=r"{kind: cog, href: ../a.tif, crs: EPSG:3035, time_pattern: '(?P<time>\d{8})'}",
     )
 
-    spec = source_specs(load({"config.yaml": "include: sub/b.yaml", "sub/b.yaml": text}))["c"]
+    spec = source_specs(load({"config.yaml": "include: sub/b.yaml", "sub/b.yaml": text}), {})["c"]
 
     assert (spec.collection, spec.kind, spec.href, spec.crs) == ("c", "cog", str(tmp_path / "a.tif"), "EPSG:3035")
     assert spec.time_pattern == r"(?P<time>\d{8})"
@@ -80,7 +80,7 @@ def test_a_source_says_what_the_configuration_says(load, tmp_path):
 
 
 def test_a_source_without_variables_is_taken_whole(load):
-    spec = source_specs(load(in_collection("")))["c"]
+    spec = source_specs(load(in_collection("")), {})["c"]
 
     assert (spec.variables, spec.times) == ({}, None)
 
@@ -295,14 +295,14 @@ def test_a_last_time_over_the_turn_of_the_year_has_both_years(build, load, make)
     text = in_collection(
         "attribution: '{year}'", source="{kind: cog, href: a, times: {start: 2019-12-25, step: P16D, count: 1}}"
     )
-    info = make.info(make.variable("A", times=source_specs(load(text))["c"].times))
+    info = make.info(make.variable("A", times=source_specs(load(text), {})["c"].times))
 
     assert build(text, c=info)[0].layer("c.A").attribution == "2019-2020"
 
 
 def test_a_last_time_that_ends_with_the_year_has_one_year(build, load, make):
     text = in_collection("attribution: '{year}'", source="{kind: cog, href: a, times: [2019]}")
-    info = make.info(make.variable("A", times=source_specs(load(text))["c"].times))
+    info = make.info(make.variable("A", times=source_specs(load(text), {})["c"].times))
 
     assert build(text, c=info)[0].layer("c.A").attribution == "2019"
 

@@ -663,7 +663,7 @@ def test_a_variable_that_no_expression_can_name_is_not_offered(mistakes_of):
 def test_formula_and_mask_reach_the_source(load):
     text = "variables: {N: {formula: 'A / 2', units: m, range: [0, 1]}, A: {mask: {variable: Q, keep: [4, 5]}}, Q: {}}"
 
-    spec = source_specs(load(in_collection(text)))["c"]
+    spec = source_specs(load(in_collection(text)), {})["c"]
 
     assert spec.variables["N"].formula == parse_expression("A / 2")
     assert spec.variables["A"].mask == Mask("Q", (4, 5))

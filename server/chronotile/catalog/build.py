@@ -14,25 +14,31 @@ import numpy as np
 from chronotile.catalog.catalogue import Catalogue, Limits
 from chronotile.catalog.configuration import CollectionSection, CompositeSection, VariableSection
 from chronotile.catalog.cross_checks import default_id, style_mistakes
-from chronotile.catalog.default_styles import composite_style, default_style, stretched
+from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretched
 from chronotile.catalog.load import Configuration
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
-from chronotile.model.source import Finding, SourceInfo, SourceKind, SourceSpec, VariableInfo
+from chronotile.model.source import Finding, SourceInfo, SourceKind, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.style import Style
 from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID
 from chronotile.yaml_source import listed, nearest, raise_mistakes
 
 
-def source_specs(configuration: Configuration) -> dict[str, SourceSpec]:
-    """Return what is to be opened, by collection; relative paths are taken from the file they are written in."""
-    return {
-        collection_id: _source_spec(collection_id, section, configuration.folder_of("collections", collection_id))
-        for collection_id, section in configuration.collections.items()
-    }
+def source_specs(configuration: Configuration, styles: Mapping[str, Style]) -> dict[str, SourceSpec]:
+    """Return what is to be opened, by collection; relative paths are taken from the file they are written in.
+
+    Args:
+        configuration: What is to be served.
+        styles: All styles by id, which tell variables of classes from others.
+    """
+    specs = {}
+    for collection_id, section in configuration.collections.items():
+        spec = _source_spec(collection_id, section, configuration.folder_of("collections", collection_id))
+        specs[collection_id] = replace(spec, variables=_with_classes(spec.variables, section, styles))
+    return specs
 
 
 def build_catalogue(
@@ -96,6 +102,22 @@ def _source_spec(collection_id: str, section: CollectionSection, folder: Path) -
         variables={name: variable.spec(name) for name, variable in section.variables.items()},
         series=None if source.series is None else absolute_href(source.series, folder, kind="zarr"),
     )
+
+
+def _with_classes(
+    variables: Mapping[str, VariableSpec], section: CollectionSection, styles: Mapping[str, Style]
+) -> dict[str, VariableSpec]:
+    """The variables, those that are drawn by classes, or mask others, said to have them."""
+    masks = {variable.mask.variable for variable in variables.values() if variable.mask is not None}
+    return {
+        name: replace(variable, has_classes=name in masks or _has_classes(name, section.variables[name], styles))
+        for name, variable in variables.items()
+    }
+
+
+def _has_classes(name: str, section: VariableSection, styles: Mapping[str, Style]) -> bool:
+    style = styles.get(section.styles[0]) if section.styles else named_style(name, styles)
+    return style is not None and style.is_categorical
 
 
 def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Collection]:

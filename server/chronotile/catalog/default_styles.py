@@ -37,7 +37,7 @@ def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer:
     A style of classes that has all those of the file tells more than they do; a named ramp whose range the values do
     not fit is stretched over the values.
     """
-    named = _named(variable.name, styles)
+    named = named_style(variable.name, styles)
     if variable.classes:
         return named if named is not None and _has_all_classes(named, variable) else class_style(variable, layer=layer)
     if named is None:
@@ -74,8 +74,8 @@ def stretched(style: Style, bounds: tuple[float, float]) -> Style:
     return replace(style, range=(low, high), ramp=style.stops_over(low, high), labels=())
 
 
-def _named(variable: str, styles: Mapping[str, Style]) -> Style | None:
-    """A word that is a style's id, else one that a style is known to suit."""
+def named_style(variable: str, styles: Mapping[str, Style]) -> Style | None:
+    """Return the style that suits a variable's name: a word of it is the style's id, or one known to go with it."""
     words = [word for word in re.split(r"[^a-z0-9]+", variable.lower()) if word]
     wanted = [style for word in words for style in _CANDIDATES.get(word, (word,))]
     return next((styles[style] for style in wanted if style in styles), None)

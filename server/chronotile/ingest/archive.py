@@ -85,7 +85,7 @@ def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], 
         is_same = archive.state.sources == {"": folder_state(place)}
         return archive if is_same else open_archive(place, environment=environment, clock=clock)
     configuration, styles = _loaded(place, environment)
-    specs = source_specs(configuration)
+    specs = source_specs(configuration, styles)
     state = ArchiveState(written=configuration.root, styles=styles, sources=source_states(specs))
     if state == archive.state:
         return archive
@@ -117,7 +117,7 @@ def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, 
 def _opened(
     configuration: Configuration, styles: Mapping[str, Style], clock: Clock, *, before: Archive | None = None
 ) -> Archive:
-    specs = source_specs(configuration)
+    specs = source_specs(configuration, styles)
     state = ArchiveState(written=configuration.root, styles=styles, sources=source_states(specs))
     kept = {} if before is None else _unchanged(before, specs, state)
     opened = open_sources({name: spec for name, spec in specs.items() if name not in kept})

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from chronotile.catalog.build import source_specs
 from chronotile.errors import SourceUnavailable
 from chronotile.ingest.archive import Archive
 from chronotile.ingest.blocks import block_findings
@@ -27,11 +26,10 @@ PROBES = 5
 def check_archive(archive: Archive) -> Iterator[Finding]:
     """Yield what is found by looking into every source that opened."""
     services = archive.services
-    specs = source_specs(archive.configuration)
     known = {finding.place for finding in archive.findings}
     for collection in services.catalogue.collections:
         yield from _future_findings(collection, services.clock())
-        stored = specs[collection.id].stored
+        stored = archive.specs[collection.id].stored
         yield from block_findings(stored)
         yield from damage_findings(stored, known)
         yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id]))
@@ -99,11 +97,13 @@ def _probes(grid: NativeGrid) -> list[Window]:
 
 
 def _overview_findings(variable: VariableInfo) -> Iterator[Finding]:
-    coarsest = variable.levels[-1]
+    stored = variable.stored_levels
+    coarsest = stored[max(stored)]
     if coarsest.width * coarsest.height > LARGE_PX:
-        what = "has no overviews" if len(variable.levels) == 1 else "has too few overviews"
+        what = "has no overviews" if len(stored) == 1 else "has too few overviews"
+        until = ", each date until there is a preview of it" if variable.made_levels else ""
         message = (
-            f"{what}: a picture of all of it reads {coarsest.width} x {coarsest.height} pixels; "
+            f"{what}: a picture of all of it reads {coarsest.width} x {coarsest.height} pixels{until}; "
             "add some (gdaladdo -r average FILE 2 4 8 16, or coarser groups that multiscales lists)"
         )
         yield Finding("warning", variable.name, message)

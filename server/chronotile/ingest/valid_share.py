@@ -39,7 +39,7 @@ def with_valid_defaults(
 
 
 def valid_share(reader: Reader, layer: Layer, instant: Instant) -> float:
-    """Return the share of a layer's pixels that have values at one of its times, 0 to 1, at the coarsest level.
+    """Return the share of a layer's pixels that have values at one of its times, 0 to 1, at the coarsest stored level.
 
     Raises:
         SourceUnavailable: They cannot be read.
@@ -74,7 +74,7 @@ def _settled(layer: Layer, reader: Reader, now: Instant, findings: list[Finding]
 
 
 def _valid(reader: Reader, variable: VariableInfo, instant: Instant) -> BoolArray:
-    level = len(variable.levels) - 1
+    level = max(variable.stored_levels)
     grid = variable.levels[level]
     step = max(1, -(-max(grid.width, grid.height) // MAX_SIDE_PX))
     index = time_index(variable.times.instants, instant)

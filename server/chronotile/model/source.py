@@ -30,6 +30,8 @@ class VariableInfo:
     encoding: Encoding
     levels: tuple[NativeGrid, ...]
     """Level 0 is the native grid, then overviews from fine to coarse."""
+    made_levels: frozenset[int] = frozenset()
+    """Levels that the source does not hold: to read them may be to read all native cells that they cover."""
     times: TimeDomain = NO_TIME
     title: str | None = None
     standard_name: str | None = None
@@ -44,6 +46,11 @@ class VariableInfo:
     def grid(self) -> NativeGrid:
         """The native grid."""
         return self.levels[0]
+
+    @property
+    def stored_levels(self) -> Mapping[int, NativeGrid]:
+        """The levels that the source holds, by their numbers."""
+        return {number: grid for number, grid in enumerate(self.levels) if number not in self.made_levels}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +94,8 @@ class VariableSpec:
     formula: Expression | None = None
     """What it is computed from, where no file holds it; over ids of the same source."""
     mask: Mask | None = None
+    has_classes: bool | None = None
+    """Whether its numbers are classes, of which there is no mean: drawn by them, or a mask; `None` is not known."""
 
 
 SourceKind = Literal["zarr", "cog", "netcdf", "stac"]

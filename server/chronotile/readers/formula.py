@@ -56,6 +56,11 @@ def formula_of(
         name=name,
         encoding=Encoding(dtype="float32", nodata=float("nan"), units=units or "1"),
         levels=tuple(taken[0].levels[level[0]] for level in levels),
+        made_levels=frozenset(
+            number
+            for number, level in enumerate(levels)
+            if any(each in variable.made_levels for each, variable in zip(level, taken, strict=True))
+        ),
         times=times,
         title=title,
     )

@@ -1,6 +1,6 @@
 """Raster files, one a date or one band a date, read as one source."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,21 +8,22 @@ from rasterio.windows import Window as RasterioWindow
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
-from chronotile.model.raster import Numbers, Pixels
+from chronotile.model.raster import Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time import NO_TIME, TimeDomain
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.encoding import as_meant, configured
 from chronotile.readers.foreign import reading, unavailable
 from chronotile.readers.hrefs import base_name
+from chronotile.readers.made_levels import Origin, cells_below, made_pixels, with_made_levels
+from chronotile.readers.overviews import Counting
+from chronotile.readers.previews import LEAST_FACTOR, Preview, current_previews
 from chronotile.readers.raster_bands import Band
 from chronotile.readers.raster_files import DatedFiles, date_files, find_files
+from chronotile.readers.raster_pixels import every, one_above_another, read_pixels, strips_of
 from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, Layout, file_state, shared_pool
 from chronotile.readers.raster_survey import Sample, survey
 from chronotile.readers.reader import Reader
-
-STRIP_VALUES = 4 << 20
-"""Values held at once while a window is thinned."""
 
 TIME_TAGS = ("time", "datetime", "date")
 """Metadata of a single file that tells its time."""
@@ -44,8 +45,28 @@ class StackVariable:
     planes: tuple[Plane, ...]
     """One for each of `info.times`; a single one without time."""
     layouts: tuple[Layout, ...]
-    """One a level, as every file must have it."""
+    """One a level that is stored, as every file must have it."""
+    origins: tuple[Origin, ...]
+    """What each level is read from."""
     has_mask: bool
+
+    @property
+    def counting(self) -> Counting:
+        """How cells are counted where a level is made of them."""
+        return Counting(encoding=self.info.encoding, is_categorical=self.info.is_categorical)
+
+    def preview(self, plane: Plane, origin: Origin) -> Preview:
+        """Return which preview holds a level that is made."""
+        factors = sorted(each.factor for each in self.origins if each.stored == origin.stored)
+        return Preview(
+            path=plane.path,
+            band=plane.band,
+            stored=origin.stored,
+            layout=self.layouts[origin.stored],
+            factors=tuple(factor for factor in factors if factor >= LEAST_FACTOR),
+            counting=self.counting,
+            has_mask=self.has_mask,
+        )
 
 
 class RasterStack:
@@ -75,12 +96,15 @@ class RasterStack:
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
         source = self._variables[variable]
-        plane = source.planes[index]
-        with reading(self._collection, variable), self._pool.lend(plane.path, level + NATIVE_LEVEL) as handle:
-            self._require_layout(handle, variable, level)
-            numbers = _thinned(handle.dataset.read, plane.band, window, step=step)
-            valid = _thinned(handle.dataset.read_masks, plane.band, window, step=step) > 0 if source.has_mask else None
-        return Pixels(as_meant(numbers, source.info.encoding.dtype), valid)
+        plane, origin = source.planes[index], source.origins[level]
+        with reading(self._collection, variable):
+            if origin.factor == 1:
+                return self._read_stored(variable, plane, origin.stored, window, step=step)
+            pixels = None
+            previews = current_previews()
+            if previews is not None and origin.factor >= LEAST_FACTOR:
+                pixels = previews.read(source.preview(plane, origin), origin.factor, window, step=step)
+            return self._make(variable, plane, origin, window, step=step) if pixels is None else pixels
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; a run of times in one file is one read."""
@@ -103,8 +127,34 @@ class RasterStack:
         """Close the files that nobody reads."""
         self._pool.close({plane.path for variable in self._variables.values() for plane in variable.planes})
 
-    def _require_layout(self, handle: Handle, variable: str, level: int) -> None:
-        expected = self._variables[variable].layouts[level]
+    def _read_stored(self, variable: str, plane: Plane, stored: int, window: Window, *, step: int = 1) -> Pixels:
+        source = self._variables[variable]
+        with self._pool.lend(plane.path, stored + NATIVE_LEVEL) as handle:
+            self._require_layout(handle, variable, stored)
+            dtype = source.info.encoding.dtype
+            return read_pixels(handle, plane.band, window, dtype=dtype, has_mask=source.has_mask, step=step)
+
+    def _make(self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int) -> Pixels:
+        """Cells of a level that no file holds, out of all the stored cells that they cover."""
+        source = self._variables[variable]
+        layout = source.layouts[origin.stored]
+        with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
+            self._require_layout(handle, variable, origin.stored)
+            block_width = handle.dataset.block_shapes[plane.band - 1][1]
+        parts = []
+        for strip in [window] if step == 1 else strips_of(window, step):
+            made = made_pixels(
+                lambda region: self._read_stored(variable, plane, origin.stored, region),
+                cells_below(strip, origin.factor, height=layout.height, width=layout.width),
+                (origin.factor,),
+                source.counting,
+                block_width=block_width,
+            )
+            parts.append(every(made[origin.factor], step))
+        return one_above_another(parts)
+
+    def _require_layout(self, handle: Handle, variable: str, stored: int) -> None:
+        expected = self._variables[variable].layouts[stored]
         if handle.layout is expected:
             return
         if not handle.layout.matches(expected):
@@ -149,11 +199,8 @@ def _open_files(
     wanted = _wanted(spec, name, sample.bands)
     times = files.times if len(files.times) else _time_in_tags(sample)
     return {
-        variable.id: StackVariable(
-            info=_variable_info(variable, band, sample, times),
-            planes=tuple(Plane(path, band.number) for path in files.paths),
-            layouts=sample.layouts,
-            has_mask=band.has_mask,
+        variable.id: _stack_variable(
+            variable, band, sample, times=times, planes=tuple(Plane(path, band.number) for path in files.paths)
         )
         for variable, band in wanted
     }, files.findings
@@ -169,26 +216,35 @@ def _one_band_a_time(
     variables = [variable for variable, _band in _wanted(spec, name, (band,))]
     if len(variables) != 1:
         raise UnsupportedSource("a file with a band a time holds one variable; name only one")
-    return {
-        variables[0].id: StackVariable(
-            info=_variable_info(variables[0], band, sample, times),
-            planes=tuple(Plane(files.paths[0], each.number) for each in sample.bands),
-            layouts=sample.layouts,
-            has_mask=band.has_mask and not any(each.is_alpha for each in sample.bands),
-        )
-    }
+    planes = tuple(Plane(files.paths[0], each.number) for each in sample.bands)
+    variable = _stack_variable(variables[0], band, sample, times=times, planes=planes)
+    has_mask = band.has_mask and not any(each.is_alpha for each in sample.bands)
+    return {variables[0].id: replace(variable, has_mask=has_mask)}
 
 
-def _variable_info(variable: VariableSpec, band: Band, sample: Sample, times: TimeDomain) -> VariableInfo:
+def _stack_variable(
+    variable: VariableSpec, band: Band, sample: Sample, *, times: TimeDomain, planes: tuple[Plane, ...]
+) -> StackVariable:
     encoding = configured(band.encoding, variable)
-    return VariableInfo(
+    is_scaled = (encoding.scale, encoding.offset) != (1.0, 0.0)
+    is_categorical = bool(variable.has_classes) or (bool(band.classes) and not is_scaled)
+    # Whole numbers of which nothing is said may be classes, whose means would be others.
+    is_known = is_categorical or variable.has_classes is not None or is_scaled or encoding.dtype.startswith("float")
+    levels = {Origin(number): grid for number, grid in enumerate(sample.levels)}
+    if is_known:
+        levels = with_made_levels(sample.levels, encoding, is_categorical=is_categorical)
+    info = VariableInfo(
         name=variable.id,
         encoding=encoding,
-        levels=sample.levels,
+        levels=tuple(levels.values()),
+        made_levels=frozenset(number for number, origin in enumerate(levels) if origin.factor > 1),
         times=times,
         title=variable.title or band.title,
-        is_categorical=bool(band.classes) and (encoding.scale, encoding.offset) == (1.0, 0.0),
+        is_categorical=is_categorical,
         classes=band.classes,
+    )
+    return StackVariable(
+        info=info, planes=planes, layouts=sample.layouts, origins=tuple(levels), has_mask=band.has_mask
     )
 
 
@@ -236,21 +292,3 @@ def _by_file(planes: Iterator[Plane]) -> Iterator[tuple[str, list[int]]]:
         bands.append(plane.band)
     if bands:
         yield path, bands
-
-
-def _thinned(read: Callable[..., Numbers], band: int, window: Window, *, step: int) -> Numbers:
-    """Every `step`-th row and column, exactly (GDAL's own thinning takes others); no strip is kept whole."""
-    if step == 1:
-        return read(band, window=_rasterio_window(window))
-    rows = max(1, STRIP_VALUES // window.width // step) * step
-    strips = [read(band, window=_rasterio_window(strip))[::step, ::step].copy() for strip in _strips(window, rows)]
-    return np.concatenate(strips)
-
-
-def _strips(window: Window, rows: int) -> Iterator[Window]:
-    for start in range(window.row_start, window.row_stop, rows):
-        yield window._replace(row_start=start, row_stop=min(start + rows, window.row_stop))
-
-
-def _rasterio_window(window: Window) -> RasterioWindow:
-    return RasterioWindow(window.column_start, window.row_start, window.width, window.height)

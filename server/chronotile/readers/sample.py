@@ -32,8 +32,8 @@ PERCENTILES = (2.0, 98.0)
 def observed_range(reader: Reader, variable: str) -> tuple[float, float] | None:
     """Return the 2nd and 98th percentile of a variable's physical values in a sample, or `None` if none is valid.
 
-    The newest times are looked at, at the coarsest level that is no smaller than the sample: all of it but thinned, or
-    patches of it where that would be much to read.
+    The newest times are looked at, at the coarsest stored level that is no smaller than the sample: all of it but
+    thinned, or patches of it where that would be much to read.
 
     Raises:
         SourceUnavailable: The data cannot be read.
@@ -61,7 +61,7 @@ def _spread(count: int) -> list[int]:
 
 def _values(reader: Reader, info: VariableInfo, index: int) -> Values:
     level = max(
-        (number for number, grid in enumerate(info.levels) if min(grid.width, grid.height) >= SAMPLE_SIDE_PX),
+        (number for number, grid in info.stored_levels.items() if min(grid.width, grid.height) >= SAMPLE_SIDE_PX),
         default=0,
     )
     grid = info.levels[level]

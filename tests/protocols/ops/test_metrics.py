@@ -1,7 +1,13 @@
 """The process as Prometheus reads it."""
 
+import threading
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.readers.previews import Previews, say_previews
 
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png"
 
@@ -51,3 +57,33 @@ def test_reloads_and_layers_are_counted(client):
 
     assert found["chronotile_failed_reloads_total",] == 0
     assert found["chronotile_layers",] == 8
+
+
+@pytest.fixture
+def previews_client(make_services, tmp_path):
+    """A client of an application that keeps previews, of which there is one of 5 bytes."""
+    (tmp_path / "x.preview").write_bytes(b"12345")
+    say_previews(Previews(tmp_path, 1000))
+    yield TestClient(application(make_services()))
+    say_previews(None)
+
+
+def test_previews_are_counted(previews_client):
+    with previews_client as client:
+        found = metrics(client)
+
+    assert (found["chronotile_preview_bytes",], found["chronotile_preview_max_bytes",]) == (5, 1000)
+    assert (found["chronotile_previews",], found["chronotile_previews_waiting",]) == (1, 0)
+    assert (found["chronotile_previews_built_total",], found["chronotile_previews_failed_total",]) == (0, 0)
+
+
+def test_previews_are_built_while_the_application_runs(previews_client):
+    with previews_client:
+        during = {thread.name for thread in threading.enumerate()}
+
+    assert "previews" in during
+    assert "previews" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_application_without_previews_counts_none(client):
+    assert ("chronotile_previews",) not in metrics(client)

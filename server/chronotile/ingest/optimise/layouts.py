@@ -14,7 +14,7 @@ def has_good_map(inputs: Inputs) -> bool:
     """Whether the sources are tiled rasters with overviews: a map layout already."""
     if any(spec.kind != "cog" or spec.times is not None for spec in inputs.specs):
         return False
-    if any(len(info.levels) < 2 for info in inputs.variables.values()):
+    if any(len(info.stored_levels) < 2 for info in inputs.variables.values()):
         return False
     spec = inputs.specs[0]
     path = next(iter(find_files(spec).values()))[0]

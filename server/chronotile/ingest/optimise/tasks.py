@@ -17,13 +17,13 @@ import tensorstore as ts
 from chronotile.ingest.optimise.arrays import ArraySpec
 from chronotile.ingest.optimise.disk import Disk
 from chronotile.ingest.optimise.inputs import Origin
-from chronotile.ingest.optimise.overviews import Counting, Summary, pasted, summary_of
 from chronotile.ingest.optimise.plan import CubePlan
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
 from chronotile.model.source import SourceSpec
 from chronotile.readers.commit import OVERLAY, SERIES
 from chronotile.readers.open import open_source
+from chronotile.readers.overviews import Counting, Summary, pasted, summary_of
 from chronotile.readers.reader import Reader
 
 SOURCE_WINDOW_PX = 512

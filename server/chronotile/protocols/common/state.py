@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection, Request
 from chronotile.errors import ClientGone
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.gate import Gate
+from chronotile.readers.previews import Previews
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -36,6 +37,8 @@ class ServerState:
     reloads: int = 0
     failed_reloads: int = 0
     """Of configurations with mistakes; the last good one went on serving."""
+    previews: Previews | None = None
+    """Of rasters without overviews, where such are kept."""
 
 
 def state_of(connection: HTTPConnection) -> ServerState:

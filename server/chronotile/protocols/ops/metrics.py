@@ -7,6 +7,7 @@ from prometheus_client.registry import Collector
 
 from chronotile.pipeline.cache import CacheState
 from chronotile.protocols.common.state import ServerState
+from chronotile.readers.previews import PreviewsState
 
 
 class StateCollector(Collector):
@@ -26,6 +27,8 @@ class StateCollector(Collector):
             "New configurations that are not served for their mistakes",
             self._state.failed_reloads,
         )
+        if self._state.previews is not None:
+            yield from _previews(self._state.previews.state)
         layers = GaugeMetricFamily("chronotile_layers", "Layers that are served")
         layers.add_metric([], sum(1 for _ in self._state.services.catalogue.layers))
         yield layers
@@ -55,6 +58,21 @@ def _caches(states: Mapping[str, CacheState]) -> Iterable[Metric]:
         hits.add_metric([name], state.hits)
         misses.add_metric([name], state.misses)
     yield from (held, bound, entries, hits, misses)
+
+
+def _previews(state: PreviewsState) -> Iterable[Metric]:
+    yield _gauge("chronotile_preview_bytes", "Bytes that previews take, of all processes", state.bytes)
+    yield _gauge("chronotile_preview_max_bytes", "Bytes that previews may take", state.max_bytes)
+    yield _gauge("chronotile_previews", "Previews that are kept, of all processes", state.count)
+    yield _gauge("chronotile_previews_waiting", "Previews that wait to be built", state.waiting)
+    yield _counter("chronotile_previews_built", "Previews that were built", state.built)
+    yield _counter("chronotile_previews_failed", "Previews that could not be built or kept", state.failed)
+
+
+def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(name, meaning)
+    gauge.add_metric([], value)
+    return gauge
 
 
 def _counter(name: str, meaning: str, value: float) -> CounterMetricFamily:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.raster import Encoding, Numbers
+from chronotile.model.raster import BoolArray, Encoding, Numbers
 
 Plane = NDArray[Any]
 
@@ -72,6 +72,13 @@ class Summary:
             sample=self.sample[::2, ::2],
         )
 
+    def counted(self) -> BoolArray:
+        """Return where any cell is valid or says why it is not; one that is masked, or out of range, does neither."""
+        counted: BoolArray = self.valid > 0
+        for plane in self.codes.values():
+            counted |= plane > 0
+        return counted
+
     def numbers(self) -> Numbers:
         """Return the mean of the valid cells, half to even, or the most frequent class; else the commonest code."""
         empty = self.valid == 0
@@ -121,12 +128,20 @@ class Summary:
         return best
 
 
-def summary_of(numbers: Numbers, counting: Counting) -> Summary:
-    """Return the summary at half the resolution of (y, x) native numbers."""
-    strips = [
-        _native_summary(numbers[start : start + STRIP_ROWS], counting).halved()
-        for start in range(0, numbers.shape[0], STRIP_ROWS)
-    ]
+def summary_of(numbers: Numbers, counting: Counting, present: BoolArray | None = None) -> Summary:
+    """Return the summary at half the resolution of (y, x) native numbers.
+
+    Args:
+        numbers: (y, x).
+        counting: How they are counted.
+        present: (y, x): the cells that the source's own mask lets stand, of which alone there is a summary; `None`
+            where it has no mask.
+    """
+    strips = []
+    for start in range(0, numbers.shape[0], STRIP_ROWS):
+        rows = slice(start, start + STRIP_ROWS)
+        native = _native_summary(numbers[rows], counting, None if present is None else present[rows])
+        strips.append(native.halved())
     return _stacked(strips)
 
 
@@ -152,9 +167,12 @@ def pasted(parts: Mapping[tuple[int, int], Summary], shape: tuple[int, int], dty
     )
 
 
-def _native_summary(numbers: Numbers, counting: Counting) -> Summary:
+def _native_summary(numbers: Numbers, counting: Counting, present: BoolArray | None) -> Summary:
     valid = counting.encoding.valid(numbers)
     codes = {number: numbers == number for number in counting.codes()}
+    if present is not None:
+        valid &= present
+        codes = {number: plane & present for number, plane in codes.items()}
     codes = {number: plane for number, plane in codes.items() if plane.any()}
     if counting.is_categorical:
         codes |= {number: (numbers == number) & valid for number in _classes(numbers[valid])}

@@ -9,12 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from chronotile.ingest.optimise.overviews import Counting, pasted, summary_of
-from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding
-from chronotile.readers.open import open_source
-from tests.ingest.optimise.conftest import numbers_of
-from tests.scenes import Scene, make_spec, write_cogs
+from chronotile.readers.overviews import Counting, pasted, summary_of
 
 NDVI = Encoding(dtype="uint8", nodata=255, valid_range=(0, 250), flags=((251, "snow"), (252, "cloud")))
 
@@ -132,25 +128,3 @@ def test_parts_make_the_same_as_the_whole():
     whole = pasted(parts, (32, 40), numbers.dtype)
 
     np.testing.assert_array_equal(whole.numbers(), level_of(numbers, counting, 1))
-
-
-@pytest.mark.slow
-def test_cube_of_several_regions_has_the_overviews_of_the_whole(tmp_path, write, target):
-    scene = Scene(width=1300, height=1100, days=("2020-01-01", "2020-01-11"))
-    write_cogs(tmp_path, scene, blockxsize=256, blockysize=256)
-    write(tmp_path, memory_bytes=620 << 20, threads=4, verify=True)
-    encoding = Encoding(dtype="uint8", nodata=255)
-
-    reader = open_source(make_spec("zarr", target))
-
-    levels = reader.info.variables["NDVI"].levels
-    found = [
-        reader.read_window("NDVI", index=1, level=level, window=Window(0, grid.height, 0, grid.width)).numbers
-        for level, grid in enumerate(levels)
-    ]
-    expected = [level_of(scene.numbers(1), Counting(encoding=encoding, is_categorical=False), k) for k in range(1, 4)]
-    assert [(grid.width, grid.height) for grid in levels] == [(1300, 1100), (650, 550), (325, 275), (163, 138)]
-    assert len(list(target.glob("0/NDVI/c.0.*"))) > 1
-    np.testing.assert_array_equal(numbers_of(target), scene.cube())
-    for ours, theirs in zip(found[1:], expected, strict=True):
-        np.testing.assert_array_equal(ours, theirs)

@@ -1,0 +1,140 @@
+"""The folder in which processes of one machine keep previews: within a bound, each file there whole or not at all."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, time_ns
+
+END = ".preview"
+"""Of a preview's name: no pattern of an archive matches it."""
+
+PARTIAL = ".part"
+"""End of the name of a file that is being written."""
+
+LOCK = "lock"
+
+TOUCH_S = 300.0
+"""How often it is noted that a preview is used."""
+
+
+class PreviewFolder:
+    """Files by name; those unused for longest make room for others.
+
+    Args:
+        path: Made, for this user alone, when something is to be written.
+        max_bytes: The most that all files take together.
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._touched: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def max_bytes(self) -> int:
+        """The most that all files take together."""
+        return self._max_bytes
+
+    def path_of(self, name: str) -> Path:
+        """Return where a preview is, if it is there."""
+        return self._path / f"{name}{END}"
+
+    def touch(self, name: str) -> None:
+        """Note that a preview is used; its time of modification, by which open files are known, stays."""
+        now_s = monotonic()
+        with self._lock:
+            if now_s - self._touched.get(name, -TOUCH_S) < TOUCH_S:
+                return
+            self._touched[name] = now_s
+        path = self.path_of(name)
+        try:
+            os.utime(path, ns=(time_ns(), path.stat().st_mtime_ns))
+        except OSError:
+            return  # it was removed in the meantime, or belongs to someone who lets others read
+
+    def remove(self, name: str) -> None:
+        """Remove a preview, if it is there and may be."""
+        try:
+            self.path_of(name).unlink(missing_ok=True)
+        except OSError:
+            return  # a folder that cannot be written; what is built next will say so
+
+    @contextmanager
+    def sole_builder(self) -> Iterator[bool]:
+        """Hold the folder against builders of other processes; gives whether nobody else holds it.
+
+        Raises:
+            OSError: The folder cannot be made or written.
+        """
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+        finally:
+            os.close(descriptor)
+
+    def put(self, name: str, data: bytes) -> bool:
+        """Write a preview under its name once it is whole; return whether the bound has room for one so large.
+
+        Only the sole builder may.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        for partial in self._path.glob(f"*{PARTIAL}"):  # of a builder that was killed
+            partial.unlink(missing_ok=True)
+        if len(data) > self._max_bytes:
+            return False
+        self._make_room(len(data))
+        partial = self._path / f"{name}{PARTIAL}"
+        try:
+            with partial.open("wb", buffering=0) as file:
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+                os.fsync(file.fileno())
+            partial.replace(self.path_of(name))
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        return True
+
+    def usage(self) -> tuple[int, int]:
+        """Return how many previews there are and the bytes they take, those of other processes too."""
+        sizes = [status.st_size for _path, status in self._files()]
+        return len(sizes), sum(sizes)
+
+    def _make_room(self, size: int) -> None:
+        """Remove what was unused for longest until `size` bytes more are within the bound."""
+        files = sorted(self._files(), key=lambda entry: entry[1].st_atime_ns)
+        total = sum(status.st_size for _path, status in files)
+        for path, status in files:
+            if total + size <= self._max_bytes:
+                break
+            path.unlink(missing_ok=True)
+            total -= status.st_size
+            with self._lock:
+                self._touched.pop(path.name.removesuffix(END), None)
+
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
+        found = []
+        try:
+            entries = list(os.scandir(self._path))
+        except OSError:
+            return []  # not made yet
+        for entry in entries:
+            if entry.name.endswith(END):
+                try:
+                    found.append((Path(entry.path), entry.stat()))
+                except FileNotFoundError:
+                    continue  # removed by another process
+        return found

@@ -1,0 +1,65 @@
+"""Pixels out of an open raster file."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from rasterio.windows import Window as RasterioWindow
+
+from chronotile.model.grid import Window
+from chronotile.model.raster import Numbers, Pixels
+from chronotile.readers.encoding import as_meant
+from chronotile.readers.raster_pool import Handle
+
+STRIP_VALUES = 4 << 20
+"""Values held at once while a window is thinned."""
+
+
+def read_pixels(handle: Handle, band: int, window: Window, *, dtype: str, has_mask: bool, step: int = 1) -> Pixels:
+    """Return (y, x) pixels of a window of a file or of the overview it is opened at, of every `step`-th row and column.
+
+    Args:
+        handle: An open file.
+        band: Counted from 1.
+        window: What to read.
+        dtype: numpy's name of the type that the numbers are meant as.
+        has_mask: Whether the file tells beside the numbers which are present.
+        step: 1 for all.
+    """
+    numbers = _thinned(handle.dataset.read, band, window, step=step)
+    valid = _thinned(handle.dataset.read_masks, band, window, step=step) > 0 if has_mask else None
+    return Pixels(as_meant(numbers, dtype), valid)
+
+
+def strips_of(window: Window, step: int) -> Iterator[Window]:
+    """Cut a window into strips of rows that hold few values each and begin at a `step`-th row."""
+    rows = max(1, STRIP_VALUES // window.width // step) * step
+    for start in range(window.row_start, window.row_stop, rows):
+        yield window._replace(row_start=start, row_stop=min(start + rows, window.row_stop))
+
+
+def every(pixels: Pixels, step: int) -> Pixels:
+    """Return every `step`-th row and column of (y, x) pixels, without holding on to the others."""
+    if step == 1:
+        return pixels
+    valid = None if pixels.valid is None else pixels.valid[::step, ::step].copy()
+    return Pixels(pixels.numbers[::step, ::step].copy(), valid)
+
+
+def one_above_another(parts: Sequence[Pixels]) -> Pixels:
+    """Return (y, x) pixels of strips, from north to south."""
+    if len(parts) == 1:
+        return parts[0]
+    valids = [part.valid for part in parts if part.valid is not None]
+    return Pixels(np.concatenate([part.numbers for part in parts]), np.concatenate(valids) if valids else None)
+
+
+def _thinned(read: Callable[..., Numbers], band: int, window: Window, *, step: int) -> Numbers:
+    """Every `step`-th row and column, exactly (GDAL's own thinning takes others); no strip is kept whole."""
+    if step == 1:
+        return read(band, window=_rasterio_window(window))
+    strips = (read(band, window=_rasterio_window(strip)) for strip in strips_of(window, step))
+    return np.concatenate([strip[::step, ::step].copy() for strip in strips])
+
+
+def _rasterio_window(window: Window) -> RasterioWindow:
+    return RasterioWindow(window.column_start, window.row_start, window.width, window.height)
