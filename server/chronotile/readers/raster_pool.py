@@ -93,6 +93,10 @@ _Key = tuple[str, int]
 class HandlePool:
     """Lends open files by path and overview level, and opens them again when they change.
 
+    A file of this machine is lent to one thread at a time: GDAL keeps decoded blocks by handle, so two handles decode
+    and keep all of them twice (a third of the tiles of a large file a second). Handles of files elsewhere, for which
+    threads wait on the network, are as many as are asked for.
+
     Args:
         max_idle: Files kept open that nobody reads; the longest unused are closed first.
     """
@@ -102,6 +106,8 @@ class HandlePool:
         self._idle: OrderedDict[_Key, list[Handle]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
+        self._lent = set[_Key]()
+        self._returned = threading.Condition(self._lock)
 
     @contextmanager
     def lend(self, path: str, level: int = NATIVE_LEVEL) -> Iterator[Handle]:
@@ -111,15 +117,36 @@ class HandlePool:
             OSError: It is gone or cannot be opened.
         """
         state = file_state(path)
-        handle = self._take((path, level), state) or _open(path, level, state)
-        try:
-            # GDAL took its options for a file of this machine when it opened it; for one elsewhere it asks at each read.
-            with nullcontext() if state else gdal_options(path):
+        with nullcontext() if state is None else self._alone((path, level)):
+            handle = self._take((path, level), state) or _open(path, level, state)
+            with self._using((path, level), handle):
                 yield handle
+
+    @contextmanager
+    def _using(self, key: _Key, handle: Handle) -> Iterator[None]:
+        """Give the handle back afterwards; one that failed is closed."""
+        try:
+            # For a file of this machine GDAL took its options at opening; for one elsewhere it asks at each read.
+            with gdal_options(key[0]) if handle.state is None else nullcontext():
+                yield
         except BaseException:
             handle.dataset.close()
             raise
-        self._give_back((path, level), handle)
+        self._give_back(key, handle)
+
+    @contextmanager
+    def _alone(self, key: _Key) -> Iterator[None]:
+        """Wait until nobody else has the file."""
+        with self._returned:
+            while key in self._lent:
+                self._returned.wait()
+            self._lent.add(key)
+        try:
+            yield
+        finally:
+            with self._returned:
+                self._lent.remove(key)
+                self._returned.notify_all()
 
     def close(self, paths: Collection[str]) -> None:
         """Close those of the files that are not lent."""
