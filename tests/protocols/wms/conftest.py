@@ -1,8 +1,15 @@
-"""GetMap requests to change one parameter of."""
+"""GetMap requests to change one parameter of, and OGC's test data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import application, system_clock
+from chronotile.ingest.archive import open_archive
+from tests.cite.burn import burn
+from tests.protocols.wms.cite import Cite
 
 CELLS = "600000,5640000,610000,5650000"
 """The north-west corner of the data, 100 by 100 cells."""
@@ -30,3 +37,12 @@ def get_map() -> Callable:
         return client.get(path, params=params, headers=headers)
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def cite(shared: Path, validate_ogc, tmp_path_factory) -> Iterator[Cite]:
+    """OGC's WMS 1.3.0 test data, burnt to rasters and served."""
+    configuration = burn(shared / "ogc" / "cite-wms13-data", tmp_path_factory.mktemp("cite"))
+    archive = open_archive(configuration, environment={}, clock=system_clock)
+    with TestClient(application(archive.services), raise_server_exceptions=False) as client:
+        yield Cite(client, validate_ogc)

@@ -1,0 +1,88 @@
+"""Requests to OGC's test data, spelt as its test suite spells them, and answers in a form to compare."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from lxml import etree
+from starlette.testclient import TestClient
+
+from tests.protocols.pictures import rgba_of
+
+WMS = "{http://www.opengis.net/wms}"
+OGC = "{http://www.opengis.net/ogc}"
+HREF = "{http://www.w3.org/1999/xlink}href"
+LAKE = "-0.0042,-0.0024,0.0042,0.0024"
+TEXT_XML = "text/xml; charset=utf-8"
+CAPABILITIES = {"ReQuEsT": "GetCapabilities", "SeRvIcE": "WMS", "VeRsIoN": "1.3.0"}
+MAP = {
+    "ReQuEsT": "GetMap",
+    "VeRsIoN": "1.3.0",
+    "LaYeRs": "Lakes",
+    "StYlEs": "",
+    "CrS": "CRS:84",
+    "BbOx": LAKE,
+    "WiDtH": "420",
+    "HeIgHt": "240",
+    "FoRmAt": "image/png",
+}
+INFO = MAP | {
+    "ReQuEsT": "GetFeatureInfo",
+    "QuErY_LaYeRs": "Lakes",
+    "InFo_FoRmAt": "text/plain",
+    "I": "60",
+    "J": "60",
+}
+WHITE = (255, 255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Cite:
+    """The test data, served."""
+
+    client: TestClient
+    validate: Callable[..., list[str]]
+
+    def get(self, valid, **changes):
+        """The answer to a valid request with parameters changed, or taken away where they are `None`."""
+        given = {name.lower(): (name, value) for name, value in valid.items()}
+        given |= {name.lower(): (name, value) for name, value in changes.items()}
+        return self.client.get("/wms", params={name: value for name, value in given.values() if value is not None})
+
+    def capabilities(self, **changes):
+        """The document as a tree."""
+        return etree.fromstring(self.get(CAPABILITIES, **changes).content)
+
+    def pixels(self, **changes):
+        """A map as (y, x, 4)."""
+        answer = self.get(MAP, **changes)
+        assert answer.headers["content-type"].startswith("image/"), answer.text
+        return rgba_of(answer.content)
+
+    def code(self, valid, **changes):
+        """The code of the exception that a request gives, which is valid XML of the right type."""
+        answer = self.get(valid, **changes)
+        assert answer.headers["content-type"] == TEXT_XML
+        assert self.validate(answer.content) == []
+        return etree.fromstring(answer.content).find(f"{OGC}ServiceException").get("code")
+
+
+def named_layers(root):
+    """The layers that can be asked for."""
+    return [layer for layer in root.iter(f"{WMS}Layer") if layer.find(f"{WMS}Name") is not None]
+
+
+def inherited(layer, tag):
+    """Elements of a layer and of those it lies in."""
+    parents = [layer, *layer.iterancestors(f"{WMS}Layer")]
+    return [found for each in parents for found in each.findall(f"{WMS}{tag}")]
+
+
+def is_blank(pixels):
+    """Whether nothing is drawn on white."""
+    return bool((pixels == WHITE).all())
+
+
+def drawn(pixels):
+    """Where something is drawn on white (y, x)."""
+    return np.asarray((pixels != WHITE).any(axis=2))
