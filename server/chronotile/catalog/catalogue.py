@@ -85,6 +85,15 @@ class Catalogue:
         named = {layer.id: layer for layer in self.layers}
         return named | {alias.name: layer for layer in self.layers for alias in layer.aliases}
 
+    @cached_property
+    def offered_layers(self) -> tuple[tuple[str, Layer], ...]:
+        """Every name that documents list, with its layer: each layer's id, then its advertised aliases."""
+        return tuple(
+            (name, layer)
+            for layer in self.layers
+            for name in (layer.id, *(alias.name for alias in layer.aliases if alias.advertise))
+        )
+
     def layer(self, name: str) -> Layer:
         """Return the layer of that id or alias.
 

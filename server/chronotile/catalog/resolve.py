@@ -1,6 +1,5 @@
 """Names in a request turned into the layer and style that exist."""
 
-from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import UnknownStyle
 from chronotile.model.collection import Layer
 from chronotile.model.style import Style
@@ -21,12 +20,3 @@ def resolve_style(layer: Layer, name: str) -> Style:
             return style
     accepted = ", ".join(style.id for style in layer.styles)
     raise UnknownStyle(f"style {name[:80]!r} is not one of layer {layer.id}; accepted are {accepted}", locator="style")
-
-
-def offered_layers(catalogue: Catalogue) -> tuple[tuple[str, Layer], ...]:
-    """Return every name that documents list, with its layer: each layer's id, then its advertised aliases."""
-    return tuple(
-        (name, layer)
-        for layer in catalogue.layers
-        for name in (layer.id, *(alias.name for alias in layer.aliases if alias.advertise))
-    )

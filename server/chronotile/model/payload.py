@@ -31,3 +31,19 @@ class Payload:
     """Steps and how long each took, in seconds."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A document that is kept between requests, as it is and compressed."""
+
+    body: bytes
+    gzipped: bytes
+    media_type: str
+    etag: str
+    """Strong validator without quotes, made of the content."""
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in a cache."""
+        return len(self.body) + len(self.gzipped)

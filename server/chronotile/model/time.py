@@ -335,7 +335,7 @@ class TimeDomain:
     @property
     def has_day_precision(self) -> bool:
         """Whether every time starts at midnight."""
-        return bool(np.all(self.starts.astype("datetime64[D]").astype("datetime64[ns]") == self.starts))
+        return not bool((self.starts.astype(np.int64) % int(DAY.astype(np.int64))).any())
 
     def within(self, span: TimeSpan) -> range:
         """Return the indexes of the times that share an instant with `span`, by binary search."""

@@ -49,9 +49,7 @@ class ByteCache(Generic[Value]):
         """
         with self._lock:
             if key in self._values:
-                self._values.move_to_end(key)
-                self._hits += 1
-                return self._values[key]
+                return self._used(key)
             self._misses += 1
             making = self._making.get(key)
             if making is None:
@@ -71,11 +69,27 @@ class ByteCache(Generic[Value]):
         mine.set_result(value)
         return value
 
+    def find(self, key: Hashable) -> Value | None:
+        """Return the value of `key` if it is there; never waits for one that is being made."""
+        with self._lock:
+            return self._used(key) if key in self._values else None
+
+    def clear(self) -> None:
+        """Forget all that is kept."""
+        with self._lock:
+            self._values.clear()
+            self._bytes = 0
+
     @property
     def state(self) -> CacheState:
         """What the cache holds now, and has done since it was made."""
         with self._lock:
             return CacheState(self._bytes, self._max_bytes, len(self._values), self._hits, self._misses)
+
+    def _used(self, key: Hashable) -> Value:
+        self._values.move_to_end(key)
+        self._hits += 1
+        return self._values[key]
 
     def _keep(self, key: Hashable, value: Value) -> None:
         size = self._size_of(value)

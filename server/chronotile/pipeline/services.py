@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Clock, Layer
+from chronotile.model.payload import Document
 from chronotile.pipeline.cache import ByteCache
 from chronotile.readers.reader import Reader
 from chronotile.readers.warp import WarpPlan
 
 DEFAULT_PAYLOAD_BYTES = 64 << 20
 DEFAULT_PLAN_BYTES = 32 << 20
+DOCUMENT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,10 @@ def reading(layer: Layer) -> Iterator[None]:
         raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
 
 
+def _document_bytes(document: Document) -> int:
+    return document.nbytes
+
+
 @dataclass(frozen=True, slots=True)
 class KeptRevision:
     """The state of a layer as it was found not long ago."""
@@ -64,6 +70,8 @@ class Services:
     """By collection id."""
     clock: Clock
     caches: Caches = field(default_factory=make_caches)
+    documents: ByteCache[Document] = field(default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes))
+    """What tells of the catalogue: not in `caches`, since those outlive a reload."""
     layer_revisions: dict[str, KeptRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""
 

@@ -28,9 +28,10 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
+@lru_cache(maxsize=4096)
 def text_width(text: str, size: int) -> int:
-    """Return how many pixels a drawable text takes, rounded up."""
-    return int(-(-font_of(size).getlength(text) // 1))
+    """Return how many pixels a text takes as it is drawn, rounded up; capabilities ask it of the same labels again."""
+    return int(-(-font_of(size).getlength(drawable(text)) // 1))
 
 
 @lru_cache(maxsize=8)

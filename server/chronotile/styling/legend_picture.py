@@ -84,7 +84,7 @@ class _Text:
 
     @property
     def width(self) -> int:
-        return text_width(drawable(self.text), self.size)
+        return text_width(self.text, self.size)
 
 
 @dataclass(frozen=True, slots=True)

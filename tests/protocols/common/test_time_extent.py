@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.collection import TimeRules
 from chronotile.model.time import NO_TIME, domain_of_instants, parse_period, parse_time, step_instants
-from chronotile.protocols.common.time_extent import LONGEST_RUN, time_extent
+from chronotile.protocols.common.time_extent import LEAST_LISTED, LONGEST_RUN, MAX_LISTED, time_extent, times_listed
 from tests.protocols import served
 
 YEAR_1990 = np.datetime64("1990-01-01", "ns")
@@ -69,7 +69,7 @@ def test_values_stand_for_all_times_and_no_other(count, period, missing):
         for index in resolve_picture_times(layer, parse_time(value), now=served.NOW).indexes
     ]
 
-    assert indexes == list(range(len(instants)))
+    assert sorted(indexes) == list(range(len(instants)))
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,41 @@ def test_layer_of_future_times_alone_has_no_newest():
 @pytest.mark.parametrize(("match", "expected"), [("exact", False), ("nearest", True), ("before", True)])
 def test_nearest_value_follows_the_match(match, expected):
     assert time_extent(layer_of(served.DEKADS, match=match), served.NOW).is_nearest is expected
+
+
+def irregular(count):
+    days = np.cumsum(np.random.default_rng(1).integers(1, 9, count))
+    return domain_of_instants(np.datetime64("1700-01-01", "ns") + days.astype("timedelta64[D]"))
+
+
+def test_of_long_irregular_series_the_last_are_listed():
+    domain = irregular(134_000 // 8)
+
+    extent = time_extent(layer_of(domain), np.datetime64("2261-01-01", "ns"), limit=10)
+
+    assert extent.values == tuple(str(instant)[:10] for instant in domain.instants[-10:])
+    assert (extent.is_whole, extent.count) == (False, len(domain))
+    assert (extent.first, extent.last) == (str(domain.instants[0])[:10], extent.values[-1])
+
+
+def test_default_is_listed_though_it_is_not_among_the_last():
+    extent = time_extent(layer_of(irregular(2000), default="earliest"), served.NOW, limit=10)
+
+    assert extent.values[0] == extent.default == extent.first
+    assert len(extent.values) == 11
+
+
+def test_dekads_are_three_series_of_months():
+    extent = time_extent(layer_of(regular("dekad", 1002)), served.NOW, limit=40)
+
+    assert extent.values == (
+        "1990-01-01/2017-10-01/P1M",
+        "1990-01-11/2017-10-11/P1M",
+        "1990-01-21/2017-10-21/P1M",
+    )
+    assert extent.is_whole
+
+
+@pytest.mark.parametrize(("layers", "listed"), [(1, MAX_LISTED), (20, MAX_LISTED), (100, 313), (500, LEAST_LISTED)])
+def test_the_more_layers_the_fewer_times_each_lists(layers, listed):
+    assert times_listed(layers) == listed

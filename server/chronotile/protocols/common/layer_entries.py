@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, urlencode
 
-from chronotile.catalog.resolve import offered_layers
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.pipeline.draw_legend import legend_pixels
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.time_extent import TimeExtent, time_extent
+from chronotile.protocols.common.time_extent import MAX_LISTED, TimeExtent, time_extent
 
 DECIMALS = 9
 """Of edges, in CRS units: only what floating point adds is taken away."""
@@ -27,6 +28,8 @@ class Telling:
     base: str
     """Public URL without a slash at the end."""
     language: str
+    layers: frozenset[str] | None = None
+    """Names, of those that documents list, that are told of; `None` tells of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class LayerEntry:
     styles: tuple[StyleEntry, ...]
     """The default first."""
     time: TimeExtent | None
+    times_url: str
+    """All times, as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +77,41 @@ class CollectionEntry:
     layers: tuple[LayerEntry, ...]
 
 
-def collection_entries(telling: Telling) -> tuple[CollectionEntry, ...]:
-    """Return all collections that have layers with a place on earth; advertised aliases are layers too."""
-    named = offered_layers(telling.services.catalogue)
-    entries = []
-    for collection in telling.services.catalogue.collections:
-        offered = ((name, layer) for name, layer in named if layer.collection == collection.id)
-        layers = tuple(entry for name, layer in offered for entry in _layer_entry(name, layer, telling))
-        if layers:
-            entries.append(_collection_entry(collection, layers, telling.language))
-    return tuple(entries)
+def listed_names(query: Kvp, catalogue: Catalogue) -> frozenset[str] | None:
+    """Return the names that `layers`, a parameter of our own, cuts capabilities down to; `None` for all.
+
+    Raises:
+        UnknownLayer: There is no such layer.
+        InvalidParameter: There is, but it is not listed under that name.
+    """
+    text = query.optional("layers")
+    if text is None:
+        return None
+    names = frozenset(name.strip() for name in text.split(","))
+    listed = {name for name, _layer in catalogue.offered_layers}
+    for name in sorted(names - listed):
+        layer = catalogue.layer(name)
+        raise InvalidParameter(f"{name} is an alias that is not listed; use {layer.id}", locator="layer")
+    return names
+
+
+def told_layers(telling: Telling) -> tuple[tuple[str, Layer], ...]:
+    """Return the names that are told of, with their layers; advertised aliases are layers too."""
+    offered = telling.services.catalogue.offered_layers
+    return offered if telling.layers is None else tuple(each for each in offered if each[0] in telling.layers)
+
+
+def collection_entries(telling: Telling, *, times: int = MAX_LISTED) -> tuple[CollectionEntry, ...]:
+    """Return the collections that have layers with a place on earth to tell of, each layer with about `times` times."""
+    named: dict[str, list[LayerEntry]] = {}
+    for name, layer in told_layers(telling):
+        named.setdefault(layer.collection, []).extend(_layer_entry(name, layer, telling, times))
+    collections = telling.services.catalogue.collections
+    return tuple(
+        _collection_entry(collection, tuple(layers), telling.language)
+        for collection in collections
+        if (layers := named.get(collection.id))
+    )
 
 
 def _collection_entry(collection: Collection, layers: tuple[LayerEntry, ...], language: str) -> CollectionEntry:
@@ -95,7 +125,7 @@ def _collection_entry(collection: Collection, layers: tuple[LayerEntry, ...], la
     )
 
 
-def _layer_entry(name: str, layer: Layer, telling: Telling) -> Iterator[LayerEntry]:
+def _layer_entry(name: str, layer: Layer, telling: Telling, times: int) -> Iterator[LayerEntry]:
     """One entry, or none for data whose grid has no longitudes and latitudes."""
     box = _geographic_box(layer.main_variable.grid)
     if box is not None:
@@ -108,7 +138,8 @@ def _layer_entry(name: str, layer: Layer, telling: Telling) -> Iterator[LayerEnt
             attribution=layer.attribution,
             box=box,
             styles=tuple(_style_entries(name, layer, telling.base)),
-            time=time_extent(layer, telling.services.clock()),
+            time=time_extent(layer, telling.services.clock(), limit=times),
+            times_url=f"{telling.base}/layers/{quote(name)}/times",
         )
 
 

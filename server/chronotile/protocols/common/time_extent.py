@@ -1,10 +1,12 @@
 """A layer's times as the capabilities of WMS and WMTS list them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import chain, islice
+from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import default_index, resolve_picture_times
 from chronotile.encoders.instants import format_instants
@@ -15,8 +17,20 @@ from chronotile.model.time import DAY, LATEST, Instant, InstantArray, TimeDomain
 MAX_LISTED = 1000
 """Times up to which each stands for itself, which every client understands."""
 
+LEAST_LISTED = 4
+"""Values that a layer lists however many layers there are."""
+
+DOCUMENT_BYTES, LAYER_BYTES, VALUE_BYTES = 1_000_000, 1_850, 26
+"""What a document should stay below, and what a layer and one of its times take of it."""
+
 SHORTEST_RUN, LONGEST_RUN = 4, 366
 """Times that one interval with period stands for. A client may send it back: a year of tiles is within the limits."""
+
+LEAST_RUNS = 16
+"""Intervals that a layer may have even where it may list fewer times: they are worth their room."""
+
+MAX_PHASES = 3
+"""Series that go on month by month and are told one after the other: dekads begin on days 1, 11 and 21."""
 
 _UNITS = (
     (DAY, "P", "D"),
@@ -37,84 +51,170 @@ class TimeExtent:
     """What `current` means; `None` where it is not accepted."""
     is_nearest: bool
     """Whether another time may stand in for one that the layer does not have."""
+    first: str
+    last: str
+    count: int
+    """Times that the layer has."""
+    is_whole: bool
+    """Whether `values` are all of them, or only the last."""
 
 
-def time_extent(layer: Layer, now: Instant) -> TimeExtent | None:
-    """Return what is said of a layer's times, or `None` for a layer without time."""
-    if len(layer.times) == 0:
+def times_listed(layer_count: int, *, layer_bytes: int = LAYER_BYTES) -> int:
+    """Return how many values a layer may list in a document of that many layers, each `layer_bytes` without times."""
+    share = (DOCUMENT_BYTES // max(1, layer_count) - layer_bytes) // VALUE_BYTES
+    return min(MAX_LISTED, max(LEAST_LISTED, share))
+
+
+def time_extent(layer: Layer, now: Instant, *, limit: int = MAX_LISTED) -> TimeExtent | None:
+    """Return what is said of a layer's times in about `limit` values, or `None` for a layer without time.
+
+    More times than that become intervals with a period where they are regular; else only the last ones are listed.
+    """
+    domain = layer.times
+    if len(domain) == 0:
         return None
+    write = _writer(domain)
+    default, newest = _default(layer, now), _newest(layer, now)
+    values = _whole(domain, limit, write)
+    is_whole = values is not None
+    if values is None:
+        values = _texts(domain.instants[-limit:], write)
+        values = values if default is None or write(default) in values else (write(default), *values)
     return TimeExtent(
-        values=_values(layer.times),
-        default=_default(layer, now),
-        newest=_newest(layer, now),
+        values=values,
+        default=None if default is None else write(default),
+        newest=None if newest is None else write(newest),
         is_nearest=layer.time_rules.match != "exact",
+        first=write(domain.instants[0]),
+        last=write(domain.instants[-1]),
+        count=len(domain),
+        is_whole=is_whole,
     )
 
 
 def time_text(instant: Instant, domain: TimeDomain) -> str:
     """Return an instant as it is listed: a day where all times of the layer begin at midnight."""
-    return format_day(instant) if domain.has_day_precision else format_instant(instant)
+    return _writer(domain)(instant)
 
 
-def _default(layer: Layer, now: Instant) -> str | None:
+def stand_in_default(layer: Layer, now: Instant) -> Instant | None:
+    """Return the Default that WMTS asks for where the layer has none: its newest time, or else its first.
+
+    `None` where the layer has one.
+    """
+    if _default(layer, now) is not None:
+        return None
+    newest = _newest(layer, now)
+    return cast("Instant", layer.times.instants[0]) if newest is None else newest
+
+
+def _default(layer: Layer, now: Instant) -> Instant | None:
     try:
-        return time_text(layer.times.instants[default_index(layer, now)], layer.times)
+        return cast("Instant", layer.times.instants[default_index(layer, now)])
     except MissingTime:
         return None
 
 
-def _newest(layer: Layer, now: Instant) -> str | None:
+def _newest(layer: Layer, now: Instant) -> Instant | None:
+    """What `current` means."""
     try:
-        indexes = resolve_picture_times(layer, LATEST, now=now).indexes
+        return cast("Instant", layer.times.instants[resolve_picture_times(layer, LATEST, now=now).indexes[-1]])
     except MissingTime:
         return None
-    return time_text(layer.times.instants[indexes[-1]], layer.times)
 
 
-@lru_cache(maxsize=1024)
-def _values(domain: TimeDomain) -> tuple[str, ...]:
-    texts = [text or "" for text in format_instants(domain.instants)]
-    if domain.has_day_precision:
-        texts = [text[:10] for text in texts]
-    if len(texts) <= MAX_LISTED:
-        return tuple(texts)
-    return tuple(_with_runs(domain.instants, texts))
+def _writer(domain: TimeDomain) -> Callable[[Instant], str]:
+    return format_day if domain.has_day_precision else format_instant
 
 
-def _with_runs(instants: InstantArray, texts: list[str]) -> Iterator[str]:
+def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> tuple[str, ...] | None:
+    """All times in at most `limit` values, or `None` where that cannot be done."""
+    if len(domain) <= limit:
+        return _texts(domain.instants, write)
+    most = max(limit, LEAST_RUNS)
+    for series in _phases(domain.instants):
+        stepped = [_stepped(each) for each in series]
+        if sum(each.fewest for each in stepped) > most:
+            continue
+        runs = tuple(islice(chain.from_iterable(_runs(each, write) for each in stepped), most + 1))
+        if len(runs) <= most:
+            return runs
+    return None
+
+
+def _texts(instants: InstantArray, write: Callable[[Instant], str]) -> tuple[str, ...]:
+    """As `write` does, ten times as fast."""
+    texts = [text or "" for text in format_instants(instants)]
+    return tuple(text[:10] for text in texts) if write is format_day else tuple(texts)
+
+
+def _phases(instants: InstantArray) -> Iterator[list[InstantArray]]:
+    """Yield ways to take series apart: not at all, and by their place in the month where it has few."""
+    yield [instants]
+    of_month = _of_month(instants)
+    phases = np.unique(of_month[: MAX_PHASES + 1])
+    if 1 < len(phases) <= MAX_PHASES and np.isin(of_month, phases).all():
+        yield [instants[of_month == phase] for phase in phases]
+
+
+def _of_month(instants: InstantArray) -> NDArray[np.int64]:
+    """(time,): nanoseconds since the month began."""
+    return instants.astype(np.int64) - instants.astype("datetime64[M]").astype("datetime64[ns]").astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stepped:
+    """Instants with the steps between them."""
+
+    instants: InstantArray
+    steps: NDArray[np.int64]
+    """(time - 1,): months, or nanoseconds."""
+    is_monthly: bool
+
+    @property
+    def fewest(self) -> int:
+        """Values that they take at least: a run of n times has n - 2 equal steps in a row, and 4 times or more."""
+        return len(self.instants) - 3 * int(np.count_nonzero(self.steps[1:] == self.steps[:-1]))
+
+
+def _stepped(instants: InstantArray) -> _Stepped:
+    """In months, where every time stands at one place in its month that all have."""
+    of_month = _of_month(instants)
+    if bool((of_month == of_month[0]).all()) and of_month[0] < 28 * int(DAY.astype(np.int64)):
+        return _Stepped(instants, _differences(instants.astype("datetime64[M]")), is_monthly=True)
+    return _Stepped(instants, _differences(instants), is_monthly=False)
+
+
+def _runs(stepped: _Stepped, write: Callable[[Instant], str]) -> Iterator[str]:
     """Regular stretches become `start/end/period` (WMS 1.3.0 Annex C.3.2), what lies between them is listed."""
-    periods = _periods(instants)
+    instants, steps = stepped.instants, stepped.steps
+    changes = np.append(np.flatnonzero(_differences(steps)) + 1, len(steps))
     start = 0
-    while start < len(texts):
-        end = _run_end(periods, start)
-        if end - start + 1 >= SHORTEST_RUN:
-            yield f"{texts[start]}/{texts[end]}/{periods[start]}"
-            start = end + 1
-        else:
-            yield texts[start]
-            start += 1
+    while start < len(instants):
+        end = start
+        if start < len(steps):
+            # Up to the step that differs, and no longer than a run may be.
+            same_until = int(changes[np.searchsorted(changes, start, side="right")])
+            end = min(same_until, start + LONGEST_RUN - 1)
+        is_run = end - start + 1 >= SHORTEST_RUN
+        period = _period(int(steps[start]), is_monthly=stepped.is_monthly) if is_run else None
+        if period is None:
+            end = start
+        yield write(instants[start]) if period is None else f"{write(instants[start])}/{write(instants[end])}/{period}"
+        start = end + 1
 
 
-def _run_end(periods: list[str | None], start: int) -> int:
-    """The last time that the period after `start` reaches, step by step."""
-    end = start
-    while end < len(periods) and end - start + 1 < LONGEST_RUN and periods[end] and periods[end] == periods[start]:
-        end += 1
-    return end
+def _differences(along: InstantArray | NDArray[np.int64]) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = along.astype(np.int64)
+    return numbers[1:] - numbers[:-1]
 
 
-def _periods(instants: InstantArray) -> list[str | None]:
-    """(time - 1,): the period from each instant to the next, `None` where ISO 8601 has no short word for it."""
-    months = instants.astype("datetime64[M]")
-    of_month = instants - months.astype("datetime64[ns]")
-    is_monthly = bool((of_month == of_month[0]).all()) and of_month[0] < DAY * 28
-    steps = np.diff(months).astype(int) if is_monthly else np.diff(instants)
-    names = {step: f"P{step}M" if is_monthly else _period(step) for step in np.unique(steps)}
-    return [names[step] for step in steps]
-
-
-def _period(step: np.timedelta64) -> str | None:
+def _period(step: int, *, is_monthly: bool) -> str | None:
+    """ISO 8601 for a number of months or nanoseconds, `None` where it has no short word for it."""
+    if is_monthly:
+        return f"P{step}M"
+    length = np.timedelta64(step, "ns")
     for unit, before, after in _UNITS:
-        if step % unit == np.timedelta64(0, "ns"):
-            return f"{before}{step // unit}{after}"
+        if length % unit == np.timedelta64(0, "ns"):
+            return f"{before}{length // unit}{after}"
     return None

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from chronotile import __version__
-from chronotile.catalog.resolve import offered_layers
 from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.time import TimeDomain, format_day
@@ -79,7 +78,7 @@ class Landing:
 
 def landing(services: Services, *, base: str, language: str, has_viewer: bool) -> Landing:
     """Return what is here, in one language; `base` is the public URL without a slash at the end."""
-    catalogue, service = services.catalogue, services.catalogue.service
+    service = services.catalogue.service
     return Landing(
         title=text_in(service.title, language),
         abstract=text_in(service.abstract, language),
@@ -87,7 +86,7 @@ def landing(services: Services, *, base: str, language: str, has_viewer: bool) -
         contact_name=service.contact.name,
         contact_email=service.contact.email,
         places=tuple(_places(services, base)),
-        collections=tuple(_collection(collection, services, language) for collection in catalogue.collections),
+        collections=tuple(_collections(services, language)),
         has_viewer=has_viewer,
     )
 
@@ -124,8 +123,15 @@ def _link(rel: str, href: str, media_type: str, title: str) -> dict[str, Any]:
     return {"rel": rel, "href": href, "type": media_type, "title": title}
 
 
-def _collection(collection: Collection, services: Services, language: str) -> LandingCollection:
-    named = (entry for entry in offered_layers(services.catalogue) if entry[1].collection == collection.id)
+def _collections(services: Services, language: str) -> Iterable[LandingCollection]:
+    named: dict[str, list[LandingLayer]] = {}
+    for name, layer in services.catalogue.offered_layers:
+        named.setdefault(layer.collection, []).append(_layer(name, layer, services, language))
+    for collection in services.catalogue.collections:
+        yield _collection(collection, tuple(named.get(collection.id, ())), language)
+
+
+def _collection(collection: Collection, layers: tuple[LandingLayer, ...], language: str) -> LandingCollection:
     return LandingCollection(
         id=collection.id,
         title=text_in(collection.title, language) or collection.id,
@@ -133,7 +139,7 @@ def _collection(collection: Collection, services: Services, language: str) -> La
         attribution=collection.attribution
         or next((layer.attribution for layer in collection.layers if layer.attribution), None),
         license=collection.license,
-        layers=tuple(_layer(name, layer, services, language) for name, layer in named),
+        layers=layers,
     )
 
 

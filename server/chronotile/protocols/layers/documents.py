@@ -8,7 +8,6 @@ from urllib.parse import quote, urlencode
 import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.resolve import offered_layers
 from chronotile.catalog.resolve_times import default_index
 from chronotile.encoders.instants import format_instants
 from chronotile.errors import MissingTime
@@ -26,7 +25,7 @@ Document = dict[str, Any]
 
 def layer_list(telling: Telling) -> Document:
     """Return all layers, each with the little that a choice among them needs; advertised aliases are listed too."""
-    offered = offered_layers(telling.services.catalogue)
+    offered = telling.services.catalogue.offered_layers
     return {"layers": [layer_summary(name, layer, telling) for name, layer in offered]}
 
 

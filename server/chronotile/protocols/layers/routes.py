@@ -1,6 +1,6 @@
 """`/layers`: the list, one layer, its times."""
 
-from collections.abc import Callable
+from functools import partial
 
 import orjson
 from starlette.requests import Request
@@ -10,7 +10,10 @@ from starlette.routing import Route
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.model.collection import Layer
 from chronotile.model.time import Instant
+from chronotile.pipeline.revision import layer_revision
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
@@ -18,7 +21,6 @@ from chronotile.protocols.common.respond import respond_with_content
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.layers.documents import (
-    Document,
     layer_list,
     layer_whole,
     next_page,
@@ -29,8 +31,14 @@ from chronotile.protocols.layers.params import TimesQuery, times_query
 
 
 async def get_layers(request: Request) -> Response:
-    """Return all layers."""
-    return await _in_language(request, layer_list)
+    """Return all layers; their revisions are looked at each time, and the list is made anew where one is another."""
+    telling = _telling(request)
+    revisions = await in_thread(state_of(request).gates.documents, _revisions, telling.services)
+    key = ("layers", telling.base, telling.language, revisions)
+    make = partial(_list, telling)
+    response = await respond_with_document(request, telling.services, make, key=key, media_type="application/json")
+    response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Encoding, Accept-Language"})
+    return response
 
 
 async def get_layer(request: Request) -> Response:
@@ -38,7 +46,12 @@ async def get_layer(request: Request) -> Response:
     asked = request.path_params["layer"]
     layer = services_of(request).catalogue.layer(asked)
     name = asked if any(alias.name == asked and alias.advertise for alias in layer.aliases) else layer.id
-    return await _in_language(request, lambda telling: layer_whole(name, layer, telling))
+    telling = _telling(request)
+    gate = state_of(request).gates.documents
+    body = await in_thread(gate, lambda: orjson.dumps(layer_whole(name, layer, telling)))
+    response = respond_with_content(body, "application/json", request)
+    response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Language"})
+    return response
 
 
 async def get_times(request: Request) -> Response:
@@ -62,14 +75,17 @@ def _times(request: Request, layer: Layer, asked: TimesQuery, *, now: Instant) -
     return orjson.dumps(times_page(page, total=len(instants), next_url=next_url))
 
 
-async def _in_language(request: Request, tell: Callable[[Telling], Document]) -> Response:
+def _revisions(services: Services) -> tuple[str, ...]:
+    return tuple(layer_revision(layer, services) for layer in services.catalogue.layers)
+
+
+def _list(telling: Telling) -> bytes:
+    return orjson.dumps(layer_list(telling))
+
+
+def _telling(request: Request) -> Telling:
     language = language_of(request, Kvp(request.query_params.multi_items()))
-    telling = Telling(services=services_of(request), base=base_url(request), language=language)
-    body = await in_thread(state_of(request).gates.documents, lambda: orjson.dumps(tell(telling)))
-    response = respond_with_content(body, "application/json", request)
-    response.headers["Content-Language"] = language
-    response.headers["Vary"] = "Accept-Language"
-    return response
+    return Telling(services=services_of(request), base=base_url(request), language=language)
 
 
 routes = [

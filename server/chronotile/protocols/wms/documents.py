@@ -16,9 +16,9 @@ from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, Instant, TimeDom
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
 from chronotile.protocols.common.feature_info import INFO_FORMATS
-from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Telling, collection_entries
+from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Telling, collection_entries, told_layers
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.time_extent import time_text
+from chronotile.protocols.common.time_extent import time_text, times_listed
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, LAYER_LIMIT, Version
 
@@ -52,7 +52,7 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
     catalogue = telling.services.catalogue
     offered = tuple(offered_crs(catalogue, version))
-    collections = collection_entries(telling)
+    collections = collection_entries(telling, times=times_listed(len(told_layers(telling))))
     return render_xml(
         TEMPLATES[version],
         service=catalogue.service,

@@ -11,11 +11,12 @@ from starlette.routing import Route
 from chronotile.pipeline.overlay_maps import overlay_maps
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import pairs_of
+from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.layer_entries import Telling
+from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
+from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.state import for_client, services_of, state_of
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
@@ -39,9 +40,15 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     """Return the capabilities in the version that suits the client; FORMAT has no say (WMS 1.3.0 §7.2.3.1)."""
     version = negotiated_version(query)
     services = services_of(request)
-    telling = Telling(services=services, base=base_url(request), language=services.catalogue.service.languages[0])
-    body = await in_thread(state_of(request).gates.documents, capabilities, telling, version, path=path)
-    return respond_with_content(body, MEDIA_TYPES[version], request)
+    telling = Telling(
+        services=services,
+        base=base_url(request),
+        language=services.catalogue.service.languages[0],
+        layers=listed_names(query, services.catalogue),
+    )
+    key = ("WMS", version, path, telling.base, telling.layers)
+    make = partial(capabilities, telling, version, path=path)
+    return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])
 
 
 async def get_map(request: Request, query: Kvp) -> Response:

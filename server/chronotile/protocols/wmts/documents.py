@@ -1,22 +1,30 @@
 """What is served, as capabilities (WMTS 1.0.0 §7.1)."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from chronotile.model.collection import Layer
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import urn
-from chronotile.protocols.common.layer_entries import CollectionEntry, LayerEntry, Telling, collection_entries
+from chronotile.protocols.common.layer_entries import (
+    CollectionEntry,
+    LayerEntry,
+    Telling,
+    collection_entries,
+    told_layers,
+)
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.tile_ranges import native_matrix
+from chronotile.protocols.common.tile_ranges import box_in_set
+from chronotile.protocols.common.time_extent import LAYER_BYTES, times_listed
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wmts.feature_info import ADVERTISED_INFO
-from chronotile.protocols.wmts.limits import tile_limits
-from chronotile.protocols.wmts.params import FORMATS, SECTIONS, VERSION, Section, advertised_default
+from chronotile.protocols.wmts.limits import LIMITED_LAYERS, advertised_matrices, offered_sets
+from chronotile.protocols.wmts.params import FORMATS, SECTIONS, VERSION, Section
 
-OVERZOOM = 2
-"""Matrices finer than the layer's own pixels that are advertised: clients take the finest for its resolution."""
+LIMIT_BYTES = 180
+"""What the limits of one matrix take."""
 
 TEMPLATE = "wmts/templates/capabilities_1_0_0.xml"
 
@@ -31,7 +39,7 @@ class MatrixLimits:
 
 @dataclass(frozen=True, slots=True)
 class SetLink:
-    """A tile matrix set that a layer has tiles in, with those limits that the schema can express."""
+    """A tile matrix set that a layer has tiles in, with those limits that the schema can express, or none."""
 
     name: str
     limits: tuple[MatrixLimits, ...]
@@ -57,7 +65,9 @@ class Theme:
 def capabilities(telling: Telling, sections: Collection[Section], *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
     catalogue = telling.services.catalogue
-    offered = tuple(each for each in catalogue.tile_matrix_sets if urn(each.crs) is not None)
+    offered = offered_sets(catalogue)
+    needs_layers = not {"Contents", "Themes"}.isdisjoint(sections)
+    part = "" if telling.layers is None else f"?{urlencode({'layers': ','.join(sorted(telling.layers))})}"
     return render_xml(
         TEMPLATE,
         service=catalogue.service,
@@ -65,40 +75,51 @@ def capabilities(telling: Telling, sections: Collection[Section], *, path: str) 
         abstract=text_in(catalogue.service.abstract, telling.language),
         base=telling.base,
         url=f"{telling.base}{path}",
+        part=part,
         version=VERSION,
         formats=FORMATS,
-        info_formats=ADVERTISED_INFO,
+        info_formats=_info_formats(telling),
         all_sections=SECTIONS,
         sections=sections,
-        themes=tuple(_themes(telling, offered)),
+        themes=tuple(_themes(telling, offered)) if needs_layers else (),
         tile_matrix_sets=offered,
         urn=urn,
         corner=_corner,
     )
 
 
+def _info_formats(telling: Telling) -> Mapping[str, str | None]:
+    """Media types with the extension of their template; of many layers only those that viewers ask for, without."""
+    if len(told_layers(telling)) <= LIMITED_LAYERS:
+        return ADVERTISED_INFO
+    return {media_type: None for media_type, extension in ADVERTISED_INFO.items() if extension}
+
+
 def _themes(telling: Telling, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
-    for collection in collection_entries(telling):
-        layers = tuple(_tile_layer(entry, offered) for entry in collection.layers)
+    count = len(told_layers(telling))
+    is_limited = count <= LIMITED_LAYERS
+    limits_bytes = LIMIT_BYTES * sum(len(each.matrices) for each in offered) if is_limited else 0
+    times = times_listed(count, layer_bytes=LAYER_BYTES + limits_bytes)
+    for collection in collection_entries(telling, times=times):
+        layers = tuple(_tile_layer(entry, offered, is_limited=is_limited) for entry in collection.layers)
         with_tiles = tuple(layer for layer in layers if layer.links)
         if with_tiles:
             yield Theme(collection, with_tiles)
 
 
-def _tile_layer(entry: LayerEntry, offered: tuple[TileMatrixSet, ...]) -> TileLayer:
-    links = tuple(link for each in offered for link in _links(entry.layer, each))
-    return TileLayer(entry, links, None if entry.time is None else advertised_default(entry.time))
+def _tile_layer(entry: LayerEntry, offered: tuple[TileMatrixSet, ...], *, is_limited: bool) -> TileLayer:
+    links = tuple(link for each in offered for link in _links(entry.layer, each, is_limited=is_limited))
+    default = None if entry.time is None else entry.time.default or entry.time.newest or entry.time.first
+    return TileLayer(entry, links, default)
 
 
-def _links(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[SetLink]:
+def _links(layer: Layer, tile_matrix_set: TileMatrixSet, *, is_limited: bool) -> Iterator[SetLink]:
     """One link, or none to a set in which the layer has no tile."""
-    limits = [
-        MatrixLimits(matrix, held)
-        for matrix in tile_matrix_set.matrices[
-            : native_matrix(layer.main_variable.grid, tile_matrix_set) + OVERZOOM + 1
-        ]
-        if (held := tile_limits(layer, tile_matrix_set, matrix)) is not None
-    ]
+    if not is_limited:
+        if box_in_set(layer.main_variable.grid, tile_matrix_set) is not None:
+            yield SetLink(tile_matrix_set.id, ())
+        return
+    limits = [MatrixLimits(matrix, held) for matrix, held in advertised_matrices(layer, tile_matrix_set)]
     if limits:
         expressible = (each for each in limits if each.range.row_max > 0 and each.range.column_max > 0)
         yield SetLink(tile_matrix_set.id, tuple(expressible))

@@ -1,8 +1,37 @@
 """The rows and columns that the capabilities allow for a layer."""
 
+from collections.abc import Iterator
+
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
-from chronotile.protocols.common.tile_ranges import tile_range
+from chronotile.protocols.common.crs_names import urn
+from chronotile.protocols.common.tile_ranges import native_matrix, tile_range
+
+OVERZOOM = 2
+"""Matrices finer than the layer's own pixels that are advertised: clients take the finest for its resolution."""
+
+LIMITED_LAYERS = 50
+"""Layers up to which a document has limits, which take more room than all else that it says of a layer."""
+
+
+def has_limits(catalogue: Catalogue) -> bool:
+    """Return whether the capabilities of all layers advertise limits, so that no tile outside them is drawn."""
+    return len(catalogue.offered_layers) <= LIMITED_LAYERS
+
+
+def offered_sets(catalogue: Catalogue) -> tuple[TileMatrixSet, ...]:
+    """Return the tile matrix sets that can be advertised: those whose CRS has a URN."""
+    return tuple(each for each in catalogue.tile_matrix_sets if urn(each.crs) is not None)
+
+
+def advertised_matrices(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
+    """Yield the matrices of a set that a layer has tiles in, as far as they show more, with its limits."""
+    finest = native_matrix(layer.main_variable.grid, tile_matrix_set) + OVERZOOM
+    for matrix in tile_matrix_set.matrices[: finest + 1]:
+        held = tile_limits(layer, tile_matrix_set, matrix)
+        if held is not None:
+            yield matrix, held
 
 
 def tile_limits(layer: Layer, tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> TileRange | None:

@@ -13,13 +13,13 @@ from chronotile.errors import (
 )
 from chronotile.model.collection import Layer
 from chronotile.model.request import MapRequest, PictureFormat
-from chronotile.model.time import ABSENT, Instant, TimeSelection, parse_time
+from chronotile.model.time import ABSENT, Instant, TimeSelection, format_instant, parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.accept import weighted
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, picture_reducer
 from chronotile.protocols.common.tile_ranges import check_in_range
-from chronotile.protocols.common.time_extent import TimeExtent, time_extent
-from chronotile.protocols.wmts.limits import tile_limits
+from chronotile.protocols.common.time_extent import stand_in_default
+from chronotile.protocols.wmts.limits import has_limits, tile_limits
 
 Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo"]
 Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
@@ -160,7 +160,8 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
     tile_matrix_set = services.catalogue.tile_matrix_set(names.tile_matrix_set)
     matrix = tile_matrix_set.matrix(names.tile_matrix)
     row, column = integer(names.row, locator="TileRow"), integer(names.column, locator="TileCol")
-    check_in_range(tile_limits(layer, tile_matrix_set, matrix), row=row, column=column)
+    if has_limits(services.catalogue):
+        check_in_range(tile_limits(layer, tile_matrix_set, matrix), row=row, column=column)
     return MapRequest(
         layer=names.layer,
         grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),
@@ -171,21 +172,13 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
     )
 
 
-def advertised_default(extent: TimeExtent) -> str:
-    """Return the Default of the time dimension, which OWSLib asks for even where the layer itself has none."""
-    return extent.default or extent.newest or extent.values[0].partition("/")[0]
-
-
 def _time(text: str | None, layer: Layer, now: Instant) -> TimeSelection:
     """Absence and `default` mean the Default that is advertised; a layer without time ignores what is asked."""
     if len(layer.times) == 0:
         return ABSENT
     selection = parse_time(text)
-    if selection.keyword in {"absent", "default"}:
-        extent = time_extent(layer, now)
-        if extent is not None and extent.default is None:
-            return parse_time(advertised_default(extent))
-    return selection
+    stand_in = stand_in_default(layer, now) if selection.keyword in {"absent", "default"} else None
+    return selection if stand_in is None else parse_time(format_instant(stand_in))
 
 
 def _format(text: str) -> PictureFormat:

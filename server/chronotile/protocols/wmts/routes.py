@@ -11,11 +11,12 @@ from chronotile.model.payload import Payload
 from chronotile.pipeline.render_map import render_map
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.layer_entries import Telling
+from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
+from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.state import for_client, services_of, state_of
 from chronotile.protocols.wmts.documents import capabilities
 from chronotile.protocols.wmts.faults import fault, path_fault
 from chronotile.protocols.wmts.feature_info import (
@@ -48,13 +49,14 @@ async def answer(request: Request, *, path: str) -> Response:
         case "GetFeatureInfo":
             return await _feature_info(request, services_of(request), info_names_in_query(query))
         case "GetCapabilities":
-            return await _capabilities(request, sections(query), path=path)
+            return await _capabilities(request, query, sections(query), path=path)
 
 
 async def get_capabilities_document(request: Request, *, path: str) -> Response:
     """Return the whole capabilities as the resource that their ServiceMetadataURL names."""
     check_accepted(request.headers.get("accept", ""))
-    return await _capabilities(request, frozenset(SECTIONS), path=path)
+    query = Kvp(request.query_params.multi_items())
+    return await _capabilities(request, query, frozenset(SECTIONS), path=path)
 
 
 async def get_tile(request: Request) -> Response:
@@ -81,11 +83,17 @@ def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Pa
     return render_map(map_request(names, services), services, known=known)
 
 
-async def _capabilities(request: Request, asked: frozenset[Section], *, path: str) -> Response:
+async def _capabilities(request: Request, query: Kvp, asked: frozenset[Section], *, path: str) -> Response:
     services = services_of(request)
-    telling = Telling(services=services, base=base_url(request), language=services.catalogue.service.languages[0])
-    body = await in_thread(state_of(request).gates.documents, capabilities, telling, asked, path=path)
-    return respond_with_content(body, MEDIA_TYPE, request)
+    telling = Telling(
+        services=services,
+        base=base_url(request),
+        language=services.catalogue.service.languages[0],
+        layers=listed_names(query, services.catalogue),
+    )
+    key = ("WMTS", path, asked, telling.base, telling.layers)
+    make = partial(capabilities, telling, asked, path=path)
+    return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
 
 
 def routes(paths: Sequence[str]) -> list[Route]:
