@@ -108,3 +108,10 @@ def test_readers_keep_as_much_as_the_settings_say(configuration):
     say_cache_sizes(before)
 
     assert (kept.array_bytes, kept.raster_bytes) == (10 << 20, 10 << 20)
+
+
+def test_answers_are_kept_as_much_as_the_settings_say(configuration):
+    with TestClient(create_app(Settings(config=configuration, payload_bytes=0))) as client:
+        metrics = client.get("/metrics").text
+
+    assert 'chronotile_cache_max_bytes{cache="payloads"} 0.0' in metrics

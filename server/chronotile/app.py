@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from chronotile.ingest.archive import Archive, open_archive, refreshed
 from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
 from chronotile.model.time import Instant
-from chronotile.pipeline.services import Services
+from chronotile.pipeline.services import Services, make_caches
 from chronotile.process import hang_ups, keep_freed_memory
 from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.cors import CrossOrigin
@@ -138,7 +139,7 @@ def create_app(settings: Settings) -> Starlette:
 
 
 def open_configured(settings: Settings, *, progress: Progress | None = None) -> Archive:
-    """Return what `settings.config` names, opened by readers that keep as much as the settings say.
+    """Return what `settings.config` names, opened by readers and with caches that keep as much as the settings say.
 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
@@ -148,7 +149,9 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
         raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {hint}"])
     half = settings.cache_bytes // 2
     say_cache_sizes(CacheSizes(array_bytes=half, raster_bytes=half))
-    return open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
+    archive = open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
+    caches = make_caches(payload_bytes=settings.payload_bytes)
+    return replace(archive, services=replace(archive.services, caches=caches))
 
 
 def serving(archive: Archive, settings: Settings) -> Starlette:

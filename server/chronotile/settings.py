@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """Documents written at once, in each process."""
     cache_bytes: int = Field(default=128 << 20, ge=0, le=1 << 40)
     """Decoded pixels that are kept, in each process: half of Zarr arrays, half of raster files."""
+    payload_bytes: int = Field(default=64 << 20, ge=0, le=1 << 40)
+    """Encoded answers that are kept, in each process; 0 makes each anew."""
     preview_dir: Path | None = None
     """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
     preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
