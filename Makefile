@@ -1,9 +1,11 @@
 # Everything a developer runs. `make` alone lists the targets.
-# Variables: PORT (demo), PYTHON (any Python >= 3.11), VENV, TESTS (what pytest is given).
+# Variables: PORT (demo), PYTHON (any Python >= 3.11), VENV, TESTS (what pytest is given), BENCH (data and peers of the
+# benchmarks; a folder outside of the repository), SUITES (which of them).
 
 PORT  ?= 8000
 VENV  ?= .venv
 TESTS ?= -n 2 --dist worksteal
+BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
 BIN   := $(VENV)/bin
 
 # The first interpreter of this list that is new enough; what a pyenv shim merely promises is tried, not believed.
@@ -22,7 +24,7 @@ VIEWER := node_modules/.vendored
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-server test-viewer check viewer bench lock clean
+.PHONY: help install demo test test-server test-viewer check viewer bench bench-full bench-peers lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -62,8 +64,14 @@ viewer:
 	@echo "npm is missing: the viewer's libraries are not built, /viewer/ will say so. Install Node 20 with npm for them."
 endif
 
-bench: $(SERVER) ## run the benchmarks, rio-tiler beside ours
-	$(BIN)/python -m benchmarks
+bench-peers: ## install the servers that the benchmarks compare with into BENCH, once (root on Debian)
+	sh benchmarks/peers/setup.sh $(BENCH)
+
+bench: $(SERVER) ## measure for 10 minutes, beside the peers that are installed (SUITES="wms cached")
+	$(BIN)/python -m benchmarks $(BENCH) $(SUITES) --size small --rounds 3 --seconds 1 --open-loop-s 20 --quick
+
+bench-full: $(SERVER) ## measure for two hours: all data, all settings, ten minutes at a fixed rate
+	$(BIN)/python -m benchmarks $(BENCH) $(SUITES) --rounds 7 --seconds 4 --open-loop-s 600
 
 lock: $(SERVER) ## resolve requirements.lock again for all Python versions and platforms
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [FOLDER]`: makes the data if absent, measures, prints a table and writes it to results/."""
+"""`python -m benchmarks FOLDER [SUITE...]`: makes the data, measures, prints tables and keeps them in results/."""
 
 import os
 
@@ -6,51 +6,92 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GDAL_NUM_THREADS", "1")
 
-import platform
+import argparse
+import shutil
 import sys
 import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import version
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import data, tile
+from benchmarks.data.archive import SIZES, archive
+from benchmarks.findings import Findings, keep, markdown
+from benchmarks.load.wrk import is_installed
+from benchmarks.peers.ground import Ground
+from benchmarks.suites import (
+    cached,
+    cog_tiles,
+    cube_tiles,
+    fixed_rate,
+    in_process,
+    point_files,
+    point_series,
+    polygon,
+    wms_maps,
+)
+from benchmarks.suites.options import Options
 
 RESULTS = Path(__file__).parent / "results"
+SUITES: dict[str, Callable[[Ground, Options], Findings]] = {
+    "cog-tiles": cog_tiles.run,
+    "cog-tiles-real": cog_tiles.run_real,
+    "cube-tiles": cube_tiles.run,
+    "wms": wms_maps.run,
+    "wms-cube": wms_maps.run_cube,
+    "in-process": in_process.run,
+    "cached": cached.run,
+    "point-series": point_series.run,
+    "point-files": point_files.run,
+    "polygon": polygon.run,
+    "fixed-rate": fixed_rate.run,
+}
+NEED_WRK = set(SUITES) - {"in-process", "point-series", "point-files", "polygon"}
+LEFT_OUT_WHEN_QUICK = {"cog-tiles-real", "wms-cube"}
 
 
 def main() -> None:
-    """Run all benchmarks."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.gettempdir()) / "chronotile-bench"
-    data.make_data(folder)
-    table = tile_table(tile.run(folder))
-    print(table)
-    (RESULTS / "tile.md").write_text(table)
+    """Run the suites."""
+    given = _arguments()
+    unknown = set(given.suites) - set(SUITES)
+    if unknown:
+        sys.exit(f"there is no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+    data = archive(given.folder, given.size)
+    started = time.monotonic()
+    data.make()
+    print(f"data in {data.folder}, {time.monotonic() - started:.0f} s\n")
+    options = Options(rounds=given.rounds, seconds=given.seconds, open_loop_s=given.open_loop_s)
+    suites = given.suites or [name for name in SUITES if not (given.quick and name in LEFT_OUT_WHEN_QUICK)]
+    for name in suites:
+        if name in NEED_WRK and not is_installed():
+            print(f"{name}: wrk is not installed: sh benchmarks/peers/setup.sh\n")
+            continue
+        scratch = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=given.folder))
+        started = time.monotonic()
+        findings = SUITES[name](Ground(data, given.peers or given.folder, scratch, given.quick), options)
+        findings.command = f"python -m benchmarks FOLDER {name} {_told(given)}"
+        findings.notes.append(f"took {time.monotonic() - started:.0f} s")
+        keep(findings, given.results)
+        print(markdown(findings))
+        shutil.rmtree(scratch)  # kept where a suite failed: the logs are in it
 
 
-def tile_table(results: list[tile.Result]) -> str:
-    """Return the results as Markdown, with machine, versions and command."""
-    slowest = results[-1]
-    rows = [
-        f"| {each.name} | {each.median:.2f} | {each.percentile(5):.2f} .. {each.percentile(95):.2f} | "
-        f"{each.bytes / 1000:.0f} | {slowest.median / each.median:.1f} |"
-        for each in results
-    ]
-    return "\n".join(
-        [
-            "# A 256 px tile in-process",
-            "",
-            f"`make bench`, {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, {platform.machine()}, "
-            f"Python {platform.python_version()}, rio-tiler {version('rio-tiler')}, numpy {version('numpy')}, "
-            f"tensorstore {version('tensorstore')}.",
-            f"Synthetic NDVI, 10980² UTM uint8, {tile.TILES} distinct tiles of zoom {tile.ZOOM} (native), files warm, "
-            "no cache of ours; the ways take turns, a row of 20 tiles each.",
-            "",
-            "| way | median ms | 5 % .. 95 % ms | kB a tile | times faster than rio-tiler |",
-            "| --- | --- | --- | --- | --- |",
-            *rows,
-            "",
-        ]
-    )
+def _told(given: argparse.Namespace) -> str:
+    quick = " --quick" if given.quick else ""
+    return f"--size {given.size} --rounds {given.rounds} --seconds {given.seconds:g}{quick}"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "chronotile-bench")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)}; otherwise all")
+    parser.add_argument("--peers", type=Path, help="where peers/setup.sh put the peers; otherwise FOLDER")
+    parser.add_argument("--size", choices=SIZES, default="full")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3, help="of each contender in each case and round")
+    parser.add_argument("--open-loop-s", type=float, default=60, help="seconds at the fixed rate")
+    parser.add_argument("--quick", action="store_true", help="each peer at its best settings alone")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the tables")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def run() -> list[Result]:
     """Return the figures of all documents over all archives."""
     results = []
     for name, make in ARCHIVES.items():
-        services = make()
+        services = make()  # type: ignore[no-untyped-call]  # a fixture of the tests, which have no types
         with TestClient(application(services)) as client:
             results += [_asked(client, services, name, document) for document in DOCUMENTS]
     return results

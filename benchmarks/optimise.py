@@ -12,7 +12,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GDAL_NUM_THREADS", "1")
 
 import argparse
-import re
 import shutil
 import statistics
 import subprocess
@@ -24,8 +23,8 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import xarray
-import zarr
 from rasterio.transform import from_origin
+from zarr.codecs import ZstdCodec
 
 from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
@@ -60,7 +59,8 @@ def main() -> None:
 
 def peak_kib() -> int:
     """Return the most that this process has held; `ru_maxrss` would count its parent too."""
-    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def make_stack(folder: Path, dates: int, side: int) -> Path:
@@ -110,7 +110,7 @@ def write_with_xarray(stack: Path, target: Path) -> float:
     started = time.perf_counter()
     paths = sorted(stack.glob("*.tif"))
     side, block = opened(paths[0]).sizes["x"], 64
-    codec = zarr.codecs.ZstdCodec(level=1)
+    codec = ZstdCodec(level=1)
     shapes = {"map": ((1, 512, 512), (1, side, side)), "series": ((block, 16, 16), (block, 512, 512))}
     for name, (chunks, shards) in shapes.items():
         encoding = {"NDVI": {"chunks": chunks, "shards": shards, "compressors": [codec]}}

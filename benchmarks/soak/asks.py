@@ -270,7 +270,7 @@ MAKERS: dict[Maker, int] = {
     area_series: 4, revalidation: 8, layers: 4, documents: 6, user_cog: 2, wrong_requests: 2, feature_info: 3,
 }  # fmt: skip
 """How often each is asked, beside the others."""
-NOT_YET = (area_series, feature_info)
+NOT_YET = (area_series,)
 """Asked where the server offers them."""
 
 

@@ -1,0 +1,1 @@
+"""Servers that are measured: ours and the peers, each at stated settings, over the same files."""

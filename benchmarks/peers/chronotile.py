@@ -1,0 +1,127 @@
+"""Ours: `chronotile serve`, with answers kept and with every answer made anew."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load.exchange import Ask
+from benchmarks.peers.ground import Ground
+from benchmarks.peers.server import Contender, Server
+from benchmarks.places import Map, Point, Tile
+from benchmarks.soak.archive import chronotile
+from chronotile import __version__
+
+SOFTWARE = f"chronotile {__version__}"
+STYLE = "title: Bench\nrange: [-0.08, 0.92]\nramp: viridis\nnodata: transparent\n"
+CONFIGURATION = """
+collections:
+  big:
+    source: {{kind: cog, href: "{folder}/ndvi_20240601.tif", time_pattern: '_(?P<time>\\d{{8}})'}}
+    variables: {{NDVI: {{layer: BIG, styles: [bench]}}}}
+{real}  stack:
+    source: {{kind: cog, href: "{folder}/stack/ndvi_*.tif", time_pattern: '_(?P<time>\\d{{8}})'}}
+    variables: {{NDVI: {{layer: STACK, styles: [bench]}}}}
+  many:
+    source: {{kind: cog, href: "{folder}/many/ndvi_*.tif", time_pattern: '_(?P<time>\\d{{8}})'}}
+    variables: {{NDVI: {{layer: MANY, styles: [bench]}}}}
+  serving:
+    source: {{kind: zarr, href: "{folder}/cube_serving.zarr"}}
+    variables: {{NDVI: {{layer: SERVING, styles: [bench]}}}}
+  bigcube:
+    source: {{kind: zarr, href: "{folder}/big_serving.zarr"}}
+    variables: {{ndvi: {{layer: BIG_CUBE, styles: [bench]}}}}
+  plain:
+    source: {{kind: zarr, href: "{folder}/cube_map.zarr"}}
+    variables: {{NDVI: {{layer: PLAIN, styles: [bench]}}}}
+"""
+REAL = """  real:
+    source: {{kind: cog, href: "{folder}/real_20240601.tif", time_pattern: '_(?P<time>\\d{{8}})'}}
+    variables: {{NDVI: {{layer: REAL, styles: [bench]}}}}
+"""
+
+
+def cog_tiles(ground: Ground, layer: str, *, workers: int) -> Contender[Tile]:
+    """Return tiles of a COG, each made anew."""
+    return _uncached(ground, lambda tile: Ask(path=tile_path(layer, tile)), workers=workers)
+
+
+def cube_tiles(ground: Ground, layer: str) -> Contender[Tile]:
+    """Return tiles of a cube from one worker, each made anew."""
+    name = "chronotile, serving cube" if layer == "SERVING" else "chronotile, the same plain Zarr"
+    return _uncached(ground, lambda tile: Ask(path=tile_path(layer, tile)), workers=1, name=name)
+
+
+def maps(ground: Ground, *, workers: int) -> Contender[Map]:
+    """Return maps of the stack, each made anew."""
+    return _uncached(
+        ground, lambda each: Ask(path=each.wms("/wms?", "STACK", more=f"&TIME={each.day}")), workers=workers
+    )
+
+
+def cube_maps(ground: Ground) -> Contender[Map]:
+    """Return maps of the serving cube from one worker, each made anew."""
+    return _uncached(
+        ground,
+        lambda each: Ask(path=each.wms("/wms?", "SERVING", more=f"&TIME={each.day}")),
+        workers=1,
+        name="chronotile, serving cube",
+    )
+
+
+def points(ground: Ground, layer: str, name: str) -> Contender[Point]:
+    """Return series of points from one worker, each read anew."""
+    return _uncached(ground, lambda point: Ask(path=point_path(layer, point)), workers=1, name=name)
+
+
+def series(ground: Ground, ask: Callable[[Any], Ask]) -> Contender[Any]:
+    """Return series of any kind from one worker, each read anew."""
+    return _uncached(ground, ask, workers=1)
+
+
+def kept(ground: Ground, ask: Callable[[Any], Ask]) -> Contender[Any]:
+    """Return one worker as users have it."""
+    return _contender(ground, "chronotile, cache on", ask, settings="defaults, 1 worker", environment={})
+
+
+def configuration(ground: Ground) -> Path:
+    """Return the configuration over all data."""
+    folder = ground.archive.folder
+    real = REAL.format(folder=folder) if ground.archive.real.exists() else ""
+    (ground.scratch / "styles").mkdir(exist_ok=True)
+    ground.write("styles/bench.yaml", STYLE)
+    return ground.write("chronotile.yaml", CONFIGURATION.format(folder=folder, real=real))
+
+
+def point_path(layer: str, point: Point) -> str:
+    """Return the path of a point's series."""
+    return f"/timeseries/{layer}/point?lon={point.longitude}&lat={point.latitude}"
+
+
+def _uncached(ground: Ground, ask: Callable[[Any], Ask], *, workers: int, name: str = "chronotile") -> Contender[Any]:
+    """A closed loop over a list of tiles would otherwise time a dictionary."""
+    settings = f"no answers kept (CHRONOTILE_PAYLOAD_BYTES=0), {workers} worker{'s' * (workers > 1)}, palette PNG"
+    environment = {"CHRONOTILE_PAYLOAD_BYTES": "0", "CHRONOTILE_WORKERS": str(workers)}
+    return _contender(ground, name, ask, settings=settings, environment=environment)
+
+
+def _contender(
+    ground: Ground, name: str, ask: Callable[[Any], Ask], *, settings: str, environment: dict[str, str]
+) -> Contender[Any]:
+    config = configuration(ground)
+    return Contender(
+        name=name,
+        software=SOFTWARE,
+        settings=settings,
+        server=Server(
+            commands=lambda port: [[*chronotile(), "serve", str(config), "--port", str(port)]],
+            probe="/health/ready",
+            environment={"CHRONOTILE_LOG_LEVEL": "warning", **environment},
+        ),
+        ask=ask,
+    )
+
+
+def tile_path(layer: str, tile: Tile) -> str:
+    """Return the path of a tile."""
+    day = f"?datetime={tile.day}" if tile.day else ""
+    return f"/tiles/{layer}/WebMercatorQuad/{tile.zoom}/{tile.column}/{tile.row}.png{day}"
