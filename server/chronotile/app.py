@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
-from chronotile.ingest.archive import Archive, open_archive, refreshed
+from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed
 from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
 from chronotile.model.time import Instant
@@ -53,8 +54,6 @@ from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_
 
 log = logging.getLogger(__name__)
 
-Renewal = Callable[[ServerState], Coroutine[None, None, None]]
-
 
 def application(
     services: Services,
@@ -62,7 +61,7 @@ def application(
     threads: Mapping[str, int] | None = None,
     viewer: Path | None = None,
     trusted_proxies: Collection[str] = (),
-    renew: Renewal | None = None,
+    upkeep: "Upkeep | None" = None,
     cog_places: Sequence[str] = (),
 ) -> Starlette:
     """Return the application that serves `services`.
@@ -72,7 +71,7 @@ def application(
         threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
         viewer: The folder of the viewer's files, if there is one.
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
-        renew: Keeps the services current while the application runs; without it they stay as they are.
+        upkeep: Keeps the services current while the application runs; without it they stay as they are.
         cog_places: Below which `/cog` may open files; it is there only if there are some.
 
     Raises:
@@ -91,8 +90,9 @@ def application(
         if previews is not None:
             previews.start()
         async with anyio.create_task_group() as tasks:
-            if renew is not None:
-                tasks.start_soon(renew, state)
+            if upkeep is not None:
+                state.follow = partial(upkeep.follow, state)
+                tasks.start_soon(upkeep.renew, state)
             yield
             tasks.cancel_scope.cancel()
         if previews is not None:
@@ -163,32 +163,54 @@ def serving(archive: Archive, settings: Settings) -> Starlette:
         threads=settings.threads,
         viewer=find_viewer(),
         trusted_proxies=settings.trusted_proxies,
-        renew=partial(_renew, archive, settings),
+        upkeep=Upkeep(archive, settings),
         cog_places=settings.cog_places,
     )
 
 
-async def _renew(archive: Archive, settings: Settings, state: ServerState) -> None:
-    """Serve what is there now, whenever it changed: looked at every `watch_s`, and at once on SIGHUP.
+class Upkeep:
+    """Keeps what an application serves as it is now: configuration, styles, sources."""
 
-    A configuration with mistakes is told in the log and in `state`, and the last good one goes on serving.
-    """
-    async with hang_ups() as hung_up:
-        while True:
-            with anyio.move_on_after(settings.watch_s or None):
-                await hung_up.wait()
-            try:
-                newer = await anyio.to_thread.run_sync(
-                    partial(refreshed, archive, settings.config, environment=os.environ, clock=system_clock)
-                )
-            except ChronotileError as error:
-                state.failed_reloads += 1
-                log.warning("what is new is not served, but what was before: %s", error.message)
-                continue
-            if newer is not archive:
-                archive, state.services = newer, newer.services
-                state.reloads += 1
-                log.info("serving the archive as it is now")
+    def __init__(self, archive: Archive, settings: Settings) -> None:
+        self._archive = archive
+        self._settings = settings
+        self._lock = threading.Lock()
+
+    async def renew(self, state: ServerState) -> None:
+        """Look for changes of any kind every `watch_s`, and at once on SIGHUP."""
+        async with hang_ups() as hung_up:
+            while True:
+                with anyio.move_on_after(self._settings.watch_s or None):
+                    await hung_up.wait()
+                await anyio.to_thread.run_sync(self._look, state)
+
+    def follow(self, state: ServerState, collection: str | None) -> None:
+        """Serve what a store, that of a collection or any, was given since it was opened.
+
+        Whoever comes in the meantime waits, so that nobody is answered with the older state.
+        """
+        if has_grown(self._archive, collection):
+            with self._lock:
+                if has_grown(self._archive, collection):
+                    self._serve(state, partial(grown, self._archive, clock=system_clock))
+
+    def _look(self, state: ServerState) -> None:
+        look = partial(refreshed, environment=os.environ, clock=system_clock)
+        with self._lock:
+            self._serve(state, partial(look, self._archive, self._settings.config))
+
+    def _serve(self, state: ServerState, make: Callable[[], Archive]) -> None:
+        """Serve a newer archive; if it has mistakes they are told, and the last good one goes on serving."""
+        try:
+            newer = make()
+        except ChronotileError as error:
+            state.failed_reloads += 1
+            log.warning("what is new is not served, but what was before: %s", error.message)
+            return
+        if newer is not self._archive:
+            self._archive, state.services = newer, newer.services
+            state.reloads += 1
+            log.info("serving the archive as it is now")
 
 
 def create_app_from_environment() -> Starlette:

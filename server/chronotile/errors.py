@@ -172,6 +172,10 @@ class ServerBusy(ChronotileError):
     code = "NoApplicableCode"
 
 
+class ServicesRenewed(Exception):
+    """What is served was replaced since the request began: it is answered anew, so no protocol has words for it."""
+
+
 class ClientGone(ChronotileError):
     """Whoever asked has left; the status is only ever logged."""
 

@@ -36,7 +36,7 @@ def configuration(tmp_path) -> Path:
 @pytest.fixture
 def expected(configuration) -> dict[str, bytes]:
     """Tiles and series as one process answers them."""
-    tile = "/tiles/NDVI/WebMercatorQuad/14/8328/5482"
+    tile = "/tiles/NDVI/WebMercatorQuad/14/8328/5484"
     paths = [f"{tile}.{ending}?datetime={day}" for day in SCENE.days for ending in ("png", "tif")]
     paths.append("/timeseries/NDVI/point?lon=3.001&lat=51.001")
     with TestClient(create_app(Settings(config=configuration))) as client:

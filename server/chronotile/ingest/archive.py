@@ -10,7 +10,7 @@ from chronotile.errors import ConfigurationError
 from chronotile.ingest.discover import LEFT_OUT, Discovery, Progress, discover
 from chronotile.ingest.observe import observed_infos
 from chronotile.ingest.open_sources import open_sources
-from chronotile.ingest.refresh import folder_state, source_states
+from chronotile.ingest.refresh import DocumentState, document_states, folder_state, source_states
 from chronotile.ingest.valid_share import with_valid_defaults
 from chronotile.model.collection import Clock
 from chronotile.model.source import Finding, SourceSpec
@@ -41,6 +41,8 @@ class Archive:
     findings: tuple[Finding, ...]
     specs: Mapping[str, SourceSpec]
     state: ArchiveState
+    documents: Mapping[str, DocumentState]
+    """By collection, of stores that tell in one document what they hold."""
     discovery: Discovery | None = None
     """Where the configuration was made from what a folder or file of data holds."""
 
@@ -92,6 +94,25 @@ def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], 
     return _opened(configuration, styles, clock, before=archive)
 
 
+def has_grown(archive: Archive, collection: str | None) -> bool:
+    """Return whether a store was committed to since it was opened: that of a collection, or any."""
+    documents = archive.documents
+    told = documents.values() if collection is None else (documents[collection],) if collection in documents else ()
+    return any(each.has_changed() for each in told)
+
+
+def grown(archive: Archive, *, clock: Clock) -> Archive:
+    """Return the archive with what its sources hold now; its configuration is not looked at.
+
+    Raises:
+        ConfigurationError: Nothing of it can be served any more.
+    """
+    newer = _opened(archive.configuration, archive.state.styles, clock, before=archive)
+    if archive.discovery is None:
+        return newer
+    return replace(newer, discovery=archive.discovery, state=replace(newer.state, sources=archive.state.sources))
+
+
 def is_configuration(place: Path) -> bool:
     """Whether a place names a configuration file rather than data; one that is not there does."""
     return place.suffix.lower() in {".yaml", ".yml"} and not place.is_dir()
@@ -118,6 +139,7 @@ def _opened(
     configuration: Configuration, styles: Mapping[str, Style], clock: Clock, *, before: Archive | None = None
 ) -> Archive:
     specs = source_specs(configuration, styles)
+    documents = document_states(specs)  # before they are opened: what comes between is seen as new
     state = ArchiveState(written=configuration.root, styles=styles, sources=source_states(specs))
     kept = {} if before is None else _unchanged(before, specs, state)
     opened = open_sources({name: spec for name, spec in specs.items() if name not in kept})
@@ -135,6 +157,7 @@ def _opened(
         findings=(*opened.findings, *findings, *notes),
         specs=specs,
         state=state,
+        documents=documents,
     )
 
 

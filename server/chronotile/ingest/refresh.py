@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -16,9 +17,33 @@ MAX_ENTRIES = 500
 """Of a folder of a store that are looked at for groups and arrays."""
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentState:
+    """A document of a store, as it was."""
+
+    document: str
+    """Its path, as text: a stat of it stands in the way of every request."""
+    state: tuple[int, int] | None
+
+    def has_changed(self) -> bool:
+        """Return whether it is another by now; one that is gone has nothing newer to tell."""
+        try:
+            now = os.stat(self.document)  # noqa: PTH116 -- see above
+        except OSError:
+            return False
+        return (now.st_mtime_ns, now.st_size) != self.state
+
+
 def source_states(specs: Mapping[str, SourceSpec]) -> dict[str, str]:
     """Return a digest for each source that changes when it gains or loses times; pixels are minded by readers."""
     return {collection: _told_state(spec.stored) for collection, spec in specs.items()}
+
+
+def document_states(specs: Mapping[str, SourceSpec]) -> dict[str, DocumentState]:
+    """Return for each source that is a local Zarr v3 store its root document, which every commit replaces."""
+    roots = {name: local_path(spec.stored.href) for name, spec in specs.items() if spec.stored.kind == "zarr"}
+    found = {name: str(root / "zarr.json") for name, root in roots.items() if root is not None}
+    return {name: DocumentState(document, _state(Path(document))) for name, document in found.items()}
 
 
 def folder_state(place: Path) -> str:

@@ -69,11 +69,6 @@ class ByteCache(Generic[Value]):
         mine.set_result(value)
         return value
 
-    def find(self, key: Hashable) -> Value | None:
-        """Return the value of `key` if it is there; never waits for one that is being made."""
-        with self._lock:
-            return self._used(key) if key in self._values else None
-
     def clear(self) -> None:
         """Forget all that is kept."""
         with self._lock:

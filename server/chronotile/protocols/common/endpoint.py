@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError, ClientGone, OperationNotSupported
+from chronotile.errors import ChronotileError, ClientGone, OperationNotSupported, ServicesRenewed
+from chronotile.protocols.common.state import forget_services
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
 
     async def answer(request: Request) -> Response:
         try:
-            return await handler(request)
+            return await _answered(handler, request)
         except ClientGone:
             return Response(status_code=ClientGone.status)  # for the log; nobody reads it
         except ChronotileError as error:
@@ -34,6 +35,15 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
             return with_error_caching(faults(ChronotileError("the server failed to answer this request"), request))
 
     return answer
+
+
+async def _answered(handler: Handler, request: Request) -> Response:
+    """Answer with what is served now, even if that changes as the request is begun."""
+    while True:
+        try:
+            return await handler(request)
+        except ServicesRenewed:
+            forget_services(request)
 
 
 def _cause(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from chronotile.model.payload import Document
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.respond import SHORT, known_etags
-from chronotile.protocols.common.state import in_thread, state_of
+from chronotile.protocols.common.state import in_documents
 
 KEPT_S = 300
 """The newest time moves with the clock alone; clients keep documents as long (`max-age`)."""
@@ -25,14 +25,11 @@ async def respond_with_document(
     """Return what `make` gives; `key` names all that it depends on but the catalogue and the time of day.
 
     Raises:
-        ServerBusy: It must be made, and too much is waiting already.
+        ServerBusy: Too much is waiting already.
     """
     period = int(services.clock().astype("datetime64[s]").astype(np.int64)) // KEPT_S
     whole_key = (key, media_type, period)
-    document = services.documents.find(whole_key)
-    if document is None:
-        gate = state_of(request).gates.documents
-        document = await in_thread(gate, _kept, services, whole_key, lambda: _document(make(), media_type))
+    document = await in_documents(request, _kept, services, whole_key, lambda: _document(make(), media_type))
     return _response(document, request)
 
 

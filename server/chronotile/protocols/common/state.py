@@ -1,15 +1,18 @@
 """What the application keeps for its requests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 
-from chronotile.errors import ClientGone
+from chronotile.errors import ClientGone, ServicesRenewed
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.gate import Gate
 from chronotile.readers.previews import Previews
+
+SERVICES = "chronotile.services"
+"""Where a request keeps its services."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -35,6 +38,8 @@ class ServerState:
     services: Services
     gates: Gates
     reloads: int = 0
+    follow: Callable[[str | None], None] = lambda _collection: None
+    """Replaces `services` where a store, that of a collection or any, was committed to; looks at files."""
     failed_reloads: int = 0
     """Of configurations with mistakes; the last good one went on serving."""
     previews: Previews | None = None
@@ -48,8 +53,14 @@ def state_of(connection: HTTPConnection) -> ServerState:
 
 
 def services_of(connection: HTTPConnection) -> Services:
-    """Return the services for one request; take them once, since a reload replaces them."""
-    return state_of(connection).services
+    """Return the services for one request: the same until it is answered, though a reload replaces them."""
+    services: Services = connection.scope.setdefault(SERVICES, state_of(connection).services)
+    return services
+
+
+def forget_services(connection: HTTPConnection) -> None:
+    """Let the request take the services of now."""
+    connection.scope.pop(SERVICES, None)
 
 
 async def in_thread(
@@ -64,22 +75,62 @@ async def in_thread(
     return cast("Result", await gate.run(lambda: work(*args, **kwargs)))
 
 
-async def for_client(
-    request: Request, gate: Gate, layer: str, work: Callable[[], Result], *, services: Services
+async def in_documents(
+    request: Request, work: Callable[Parameters, Result], /, *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """Run work that reads a layer in a thread, unless the client left while it waited.
+    """Run plain sync work that tells of any layers in a thread, with what is served now.
+
+    Raises:
+        ServerBusy: Too much is waiting already.
+        ServicesRenewed: The request is to be begun anew.
+    """
+    state, services = state_of(request), services_of(request)
+
+    def with_current() -> Result:
+        _check_current(state, services, None)
+        return work(*args, **kwargs)
+
+    return await in_thread(state.gates.documents, with_current)
+
+
+async def for_client(
+    request: Request,
+    gate: Gate,
+    layer: str,
+    work: Callable[[], Result],
+    *,
+    services: Services,
+    others: Iterable[str] = (),
+) -> Result:
+    """Run work that reads a layer, and maybe others, in a thread, unless the client left while it waited.
 
     Raises:
         ServerBusy: Too much is waiting already.
         ClientGone: Nobody is there for the answer.
         UnknownLayer: There is no such layer.
+        ServicesRenewed: The request is to be begun anew.
     """
+    state = state_of(request)
 
     async def is_wanted() -> bool:
         return not await request.is_disconnected()
 
     source = services.catalogue.layer(layer).collection
-    result = await gate.run(work, source=source, is_wanted=is_wanted)
+    sources = {source, *(services.catalogue.layer(other).collection for other in others)}
+
+    def with_current() -> Result:
+        for each in sources:
+            _check_current(state, services, each)
+        return work()
+
+    result = await gate.run(with_current, source=source, is_wanted=is_wanted)
     if result is None:
         raise ClientGone("the client left")
     return result
+
+
+def _check_current(state: ServerState, services: Services, collection: str | None) -> None:
+    """In a thread, since it looks at files, which may hang."""
+    state.follow(collection)
+    if services is not state.services:
+        raise ServicesRenewed("what is served was replaced")

@@ -18,7 +18,7 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import respond_with_content
-from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.state import in_documents, services_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.layers.documents import (
     layer_list,
@@ -33,7 +33,7 @@ from chronotile.protocols.layers.params import TimesQuery, times_query
 async def get_layers(request: Request) -> Response:
     """Return all layers; their revisions are looked at each time, and the list is made anew where one is another."""
     telling = _telling(request)
-    revisions = await in_thread(state_of(request).gates.documents, _revisions, telling.services)
+    revisions = await in_documents(request, _revisions, telling.services)
     key = ("layers", telling.base, telling.language, revisions)
     make = partial(_list, telling)
     response = await respond_with_document(request, telling.services, make, key=key, media_type="application/json")
@@ -47,8 +47,7 @@ async def get_layer(request: Request) -> Response:
     layer = services_of(request).catalogue.layer(asked)
     name = asked if any(alias.name == asked and alias.advertise for alias in layer.aliases) else layer.id
     telling = _telling(request)
-    gate = state_of(request).gates.documents
-    body = await in_thread(gate, lambda: orjson.dumps(layer_whole(name, layer, telling)))
+    body = await in_documents(request, lambda: orjson.dumps(layer_whole(name, layer, telling)))
     response = respond_with_content(body, "application/json", request)
     response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Language"})
     return response
@@ -59,7 +58,7 @@ async def get_times(request: Request) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     asked = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
-    body = await in_thread(state_of(request).gates.documents, _times, request, layer, asked, now=services.clock())
+    body = await in_documents(request, _times, request, layer, asked, now=services.clock())
     return respond_with_content(body, "application/json", request)
 
 

@@ -20,7 +20,7 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp, datetime_of, difference_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.tiles.documents import tilejson
 from chronotile.protocols.tiles.faults import tile_fault
 from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset
@@ -43,7 +43,7 @@ async def get_tile(request: Request) -> Response:
 async def get_tilejson(request: Request) -> Response:
     """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
     services = services_of(request)
-    body = await in_thread(state_of(request).gates.documents, _tilejson, request, services)
+    body = await in_documents(request, _tilejson, request, services)
     return respond_with_content(body, "application/json", request)
 
 
@@ -52,8 +52,7 @@ async def get_legend(request: Request) -> Response:
     services = services_of(request)
     asked = legend_request(request.path_params, Kvp(request.query_params.multi_items()))
     extension = cast("LegendFormat", request.path_params["extension"])
-    gate = state_of(request).gates.documents
-    return respond(await in_thread(gate, draw_legend, asked, extension, services, known=known_etags(request)))
+    return respond(await in_documents(request, draw_legend, asked, extension, services, known=known_etags(request)))
 
 
 def _tile(

@@ -13,7 +13,7 @@ from chronotile.pipeline.extract_series import SeriesFormat, deliver_series
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.timeseries.documents import encode_terrascope_series, layer_list
 from chronotile.protocols.timeseries.faults import point_fault, terrascope_fault
 from chronotile.protocols.timeseries.params import MEDIA_TYPES, point_request, series_format, terrascope_request
@@ -27,7 +27,7 @@ OUR_FORMATS = {
 async def get_layers(request: Request) -> Response:
     """Return Terrascope's list of layers."""
     catalogue = services_of(request).catalogue
-    body = await in_thread(state_of(request).gates.documents, lambda: orjson.dumps(layer_list(catalogue)))
+    body = await in_documents(request, lambda: orjson.dumps(layer_list(catalogue)))
     return respond_with_content(body, "application/json", request)
 
 

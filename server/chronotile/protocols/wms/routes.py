@@ -57,7 +57,8 @@ async def get_map(request: Request, query: Kvp) -> Response:
     asked = wms_map(query, services.catalogue)
     gate = state_of(request).gates.pictures
     work = partial(overlay_maps, asked.layers, services, known=known_etags(request))
-    found = await for_client(request, gate, asked.layers[0].layer, work, services=services)
+    first, *others = (each.layer for each in asked.layers)
+    found = await for_client(request, gate, first, work, services=services, others=others)
     response = respond(replace(found.payload, media_type=asked.media_type))
     for warning in time_warnings(asked.layers, found.times, services.catalogue):
         response.headers.append("Warning", warning)
@@ -70,7 +71,8 @@ async def get_feature_info(request: Request, query: Kvp) -> Response:
     asked = info_query(query, services.catalogue)
     first = asked.requests[0]
     work = partial(answer_info, asked, services, known=known_etags(request))
-    payload = await for_client(request, state_of(request).gates.series, first.layer, work, services=services)
+    gate, others = state_of(request).gates.series, [each.layer for each in asked.requests[1:]]
+    payload = await for_client(request, gate, first.layer, work, services=services, others=others)
     response = respond(payload)
     warning = time_warning(first.time, payload.time, services.catalogue.layer(first.layer))
     if warning is not None:

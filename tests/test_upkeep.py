@@ -1,0 +1,141 @@
+"""Serving cubes that grow while they are served: whoever asks after `optimise` has ended sees the newer state."""
+
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import create_app
+from chronotile.ingest.optimise.options import Options
+from chronotile.ingest.optimise.run import optimise
+from chronotile.settings import Settings
+from tests.running import PROGRAM, serving
+from tests.scenes import Scene, write_cogs, write_tif
+
+SCENE = Scene(width=70, height=50, days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))
+OPTIONS = Options(layout="both", block=4, threads=1)
+TILE = "/tiles/NDVI/WebMercatorQuad/14/8328/5484.png"
+POINT = "/timeseries/NDVI/point?lon=3.001&lat=51.001"
+NEWEST = "2020-01-07T00:00:00Z"
+
+
+@pytest.fixture
+def tifs(tmp_path):
+    """One file a date, in order."""
+    write_cogs(tmp_path, SCENE)
+    return sorted(map(str, tmp_path.glob("*.tif")))
+
+
+@pytest.fixture
+def append(tmp_path):
+    """`append(files)`: write them to the cube, as the command does."""
+    return lambda files: optimise(files, tmp_path / "cube.zarr", OPTIONS)
+
+
+@pytest.fixture
+def configuration(tmp_path, tifs, append):
+    """A cube of the first five dates."""
+    append(tifs[:5])
+    file = tmp_path / "chronotile.yaml"
+    file.write_text("collections: {made: {source: {kind: zarr, href: cube.zarr}, variables: {NDVI: {layer: NDVI}}}}")
+    return file
+
+
+@pytest.fixture
+def client(configuration):
+    """A client of the cube, which nothing but requests themselves keeps current."""
+    with TestClient(create_app(Settings(config=configuration, watch_s=0))) as one:
+        yield one
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/layers",
+        "/layers/NDVI",
+        "/layers/NDVI/times",
+        "/wms?service=WMS&request=GetCapabilities",
+        "/wmts?service=WMTS&request=GetCapabilities",
+        "/tiles/NDVI/WebMercatorQuad/tilejson.json",
+        POINT,
+    ],
+)
+def test_what_is_told_has_an_appended_date_at_once(client, append, tifs, path):
+    assert "2020-01-07" not in client.get(path).text
+
+    append(tifs)
+
+    assert "2020-01-07" in client.get(path).text
+
+
+def test_newest_picture_is_that_of_an_appended_date_at_once(client, append, tifs):
+    before = client.get(TILE)
+
+    append(tifs)
+    after = client.get(TILE, headers={"If-None-Match": before.headers["etag"]})
+
+    assert (after.status_code, after.headers["chronotile-time"]) == (200, NEWEST)
+
+
+def test_late_date_is_there_at_once(client, append, tifs, tmp_path):
+    write_tif(tmp_path / "NDVI_20191231.tif", SCENE.numbers(0), SCENE)
+
+    append([*tifs[:5], str(tmp_path / "NDVI_20191231.tif")])
+
+    assert client.get("/layers/NDVI/times").json()["times"][0] == "2019-12-31T00:00:00Z"
+
+
+def test_replaced_pixels_are_drawn_at_once_and_have_another_revision(client, append, tifs):
+    picture, revision = client.get(TILE).content, client.get("/layers/NDVI").json()["revision"]
+    Path(tifs[4]).unlink()
+    write_tif(tifs[4], replace(SCENE, shift=SCENE.shift + 100).numbers(4), SCENE, overviews=(2,))
+
+    append(tifs[:5])
+
+    assert client.get(TILE).content != picture
+    assert client.get("/layers/NDVI").json()["revision"] != revision
+
+
+def test_appended_date_is_there_though_the_configuration_has_mistakes_by_now(client, append, tifs, configuration):
+    configuration.write_text("services: {}")
+
+    append(tifs)
+
+    assert client.get("/layers/NDVI/times").json()["total"] == 7
+
+
+def test_cube_that_is_gone_is_told_as_before(client, configuration):
+    (configuration.parent / "cube.zarr" / "zarr.json").unlink()
+
+    assert client.get(TILE).status_code == 503
+
+
+def test_requests_that_come_at_once_after_an_append_all_see_it(client, append, tifs):
+    append(tifs)
+    found = list[str]()
+    threads = [
+        threading.Thread(target=lambda: found.append(client.get(TILE).headers["chronotile-time"])) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == [NEWEST] * 8
+
+
+@pytest.mark.slow
+@pytest.mark.client(str(PROGRAM))
+def test_no_worker_serves_the_older_state_once_an_append_has_ended(configuration, append, tifs):
+    with serving("serve", configuration, "--workers", 2, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
+        for count in (6, 7):
+            append(tifs[:count])
+            shown = [urlopen(f"{address}{TILE}", timeout=10).headers["chronotile-time"] for _ in range(4)]
+
+            assert shown == [f"2020-01-0{count}T00:00:00Z"] * 4
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
