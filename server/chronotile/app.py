@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -33,6 +32,7 @@ from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.forwarded import Forwarded
 from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.guard import Guard
+from chronotile.protocols.common.gzipped import Gzipped
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
 from chronotile.protocols.common.request_metrics import RequestMetrics
@@ -120,7 +120,7 @@ def application(
             Middleware(RequestLog),
             Middleware(CrossOrigin),
             Middleware(Guard),
-            Middleware(GZipMiddleware, minimum_size=1024),
+            Middleware(Gzipped),
         ],
         exception_handlers={HTTPException: _http_fault},
     )

@@ -10,12 +10,15 @@ from chronotile.pipeline.revision import fingerprint
 SHORT = "public, max-age=300, stale-while-revalidate=86400"
 IMMUTABLE = "public, max-age=31536000, immutable"
 MAX_INSTANTS_TOLD = 16
+GZIPPED = "-gzip"
+"""End of the ETag of an answer that left compressed."""
 
 
 def known_etags(request: Request) -> frozenset[str]:
-    """Return the ETags of answers that the client holds (RFC 9110 §13.1.2), without quotes or weakness."""
+    """Return the ETags of answers that the client holds (RFC 9110 §13.1.2), without quotes, weakness or encoding."""
     text = request.headers.get("if-none-match", "")
-    return frozenset(part.strip().removeprefix("W/").strip('"') for part in text.split(",") if part.strip())
+    parts = (part.strip().removeprefix("W/").strip('"') for part in text.split(","))
+    return frozenset(part.removesuffix(GZIPPED) for part in parts if part)
 
 
 def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
