@@ -59,7 +59,10 @@ VALID = (
     f"/wmts?{TILE}&REQUEST=GetTile&{PLACE}&TIME=2020-06-11",
     f"/wmts?{TILE}&REQUEST=GetTile&TILEMATRIXSET=EPSG:3857&TILEMATRIX=EPSG:3857:9&TILEROW=171&TILECOL=263&TIME=2020-06",
     f"/wmts?{TILE}&REQUEST=GetFeatureInfo&{PLACE}&I=1&J=1&INFOFORMAT=text/plain",
-    "/wmts/1.0.0/WMTSCapabilities.xml",
+    "/wmts?SERVICE=WMTS&REQUEST=DescribeDomains&LAYER=NDVI&TILEMATRIXSET=EPSG:3857&TIME=2020-06/2020-07"
+    "&BBOX=500000,6580000,550000,6610000&DOMAINS=bbox,time&EXPANDLIMIT=2",
+    "/wmts?SERVICE=WMTS&REQUEST=GetDomainValues&LAYER=NDVI&DOMAIN=time&FROMVALUE=2020-06-01&FROMEND=true&SORT=desc&LIMIT=2",
+    "/wmts/1.0.0/WMTSCapabilities.xml?layers=NDVI,HEIGHT",
     "/wmts/1.0.0/NDVI/steps/2020-06-11/WebMercatorQuad/11/687/1052.png",
     "/wmts/1.0.0/HEIGHT/default/WorldCRS84Quad/11/445/2100.webp",
     "/wmts/1.0.0/NDVI/steps/2020-06-11/WebMercatorQuad/11/687/1052/10/20.json",

@@ -21,11 +21,14 @@ from chronotile.protocols.common.tile_ranges import check_in_range
 from chronotile.protocols.common.time_extent import stand_in_default
 from chronotile.protocols.wmts.limits import has_limits, tile_limits
 
-Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo"]
+Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
 Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
 
 VERSION = "1.0.0"
-OPERATIONS: tuple[Operation, ...] = ("GetCapabilities", "GetTile", "GetFeatureInfo")
+OPERATIONS: tuple[Operation, ...] = (
+    *("GetCapabilities", "GetTile", "GetFeatureInfo"),
+    *("DescribeDomains", "GetDomainValues"),
+)
 SECTIONS: tuple[Section, ...] = (
     *("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"),
 )

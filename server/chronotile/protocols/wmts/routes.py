@@ -1,12 +1,13 @@
 """The endpoints of WMTS: one path for key-value pairs, and those of REST under it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.errors import OperationNotSupported
 from chronotile.model.payload import Payload
 from chronotile.pipeline.render_map import render_map
 from chronotile.pipeline.services import Services
@@ -15,9 +16,10 @@ from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import known_etags, respond
-from chronotile.protocols.common.state import for_client, services_of, state_of
+from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.wmts.documents import capabilities
+from chronotile.protocols.wmts.domains import describe_domains, domain_values
 from chronotile.protocols.wmts.faults import fault, path_fault
 from chronotile.protocols.wmts.feature_info import (
     EXTENSIONS,
@@ -41,13 +43,24 @@ from chronotile.protocols.wmts.params import (
 
 
 async def answer(request: Request, *, path: str) -> Response:
-    """Return what REQUEST asks for."""
+    """Return what REQUEST asks for.
+
+    Raises:
+        OperationNotSupported: It comes by POST, which the standard has for XML in SOAP alone (WMTS 1.0.0 §9).
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    if request.method == "POST":
+        raise OperationNotSupported("WMTS is offered by GET, in key-value pairs and paths", locator="POST")
     query = Kvp(request.query_params.multi_items())
     match operation(query):
         case "GetTile":
             return await _tile(request, services_of(request), names_in_query(query))
         case "GetFeatureInfo":
             return await _feature_info(request, services_of(request), info_names_in_query(query))
+        case "DescribeDomains":
+            return await _domains(request, partial(describe_domains, query))
+        case "GetDomainValues":
+            return await _domains(request, partial(domain_values, query))
         case "GetCapabilities":
             return await _capabilities(request, query, sections(query), path=path)
 
@@ -78,6 +91,11 @@ async def _feature_info(request: Request, services: Services, names: InfoNames) 
     return respond(await for_client(request, gate, names.tile.layer, work, services=services))
 
 
+async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Response:
+    body = await in_thread(state_of(request).gates.documents, tell, services_of(request))
+    return respond_with_content(body, MEDIA_TYPE, request)
+
+
 def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Payload:
     """The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds."""
     return render_map(map_request(names, services), services, known=known)
@@ -103,7 +121,7 @@ def routes(paths: Sequence[str]) -> list[Route]:
         route
         for path in paths
         for route in (
-            Route(path, endpoint(partial(answer, path=path), fault)),
+            Route(path, endpoint(partial(answer, path=path), fault), methods=["GET", "POST"]),
             Route(
                 f"{path}/1.0.0/WMTSCapabilities.xml",
                 endpoint(partial(get_capabilities_document, path=path), path_fault),

@@ -1,0 +1,170 @@
+"""DescribeDomains and GetDomainValues of GeoServer's multidimensional extension: which times there are, in pages.
+
+They are its requests and documents (https://docs.geoserver.org/stable/en/user/extensions/wmts-multidimensional/),
+key-value pairs alone as there; a layer has one dimension, `Time`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from chronotile.catalog.resolve_times import matching_times
+from chronotile.errors import InvalidParameter
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.grid import BBox
+from chronotile.model.time import ONE_NS, Instant, parse_instant, parse_time
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.crs_names import wms_name
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, bbox, choice, integer
+from chronotile.protocols.common.time_extent import time_text
+from chronotile.protocols.common.xml import render_xml
+
+DIMENSION = "Time"
+SPACE = "bbox"
+DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
+DEFAULT_EXPANDED = 200
+"""Times that DescribeDomains lists; of more it tells the first and the last."""
+SORTS = ("asc", "desc")
+TRUTH = {"true": True, "false": False}
+DOMAINS_TEMPLATE = "wmts/templates/domains.xml"
+VALUES_TEMPLATE = "wmts/templates/domain_values.xml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What of a layer is asked about."""
+
+    layer: Layer
+    indexes: tuple[int, ...]
+    """Of its times, ascending."""
+    box: BBox | None
+    """What the layer and the request share, in `crs`; `None` where that is nothing."""
+    crs: Crs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """How domain values are enumerated."""
+
+    limit: int
+    sort: Literal["asc", "desc"]
+    from_value: Instant | None
+    """The page begins behind it."""
+    from_end: bool
+    """Whether the ends of times are compared with it, and told."""
+
+
+def describe_domains(query: Kvp, services: Services) -> bytes:
+    """Return the domains of a layer, cut by a box and by a time.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    part = _part(query, services)
+    query.required("TileMatrixSet")
+    asked = [name.strip().lower() for name in (query.optional("Domains") or f"{SPACE},{DIMENSION}").split(",")]
+    for name in asked:
+        choice(name, (SPACE, DIMENSION.lower()), locator="Domains")
+    expanded = _count(query, "ExpandLimit", DEFAULT_EXPANDED)
+    return render_xml(
+        DOMAINS_TEMPLATE,
+        dimension=DIMENSION if DIMENSION.lower() in asked and len(part.layer.times) else None,
+        domain=_domain(part, expanded),
+        size=len(part.indexes),
+        has_space=SPACE in asked,
+        box=part.box,
+        crs=wms_name(part.crs) or part.crs.name,
+    )
+
+
+def domain_values(query: Kvp, services: Services) -> bytes:
+    """Return one page of the times of a layer.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    name = query.required("Domain")
+    part = _part(query, services)
+    if name.lower() != DIMENSION.lower() or len(part.layer.times) == 0:
+        raise InvalidParameter(f"layer {part.layer.id} has no domain {name[:MAX_SHOWN]!r} of values", locator="Domain")
+    page = _page(query)
+    values = _values(part, page)
+    return render_xml(
+        VALUES_TEMPLATE,
+        dimension=DIMENSION,
+        page=page,
+        from_value=None if page.from_value is None else time_text(page.from_value, part.layer.times),
+        domain=",".join(values),
+        size=len(values),
+    )
+
+
+def _part(query: Kvp, services: Services) -> Part:
+    layer = services.catalogue.layer(query.required("Layer"))
+    name = query.optional("TileMatrixSet")
+    crs = CRS84 if name is None else services.catalogue.tile_matrix_set(name).crs
+    whole = layer.main_variable.grid.bbox_in(crs)
+    asked = query.optional(SPACE)
+    box = whole if asked is None else _shared(whole, bbox(asked, locator=SPACE))
+    indexes = matching_times(layer, parse_time(query.optional(DIMENSION)), now=services.clock()).indexes
+    return Part(layer=layer, indexes=indexes if box is not None else (), box=box, crs=crs)
+
+
+def _shared(first: BBox, second: BBox) -> BBox | None:
+    box = BBox(
+        max(first.xmin, second.xmin),
+        max(first.ymin, second.ymin),
+        min(first.xmax, second.xmax),
+        min(first.ymax, second.ymax),
+    )
+    return box if box.xmin < box.xmax and box.ymin < box.ymax else None
+
+
+def _domain(part: Part, expanded: int) -> str:
+    """All times, or the first and the last."""
+    if len(part.indexes) > expanded:
+        first, last = _texts(part.layer, (part.indexes[0], part.indexes[-1]))
+        return f"{first}--{last}"
+    return ",".join(_texts(part.layer, part.indexes))
+
+
+def _texts(layer: Layer, indexes: Sequence[int]) -> list[str]:
+    return [time_text(layer.times.instants[index], layer.times) for index in indexes]
+
+
+def _page(query: Kvp) -> Page:
+    sort = choice((query.optional("Sort") or "asc").lower(), SORTS, locator="Sort")
+    from_end = choice((query.optional("FromEnd") or "false").lower(), TRUTH, locator="FromEnd")
+    text = query.optional("FromValue")
+    return Page(
+        limit=_count(query, "Limit", DEFAULT_LIMIT),
+        sort="desc" if sort == "desc" else "asc",
+        from_value=None if text is None else parse_instant(text).start,
+        from_end=TRUTH[from_end],
+    )
+
+
+def _count(query: Kvp, name: str, default: int) -> int:
+    count = integer(query.optional(name) or str(default), locator=name, least=1)
+    if count > MAX_LIMIT:
+        raise InvalidParameter(f"{name} must be at most {MAX_LIMIT}, got {count}", locator=name)
+    return count
+
+
+def _values(part: Part, page: Page) -> list[str]:
+    """The times of a page; with their ends, written so that the interval names just that time."""
+    domain = part.layer.times
+    indexes = np.array(part.indexes, dtype=np.intp)
+    if page.from_value is not None:
+        compared = (domain.ends[indexes] - ONE_NS) if page.from_end else domain.starts[indexes]
+        is_behind = compared < page.from_value if page.sort == "desc" else compared > page.from_value
+        indexes = indexes[is_behind]
+    ordered = (indexes[::-1] if page.sort == "desc" else indexes)[: page.limit].tolist()
+    starts = _texts(part.layer, ordered)
+    if not page.from_end:
+        return starts
+    ends = [time_text(domain.ends[index] - ONE_NS, domain) for index in ordered]
+    return [f"{start}/{end}" for start, end in zip(starts, ends, strict=True)]
