@@ -62,7 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--dates", type=int, default=24, help="at the start")
     parser.add_argument("--abandoned", type=float, default=0.2, help="share of requests that are left midway")
-    parser.add_argument("--settle-s", type=float, default=15, help="after SIGHUP, until no worker may show the past")
+    parser.add_argument("--settle-s", type=float, default=15, help="after SIGHUP, until the stack must have the date")
     parser.add_argument("--warm-up", type=float, default=10, help="minutes before slopes count; at most a third")
     parser.add_argument("--pid-file", type=Path, help="lists driver, server, workers and what else runs for them")
     return parser.parse_args()
@@ -70,7 +70,7 @@ def _arguments() -> argparse.Namespace:
 
 async def _soak(given: argparse.Namespace, archive: Archive, server: int, port: int) -> dict[str, object]:
     clock = ActiveClock()
-    known = Known(archive, given.dates)
+    known = Known(archive, given.dates, given.dates)
     with (given.folder / "soak-errors.log").open("w") as log:
         driver = Driver(port, known, clock, log, given.abandoned)
         makers = await driver.offered()

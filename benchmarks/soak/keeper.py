@@ -54,6 +54,7 @@ class Keeper:
             started = clock.now()
             await self._run(*known.archive.optimising(source))
             self.slowest_append_s = max(self.slowest_append_s, clock.now() - started)
+            known.cube_dates = date + 1
             os.kill(self.server, signal.SIGHUP)
             await clock.sleep_until(clock.now() + self.settle_s)
             date += 1
