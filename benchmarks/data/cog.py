@@ -80,6 +80,6 @@ def _write(path: Path, numbers: np.ndarray) -> None:
                 driver="COG",
                 compress="deflate",
                 blocksize=min(512, width),
-                overview_resampling="nearest",
+                overview_resampling="average",
             )
     unfinished.replace(path)
