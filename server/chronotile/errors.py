@@ -130,6 +130,20 @@ class VersionNegotiationFailed(ChronotileError):
     code = "VersionNegotiationFailed"
 
 
+class CurrentUpdateSequence(ChronotileError):
+    """The client holds the document that is current (WMS 1.3.0 §7.2.3.5)."""
+
+    status = 400
+    code = "CurrentUpdateSequence"
+
+
+class InvalidUpdateSequence(ChronotileError):
+    """The client holds a document that is newer than the current one."""
+
+    status = 400
+    code = "InvalidUpdateSequence"
+
+
 class OperationNotSupported(ChronotileError):
     """The operation belongs to the standard but is not offered here."""
 

@@ -274,7 +274,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
     ("text", "mistake"),
     [
         ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, url, contact, "
-            "languages, paths, crs, tile_matrix_sets, limits, wms"),
+            "languages, paths, crs, tile_matrix_sets, limits, wms, inspire"),
         ("title: 5", "service.title: a mapping is wanted (key: value), got 5"),
         ("title: {}", "service.title: at least 1 are wanted"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),
@@ -323,7 +323,7 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
     ("text", "mistake"),
     [
         ("sources: {}", "sources: unknown key; the nearest is source; accepted are title, abstract, attribution, "
-            "license, keywords, source, time, variables, composites"),
+            "license, keywords, metadata, source, time, variables, composites"),
         ("attribution: '{yaer}'", "attribution: {yaer} is not understood; accepted is {year}"),
         ("keywords: vegetation", "keywords: a list is wanted, such as [a, b], got 'vegetation'"),
         ("time: {default: newest}", "time.default: 'newest' is no default; accepted are latest, earliest, none, an "

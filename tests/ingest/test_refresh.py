@@ -1,13 +1,17 @@
 """An archive follows what it was opened from."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
 
 from chronotile.errors import ConfigurationError
 from chronotile.ingest.archive import refreshed
+from chronotile.ingest.refresh import last_change
+from chronotile.model.source import SourceSpec
 from chronotile.model.time import format_day
+from chronotile.yaml_source import Node, Place
 from tests.scenes import Scene, write_cogs, write_netcdf, write_zarr
 
 NOW = np.datetime64("2020-03-01T12:00:00", "ns")
@@ -105,3 +109,23 @@ def test_a_folder_is_looked_through_again_when_files_come(open_at, tmp_path):
 
     assert again(newer, tmp_path) is newer
     assert len(newer.services.catalogue.collections) == len(archive.services.catalogue.collections) + 1
+
+
+def later(path):
+    """Make a file look a day newer than it is."""
+    seconds = path.stat().st_mtime + 86400
+    os.utime(path, (seconds, seconds))
+    return np.datetime64(round(seconds * 1e6), "us")
+
+
+@pytest.mark.parametrize("name", ["chronotile.yaml", "made.zarr/zarr.json"])
+def test_the_last_change_is_that_of_the_newest_file(place, open_at, name):
+    newest = later(place.parent / name)
+
+    assert abs(open_at(place).services.changed - newest) < np.timedelta64(1, "ms")
+
+
+def test_the_last_change_is_not_known_of_a_source_elsewhere(tmp_path):
+    specs = {"far": SourceSpec(collection="far", kind="zarr", href="s3://bucket/far.zarr")}
+
+    assert last_change(Node(Place("", 0)), [tmp_path], specs) is None

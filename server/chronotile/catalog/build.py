@@ -140,6 +140,7 @@ def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Fin
         attribution=offer.attribution(max((layer.times for layer in layers), key=_last)),
         license=offer.license,
         keywords=offer.section.keywords,
+        metadata=tuple(record.link() for record in offer.section.metadata),
         layers=tuple(layers),
         bbox=reduce(_union, boxes),
     )

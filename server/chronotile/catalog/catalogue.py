@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from chronotile.errors import UnknownLayer, UnknownStyle, UnknownTileMatrixSet, UnsupportedCrs
-from chronotile.model.collection import Collection, Layer, LocalisedText
+from chronotile.model.collection import Collection, Layer, LocalisedText, MetadataLink
 from chronotile.model.crs import Crs
 from chronotile.model.style import Style
 from chronotile.model.tiles import TileMatrixSet
@@ -61,6 +61,8 @@ class ServiceInfo:
     wms_paths: tuple[str, ...] = ("/wms",)
     wmts_paths: tuple[str, ...] = ("/wmts",)
     wms_exception_status: int = 400
+    inspire: MetadataLink | None = None
+    """The service's metadata record, where WMS is an INSPIRE view service."""
 
 
 @dataclass(frozen=True, kw_only=True)

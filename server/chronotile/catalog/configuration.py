@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from chronotile.catalog.kinds import PLACEHOLDER, Later, Localised
-from chronotile.catalog.service_section import ServiceSection
+from chronotile.catalog.service_section import Link, ServiceSection
 from chronotile.catalog.source_section import SourceSection
 from chronotile.catalog.time_section import TimeSection
 from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Alias, Resampling
+from chronotile.model.collection import Alias, MetadataLink, Resampling
 from chronotile.model.expression import parse_expression
 from chronotile.model.source import Mask, VariableSpec
 from chronotile.sections import Id, Number, Range, Section, Text, unique
@@ -169,6 +169,21 @@ def _attribution(text: str) -> str:
     return text
 
 
+class MetadataSection(Section):
+    """A metadata record of a collection."""
+
+    url: Link
+    """Its address."""
+    format: Text = "application/vnd.iso.19139+xml"
+    """Its media type."""
+    standard: Literal["ISO19115:2003", "FGDC:1998"] = "ISO19115:2003"
+    """What it keeps to."""
+
+    def link(self) -> MetadataLink:
+        """Return the link."""
+        return MetadataLink(url=self.url, format=self.format, standard=self.standard)
+
+
 class CollectionSection(Section):
     """One published product."""
 
@@ -182,6 +197,8 @@ class CollectionSection(Section):
     """SPDX identifier or URL."""
     keywords: tuple[Text, ...] = ()
     """Words to find it by."""
+    metadata: tuple[MetadataSection, ...] = ()
+    """Metadata records elsewhere, which WMS names."""
     source: SourceSection
     """Its files."""
     time: TimeSection = TimeSection()

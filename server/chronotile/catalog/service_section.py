@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from chronotile.catalog.catalogue import Contact, Limits, ServiceInfo
 from chronotile.catalog.kinds import CrsName, Localised, language
+from chronotile.model.collection import MetadataLink
 from chronotile.model.crs import crs_of
 from chronotile.sections import Positive, Section, Text, unique
 
@@ -54,6 +55,30 @@ class PathsSection(Section):
         if both:
             raise ValueError(f"{both[0]} cannot be a path of both wms and wmts")
         return self
+
+
+def _link(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable():
+        raise ValueError(f"{url[:80]!r} is no http(s) URL")
+    return url
+
+
+Link = Annotated[Text, AfterValidator(_link)]
+"""An address that clients follow."""
+
+
+class InspireSection(Section):
+    """What makes WMS an INSPIRE view service."""
+
+    metadata_url: Link
+    """The service's own metadata record."""
+    metadata_format: Text = "application/vnd.iso.19139+xml"
+    """Media type of that record."""
+
+    def link(self) -> MetadataLink:
+        """Return the link to the record."""
+        return MetadataLink(url=self.metadata_url, format=self.metadata_format)
 
 
 class WmsSection(Section):
@@ -127,6 +152,8 @@ class ServiceSection(Section):
     """The most that one request may ask for."""
     wms: WmsSection = WmsSection()
     """How WMS behaves."""
+    inspire: InspireSection | None = None
+    """Adds INSPIRE's extended capabilities to WMS 1.3.0."""
 
     def info(self) -> ServiceInfo:
         """Return what the service says of itself."""
@@ -139,4 +166,5 @@ class ServiceSection(Section):
             wms_paths=self.paths.wms,
             wmts_paths=self.paths.wmts,
             wms_exception_status=self.wms.exception_status,
+            inspire=self.inspire.link() if self.inspire else None,
         )

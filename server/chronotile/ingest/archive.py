@@ -10,7 +10,7 @@ from chronotile.errors import ConfigurationError
 from chronotile.ingest.discover import LEFT_OUT, Discovery, Progress, discover
 from chronotile.ingest.observe import observed_infos
 from chronotile.ingest.open_sources import open_sources
-from chronotile.ingest.refresh import DocumentState, document_states, folder_state, source_states
+from chronotile.ingest.refresh import DocumentState, document_states, folder_state, last_change, source_states
 from chronotile.ingest.valid_share import with_valid_defaults
 from chronotile.model.collection import Clock
 from chronotile.model.source import Finding, SourceSpec
@@ -153,7 +153,13 @@ def _opened(
     caches = make_caches() if before is None else before.services.caches
     return Archive(
         configuration=configuration,
-        services=Services(catalogue=catalogue, readers=readers, clock=clock, caches=caches),
+        services=Services(
+            catalogue=catalogue,
+            readers=readers,
+            clock=clock,
+            caches=caches,
+            changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
+        ),
         findings=(*opened.findings, *findings, *notes),
         specs=specs,
         state=state,

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
+
 from chronotile.errors import ChronotileError
 from chronotile.ingest.walk import ZARR_MARKS, walk
 from chronotile.model.source import SourceSpec
+from chronotile.model.time import Instant
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.raster_files import find_files
+from chronotile.yaml_source import Node
 
 MAX_ENTRIES = 500
 """Of a folder of a store that are looked at for groups and arrays."""
@@ -52,6 +56,50 @@ def folder_state(place: Path) -> str:
         return _digest([place])
     found = walk(place)
     return _digest([*found.rasters, *found.netcdf, *found.zarr])
+
+
+def last_change(written: Node, styles: Iterable[Path], specs: Mapping[str, SourceSpec]) -> Instant | None:
+    """Return when configuration, styles or the times of any source last changed, by the ages of their files.
+
+    All processes that serve the same files give the same answer.
+
+    Returns:
+        `None` where a source has no file here whose age could be looked at.
+    """
+    places = [Path(file) for file in _files_of(written)]
+    for folder in styles:
+        places += [folder, *folder.glob("*.yaml")]
+    try:
+        for spec in specs.values():
+            own = list(_dated(spec.stored))
+            if not own:
+                return None
+            places += own
+    except (ChronotileError, OSError):
+        return None
+    ages = [state[0] for place in places if (state := _state(place)) is not None]
+    return np.datetime64(max(ages), "ns") if ages else None
+
+
+def _files_of(node: Node) -> set[str]:
+    """The files that a configuration and its parts are written in."""
+    found = {node.place.file} - {""}
+    children = node.content.values() if isinstance(node.content, dict) else node.content
+    if isinstance(children, str) or not isinstance(children, Iterable):
+        return found
+    return found.union(*(_files_of(child) for child in children))
+
+
+def _dated(spec: SourceSpec) -> Iterator[Path]:
+    """The files and folders whose age tells when a source gained or lost times; none of a source elsewhere."""
+    if spec.kind == "cog":
+        files = [path for paths in find_files(spec).values() for path in map(local_path, paths) if path is not None]
+        yield from {file.parent for file in files}
+        yield from files
+        return
+    root = local_path(spec.href)
+    if root is not None:
+        yield from _zarr_metadata(root) if root.is_dir() else [root]
 
 
 def _told_state(spec: SourceSpec) -> str:

@@ -48,6 +48,17 @@ class Composite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataLink:
+    """A metadata record elsewhere."""
+
+    url: str
+    format: str
+    """Media type."""
+    standard: str = "ISO19115:2003"
+    """That the record keeps to, in WMS's words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
     """Another name that every protocol answers to."""
 
@@ -104,6 +115,7 @@ class Collection:
     attribution: str | None = None
     license: str | None = None
     keywords: tuple[str, ...] = ()
+    metadata: tuple[MetadataLink, ...] = ()
     layers: tuple[Layer, ...]
     bbox: BBox
     """In CRS84, all layers together."""

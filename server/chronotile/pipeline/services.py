@@ -8,6 +8,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
+from chronotile.model.time import Instant
 from chronotile.pipeline.cache import ByteCache
 from chronotile.readers.reader import Reader
 from chronotile.readers.warp import WarpPlan
@@ -69,6 +70,8 @@ class Services:
     readers: Mapping[str, Reader]
     """By collection id."""
     clock: Clock
+    changed: Instant | None = None
+    """When what is served last changed, where that is known."""
     caches: Caches = field(default_factory=make_caches)
     documents: ByteCache[Document] = field(default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes))
     """What tells of the catalogue: not in `caches`, since those outlive a reload."""

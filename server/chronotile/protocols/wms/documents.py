@@ -5,14 +5,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Layer
+from chronotile.model.collection import Layer, MetadataLink
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import MapRequest
 from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, Instant, TimeDomain, TimePart, TimeSelection
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
 from chronotile.protocols.common.feature_info import INFO_FORMATS
@@ -20,6 +23,7 @@ from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Tell
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import time_text, times_listed
 from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.wms.languages import inspire_code
 from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, LAYER_LIMIT, Version
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
@@ -59,6 +63,9 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
         title=text_in(catalogue.service.title, telling.language),
         abstract=text_in(catalogue.service.abstract, telling.language),
         base=telling.base,
+        update_sequence=update_sequence(telling.services),
+        inspire=_inspire(catalogue, telling.language),
+        metadata={collection.id: collection.metadata for collection in catalogue.collections},
         url=f"{telling.base}{path}?",
         formats=tuple(FORMATS),
         info_formats=tuple(INFO_FORMATS),
@@ -70,6 +77,31 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
         collections=collections,
         boxes_of=lambda entry: tuple(_boxes(entry, offered, version)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class InspireCapabilities:
+    """What INSPIRE adds (view services, technical guidance 3.11, scenario 1); languages by ISO 639-2/B's codes."""
+
+    record: MetadataLink
+    default_language: str
+    other_languages: tuple[str, ...]
+    response_language: str
+
+
+def update_sequence(services: Services) -> str | None:
+    """Return the sequence of the capabilities: when what they tell of last changed, if that is known."""
+    if services.changed is None:
+        return None
+    return f"{np.datetime_as_string(services.changed.astype('datetime64[us]'))}Z"
+
+
+def _inspire(catalogue: Catalogue, language: str) -> InspireCapabilities | None:
+    service = catalogue.service
+    if service.inspire is None:
+        return None
+    default, *others = (inspire_code(each) for each in service.languages)
+    return InspireCapabilities(service.inspire, default, tuple(others), inspire_code(language))
 
 
 def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, MissingParameter, OperationNotSupported, UnsupportedFormat
+from chronotile.errors import (
+    CurrentUpdateSequence,
+    InvalidParameter,
+    InvalidUpdateSequence,
+    MissingParameter,
+    OperationNotSupported,
+    UnsupportedFormat,
+)
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
@@ -105,6 +112,28 @@ def negotiated_version(query: Kvp) -> Version:
     if found is None:
         raise InvalidParameter(f"VERSION must be a version such as 1.3.0, got {text[:MAX_SHOWN]!r}", locator="VERSION")
     return "1.3.0" if tuple(int(part or 0) for part in found.groups()) >= (1, 3, 0) else "1.1.1"
+
+
+def check_update_sequence(query: Kvp, current: str | None) -> None:
+    """Refuse a client that holds the current document, or a later one (WMS 1.3.0 §7.2.3.5); an earlier one gets it.
+
+    Args:
+        query: The request.
+        current: The sequence of the document, ordered as text; without one UPDATESEQUENCE is ignored.
+
+    Raises:
+        CurrentUpdateSequence: As said.
+        InvalidUpdateSequence: As said.
+    """
+    asked = query.optional("UPDATESEQUENCE")
+    if asked is None or current is None:
+        return
+    if asked == current:
+        raise CurrentUpdateSequence(f"UPDATESEQUENCE {current} is current", locator="UPDATESEQUENCE")
+    if asked > current:
+        raise InvalidUpdateSequence(
+            f"UPDATESEQUENCE {asked[:MAX_SHOWN]!r} is later than the current {current}", locator="UPDATESEQUENCE"
+        )
 
 
 def map_version(query: Kvp) -> Version:

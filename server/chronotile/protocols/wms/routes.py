@@ -17,10 +17,11 @@ from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond
 from chronotile.protocols.common.state import for_client, services_of, state_of
-from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings
+from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings, update_sequence
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
-from chronotile.protocols.wms.params import negotiated_version, operation, wms_map
+from chronotile.protocols.wms.languages import asked_language
+from chronotile.protocols.wms.params import check_update_sequence, negotiated_version, operation, wms_map
 
 
 async def answer(request: Request, *, path: str) -> Response:
@@ -40,13 +41,14 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     """Return the capabilities in the version that suits the client; FORMAT has no say (WMS 1.3.0 §7.2.3.1)."""
     version = negotiated_version(query)
     services = services_of(request)
+    check_update_sequence(query, update_sequence(services))
     telling = Telling(
         services=services,
         base=base_url(request),
-        language=services.catalogue.service.languages[0],
+        language=asked_language(query, services.catalogue.service.languages),
         layers=listed_names(query, services.catalogue),
     )
-    key = ("WMS", version, path, telling.base, telling.layers)
+    key = ("WMS", version, path, telling.base, telling.language, telling.layers)
     make = partial(capabilities, telling, version, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])
 

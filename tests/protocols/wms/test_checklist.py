@@ -1,0 +1,42 @@
+"""Every line of OGC's checklist for WMS is a test, or named with its reason in docs/conformance.md."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CONFORMANCE = HERE.parents[2] / "docs" / "conformance.md"
+NAME = re.compile(r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*")
+
+
+def names_held():
+    """What the `checklist` decorators beside this file name."""
+    modules = [ast.parse(path.read_text()) for path in HERE.glob("test_checklist_*.py")]
+    calls = [node for module in modules for node in ast.walk(module) if isinstance(node, ast.Call)]
+    marks = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "checklist"]
+    return {each.value for mark in marks for each in ast.walk(mark) if isinstance(each, ast.Constant)}
+
+
+def names_left_out():
+    """The first column of the page's table."""
+    return set(re.findall(r"^\| ([a-z][a-z_-]*) \|", CONFORMANCE.read_text(), re.MULTILINE))
+
+
+@pytest.fixture
+def lines(shared):
+    """The first name of each line of the checklist."""
+    text = (shared / "ogc" / "checklist-wms130.md").read_text()
+    return [NAME.search(line)[0] for line in text.splitlines() if line.startswith("- [ ]")]
+
+
+def test_every_line_is_held_or_left_out_with_a_reason(lines):
+    assert set(lines) - names_held() - names_left_out() == set()
+
+
+def test_at_most_one_line_in_ten_is_left_out(lines):
+    left_out = set(lines) - names_held()
+
+    assert left_out == names_left_out()
+    assert len(left_out) <= len(lines) / 10
