@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from chronotile.model.area import Area
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import Grid
 from chronotile.model.style import Colour
@@ -24,6 +25,10 @@ PICTURE_REDUCERS: tuple[PictureReducer, ...] = ("latest", "earliest", "max", "mi
 
 
 Extend = Literal["extend"]
+
+
+AreaReducer = Literal["mean", "min", "max", "std", "count"]
+AREA_REDUCERS: tuple[AreaReducer, ...] = ("mean", "min", "max", "std", "count")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +105,17 @@ class IdentifyRequest:
     style: str = ""
     range: tuple[float, float] | None = None
     ramp: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaSeriesRequest:
+    """What happened in this area."""
+
+    layer: str
+    """Id or alias."""
+    area: Area
+    time: TimeSelection = ABSENT
+    reducers: tuple[AreaReducer, ...] = ("mean",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from chronotile.model.payload import Payload
 from chronotile.model.raster import cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
-from chronotile.model.time import InstantArray
+from chronotile.model.time import InstantArray, TimeSelection
 from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
@@ -78,16 +78,10 @@ def deliver_series(
 
 def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
     """Return the layer, cell and times a request means, and refuse what is too long; reads no pixels."""
-    layer = services.catalogue.layer(request.layer)
-    if layer.is_composite:
-        variables = ", ".join(variable.name for variable in layer.variables)
-        raise InvalidParameter(
-            f"layer {layer.id} is a composite of {variables} and has no values of its own", locator="layer"
-        )
+    layer = layer_with_values(request.layer, services)
     cell = _cell(layer, request.point)
-    indexes = resolve_series_times(layer, request.time, now=services.clock()).indexes
-    _check_length(len(indexes), services)
-    times = _instants(layer, indexes)
+    indexes = series_indexes(layer, request.time, services)
+    times = instants_of(layer, indexes)
     point = request.point
     etag = fingerprint(
         "series",
@@ -113,18 +107,49 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
         units=encoding.units,
         longitude=longitude,
         latitude=latitude,
-        times=_instants(layer, target.indexes),
+        times=instants_of(layer, target.indexes),
         values=cell_values(pixels, encoding),
         reasons=cell_reasons(pixels, encoding),
     )
 
 
-def _check_length(count: int, services: Services) -> None:
-    allowed = services.catalogue.limits.max_series_values
+def layer_with_values(name: str, services: Services) -> Layer:
+    """Return a layer that has values of its own.
+
+    Raises:
+        UnknownLayer: There is no such layer.
+        InvalidParameter: It is a composite.
+    """
+    layer = services.catalogue.layer(name)
+    if layer.is_composite:
+        variables = ", ".join(variable.name for variable in layer.variables)
+        raise InvalidParameter(
+            f"layer {layer.id} is a composite of {variables} and has no values of its own", locator="layer"
+        )
+    return layer
+
+
+def series_indexes(layer: Layer, time: TimeSelection, services: Services) -> tuple[int, ...]:
+    """Return the indexes of the times of a series.
+
+    Raises:
+        LimitExceeded: They are more than `max_series_values`.
+        ChronotileError: The time is not accepted.
+    """
+    indexes = resolve_series_times(layer, time, now=services.clock()).indexes
+    count, allowed = len(indexes), services.catalogue.limits.max_series_values
     if count > allowed:
         raise LimitExceeded(
             "max_series_values", allowed=allowed, asked=count, alternative="ask for a shorter interval", locator="time"
         )
+    return indexes
+
+
+def instants_of(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:
+    """Return (time,): those of the indexes; not a time (NaT) for the one value of a layer without time."""
+    if len(layer.times) == 0:
+        return np.full(len(indexes), np.datetime64("NaT", "ns"))
+    return layer.times.instants[list(indexes)]
 
 
 def _cell(layer: Layer, point: Point) -> tuple[int, int]:
@@ -146,10 +171,3 @@ def _swapped_hint(point: Point, layer: Layer) -> str:
     if point.crs.is_geographic and west <= point.y <= east and south <= point.x <= north:
         return "; longitude and latitude seem to be swapped"
     return ""
-
-
-def _instants(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:
-    """(time,): those of the indexes; not a time (NaT) for the one value of a layer without time."""
-    if len(layer.times) == 0:
-        return np.full(len(indexes), np.datetime64("NaT", "ns"))
-    return layer.times.instants[list(indexes)]

@@ -1,4 +1,4 @@
-"""Key-value pairs of a request: those of its address, and of a form in its body."""
+"""What a request brings: its body, and the key-value pairs of its address and of a form in its body."""
 
 from urllib.parse import parse_qsl
 
@@ -25,7 +25,7 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
     media_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
     if media_type != FORM:
         raise InvalidParameter(f"a body must be a form ({FORM}), not {media_type[:60]!r}", locator="REQUEST")
-    body = await _body(request)
+    body = await body_of(request)
     try:
         return [*pairs, *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PAIRS)]
     except ValueError as error:
@@ -34,8 +34,12 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
         ) from error
 
 
-async def _body(request: Request) -> bytes:
-    """The body, read no further than it may reach."""
+async def body_of(request: Request) -> bytes:
+    """Return the body, read no further than it may reach.
+
+    Raises:
+        LimitExceeded: It is larger than `max_body_bytes`.
+    """
     allowed = services_of(request).catalogue.limits.max_body_bytes
     body = bytearray()
     async for piece in request.stream():

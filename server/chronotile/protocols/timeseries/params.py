@@ -1,10 +1,10 @@
-"""Path and query of a point series turned into a series request."""
+"""Path, query and body of a series turned into a series request."""
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
-from chronotile.model.request import Point, SeriesRequest
+from chronotile.model.request import AREA_REDUCERS, AreaReducer, AreaSeriesRequest, Point, SeriesRequest
 from chronotile.model.time import (
     ABSENT,
     DISTANT_FUTURE,
@@ -15,6 +15,7 @@ from chronotile.model.time import (
     parse_instant,
 )
 from chronotile.protocols.common.accept import preferred_type
+from chronotile.protocols.common.geojson import area_of
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, datetime_of, number
 
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv"}
@@ -38,6 +39,17 @@ def terrascope_request(layer: Layer, query: Kvp) -> SeriesRequest:
     return SeriesRequest(layer=layer.id, point=_longitude_latitude(query), time=_days(query))
 
 
+def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
+    """Return the series that `/timeseries/{layer}/area` asks for.
+
+    Raises:
+        ChronotileError: A parameter or the geometry is not accepted.
+    """
+    query.refuse(("reducer",), instead="reducers")
+    area = area_of(body, max_vertices=catalogue.limits.max_vertices)
+    return AreaSeriesRequest(layer=layer.id, area=area, time=datetime_of(query), reducers=_reducers(query))
+
+
 def series_format(query: Kvp, accept: str) -> str:
     """Return `json` or `csv`: as `format` says, else as the header Accept does.
 
@@ -49,6 +61,14 @@ def series_format(query: Kvp, accept: str) -> str:
         return choice(named.lower(), MEDIA_TYPES, locator="format")
     wanted = preferred_type(accept, tuple(MEDIA_TYPES.values()))
     return next(name for name, media_type in MEDIA_TYPES.items() if media_type == wanted)
+
+
+def _reducers(query: Kvp) -> tuple[AreaReducer, ...]:
+    """Those that are named, each once, in that order."""
+    names = [name.strip().lower() for name in (query.optional("reducers") or "mean").split(",")]
+    for name in names:
+        choice(name, AREA_REDUCERS, locator="reducers")
+    return tuple(reducer for name in dict.fromkeys(names) for reducer in AREA_REDUCERS if reducer == name)
 
 
 def _point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:

@@ -1,4 +1,4 @@
-"""`/timeseries`: Terrascope's list and point, and our own point."""
+"""`/timeseries`: Terrascope's list and point, and our own point and area."""
 
 from functools import partial
 
@@ -8,15 +8,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.encoders.csv_series import encode_series_csv
+from chronotile.encoders.json_area_series import encode_area_series_json
 from chronotile.encoders.json_series import encode_series_json
+from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_series import SeriesFormat, deliver_series
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.timeseries.documents import encode_terrascope_series, layer_list
 from chronotile.protocols.timeseries.faults import point_fault, terrascope_fault
-from chronotile.protocols.timeseries.params import MEDIA_TYPES, point_request, series_format, terrascope_request
+from chronotile.protocols.timeseries.params import (
+    MEDIA_TYPES,
+    area_request,
+    point_request,
+    series_format,
+    terrascope_request,
+)
 
 OUR_FORMATS = {
     "json": SeriesFormat(name="json", media_type=MEDIA_TYPES["json"], encode=encode_series_json),
@@ -57,6 +66,22 @@ async def get_point(request: Request) -> Response:
     return response
 
 
+async def get_area(request: Request) -> Response:
+    """Return the series of the area in the body as JSON."""
+    services = services_of(request)
+    layer = services.catalogue.layer(request.path_params["layer"])
+    body = await body_of(request)
+    query = Kvp(request.query_params.multi_items())
+    gate = state_of(request).gates.series
+
+    def work() -> bytes:
+        asked = area_request(layer, query, body, services.catalogue)
+        return encode_area_series_json([extract_area_series(asked, services)])
+
+    document = await for_client(request, gate, layer.id, work, services=services)
+    return Response(document, media_type="application/json")
+
+
 _TERRASCOPE_PATHS = [f"/timeseries/{version}/ts" for version in ("v1.0", "v1.1")]
 
 routes = [
@@ -67,4 +92,5 @@ routes = [
         for end in ("", "/")
     ),
     Route("/timeseries/{layer}/point", endpoint(get_point, point_fault)),
+    Route("/timeseries/{layer}/area", endpoint(get_area, point_fault), methods=["POST"]),
 ]

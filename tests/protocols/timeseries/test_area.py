@@ -1,0 +1,127 @@
+"""The series of an area, as DESIGN 2.4 words it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from chronotile.catalog.catalogue import Limits
+from tests.protocols import served
+
+PATH = "/timeseries/NDVI/area"
+
+
+@pytest.fixture
+def square(longitude_latitude):
+    """Around the centres of rows 30 and 31, columns 40 to 42."""
+    rows, columns = (29.6, 31.4), (39.6, 42.4)
+    ring = [(rows[0], columns[0]), (rows[0], columns[1]), (rows[1], columns[1]), (rows[1], columns[0])]
+    corners = [list(longitude_latitude(*corner)) for corner in ring]
+    return {"type": "Polygon", "coordinates": [[*corners, corners[0]]]}
+
+
+def cells(time):
+    rows, columns = np.mgrid[30:32, 40:43]
+    return served.number_at(rows, columns, time).astype(float)
+
+
+def test_json_is_the_document_of_the_contract(client, square):
+    feature = {"type": "Feature", "id": "field 7", "properties": None, "geometry": square}
+
+    answer = client.post(f"{PATH}?datetime=2020-06-01/..&reducers=mean,count", json=feature)
+
+    assert answer.status_code == 200
+    assert list(answer.json()) == ["layer", "units", "times", "features"]
+    assert answer.json() == {
+        "layer": "NDVI",
+        "units": "1",
+        "times": ["2020-06-01T00:00:00Z", "2020-06-11T00:00:00Z", "2020-06-21T00:00:00Z"],
+        "features": [
+            {
+                "id": "field 7",
+                "series": {"mean": pytest.approx([cells(time).mean() for time in (1, 2, 3)]), "count": [6, 6, 6]},
+                "valid": [6, 6, 6],
+                "total": 6,
+            }
+        ],
+    }
+
+
+def test_a_bare_geometry_has_its_mean_and_no_id(client, square):
+    (feature,) = client.post(PATH, json=square).json()["features"]
+
+    assert feature["id"] is None
+    assert list(feature["series"]) == ["mean"]
+
+
+def test_what_has_no_value_is_null(make_client, make_services, square):
+    variable = served.make_variable(valid_range=(251, 252))
+    client = make_client(make_services(served.make_collection(served.make_layer(variable=variable))))
+
+    (feature,) = client.post(PATH, json=square).json()["features"]
+
+    assert feature["series"]["mean"] == [None] * 4
+
+
+RING = [[4.5, 50.9], [4.6, 50.9], [4.6, 50.8], [4.5, 50.9]]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param(b"{", "no JSON", id="truncated"),
+        pytest.param(b"[]", "Polygon or MultiPolygon", id="list"),
+        pytest.param(b'{"type":"Feature","geometry":null}', "Polygon or MultiPolygon", id="no geometry"),
+        pytest.param(b'{"type":"Point","coordinates":[4,51]}', "'Point'", id="point"),
+        pytest.param(b'{"type":"MultiPolygon","coordinates":[]}', "no coordinates", id="empty"),
+        pytest.param(b'{"type":"Polygon","coordinates":[[]]}', "ring 1 of polygon 1", id="empty ring"),
+        pytest.param(b'{"type":"Polygon","coordinates":[[1,2,3,4]]}', "list of positions", id="numbers"),
+        pytest.param(json.dumps({"type": "Polygon", "coordinates": [RING, RING[:3]]}), "ring 2", id="short ring"),
+        pytest.param(json.dumps({"type": "Polygon", "coordinates": [[*RING, [4, 50]]]}), "end where", id="open ring"),
+        pytest.param(
+            json.dumps({"type": "Polygon", "coordinates": [[[50.9, 94.5], [50.9, 94.6], [51, 94.6], [50.9, 94.5]]]}),
+            "longitude first",
+            id="swapped beyond the poles",
+        ),
+        pytest.param(
+            json.dumps({"type": "Polygon", "coordinates": [[position[::-1] for position in RING]]}),
+            "outside layer",
+            id="swapped",
+        ),
+    ],
+)
+def test_a_bad_geometry_is_told(client, body, said):
+    answer = client.post(PATH, content=body)
+
+    assert answer.status_code == 400
+    assert said in answer.json()["detail"]
+    assert answer.json()["parameter"] == "geometry"
+
+
+def test_heights_are_left_out(client, square):
+    with_heights = {"type": "Polygon", "coordinates": [[[*position, 12.5] for position in square["coordinates"][0]]]}
+
+    assert client.post(PATH, json=with_heights).json() == client.post(PATH, json=square).json()
+
+
+def test_unknown_reducers_are_refused(client, square):
+    answer = client.post(f"{PATH}?reducers=mean,mode", json=square)
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "reducers")
+
+
+@pytest.mark.parametrize(
+    ("limits", "status", "name"),
+    [
+        pytest.param({"max_body_bytes": 50}, 413, "max_body_bytes", id="body"),
+        pytest.param({"max_vertices": 4}, 400, "max_vertices", id="vertices"),
+    ],
+)
+def test_too_large_a_body_is_refused(make_client, make_services, square, limits, status, name):
+    answer = make_client(make_services(limits=Limits(**limits))).post(PATH, json=square)
+
+    assert (answer.status_code, answer.json()["type"], answer.json()["limit"]) == (status, "limit-exceeded", name)
+
+
+def test_an_area_is_posted(client):
+    assert client.get(PATH).status_code == 405

@@ -1,0 +1,107 @@
+"""Which native cells lie in an area."""
+
+from functools import reduce
+
+import numpy as np
+import pytest
+from affine import Affine
+
+from chronotile.errors import InvalidParameter
+from chronotile.model.area import Area
+from chronotile.model.crs import CRS84, crs_of, transformer
+from chronotile.model.grid import NativeGrid
+from chronotile.readers.area_cells import PIECE_PX, cells_inside, window_of
+
+UTM = crs_of("EPSG:32631")
+GRID = NativeGrid(crs=UTM, transform=Affine(10, 0, 600_000, 0, -10, 5_650_000), width=3000, height=2500)
+DEGREES = NativeGrid(crs=CRS84, transform=Affine(1, 0, 0, 0, -1, 90), width=360, height=180)
+TRIANGLE = np.array([[601_003.0, 5_649_991.0], [604_017.0, 5_648_502.0], [600_408.0, 5_646_013.0]])
+
+
+def area_of(*rings, crs=UTM):
+    return Area(polygons=(tuple(np.array([*ring, ring[0]], dtype=float) for ring in rings),), crs=crs)
+
+
+def square(left, top, size):
+    return [(left, top), (left + size, top), (left + size, top - size), (left, top - size)]
+
+
+def whole_mask(area, grid):
+    mask = np.zeros((grid.height, grid.width), dtype=bool)
+    for piece in cells_inside(area, grid):
+        window = piece.window
+        mask[window.row_start : window.row_stop, window.column_start : window.column_stop] = piece.inside
+    return mask
+
+
+def centres_in_triangle(corners, grid):
+    columns, rows = np.meshgrid(np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5)
+    x, y = grid.points_at(columns, rows)
+    sides = [
+        (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+        for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True)
+    ]
+    return reduce(np.logical_and, (side < 0 for side in sides))
+
+
+def test_cells_whose_centre_is_inside_are_taken():
+    assert np.array_equal(whole_mask(area_of(TRIANGLE), GRID), centres_in_triangle(TRIANGLE, GRID))
+
+
+def test_a_large_area_comes_in_pieces_that_make_the_whole():
+    large = np.array([[600_003.0, 5_649_991.0], [629_017.0, 5_640_502.0], [602_408.0, 5_626_013.0]])
+
+    pieces = list(cells_inside(area_of(large), GRID))
+
+    assert len(pieces) > 1
+    assert max(max(piece.inside.shape) for piece in pieces) <= PIECE_PX
+    assert np.array_equal(whole_mask(area_of(large), GRID), centres_in_triangle(large, GRID))
+
+
+def test_a_hole_is_left_out():
+    outer, hole = square(600_100, 5_649_900, 100), square(600_130, 5_649_870, 40)
+
+    assert whole_mask(area_of(outer, hole), GRID).sum() == 10 * 10 - 4 * 4
+
+
+def test_polygons_that_overlap_count_once():
+    one, other = area_of(square(600_100, 5_649_900, 100)), area_of(square(600_150, 5_649_900, 100))
+
+    both = Area(polygons=(*one.polygons, *other.polygons), crs=UTM)
+
+    assert whole_mask(both, GRID).sum() == 15 * 10
+
+
+def test_an_edge_along_a_parallel_stays_on_it():
+    area = area_of([(4.5, 50.9), (4.8, 50.9), (4.8, 50.85), (4.5, 50.85)], crs=CRS84)
+    columns, rows = np.meshgrid(np.arange(GRID.width) + 0.5, np.arange(GRID.height) + 0.5)
+    longitude, latitude = transformer(UTM, CRS84).transform(*GRID.points_at(columns, rows))
+
+    expected = (longitude > 4.5) & (longitude < 4.8) & (latitude > 50.85) & (latitude < 50.9)
+
+    # An edge strays by centimetres, and a cell is 10 m wide.
+    assert np.count_nonzero(whole_mask(area, GRID) != expected) <= 0.001 * expected.sum()
+
+
+def test_what_reaches_beyond_the_data_is_cut_off():
+    assert whole_mask(area_of(square(599_950, 5_650_050, 100)), GRID).sum() == 5 * 5
+
+
+def test_an_area_elsewhere_has_no_window():
+    assert window_of(area_of(square(500_000, 5_650_050, 100)), GRID) is None
+
+
+def test_an_area_between_centres_has_no_cells():
+    assert list(cells_inside(area_of(square(600_101, 5_649_899, 3)), GRID)) == []
+
+
+def test_longitudes_count_modulo_a_circle():
+    mask = whole_mask(area_of(square(-20, 10, 5), crs=CRS84), DEGREES)
+
+    assert np.argwhere(mask).min(axis=0).tolist() == [80, 340]
+    assert mask.sum() == 25
+
+
+def test_an_area_across_the_seam_is_refused():
+    with pytest.raises(InvalidParameter, match="meridian"):
+        list(cells_inside(area_of(square(-2, 10, 5), crs=CRS84), DEGREES))
