@@ -1,6 +1,7 @@
 """Raster files, one a date or one band a date, read as one source."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,15 @@ from chronotile.readers.raster_pixels import every, one_above_another, read_pixe
 from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, Layout, file_state, shared_pool
 from chronotile.readers.raster_survey import Sample, survey
 from chronotile.readers.reader import Reader
+
+SERIES_THREADS = 4
+"""Of one series that takes many files."""
+
+FILES_A_THREAD = 16
+"""Read one after the other; for fewer a second thread costs more than it brings."""
+
+Run = tuple[str, list[int]]
+"""A file and some of its bands."""
 
 TIME_TAGS = ("time", "datetime", "date")
 """Metadata of a single file that tells its time."""
@@ -110,18 +120,22 @@ class RasterStack:
         """Return (time,) pixels of one native cell; a run of times in one file is one read."""
         source = self._variables[variable]
         cell = RasterioWindow(column, row, 1, 1)
-        parts = []
-        for path, bands in _by_file(source.planes[index] for index in indexes):
-            with reading(self._collection, variable), self._pool.lend(path) as handle:
-                self._require_layout(handle, variable, 0)
-                numbers = handle.dataset.read(bands, window=cell)[:, 0, 0]
-                valid = handle.dataset.read_masks(bands, window=cell)[:, 0, 0] > 0 if source.has_mask else None
-            parts.append((numbers, valid))
-        if not parts:
+        runs = list(_by_file(source.planes[index] for index in indexes))
+        if not runs:
             return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
-        joined = np.concatenate([numbers for numbers, _valid in parts])
-        valids = [valid for _numbers, valid in parts if valid is not None]
+        parts = _mapped(lambda run: self._cells_of_file(variable, *run, cell=cell), runs)
+        joined = np.concatenate([part.numbers for part in parts])
+        valids = [part.valid for part in parts if part.valid is not None]
         return Pixels(as_meant(joined, source.info.encoding.dtype), np.concatenate(valids) if valids else None)
+
+    def _cells_of_file(self, variable: str, path: str, bands: list[int], *, cell: RasterioWindow) -> Pixels:
+        """(band,) pixels of one cell."""
+        with reading(self._collection, variable), self._pool.lend(path) as handle:
+            self._require_layout(handle, variable, 0)
+            numbers = handle.dataset.read(bands, window=cell)[:, 0, 0]
+            if not self._variables[variable].has_mask:
+                return Pixels(numbers)
+            return Pixels(numbers, handle.dataset.read_masks(bands, window=cell)[:, 0, 0] > 0)
 
     def close(self) -> None:
         """Close the files that nobody reads."""
@@ -281,7 +295,16 @@ def _time_in_tags(sample: Sample) -> TimeDomain:
     return NO_TIME
 
 
-def _by_file(planes: Iterator[Plane]) -> Iterator[tuple[str, list[int]]]:
+def _mapped(read: Callable[[Run], Pixels], runs: list[Run]) -> list[Pixels]:
+    """What is read of each run, in that order: of many files in a few threads, since inflating a block frees Python."""
+    if len(runs) <= FILES_A_THREAD:
+        return [read(run) for run in runs]
+    spans = [runs[start : start + FILES_A_THREAD] for start in range(0, len(runs), FILES_A_THREAD)]
+    with ThreadPoolExecutor(SERIES_THREADS) as threads:
+        return [pixels for part in threads.map(lambda span: [read(run) for run in span], spans) for pixels in part]
+
+
+def _by_file(planes: Iterator[Plane]) -> Iterator[Run]:
     """Runs of planes of one file, with their bands."""
     path, bands = "", list[int]()
     for plane in planes:
