@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import create_app, create_app_from_environment
 from chronotile.errors import ConfigurationError
-from chronotile.readers.cache_sizes import cache_sizes, say_cache_sizes
+from chronotile.readers.cache_sizes import CacheSizes, cache_sizes, say_cache_sizes
 from chronotile.settings import Settings
 from tests.scenes import Scene, write_cogs, write_tif
 
@@ -107,7 +107,15 @@ def test_readers_keep_as_much_as_the_settings_say(configuration):
         kept = cache_sizes()
     say_cache_sizes(before)
 
-    assert (kept.array_bytes, kept.raster_bytes) == (10 << 20, 10 << 20)
+    assert kept.bytes == 20 << 20
+
+
+def test_rasters_have_what_arrays_do_not_take():
+    sizes = CacheSizes(20 << 20)
+
+    alone, sizes.has_arrays = sizes.raster_bytes, True
+
+    assert (alone, sizes.raster_bytes, sizes.array_bytes) == (20 << 20, 10 << 20, 10 << 20)
 
 
 def test_answers_are_kept_as_much_as_the_settings_say(configuration):

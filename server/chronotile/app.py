@@ -147,8 +147,7 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
     if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
         hint = "name a folder or file of data (chronotile serve FOLDER) or another configuration"
         raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {hint}"])
-    half = settings.cache_bytes // 2
-    say_cache_sizes(CacheSizes(array_bytes=half, raster_bytes=half))
+    say_cache_sizes(CacheSizes(settings.cache_bytes))
     archive = open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
     caches = make_caches(payload_bytes=settings.payload_bytes)
     return replace(archive, services=replace(archive.services, caches=caches))

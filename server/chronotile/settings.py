@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
     cache_bytes: int = Field(default=128 << 20, ge=0, le=1 << 40)
-    """Decoded pixels that are kept, in each process: half of Zarr arrays, half of raster files."""
+    """Decoded pixels that are kept, in each process: half of Zarr arrays if there are any, the rest of rasters."""
     payload_bytes: int = Field(default=64 << 20, ge=0, le=1 << 40)
     """Encoded answers that are kept, in each process; 0 makes each anew."""
     preview_dir: Path | None = None

@@ -2,15 +2,25 @@
 
 from dataclasses import dataclass
 
+USUAL_BYTES = 128 << 20
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True)
 class CacheSizes:
-    """What is kept of what was read."""
+    """What is kept of what was read: half of Zarr arrays where there are any, the rest of raster files."""
 
-    array_bytes: int = 64 << 20
-    """Decoded chunks of Zarr arrays, all stores together."""
-    raster_bytes: int = 64 << 20
-    """Decoded blocks of raster files, all files together."""
+    bytes: int = USUAL_BYTES
+    has_arrays: bool = False
+
+    @property
+    def array_bytes(self) -> int:
+        """Decoded chunks of Zarr arrays, all stores together."""
+        return self.bytes // 2
+
+    @property
+    def raster_bytes(self) -> int:
+        """Decoded blocks of raster files, all files together."""
+        return self.bytes - (self.array_bytes if self.has_arrays else 0)
 
 
 _said: list[CacheSizes] = []
@@ -23,4 +33,6 @@ def say_cache_sizes(sizes: CacheSizes) -> None:
 
 def cache_sizes() -> CacheSizes:
     """Return what was said, or the usual sizes."""
-    return _said[0] if _said else CacheSizes()
+    if not _said:
+        say_cache_sizes(CacheSizes())
+    return _said[0]

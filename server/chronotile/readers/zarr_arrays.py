@@ -35,9 +35,11 @@ States = dict[str, State | None]
 @cache
 def shared_context() -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
     """Return the one cache and the threads of this process."""
+    sizes = cache_sizes()
+    sizes.has_arrays = True
     return ts.Context(
         {
-            "cache_pool": {"total_bytes_limit": cache_sizes().array_bytes},
+            "cache_pool": {"total_bytes_limit": sizes.array_bytes},
             "data_copy_concurrency": {"limit": COPY_THREADS},
             "file_io_concurrency": {"limit": IO_THREADS},
         }
