@@ -42,6 +42,7 @@ from chronotile.protocols.layers.routes import routes as layer_routes
 from chronotile.protocols.ops.metrics import StateCollector
 from chronotile.protocols.ops.routes import metrics_routes
 from chronotile.protocols.ops.routes import routes as health_routes
+from chronotile.protocols.ops.siblings import Siblings
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.protocols.viewer.files import find_viewer, is_complete
@@ -55,7 +56,7 @@ from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_
 log = logging.getLogger(__name__)
 
 
-def application(
+def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     services: Services,
     *,
     threads: Mapping[str, int] | None = None,
@@ -63,6 +64,7 @@ def application(
     trusted_proxies: Collection[str] = (),
     upkeep: "Upkeep | None" = None,
     cog_places: Sequence[str] = (),
+    siblings: Siblings | None = None,
 ) -> Starlette:
     """Return the application that serves `services`.
 
@@ -73,6 +75,7 @@ def application(
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         upkeep: Keeps the services current while the application runs; without it they stay as they are.
         cog_places: Below which `/cog` may open files; it is there only if there are some.
+        siblings: The other workers, where `/metrics` tells of all.
 
     Raises:
         ConfigurationError: One of `cog_places` is no place, or TiTiler is not installed.
@@ -89,12 +92,15 @@ def application(
         registry.register(StateCollector(state))
         if previews is not None:
             previews.start()
+        telling = None if siblings is None else await siblings.tell(registry)
         async with anyio.create_task_group() as tasks:
             if upkeep is not None:
                 state.follow = partial(upkeep.follow, state)
                 tasks.start_soon(upkeep.renew, state)
             yield
             tasks.cancel_scope.cancel()
+        if telling is not None:
+            telling.close()
         if previews is not None:
             await anyio.to_thread.run_sync(previews.close)
         for reader in state.services.readers.values():
@@ -110,7 +116,7 @@ def application(
             *landing_routes(partial(is_complete, viewer)),
             *viewer_routes(viewer),
             *health_routes,
-            *metrics_routes(registry),
+            *metrics_routes(registry, siblings),
             *cog_routes(cog_places, max_pixels=services.catalogue.limits.max_pixels),
         ],
         lifespan=lifespan,
@@ -126,7 +132,7 @@ def application(
     )
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, *, siblings: Siblings | None = None) -> Starlette:
     """Return the application that serves what `settings.config` says.
 
     Raises:
@@ -135,7 +141,7 @@ def create_app(settings: Settings) -> Starlette:
     archive = open_configured(settings)
     for line in finding_lines(each for each in archive.findings if each.severity != "note"):
         log.warning("%s", line)
-    return serving(archive, settings)
+    return serving(archive, settings, siblings=siblings)
 
 
 def open_configured(settings: Settings, *, progress: Progress | None = None) -> Archive:
@@ -153,7 +159,7 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
     return replace(archive, services=replace(archive.services, caches=caches))
 
 
-def serving(archive: Archive, settings: Settings) -> Starlette:
+def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None = None) -> Starlette:
     """Return the application that serves an open archive, with this process made ready for it."""
     keep_freed_memory()
     say_previews(Previews(settings.preview_folder, settings.preview_bytes) if settings.preview_bytes else None)
@@ -164,6 +170,7 @@ def serving(archive: Archive, settings: Settings) -> Starlette:
         trusted_proxies=settings.trusted_proxies,
         upkeep=Upkeep(archive, settings),
         cog_places=settings.cog_places,
+        siblings=siblings,
     )
 
 
@@ -212,11 +219,11 @@ class Upkeep:
             log.info("serving the archive as it is now")
 
 
-def create_app_from_environment() -> Starlette:
+def create_app_from_environment(*, siblings: Siblings | None = None) -> Starlette:
     """Return the application that `CHRONOTILE_*` variables describe, for a worker process."""
     settings = load_settings()
     configure_logging(settings.log_level)
-    return create_app(settings)
+    return create_app(settings, siblings=siblings)
 
 
 def configure_logging(level: LogLevel) -> None:

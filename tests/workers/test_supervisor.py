@@ -7,8 +7,11 @@ import subprocess
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
@@ -95,8 +98,22 @@ def test_a_new_configuration_with_mistakes_leaves_all_workers_ready(configuratio
         configuration.write_text("services: {}")
         process.send_signal(signal.SIGHUP)
 
+        until(lambda: values_of("chronotile_failed_reloads_total", address) == {"0": 1.0, "1": 1.0})
         assert [answer_of(f"{address}/health/ready") for _ in range(4)] == [200] * 4
         assert workers_of(process) == workers
+
+
+def test_whichever_worker_is_asked_tells_the_metrics_of_all(configuration):
+    with serving("serve", configuration, "--workers", 2) as (_process, address, _lines):
+        told = [metrics_of(address) for _ in range(4)]
+
+    served = [
+        [each.value for each in samples if each.name.endswith("requests_total") and each.labels["route"] == "/metrics"]
+        for samples in told
+    ]
+    revisions = [{each.labels.get("revision") for each in samples} - {None} for samples in told]
+    assert [sum(each) for each in served] == [0, 1, 2, 3]
+    assert [len(each) for each in revisions] == [1] * 4
 
 
 def test_workers_that_cannot_start_end_the_server_with_1(configuration):
@@ -120,6 +137,18 @@ def test_workers_end_when_their_supervisor_is_killed(configuration):
         process.wait()
 
         until(lambda: not any(_is_running(worker) for worker in workers))
+
+
+def metrics_of(address: str) -> list[Sample]:
+    """What a worker, whichever it is, tells."""
+    with urlopen(f"{address}/metrics", timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    return [sample for family in families for sample in family.samples]
+
+
+def values_of(name: str, address: str) -> dict[str, float]:
+    """The values of a metric by worker."""
+    return {each.labels["worker"]: each.value for each in metrics_of(address) if each.name == name}
 
 
 def _is_running(pid: int) -> bool:

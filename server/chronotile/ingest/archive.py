@@ -15,6 +15,7 @@ from chronotile.ingest.valid_share import with_valid_defaults
 from chronotile.model.collection import Clock
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.style import Style
+from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.readers.reader import Reader
 from chronotile.styling.load import load_styles, style_folders
@@ -159,6 +160,7 @@ def _opened(
             clock=clock,
             caches=caches,
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
+            revision=fingerprint(configuration.root.plain(), sorted(styles.items()), sorted(state.sources.items())),
         ),
         findings=(*opened.findings, *findings, *notes),
         specs=specs,

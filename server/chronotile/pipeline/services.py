@@ -72,6 +72,8 @@ class Services:
     clock: Clock
     changed: Instant | None = None
     """When what is served last changed, where that is known."""
+    revision: str = ""
+    """Short; the same in all processes that serve the same configuration, styles and states of sources."""
     caches: Caches = field(default_factory=make_caches)
     documents: ByteCache[Document] = field(default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes))
     """What tells of the catalogue: not in `caches`, since those outlive a reload."""

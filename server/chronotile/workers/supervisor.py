@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -59,6 +60,8 @@ class Supervisor:
         """Workers that are ready, the one whose turn it is first."""
         self._waiting = deque[socket.socket]()
         """Connections for the next worker that is ready."""
+        self._folder = tempfile.TemporaryDirectory(prefix="chronotile-")
+        """Where workers find one another."""
         self._is_stopping = False
         self._failed = False
         self._stop = asyncio.Event()
@@ -80,6 +83,7 @@ class Supervisor:
             self._start(number)
         await self._stop.wait()
         await self._end()
+        self._folder.cleanup()
         if self._failed:
             raise ChronotileError("no worker could start; the log says why")
 
@@ -88,9 +92,10 @@ class Supervisor:
         if self._is_stopping:
             return
         ours, theirs = socket.socketpair()
+        arguments = (str(theirs.fileno()), self._folder.name, str(number))
         with theirs, hang_ups_held():  # one that comes before the worker can take it waits for it
             process = subprocess.Popen(  # noqa: S603 -- nothing of it comes from outside
-                [sys.executable, "-P", "-m", "chronotile.workers.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "chronotile.workers.worker", *arguments],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | self._environment,
             )

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 
 from chronotile.app import create_app_from_environment
 from chronotile.errors import ConfigurationError
 from chronotile.process import end_well_when_stopped, server_options
+from chronotile.protocols.ops.siblings import Siblings
 from chronotile.workers.channel import READY, TAKEN
 
 log = logging.getLogger(__name__)
@@ -68,11 +70,13 @@ class Worker(uvicorn.Server):
 
 
 def main() -> None:
-    """Serve what `CHRONOTILE_*` variables say, on what comes over the channel that the first argument numbers."""
+    """Serve what `CHRONOTILE_*` variables say; the arguments are the channel, the workers' folder and the number."""
     end_well_when_stopped()
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
+    _, descriptor, folder, number = sys.argv
+    siblings = Siblings(Path(folder), int(number))
+    with socket.socket(fileno=int(descriptor)) as channel:
         try:
-            application = create_app_from_environment()
+            application = create_app_from_environment(siblings=siblings)
         except ConfigurationError as error:
             log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
             sys.exit(1)

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.protocols.ops.siblings import merged
 from chronotile.readers.previews import Previews, say_previews
 
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png"
@@ -87,3 +88,11 @@ def test_previews_are_built_while_the_application_runs(previews_client):
 
 def test_application_without_previews_counts_none(client):
     assert ("chronotile_previews",) not in metrics(client)
+
+
+def test_workers_are_told_apart():
+    one = "# HELP chronotile_layers L\n# TYPE chronotile_layers gauge\nchronotile_layers{} %d\n"
+
+    lines = merged({"0": one % 3, "1": one % 4}).decode().splitlines()
+
+    assert lines[2:] == ['chronotile_layers{worker="0"} 3.0', 'chronotile_layers{worker="1"} 4.0']

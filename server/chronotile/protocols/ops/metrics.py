@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from chronotile.pipeline.cache import CacheState
@@ -27,6 +27,9 @@ class StateCollector(Collector):
             "New configurations that are not served for their mistakes",
             self._state.failed_reloads,
         )
+        revision = InfoMetricFamily("chronotile_archive", "Which state of configuration, styles and sources is served")
+        revision.add_metric([], {"revision": self._state.services.revision})
+        yield revision
         if self._state.previews is not None:
             yield from _previews(self._state.previews.state)
         layers = GaugeMetricFamily("chronotile_layers", "Layers that are served")

@@ -11,6 +11,7 @@ from chronotile.pipeline.readiness import check_readiness
 from chronotile.protocols.common.endpoint import RETRY_AFTER_S, endpoint
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.ops.siblings import Siblings, merged
 
 
 async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer is that there is one
@@ -36,12 +37,16 @@ routes = [
 ]
 
 
-def metrics_routes(registry: CollectorRegistry) -> list[Route]:
-    """Return the route of the metrics in a registry; they are those of one process, whichever worker answers."""
+def metrics_routes(registry: CollectorRegistry, siblings: Siblings | None) -> list[Route]:
+    """Return the route of the metrics in a registry; with siblings, of those of all workers."""
 
     async def get_metrics(request: Request) -> Response:
         """Return them as Prometheus reads them (text format 0.0.4)."""
-        body = await in_thread(state_of(request).gates.documents, generate_latest, registry)
+        gate = state_of(request).gates.documents
+        if siblings is None:
+            body = await in_thread(gate, generate_latest, registry)
+        else:
+            body = await in_thread(gate, merged, await siblings.ask())
         return Response(body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
 
     return [Route("/metrics", endpoint(get_metrics, problem_response))]

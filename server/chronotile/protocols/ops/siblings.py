@@ -1,0 +1,79 @@
+"""The metrics of all workers of a server, whichever of them is asked."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+ANSWER_S = 2.0
+"""After which a worker that does not answer is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """The workers of a server; each tells its metrics at a socket in a folder of theirs."""
+
+    folder: Path
+    number: int
+    """Of the worker that this process is; it stays the same when another takes its place."""
+
+    async def tell(self, registry: CollectorRegistry) -> asyncio.Server:
+        """Tell whoever connects the metrics of this worker."""
+
+        async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(ConnectionError):
+                writer.write(generate_latest(registry))
+                await writer.drain()
+            writer.close()
+
+        socket = self.folder / str(self.number)
+        socket.unlink(missing_ok=True)  # of the worker whose place this one took
+        return await asyncio.start_unix_server(answer, socket)
+
+    async def ask(self) -> dict[str, str]:
+        """Return the metrics of each worker that answers, by its number."""
+        numbers = sorted(path.name for path in self.folder.iterdir())
+        texts = await asyncio.gather(*(_text(self.folder / number) for number in numbers))
+        return {number: text for number, text in zip(numbers, texts, strict=True) if text}
+
+
+async def _text(socket: Path) -> str:
+    """What is told there; nothing where nobody tells anything."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            reader, writer = await asyncio.open_unix_connection(socket)
+            try:
+                return (await reader.read(-1)).decode()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return ""
+
+
+def merged(texts: Mapping[str, str]) -> bytes:
+    """Return the metrics of all workers as one text, in which each sample is labelled with its worker."""
+    registry = CollectorRegistry()
+    registry.register(_Merged(texts))
+    return generate_latest(registry)
+
+
+class _Merged(Collector):
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def collect(self) -> Iterable[Metric]:
+        families: dict[str, Metric] = {}
+        for worker, text in self._texts.items():
+            for family in text_string_to_metric_families(text):
+                kept = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                kept.samples += [
+                    sample._replace(labels={**sample.labels, "worker": worker}) for sample in family.samples
+                ]
+        return families.values()
