@@ -32,8 +32,8 @@ def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess
                 break
         yield process, lines[-1].split()[1].removesuffix("/wmts"), lines
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # a server that is killed leaves the folder of its workers
+        process.wait(timeout=30)
         process.stdout.close()
 
 
