@@ -35,11 +35,12 @@ class Encoding:
         """Return where `numbers` are values: not nodata, not a flag, inside the valid range, finite."""
         valid = np.isfinite(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
         if self.nodata is not None and not np.isnan(self.nodata):
-            valid &= numbers != self.nodata
+            valid &= numbers != _plain(self.nodata)
         for number, _name in self.flags:
             valid &= numbers != number
         if self.valid_range is not None:
-            valid &= (numbers >= self.valid_range[0]) & (numbers <= self.valid_range[1])
+            low, high = self.valid_range
+            valid &= (numbers >= _plain(low)) & (numbers <= _plain(high))
         return valid
 
     def values(self, numbers: Numbers) -> NDArray[np.float64]:
@@ -63,6 +64,11 @@ class Encoding:
             if not low <= number <= high:
                 return REASON_OUTSIDE
         return REASON_NODATA
+
+
+def _plain(number: float) -> float:
+    """A whole number as an integer, with which numpy compares integers as they are; a float makes floats of all."""
+    return int(number) if float(number).is_integer() else number
 
 
 @dataclass(frozen=True, slots=True)
