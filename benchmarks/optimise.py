@@ -1,8 +1,8 @@
 """`chronotile optimise` beside what one would write with xarray and rasterio, and the cost of one more date.
 
-`python -m benchmarks.optimise [FOLDER] [--dates 64] [--side 2048]`: a stack of tiled GeoTIFFs of noisy NDVI is made a
-serving cube with both layouts by `optimise`, and the two layouts are written by xarray, reading the same files lazily;
-then one date at a time is appended to small cubes of 100 and of 10,000 dates.
+`python -m benchmarks.optimise [FOLDER] [--dates 64] [--side 2048]`: a stack of COGs of noisy NDVI is made a serving
+cube with both layouts and overviews by `optimise`; and the two layouts, without overviews, are written by xarray, block
+by block from files read whole, and by rioxarray with Dask; then one date at a time is appended to small cubes.
 """
 
 import os
@@ -18,11 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import rasterio
 import xarray
+from pyproj import CRS
 from rasterio.transform import from_origin
 from zarr.codecs import ZstdCodec
 
@@ -31,7 +33,17 @@ from chronotile.ingest.optimise.run import optimise
 from chronotile.process import keep_freed_memory
 
 FIRST_DAY = np.datetime64("1998-01-01")
+EPSG, WEST, NORTH = 32631, 500_000, 5_700_000
 APPENDED = 10
+BLOCK = 64
+"""Dates that are written at once, and of a chunk of series."""
+
+CODECS = [ZstdCodec(level=1)]
+LAYOUTS = {
+    "map": {"chunks": (1, 512, 512), "compressors": CODECS},
+    "series": {"chunks": (BLOCK, 16, 16), "shards": (BLOCK, 512, 512), "compressors": CODECS},
+}
+"""The chunks of ours; of maps in files of their own, which is the quickest."""
 
 
 def main() -> None:
@@ -41,19 +53,27 @@ def main() -> None:
     parser.add_argument("--dates", type=int, default=64)
     parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--archive", type=int, default=10_000, help="dates of the long archive")
-    parser.add_argument("--way", choices=["ours", "xarray"], help="one way alone, for its peak memory")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--way", choices=list(WAYS), help="one way alone, for its peak memory")
     given = parser.parse_args()
     stack = make_stack(given.folder / f"stack-{given.side}", given.dates, given.side)
     if given.way:
-        seconds = {"ours": write_ours, "xarray": write_with_xarray}[given.way](stack, given.folder / "cube.zarr")
-        print(f"{seconds:.2f} {peak_kib()}")
+        seconds = WAYS[given.way](stack, given.folder / "cube.zarr")
+        print(f"{seconds:.2f} {time.process_time():.2f} {peak_kib()}")
         return
     values = given.dates * given.side**2
-    print(f"{given.dates} dates of {given.side}² uint8, {values / 1e6:.0f} MB; tiled GeoTIFF, deflate")
-    for way in ("ours", "xarray"):
-        seconds, peak = _apart(given, way)
-        print(f"{way:8} {seconds:7.1f} s  {values / 1e6 / seconds:6.0f} MB/s  peak {peak / 1024:.0f} MiB")
-    for count in (100, given.archive):
+    print(f"{given.dates} dates of {given.side}² uint8, {values / 1e6:.0f} MB; COGs, deflate")
+    for _ in range(given.rounds):
+        for way in WAYS:
+            if way == "rioxarray" and find_spec(way) is None:
+                print("rioxarray is not installed: pip install rioxarray")
+                continue
+            seconds, processor, peak = _apart(given, way)
+            rate = values / 1e6 / seconds
+            print(
+                f"{way:10} {seconds:7.1f} s {rate:5.0f} MB/s, processors {processor:6.1f} s, peak {peak / 1024:.0f} MiB"
+            )
+    for count in (100, 1500, given.archive):
         print(f"append to {count} dates of 256²: {append_ms(given.folder, count):.0f} ms (median of {APPENDED})")
 
 
@@ -79,12 +99,12 @@ def make_stack(folder: Path, dates: int, side: int) -> Path:
 
 
 def write_tif(path: Path, numbers: np.ndarray) -> None:
-    """Write a tiled GeoTIFF without overviews."""
+    """Write a COG with overviews."""
     height, width = numbers.shape
     profile = {
-        "driver": "GTiff", "width": width, "height": height, "count": 1, "dtype": "uint8", "nodata": 255,
-        "crs": "EPSG:32631", "transform": from_origin(500_000, 5_700_000, 10, 10),
-        "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate",
+        "driver": "COG", "width": width, "height": height, "count": 1, "dtype": "uint8", "nodata": 255,
+        "crs": f"EPSG:{EPSG}", "transform": from_origin(WEST, NORTH, 10, 10),
+        "blocksize": 512, "compress": "deflate", "predictor": "yes", "overview_resampling": "nearest",
     }  # fmt: skip
     with rasterio.open(path, "w", **profile) as file:
         file.write(numbers, 1)
@@ -99,35 +119,49 @@ def write_ours(stack: Path, target: Path) -> float:
     return time.perf_counter() - started
 
 
-def write_with_xarray(stack: Path, target: Path) -> float:
-    """Return the seconds that xarray takes for the two layouts, without overviews, in threads, block by block."""
-
-    def opened(path: Path) -> xarray.DataArray:
-        with rasterio.open(path) as file:
-            return xarray.DataArray(file.read(1), dims=("y", "x"))
-
+def write_by_blocks(stack: Path, target: Path) -> float:
+    """Return the seconds that xarray takes for the two layouts, without overviews, reading each file once."""
+    paths = sorted(stack.glob("*.tif"))
     shutil.rmtree(target, ignore_errors=True)
     started = time.perf_counter()
-    paths = sorted(stack.glob("*.tif"))
-    side, block = opened(paths[0]).sizes["x"], 64
-    codec = ZstdCodec(level=1)
-    shapes = {"map": ((1, 512, 512), (1, side, side)), "series": ((block, 16, 16), (block, 512, 512))}
-    for name, (chunks, shards) in shapes.items():
-        encoding = {"NDVI": {"chunks": chunks, "shards": shards, "compressors": [codec]}}
-        for first in range(0, len(paths), block):
-            cube = xarray.concat([opened(path) for path in paths[first : first + block]], dim="time")
-            dataset = cube.to_dataset(name="NDVI")
+    for first in range(0, len(paths), BLOCK):
+        block = xarray.concat([_whole(path) for path in paths[first : first + BLOCK]], dim="time")
+        dataset = block.to_dataset(name="NDVI")
+        for name, layout in LAYOUTS.items():
             if first:
                 dataset.to_zarr(target, group=name, append_dim="time", consolidated=False)
             else:
-                dataset.to_zarr(target, group=name, mode="w", encoding=encoding, consolidated=False)
+                dataset.to_zarr(target, group=name, mode="w", encoding={"NDVI": layout}, consolidated=False)
+    return time.perf_counter() - started
+
+
+def _whole(path: Path) -> xarray.DataArray:
+    with rasterio.open(path) as file:
+        return xarray.DataArray(file.read(1), dims=("y", "x"))
+
+
+def write_lazily(stack: Path, target: Path) -> float:
+    """Return the seconds that rioxarray and Dask take for the two layouts, without overviews, in threads."""
+    import dask  # noqa: PLC0415 -- neither is needed for the rest
+    import rioxarray  # noqa: PLC0415
+
+    shutil.rmtree(target, ignore_errors=True)
+    started = time.perf_counter()
+    chunks = {"band": 1, "y": 512, "x": 512}
+    dates = [rioxarray.open_rasterio(path, chunks=chunks, lock=False) for path in sorted(stack.glob("*.tif"))]
+    cube = xarray.concat([date.squeeze("band", drop=True) for date in dates], dim="time", combine_attrs="drop")
+    maps = cube.drop_vars("spatial_ref").to_dataset(name="NDVI")
+    series = maps.chunk({"time": BLOCK, "y": 512, "x": 512})
+    with dask.config.set(scheduler="threads", num_workers=os.cpu_count()):
+        for name, dataset in (("map", maps), ("series", series)):
+            dataset.to_zarr(target, group=name, mode="w", encoding={"NDVI": LAYOUTS[name]}, consolidated=False)
     return time.perf_counter() - started
 
 
 def append_ms(folder: Path, count: int) -> float:
     """Return the median milliseconds of one date appended to an archive of `count` dates of 256² pixels."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        cube = _long_archive(Path(place), count)
+        cube = long_archive(Path(place), count, 256)
         times = []
         for number in range(count, count + APPENDED):
             path = Path(place) / _name(number)
@@ -138,37 +172,39 @@ def append_ms(folder: Path, count: int) -> float:
     return statistics.median(times)
 
 
-def _long_archive(place: Path, count: int) -> Path:
-    """A cube of `count` dates, from one Zarr store in which every date is the same."""
-    write_tif(place / "first.tif", np.zeros((256, 256), dtype=np.uint8))
-    with rasterio.open(place / "first.tif") as file:
-        x = file.transform.c + (np.arange(256) + 0.5) * file.transform.a
-        y = file.transform.f + (np.arange(256) + 0.5) * file.transform.e
-        crs = file.crs.to_wkt()
-    (place / "first.tif").unlink()
+def long_archive(place: Path, count: int, side: int) -> Path:
+    """Return a cube of `count` dates of noise in `side`² pixels, the same at every date, made from one Zarr store."""
+    x, y = WEST + 10 * (np.arange(side) + 0.5), NORTH - 10 * (np.arange(side) + 0.5)
+    field = np.random.default_rng(1).integers(60, 220, (side, side), dtype=np.uint8)
     attrs = {"_FillValue": np.uint8(255), "grid_mapping": "spatial_ref", "units": "1"}
     dataset = xarray.Dataset(
         {
-            "stack": (("time", "y", "x"), np.zeros((count, 256, 256), dtype=np.uint8), attrs),
-            "spatial_ref": ((), 0, {"crs_wkt": crs}),
+            "stack": (("time", "y", "x"), np.broadcast_to(field, (count, side, side)), attrs),
+            "spatial_ref": ((), 0, {"crs_wkt": CRS.from_epsg(EPSG).to_wkt()}),
         },
         {"time": (FIRST_DAY + np.arange(count)).astype("datetime64[ns]"), "y": y, "x": x},
     )
-    dataset.to_zarr(place / "source.zarr", encoding={"stack": {"chunks": (64, 256, 256)}}, consolidated=False)
-    optimise([str(place / "source.zarr")], place / "cube.zarr", Options(layout="both"))
-    return place / "cube.zarr"
+    source, cube = place / f"source-{count}.zarr", place / f"cube-{count}.zarr"
+    dataset.to_zarr(source, mode="w", encoding={"stack": {"chunks": (64, side, side)}}, consolidated=False)
+    shutil.rmtree(cube, ignore_errors=True)
+    optimise([str(source)], cube, Options(layout="both"))
+    shutil.rmtree(source)
+    return cube
 
 
 def _name(number: int) -> str:
     return f"stack_{str(FIRST_DAY + number).replace('-', '')}.tif"
 
 
-def _apart(given: argparse.Namespace, way: str) -> tuple[float, int]:
-    """Seconds and peak memory in KiB of one way in a process of its own."""
+def _apart(given: argparse.Namespace, way: str) -> tuple[float, float, int]:
+    """Seconds, processor seconds and peak memory in KiB of one way in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.optimise", str(given.folder), "--dates", str(given.dates)]
     found = subprocess.run([*command, "--side", str(given.side), "--way", way], check=True, capture_output=True)
-    seconds, peak = found.stdout.decode().split()
-    return float(seconds), int(peak)
+    seconds, processor, peak = found.stdout.decode().split()
+    return float(seconds), float(processor), int(peak)
+
+
+WAYS = {"ours": write_ours, "xarray": write_by_blocks, "rioxarray": write_lazily}
 
 
 if __name__ == "__main__":
