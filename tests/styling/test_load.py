@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from chronotile.errors import ConfigurationError
 from chronotile.model.style import TRANSPARENT, Colour
-from chronotile.styling.load import find_styles, load_styles, parse_colour, style_folders
+from chronotile.styling.colour_text import parse_colour
+from chronotile.styling.load import find_styles, load_styles, style_folders
 
 DESIGN = """title: NDVI, brown to green
 range: [-0.08, 0.92]

@@ -1,6 +1,5 @@
 """Style files (DESIGN 2.3) read and checked; every mistake of all files is reported at once."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,46 +13,12 @@ from pydantic import (
     Tag,
 )
 
+from chronotile.errors import InvalidParameter
 from chronotile.model.style import TRANSPARENT, Colour, Stop, Style, StyleClass
 from chronotile.sections import ID, Number, Range, Section, Text, validate
+from chronotile.styling.colour_text import parse_colour
+from chronotile.styling.read_sld import MAX_BYTES, read_sld
 from chronotile.yaml_source import Mistake, Node, Place, nearest, raise_mistakes, read_yaml
-
-_HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
-_NAMED = {
-    "transparent": TRANSPARENT,
-    "black": Colour(0, 0, 0),
-    "silver": Colour(192, 192, 192),
-    "gray": Colour(128, 128, 128),
-    "grey": Colour(128, 128, 128),
-    "white": Colour(255, 255, 255),
-    "maroon": Colour(128, 0, 0),
-    "red": Colour(255, 0, 0),
-    "purple": Colour(128, 0, 128),
-    "fuchsia": Colour(255, 0, 255),
-    "green": Colour(0, 128, 0),
-    "lime": Colour(0, 255, 0),
-    "olive": Colour(128, 128, 0),
-    "yellow": Colour(255, 255, 0),
-    "navy": Colour(0, 0, 128),
-    "blue": Colour(0, 0, 255),
-    "teal": Colour(0, 128, 128),
-    "aqua": Colour(0, 255, 255),
-}
-"""The basic colours of CSS (CSS Color 4 §6.1)."""
-
-
-def parse_colour(text: str) -> Colour:
-    """Return the colour that `#rgb`, `#rrggbb`, `#rrggbbaa`, `transparent` or a basic CSS name means.
-
-    Raises:
-        ValueError: It is none of these.
-    """
-    if text.lower() in _NAMED:
-        return _NAMED[text.lower()]
-    if not _HEX.fullmatch(text):
-        raise ValueError(f"{text[:40]!r} is no colour; accepted are #rgb, #rrggbb, #rrggbbaa, transparent, red …")
-    digits = text[1:] if len(text) > 4 else "".join(digit * 2 for digit in text[1:])
-    return Colour(*bytes.fromhex(digits))
 
 
 def _colour(given: object) -> Colour:
@@ -85,6 +50,11 @@ Ramp = Annotated[
     Annotated[Text, Tag("<name>")] | Annotated[Stops, Tag("<stops>")],
     Discriminator(lambda given: "<name>" if isinstance(given, str) else "<stops>"),
 ]
+
+
+SLD = ".sld"
+KINDS = (".yaml", SLD)
+"""Of two files of one name the kind that is read."""
 
 
 class ClassSection(Section):
@@ -132,7 +102,7 @@ class _Sheet:
 
 def find_styles(folders: Sequence[Path]) -> dict[str, Path]:
     """Return the style files by id; of two alike the one in the earlier folder."""
-    found = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
+    found = [path for folder in folders for kind in KINDS for path in sorted(folder.glob(f"*{kind}"))]
     return {path.stem: path for path in reversed(found)}
 
 
@@ -142,8 +112,13 @@ def load_styles(folders: Sequence[Path]) -> dict[str, Style]:
     Raises:
         ConfigurationError: With all mistakes of all files.
     """
-    sheets, mistakes = dict[str, _Sheet](), list[Mistake]()
+    sheets, styles, mistakes = dict[str, _Sheet](), dict[str, Style](), list[Mistake]()
     for style_id, path in sorted(find_styles(folders).items()):
+        if path.suffix == SLD:
+            style, wrong = _read_sld(style_id, path)
+            mistakes += wrong
+            styles |= {} if style is None else {style_id: style}
+            continue
         sheet, wrong = _read(style_id, path)
         mistakes += wrong
         if sheet is not None:
@@ -151,7 +126,8 @@ def load_styles(folders: Sequence[Path]) -> dict[str, Style]:
     for sheet in sheets.values():
         mistakes += _mistakes(sheet, sheets)
     raise_mistakes(mistakes)
-    return {sheet.id: _style(sheet, sheets) for sheet in sheets.values()}
+    styles |= {sheet.id: _style(sheet, sheets) for sheet in sheets.values()}
+    return dict(sorted(styles.items()))
 
 
 def style_folders(configuration: Path | None) -> tuple[Path, ...]:
@@ -162,9 +138,31 @@ def style_folders(configuration: Path | None) -> tuple[Path, ...]:
     return (shipped,) if configuration is None else (configuration.parent / "styles", shipped)
 
 
+def _read_sld(style_id: str, path: Path) -> tuple[Style | None, list[Mistake]]:
+    """The default style of a document's first layer, else that layer's first."""
+    start = Place(str(path), 1)
+    if not _is_style_id(style_id):
+        return None, [Mistake(start, (), f"{style_id[:40]!r} cannot be the id of a style; rename the file")]
+    try:
+        with path.open("rb") as file:
+            layer = read_sld(file.read(MAX_BYTES + 1), id=style_id)[0]
+    except OSError as error:
+        return None, [Mistake(start, (), f"the file cannot be read: {error.strerror}")]
+    except InvalidParameter as error:
+        return None, [Mistake(start, (), error.message)]
+    defined = sorted((each for each in layer.styles if each.style is not None), key=lambda each: not each.is_default)
+    if not defined:
+        return None, [Mistake(start, (), "the SLD has no UserStyle in its first layer")]
+    return defined[0].style, []
+
+
+def _is_style_id(style_id: str) -> bool:
+    return ID.fullmatch(style_id) is not None and style_id != "default"
+
+
 def _read(style_id: str, path: Path) -> tuple[_Sheet | None, list[Mistake]]:
     start = Place(str(path), 1)
-    if not ID.fullmatch(style_id) or style_id == "default":
+    if not _is_style_id(style_id):
         return None, [Mistake(start, (), f"{style_id[:40]!r} cannot be the id of a style; rename the file")]
     try:
         text = path.read_text(encoding="utf-8-sig")

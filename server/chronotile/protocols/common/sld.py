@@ -1,0 +1,64 @@
+"""Styles written as SLD, for GetStyles and whoever else gives them back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from chronotile.model.collection import Layer
+from chronotile.model.style import Colour, Style
+from chronotile.protocols.common.xml import render_xml
+from chronotile.styling.colour_map import ColourMap, Steps, as_steps, colour_map_of
+
+SldVersion = Literal["1.0.0", "1.1.0"]
+MEDIA_TYPE = "application/vnd.ogc.sld+xml"
+TEMPLATES: Mapping[SldVersion, str] = {
+    "1.0.0": "common/templates/sld_1_0_0.xml",
+    "1.1.0": "common/templates/sld_1_1_0.xml",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenStyle:
+    """A style as both versions write it: variables for channels, or a colour map."""
+
+    name: str
+    title: str
+    channels: tuple[tuple[str, str], ...]
+    """Colours with the variables of a composite; else empty."""
+    colour_map: ColourMap
+    steps: Steps | None
+    """The colour map as SE categorises, if it has a colour from each threshold to the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenLayer:
+    """A layer under the name by which it was asked for."""
+
+    name: str
+    styles: tuple[WrittenStyle, ...]
+
+
+def sld_document(layers: Sequence[tuple[str, Layer]], version: SldVersion) -> bytes:
+    """Return all styles of layers, the default of each first; flags have no place in it."""
+    written = [
+        WrittenLayer(name=name, styles=tuple(_written(layer, style) for style in layer.styles))
+        for name, layer in layers
+    ]
+    return render_xml(TEMPLATES[version], layers=written, rgb=_rgb)
+
+
+def _written(layer: Layer, style: Style) -> WrittenStyle:
+    names = [variable.name for variable in layer.variables] if layer.is_composite else []
+    colour_map = colour_map_of(style)
+    return WrittenStyle(
+        name=style.id,
+        title=style.title,
+        channels=tuple(zip(("Red", "Green", "Blue"), names, strict=False)),
+        colour_map=colour_map,
+        steps=as_steps(colour_map),
+    )
+
+
+def _rgb(colour: Colour) -> str:
+    """The colour alone: SLD 1.0.0 has opacity apart."""
+    return colour._replace(alpha=255).hex
