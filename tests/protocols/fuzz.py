@@ -26,6 +26,11 @@ from chronotile.pipeline.services import Services
 from tests.protocols import served
 
 MAP = "REQUEST=GetMap&LAYERS=NDVI&STYLES=steps&WIDTH=64&HEIGHT=48&FORMAT=image/png"
+COLOURS = (
+    "<StyledLayerDescriptor><NamedLayer><Name>NDVI</Name><UserStyle><RasterSymbolizer><ColorMap>"
+    '<ColorMapEntry color="#000000" quantity="0"/><ColorMapEntry color="#0000fa" quantity="250" opacity="0.5"/>'
+    "</ColorMap></RasterSymbolizer></UserStyle></NamedLayer></StyledLayerDescriptor>"
+)
 INFO = f"{MAP.replace('GetMap', 'GetFeatureInfo')}&QUERY_LAYERS=NDVI"
 TILE = "SERVICE=WMTS&VERSION=1.0.0&LAYER=NDVI&STYLE=steps&FORMAT=image/png"
 PLACE = "TILEMATRIXSET=WebMercatorQuad&TILEMATRIX=11&TILEROW=687&TILECOL=1052"
@@ -55,6 +60,11 @@ VALID = (
     "&FORMAT=image/tiff&COLORSCALERANGE=auto&NUMCOLORBANDS=9&LOGSCALE=false&ABOVEMAXCOLOR=0x80FF0000&BELOWMINCOLOR=extend",
     "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=NDVI&STYLES=&CRS=CRS:84&BBOX=4.5,50.8,4.7,50.9&WIDTH=32&HEIGHT=32"
     "&FORMAT=image/png&TIME=2020-06-11&DIFFERENCE=2020-05-21&REDUCER=mean&EXCEPTIONS=JSON",
+    "/wms?REQUEST=GetLegendGraphic&VERSION=1.3.0&LAYER=NDVI&STYLE=reds&FORMAT=image/png&WIDTH=100&HEIGHT=200&SCALE=1000"
+    "&LEGEND_OPTIONS=layout:horizontal&COLORSCALERANGE=10,200",
+    "/wms?REQUEST=GetStyles&VERSION=1.1.1&LAYERS=NDVI,TRUE_COLOUR&SLDVER=1.1.0",
+    "/wms?REQUEST=DescribeLayer&VERSION=1.3.0&LAYERS=NDVI,HEIGHT",
+    f"/wms?{MAP}&VERSION=1.3.0&CRS=EPSG:4326&BBOX=50.8,4.5,50.9,4.7&SLD_BODY={quote_plus(COLOURS)}",
     "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities&ACCEPTVERSIONS=1.0.0&SECTIONS=Contents,Themes",
     f"/wmts?{TILE}&REQUEST=GetTile&{PLACE}&TIME=2020-06-11",
     f"/wmts?{TILE}&REQUEST=GetTile&TILEMATRIXSET=EPSG:3857&TILEMATRIX=EPSG:3857:9&TILEROW=171&TILECOL=263&TIME=2020-06",

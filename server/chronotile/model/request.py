@@ -6,7 +6,7 @@ from typing import Literal
 from chronotile.model.area import Area
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import Grid
-from chronotile.model.style import Colour
+from chronotile.model.style import Colour, Style
 from chronotile.model.time import ABSENT, TimeSelection
 
 PictureFormat = Literal["image/png", "image/webp", "image/jpeg", "image/png; mode=8bit"]
@@ -60,6 +60,8 @@ class MapRequest:
     """Id, or nothing or `default` for the layer's first style."""
     difference: TimeSelection | None = None
     """A second time, whose values are taken away: the picture shows the change since then in diverging colours."""
+    own_style: Style | None = None
+    """A style that the request brings along, in place of the layer's."""
     format: PictureFormat | PlacedFormat | ValueFormat = "image/png"
     range: tuple[float, float] | None = None
     """Physical values at the ends of the ramp, in place of the style's own."""
@@ -103,8 +105,10 @@ class IdentifyRequest:
     time: TimeSelection = ABSENT
     """As of a picture; several times give all their values."""
     style: str = ""
+    own_style: Style | None = None
     range: tuple[float, float] | None = None
     ramp: str | None = None
+    colouring: Colouring = AS_STYLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,5 +128,7 @@ class LegendRequest:
 
     layer: str
     style: str = ""
+    own_style: Style | None = None
     range: tuple[float, float] | None = None
     ramp: str | None = None
+    colouring: Colouring = AS_STYLED

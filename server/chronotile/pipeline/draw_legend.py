@@ -15,7 +15,7 @@ from chronotile.pipeline.render_map import requested_style
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.styling.legend import legend_document
-from chronotile.styling.legend_picture import legend_picture, legend_size, legend_svg
+from chronotile.styling.legend_picture import UPRIGHT, LegendShape, legend_picture, legend_size, legend_svg
 
 LegendFormat = Literal["png", "svg", "json"]
 LEGEND_TYPES: Mapping[LegendFormat, str] = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
@@ -24,19 +24,24 @@ PRIMARIES = (Colour(255, 0, 0), Colour(0, 160, 0), Colour(0, 0, 255))
 
 
 def draw_legend(
-    request: LegendRequest, extension: LegendFormat, services: Services, *, known: Collection[str] = ()
+    request: LegendRequest,
+    extension: LegendFormat,
+    services: Services,
+    *,
+    shape: LegendShape = UPRIGHT,
+    known: Collection[str] = (),
 ) -> Payload:
-    """Return the legend of a style.
+    """Return the legend of a style, of a shape unless it is a document for programs.
 
     Raises:
         ChronotileError: A name or parameter is not accepted.
     """
     layer = services.catalogue.layer(request.layer)
     style = _told(layer, requested_style(request, layer, services))
-    etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension)
+    etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension, shape)
     if etag in known:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
-    body = _draw(extension, layer, style)
+    body = _draw(extension, layer, style, shape)
     return Payload(body=body, media_type=LEGEND_TYPES[extension], etag=etag)
 
 
@@ -59,13 +64,13 @@ def _told(layer: Layer, style: Style) -> Style:
     return replace(style, flags=tuple(flag for flag in style.flags if flag[0] in known))
 
 
-def _draw(extension: LegendFormat, layer: Layer, style: Style) -> bytes:
+def _draw(extension: LegendFormat, layer: Layer, style: Style, shape: LegendShape) -> bytes:
     title, units = _title(layer), layer.main_variable.encoding.units
     if extension == "json":
         return orjson.dumps(legend_document(style, layer=layer.id, title=title, units=units))
     if extension == "svg":
-        return legend_svg(style, title=title, units=units)
-    return encode_picture(legend_picture(style, title=title, units=units), "image/png")
+        return legend_svg(style, title=title, units=units, shape=shape)
+    return encode_picture(legend_picture(style, title=title, units=units, shape=shape), "image/png")
 
 
 def _title(layer: Layer) -> str:

@@ -135,12 +135,12 @@ def requested_style(request: MapRequest | IdentifyRequest | LegendRequest, layer
         UnknownStyle: The layer has no such style, or there is no such ramp.
         InvalidParameter: The style has classes, which have neither; or the layer is a composite, which has no ramp.
     """
-    style = resolve_style(layer, request.style)
-    if not isinstance(request, MapRequest):
-        return _ramped(style, request, layer, services)
+    if request.own_style is not None and layer.is_composite:
+        raise InvalidParameter(f"layer {layer.id} is a composite, which takes no colour map", locator="sld")
+    style = request.own_style or resolve_style(layer, request.style)
     if request.colouring != AS_STYLED and layer.is_composite:
         raise InvalidParameter(f"layer {layer.id} is a composite, which has no scale of colours", locator="style")
-    if request.difference is not None:
+    if isinstance(request, MapRequest) and request.difference is not None:
         style = with_difference(style, services.catalogue.ramp(DIFFERENCE_STYLE))
     style = _ramped(style, request, layer, services)
     return style if request.colouring.is_stretched else with_colouring(style, request.colouring)

@@ -3,8 +3,9 @@
 One layout gives the size, the pixels and the SVG, so that a size advertised beforehand is the size drawn.
 """
 
+import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
@@ -27,6 +28,9 @@ TICK_PX = 4
 TICK_DISTANCE_PX = 12
 """Labels nearer than this would touch; the later one is left out."""
 SWATCH_PX = 12
+ACROSS_PX = 480
+"""Swatches side by side are broken into lines of this width."""
+SHORTEST_BAR_PX = 40
 TITLE_LETTERS = 32
 """Longer titles are broken into lines."""
 NO_UNITS = ("", "1")
@@ -36,30 +40,60 @@ FONT_FAMILY = "Helvetica, Arial, sans-serif"
 SVG = "http://www.w3.org/2000/svg"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegendShape:
+    """How a legend lies, and how large it is."""
+
+    is_horizontal: bool = False
+    width: int | None = None
+    """Pixels; `None` for what the legend takes."""
+    height: int | None = None
+
+
+UPRIGHT = LegendShape()
+
+
 def legend_size(style: Style, *, title: str, units: str) -> tuple[int, int]:
-    """Return width and height, in pixels, of the picture that `legend_picture` gives."""
-    layout = _lay_out(style, title, units)
+    """Return width and height, in pixels, of the picture that `legend_picture` gives of itself."""
+    layout = _lay_out(style, title, units, UPRIGHT)
     return layout.width, layout.height
 
 
-def legend_picture(style: Style, *, title: str, units: str) -> RgbaPicture:
-    """Return the legend on white."""
-    layout = _lay_out(style, title, units)
+def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> RgbaPicture:
+    """Return the legend on white; what is too large for the shape's size is made smaller."""
+    layout = _lay_out(style, title, units, shape)
     image = Image.new("RGB", (layout.width, layout.height), WHITE[:3])
     draw = ImageDraw.Draw(image)
     for box in layout.boxes:
         _draw_box(draw, box)
     for text in layout.texts:
         draw.text((text.x, text.y), drawable(text.text), font=font_of(text.size), fill=INK[:3], anchor="lm")
-    pixels = np.full((layout.height, layout.width, 4), 255, dtype=np.uint8)
+    image = _fitted(image, shape)
+    pixels = np.full((image.height, image.width, 4), 255, dtype=np.uint8)
     pixels[..., :3] = np.asarray(image)
     return RgbaPicture(pixels)
 
 
-def legend_svg(style: Style, *, title: str, units: str) -> bytes:
+def _fitted(image: Image.Image, shape: LegendShape) -> Image.Image:
+    """The picture in the size that is asked, in the north-west of white, smaller where it does not fit."""
+    width, height = shape.width or image.width, shape.height or image.height
+    if (width, height) == image.size:
+        return image
+    share = min(1.0, width / image.width, height / image.height)
+    if share < 1:
+        image = image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))))
+    canvas = Image.new("RGB", (width, height), WHITE[:3])
+    canvas.paste(image, (0, 0))
+    return canvas
+
+
+def legend_svg(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> bytes:
     """Return the legend on white as an SVG document of the same size."""
-    layout = _lay_out(style, title, units)
-    size = {"width": str(layout.width), "height": str(layout.height), "viewBox": f"0 0 {layout.width} {layout.height}"}
+    layout = _lay_out(style, title, units, shape)
+    width, height = shape.width or layout.width, shape.height or layout.height
+    seen = (max(width, layout.width), max(height, layout.height))
+    size = {"width": str(width), "height": str(height), "viewBox": f"0 0 {seen[0]} {seen[1]}"}
+    size["preserveAspectRatio"] = "xMinYMin"
     root = ET.Element("svg", {"xmlns": SVG, **size, "font-family": FONT_FAMILY})
     ET.SubElement(root, "title").text = printable(title)
     ET.SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": WHITE.hex})
@@ -97,6 +131,8 @@ class _Box:
     height: int
     colour: Colour = INK
     ramp: Style | None = None
+    is_across: bool = False
+    """Whether the ramp goes from left to right."""
 
 
 @dataclass(slots=True)
@@ -126,23 +162,64 @@ class _Layout:
         self.texts.append(_Text(MARGIN_PX + SWATCH_PX + 6, middle, label))
         self.y += LINE_PX
 
-    def add_bar(self, style: Style) -> None:
+    def add_bar(self, style: Style, length: int) -> None:
         top, right = self.y + LINE_PX // 2, MARGIN_PX + BAR_WIDTH_PX
-        self.boxes.append(_Box(MARGIN_PX, top, BAR_WIDTH_PX, BAR_HEIGHT_PX, ramp=style))
-        for offset, value in _ticks(style):
+        self.boxes.append(_Box(MARGIN_PX, top, BAR_WIDTH_PX, length, ramp=style))
+        for share, value in _ticks(style, [TICK_DISTANCE_PX / length] * len(tick_values(style))):
+            offset = round((1 - share) * (length - 1))
             self.boxes.append(_Box(right, top + offset, TICK_PX, 1))
             self.texts.append(_Text(right + TICK_PX + 4, top + offset, number_text(value)))
-        self.y = top + BAR_HEIGHT_PX + LINE_PX // 2
+        self.y = top + length + LINE_PX // 2
+
+    def add_bar_across(self, style: Style, length: int) -> None:
+        """Add a bar from left to right with the labels under it."""
+        foot = self.y + BAR_WIDTH_PX
+        self.boxes.append(_Box(MARGIN_PX, self.y, length, BAR_WIDTH_PX, ramp=style, is_across=True))
+        widths = [text_width(number_text(value), TEXT_PX) for value in sorted(tick_values(style))]
+        for share, value in _ticks(style, [(width + TICK_PX) / length for width in widths]):
+            x, label = MARGIN_PX + round(share * (length - 1)), number_text(value)
+            self.boxes.append(_Box(x, foot, 1, TICK_PX))
+            width = text_width(label, TEXT_PX)
+            left = min(max(MARGIN_PX, x - width // 2), max(MARGIN_PX, MARGIN_PX + length - width))
+            self.texts.append(_Text(left, foot + TICK_PX + LINE_PX // 2, label))
+        self.y = foot + TICK_PX + LINE_PX
+
+    def add_swatches_across(self, swatches: Iterable[tuple[Colour, str]]) -> None:
+        """Add swatches side by side, in as many lines as they take."""
+        x = MARGIN_PX
+        for colour, label in swatches:
+            width = SWATCH_PX + 6 + text_width(drawable(label), TEXT_PX)
+            if x > MARGIN_PX and x + width > ACROSS_PX:
+                x, self.y = MARGIN_PX, self.y + LINE_PX
+            middle = self.y + LINE_PX // 2
+            self.boxes.append(_Box(x, middle - SWATCH_PX // 2, SWATCH_PX, SWATCH_PX, colour))
+            self.texts.append(_Text(x + SWATCH_PX + 6, middle, label))
+            x += width + MARGIN_PX
+        self.y += LINE_PX if x > MARGIN_PX else 0
 
 
-def _lay_out(style: Style, title: str, units: str) -> _Layout:
+def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layout:
+    """Of a size that is asked, the bar takes what the rest leaves."""
+    length = BAR_HEIGHT_PX
+    asked = shape.width if shape.is_horizontal else shape.height
+    if asked is not None and not style.is_categorical:
+        natural = _laid_out(style, title, units, shape)
+        taken = 2 * MARGIN_PX if shape.is_horizontal else natural.height - length
+        length = max(SHORTEST_BAR_PX, asked - taken)
+    return _laid_out(style, title, units, shape, length=length)
+
+
+def _laid_out(style: Style, title: str, units: str, shape: LegendShape, *, length: int = BAR_HEIGHT_PX) -> _Layout:
     layout = _Layout()
     for line in textwrap.wrap(title, TITLE_LETTERS):
         layout.add_line(line, TITLE_PX)
     if units not in NO_UNITS:
         layout.add_line(units, TEXT_PX)
     if not style.is_categorical:
-        layout.add_bar(style)
+        (layout.add_bar_across if shape.is_horizontal else layout.add_bar)(style, length)
+    if shape.is_horizontal:
+        layout.add_swatches_across(_swatches(style))
+        return layout
     for colour, label in _swatches(style):
         layout.add_swatch(colour, label)
     return layout
@@ -162,15 +239,20 @@ def _swatches(style: Style) -> Iterator[tuple[Colour, str]]:
         yield style.nodata, "no data"
 
 
-def _ticks(style: Style) -> Iterator[tuple[int, float]]:
-    """The ticks inside the range that do not touch, as pixels below the top of the bar, with their values."""
+def _ticks(style: Style, distances: Sequence[float]) -> Iterator[tuple[float, float]]:
+    """The ticks inside the range that do not touch, as shares of the bar from its lower end, with their values.
+
+    Args:
+        style: Whose ticks.
+        distances: How far each must be from the one before, as shares of the bar, in the order of their values.
+    """
     low, high = style.range
-    previous = BAR_HEIGHT_PX + TICK_DISTANCE_PX
-    for value in sorted(value for value in tick_values(style) if low <= value <= high):
-        offset = round((high - value) / ((high - low) or 1.0) * (BAR_HEIGHT_PX - 1))
-        if previous - offset >= TICK_DISTANCE_PX:
-            previous = offset
-            yield offset, value
+    previous = -math.inf
+    for value, distance in zip(sorted(tick_values(style)), distances, strict=True):
+        share = (value - low) / ((high - low) or 1.0)
+        if low <= value <= high and share - previous >= distance:
+            previous = share
+            yield share, value
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, box: _Box) -> None:
@@ -179,9 +261,14 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: _Box) -> None:
         draw.rectangle((box.x, box.y, right, foot), fill=_on_white(box.colour), outline=INK[:3])
         return
     low, high = box.ramp.range
-    colours = colours_of_values(box.ramp, np.linspace(high, low, box.height)).tolist()
-    for y, colour in enumerate(colours, start=box.y):
-        draw.line((box.x, y, right, y), fill=_on_white(Colour(*colour)))
+    if box.is_across:
+        colours = colours_of_values(box.ramp, np.linspace(low, high, box.width)).tolist()
+        for x, colour in enumerate(colours, start=box.x):
+            draw.line((x, box.y, x, foot), fill=_on_white(Colour(*colour)))
+    else:
+        colours = colours_of_values(box.ramp, np.linspace(high, low, box.height)).tolist()
+        for y, colour in enumerate(colours, start=box.y):
+            draw.line((box.x, y, right, y), fill=_on_white(Colour(*colour)))
     draw.rectangle((box.x, box.y, right, foot), outline=INK[:3])
 
 
@@ -194,16 +281,18 @@ def _write_box(root: ET.Element, box: _Box, ramp_id: str) -> None:
     place = {"x": str(box.x), "y": str(box.y), "width": str(box.width), "height": str(box.height)}
     frame = {"stroke": INK.hex} if min(box.width, box.height) > 1 else {}
     if box.ramp is not None:
-        _write_ramp(root, box.ramp, ramp_id)
+        _write_ramp(root, box, box.ramp, ramp_id)
         ET.SubElement(root, "rect", place | frame | {"fill": f"url(#{ramp_id})"})
     else:
         ET.SubElement(root, "rect", place | frame | _paint("fill", box.colour))
 
 
-def _write_ramp(root: ET.Element, style: Style, ramp_id: str) -> None:
+def _write_ramp(root: ET.Element, box: _Box, style: Style, ramp_id: str) -> None:
     low, high = style.range
-    up = {"id": ramp_id, "x1": "0", "x2": "0", "y1": "1", "y2": "0"}
-    gradient = ET.SubElement(root, "linearGradient", up)
+    end = (
+        {"x1": "0", "x2": "1", "y1": "0", "y2": "0"} if box.is_across else {"x1": "0", "x2": "0", "y1": "1", "y2": "0"}
+    )
+    gradient = ET.SubElement(root, "linearGradient", {"id": ramp_id} | end)
     for stop in style.ramp:
         share = (stop.value - low) / ((high - low) or 1.0)
         ET.SubElement(gradient, "stop", {"offset": number_text(share)} | _paint("stop", stop.colour))

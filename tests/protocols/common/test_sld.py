@@ -1,6 +1,7 @@
 """Styles written as SLD and read back: the same colours for the same values."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def ramps(draw):
 def steps(draw):
     at = sorted(draw(st.lists(values, min_size=2, max_size=8, unique=True)))
     between = [draw(colours) for _ in at[1:]]
-    stops = tuple(Stop(edge, colour) for span, colour in zip(zip(at, at[1:]), between) for edge in span)
+    stops = tuple(Stop(edge, colour) for span, colour in zip(pairwise(at), between, strict=True) for edge in span)
     above = draw(colours)
     stops = (*stops, Stop(at[-1], above))
     return Style(id="sld", title="Steps", range=(at[0], at[-1]), ramp=stops, below=draw(colours), above=above)

@@ -72,6 +72,8 @@ def test_capabilities_name_the_schema_they_are_valid_against(cite):
     assert root.get(XSI).split() == [
         "http://www.opengis.net/wms",
         "http://schemas.opengis.net/wms/1.3.0/capabilities_1_3_0.xsd",
+        "http://www.opengis.net/sld",
+        "http://schemas.opengis.net/sld/1.1.0/sld_capabilities.xsd",
     ]
     assert cite.validate(cite.get(CAPABILITIES).content) == []
 

@@ -20,10 +20,12 @@ from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
 from chronotile.protocols.common.feature_info import INFO_FORMATS
 from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Telling, collection_entries, told_layers
+from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import time_text, times_listed
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wms.languages import inspire_code
+from chronotile.protocols.wms.legend import FORMATS as LEGEND_FORMATS
 from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, LAYER_LIMIT, Version
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
@@ -69,6 +71,8 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
         url=f"{telling.base}{path}?",
         formats=tuple(FORMATS),
         info_formats=tuple(INFO_FORMATS),
+        legend_formats=tuple(LEGEND_FORMATS),
+        sld_type=SLD_TYPE,
         exception_formats=tuple(EXCEPTION_FORMATS[version]),
         layer_limit=LAYER_LIMIT,
         max_side=math.isqrt(catalogue.limits.max_pixels),

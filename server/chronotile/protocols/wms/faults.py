@@ -39,6 +39,7 @@ SPELLING = {
     "time": "TIME",
     "format": "FORMAT",
     "bbox": "BBOX",
+    "sld": "SLD_BODY",
     "width": "WIDTH",
     "height": "HEIGHT",
     "bands": "NUMCOLORBANDS",

@@ -45,8 +45,10 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
                 point=point,
                 time=shown[layer.id].time,
                 style=shown[layer.id].style,
+                own_style=shown[layer.id].own_style,
                 range=shown[layer.id].range,
                 ramp=shown[layer.id].ramp,
+                colouring=shown[layer.id].colouring,
             )
             for name, layer in _query_layers(query, catalogue, shown)
         ),

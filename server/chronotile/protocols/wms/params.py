@@ -22,13 +22,16 @@ from chronotile.model.time import ABSENT, TimeSelection, parse_time
 from chronotile.protocols.common.axis_order import as_xy
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, numbers, picture_reducer
 from chronotile.protocols.wms.colouring import colour, colour_range, colouring, style_and_ramp, truth
+from chronotile.protocols.wms.own_styles import sheets_of, styled, with_layers
 
 Version = Literal["1.1.1", "1.3.0"]
-Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo"]
+Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"]
 
 LAYER_LIMIT = 20
 """Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
-OPERATIONS: tuple[Operation, ...] = ("GetCapabilities", "GetMap", "GetFeatureInfo")
+OPERATIONS: tuple[Operation, ...] = (
+    *("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"),
+)
 VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1"}
 """Versions of GetMap with the one whose rules hold: that of 1.1.0 has the parameters of 1.1.1."""
 FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
@@ -169,6 +172,8 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     """
     version = map_version(query)
     exception_format(query)
+    sheets = sheets_of(query)
+    query = with_layers(query, sheets)
     layers = _layers(query, catalogue)
     crs = catalogue.offered_crs(query.required(crs_parameter(version)))
     grid = Grid(
@@ -178,15 +183,18 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
         height=integer(query.required("HEIGHT"), locator="HEIGHT", least=1),
     )
     media_type = _media_type(query)
+    named = _styles(query, layers)
+    drawn = styled([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
     maps = []
-    for (name, layer), (style, ramp) in zip(layers, _styles(query, layers), strict=True):
+    for (name, layer), (_, ramp), each in zip(layers, named, drawn, strict=True):
         maps.append(
             MapRequest(
                 layer=name,
                 grid=grid,
                 time=_time(query, layer),
                 difference=_difference(query, layer),
-                style=style,
+                style=each.style,
+                own_style=each.own_style,
                 ramp=ramp,
                 range=colour_range(query),
                 colouring=colouring(query),

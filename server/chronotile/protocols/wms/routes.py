@@ -1,6 +1,6 @@
 """The endpoints of WMS: one path, the operation is a parameter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.pipeline.overlay_maps import overlay_maps
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import pairs_of
@@ -15,13 +16,16 @@ from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import known_etags, respond
-from chronotile.protocols.common.state import for_client, services_of, state_of
+from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings, update_sequence
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
 from chronotile.protocols.wms.languages import asked_language
+from chronotile.protocols.wms.legend import answer_legend, legend_query
 from chronotile.protocols.wms.params import check_update_sequence, negotiated_version, operation, wms_map
+from chronotile.protocols.wms.styled_layers import describe_layer, get_styles
 
 
 async def answer(request: Request, *, path: str) -> Response:
@@ -33,6 +37,12 @@ async def answer(request: Request, *, path: str) -> Response:
             return await or_in_picture(get_map, request, query)
         case "GetFeatureInfo":
             return await get_feature_info(request, query)
+        case "GetLegendGraphic":
+            return await get_legend_graphic(request, query)
+        case "GetStyles":
+            return await _document(request, query, get_styles, media_type=SLD_TYPE)
+        case "DescribeLayer":
+            return await _document(request, query, describe_layer, media_type="text/xml")
         case "GetCapabilities":
             return await get_capabilities(request, query, path=path)
 
@@ -80,6 +90,21 @@ async def get_feature_info(request: Request, query: Kvp) -> Response:
     if warning is not None:
         response.headers["Warning"] = warning
     return response
+
+
+async def get_legend_graphic(request: Request, query: Kvp) -> Response:
+    """Return a layer's legend as picture or document."""
+    services = services_of(request)
+    asked = legend_query(query, services.catalogue)
+    gate = state_of(request).gates.documents
+    return respond(await in_thread(gate, answer_legend, asked, services, known=known_etags(request)))
+
+
+async def _document(
+    request: Request, query: Kvp, write: Callable[[Kvp, Catalogue], bytes], *, media_type: str
+) -> Response:
+    body = await in_thread(state_of(request).gates.documents, write, query, services_of(request).catalogue)
+    return respond_with_content(body, media_type, request)
 
 
 def routes(paths: Sequence[str]) -> list[Route]:

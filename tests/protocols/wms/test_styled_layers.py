@@ -1,0 +1,251 @@
+"""GetStyles, DescribeLayer, GetLegendGraphic, and maps in colours that the request brings along."""
+
+import io
+
+import numpy as np
+import pytest
+from lxml import etree
+from PIL import Image
+
+from chronotile.model.style import Colour, Style, StyleClass
+from chronotile.styling.read_sld import read_sld
+from tests.protocols import served
+from tests.protocols.pictures import rgba_of
+
+BLUES = """<StyledLayerDescriptor version="1.0.0" xmlns="http://www.opengis.net/sld">
+<NamedLayer><Name>NDVI</Name>
+<UserStyle><Name>blues</Name><FeatureTypeStyle><Rule><RasterSymbolizer><ColorMap>
+<ColorMapEntry color="#000000" quantity="0"/><ColorMapEntry color="#0000fa" quantity="250"/>
+</ColorMap></RasterSymbolizer></Rule></FeatureTypeStyle></UserStyle>
+<UserStyle><Name>greens</Name><FeatureTypeStyle><Rule><RasterSymbolizer><ColorMap>
+<ColorMapEntry color="#000000" quantity="0"/><ColorMapEntry color="#00fa00" quantity="250"/>
+</ColorMap></RasterSymbolizer></Rule></FeatureTypeStyle></UserStyle>
+</NamedLayer></StyledLayerDescriptor>"""
+
+
+def ask(client, request, **params):
+    return client.get("/wms", params={"REQUEST": request, "VERSION": "1.3.0", **params})
+
+
+def fault_of(answer):
+    """Status, code and locator of a service exception."""
+    exception = etree.fromstring(answer.content)[0]
+    return answer.status_code, exception.get("code"), exception.get("locator")
+
+
+@pytest.mark.parametrize(
+    ("params", "version"),
+    [
+        ({"VERSION": "1.1.1"}, "1.0.0"),
+        ({}, "1.1.0"),
+        ({"SLDVER": "1.0.0"}, "1.0.0"),
+        ({"VERSION": "1.1.1", "SLDVER": "1.1.0"}, "1.1.0"),
+    ],
+)
+def test_styles_of_layers(client, validate_ogc, params, version):
+    answer = ask(client, "GetStyles", LAYERS="NDVI,TRUE_COLOUR,S2_NDVI", **params)
+
+    document = etree.fromstring(answer.content)
+    assert (answer.headers["Content-Type"], document.get("version")) == ("application/vnd.ogc.sld+xml", version)
+    assert validate_ogc(answer.content) == []
+    assert [each.findtext("{*}Name") for each in document] == ["NDVI", "TRUE_COLOUR", "S2_NDVI"]
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_styles_that_are_given_can_be_sent_back(client, get_map, version):
+    (layer,) = read_sld(ask(client, "GetStyles", LAYERS="NDVI", SLDVER=version).content)
+    sent = ask(client, "GetStyles", LAYERS="NDVI", SLDVER=version).text
+
+    by_body = get_map(client, SLD_BODY=sent, STYLES="reds", TIME="2020-06-11")
+
+    assert [each.name for each in layer.styles] == ["steps", "reds"]
+    assert np.array_equal(rgba_of(by_body.content), rgba_of(get_map(client, STYLES="reds", TIME="2020-06-11").content))
+
+
+@pytest.mark.parametrize("version", ["1.1.1", "1.3.0"])
+def test_layers_are_described(client, validate_ogc, version):
+    answer = ask(client, "DescribeLayer", LAYERS="NDVI,HEIGHT", VERSION=version)
+
+    schema = None if version == "1.1.1" else "sld/1.1.0/DescribeLayer.xsd"
+    assert validate_ogc(answer.content, schema) == []
+    assert "NDVI" in answer.text
+    assert "HEIGHT" in answer.text
+
+
+@pytest.mark.parametrize("request_name", ["GetStyles", "DescribeLayer"])
+@pytest.mark.parametrize(
+    ("params", "code", "locator"),
+    [
+        ({}, "MissingParameterValue", "LAYERS"),
+        ({"LAYERS": "NOPE"}, "LayerNotDefined", "LAYERS"),
+        ({"LAYERS": "NDVI", "VERSION": "9"}, "InvalidParameterValue", "VERSION"),
+    ],
+)
+def test_what_is_wrong_is_told(client, validate_ogc, request_name, params, code, locator):
+    answer = ask(client, request_name, **params)
+
+    assert fault_of(answer) == (400, code, locator)
+    assert validate_ogc(answer.content) == []
+
+
+def test_a_version_of_sld_that_is_none_is_told(client):
+    assert fault_of(ask(client, "GetStyles", LAYERS="NDVI", SLDVER="2.0")) == (400, "InvalidParameterValue", "SLDVER")
+
+
+@pytest.mark.parametrize(
+    ("style", "band"), [("", 2), ("default", 2), ("blues", 2), ("greens", 1), ("reds", 0)], ids=str
+)
+def test_a_map_in_colours_of_its_own(client, get_map, style, band):
+    numbers = rgba_of(get_map(client, STYLES="steps", TIME="2020-06-11").content)[..., 0]
+
+    picture = rgba_of(get_map(client, SLD_BODY=BLUES, STYLES=style, TIME="2020-06-11").content)
+
+    expected = np.zeros((*numbers.shape, 3), dtype=np.uint8)
+    expected[..., band] = numbers
+    assert np.array_equal(picture[1:, :, :3], expected[1:])
+
+
+def test_layers_may_be_those_of_the_document(client, get_map):
+    with_name = get_map(client, SLD_BODY=BLUES, TIME="2020-06-11")
+
+    assert get_map(client, SLD_BODY=BLUES, LAYERS=None, TIME="2020-06-11").content == with_name.content
+
+
+def test_an_alias_is_the_layer_that_the_document_names(client, get_map):
+    by_alias = get_map(client, SLD_BODY=BLUES, LAYERS="S2_NDVI", TIME="2020-06-11")
+
+    assert by_alias.content == get_map(client, SLD_BODY=BLUES, TIME="2020-06-11").content
+
+
+def test_two_documents_are_two_answers(client, get_map):
+    first = get_map(client, SLD_BODY=BLUES, TIME="2020-06-11")
+    second = get_map(client, SLD_BODY=BLUES.replace("0000fa", "0000fb"), TIME="2020-06-11")
+
+    assert first.headers["ETag"] != second.headers["ETag"]
+
+
+def test_feature_info_has_the_colour_of_the_document(client, get_map):
+    place = {
+        "REQUEST": "GetFeatureInfo",
+        "QUERY_LAYERS": "NDVI",
+        "I": "37",
+        "J": "52",
+        "INFO_FORMAT": "application/json",
+    }
+
+    answer = get_map(client, SLD_BODY=BLUES, TIME="2020-06-11", **place)
+
+    (feature,) = answer.json()["features"]
+    assert feature["properties"]["colour"] == f"#0000{feature['properties']['number']:02x}"
+
+
+@pytest.mark.parametrize(
+    ("body", "layers"),
+    [
+        ("<a", "NDVI"),
+        (BLUES.replace("250", "x"), "NDVI"),
+        (BLUES, "HEIGHT"),
+        ('<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>' + BLUES.replace("blues", "&b;"), "NDVI"),
+        (BLUES.replace("<Name>NDVI", "<Name>TRUE_COLOUR"), "TRUE_COLOUR"),
+    ],
+    ids=["no XML", "no number", "another layer", "document type", "composite"],
+)
+def test_a_document_that_cannot_be_used_is_told(client, get_map, validate_ogc, body, layers):
+    answer = get_map(client, SLD_BODY=body, LAYERS=layers)
+
+    assert fault_of(answer) == (400, "InvalidParameterValue", "SLD_BODY")
+    assert validate_ogc(answer.content) == []
+
+
+def legend(client, **params):
+    return ask(client, "GetLegendGraphic", LAYER="NDVI", **params)
+
+
+def picture(answer):
+    assert answer.status_code == 200, answer.text
+    return Image.open(io.BytesIO(answer.content)).convert("RGB")
+
+
+def test_a_legend_is_the_one_that_capabilities_name(client):
+    assert legend(client, STYLE="reds").content == client.get("/tiles/NDVI/legend.png?style=reds").content
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/svg+xml", "application/json"])
+def test_every_format_of_a_legend_is_what_was_asked(client, media_type):
+    answer = legend(client, FORMAT=media_type)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, media_type)
+
+
+@pytest.mark.parametrize("layout", ["vertical", "horizontal"])
+@pytest.mark.parametrize("size", [(300, 200), (60, 400), (20, 20), (1, 1)])
+def test_a_legend_has_the_size_that_is_asked(client, layout, size):
+    options = {"WIDTH": str(size[0]), "HEIGHT": str(size[1]), "LEGEND_OPTIONS": f"fontSize:9;layout:{layout}"}
+
+    drawn = etree.fromstring(legend(client, FORMAT="image/svg+xml", **options).content)
+
+    assert picture(legend(client, **options)).size == size
+    assert (drawn.get("width"), drawn.get("height")) == tuple(map(str, size))
+
+
+def test_a_horizontal_legend_goes_from_left_to_right(client):
+    pixels = np.asarray(picture(legend(client, STYLE="reds", LEGEND_OPTIONS="layout:horizontal", WIDTH="300")))
+
+    reds = (pixels[..., 0] > pixels[..., 1]) & (pixels[..., 1] == 0)
+    row = pixels[np.argmax(reds.sum(axis=1))]
+    bar = row[reds[np.argmax(reds.sum(axis=1))]][:, 0].astype(int)
+    assert len(bar) > 200
+    assert (np.diff(bar) >= 0).all()
+
+
+def test_a_horizontal_legend_has_its_classes_side_by_side(make_client):
+    each = tuple(StyleClass(value, Colour(0, 0, 40 * value), f"class {value}") for value in range(1, 6))
+    style = Style(id="c", title="Classes", range=(1, 5), classes=each)
+    client = make_client(served.make_services(served.make_collection(served.make_layer(styles=(style,)))))
+
+    across, upright = picture(legend(client, LEGEND_OPTIONS="layout:horizontal")), picture(legend(client))
+
+    assert across.width > upright.width
+    assert across.height < upright.height
+
+
+def test_the_range_that_is_asked_is_told(client):
+    assert legend(client, FORMAT="application/json", COLORSCALERANGE="10,20").json()["range"] == [10, 20]
+
+
+def test_the_legend_of_colours_of_its_own(client):
+    told = legend(client, FORMAT="application/json", SLD_BODY=BLUES, STYLE="greens").json()
+
+    assert told["stops"][-1] == {"value": 250.0, "color": "#00fa00"}
+
+
+def test_a_scale_changes_nothing(client):
+    assert legend(client, SCALE="5000").content == legend(client).content
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "locator"),
+    [
+        ({"LAYER": "NOPE"}, "LayerNotDefined", "LAYERS"),
+        ({"LAYER": ""}, "MissingParameterValue", "LAYER"),
+        ({"STYLE": "nope"}, "StyleNotDefined", "STYLES"),
+        ({"FORMAT": "image/gif"}, "InvalidFormat", "FORMAT"),
+        ({"WIDTH": "0"}, "InvalidParameterValue", "WIDTH"),
+        ({"HEIGHT": "5000"}, "InvalidParameterValue", "HEIGHT"),
+        ({"SCALE": "x"}, "InvalidParameterValue", "SCALE"),
+        ({"LEGEND_OPTIONS": "layout:round"}, "InvalidParameterValue", "LEGEND_OPTIONS"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_a_legend_is_told(client, params, code, locator):
+    assert fault_of(ask(client, "GetLegendGraphic", **{"LAYER": "NDVI", **params})) == (400, code, locator)
+
+
+@pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
+def test_capabilities_tell_of_the_operations(client, validate_ogc, version):
+    answer = client.get(f"/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION={version}")
+
+    request = etree.fromstring(answer.content).find(".//{*}Request")
+    names = {etree.QName(each).localname for each in request}
+    assert {"GetFeatureInfo", "GetLegendGraphic", "DescribeLayer"} <= names
+    assert validate_ogc(answer.content) == []
