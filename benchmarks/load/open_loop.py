@@ -1,64 +1,66 @@
-"""Requests at a fixed rate, each timed from when it was meant to be sent.
+"""Requests at a fixed rate, each timed from when it was meant to be sent, by wrk.
 
 A closed loop waits for a slow answer before it asks again, and so leaves out the requests that would have suffered
-(coordinated omission). Here the moment of each is set beforehand, and lateness of sending counts as latency.
+(coordinated omission). Here the moment of each is set beforehand, and whatever keeps it from being sent counts as
+latency. wrk gives a script a delay before each request, but not which answer belongs to which; with one connection a
+thread it does. A generator in Python took so much of two cores that it was late itself, by half a second (p99).
 """
 
-import asyncio
-import itertools
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-import uvloop
+from benchmarks.load.exchange import Ask
 
-from benchmarks.load.exchange import Ask, BrokenAnswer, exchange
+SCRIPT = Path(__file__).with_name("open_loop.lua")
+CONNECTIONS = 64
+"""As many requests may be on their way at once; further ones are late, which counts."""
 
-HOST = "127.0.0.1"
-TIMEOUT_S = 30.0
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class OpenLoop:
     """What came of it."""
 
     rate: float
     """Requests a second that were meant to be sent."""
-    milliseconds: list[float] = field(default_factory=list)
-    """From the intended moment to the end of the answer."""
-    late_ms: list[float] = field(default_factory=list)
-    """How much later than intended the generator sent each: its own part."""
-    failed: int = 0
+    counts: Mapping[int, int]
+    """Answers by tenths of milliseconds from the intended moment to the end of the answer."""
+    failed: int
+
+    @property
+    def answered(self) -> int:
+        """How many were answered."""
+        return sum(self.counts.values())
+
+    def percentile_ms(self, share: float) -> float:
+        """Return the milliseconds that `share` per cent of the answers did not exceed."""
+        left = share / 100 * self.answered
+        for tenths in sorted(self.counts):
+            left -= self.counts[tenths]
+            if left <= 0:
+                return (tenths + 1) / 10
+        return float("nan")
 
 
 def open_loop(port: int, asks: Sequence[Ask], *, rate: float, seconds: float) -> OpenLoop:
-    """Ask at a fixed rate, each request over a connection of its own, and return how long the answers took."""
-    return uvloop.run(_run(port, asks, OpenLoop(rate), seconds))
+    """Ask at a fixed rate, each request over a connection of its own, opened a moment before."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.writelines(f"{ask.path}\n" for ask in asks)
+        file.flush()
+        command = [
+            "wrk", "--threads", str(CONNECTIONS), "--connections", str(CONNECTIONS), "--duration",
+            f"{max(1, round(seconds))}s", "--timeout", "30s", "--script", str(SCRIPT), f"http://127.0.0.1:{port}",
+            file.name, f"{rate:.3f}", str(CONNECTIONS),
+        ]  # fmt: skip
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return parse(said, rate)
 
 
-async def _run(port: int, asks: Sequence[Ask], result: OpenLoop, seconds: float) -> OpenLoop:
-    started = time.perf_counter() + 0.1
-    running: set[asyncio.Task[None]] = set()
-    for number, ask in zip(range(int(result.rate * seconds)), itertools.cycle(asks), strict=False):
-        intended = started + number / result.rate
-        wait_s = intended - time.perf_counter()
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
-        task = asyncio.create_task(_one(port, ask, intended, result))
-        running.add(task)
-        task.add_done_callback(running.discard)
-    await asyncio.gather(*running)
-    return result
-
-
-async def _one(port: int, ask: Ask, intended: float, result: OpenLoop) -> None:
-    result.late_ms.append((time.perf_counter() - intended) * 1000)
-    try:
-        answer = await exchange(ask, HOST, port, timeout_s=TIMEOUT_S)
-    except (OSError, TimeoutError, BrokenAnswer):
-        result.failed += 1
-        return
-    if answer.status == 200:
-        result.milliseconds.append((time.perf_counter() - intended) * 1000)
-    else:
-        result.failed += 1
+def parse(said: str, rate: float) -> OpenLoop:
+    """Return what the script told at the end of wrk's report."""
+    words = [line.split() for line in said.splitlines()]
+    counts = {int(line[1]): int(line[2]) for line in words if line[:1] == ["TENTHS"]}
+    (failed,) = (int(line[1]) for line in words if line[:1] == ["FAILED"])
+    return OpenLoop(rate, counts, failed)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import rasterio
@@ -134,8 +133,8 @@ def _rio_tiler(files: list[Path], ring: Ring) -> Means:
 
 
 def _ask(ring: Ring) -> Ask:
-    geometry = quote(json.dumps(_geometry(ring), separators=(",", ":")), safe="")
-    return Ask(path=f"/timeseries/STACK/area?geometry={geometry}")
+    body = json.dumps(_geometry(ring)).encode()
+    return Ask(path="/timeseries/STACK/area", method="POST", headers={"Content-Type": "application/json"}, body=body)
 
 
 def _geometry(ring: Ring) -> dict[str, object]:

@@ -5,7 +5,6 @@ import pytest
 
 from benchmarks.load.exchange import Ask
 from benchmarks.load.kept_alive import connected, timed
-from benchmarks.load.open_loop import open_loop
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -51,9 +50,3 @@ def test_what_is_not_answered_counts_as_failed(port):
     found = timed(port, [Ask(path="/x"), Ask(path="/nothing")])
 
     assert (len(found.milliseconds), found.failed) == (1, 1)
-
-
-def test_open_loop_sends_what_was_meant_to_be_sent(port):
-    found = open_loop(port, [Ask(path="/x"), Ask(path="/nothing")], rate=200, seconds=0.1)
-
-    assert (len(found.milliseconds), found.failed, len(found.late_ms)) == (10, 10, 20)
