@@ -132,14 +132,11 @@ def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> t
     if len(domain) <= limit:
         return _texts(domain.instants, write)
     most = max(limit, LEAST_RUNS)
-    for series in _phases(domain.instants):
-        stepped = [_stepped(each) for each in series]
-        if sum(each.fewest for each in stepped) > most:
-            continue
-        runs = tuple(islice(chain.from_iterable(_runs(each, write) for each in stepped), most + 1))
-        if len(runs) <= most:
-            return runs
-    return None
+    ways = [[_stepped(each) for each in series] for series in _phases(domain.instants)]
+    possible = [way for way in ways if sum(each.fewest for each in way) <= most]
+    told = [tuple(islice(chain.from_iterable(_runs(each, write) for each in way), most + 1)) for way in possible]
+    shortest = min(told, key=len, default=())
+    return shortest if 0 < len(shortest) <= most else None
 
 
 def _texts(instants: InstantArray, write: Callable[[Instant], str]) -> tuple[str, ...]:

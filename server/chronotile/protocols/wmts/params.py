@@ -86,7 +86,7 @@ def sections(query: Kvp) -> frozenset[Section]:
         raise VersionNegotiationFailed(f"AcceptVersions {accepted[:MAX_SHOWN]!r} does not name {VERSION}")
     if "Sections" not in query:
         return frozenset(SECTIONS)
-    names = [name.strip() for name in query.required("Sections").split(",")]
+    names = [name.strip() for name in query.required("sections").split(",")]
     for name in names:
         if name not in {*SECTIONS, "All"}:
             raise InvalidParameter(

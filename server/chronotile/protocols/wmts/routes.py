@@ -17,7 +17,7 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.wmts.documents import capabilities
 from chronotile.protocols.wmts.domains import describe_domains, domain_values
 from chronotile.protocols.wmts.faults import fault, path_fault
@@ -92,7 +92,7 @@ async def _feature_info(request: Request, services: Services, names: InfoNames) 
 
 
 async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Response:
-    body = await in_thread(state_of(request).gates.documents, tell, services_of(request))
+    body = await in_documents(request, tell, services_of(request))
     return respond_with_content(body, MEDIA_TYPE, request)
 
 

@@ -1,0 +1,322 @@
+"""Each row of ../shared/ogc/time.md for WMS and WMTS is a test, whose id is the row's name."""
+
+import numpy as np
+import pytest
+from lxml import etree
+
+from chronotile.model.collection import TimeRules
+from chronotile.model.time import domain_of_instants, parse_period, step_instants
+from tests.protocols import served
+from tests.protocols.pictures import rgba_of
+
+MAP = {
+    "REQUEST": "GetMap",
+    "VERSION": "1.3.0",
+    "STYLES": "",
+    "CRS": "EPSG:4326",
+    "BBOX": "50.8,4.5,50.9,4.7",
+    "WIDTH": "64",
+    "HEIGHT": "48",
+    "FORMAT": "image/png",
+}
+TILE = {
+    "SERVICE": "WMTS",
+    "REQUEST": "GetTile",
+    "VERSION": "1.0.0",
+    "STYLE": "",
+    "FORMAT": "image/png",
+    "TILEMATRIXSET": "WebMercatorQuad",
+    "TILEMATRIX": "11",
+    "TILEROW": "687",
+    "TILECOL": "1052",
+}
+OWS = "{http://www.opengis.net/ows/1.1}"
+WMTS = "{http://www.opengis.net/wmts/1.0}"
+
+
+def layer_of(name, times, **rules):
+    given = {name: np.timedelta64(value, "D") if name == "tolerance" else value for name, value in rules.items()}
+    return served.make_layer(name, variable=served.make_variable(name, times=times), time_rules=TimeRules(**given))
+
+
+def regular(period, count):
+    return domain_of_instants(step_instants(np.datetime64("1990-01-01", "ns"), parse_period(period), count))
+
+
+@pytest.fixture
+def timed(make_client):
+    """A client of layers that differ in their times, and in how they answer others."""
+    layers = (
+        layer_of("NDVI", served.DEKADS),
+        layer_of("NEAREST", served.DEKADS, match="nearest", tolerance=5),
+        layer_of("BEFORE", served.DEKADS, match="before", tolerance=5),
+        layer_of("UNDATED", served.DEKADS, default="none"),
+        layer_of("EARLIEST", served.DEKADS, default="earliest"),
+        layer_of("ONE", served.days_of("2020-06-11"), match="nearest", tolerance=10_000),
+        layer_of("AHEAD", served.days_of("2106-01-01")),
+        layer_of("HOURS", served.days_of("2020-06-20T10:00:00", "2020-06-21T12:30:00")),
+        layer_of("DAILY", regular("P1D", 5000)),
+        layer_of("DEKADS", regular("dekad", 1500)),
+        served.make_layer("HEIGHT", variable=served.make_variable("HEIGHT", times=served.NO_TIME)),
+    )
+    return make_client(served.make_services(served.make_collection(*layers)))
+
+
+@pytest.fixture
+def draw(timed):
+    """`draw("NDVI", time)`: a map by WMS."""
+
+    def ask(layers, time=None, **changes):
+        query = {**MAP, "LAYERS": layers, **({} if time is None else {"TIME": time}), **changes}
+        return timed.get("/wms", params=query)
+
+    return ask
+
+
+@pytest.fixture
+def tile(timed):
+    """`tile("NDVI", time)`: a tile by WMTS in key-value pairs."""
+
+    def ask(layer, time=None):
+        return timed.get("/wmts", params={**TILE, "LAYER": layer, **({} if time is None else {"time": time})})
+
+    return ask
+
+
+def used(answer):
+    """The instants shown and the warning; of a fault its code."""
+    if answer.status_code != 200:
+        return answer.status_code, etree.fromstring(answer.content)[0].get("code"), None
+    return 200, answer.headers.get("Chronotile-Time"), answer.headers.get("Warning")
+
+
+def at(day, warning=None):
+    return 200, f"{day}T00:00:00Z", warning
+
+
+INVALID = (400, "InvalidDimensionValue", None)
+
+
+def nearest(times):
+    return f"99 Nearest value used: time={times} ISO8601"
+
+
+@pytest.mark.parametrize(
+    ("layers", "time", "expected"),
+    [
+        pytest.param("NDVI", "2020-06-11", at("2020-06-11"), id="single value in extent"),
+        pytest.param(
+            "NDVI",
+            "2020-05-21,2020-06-01",
+            (200, "2020-06-01T00:00:00Z,2020-05-21T00:00:00Z", None),
+            id="list TIME=t1,t2",
+        ),
+        pytest.param(
+            "NDVI",
+            "2020-05-21/2020-06-05",
+            (200, "2020-06-01T00:00:00Z,2020-05-21T00:00:00Z", None),
+            id="interval TIME=a/b",
+        ),
+        pytest.param(
+            "DAILY",
+            "1990-01-01/1990-01-05/P2D",
+            (200, "1990-01-05T00:00:00Z,1990-01-03T00:00:00Z,1990-01-01T00:00:00Z", None),
+            id="interval TIME=a/b/p",
+        ),
+        pytest.param(
+            "NDVI",
+            None,
+            at("2020-06-21", "99 Default value used: time=2020-06-21 ISO8601"),
+            id="missing TIME, default present",
+        ),
+        pytest.param("UNDATED", None, (400, "MissingDimensionValue", None), id="missing TIME, no default"),
+        pytest.param(
+            "NEAREST", "2020-06-09", at("2020-06-11", nearest("2020-06-11")), id="value not in extent, nearestValue=1"
+        ),
+        pytest.param("NEAREST", "2020-07-30", INVALID, id="value not in extent, nearestValue=1, beyond tolerance"),
+        pytest.param(
+            "BEFORE", "2020-06-09T23:00:00Z", INVALID, id="value not in extent, match before, beyond tolerance"
+        ),
+        pytest.param("BEFORE", "2020-06-05", at("2020-06-01", nearest("2020-06-01")), id="match before"),
+        pytest.param("NDVI", "2020-06-12", INVALID, id="value not in extent, nearestValue=0"),
+        pytest.param(
+            "NDVI",
+            "2020-06-15/2020-12-31",
+            at("2020-06-21", nearest("2020-06-21")),
+            id="interval partly outside",
+        ),
+        pytest.param("NDVI", "2021-01-01/2021-12-31", INVALID, id="interval without any instant"),
+        pytest.param("NDVI", "current", at("2020-06-21"), id="TIME=current"),
+        pytest.param("NDVI", "2020-06-15/current", at("2020-06-21"), id="TIME=a/current"),
+        pytest.param("AHEAD", "current", INVALID, id="TIME=current where it is not declared"),
+        pytest.param("NDVI,HEIGHT", "2020-06-11", at("2020-06-11"), id="layer without time beside one with time"),
+        pytest.param("ONE", "1999", at("2020-06-11", nearest("2020-06-11")), id="layer with one known time"),
+        pytest.param("EARLIEST", "default", (*at("2020-05-21")[:2], None), id="TIME=default"),
+    ],
+)
+def test_wms_row(draw, layers, time, expected):
+    found = used(draw(layers, time))
+
+    assert found[:2] == expected[:2]
+    assert time == "default" or found[2] == expected[2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2020-06-21", "2020-06-21T12", "2020-06-21T12:30", "2020-06-21T12:30:00", "2020-06-21T12:30:00.000"),
+        *("2020-06-21T12:30Z", "2020-06-21T12:30:00Z", "2020-06-21T12:30:00.000Z", "2020-06-21T14:30:00+02:00"),
+        "2020-06-21T10:30:00-02:00",
+    ],
+)
+@pytest.mark.parametrize("service", ["wms", "wmts"])
+def test_value_forms_to_accept(draw, tile, service, text):
+    answer = draw("HOURS", text) if service == "wms" else tile("HOURS", text)
+
+    assert answer.headers["Chronotile-Time"] == "2020-06-21T12:30:00Z"
+
+
+@pytest.mark.parametrize(("text", "count"), [("2020", 4), ("2020-06", 3), ("2020-05", 1)])
+@pytest.mark.parametrize("service", ["wms", "wmts"])
+def test_reduced_precision_is_the_whole_period(draw, tile, service, text, count):
+    answer = draw("NDVI", text) if service == "wms" else tile("NDVI", text)
+
+    assert len(answer.headers["Chronotile-Time"].split(",")) == count
+
+
+def test_no_data_at_a_valid_time_and_place_is_a_transparent_map(draw):
+    answer = draw("NDVI", "2020-06-11", BBOX="10,10,11,12", TRANSPARENT="TRUE")
+
+    assert answer.status_code == 200
+    assert not rgba_of(answer.content)[..., 3].any()
+
+
+def test_get_feature_info_takes_the_time_of_its_map(timed):
+    query = {
+        **MAP,
+        "REQUEST": "GetFeatureInfo",
+        "LAYERS": "NDVI",
+        "QUERY_LAYERS": "NDVI",
+        "I": "1",
+        "J": "1",
+        "INFO_FORMAT": "application/json",
+    }
+
+    one, series = (timed.get("/wms", params={**query, "TIME": time}) for time in ("2020-06-11", "2020-06"))
+
+    assert one.json()["features"][0]["properties"]["time"] == "2020-06-11T00:00:00Z"
+    assert len(series.json()["features"][0]["properties"]["times"]) == 3
+
+
+def wms_dimension(timed, layer, version="1.3.0"):
+    tree = etree.fromstring(timed.get(f"/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION={version}").content)
+    name = "Dimension" if version == "1.3.0" else "Extent"
+    return tree.xpath(f"//*[local-name()='Name'][.='{layer}']/../*[local-name()='{name}']")[0]
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        ("NDVI", {"default": "2020-06-21", "multipleValues": "1", "nearestValue": "0", "current": "1"}),
+        ("NEAREST", {"default": "2020-06-21", "multipleValues": "1", "nearestValue": "1", "current": "1"}),
+        ("UNDATED", {"multipleValues": "1", "nearestValue": "0", "current": "1"}),
+        ("AHEAD", {"multipleValues": "1", "nearestValue": "0"}),
+        ("ONE", {"default": "2020-06-11", "multipleValues": "1", "nearestValue": "1", "current": "1"}),
+    ],
+)
+@pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
+def test_declaration_is_what_holds(timed, version, layer, told):
+    found = dict(wms_dimension(timed, layer, version).attrib)
+
+    assert found.pop("name") == "time"
+    assert found.pop("units", "ISO8601") == "ISO8601"
+    assert found == told
+
+
+def test_declaration_111_has_dimension_and_extent(timed):
+    tree = etree.fromstring(timed.get("/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION=1.1.1").content)
+    layer = tree.xpath("//Layer[Name='NDVI']")[0]
+
+    assert dict(layer.find("Dimension").attrib) == {"name": "time", "units": "ISO8601"}
+    assert layer.findtext("Extent") == "2020-05-21,2020-06-01,2020-06-11,2020-06-21"
+
+
+@pytest.mark.parametrize("layer", ["DAILY", "DEKADS", "NDVI"])
+def test_extent_text_has_no_spaces_and_every_value_is_drawn(timed, draw, layer):
+    values = wms_dimension(timed, layer).text
+
+    assert not set(values) & set(" \n")
+    assert {draw(layer, value).status_code for value in values.split(",")} == {200}
+
+
+def test_dekads_are_three_interleaved_series_of_months(timed):
+    assert {value[8:10] for value in wms_dimension(timed, "DEKADS").text.split(",")} == {"01", "11", "21"}
+    assert {value.split("/")[2] for value in wms_dimension(timed, "DEKADS").text.split(",")} == {"P1M"}
+
+
+@pytest.mark.parametrize("layer", ["NDVI", "EARLIEST", "DAILY", "HOURS"])
+def test_default_value_lies_in_the_extent(timed, draw, layer):
+    dimension = wms_dimension(timed, layer)
+
+    assert used(draw(layer, dimension.get("default")))[:2] == used(draw(layer))[:2]
+
+
+def wmts_dimension(timed, layer):
+    tree = etree.fromstring(timed.get("/wmts?SERVICE=WMTS&REQUEST=GetCapabilities").content)
+    return tree.xpath(f"//*[local-name()='Layer'][*[local-name()='Identifier']='{layer}']/*[local-name()='Dimension']")[
+        0
+    ]
+
+
+@pytest.mark.parametrize("layer", ["NDVI", "NEAREST", "UNDATED", "EARLIEST", "ONE", "AHEAD", "HOURS"])
+def test_wmts_declaration_has_a_default_that_is_an_instant(timed, layer):
+    dimension = wmts_dimension(timed, layer)
+
+    assert (dimension.findtext(f"{OWS}Identifier"), dimension.findtext(f"{OWS}UOM")) == ("Time", "ISO8601")
+    assert dimension.findtext(f"{WMTS}Default") in [each.text for each in dimension.findall(f"{WMTS}Value")]
+    assert dimension.findtext(f"{WMTS}Current") == ("false" if layer == "AHEAD" else "true")
+
+
+@pytest.mark.parametrize(
+    ("layer", "time", "status", "shown"),
+    [
+        pytest.param("NDVI", "2020-06-11", 200, "2020-06-11", id="KVP"),
+        pytest.param("EARLIEST", "default", 200, "2020-05-21", id="literal default"),
+        pytest.param("NDVI", "current", 200, "2020-06-21", id="literal current"),
+        pytest.param("AHEAD", "current", 400, None, id="literal current where it is not declared"),
+        pytest.param("EARLIEST", None, 200, "2020-05-21", id="absent in KVP"),
+        pytest.param("UNDATED", None, 200, "2020-06-21", id="absent in KVP, layer without default"),
+        pytest.param("NDVI", "2020-06-12", 400, None, id="unknown value"),
+        pytest.param("NEAREST", "2020-06-12", 200, "2020-06-11", id="unknown value, match nearest"),
+        pytest.param("BEFORE", "2020-06-05", 200, "2020-06-01", id="unknown value, match before"),
+        pytest.param("HEIGHT", "2020-06-05", 200, None, id="layer without time"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["KVP", "REST"])
+def test_wmts_row(timed, tile, encoding, layer, time, status, shown):
+    path = f"/wmts/1.0.0/{layer}/default/{time or 'default'}/WebMercatorQuad/11/687/1052.png"
+
+    answer = tile(layer, time) if encoding == "KVP" else timed.get(path)
+
+    expected = 404 if status == 400 and encoding == "REST" else status
+    assert answer.status_code == expected
+    assert answer.headers.get("Chronotile-Time", "")[:10] == (shown or "")
+
+
+def test_wmts_unknown_value_is_named_by_the_identifier(tile):
+    exception = etree.fromstring(tile("NDVI", "2020-06-12").content)[0]
+
+    assert (exception.get("exceptionCode"), exception.get("locator")) == ("InvalidParameterValue", "Time")
+
+
+def test_wmts_long_series_are_intervals_that_are_accepted_as_values(timed, tile):
+    values = [each.text for each in wmts_dimension(timed, "DAILY").findall(f"{WMTS}Value")]
+
+    assert {value.count("/") for value in values} == {2}
+    assert {tile("DAILY", value).status_code for value in values} == {200}
+
+
+@pytest.mark.parametrize("answer_of", [lambda draw, tile: draw("NDVI"), lambda draw, tile: tile("NDVI")])
+def test_caching_is_short_without_a_revision(draw, tile, answer_of):
+    assert "max-age=300" in answer_of(draw, tile).headers["Cache-Control"]
+    assert "immutable" not in answer_of(draw, tile).headers["Cache-Control"]
