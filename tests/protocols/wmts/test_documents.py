@@ -207,15 +207,20 @@ def test_layer_without_time_has_no_dimension_and_no_time_in_its_template(client)
 
     assert layer.find("w:Dimension", NS) is None
     assert [each.get("template") for each in layer.findall("w:ResourceURL[@resourceType='tile']", NS)] == [
-        f"http://testserver/wmts/1.0.0/HEIGHT/{{Style}}/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.{extension}"
-        for extension in ("png", "webp", "jpg")
+        "http://testserver/wmts/1.0.0/HEIGHT/{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.png"
     ]
+
+
+def test_tiles_have_one_template_since_clients_pick_among_several_at_random(client):
+    tiles = layer_named(tree_of(client), "NDVI").findall("w:ResourceURL[@resourceType='tile']", NS)
+
+    assert [each.get("format") for each in tiles] == ["image/png"]
 
 
 def test_templates_of_a_layer_with_time_all_have_it(client):
     templates = [each.get("template") for each in layer_named(tree_of(client), "NDVI").findall("w:ResourceURL", NS)]
 
-    assert len(templates) == 5
+    assert len(templates) == 3
     assert all("/{Style}/{Time}/{TileMatrixSet}/" in template for template in templates)
 
 

@@ -16,7 +16,7 @@ import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { chromium } from "playwright-core";
 
-const FLAGS = [
+export const FLAGS = [
 	"--headless",
 	"--no-sandbox",
 	"--disable-gpu",
@@ -30,7 +30,7 @@ const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const TIMEOUT_MS = 15_000;
 
 /** The browser that CHRONOTILE_CHROMIUM names, else the first on the path. */
-async function findChromium() {
+export async function findChromium() {
 	const folders = (process.env.PATH ?? "").split(delimiter);
 	const places = folders.flatMap((folder) => NAMES.map((name) => join(folder, name)));
 	for (const place of [process.env.CHRONOTILE_CHROMIUM, ...places]) {

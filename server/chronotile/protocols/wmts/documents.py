@@ -26,6 +26,9 @@ from chronotile.protocols.wmts.params import FORMATS, SECTIONS, VERSION, Section
 LIMIT_BYTES = 180
 """What the limits of one matrix take."""
 
+TEMPLATE_FORMAT = "image/png"
+"""The one format whose template is told, though paths take all: OpenLayers and OWSLib pick among several at random."""
+
 TEMPLATE = "wmts/templates/capabilities_1_0_0.xml"
 
 
@@ -78,6 +81,7 @@ def capabilities(telling: Telling, sections: Collection[Section], *, path: str) 
         part=part,
         version=VERSION,
         formats=FORMATS,
+        template_format=TEMPLATE_FORMAT,
         info_formats=_info_formats(telling),
         all_sections=SECTIONS,
         sections=sections,

@@ -1,0 +1,99 @@
+"""OpenLayers and Leaflet with TimeDimension, in Chromium: the pixels of their canvases are those of the formula."""
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.protocols import served
+from tests.protocols.pictures import share_differing
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.client("node")]
+
+DRAW = Path(__file__).with_name("draw.mjs")
+TILES = {"WebMercatorQuad": ("11", 687, 1052), "WorldCRS84Quad": ("11", 445, 2100)}
+
+
+def grid_of(name):
+    matrix, row, column = TILES[name]
+    tile_matrix_set = served.make_services().catalogue.tile_matrix_set(name)
+    return tile_matrix_set.tile_grid(tile_matrix_set.matrix(matrix), row=row, column=column)
+
+
+@pytest.fixture
+def draw(make_url):
+    """`draw("openlayers.js", time="2020-06-11", …)`: what the page gives, with its picture as bytes."""
+
+    def ask(page, **asked):
+        base = make_url(served.make_services())
+        command = ["node", DRAW, page, json.dumps({"base": base, "size": 256, **asked})]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+        assert ran.returncode == 0, ran.stderr
+        told = json.loads(ran.stdout)
+        assert told["faults"] == []
+        return {**told, "picture": base64.b64decode(told["picture"].partition(",")[2])}
+
+    return ask
+
+
+@pytest.mark.parametrize("encoding", ["KVP", "REST"])
+@pytest.mark.parametrize(
+    ("name", "crs"), [("WebMercatorQuad", "EPSG:3857"), ("WorldCRS84Quad", "EPSG:4326")], ids=["mercator", "degrees"]
+)
+def test_openlayers_draws_tiles_from_the_capabilities_at_a_time(draw, encoding, name, crs):
+    grid = grid_of(name)
+
+    told = draw(
+        "openlayers.js",
+        service="wmts",
+        encoding=encoding,
+        matrixSet=name,
+        crs=crs,
+        bbox=list(grid.bbox),
+        time="2020-06-11",
+    )
+
+    assert told["offered"] == "2020-06-21"
+    assert share_differing(told["picture"], served.expected_rgba(served.BELGIUM_31N, grid, 2)) <= 0.001
+
+
+@pytest.mark.parametrize(
+    ("name", "crs"), [("WebMercatorQuad", "EPSG:3857"), ("WorldCRS84Quad", "EPSG:4326")], ids=["mercator", "degrees"]
+)
+def test_openlayers_draws_a_map_at_a_time(draw, name, crs):
+    grid = grid_of(name)
+
+    told = draw("openlayers.js", service="wms", crs=crs, bbox=list(grid.bbox), time="2020-06-01")
+
+    assert share_differing(told["picture"], served.expected_rgba(served.BELGIUM_31N, grid, 1)) <= 0.001
+
+
+def centre_of(grid):
+    """Latitude and longitude of the middle of a tile in spherical Mercator."""
+    x, y = (grid.bbox.xmin + grid.bbox.xmax) / 2, (grid.bbox.ymin + grid.bbox.ymax) / 2
+    longitude, latitude = served.transformer(grid.crs, served.CRS84).transform(x, y)
+    return [latitude, longitude]
+
+
+@pytest.mark.parametrize("version", ["1.1.1", "1.3.0"])
+def test_leaflet_timedimension_goes_to_a_time_of_the_capabilities(draw, version):
+    grid = grid_of("WebMercatorQuad")
+
+    told = draw(
+        "leaflet.js", service="wms", version=version, centre=centre_of(grid), zoom=11, time="2020-06-11T00:00:00Z"
+    )
+
+    assert told["offered"] == [
+        f"{day}T00:00:00.000Z" for day in ("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21")
+    ]
+    assert share_differing(told["picture"], served.expected_rgba(served.BELGIUM_31N, grid, 2)) <= 0.001
+
+
+def test_leaflet_fills_the_rest_template(draw):
+    grid = grid_of("WebMercatorQuad")
+
+    told = draw("leaflet.js", service="rest", centre=centre_of(grid), zoom=11, time="2020-06-11")
+
+    assert share_differing(told["picture"], served.expected_rgba(served.BELGIUM_31N, grid, 2)) <= 0.001
