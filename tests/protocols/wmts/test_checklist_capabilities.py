@@ -1,11 +1,15 @@
 """What OGC's test suite asks of common operations and GetCapabilities; `checklist` names its lines."""
 
 import io
+from dataclasses import replace
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from lxml import etree
 from PIL import Image
+
+from tests.protocols import served
 
 NS = {"w": "http://www.opengis.net/wmts/1.0", "ows": "http://www.opengis.net/ows/1.1"}
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -123,6 +127,45 @@ def test_all_sections_are_the_whole_document(client):
 )
 def test_sections_that_are_none_are_refused(fault, text, code):
     assert fault(f"{KVP}&Sections={text}") == (400, code, "sections")
+
+
+@pytest.fixture
+def sequenced(make_client):
+    """A client of services that know when they last changed."""
+    return make_client(replace(served.make_services(), changed=np.datetime64("2020-06-30T12:00:00", "ns")))
+
+
+@checklist("GetCapabilities request: UpdateSequence")
+def test_document_that_the_client_holds_is_its_version_and_sequence_alone(sequenced, validate_ogc):
+    sequence = etree.fromstring(sequenced.get(KVP).content).get("updateSequence")
+
+    document = sequenced.get(f"{KVP}&updateSequence={sequence}").content
+
+    root = etree.fromstring(document)
+    assert (sequence, len(root), dict(root.attrib)["version"]) == ("2020-06-30T12:00:00.000000Z", 0, "1.0.0")
+    assert root.get("updateSequence") == sequence
+    assert validate_ogc(document) == []
+
+
+@checklist("GetCapabilities request: UpdateSequence")
+@pytest.mark.parametrize("older", ["2020-06-30T11:59:59.000000Z", "0"])
+def test_client_that_holds_an_older_document_gets_the_whole(sequenced, older):
+    assert sequenced.get(f"{KVP}&updateSequence={older}").content == sequenced.get(KVP).content
+
+
+@checklist("GetCapabilities request: UpdateSequence")
+def test_later_sequence_is_refused_without_locator(sequenced, validate_ogc):
+    answer = sequenced.get(f"{KVP}&updateSequence=2020-06-30T12:00:01.000000Z")
+
+    exception = etree.fromstring(answer.content)[0]
+    told = (answer.status_code, exception.get("exceptionCode"), exception.get("locator"))
+    assert told == (400, "InvalidUpdateSequence", None)
+    assert validate_ogc(answer.content) == []
+
+
+def test_sequence_that_is_not_known_is_not_told_and_ignored(client):
+    assert client.get(f"{KVP}&updateSequence=9").content == client.get(KVP).content
+    assert b"updateSequence" not in client.get(KVP).content
 
 
 @checklist("GetCapabilities request: AcceptFormats")

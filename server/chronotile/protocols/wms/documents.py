@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer, MetadataLink
@@ -15,7 +13,6 @@ from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import MapRequest
 from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, Instant, TimeDomain, TimePart, TimeSelection
-from chronotile.pipeline.services import Services
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
 from chronotile.protocols.common.feature_info import INFO_FORMATS
@@ -23,6 +20,7 @@ from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Tell
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import time_text, times_listed
+from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wms.languages import inspire_code
 from chronotile.protocols.wms.legend import FORMATS as LEGEND_FORMATS
@@ -91,13 +89,6 @@ class InspireCapabilities:
     default_language: str
     other_languages: tuple[str, ...]
     response_language: str
-
-
-def update_sequence(services: Services) -> str | None:
-    """Return the sequence of the capabilities: when what they tell of last changed, if that is known."""
-    if services.changed is None:
-        return None
-    return f"{np.datetime_as_string(services.changed.astype('datetime64[us]'))}Z"
 
 
 def _inspire(catalogue: Catalogue, language: str) -> InspireCapabilities | None:

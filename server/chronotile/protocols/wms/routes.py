@@ -19,7 +19,8 @@ from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
-from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings, update_sequence
+from chronotile.protocols.common.update_sequence import update_sequence
+from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
 from chronotile.protocols.wms.languages import asked_language

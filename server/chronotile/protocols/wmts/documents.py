@@ -18,6 +18,7 @@ from chronotile.protocols.common.layer_entries import (
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.tile_ranges import box_in_set
 from chronotile.protocols.common.time_extent import LAYER_BYTES, times_listed
+from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wmts.feature_info import ADVERTISED_INFO
 from chronotile.protocols.wmts.limits import LIMITED_LAYERS, advertised_matrices, offered_sets
@@ -79,6 +80,7 @@ def capabilities(telling: Telling, sections: Collection[Section], *, path: str) 
         base=telling.base,
         url=f"{telling.base}{path}",
         part=part,
+        update_sequence=update_sequence(telling.services),
         version=VERSION,
         formats=FORMATS,
         template_format=TEMPLATE_FORMAT,

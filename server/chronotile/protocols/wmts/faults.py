@@ -20,7 +20,7 @@ SPELLING = {
 """The core's words as WMTS spells them where a value is wrong; what is missing is told as the request spells it."""
 OWS_CODES = {
     *("OperationNotSupported", "MissingParameterValue", "InvalidParameterValue", "VersionNegotiationFailed"),
-    *("NoApplicableCode", "TileOutOfRange"),
+    *("NoApplicableCode", "TileOutOfRange", "InvalidUpdateSequence"),
 }
 """OWS Common 1.1 Table 27 and WMTS 1.0.0 Table 23; whatever else is wrong is the value of a parameter."""
 

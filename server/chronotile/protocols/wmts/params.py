@@ -7,6 +7,7 @@ from typing import Literal
 from chronotile.errors import (
     ChronotileError,
     InvalidParameter,
+    InvalidUpdateSequence,
     MissingParameter,
     UnsupportedFormat,
     VersionNegotiationFailed,
@@ -75,15 +76,27 @@ def operation(query: Kvp) -> Operation:
     )
 
 
-def sections(query: Kvp) -> frozenset[Section]:
+def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
     """Return the sections of the capabilities that are asked for (OWS Common 1.1 §7.3.3), after the version.
 
+    Args:
+        query: The request.
+        sequence: That of the document; a client that holds it gets no section (OWS Common 1.1 §7.3.4).
+
     Raises:
-        ChronotileError: No accepted version is spoken, or a section is unknown.
+        ChronotileError: No accepted version is spoken, a section is unknown, or the client holds a later document.
     """
     accepted = query.optional("AcceptVersions")
     if accepted is not None and VERSION not in [version.strip() for version in accepted.split(",")]:
         raise VersionNegotiationFailed(f"AcceptVersions {accepted[:MAX_SHOWN]!r} does not name {VERSION}")
+    held = query.optional("updateSequence")
+    if sequence is not None and held is not None and held > sequence:
+        raise InvalidUpdateSequence(f"updateSequence {held[:MAX_SHOWN]!r} is later than the current {sequence}")
+    found = _named_sections(query)
+    return frozenset() if held is not None and held == sequence else found
+
+
+def _named_sections(query: Kvp) -> frozenset[Section]:
     if "Sections" not in query:
         return frozenset(SECTIONS)
     names = [name.strip() for name in query.required("sections").split(",")]

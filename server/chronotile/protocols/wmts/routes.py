@@ -18,6 +18,7 @@ from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
+from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.wmts.documents import capabilities
 from chronotile.protocols.wmts.domains import describe_domains, domain_values
 from chronotile.protocols.wmts.faults import fault, path_fault
@@ -62,7 +63,8 @@ async def answer(request: Request, *, path: str) -> Response:
         case "GetDomainValues":
             return await _domains(request, partial(domain_values, query))
         case "GetCapabilities":
-            return await _capabilities(request, query, sections(query), path=path)
+            sequence = update_sequence(services_of(request))
+            return await _capabilities(request, query, sections(query, sequence=sequence), path=path)
 
 
 async def get_capabilities_document(request: Request, *, path: str) -> Response:
