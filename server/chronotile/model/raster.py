@@ -31,6 +31,11 @@ class Encoding:
     """Numbers that are no values, with their names."""
     units: str = "1"
 
+    def __post_init__(self) -> None:
+        """Make any NaN the one NaN: others are equal to nothing, and what is kept by encoding would never be found."""
+        if self.nodata is not None and np.isnan(self.nodata):
+            object.__setattr__(self, "nodata", np.nan)
+
     def valid(self, numbers: Numbers) -> BoolArray:
         """Return where `numbers` are values: not nodata, not a flag, inside the valid range, finite."""
         valid = np.isfinite(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
