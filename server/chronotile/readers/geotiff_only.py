@@ -1,6 +1,22 @@
 """rio-tiler's reader, which TiTiler reads with, kept to GeoTIFF."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+
+@contextmanager
+def without_xarray() -> Iterator[None]:
+    """Let rio-tiler, imported in the block, find no xarray: for a reader unused here it costs 30 MB, with pandas."""
+    if "xarray" in sys.modules:
+        yield
+        return
+    sys.modules["xarray"] = None  # type: ignore[assignment]  # what importlib documents for a module that is absent
+    try:
+        yield
+    finally:
+        del sys.modules["xarray"]
 
 
 def geotiff_reader() -> Any:  # noqa: ANN401 -- rio-tiler is imported only where it is needed

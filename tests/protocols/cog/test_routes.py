@@ -4,10 +4,12 @@ import io
 import json
 import subprocess
 import sys
+import textwrap
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import anyio.to_thread
 import numpy as np
 import pytest
 import rasterio
@@ -177,6 +179,25 @@ def test_a_file_of_another_format_under_a_good_name_is_not_opened(client, folder
 
     assert response.status_code == 503
     assert str(folder) not in response.text
+
+
+@pytest.mark.slow
+def test_titiler_comes_without_xarray_and_pandas(titiler):
+    code = """
+        import sys
+        from chronotile.protocols.cog.routes import cog_routes
+        cog_routes(["/data"], max_pixels=1)
+        print({"xarray", "pandas"} & set(sys.modules))
+        import xarray
+    """
+
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"
+
+
+def test_titiler_runs_in_as_many_threads_as_pictures(client):
+    assert client.portal.call(lambda: anyio.to_thread.current_default_thread_limiter().total_tokens) == 8
 
 
 def test_links_lead_back_to_where_it_is_mounted(client, folder):

@@ -20,7 +20,7 @@ from chronotile.protocols.cog.limits import check_cost
 from chronotile.protocols.cog.redirects import RedirectCheck
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.problem import problem_response
-from chronotile.readers.geotiff_only import geotiff_reader
+from chronotile.readers.geotiff_only import geotiff_reader, without_xarray
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -53,9 +53,10 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
     """
     allowed, redirects = AllowList(prefixes), RedirectCheck()
     try:
-        from fastapi import Depends, FastAPI, Query  # noqa: PLC0415 -- only where /cog is on
-        from titiler.core.dependencies import PartFeatureParams
-        from titiler.core.factory import TilerFactory
+        with without_xarray():
+            from fastapi import Depends, FastAPI, Query  # noqa: PLC0415 -- only where /cog is on
+            from titiler.core.dependencies import PartFeatureParams
+            from titiler.core.factory import TilerFactory
     except ImportError as error:
         raise ConfigurationError(
             ["CHRONOTILE_COG_PREFIXES: /cog needs TiTiler; install it with: pip install 'chronotile[cog]'"]
