@@ -103,11 +103,11 @@ def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
 def test_readers_keep_as_much_as_the_settings_say(configuration):
     before = cache_sizes()
 
-    with TestClient(create_app(Settings(config=configuration, cache_bytes=20 << 20))):
+    with TestClient(create_app(Settings(config=configuration, cache_bytes=16 << 20))):
         kept = cache_sizes()
     say_cache_sizes(before)
 
-    assert kept.bytes == 20 << 20
+    assert kept.bytes == 13 << 20
 
 
 def test_rasters_have_what_arrays_do_not_take():
@@ -116,6 +116,19 @@ def test_rasters_have_what_arrays_do_not_take():
     alone, sizes.has_arrays = sizes.raster_bytes, True
 
     assert (alone, sizes.raster_bytes, sizes.array_bytes) == (20 << 20, 10 << 20, 10 << 20)
+
+
+def test_all_caches_of_a_process_fit_into_one_budget(configuration):
+    before = cache_sizes()
+
+    with TestClient(create_app(Settings(config=configuration, cache_bytes=16 << 20))) as client:
+        lines = client.get("/metrics").text.splitlines()
+        kept = cache_sizes()
+    say_cache_sizes(before)
+
+    bounds = dict(line.rsplit(" ", 1) for line in lines if line.startswith("chronotile_cache_max_bytes"))
+    payloads, plans = (float(bounds[f'chronotile_cache_max_bytes{{cache="{name}"}}']) for name in ("payloads", "plans"))
+    assert payloads + plans + kept.bytes == 16 << 20
 
 
 def test_answers_are_kept_as_much_as_the_settings_say(configuration):

@@ -25,7 +25,7 @@ from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services, make_caches
-from chronotile.process import hang_ups, keep_freed_memory
+from chronotile.process import hang_ups, keep_freed_memory, share_one_heap
 from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
@@ -88,6 +88,8 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         # A gate belongs to the event loop it is made in.
         previews = current_previews()
         gates = Gates(**{name: Gate(name, count) for name, count in tokens.items()})
+        # What FastAPI runs /cog in: 40 by default, each of which PROJ gives a database of 1.5 MB.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = tokens["pictures"]
         state = app.state.chronotile = ServerState(services=services, gates=gates, previews=previews)
         registry.register(StateCollector(state))
         if previews is not None:
@@ -153,9 +155,11 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
     if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
         hint = "name a folder or file of data (chronotile serve FOLDER) or another configuration"
         raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {hint}"])
-    say_cache_sizes(CacheSizes(settings.cache_bytes))
+    share_one_heap()  # before the first thread begins
+    shares = settings.cache_shares
+    say_cache_sizes(CacheSizes(shares.pixels))
     archive = open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
-    caches = make_caches(payload_bytes=settings.payload_bytes)
+    caches = make_caches(payload_bytes=shares.payloads, plan_bytes=shares.plans)
     return replace(archive, services=replace(archive.services, caches=caches))
 
 
@@ -184,11 +188,12 @@ class Upkeep:
 
     async def renew(self, state: ServerState) -> None:
         """Look for changes of any kind every `watch_s`, and at once on SIGHUP."""
+        alone = anyio.CapacityLimiter(1)  # not among the requests of /cog, whose stores may hang
         async with hang_ups() as hung_up:
             while True:
                 with anyio.move_on_after(self._settings.watch_s or None):
                     await hung_up.wait()
-                await anyio.to_thread.run_sync(self._look, state)
+                await anyio.to_thread.run_sync(self._look, state, limiter=alone)
 
     def follow(self, state: ServerState, collection: str | None) -> None:
         """Serve what a store, that of a collection or any, was given since it was opened.

@@ -7,7 +7,7 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +18,17 @@ PREFIX = "CHRONOTILE_"
 DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class CacheShares(NamedTuple):
+    """Bytes that each cache of a process may hold."""
+
+    pixels: int
+    """Decoded, of Zarr arrays and raster files."""
+    payloads: int
+    """Encoded answers."""
+    plans: int
+    """How to warp a source onto a grid."""
 
 
 class Settings(BaseSettings):
@@ -42,9 +53,9 @@ class Settings(BaseSettings):
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
     cache_bytes: int = Field(default=128 << 20, ge=0, le=1 << 40)
-    """Decoded pixels that are kept, in each process: half of Zarr arrays if there are any, the rest of rasters."""
-    payload_bytes: int = Field(default=64 << 20, ge=0, le=1 << 40)
-    """Encoded answers that are kept, in each process; 0 makes each anew."""
+    """What each process keeps between requests: decoded pixels, encoded answers, warp plans."""
+    payload_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
+    """Encoded answers that each process keeps, where not their part of `cache_bytes`; 0 makes each anew."""
     preview_dir: Path | None = None
     """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
     preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
@@ -73,6 +84,14 @@ class Settings(BaseSettings):
     def cog_places(self) -> tuple[str, ...]:
         """The members of `cog_prefixes`."""
         return tuple(place.strip() for place in (self.cog_prefixes or "").split(",") if place.strip())
+
+    @property
+    def cache_shares(self) -> CacheShares:
+        """What each cache gets of `cache_bytes`."""
+        pixels = self.cache_bytes * 13 // 16
+        half = (self.cache_bytes - pixels) // 2
+        payloads = half if self.payload_bytes is None else self.payload_bytes
+        return CacheShares(pixels=pixels, payloads=payloads, plans=half)
 
     @property
     def preview_folder(self) -> Path:

@@ -1,13 +1,15 @@
 """An archive follows what it was opened from."""
 
 import dataclasses
+import gc
 import os
+import weakref
 
 import numpy as np
 import pytest
 
 from chronotile.errors import ConfigurationError
-from chronotile.ingest.archive import refreshed
+from chronotile.ingest.archive import open_archive, refreshed
 from chronotile.ingest.refresh import last_change
 from chronotile.model.source import SourceSpec
 from chronotile.model.time import format_day
@@ -109,6 +111,7 @@ def test_a_folder_is_looked_through_again_when_files_come(open_at, tmp_path):
 
     assert again(newer, tmp_path) is newer
     assert len(newer.services.catalogue.collections) == len(archive.services.catalogue.collections) + 1
+    assert newer.services.caches is archive.services.caches
 
 
 def later(path):
@@ -129,3 +132,15 @@ def test_the_last_change_is_not_known_of_a_source_elsewhere(tmp_path):
     specs = {"far": SourceSpec(collection="far", kind="zarr", href="s3://bucket/far.zarr")}
 
     assert last_change(Node(Place("", 0)), [tmp_path], specs) is None
+
+
+def test_sources_that_were_opened_anew_are_let_go(place, tmp_path):
+    archive = open_archive(place, environment={}, clock=lambda: NOW)
+    before = weakref.ref(archive.services.readers["stack"])
+
+    write_cogs(tmp_path, LATER)
+    archive = again(archive, place)
+    gc.collect()
+    archive.close()
+
+    assert before() is None

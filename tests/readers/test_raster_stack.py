@@ -364,6 +364,30 @@ def test_files_stay_open_no_more_than_allowed(tmp_path):
     assert count_open_files() == before
 
 
+def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
+    from rasterio.env import get_gdal_config
+
+    from chronotile.readers.cache_sizes import cache_sizes
+    from chronotile.readers.raster_pool import HANDLE_BYTES, shared_pool
+
+    paths = [str(write_tif(tmp_path / f"{n}.tif", SCENE.numbers(0), SCENE)) for n in range(6)]
+
+    for path in paths:
+        with shared_pool().lend(path):
+            handles = shared_pool().kept + 1
+    left = get_gdal_config("GDAL_CACHEMAX")
+    shared_pool().close(paths)
+
+    assert left == cache_sizes().raster_bytes - handles * HANDLE_BYTES
+
+
+def test_however_many_files_are_open_some_blocks_are_kept():
+    from chronotile.readers.cache_sizes import cache_sizes
+    from chronotile.readers.raster_pool import block_bytes
+
+    assert block_bytes(10**6) == cache_sizes().raster_bytes // 4
+
+
 # What files tell of their pixels.
 
 

@@ -86,7 +86,9 @@ def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], 
     """
     if archive.discovery is not None:
         is_same = archive.state.sources == {"": folder_state(place)}
-        return archive if is_same else open_archive(place, environment=environment, clock=clock)
+        return (
+            archive if is_same else _with_caches_of(archive, open_archive(place, environment=environment, clock=clock))
+        )
     configuration, styles = _loaded(place, environment)
     specs = source_specs(configuration, styles)
     state = ArchiveState(written=configuration.root, styles=styles, sources=source_states(specs))
@@ -112,6 +114,10 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
     if archive.discovery is None:
         return newer
     return replace(newer, discovery=archive.discovery, state=replace(newer.state, sources=archive.state.sources))
+
+
+def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
+    return replace(newer, services=replace(newer.services, caches=archive.services.caches))
 
 
 def is_configuration(place: Path) -> bool:

@@ -19,7 +19,7 @@ class CacheSizes:
 
     @property
     def raster_bytes(self) -> int:
-        """Decoded blocks of raster files, all files together."""
+        """Decoded blocks of raster files and what it takes to keep files open, all files together."""
         return self.bytes - (self.array_bytes if self.has_arrays else 0)
 
 

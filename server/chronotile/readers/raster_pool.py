@@ -21,6 +21,12 @@ from chronotile.readers.hrefs import gdal_path, local_path
 MAX_IDLE_HANDLES = 400
 """Files kept open that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
 
+HANDLE_BYTES = 96 << 10
+"""Of a file kept open, about: GDAL's own 20 kB, and a buffer for a compressed block once it was read."""
+
+LEAST_FOR_BLOCKS = 4
+"""This part of what is kept of raster files is for decoded blocks, however many files are open."""
+
 NATIVE_LEVEL = -1
 """GDAL counts overviews from 0."""
 
@@ -148,6 +154,11 @@ class HandlePool:
                 self._lent.remove(key)
                 self._returned.notify_all()
 
+    @property
+    def kept(self) -> int:
+        """How many files are open that nobody reads."""
+        return self._count
+
     def close(self, paths: Collection[str]) -> None:
         """Close those of the files that are not lent."""
         handles: list[Handle] = []
@@ -191,6 +202,12 @@ def shared_pool() -> HandlePool:
     return HandlePool()
 
 
+def block_bytes(handles: int) -> int:
+    """Return how many bytes of decoded blocks may be kept beside so many open files, out of one budget."""
+    total = cache_sizes().raster_bytes
+    return max(total - handles * HANDLE_BYTES, total // LEAST_FOR_BLOCKS)
+
+
 def file_state(path: str) -> FileState | None:
     """Return the state of a file on this machine, `None` of one elsewhere.
 
@@ -212,7 +229,7 @@ def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
 def _open(path: str, level: int, state: FileState | None) -> Handle:
     options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
     # Not an option of the context, which at its end would set GDAL's cache back to a share of the whole memory.
-    set_gdal_config("GDAL_CACHEMAX", cache_sizes().raster_bytes)
+    set_gdal_config("GDAL_CACHEMAX", block_bytes(shared_pool().kept + 1))
     with gdal_options(path), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told in words of our own
         dataset = rasterio.open(gdal_path(path), **options)
