@@ -14,6 +14,7 @@ from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
 from chronotile.model.grid import Window
 from chronotile.readers.open import open_source
+from chronotile.readers.reader import revision_of_times
 from chronotile.readers.serving_cube import ServingCube
 from tests.scenes import Scene, make_spec, write_cogs, write_tif
 
@@ -82,6 +83,19 @@ def test_replaced_date_has_another_revision_and_the_new_numbers(reader, cube, ti
     assert changed == [False, False, True, False, False]
     np.testing.assert_array_equal(reader.read_window("NDVI", index=2, level=0, window=ALL).numbers, again.numbers(2))
     assert cell_of(reader, [2]) == again.numbers(2)[7, 11]
+
+
+def test_a_replaced_date_shows_in_the_revision_of_times_that_hold_it(reader, cube, tifs):
+    choices = [(0, 1), (1, 2), (2, 3), (3, 4)]
+    before = [revision_of_times(reader, "NDVI", choice) for choice in choices]
+    again = replace(SCENE, shift=50)
+    write_tif(tifs[2], again.numbers(2), again)
+
+    optimise(tifs[:5], cube, OPTIONS)
+
+    after = [revision_of_times(reader, "NDVI", choice) for choice in choices]
+    assert [one != other for one, other in zip(before, after, strict=True)] == [False, True, True, False]
+    assert len(set(after)) == len(choices)
 
 
 def test_indexes_keep_their_meaning_when_a_late_date_comes(cube, tifs):

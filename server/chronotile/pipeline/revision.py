@@ -13,6 +13,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.source import VariableInfo
 from chronotile.model.time import DAY, Instant
 from chronotile.pipeline.services import KeptRevision, Services, reading
+from chronotile.readers.reader import revision_of_times
 
 KEPT_S = 60.0
 """How long the state of a layer is taken as found: there may be a file a date, and many tiles a second."""
@@ -46,12 +47,18 @@ def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Servic
     reader = services.reader(layer)
     with reading(layer):
         states = [
-            reader.revision(variable.name, time_index(variable.times.instants, instant) if instant is not None else 0)
-            for variable in layer.variables
-            for instant in (instants or (None,))
+            revision_of_times(reader, variable.name, _time_indexes(variable, instants)) for variable in layer.variables
         ]
     meaning = [described((variable.encoding, variable.grid)) for variable in layer.variables]
     return fingerprint(layer.id, meaning, *states)
+
+
+def _time_indexes(variable: VariableInfo, instants: tuple[Instant, ...]) -> list[int]:
+    """Where they stand among the variable's own times; of a layer without time the one index 0."""
+    if not instants:
+        return [0]
+    indexes: list[int] = np.searchsorted(variable.times.instants, np.array(instants)).tolist()
+    return indexes
 
 
 def layer_revision(layer: Layer, services: Services) -> str:

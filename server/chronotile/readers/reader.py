@@ -1,7 +1,7 @@
 """The plug that every kind of source fits: windows of a level, and one cell along time."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
@@ -31,3 +31,22 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Let go of open files."""
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A reader whose times have one state that is found at once."""
+
+    def revision_of_times(self, variable: str, indexes: Sequence[int]) -> str:
+        """Return a text that changes when the pixels of any of the times do; reads no pixels."""
+
+
+def revision_of_times(reader: Reader, variable: str, indexes: Sequence[int]) -> str:
+    """Return a text that changes when the pixels of any of the times do; reads no pixels.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    if isinstance(reader, Dated):
+        return reader.revision_of_times(variable, indexes)
+    return " ".join(reader.revision(variable, index) for index in indexes)

@@ -158,6 +158,15 @@ class ServingCube:
         position = int(state.positions[index])
         return f"{state.commit.id[:12]}-{position}-{state.commit.changed.get(position, 0)}"
 
+    def revision_of_times(self, variable: str, indexes: Sequence[int]) -> str:
+        """Return which cube, which dates of it, and when each was last replaced."""
+        with reading(self._spec.collection, variable):
+            state = self._current()
+        positions = state.positions[np.asarray(indexes, dtype=np.int64)]
+        changed = state.commit.changed
+        replaced = [(position, changed[position]) for position in positions.tolist() if position in changed]
+        return f"{state.commit.id[:12]}-{positions.tobytes().hex()}-{replaced}"
+
     def made_from(self, array: str) -> NDArray[np.uint64]:
         """Return (time,) numbers that tell the states of the sources that an array's dates were made from.
 
