@@ -29,6 +29,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(strict)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave audits out unless they are asked for by name: `pytest -m audit`."""
+    if "audit" in config.option.markexpr:
+        return
+    audits = [item for item in items if item.get_closest_marker("audit")]
+    if audits:
+        config.hook.pytest_deselected(items=audits)
+        items[:] = [item for item in items if item not in audits]
+
+
 def require(lack: str | None) -> None:
     """Skip the test, with the reason, if there is one."""
     if lack:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from chronotile.errors import InvalidParameter, TileOutOfRange
-from chronotile.model.crs import CRS84, transformer
+from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 
@@ -32,9 +32,14 @@ def box_in_set(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> BBox | Non
     )
 
 
+def is_cylindrical(crs: Crs) -> bool:
+    """Return whether a CRS of tile matrix sets has meridians that are straight and upright."""
+    return crs.name in {"EPSG:3857", "EPSG:4326", CRS84.name}
+
+
 def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> BBox:
     """Through longitude and latitude where the set's CRS is cylindrical, since that box minds seams and poles."""
-    if tile_matrix_set.crs.name not in {"EPSG:3857", "EPSG:4326", CRS84.name}:
+    if not is_cylindrical(tile_matrix_set.crs):
         return native.bbox_in(tile_matrix_set.crs)
     world = box_in(covered, tile_matrix_set.crs, CRS84)
     west, south, east, north = native.bbox_in(CRS84)

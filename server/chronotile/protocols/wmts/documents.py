@@ -9,6 +9,7 @@ from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import urn
 from chronotile.protocols.common.layer_entries import (
+    DECIMALS,
     CollectionEntry,
     LayerEntry,
     Telling,
@@ -16,7 +17,7 @@ from chronotile.protocols.common.layer_entries import (
     told_layers,
 )
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.tile_ranges import box_in_set
+from chronotile.protocols.common.tile_ranges import box_in_set, is_cylindrical
 from chronotile.protocols.common.time_extent import LAYER_BYTES, times_listed
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml
@@ -50,11 +51,21 @@ class SetLink:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeBox:
+    """A layer's box in a CRS, its corners in the axis order of that."""
+
+    urn: str
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TileLayer:
     """A layer with its tile matrix sets."""
 
     entry: LayerEntry
     links: tuple[SetLink, ...]
+    boxes: tuple[NativeBox, ...]
     default_time: str | None
 
 
@@ -116,7 +127,17 @@ def _themes(telling: Telling, offered: tuple[TileMatrixSet, ...]) -> Iterator[Th
 def _tile_layer(entry: LayerEntry, offered: tuple[TileMatrixSet, ...], *, is_limited: bool) -> TileLayer:
     links = tuple(link for each in offered for link in _links(entry.layer, each, is_limited=is_limited))
     default = None if entry.time is None else entry.time.default or entry.time.newest or entry.time.first
-    return TileLayer(entry, links, default)
+    boxes = tuple(box for each in offered for box in _boxes(entry.layer, each))
+    return TileLayer(entry, links, tuple(dict.fromkeys(boxes)), default)
+
+
+def _boxes(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[NativeBox]:
+    """The box in a CRS that is not cylindrical, which GDAL does not find from longitudes near a pole."""
+    crs = tile_matrix_set.crs
+    name, box = urn(crs), box_in_set(layer.main_variable.grid, tile_matrix_set)
+    if name is not None and box is not None and not is_cylindrical(crs):
+        edges = in_axis_order([round(edge, DECIMALS) for edge in box], crs)
+        yield NativeBox(name, edges[:2], edges[2:])
 
 
 def _links(layer: Layer, tile_matrix_set: TileMatrixSet, *, is_limited: bool) -> Iterator[SetLink]:

@@ -1,0 +1,81 @@
+"""QGIS, offscreen: maps, tiles, temporal controller, identify and legend. An audit: `pytest -m audit tests/clients`.
+
+QGIS asks for a box and a size of its own and puts the picture in its place, so that of a map, unlike of a tile, some
+pixels at the edges of cells are those of the neighbour.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chronotile.app import application
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import BBox, Grid
+from tests.protocols import served
+from tests.protocols.listening import listening
+from tests.protocols.pictures import rgba_of, share_differing
+
+PYTHON = "/usr/bin/python3"
+"""That which Debian's python3-qgis is for."""
+pytestmark = [pytest.mark.audit, pytest.mark.slow, pytest.mark.client("qgis")]
+
+DRAW = Path(__file__).with_name("qgis_draw.py")
+DEGREES = Grid(crs=crs_of("EPSG:4326"), bbox=BBox(4.5, 50.8, 4.7, 51.0), width=256, height=256)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """What QGIS told, and the folder of what it drew."""
+    folder = tmp_path_factory.mktemp("qgis")
+    folder.chmod(0o700)
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+    environment.pop("PYTHONPATH", None)
+    with listening(application(served.make_services())) as url:
+        command = [PYTHON, DRAW, url, folder]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout), folder
+
+
+def tile_grid():
+    quad = served.make_services().catalogue.tile_matrix_set("WebMercatorQuad")
+    return quad.tile_grid(quad.matrix("11"), row=687, column=1052)
+
+
+@pytest.mark.parametrize(
+    ("name", "grid", "time", "differing"),
+    [
+        ("wms_1.1.1", tile_grid(), 3, 0.02),
+        ("wms_1.3.0", tile_grid(), 3, 0.02),
+        ("degrees_1.1.1", DEGREES, 3, 0.06),
+        ("degrees_1.3.0", DEGREES, 3, 0.06),
+        ("wmts", tile_grid(), 2, 0.0),
+        ("temporal", tile_grid(), 1, 0.02),
+    ],
+    ids=["WMS 1.1.1", "WMS 1.3.0", "WMS 1.1.1 in degrees", "WMS 1.3.0 in degrees", "WMTS at a time", "frame of WMS-T"],
+)
+def test_qgis_draws_the_formula(drawn, name, grid, time, differing):
+    told, folder = drawn
+
+    assert told[name] == [True, []]
+    picture = (folder / f"{name}.png").read_bytes()
+    assert share_differing(picture, served.expected_rgba(served.BELGIUM_31N, grid, time)) <= differing
+
+
+def test_qgis_identifies_the_value_that_it_drew(drawn):
+    told, folder = drawn
+    value = rgba_of((folder / "wms_1.3.0.png").read_bytes())[100, 20, 0]
+
+    (text,) = told["identify"]
+
+    assert f"value = {float(value)}" in text
+    assert "time = 2020-06-21T00:00:00Z" in text
+
+
+def test_qgis_shows_the_legend(drawn):
+    told, folder = drawn
+
+    assert told["legend"] == list(rgba_of((folder / "legend.png").read_bytes()).shape[1::-1])
