@@ -72,6 +72,17 @@ def test_what_is_told_has_an_appended_date_at_once(client, append, tifs, path):
     assert "2020-01-07" in client.get(path).text
 
 
+def test_body_that_came_before_an_append_is_answered_after_it(client, append, tifs):
+    field = {"type": "Polygon", "coordinates": [[[3.0, 50.99], [3.01, 50.99], [3.01, 51.0], [3.0, 51.0], [3.0, 50.99]]]}
+    client.get(POINT)
+
+    append(tifs)
+    answer = client.post("/timeseries/NDVI/area", json=field)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["times"][-1] == NEWEST
+
+
 def test_newest_picture_is_that_of_an_appended_date_at_once(client, append, tifs):
     before = client.get(TILE)
 

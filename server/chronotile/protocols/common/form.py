@@ -11,6 +11,9 @@ FORM = "application/x-www-form-urlencoded"
 MAX_PAIRS = 1000
 TOO_LARGE = 413
 
+BODY = "chronotile.body"
+"""Where a request keeps its body, which comes once though the request may be begun anew."""
+
 
 async def pairs_of(request: Request) -> list[tuple[str, str]]:
     """Return the pairs of the query, and of a POST those of its form too.
@@ -40,6 +43,9 @@ async def body_of(request: Request) -> bytes:
     Raises:
         LimitExceeded: It is larger than `max_body_bytes`.
     """
+    kept: bytes | None = request.scope.get(BODY)
+    if kept is not None:
+        return kept
     allowed = services_of(request).catalogue.limits.max_body_bytes
     body = bytearray()
     async for piece in request.stream():
@@ -48,4 +54,5 @@ async def body_of(request: Request) -> bytes:
             error = LimitExceeded("max_body_bytes", allowed=allowed, asked=len(body), alternative="send less at once")
             error.status = TOO_LARGE
             raise error
-    return bytes(body)
+    whole = request.scope[BODY] = bytes(body)
+    return whole
