@@ -183,10 +183,11 @@ def _xml_name(name: str) -> str:
 INFO_FORMATS: Mapping[str, Writer] = {
     "text/plain": _text,
     "text/html": _html,
-    "application/vnd.ogc.gml": partial(_gml, namespace=GML_3_1_1),
-    "application/vnd.ogc.gml/3.1.1": partial(_gml, namespace=GML_3_1_1),
-    "application/gml+xml": partial(_gml, namespace=GML_3_2),
-    "application/geo+json": _json,
     "application/json": _json,
+    "application/geo+json": _json,
+    "application/gml+xml": partial(_gml, namespace=GML_3_2),
+    "application/vnd.ogc.gml/3.1.1": partial(_gml, namespace=GML_3_1_1),
+    "application/vnd.ogc.gml": partial(_gml, namespace=GML_3_1_1),
 }
-"""Media types in the order of the capabilities: of several that QGIS understands it takes the last."""
+"""Media types in the order of the capabilities: of several for features QGIS takes the last, and GML 3.1.1 is the one
+that all its versions read."""

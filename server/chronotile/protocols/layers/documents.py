@@ -19,6 +19,7 @@ from chronotile.pipeline.revision import layer_revision
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.layers.layer_definition import MEDIA_TYPE as QLR_TYPE
 
 Document = dict[str, Any]
 
@@ -135,6 +136,10 @@ def _links(name: str, layer: Layer, telling: Telling) -> list[Document]:
             for each in catalogue.tile_matrix_sets
         ),
         _link("legend", f"{base}/tiles/{path}/legend.png", "image/png", "legend"),
+        *(
+            _link("qgis", f"{base}/layers/{path}.qlr", QLR_TYPE, "layer definition for QGIS")
+            for _path in catalogue.service.wms_paths[:1]
+        ),
         *(_capabilities("wms", where, base) for where in catalogue.service.wms_paths[:1]),
         *(_capabilities("wmts", where, base) for where in catalogue.service.wmts_paths[:1]),
         _link("viewer", f"{base}/viewer/?layer={path}", "text/html", "map in the viewer"),

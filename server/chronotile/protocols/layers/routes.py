@@ -27,6 +27,7 @@ from chronotile.protocols.layers.documents import (
     times_page,
 )
 from chronotile.protocols.layers.faults import fault
+from chronotile.protocols.layers.layer_definition import MEDIA_TYPE, layer_definition
 from chronotile.protocols.layers.params import TimesQuery, times_query
 
 
@@ -50,6 +51,17 @@ async def get_layer(request: Request) -> Response:
     body = await in_documents(request, lambda: orjson.dumps(layer_whole(name, layer, telling)))
     response = respond_with_content(body, "application/json", request)
     response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Language"})
+    return response
+
+
+async def get_layer_definition(request: Request) -> Response:
+    """Return what QGIS adds a layer by, as a file to open."""
+    name = request.path_params["layer"]
+    layer = services_of(request).catalogue.layer(name)
+    body = await in_documents(request, layer_definition, name, layer, _telling(request))
+    response = respond_with_content(body, MEDIA_TYPE, request)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.qlr"'
+    response.headers.update({"Content-Language": _telling(request).language, "Vary": "Accept-Language"})
     return response
 
 
@@ -89,6 +101,7 @@ def _telling(request: Request) -> Telling:
 
 routes = [
     Route("/layers", endpoint(get_layers, fault)),
+    Route("/layers/{layer}.qlr", endpoint(get_layer_definition, fault)),
     Route("/layers/{layer}", endpoint(get_layer, fault)),
     Route("/layers/{layer}/times", endpoint(get_times, fault)),
 ]

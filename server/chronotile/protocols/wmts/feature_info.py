@@ -30,10 +30,11 @@ EXTENSIONS: Mapping[str, str] = {
 ADVERTISED_INFO: Mapping[str, str | None] = {
     "text/plain": None,
     "text/html": "html",
-    "application/vnd.ogc.gml": None,
     "application/json": "json",
+    "application/vnd.ogc.gml": None,
 }
-"""What the capabilities list of each layer, with the extension of a template: few, since they may have 500 layers."""
+"""What the capabilities list of each layer, with the extension of a template: few, since they may have 500 layers; in
+the order that QGIS needs, as `INFO_FORMATS`."""
 SEGMENTS = 6
 """Of a path behind the time: tile matrix set, tile matrix, row, column, J, I."""
 

@@ -1,0 +1,80 @@
+"""A layer as QGIS adds it to a map: its WMS, with the times that the temporal controller steps through."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import UnknownPath
+from chronotile.model.collection import Layer
+from chronotile.model.time import format_instant
+from chronotile.protocols.common.crs_names import wms_name
+from chronotile.protocols.common.layer_entries import Telling
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.time_extent import time_extent
+from chronotile.protocols.common.xml import render_xml
+
+MEDIA_TYPE = "application/x-qgis-layer-definition"
+PREFERRED_CRS = "EPSG:3857"
+NO_DPI = 0
+"""Pictures are asked for pixel by pixel, without parameters for the resolution of the screen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What QGIS is told."""
+
+    id: str
+    title: str
+    crs: str
+    source: str
+    """The provider's own address, as `QgsDataSourceUri` encodes it."""
+    first: str | None
+    last: str | None
+    """Of the times; `None` of a layer without."""
+
+
+def layer_definition(name: str, layer: Layer, telling: Telling) -> bytes:
+    """Return the layer definition of a layer, under one of its names.
+
+    Raises:
+        UnknownPath: The service has no WMS, or maps in no reference system with a code.
+    """
+    catalogue = telling.services.catalogue
+    path, crs = next(iter(catalogue.service.wms_paths), None), _crs(catalogue)
+    if path is None or crs is None:
+        raise UnknownPath("there is no WMS that QGIS could show this layer by")
+    parameters = {
+        **_times(layer, telling),
+        "crs": crs,
+        "dpiMode": str(NO_DPI),
+        "format": "image/png",
+        "layers": name,
+        "styles": layer.styles[0].id,
+        "url": f"{telling.base}{path}",
+    }
+    definition = Definition(
+        id=f"{name}_chronotile",
+        title=text_in(layer.title, telling.language) or name,
+        crs=crs,
+        source="&".join(f"{key}={quote(value, safe='/:,')}" for key, value in parameters.items()),
+        first=format_instant(layer.times.instants[0]) if len(layer.times) else None,
+        last=format_instant(layer.times.instants[-1]) if len(layer.times) else None,
+    )
+    return render_xml("layers/templates/layer_definition.xml", definition=definition)
+
+
+def _crs(catalogue: Catalogue) -> str | None:
+    names = [name for crs in catalogue.crs if (name := wms_name(crs)) is not None]
+    return PREFERRED_CRS if PREFERRED_CRS in names else next(iter(names), None)
+
+
+def _times(layer: Layer, telling: Telling) -> dict[str, str]:
+    extent = time_extent(layer, telling.services.clock())
+    if extent is None:
+        return {}
+    return {
+        "type": "wmst",
+        "allowTemporalUpdates": "true",
+        "temporalSource": "provider",
+        "timeDimensionExtent": ",".join(extent.values),
+    }
