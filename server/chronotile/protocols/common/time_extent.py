@@ -20,7 +20,7 @@ MAX_LISTED = 1000
 LEAST_LISTED = 4
 """Values that a layer lists however many layers there are."""
 
-DOCUMENT_BYTES, LAYER_BYTES, VALUE_BYTES = 1_000_000, 1_600, 26
+DOCUMENT_BYTES, LAYER_BYTES, VALUE_BYTES = 1_000_000, 1_700, 26
 """What a document should stay below, and what a layer and one of its times take of it."""
 
 SHORTEST_RUN, LONGEST_RUN = 4, 366
