@@ -3,8 +3,8 @@
     python -m benchmarks.capabilities
 
 Layers are made in memory and never drawn. A document is asked of the whole application, first with nothing kept, then
-again. Milliseconds are the processor's, of client and server together, the best of some rounds: whatever else the machine
-does only adds.
+again. Milliseconds are the processor's, of client and server together, the best of some rounds: whatever else the
+machine does only adds.
 """
 
 import gzip
