@@ -39,4 +39,5 @@ USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/ready', timeout=4)"]
+# As many workers as the container's limits of cores and memory allow (docker run --cpus 4 --memory 2g).
 CMD ["chronotile", "serve", "--host", "0.0.0.0"]

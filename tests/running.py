@@ -9,18 +9,24 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "chronotile"
 
 
 @contextmanager
-def serving(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
-    """A server in a process of its own: the process, its address, what it printed; ended at the end."""
+def serving(
+    *arguments: object, log: IO[str] | None = None, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
+    """A server in a process of its own: the process, its address, what it printed; ended at the end.
+
+    It logs to `log`, if there is one.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
     process = subprocess.Popen(
         [PROGRAM, *map(str, arguments), "--port", "0"],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=log or subprocess.DEVNULL,
         text=True,
         env=kept | environment,
     )

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ from typer.testing import CliRunner
 
 from chronotile import __version__
 from chronotile.cli import app
-from tests.running import PROGRAM, answer_of, serving, shown_within_ten_seconds
+from chronotile.machine import this_machine
+from chronotile.settings import Settings
+from tests.running import PROGRAM, answer_of, serving, shown_within_ten_seconds, workers_of
 from tests.scenes import Scene, write_cogs
 
 SCENE = Scene()
@@ -199,8 +203,41 @@ def test_server_answers_and_ends_with_0(configuration, number, workers):
 
 @client
 @pytest.mark.slow
+def test_a_server_has_as_many_workers_as_the_machine_carries_and_says_so(configuration, tmp_path):
+    machine = this_machine()
+    count = Settings().workers_on(machine)
+    with (tmp_path / "log").open("w") as log, serving("serve", configuration, log=log) as (process, _address, _lines):
+        assert len(workers_of(process) or [process]) == count
+
+    (line,) = [line for line in (tmp_path / "log").read_text().splitlines() if " workers: " in line]
+    assert line.partition(" workers: ")[2] == (
+        f"{count} (counted), caches of all together: {min(128 * count, machine.memory_bytes >> 22)} MiB (counted); "
+        f"there are {machine.cores} cores and {machine.memory_bytes >> 20} MiB of memory"
+    )
+
+
+@client
+@pytest.mark.slow
+def test_on_one_core_one_process_answers(configuration):
+    with on_one_core(), serving("serve", configuration) as (process, _address, _lines):
+        assert workers_of(process) == []
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """What is started in the block may use one core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@client
+@pytest.mark.slow
 def test_server_says_what_it_found_and_where_to_look(data):
-    with serving("serve", data) as (_process, address, lines):
+    with serving("serve", data, "--workers", 1) as (_process, address, lines):
         printed = "".join(lines)
 
         assert "ndvi.NDVI  5 times 2020-01-01 to 2020-02-11" in printed
@@ -212,24 +249,28 @@ def test_server_says_what_it_found_and_where_to_look(data):
 @pytest.mark.slow
 def test_written_configuration_is_served(data, tmp_path):
     written = tmp_path / "config" / "chronotile.yaml"
-    with serving("serve", data, "--write-config", written):
+    with serving("serve", data, "--write-config", written, "--workers", 1):
         pass
 
-    with serving("serve", written) as (_process, address, _lines):
+    with serving("serve", written, "--workers", 1) as (_process, address, _lines):
         assert answer_of(f"{address}/tiles/ndvi.NDVI/WebMercatorQuad/0/0/0.png") == 200
 
 
 @client
 @pytest.mark.slow
 def test_address_and_port_come_from_the_environment(configuration):
-    with serving("serve", configuration, CHRONOTILE_HOST="localhost") as (_process, address, _lines):
+    with serving("serve", configuration, CHRONOTILE_HOST="localhost", CHRONOTILE_WORKERS="1") as (
+        _process,
+        address,
+        _lines,
+    ):
         assert address.startswith("http://localhost:")
 
 
 @client
 @pytest.mark.slow
 def test_whoever_connects_once_the_addresses_are_printed_is_answered(configuration):
-    with serving("serve", configuration) as (_process, address, _lines):
+    with serving("serve", configuration, "--workers", 1) as (_process, address, _lines):
         tile = f"{address}/tiles/NDVI/WebMercatorQuad/14/8328/5482.png"
 
         with urllib.request.urlopen(tile, timeout=10) as answer:
@@ -240,7 +281,7 @@ def test_whoever_connects_once_the_addresses_are_printed_is_answered(configurati
 @pytest.mark.slow
 def test_a_hang_up_has_the_configuration_read_anew_and_keeps_the_last_good_one(configuration):
     text = configuration.read_text()
-    with serving("serve", configuration, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
+    with serving("serve", configuration, "--workers", 1, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
         title = f"{address}/?f=json"
         assert answer_of(title) == 200
 

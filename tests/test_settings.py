@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chronotile.errors import ConfigurationError
+from chronotile.machine import Machine
 from chronotile.settings import PREFIX, Settings, load_settings
 
 
@@ -71,6 +72,52 @@ def test_settings_reach_another_process_by_its_environment(environment, monkeypa
         monkeypatch.setenv(name, value)
 
     assert load_settings() == settings
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory_bytes", "count"),
+    [
+        pytest.param(4, 8 << 30, 4, id="one a core"),
+        pytest.param(16, 2 << 30, 7, id="as far as memory goes"),
+        pytest.param(2, 128 << 20, 1, id="at least one"),
+        pytest.param(5000, 8 << 40, 1024, id="at most as many as may be told"),
+    ],
+)
+def test_workers_are_counted(cores, memory_bytes, count):
+    assert Settings().workers_on(Machine(cores=cores, memory_bytes=memory_bytes)) == count
+
+
+def test_workers_that_are_told_are_not_counted():
+    assert Settings(workers=3).workers_on(Machine(cores=1, memory_bytes=1 << 30)) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "memory_bytes", "kept"),
+    [
+        pytest.param(Settings(workers=4), 16 << 30, 4 * 128 << 20, id="128 MiB a worker"),
+        pytest.param(Settings(workers=4), 1 << 30, 256 << 20, id="a quarter of the memory"),
+        pytest.param(Settings(), 16 << 30, 128 << 20, id="of one process"),
+        pytest.param(Settings(workers=2, cache_bytes=1 << 30), 1 << 30, 1 << 30, id="told"),
+    ],
+)
+def test_caches_of_all_workers_have_one_budget(settings, memory_bytes, kept):
+    assert settings.cache_on(Machine(cores=4, memory_bytes=memory_bytes)) == kept
+
+
+def test_each_worker_has_its_part_of_the_budget():
+    machine = Machine(cores=4, memory_bytes=16 << 30)
+
+    alone = Settings(cache_bytes=16 << 20).cache_shares(machine)
+    beside_three = Settings(cache_bytes=64 << 20, workers=4).cache_shares(machine)
+
+    assert sum(alone) == 16 << 20
+    assert beside_three == alone
+
+
+def test_answers_that_are_told_are_divided_too():
+    settings = Settings(workers=4, payload_bytes=4000)
+
+    assert settings.cache_shares(Machine(cores=4, memory_bytes=16 << 30)).payloads == 1000
 
 
 def test_every_setting_stands_in_the_reference_with_its_default():

@@ -80,7 +80,8 @@ def series(ground: Ground, ask: Callable[[Any], Ask]) -> Contender[Any]:
 
 def kept(ground: Ground, ask: Callable[[Any], Ask]) -> Contender[Any]:
     """Return one worker as users have it."""
-    return _contender(ground, "chronotile, cache on", ask, settings="defaults, 1 worker", environment={})
+    environment = {"CHRONOTILE_WORKERS": "1"}
+    return _contender(ground, "chronotile, cache on", ask, settings="defaults, 1 worker", environment=environment)
 
 
 def configuration(ground: Ground) -> Path:

@@ -23,6 +23,7 @@ from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed
 from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
+from chronotile.machine import this_machine
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.process import hang_ups, keep_freed_memory, share_one_heap
@@ -156,7 +157,7 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
         hint = "name a folder or file of data (chronotile serve FOLDER) or another configuration"
         raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {hint}"])
     share_one_heap()  # before the first thread begins
-    shares = settings.cache_shares
+    shares = settings.cache_shares(this_machine())
     say_cache_sizes(CacheSizes(shares.pixels))
     archive = open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
     caches = make_caches(payload_bytes=shares.payloads, plan_bytes=shares.plans)

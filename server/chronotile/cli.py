@@ -1,9 +1,10 @@
 """The commands of `chronotile` (DESIGN 2.1). What is heavy is imported by the command that needs it."""
 
+import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -13,10 +14,13 @@ import typer
 
 from chronotile import __version__
 from chronotile.errors import ChronotileError, ConfigurationError
+from chronotile.machine import Machine, this_machine
 
 if TYPE_CHECKING:
     from chronotile.ingest.archive import Archive
     from chronotile.settings import LogLevel, Settings
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     add_completion=False,
@@ -41,7 +45,7 @@ Host = Annotated[str | None, typer.Option(help="Address to listen at: 127.0.0.1,
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Port to listen at: 8000, or $CHRONOTILE_PORT; 0 takes a free one.")
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes that answer: 1, or $CHRONOTILE_WORKERS.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes that answer: one a core, or $CHRONOTILE_WORKERS.")]
 
 
 class Layout(StrEnum):
@@ -84,7 +88,7 @@ def demo(
         end_well_when_stopped()
         with _progress("making the demo archive") as progress:
             place = make_demo_apart(folder, progress=progress)
-        _run(settings.model_copy(update={"config": place}))
+        _run(settings.model_copy(update={"config": place, "workers": settings.workers or 1}))
 
 
 @app.command()
@@ -150,8 +154,13 @@ def optimise(
     dtype: Annotated[str | None, typer.Option(help="Pack the values into this integer type.")] = None,
     scale: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 1.0,
     offset: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 0.0,
-    memory: Annotated[str, typer.Option(help="The most that is held at once, such as 512MiB or 2GiB.")] = "2GiB",
-    workers: Annotated[int | None, typer.Option(min=1, help="Tasks done at once: as many as processors.")] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="The most that is held at once, such as 512MiB: 2GiB, or half of what a smaller machine has."
+        ),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Tasks done at once: as many as cores.")] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare every number with the source.")] = False,
@@ -159,18 +168,20 @@ def optimise(
     """Write a serving cube: maps, overviews and series of rasters, NetCDF or Zarr; or add what is new."""
     with _failing_in_one_line():
         from chronotile.ingest.optimise.conversion import Packing  # noqa: PLC0415
-        from chronotile.ingest.optimise.memory import parse_bytes  # noqa: PLC0415
+        from chronotile.ingest.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
         from chronotile.ingest.optimise.options import Options  # noqa: PLC0415
         from chronotile.ingest.optimise.run import optimise as write_cube  # noqa: PLC0415
         from chronotile.process import keep_freed_memory  # noqa: PLC0415
 
         keep_freed_memory()
+        memory_bytes, notes = default_memory(this_machine()) if memory is None else (parse_bytes(memory), ())
+        _print(notes)
         options = Options(
             layout=None if layout is None else layout.value,
             variable=variable,
             time_pattern=time_pattern,
             packing=None if dtype is None else Packing(dtype=dtype, scale=scale, offset=offset),
-            memory_bytes=parse_bytes(memory),
+            memory_bytes=memory_bytes,
             threads=workers,
             dask=dask,
             resume=resume,
@@ -235,17 +246,33 @@ def _run(settings: "Settings", write_config: Path | None = None) -> None:
     hold_hang_ups()
     if write_config is not None and write_config.exists() and write_config.stat().st_size:
         _fail(f"{write_config} exists already; name another file for --write-config")
+    machine = this_machine()
+    count = settings.workers_on(machine)
+    told, settings = settings, settings.model_copy(update={"workers": count})
     with _holding_port(settings) as listener:
         archive = _open(settings)
+        _log_size(settings, told, machine)
         if write_config is not None:
             _write_configuration(archive, write_config)
         lines = _lines(archive, settings.host, int(listener.getsockname()[1]))
-        if settings.workers == 1:
+        if count == 1:
             _run_here(archive, settings, listener, lines)
             return
         archive.close()
         del archive
-        _run_workers(settings, listener, lines)
+        _run_workers(settings, listener, lines, count=count)
+
+
+def _log_size(settings: "Settings", told: "Settings", machine: Machine) -> None:
+    log.info(
+        "workers: %d (%s), caches of all together: %d MiB (%s); there are %d cores and %d MiB of memory",
+        settings.workers,
+        "counted" if told.workers is None else "told",
+        settings.cache_on(machine) >> 20,
+        "counted" if told.cache_bytes is None else "told",
+        machine.cores,
+        machine.memory_bytes >> 20,
+    )
 
 
 @contextmanager
@@ -298,7 +325,7 @@ def _lines(archive: "Archive", host: str, port: int) -> list[str]:
     ]
 
 
-def _print(lines: list[str]) -> None:
+def _print(lines: Iterable[str]) -> None:
     for line in lines:
         typer.echo(line)
     sys.stdout.flush()
@@ -320,7 +347,7 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
         _fail("the server could not start; the log says why")
 
 
-def _run_workers(settings: "Settings", listener: socket.socket, lines: list[str]) -> None:
+def _run_workers(settings: "Settings", listener: socket.socket, lines: list[str], *, count: int) -> None:
     """Serve in processes of their own, each of which opens the archive by itself."""
     import asyncio  # noqa: PLC0415
 
@@ -328,7 +355,7 @@ def _run_workers(settings: "Settings", listener: socket.socket, lines: list[str]
 
     supervisor = Supervisor(
         listener,
-        count=settings.workers,
+        count=count,
         environment=settings.as_environment(),
         announce=lambda: _print(lines),
     )

@@ -13,15 +13,23 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chronotile.errors import ConfigurationError
+from chronotile.machine import Machine
 
 PREFIX = "CHRONOTILE_"
 DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
+
+MOST_WORKERS = 1024
+WORKER_BYTES = 300 * 10**6
+"""What a worker takes in the end with `WORKER_CACHE_BYTES`; `benchmarks.soak` measures it."""
+WORKER_CACHE_BYTES = 128 << 20
+CACHE_PART = 4
+"""What part of the memory caches are at most, where they are not told otherwise: a quarter."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class CacheShares(NamedTuple):
-    """Bytes that each cache of a process may hold."""
+    """Bytes that each cache of one process may hold."""
 
     pixels: int
     """Decoded, of Zarr arrays and raster files."""
@@ -42,8 +50,8 @@ class Settings(BaseSettings):
     """Address to listen at."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen at; 0 takes a free one."""
-    workers: int = Field(default=1, ge=1, le=1024)
-    """Processes that answer."""
+    workers: int | None = Field(default=None, ge=1, le=MOST_WORKERS)
+    """Processes that answer; where not told, `serve` counts them and anything else is one."""
     log_level: LogLevel = "info"
     """Least severe messages that are logged; `info` has one line a request."""
     picture_threads: int = Field(default=8, ge=1, le=256)
@@ -52,10 +60,10 @@ class Settings(BaseSettings):
     """Series read at once, in each process."""
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
-    cache_bytes: int = Field(default=128 << 20, ge=0, le=1 << 40)
-    """What each process keeps between requests: decoded pixels, encoded answers, warp plans."""
+    cache_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
+    """What all workers together keep between requests: decoded pixels, encoded answers, warp plans."""
     payload_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
-    """Encoded answers that each process keeps, where not their part of `cache_bytes`; 0 makes each anew."""
+    """Encoded answers that all together keep, where not their part of `cache_bytes`; 0 makes each anew."""
     preview_dir: Path | None = None
     """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
     preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
@@ -85,12 +93,24 @@ class Settings(BaseSettings):
         """The members of `cog_prefixes`."""
         return tuple(place.strip() for place in (self.cog_prefixes or "").split(",") if place.strip())
 
-    @property
-    def cache_shares(self) -> CacheShares:
-        """What each cache gets of `cache_bytes`."""
-        pixels = self.cache_bytes * 13 // 16
-        half = (self.cache_bytes - pixels) // 2
-        payloads = half if self.payload_bytes is None else self.payload_bytes
+    def workers_on(self, machine: Machine) -> int:
+        """Return how many workers there are where they are counted: one for each core, as far as memory goes."""
+        fitting = min(machine.cores, machine.memory_bytes // WORKER_BYTES, MOST_WORKERS)
+        return self.workers or max(1, fitting)
+
+    def cache_on(self, machine: Machine) -> int:
+        """Return how many bytes all workers together may keep."""
+        if self.cache_bytes is not None:
+            return self.cache_bytes
+        return min(WORKER_CACHE_BYTES * (self.workers or 1), machine.memory_bytes // CACHE_PART)
+
+    def cache_shares(self, machine: Machine) -> CacheShares:
+        """Return what each cache of one worker gets of that."""
+        workers = self.workers or 1
+        kept = self.cache_on(machine) // workers
+        pixels = kept * 13 // 16
+        half = (kept - pixels) // 2
+        payloads = half if self.payload_bytes is None else self.payload_bytes // workers
         return CacheShares(pixels=pixels, payloads=payloads, plans=half)
 
     @property

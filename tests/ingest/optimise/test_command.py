@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from chronotile.cli import app
 from chronotile.errors import ChronotileError
-from chronotile.ingest.optimise.memory import parse_bytes
+from chronotile.ingest.optimise.memory import default_memory, parse_bytes
+from chronotile.machine import Machine
 from tests.ingest.optimise.conftest import numbers_of
 
 SIDE, DATES = 2600, 36
@@ -38,6 +39,18 @@ def test_command_packs_values(tifs, target):
 
     stored = xarray.open_zarr(target, group="0", mask_and_scale=False)["NDVI"]
     assert (stored.dtype, stored.attrs["scale_factor"]) == ("int16", 0.0001)
+
+
+@pytest.mark.parametrize("memory_bytes", [64 << 30, 2 << 30])
+def test_two_gib_are_held_where_there_are_as_many(memory_bytes):
+    assert default_memory(Machine(cores=2, memory_bytes=memory_bytes)) == (2 << 30, ())
+
+
+def test_a_machine_of_little_memory_is_left_half_of_it_and_that_is_said():
+    held, (note,) = default_memory(Machine(cores=2, memory_bytes=(2 << 30) - 2))
+
+    assert held == (1 << 30) - 1
+    assert note == "holding at most 1023MiB, half of the memory there is; --memory says otherwise"
 
 
 @pytest.mark.parametrize(

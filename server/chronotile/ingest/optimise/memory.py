@@ -1,13 +1,14 @@
 """How much is held at once, so that a run of any size stays within the memory it may have."""
 
-import os
 import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from chronotile.errors import InvalidParameter, UnsupportedSource
+from chronotile.ingest.optimise.options import MEMORY_BYTES
 from chronotile.ingest.optimise.plan import CHUNK_PX, FILE_PX, SERIES_FILE_PX, CubePlan
+from chronotile.machine import Machine
 from chronotile.model.grid import NativeGrid
 
 BASE_BYTES = 560 << 20
@@ -47,9 +48,12 @@ def parse_bytes(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2] or ""])
 
 
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def default_memory(machine: Machine) -> tuple[int, tuple[str, ...]]:
+    """Return how many bytes a run may hold that is not told, and what to say where they are fewer than usual."""
+    if machine.memory_bytes >= MEMORY_BYTES:
+        return MEMORY_BYTES, ()
+    half = machine.memory_bytes // 2
+    return half, (f"holding at most {half >> 20}MiB, half of the memory there is; --memory says otherwise",)
 
 
 def region_for(grid: NativeGrid, itemsize: int, memory: int, threads: int) -> int:

@@ -25,7 +25,7 @@ class Options:
     packing: Packing | None = None
     memory_bytes: int = MEMORY_BYTES
     threads: int | None = None
-    """Tasks done at once; as many as there are processors."""
+    """Tasks done at once; as many as there are cores."""
     dask: str | None = None
     """Address of a scheduler."""
     resume: bool = False

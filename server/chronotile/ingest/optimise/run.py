@@ -19,13 +19,14 @@ from chronotile.ingest.optimise.disk import Disk, forget, sole_writer
 from chronotile.ingest.optimise.inputs import Inputs, find_inputs
 from chronotile.ingest.optimise.journal import FOLDER, Journal, Written
 from chronotile.ingest.optimise.layouts import has_good_map
-from chronotile.ingest.optimise.memory import Budget, budget_of, processors, region_for
+from chronotile.ingest.optimise.memory import Budget, budget_of, region_for
 from chronotile.ingest.optimise.options import Options, Report
 from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, level_count
 from chronotile.ingest.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.ingest.optimise.store import CubeFolder, History, no_history, require_same, variables_of
 from chronotile.ingest.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
 from chronotile.ingest.optimise.verify import differing
+from chronotile.machine import this_machine
 from chronotile.model.time import DAY, TimeDomain
 from chronotile.readers.commit import SERIES, Commit, commit_of
 
@@ -83,7 +84,7 @@ def _require_free(target: Path) -> None:
 def _runner(options: Options, disk: Disk) -> Runner:
     if options.dask is not None:
         return DaskRunner(options.dask)
-    return LocalRunner(options.threads or processors(), disk)
+    return LocalRunner(options.threads or this_machine().cores, disk)
 
 
 def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, disk: Disk) -> "_Run":

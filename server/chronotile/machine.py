@@ -1,0 +1,93 @@
+"""How many cores and how much memory this process may use: of the machine, within the containers around it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MEMBERSHIP = Path("/proc/self/cgroup")
+"""The groups of this process (cgroups(7)): a line `id:controllers:path` each, of cgroup v2 without controllers."""
+GROUPS = Path("/sys/fs/cgroup")
+"""Where the groups are mounted; of cgroup v1 a folder for each controller, or for those that share one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What a process may use."""
+
+    cores: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupLimits:
+    """What control groups leave to a process; `None` where they say nothing."""
+
+    cores: int | None
+    """A part of one counts as one."""
+    memory_bytes: int | None
+
+
+def this_machine() -> Machine:
+    """Return what this process may use of the machine it runs on."""
+    limits = group_limits(MEMBERSHIP, GROUPS)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Machine(
+        cores=cores if limits.cores is None else min(cores, limits.cores),
+        memory_bytes=memory if limits.memory_bytes is None else min(memory, limits.memory_bytes),
+    )
+
+
+def group_limits(membership: Path, groups: Path) -> GroupLimits:
+    """Return the least of what each group of a process and the groups around it allow.
+
+    Args:
+        membership: Such as `MEMBERSHIP`; where there is none there are no limits.
+        groups: Such as `GROUPS`.
+    """
+    folders = list(_folders(membership, groups))
+    return GroupLimits(
+        cores=min((cores for folder in folders for cores in _cores(folder)), default=None),
+        memory_bytes=min((size for folder in folders for size in _memory(folder)), default=None),
+    )
+
+
+def _folders(membership: Path, groups: Path) -> Iterator[Path]:
+    """Yield the folder of each group and those around it, whether they are there or not.
+
+    In a container the path may be that of the host, of which only the end is mounted, at the root.
+    """
+    try:
+        lines = membership.read_text("utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        inside = os.path.normpath(f"/{path}").lstrip("/")
+        for root in {groups / controllers, *(groups / each for each in controllers.split(","))}:
+            folder = root / inside
+            yield folder
+            while folder != root:
+                folder = folder.parent
+                yield folder
+
+
+def _cores(folder: Path) -> Iterator[int]:
+    """Yield how many cores a group may use, of either version of cgroups: microseconds in each period."""
+    with suppress(OSError, ValueError):  # absent, or `max`
+        quota, period = (folder / "cpu.max").read_text("ascii").split()
+        yield max(1, -(-int(quota) // int(period)))
+    with suppress(OSError, ValueError):
+        quota_us = int((folder / "cpu.cfs_quota_us").read_text("ascii"))
+        period_us = int((folder / "cpu.cfs_period_us").read_text("ascii"))
+        if quota_us > 0:  # -1: as much as it likes
+            yield -(-quota_us // period_us)
+
+
+def _memory(folder: Path) -> Iterator[int]:
+    """Yield how many bytes a group may use; where cgroup v1 sets no limit it names one beyond any machine."""
+    for name in ("memory.max", "memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # absent, or `max`
+            yield int((folder / name).read_text("ascii"))
