@@ -26,7 +26,7 @@ from chronotile.ingest.discover import Progress
 from chronotile.machine import this_machine
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services, make_caches
-from chronotile.process import hang_ups, keep_freed_memory, share_one_heap
+from chronotile.process import give_back_freed_memory, hang_ups, keep_freed_memory, share_one_heap
 from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
@@ -55,6 +55,9 @@ from chronotile.readers.previews import Previews, current_previews, say_previews
 from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
+
+TIDIED_EVERY_S = 20.0
+"""Often enough that holes stay small, and seldom enough that the pages asked for anew cost nothing."""
 
 
 def application(  # noqa: PLR0913 -- all that a process brings, each by its name
@@ -100,6 +103,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             if upkeep is not None:
                 state.follow = partial(upkeep.follow, state)
                 tasks.start_soon(upkeep.renew, state)
+                tasks.start_soon(upkeep.tidy)
             yield
             tasks.cancel_scope.cancel()
         if telling is not None:
@@ -195,6 +199,13 @@ class Upkeep:
                 with anyio.move_on_after(self._settings.watch_s or None):
                     await hung_up.wait()
                 await anyio.to_thread.run_sync(self._look, state, limiter=alone)
+
+    async def tidy(self) -> None:
+        """Give back what caches that evict leave free between what they keep."""
+        alone = anyio.CapacityLimiter(1)
+        while True:
+            await anyio.sleep(TIDIED_EVERY_S)
+            await anyio.to_thread.run_sync(give_back_freed_memory, limiter=alone)
 
     def follow(self, state: ServerState, collection: str | None) -> None:
         """Serve what a store, that of a collection or any, was given since it was opened.

@@ -65,6 +65,19 @@ def share_one_heap() -> None:
     _set_allocator(M_ARENA_MAX, 1)
 
 
+def give_back_freed_memory() -> None:
+    """Give all pages back to the system that lie free between what is in use, which only being asked for does.
+
+    Takes some milliseconds, in which nobody allocates. Where the C library has no such call, nothing happens.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):
+        log.debug("this C library has no malloc_trim")
+        return
+    trim(0)
+
+
 def _set_allocator(name: int, value: int) -> None:
     """Where the C library has no such setting, nothing happens."""
     try:

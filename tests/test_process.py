@@ -1,0 +1,32 @@
+"""What is set for the process that serves, tried in processes of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+HOLES = """
+import resource
+from pathlib import Path
+from chronotile.process import give_back_freed_memory, keep_freed_memory, share_one_heap
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+share_one_heap()
+keep_freed_memory()
+blocks = [bytearray(60_000) for _ in range(2_000)]
+del blocks[::2]
+full = resident()
+give_back_freed_memory()
+print(full - resident(), sum(map(len, blocks)))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc_trim and /proc")
+def test_memory_freed_between_what_is_in_use_goes_back_to_the_system():
+    ran = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
+
+    given_back, kept = map(int, ran.stdout.split())
+    assert kept == 60_000_000
+    assert given_back > 40_000_000
