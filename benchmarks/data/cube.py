@@ -29,7 +29,7 @@ def make_cube(map_cube: Path, series_cube: Path, days: Sequence[str], side: int)
         return
     by_date = _create(map_cube, days, side, chunks=(1, min(512, side), min(512, side)))
     by_place = _create(series_cube, days, side, chunks=(len(days), 64, 64))
-    field = Field(side, seed=5, noise=1.2)  # with more, all full cubes would not fit into 4 GB
+    field = Field(side, seed=5, noise=0.8)  # with more, all full cubes would not fit into 4 GB
     for first in range(0, side, ROWS_AT_ONCE):
         rows = slice(first, first + ROWS_AT_ONCE)
         numbers = np.stack([field.numbers(day, rows) for day in range(len(days))])

@@ -24,8 +24,9 @@ environment pyga pygeoapi xarray zarr fsspec gunicorn
 
 # xcube-core asks for GDAL's own bindings, a build from source that its server does not use: all it asks for but those.
 if [ ! -d "$venvs/xcube" ]; then
+	trap 'rm -rf "$venvs/xcube"' EXIT  # half of it would pass for installed
 	python3 -m venv "$venvs/xcube"
-	"$venvs/xcube/bin/pip" download -q --no-deps --no-binary :none: -d "$venvs/xcube/wheel" xcube-core
+	"$venvs/xcube/bin/pip" download -q --no-deps -d "$venvs/xcube/wheel" xcube-core
 	"$venvs/xcube/bin/python" - "$venvs"/xcube/wheel/*.whl > "$venvs/xcube/needs.txt" <<'PYTHON'
 import email, sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as wheel:
@@ -35,4 +36,5 @@ print(*(need for need in needs if "extra ==" not in need and not need.lower().st
 PYTHON
 	"$venvs/xcube/bin/pip" install -q -r "$venvs/xcube/needs.txt"
 	"$venvs/xcube/bin/pip" install -q --no-deps "$venvs"/xcube/wheel/*.whl
+	trap - EXIT
 fi
