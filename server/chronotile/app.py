@@ -68,6 +68,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     trusted_proxies: Collection[str] = (),
     upkeep: "Upkeep | None" = None,
     cog_places: Sequence[str] = (),
+    sld_prefixes: Sequence[str] = (),
     siblings: Siblings | None = None,
 ) -> Starlette:
     """Return the application that serves `services`.
@@ -78,11 +79,12 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         viewer: The folder of the viewer's files, if there is one.
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         upkeep: Keeps the services current while the application runs; without it they stay as they are.
+        sld_prefixes: URLs below which WMS may fetch the documents that SLD names; without any it fetches none.
         cog_places: Below which `/cog` may open files; it is there only if there are some.
         siblings: The other workers, where `/metrics` tells of all.
 
     Raises:
-        ConfigurationError: One of `cog_places` is no place, or TiTiler is not installed.
+        ConfigurationError: One of `cog_places` or `sld_prefixes` is no place, or TiTiler is not installed.
     """
     registry = CollectorRegistry()
     tokens = {"pictures": 8, "series": 8, "documents": 2, **(threads or {})}
@@ -117,7 +119,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         routes=[
             *tile_routes,
             *series_routes,
-            *wms_routes(services.catalogue.service.wms_paths),
+            *wms_routes(services.catalogue.service.wms_paths, sld_prefixes=sld_prefixes),
             *wmts_routes(services.catalogue.service.wmts_paths),
             *layer_routes,
             *landing_routes(partial(is_complete, viewer)),
@@ -179,6 +181,7 @@ def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None =
         trusted_proxies=settings.trusted_proxies,
         upkeep=Upkeep(archive, settings),
         cog_places=settings.cog_places,
+        sld_prefixes=settings.sld_places,
         siblings=siblings,
     )
 

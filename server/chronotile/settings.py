@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     cog_prefixes: str | None = None
     """Places below which /cog may open GeoTIFFs, with commas: folders, https:// and s3:// URLs; none turns it off."""
 
+    sld_prefixes: str | None = None
+    """https:// URLs below which WMS may fetch what SLD names, with commas; none leaves SLD_BODY alone."""
+
     @field_validator("forwarded_allow_ips")
     @classmethod
     def _are_addresses(cls, text: str) -> str:
@@ -124,6 +127,11 @@ class Settings(BaseSettings):
         except RuntimeError:  # a user without a home, as in containers
             caches = Path(gettempdir())
         return caches / "chronotile" / "previews"
+
+    @property
+    def sld_places(self) -> tuple[str, ...]:
+        """The members of `sld_prefixes`."""
+        return tuple(place.strip() for place in (self.sld_prefixes or "").split(",") if place.strip())
 
     @property
     def threads(self) -> dict[str, int]:

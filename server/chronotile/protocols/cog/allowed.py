@@ -8,42 +8,16 @@ without links, or a URL put together anew. So nothing reaches GDAL that it could
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from chronotile.errors import ConfigurationError, UnknownPath
+from chronotile.protocols.common.remote_place import RemotePlace, remote_place
 
 EXTENSIONS = (".tif", ".tiff")
 MAX_TEXT = 2000
-_PORTS = {"http": 80, "https": 443, "s3": None}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
-_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.ASCII)
-_SEGMENT = re.compile(r"[^\x00-\x20\x7f\\/%?#*<>|\"'`{}]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class RemotePlace:
-    """A URL in parts, each in its one spelling."""
-
-    scheme: str
-    host: str
-    port: int | None
-    segments: tuple[str, ...]
-    """Of the path, without percent-encoding."""
-
-    def holds(self, other: "RemotePlace") -> bool:
-        """Whether another place lies below."""
-        is_same_server = (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
-        return is_same_server and other.segments[: len(self.segments)] == self.segments
-
-    @property
-    def url(self) -> str:
-        """The URL."""
-        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
-        parts = self.segments if self.scheme == "s3" else tuple(quote(each, safe="") for each in self.segments)
-        return f"{self.scheme}://{self.host}{port}/{'/'.join(parts)}"
 
 
 class AllowList:
@@ -88,7 +62,7 @@ class AllowList:
         return str(path)
 
     def _remote(self, text: str) -> str:
-        place = _remote_place(text)
+        place = remote_place(text)
         if not any(remote.holds(place) for remote in self._remotes):
             raise ValueError("outside")
         return place.url
@@ -99,7 +73,7 @@ class AllowList:
             if _is_local(prefix):
                 self._folders.append(Path(os.path.realpath(_path_of(prefix))))
             else:
-                self._remotes.append(_remote_place(prefix.rstrip("/")))
+                self._remotes.append(remote_place(prefix.rstrip("/")))
         except ValueError as error:
             return (
                 f"COG_PREFIXES: {prefix[:80]!r} is no prefix ({error}); accepted are absolute paths and https:// URLs"
@@ -123,18 +97,3 @@ def _path_of(text: str) -> str:
     if not path.startswith("/") or path.lower().startswith("/vsi") or _CONTROL.search(path):
         raise ValueError("it is no absolute path")
     return path
-
-
-def _remote_place(text: str) -> RemotePlace:
-    if not text.isascii() or any(each in text for each in " \\?#"):
-        raise ValueError("it has characters that are not accepted in a URL")
-    parts = urlsplit(text)
-    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
-    if scheme not in _PORTS or not _HOST.fullmatch(host) or "@" in parts.netloc or ".." in host:
-        raise ValueError("it is no http, https or s3 URL of a plain host")
-    written = parts.path.removeprefix("/").split("/") if parts.path.strip("/") else []
-    segments = tuple(written if scheme == "s3" else (unquote(each, errors="strict") for each in written))
-    for segment in segments:
-        if not _SEGMENT.fullmatch(segment) or segment in {".", ".."}:
-            raise ValueError(f"{segment[:20]!r} cannot stand in its path")
-    return RemotePlace(scheme, host, parts.port or _PORTS[scheme], segments)

@@ -16,24 +16,32 @@ from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.remote_place import RemotePlace
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
-from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
 from chronotile.protocols.wms.languages import asked_language
 from chronotile.protocols.wms.legend import answer_legend, legend_query
-from chronotile.protocols.wms.params import check_update_sequence, negotiated_version, operation, wms_map
+from chronotile.protocols.wms.params import Operation, check_update_sequence, negotiated_version, operation, wms_map
+from chronotile.protocols.wms.sld_address import sld_places, with_document
 from chronotile.protocols.wms.styled_layers import describe_layer, get_styles
 
+WITH_OWN_STYLES: tuple[Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
+"""Operations that take SLD and SLD_BODY."""
 
-async def answer(request: Request, *, path: str) -> Response:
+
+async def answer(request: Request, *, path: str, places: tuple[RemotePlace, ...]) -> Response:
     """Return what REQUEST asks for."""
     request.state.pairs = await pairs_of(request)
     query = Kvp(request.state.pairs)
-    match operation(query):
+    asked = operation(query)
+    if asked in WITH_OWN_STYLES:
+        query = await with_document(request, query, places)
+    match asked:
         case "GetMap":
             return await or_in_picture(get_map, request, query)
         case "GetFeatureInfo":
@@ -97,17 +105,28 @@ async def get_legend_graphic(request: Request, query: Kvp) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
     asked = legend_query(query, services.catalogue)
-    gate = state_of(request).gates.documents
-    return respond(await in_thread(gate, answer_legend, asked, services, known=known_etags(request)))
+    return respond(await in_documents(request, answer_legend, asked, services, known=known_etags(request)))
 
 
 async def _document(
     request: Request, query: Kvp, write: Callable[[Kvp, Catalogue], bytes], *, media_type: str
 ) -> Response:
-    body = await in_thread(state_of(request).gates.documents, write, query, services_of(request).catalogue)
+    body = await in_documents(request, write, query, services_of(request).catalogue)
     return respond_with_content(body, media_type, request)
 
 
-def routes(paths: Sequence[str]) -> list[Route]:
-    """Return the routes of the service under each of its paths."""
-    return [Route(path, endpoint(partial(answer, path=path), fault), methods=["GET", "POST"]) for path in paths]
+def routes(paths: Sequence[str], *, sld_prefixes: Sequence[str] = ()) -> list[Route]:
+    """Return the routes of the service under each of its paths.
+
+    Args:
+        paths: Of the service.
+        sld_prefixes: URLs below which documents may lie that SLD names; without any none is fetched.
+
+    Raises:
+        ConfigurationError: One of `sld_prefixes` is none.
+    """
+    places = sld_places(sld_prefixes)
+    return [
+        Route(path, endpoint(partial(answer, path=path, places=places), fault), methods=["GET", "POST"])
+        for path in paths
+    ]

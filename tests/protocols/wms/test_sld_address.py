@@ -1,0 +1,136 @@
+"""SLD: documents are fetched from allowed places alone, and bounded."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from lxml import etree
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.errors import ConfigurationError
+from chronotile.styling.read_sld import MAX_BYTES
+from tests.protocols import served
+from tests.protocols.wms.test_styled_layers import BLUES
+
+
+class _Documents(BaseHTTPRequestHandler):
+    """`/styles/blues.sld`, what leads elsewhere, what never ends, and what is no text; all others are absent."""
+
+    asked: list[str]
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        found = {
+            "/styles/blues.sld": BLUES.encode(),
+            "/styles/large.sld": b"a" * (MAX_BYTES + 1),
+            "/styles/latin.sld": b"\xff\xfe\xff",
+            "/secret/blues.sld": BLUES.encode(),
+        }
+        if self.path == "/styles/elsewhere.sld":
+            self.send_response(302)
+            self.send_header("Location", "/secret/blues.sld")
+            self.end_headers()
+            return
+        body = found.get(self.path)
+        self.send_response(404 if body is None else 200)
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_args):
+        """Write nothing."""
+
+
+@pytest.fixture
+def documents():
+    """A server of documents, which keeps what was asked of it."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Documents) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def base(documents):
+    return f"http://127.0.0.1:{documents.server_port}"
+
+
+@pytest.fixture
+def allowing(base):
+    """A client of a server that may read below `/styles/`."""
+    app = application(served.make_services(), sld_prefixes=[f"{base}/styles/"])
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def fault_of(answer):
+    exception = etree.fromstring(answer.content)[0]
+    return answer.status_code, exception.get("code"), exception.get("locator")
+
+
+def test_a_map_in_the_colours_of_a_document_elsewhere(allowing, base, get_map):
+    by_address = get_map(allowing, SLD=f"{base}/styles/blues.sld", TIME="2020-06-11")
+
+    assert by_address.status_code == 200
+    assert by_address.content == get_map(allowing, SLD_BODY=BLUES, TIME="2020-06-11").content
+
+
+def test_a_legend_in_the_colours_of_a_document_elsewhere(allowing, base):
+    params = {"REQUEST": "GetLegendGraphic", "LAYER": "NDVI", "STYLE": "blues", "FORMAT": "application/json"}
+
+    told = allowing.get("/wms", params={**params, "SLD": f"{base}/styles/blues.sld"}).json()
+
+    assert told["stops"][-1]["color"] == "#0000fa"
+
+
+@pytest.mark.parametrize(
+    ("address", "locator"),
+    [
+        ("{base}/secret/blues.sld", "SLD"),
+        ("{base}/styles/../secret/blues.sld", "SLD"),
+        ("{base}/styles/%2e%2e/secret/blues.sld", "SLD"),
+        ("{base}/styles-not/blues.sld", "SLD"),
+        ("http://x@127.0.0.1/styles/blues.sld", "SLD"),
+        ("http://127.0.0.1:1/styles/blues.sld", "SLD"),
+        ("{base}/styles/blues.sld?a=1", "SLD"),
+        ("file:///etc/passwd", "SLD"),
+        ("s3://bucket/styles/blues.sld", "SLD"),
+    ],
+)
+def test_other_places_are_not_asked(allowing, documents, base, get_map, address, locator):
+    answer = get_map(allowing, SLD=address.format(base=base))
+
+    assert fault_of(answer) == (400, "InvalidParameterValue", locator)
+    assert documents.asked == []
+
+
+@pytest.mark.parametrize(
+    ("name", "locator"), [("elsewhere", "SLD"), ("absent", "SLD"), ("latin", "SLD"), ("large", "SLD_BODY")]
+)
+def test_what_gives_no_document_is_told(allowing, documents, base, get_map, name, locator):
+    answer = get_map(allowing, SLD=f"{base}/styles/{name}.sld")
+
+    assert fault_of(answer) == (400, "InvalidParameterValue", locator)
+    assert documents.asked == [f"/styles/{name}.sld"]
+
+
+def test_both_at_once_are_refused(allowing, base, get_map):
+    answer = get_map(allowing, SLD=f"{base}/styles/blues.sld", SLD_BODY=BLUES)
+
+    assert fault_of(answer) == (400, "InvalidParameterValue", "SLD")
+
+
+def test_nothing_is_fetched_where_no_place_is_allowed(client, documents, base, get_map):
+    answer = get_map(client, SLD=f"{base}/styles/blues.sld")
+
+    assert fault_of(answer) == (400, "InvalidParameterValue", "SLD")
+    assert documents.asked == []
+
+
+@pytest.mark.parametrize("prefix", ["nowhere", "s3://bucket/a", "/folder", "https://a b/"])
+def test_a_prefix_that_is_none_is_a_mistake(prefix):
+    with pytest.raises(ConfigurationError, match="SLD_PREFIXES"):
+        application(served.make_services(), sld_prefixes=[prefix])
