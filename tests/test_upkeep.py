@@ -52,6 +52,12 @@ def client(configuration):
         yield one
 
 
+def newest_at(address: str) -> str:
+    """Return the time of the newest picture of a running server."""
+    with urlopen(f"{address}{TILE}", timeout=10) as answer:
+        return str(answer.headers["chronotile-time"])
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -145,7 +151,7 @@ def test_no_worker_serves_the_older_state_once_an_append_has_ended(configuration
     with serving("serve", configuration, "--workers", 2, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
         for count in (6, 7):
             append(tifs[:count])
-            shown = [urlopen(f"{address}{TILE}", timeout=10).headers["chronotile-time"] for _ in range(4)]
+            shown = [newest_at(address) for _ in range(4)]
 
             assert shown == [f"2020-01-0{count}T00:00:00Z"] * 4
         process.send_signal(signal.SIGTERM)
