@@ -38,6 +38,26 @@ def test_times_of_day_are_written_as_instants():
     assert time_extent(layer_of(domain), served.NOW).values == ("2020-06-20T10:50:31Z", "2020-06-30T10:50:31.024Z")
 
 
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (regular("PT5S", 13, np.datetime64("2000-01-01", "ns")), ("2000-01-01T00:00:00Z/2000-01-01T00:01:00Z/PT5S",)),
+        (regular("P1D", 3), ("1990-01-01/1990-01-03/P1D",)),
+        (regular("P1M", 12), ("1990-01-01/1990-12-01/P1M",)),
+        (regular("P1D", LONGEST_RUN + 1), ("1990-01-01/1991-01-01/P1D", "1991-01-02")),
+        (regular("P1D", 2), ("1990-01-01", "1990-01-02")),
+        (served.DEKADS, ("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21")),
+    ],
+    ids=["seconds", "least", "months", "more than a run", "two", "irregular"],
+)
+def test_extent_has_regular_times_as_an_interval_however_few_they_are(times, expected):
+    assert time_extent(layer_of(times), served.NOW).extent == expected
+
+
+def test_values_of_few_regular_times_stand_for_themselves():
+    assert time_extent(layer_of(regular("P1D", 3)), served.NOW).values == ("1990-01-01", "1990-01-02", "1990-01-03")
+
+
 @pytest.mark.parametrize("period", ["P1D", "P8D", "P1M", "PT6H", "PT15M"])
 def test_long_regular_series_are_intervals_of_at_most_a_year_of_days(period):
     extent = time_extent(layer_of(regular(period, 1500)), served.NOW)

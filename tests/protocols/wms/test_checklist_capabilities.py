@@ -189,6 +189,13 @@ def test_the_dimension_takes_lists_nearest_values_and_current(cite):
     }  # fmt: skip
 
 
+@checklist("time-options-requirements")
+def test_regular_times_are_told_as_one_interval_with_period(cite):
+    (dimension,) = cite.capabilities().iter(f"{WMS}Dimension")
+
+    assert dimension.text == "2000-01-01T00:00:00Z/2000-01-01T00:01:00Z/PT5S"
+
+
 @checklist("queryable", "each-queryable-layer", "two-query_layers", "three-query_layers", "less-query_layers")
 @pytest.mark.parametrize("layers", ["Lakes", "Lakes,Ponds", "Lakes,Ponds,Forests"])
 def test_layers_of_a_map_are_queried(cite, layers):

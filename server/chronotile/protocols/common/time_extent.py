@@ -23,7 +23,7 @@ LEAST_LISTED = 4
 DOCUMENT_BYTES, LAYER_BYTES, VALUE_BYTES = 1_000_000, 1_700, 26
 """What a document should stay below, and what a layer and one of its times take of it."""
 
-SHORTEST_RUN, LONGEST_RUN = 4, 366
+SHORTEST_RUN, LONGEST_RUN = 3, 366
 """Times that one interval with period stands for. A client may send it back: a year of tiles is within the limits."""
 
 LEAST_RUNS = 16
@@ -46,6 +46,8 @@ class TimeExtent:
 
     values: tuple[str, ...]
     """Instants and intervals with period; each is accepted as a value."""
+    extent: tuple[str, ...]
+    """The same times, but as intervals with period wherever all are regular, however few they are."""
     default: str | None
     newest: str | None
     """What `current` means; `None` where it is not accepted."""
@@ -82,6 +84,7 @@ def time_extent(layer: Layer, now: Instant, *, limit: int = MAX_LISTED) -> TimeE
         values = values if default is None or write(default) in values else (write(default), *values)
     return TimeExtent(
         values=values,
+        extent=_regular(domain, limit, write) or values,
         default=None if default is None else write(default),
         newest=None if newest is None else write(newest),
         is_nearest=layer.time_rules.match != "exact",
@@ -139,6 +142,17 @@ def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> t
     return shortest if 0 < len(shortest) <= most else None
 
 
+def _regular(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> tuple[str, ...]:
+    """All times as intervals with period; nothing where they are not regular, or take more than `limit` values."""
+    if len(domain) < SHORTEST_RUN:
+        return ()
+    stepped = _stepped(domain.instants)
+    if np.any(stepped.steps != stepped.steps[0]):
+        return ()
+    runs = tuple(islice(_runs(stepped, write), limit + 1))
+    return runs if len(runs) <= limit else ()
+
+
 def _texts(instants: InstantArray, write: Callable[[Instant], str]) -> tuple[str, ...]:
     """As `write` does, ten times as fast."""
     texts = [text or "" for text in format_instants(instants)]
@@ -170,7 +184,7 @@ class _Stepped:
 
     @property
     def fewest(self) -> int:
-        """Values that they take at least: a run of n times has n - 2 equal steps in a row, and 4 times or more."""
+        """Values that they take at least: a run of n times has n - 2 equal steps in a row, and 3 times or more."""
         return len(self.instants) - 3 * int(np.count_nonzero(self.steps[1:] == self.steps[:-1]))
 
 
