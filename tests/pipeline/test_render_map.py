@@ -214,6 +214,16 @@ def test_a_picture_past_the_limit_is_refused_before_reading():
     assert services.readers["s2"].windows_read == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(65_536, 1), (1, 65_536)])
+def test_a_picture_of_a_long_side_is_refused_before_reading(width, height):
+    services = served.make_services()
+
+    with pytest.raises(LimitExceeded, match="pixels of a side"):
+        render_map(request(grid=dataclasses.replace(AREA, width=width, height=height)), services)
+
+    assert services.readers["s2"].windows_read == []
+
+
 def test_an_interval_of_too_many_pixels_is_refused_before_reading():
     services = served.make_services(limits=Limits(max_cube_values=3000))
 

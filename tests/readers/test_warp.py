@@ -1,6 +1,7 @@
 """Warping, against exact coordinates of every pixel by pyproj."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -316,3 +317,21 @@ def test_a_box_far_beyond_the_world_gives_the_exact_pixels():
     grid = Grid(crs=WEB_MERCATOR, bbox=box, width=60, height=60)
 
     assert share_of_equal_pixels(readers("polar"), grid) >= 0.999
+
+
+def test_large_grids_leave_nothing_of_their_coordinates_behind():
+    """A client may name any size, so that what is kept of each adds up."""
+    (level,) = make_levels("EPSG:32631", Affine(100, 0, 600_000, 0, -100, 5_650_000), 400, 300)
+    box = BBox(500_000, 6_580_000, 550_000, 6_610_000)
+    plan_warp((level,), Grid(crs=WEB_MERCATOR, bbox=box, width=256, height=256))
+    tracemalloc.start()
+    try:
+        for height in range(20_000, 20_005):
+            plan = plan_warp((level,), Grid(crs=WEB_MERCATOR, bbox=box, width=2, height=height))
+            assert plan is not None
+        del plan
+        left, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert left < 500_000

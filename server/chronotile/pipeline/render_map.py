@@ -39,6 +39,8 @@ from chronotile.styling.restyle import with_colouring, with_difference, with_ram
 
 DIFFERENCE_STYLE = "difference"
 """The shipped style whose colours differences have; a configuration may have its own of that name."""
+MAX_SIDE_PX = 65_535
+"""Of any picture, and JPEG's own: what takes room a row or a column is bounded by no number of pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +265,13 @@ def _check_format(request: MapRequest, layer: Layer) -> None:
 
 def _check_size(grid: Grid, times: int, services: Services) -> None:
     limits = services.catalogue.limits
+    if max(grid.width, grid.height) > MAX_SIDE_PX:
+        raise LimitExceeded(
+            "pixels of a side",
+            allowed=MAX_SIDE_PX,
+            asked=max(grid.width, grid.height),
+            alternative="ask for a smaller picture, or for tiles",
+        )
     pixels = grid.width * grid.height
     if pixels > limits.max_pixels:
         raise LimitExceeded(

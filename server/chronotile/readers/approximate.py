@@ -27,6 +27,9 @@ CYLINDRICAL = {"EPSG:4326", "OGC:CRS84", "EPSG:3857"}
 EXACT_BELOW = 400
 """Pixels up to which transforming all is as cheap as approximating."""
 
+KEPT_PX = 1024
+"""Sides of which weights are kept: those of tiles recur, those of larger pictures may be any and take megabytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Separable:
@@ -97,7 +100,7 @@ def _approximated(grid: Grid, crs: Crs, count: int, max_error: float) -> Lattice
     true_x, true_y = _transformed(grid, crs, between * grid.width, between * grid.height)
     if not (np.isfinite(true_x).all() and np.isfinite(true_y).all()):
         return None
-    weights = _weights(count, CHECKS)
+    weights = _check_weights(count)
     error_x = np.abs(weights.T @ x @ weights - true_x).max()
     error_y = np.abs(weights.T @ y @ weights - true_y).max()
     return Lattice(columns, rows, x, y, is_exact=False) if max(error_x, error_y) <= max_error else None
@@ -114,22 +117,35 @@ def _nodes(count: int) -> FloatArray:
     return 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1))
 
 
-@lru_cache(maxsize=64)
 def _interpolation(count: int, size: int) -> FloatArray:
     """(count, size) weights that take values at the nodes to the centres of `size` pixels."""
-    return _weights(count, tuple(((np.arange(size) + 0.5) / size).tolist()))
+    return _kept_interpolation(count, size) if size <= KEPT_PX else _to_centres(count, size)
 
 
 @lru_cache(maxsize=64)
-def _weights(count: int, positions: tuple[float, ...]) -> FloatArray:
+def _kept_interpolation(count: int, size: int) -> FloatArray:
+    return _to_centres(count, size)
+
+
+def _to_centres(count: int, size: int) -> FloatArray:
+    return _weights(count, (np.arange(size) + 0.5) / size)
+
+
+def _weights(count: int, positions: FloatArray) -> FloatArray:
     """(count, positions) barycentric weights (Berrut and Trefethen 2004, SIAM Review 46, equation 4.2)."""
     nodes = _nodes(count)
     barycentric = np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
     barycentric[[0, -1]] /= 2
-    distance = np.array(positions)[None, :] - nodes[:, None]
+    distance = positions[None, :] - nodes[:, None]
     hits = distance == 0
     terms = barycentric[:, None] / np.where(hits, 1.0, distance)
     weights: FloatArray = terms / terms.sum(axis=0)
     on_node = hits.any(axis=0)
     weights[:, on_node] = hits[:, on_node]
     return weights
+
+
+@lru_cache(maxsize=len(NODE_COUNTS))
+def _check_weights(count: int) -> FloatArray:
+    """(count, checks) weights that take values at the nodes to `CHECKS`."""
+    return _weights(count, np.array(CHECKS))
