@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 
 def drop_cached(places: Iterable[Path]) -> None:
@@ -22,7 +23,17 @@ def _drop(path: Path) -> None:
         os.close(descriptor)
 
 
-def read_bytes() -> int:
-    """Return how much this process has had fetched from storage."""
+class Fetched(NamedTuple):
+    """Bytes."""
+
+    requested: int
+    """That this process asked the system for."""
+    from_storage: int
+    """That the system fetched for it, with what it read ahead."""
+
+
+def fetched() -> Fetched:
+    """Return how much this process has had so far (`/proc/self/io`)."""
     lines = Path("/proc/self/io").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("read_bytes"))
+    told = dict(line.split(": ") for line in lines)
+    return Fetched(int(told["rchar"]), int(told["read_bytes"]))

@@ -1,7 +1,8 @@
 """Ours: `chronotile serve`, with answers kept and with every answer made anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.load.exchange import Ask
@@ -11,6 +12,10 @@ from benchmarks.places import Map, Point, Tile
 from benchmarks.soak.archive import chronotile
 from chronotile import __version__
 
+PEERS_CACHE_BYTES = 200 << 20
+"""Of decoded blocks in each process of peers that read by GDAL (`GDAL_CACHEMAX=200`)."""
+
+PEERS_CACHE = "chronotile, peers' cache"
 SOFTWARE = f"chronotile {__version__}"
 STYLE = "title: Bench\nrange: [-0.08, 0.92]\nramp: viridis\nnodata: transparent\n"
 CONFIGURATION = """
@@ -43,6 +48,18 @@ REAL = """  real:
 def cog_tiles(ground: Ground, layer: str, *, workers: int) -> Contender[Tile]:
     """Return tiles of a COG, each made anew."""
     return _uncached(ground, lambda tile: Ask(path=tile_path(layer, tile)), workers=workers)
+
+
+def cog_tiles_with_peers_cache(ground: Ground, layer: str, *, workers: int) -> Contender[Tile]:
+    """Return tiles of a COG, each made anew, by workers that may keep as many decoded blocks as peers do."""
+    kept = PEERS_CACHE_BYTES * 2 * 16 // 13  # of 13/16 the other half is for Zarr, which the configuration has too
+    return _uncached(
+        ground,
+        lambda tile: Ask(path=tile_path(layer, tile)),
+        workers=workers,
+        name=PEERS_CACHE,
+        more={"CHRONOTILE_CACHE_BYTES": str(kept * workers)},
+    )
 
 
 def cube_tiles(ground: Ground, layer: str) -> Contender[Tile]:
@@ -98,10 +115,18 @@ def point_path(layer: str, point: Point) -> str:
     return f"/timeseries/{layer}/point?lon={point.longitude}&lat={point.latitude}"
 
 
-def _uncached(ground: Ground, ask: Callable[[Any], Ask], *, workers: int, name: str = "chronotile") -> Contender[Any]:
-    """A closed loop over a list of tiles would otherwise time a dictionary."""
-    settings = f"no answers kept (CHRONOTILE_PAYLOAD_BYTES=0), {workers} worker{'s' * (workers > 1)}, palette PNG"
-    environment = {"CHRONOTILE_PAYLOAD_BYTES": "0", "CHRONOTILE_WORKERS": str(workers)}
+def _uncached(
+    ground: Ground,
+    ask: Callable[[Any], Ask],
+    *,
+    workers: int,
+    name: str = "chronotile",
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Contender[Any]:
+    """A closed loop over a list of tiles would otherwise time a dictionary; `more` are other settings."""
+    told = "".join(f", {variable}={value}" for variable, value in more.items())
+    settings = f"no answers kept (CHRONOTILE_PAYLOAD_BYTES=0){told}, {workers} worker{'s' * (workers > 1)}, palette PNG"
+    environment = {"CHRONOTILE_PAYLOAD_BYTES": "0", "CHRONOTILE_WORKERS": str(workers), **more}
     return _contender(ground, name, ask, settings=settings, environment=environment)
 
 

@@ -44,6 +44,7 @@ def _run(ground: Ground, options: Options, findings: Findings, layer: str) -> Fi
     file = ground.archive.real if layer == "REAL" else ground.archive.big
     found = [
         chronotile.cog_tiles(ground, layer, workers=WORKERS),
+        chronotile.cog_tiles_with_peers_cache(ground, layer, workers=WORKERS),
         *mapserver.cog_tiles(ground, file, workers=WORKERS),
         *titiler.cog_tiles(ground, file, workers=WORKERS),
         *terracotta.cog_tiles(ground, file, workers=WORKERS),

@@ -11,7 +11,7 @@ import rasterio
 import zarr
 from pyproj import Transformer
 
-from benchmarks.cold import drop_cached, read_bytes
+from benchmarks.cold import drop_cached, fetched
 from benchmarks.data.cog import EPSG, NORTH, RESOLUTION_M, WEST
 from benchmarks.places import Tile
 from benchmarks.suites.in_process import ZOOM, FirstTouches, Place, our_way, spread_places
@@ -21,7 +21,7 @@ BLOCK = 512
 
 
 def main() -> None:
-    """Print milliseconds a tile, bytes read from storage and bytes of the blocks needed."""
+    """Print milliseconds a tile, bytes requested, bytes read from storage and bytes of the blocks needed."""
     config, layer, source = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     keep_freed_memory()
     needed_bytes = bytes_of_blocks(source, blocks_of(spread_places()))
@@ -29,13 +29,15 @@ def main() -> None:
     # Everything that is done once for all tiles.
     way(spread_places()[-1][0] - 3, spread_places()[-1][1] + 3)
     drop_cached([source])
-    before = read_bytes()
+    before = fetched()
     taken = []
     for place in spread_places():
         started = time.perf_counter()
         way(*place)
         taken.append((time.perf_counter() - started) * 1000)
-    print(json.dumps(asdict(FirstTouches(taken, read_bytes() - before, needed_bytes))))
+    after = fetched()
+    requested, read = after.requested - before.requested, after.from_storage - before.from_storage
+    print(json.dumps(asdict(FirstTouches(taken, requested, read, needed_bytes))))
 
 
 def blocks_of(places: list[Place]) -> set[tuple[int, int]]:

@@ -44,8 +44,9 @@ class FirstTouches:
 
     milliseconds: list[float]
     """A tile each."""
+    requested_bytes: int
     read_bytes: int
-    """From storage."""
+    """From storage, with what the system read ahead."""
     needed_bytes: int
     """Of the blocks that the tiles touch."""
 
@@ -76,8 +77,12 @@ def run(ground: Ground, options: Options) -> Findings:
         findings.rows += _rows(name, "warm", rounds)
     for name, found in cold.items():
         findings.rows += _rows(name, "cold", [each.milliseconds for each in found])
-        share = median([each.read_bytes / each.needed_bytes for each in found])
-        findings.notes.append(f"{name}, cold: bytes read from storage / bytes of the blocks needed = {share:.1f}")
+        requested = median([each.requested_bytes / each.needed_bytes for each in found])
+        read = median([each.read_bytes / each.needed_bytes for each in found])
+        findings.notes.append(
+            f"{name}, cold, of the bytes of the blocks needed: requested {requested:.1f} times, read from storage "
+            f"{read:.1f} times, with what the system read ahead"
+        )
     findings.told += [
         *(Told(name, chronotile.SOFTWARE, "palette PNG", likenesses[name]) for name in LAYERS),
         Told(RIO_TILER, f"rio-tiler {version('rio-tiler')}", "open dataset kept, RGBA PNG", likenesses[RIO_TILER]),
