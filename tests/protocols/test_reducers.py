@@ -21,6 +21,9 @@ WMTS = (
 )
 
 
+REST = "/wmts/1.0.0/NDVI/default/{time}/WebMercatorQuad/10/343/525.png"
+
+
 def rgba(response):
     assert response.status_code == 200, response.text
     return np.asarray(Image.open(io.BytesIO(response.content)).convert("RGBA"))
@@ -158,3 +161,39 @@ def test_a_difference_with_no_time_is_refused(client, path):
     response = client.get(f"{path}?difference=soon")
 
     assert (response.status_code, response.json()["parameter"]) == (400, "difference")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{WMTS.replace('2020-06-01/2020-06-30', '2020-06-11')}&DIFFERENCE=",
+        f"{REST.format(time='2020-06-11')}?difference=",
+    ],
+    ids=["pairs", "path"],
+)
+def test_a_tile_of_wmts_takes_a_difference(client, path):
+    tile = client.get(f"{TILE}.png?datetime=2020-06-11&difference=2020-05-21")
+
+    answer = client.get(f"{path}2020-05-21")
+
+    np.testing.assert_array_equal(rgba(answer), rgba(tile))
+    assert answer.headers["Chronotile-Time"] == "2020-06-11T00:00:00Z;difference=2020-05-21T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("difference=soon", 400),
+        ("reducer=mode", 400),
+        ("difference=2020-06-12", 404),
+        ("difference=1&difference=2", 400),
+    ],
+)
+def test_a_path_of_wmts_refuses_a_query_that_is_not_accepted(client, query, status):
+    assert client.get(f"{REST.format(time='2020-06-11')}?{query}").status_code == status
+
+
+def test_a_path_of_wmts_takes_a_reducer(client):
+    highest = client.get(f"{REST.format(time='2020-06-01/2020-06-30')}?reducer=max")
+
+    np.testing.assert_array_equal(rgba(highest), rgba(client.get(f"{WMTS}&REDUCER=max")))

@@ -104,6 +104,10 @@ class IdentifyRequest:
     point: Point
     time: TimeSelection = ABSENT
     """As of a picture; several times give all their values."""
+    difference: TimeSelection | None = None
+    """As of a picture: values are the changes since then."""
+    reducer: PictureReducer = "latest"
+    """Of several times since which values have changed."""
     style: str = ""
     own_style: Style | None = None
     range: tuple[float, float] | None = None

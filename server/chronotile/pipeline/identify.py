@@ -18,9 +18,10 @@ from chronotile.model.source import VariableInfo
 from chronotile.model.style import Colour, Style
 from chronotile.model.time import InstantArray, TimeSelection
 from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, read_cell
-from chronotile.pipeline.render_map import requested_style
+from chronotile.pipeline.render_map import base_times, requested_style, used_times
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services
+from chronotile.stats.over_time import difference, over_time
 from chronotile.styling.colours import class_indexes
 from chronotile.styling.paint import paint, paint_composite
 
@@ -41,6 +42,16 @@ class IdentifyTarget:
     """Row and column in the native grid of each variable; empty where the point lies outside one of them."""
     times: ResolvedTimes
     time_used: TimeUsed
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What is taken away of a cell's values."""
+
+    raster: Raster
+    """One pixel."""
+    reason: str | None
+    """Why it has no value, where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +99,7 @@ def deliver_identified(
 def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[IdentifyTarget, ...]:
     """Return the layers, cells and times that requests mean, and refuse what is too much; reads no pixels."""
     targets = tuple(_resolved(request, services) for request in requests)
-    count = sum(len(target.times.indexes) * len(target.cells) for target in targets)
+    count = sum((len(target.times.indexes) + len(target.time_used.base)) * len(target.cells) for target in targets)
     if count > MAX_VALUES:
         raise LimitExceeded(
             "values of a place",
@@ -112,16 +123,17 @@ def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
         style=style,
         cells=held if len(held) == len(cells) else (),
         times=times,
-        time_used=times.used(layer.times),
+        time_used=used_times(times, base_times(request, layer, services), layer),
     )
 
 
 def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
-    layer, instants = target.layer, target.time_used.instants
+    layer, instants, base = target.layer, target.time_used.instants, target.time_used.base
     return (
-        pixel_revision(layer, instants, services) if target.cells else layer.id,
+        pixel_revision(layer, instants + base, services) if target.cells else layer.id,
         (layer.title, target.request.layer, target.request.point, target.request.range),
         (instants, target.style, target.cells, _is_series(target.request.time)),
+        (base, target.request.reducer if len(base) > 1 else None),
     )
 
 
@@ -133,6 +145,7 @@ def _identified(target: IdentifyTarget, services: Services) -> Identified:
         read_cell(layer, variable, cell=cell, indexes=_indexes(variable, times), services=services)
         for variable, cell in zip(layer.variables, target.cells, strict=bool(target.cells))
     ]
+    base = _read_base(target, services)
     return Identified(
         layer=request.layer,
         title=layer.title.get("") or next(iter(layer.title.values()), request.layer),
@@ -143,10 +156,10 @@ def _identified(target: IdentifyTarget, services: Services) -> Identified:
         times=times,
         is_series=len(times) > 1 or (len(layer.times) > 0 and _is_series(request.time)),
         cells=tuple(
-            _series(variable, cell, each, target.style)
+            _series(variable, cell, each, target.style, base=base)
             for variable, cell, each in zip(layer.variables, target.cells, pixels, strict=bool(target.cells))
         ),
-        colours=_colours(target, pixels),
+        colours=_colours(target, pixels, base),
     )
 
 
@@ -167,12 +180,17 @@ def _indexes(variable: VariableInfo, times: InstantArray) -> tuple[int, ...]:
     return tuple(time_index(variable.times.instants, instant) for instant in times)
 
 
-def _series(variable: VariableInfo, cell: Cell, pixels: Pixels, style: Style) -> CellSeries:
+def _series(variable: VariableInfo, cell: Cell, pixels: Pixels, style: Style, *, base: Base | None) -> CellSeries:
+    """The values, or how much more they are than those of `base`, which no class has a label for."""
     grid, encoding = variable.grid, variable.encoding
     x, y = grid.centre_of(*cell)
     longitude, latitude = transformer(grid.crs, CRS84).transform(x, y)
     values = cell_values(pixels, encoding)
     reasons = cell_reasons(pixels, encoding)
+    labels = _labels(values, style, variable) if base is None else [None] * values.size
+    if base is not None:
+        values = difference(_row(variable, pixels), base.raster).values()[0]
+        reasons = tuple(reason or base.reason for reason in reasons)
     flags = {name for _number, name in encoding.flags}
     return CellSeries(
         variable=variable.name,
@@ -184,10 +202,7 @@ def _series(variable: VariableInfo, cell: Cell, pixels: Pixels, style: Style) ->
         numbers=pixels.numbers,
         values=values,
         reasons=reasons,
-        labels=tuple(
-            reason if reason in flags else label
-            for reason, label in zip(reasons, _labels(values, style, variable), strict=True)
-        ),
+        labels=tuple(reason if reason in flags else label for reason, label in zip(reasons, labels, strict=True)),
     )
 
 
@@ -203,19 +218,41 @@ def _labels(values: NDArray[np.float64], style: Style, variable: VariableInfo) -
     ]
 
 
-def _colours(target: IdentifyTarget, pixels: Sequence[Pixels]) -> tuple[Colour, ...]:
+def _read_base(target: IdentifyTarget, services: Services) -> Base | None:
+    """What is taken away of the cell's values; `None` where nothing is, or the point lies outside."""
+    variable, instants = target.layer.main_variable, np.array(target.time_used.base[::-1], dtype="datetime64[ns]")
+    if len(instants) == 0 or not target.cells:
+        return None
+    indexes = _indexes(variable, instants)
+    pixels = read_cell(target.layer, variable, cell=target.cells[0], indexes=indexes, services=services)
+    along = _row(variable, pixels)
+    reducer = target.request.reducer
+    order = range(len(instants)) if reducer == "earliest" else range(len(instants) - 1, -1, -1)
+    rasters = (
+        Raster(along.numbers[:, [at]], along.encoding, None if along.present is None else along.present[:, [at]])
+        for at in order
+    )
+    reduced = over_time(rasters, reducer)
+    has_value = bool(reduced.valid.all())
+    return Base(reduced, None if has_value else cell_reasons(pixels, variable.encoding)[-1])
+
+
+def _row(variable: VariableInfo, pixels: Pixels) -> Raster:
+    """A cell along time, as a row of a picture."""
+    present = None if pixels.valid is None else pixels.valid[np.newaxis]
+    return Raster(pixels.numbers[np.newaxis], variable.encoding, present)
+
+
+def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], base: Base | None) -> tuple[Colour, ...]:
     """As a row of a picture, painted the way every picture is."""
     if not pixels:
         return ()
-    rasters = [
-        Raster(each.numbers[np.newaxis], variable.encoding, None if each.valid is None else each.valid[np.newaxis])
-        for variable, each in zip(target.layer.variables, pixels, strict=True)
-    ]
+    rasters = [_row(variable, each) for variable, each in zip(target.layer.variables, pixels, strict=True)]
     content = target.layer.content
     if isinstance(content, Composite):
         red, green, blue = rasters
         span = target.request.range or content.range
         picture = paint_composite((red, green, blue), replace(content, range=span)).rgba()
     else:
-        picture = paint(rasters[0], target.style).rgba()
+        picture = paint(rasters[0] if base is None else difference(rasters[0], base.raster), target.style).rgba()
     return tuple(Colour(*colour) for colour in picture[0].tolist())

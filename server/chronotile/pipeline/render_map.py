@@ -98,11 +98,8 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     layer, services = with_expression(layer, request.expression, services)
     style = requested_style(request, layer, services)
     times = resolve_picture_times(layer, request.time, now=services.clock())
-    base = _base_times(request, layer, services)
-    used = times.used(layer.times)
-    if base is not None:
-        taken_away = base.used(layer.times)
-        used = replace(used, base=taken_away.instants, base_substitution=taken_away.substitution)
+    base = base_times(request, layer, services)
+    used = used_times(times, base, layer)
     _check_format(request, layer)
     _check_size(request.grid, len(times.indexes) + len(used.base), services)
     reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
@@ -142,7 +139,7 @@ def requested_style(request: MapRequest | IdentifyRequest | LegendRequest, layer
     style = request.own_style or resolve_style(layer, request.style)
     if request.colouring != AS_STYLED and layer.is_composite:
         raise InvalidParameter(f"layer {layer.id} is a composite, which has no scale of colours", locator="style")
-    if isinstance(request, MapRequest) and request.difference is not None:
+    if not isinstance(request, LegendRequest) and request.difference is not None:
         style = with_difference(style, services.catalogue.ramp(DIFFERENCE_STYLE))
     style = _ramped(style, request, layer, services)
     return style if request.colouring.is_stretched else with_colouring(style, request.colouring)
@@ -163,7 +160,13 @@ def _ramped(
     return style if request.range is None else with_range(style, request.range)
 
 
-def _base_times(request: MapRequest, layer: Layer, services: Services) -> ResolvedTimes | None:
+def base_times(request: MapRequest | IdentifyRequest, layer: Layer, services: Services) -> ResolvedTimes | None:
+    """Return the times whose values are taken away, or `None` where no difference is asked for.
+
+    Raises:
+        InvalidParameter: The layer is a composite.
+        TimeNotAvailable: It has no such time.
+    """
     if request.difference is None:
         return None
     if layer.is_composite:
@@ -174,6 +177,15 @@ def _base_times(request: MapRequest, layer: Layer, services: Services) -> Resolv
         return resolve_picture_times(layer, request.difference, now=services.clock())
     except TimeNotAvailable as error:
         raise TimeNotAvailable(error.message, locator="difference", nearest=error.nearest) from error
+
+
+def used_times(times: ResolvedTimes, base: ResolvedTimes | None, layer: Layer) -> TimeUsed:
+    """Return the instants that are shown, and those of `base` as what is taken away."""
+    used = times.used(layer.times)
+    if base is None:
+        return used
+    taken_away = base.used(layer.times)
+    return replace(used, base=taken_away.instants, base_substitution=taken_away.substitution)
 
 
 def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:

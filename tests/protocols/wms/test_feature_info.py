@@ -74,6 +74,58 @@ def test_the_colour_is_the_pixel_of_the_map(client, get_info, get_map, style):
     assert bytes.fromhex(found["colour"][1:]) == picture[ROW, COLUMN, :3].tobytes()
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"COLORSCALERANGE": "0,60", "ABOVEMAXCOLOR": "0x123456"},
+        {"COLORSCALERANGE": "240,250", "BELOWMINCOLOR": "0x654321"},
+        {"NUMCOLORBANDS": "4"},
+        {"COLORSCALERANGE": "1,250", "LOGSCALE": "TRUE"},
+        {"STYLES": "steps/reds"},
+        {"DIFFERENCE": "2020-05-21"},
+        {"DIFFERENCE": "2020-05-21", "STYLES": "steps/reds", "COLORSCALERANGE": "0,160"},
+        {"DIFFERENCE": "2020-05-21/2020-06-21", "REDUCER": "mean"},
+        {"DIFFERENCE": "2020-05-21/2020-06-21", "REDUCER": "earliest"},
+    ],
+    ids=lambda asked: "&".join(f"{name}={value}" for name, value in asked.items()),
+)
+def test_the_colour_is_the_pixel_of_a_map_coloured_otherwise(client, get_info, get_map, asked):
+    picture = rgba_of(get_map(client, TIME="2020-06-11", **asked).content)
+
+    (found,) = properties(get_info(client, TIME="2020-06-11", **asked))
+
+    assert bytes.fromhex(found["colour"][1:]) == picture[ROW, COLUMN, :3].tobytes()
+
+
+def test_of_a_difference_the_value_is_the_change_and_the_number_that_of_the_time(client, get_info):
+    answer = get_info(client, TIME="2020-06-11", DIFFERENCE="2020-05-21")
+
+    (found,) = properties(answer)
+    assert (found["value"], found["number"]) == (number(2) - number(0), number(2))
+    assert answer.headers["Chronotile-Time"] == "2020-06-11T00:00:00Z;difference=2020-05-21T00:00:00Z"
+
+
+def test_an_interval_gives_the_series_of_changes(client, get_info):
+    (found,) = properties(get_info(client, TIME="2020-06-01/2020-06-21", DIFFERENCE="2020-05-21"))
+
+    assert found["values"] == [number(time) - number(0) for time in (1, 2, 3)]
+
+
+def test_a_difference_from_no_value_says_why(make_client, get_info):
+    variable = served.make_variable(flags=((number(0), "cloud"),))
+    client = make_client(served.make_services(served.make_collection(served.make_layer(variable=variable))))
+
+    (found,) = properties(get_info(client, STYLES="", TIME="2020-06-11", DIFFERENCE="2020-05-21"))
+
+    assert (found["value"], found["reason"], found["label"], found["colour"]) == (None, "cloud", "cloud", "transparent")
+
+
+def test_a_difference_from_a_time_that_is_not_there_is_refused(client, get_info):
+    answer = get_info(client, TIME="2020-06-11", DIFFERENCE="2020-06-12")
+
+    assert fault_of(answer) == (400, "InvalidDimensionValue", "DIFFERENCE")
+
+
 @pytest.mark.parametrize("crs", ["EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:3035"])
 def test_the_pixel_is_found_in_every_crs(client, get_info, crs):
     x, y = transformer(crs_of("EPSG:32631"), crs_of(crs)).transform(603_750.0, 5_644_750.0)

@@ -56,6 +56,21 @@ def test_the_colour_is_the_pixel_of_the_tile(client, get_info, get_tile):
     assert bytes.fromhex(found["colour"][1:]) == tile[52, 37, :3].tobytes()
 
 
+def test_of_a_difference_it_is_the_change_and_the_pixel_of_the_tile(client, get_info, get_tile):
+    tile = rgba_of(get_tile(client, Time="2020-06-11", Difference="2020-05-21").content)
+
+    found = properties(get_info(client, Difference="2020-05-21"))
+
+    assert bytes.fromhex(found["colour"][1:]) == tile[52, 37, :3].tobytes()
+    assert found["value"] == found["number"] - properties(get_info(client, Time="2020-05-21"))["number"]
+
+
+def test_a_path_has_the_difference_in_its_query(client, get_info):
+    by_path = client.get(f"{PATH}.json?difference=2020-05-21")
+
+    assert properties(by_path) == properties(get_info(client, Difference="2020-05-21"))
+
+
 def test_no_time_is_the_advertised_default(client, get_info):
     assert properties(get_info(client, Time=None))["time"] == "2020-06-21T00:00:00Z"
     assert properties(get_info(client, layer="UNDATED", Time=None))["time"] == "2020-06-21T00:00:00Z"

@@ -145,13 +145,12 @@ def datetime_of(query: Kvp) -> TimeSelection:
     return parse_time(query.optional("datetime"))
 
 
-def difference_of(query: Kvp, *, locator: str) -> TimeSelection | None:
-    """Return the time whose values are taken away, if the parameter called `locator` names one.
+def difference_of(text: str | None, *, locator: str) -> TimeSelection | None:
+    """Return the time whose values are taken away, if there is one.
 
     Raises:
         InvalidParameter: It is no time.
     """
-    text = query.optional(locator)
     if text is None:
         return None
     try:

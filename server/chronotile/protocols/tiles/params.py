@@ -33,7 +33,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
         layer=layer.id,
         grid=grid,
         time=datetime_of(query),
-        difference=difference_of(query, locator="difference"),
+        difference=difference_of(query.optional("difference"), locator="difference"),
         style=query.optional("style") or "",
         format=_format(path["extension"]),
         range=_range(query),

@@ -72,7 +72,7 @@ def _tilejson(request: Request, services: Services) -> bytes:
     tile_matrix_set = tileset(request.path_params, services.catalogue)
     template = {name: value for name in TEMPLATE if (value := query.optional(name))}
     picture_reducer(template.get("reducer"), locator="reducer")
-    difference_of(query, locator="difference")
+    difference_of(query.optional("difference"), locator="difference")
     shown, reading = with_expression(layer, template.get("expression"), services)
     requested_style(style_request(request.path_params, query), shown, reading)
     used = resolve_picture_times(shown, datetime_of(query), now=services.clock()).used(shown.times)

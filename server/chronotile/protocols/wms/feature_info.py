@@ -44,6 +44,8 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
                 layer=name,
                 point=point,
                 time=shown[layer.id].time,
+                difference=shown[layer.id].difference,
+                reducer=shown[layer.id].reducer,
                 style=shown[layer.id].style,
                 own_style=shown[layer.id].own_style,
                 range=shown[layer.id].range,

@@ -292,4 +292,4 @@ def _time(query: Kvp, layer: Layer) -> TimeSelection:
 
 def _difference(query: Kvp, layer: Layer) -> TimeSelection | None:
     """A layer without time ignores it as it does TIME."""
-    return difference_of(query, locator="DIFFERENCE") if len(layer.times) else None
+    return difference_of(query.optional("DIFFERENCE"), locator="DIFFERENCE") if len(layer.times) else None

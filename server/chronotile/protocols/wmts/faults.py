@@ -18,6 +18,8 @@ SPELLING = {
     "column": "TileCol",
 }
 """The core's words as WMTS spells them where a value is wrong; what is missing is told as the request spells it."""
+IN_QUERY = {"reducer", "difference"}
+"""Parameters for which a path has no place."""
 OWS_CODES = {
     *("OperationNotSupported", "MissingParameterValue", "InvalidParameterValue", "VersionNegotiationFailed"),
     *("NoApplicableCode", "TileOutOfRange", "InvalidUpdateSequence"),
@@ -31,8 +33,12 @@ def fault(error: ChronotileError, _request: Request) -> Response:
 
 
 def path_fault(error: ChronotileError, _request: Request) -> Response:
-    """Return the exception report of a REST path: what it names is there or not, so 404 for what it names wrongly."""
-    is_about_path = error.status in {400, 404} and not isinstance(error, LimitExceeded)
+    """Return the exception report of a REST path: what it names is there or not, so 404 for what it names wrongly.
+
+    What its query says wrongly is 400, but a time that is not there is not there either way.
+    """
+    is_of_query = error.locator in IN_QUERY and error.status == 400
+    is_about_path = error.status in {400, 404} and not isinstance(error, LimitExceeded) and not is_of_query
     return _report(error, 404 if is_about_path else error.status)
 
 

@@ -63,8 +63,8 @@ def info_names_in_query(query: Kvp) -> InfoNames:
     )
 
 
-def info_names_in_path(path: Mapping[str, str]) -> InfoNames:
-    """Return the names in the path of a feature info.
+def info_names_in_path(path: Mapping[str, str], query: Kvp) -> InfoNames:
+    """Return the names in the path of a feature info, and in its query those of `names_in_path`.
 
     A time may be an interval, which has a slash, so that the path of a tile takes this one for its own, with what is
     said of the tile at the end of the time.
@@ -86,6 +86,8 @@ def info_names_in_path(path: Mapping[str, str]) -> InfoNames:
         row=row,
         column=column,
         time=time or None,
+        reducer=query.optional("Reducer"),
+        difference=query.optional("Difference"),
     )
     return InfoNames(tile=tile, i=i, j=j, info_format=EXTENSIONS[path["extension"]])
 
@@ -102,7 +104,14 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
         raise OperationNotSupported(f"layer {layer.id} cannot be queried", locator="GetFeatureInfo")
     asked = info_format(names.info_format, locator="InfoFormat")
     tile = _tile(names, services)
-    request = IdentifyRequest(layer=tile.layer, point=_point(names, tile), time=tile.time, style=tile.style)
+    request = IdentifyRequest(
+        layer=tile.layer,
+        point=_point(names, tile),
+        time=tile.time,
+        difference=tile.difference,
+        reducer=tile.reducer,
+        style=tile.style,
+    )
     return deliver_identified([request], asked, services, known=known)
 
 

@@ -17,7 +17,7 @@ from chronotile.model.request import MapRequest, PictureFormat
 from chronotile.model.time import ABSENT, Instant, TimeSelection, format_instant, parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.accept import weighted
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, picture_reducer
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, picture_reducer
 from chronotile.protocols.common.tile_ranges import check_in_range
 from chronotile.protocols.common.time_extent import stand_in_default
 from chronotile.protocols.wmts.limits import has_limits, tile_limits
@@ -51,7 +51,8 @@ class TileNames:
     column: str
     time: str | None
     reducer: str | None = None
-    """A parameter of our own, in key-value pairs."""
+    difference: str | None = None
+    """The last two are our own; a path has them in its query."""
 
 
 def operation(query: Kvp) -> Operation:
@@ -145,11 +146,12 @@ def names_in_query(query: Kvp) -> TileNames:
         column=query.required("TileCol"),
         time=query.optional("Time"),
         reducer=query.optional("Reducer"),
+        difference=query.optional("Difference"),
     )
 
 
-def names_in_path(path: Mapping[str, str]) -> TileNames:
-    """Return the names in the path of a tile.
+def names_in_path(path: Mapping[str, str], query: Kvp) -> TileNames:
+    """Return the names in the path of a tile, and in its query what has no place there.
 
     Raises:
         UnsupportedFormat: The extension is not offered.
@@ -163,6 +165,8 @@ def names_in_path(path: Mapping[str, str]) -> TileNames:
         row=path["row"],
         column=path["column"],
         time=path.get("time"),
+        reducer=query.optional("Reducer"),
+        difference=query.optional("Difference"),
     )
 
 
@@ -182,6 +186,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
         layer=names.layer,
         grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),
         time=_time(names.time, layer, services.clock()),
+        difference=difference_of(names.difference, locator="difference") if len(layer.times) else None,
         style=names.style,
         format=names.format,
         reducer=picture_reducer(names.reducer, locator="reducer"),

@@ -76,9 +76,10 @@ async def get_capabilities_document(request: Request, *, path: str) -> Response:
 
 async def get_tile(request: Request) -> Response:
     """Return the tile that the path names, or the feature info of one of its pixels."""
+    query = Kvp(request.query_params.multi_items())
     if request.path_params["extension"] in EXTENSIONS:
-        return await _feature_info(request, services_of(request), info_names_in_path(request.path_params))
-    return await _tile(request, services_of(request), names_in_path(request.path_params))
+        return await _feature_info(request, services_of(request), info_names_in_path(request.path_params, query))
+    return await _tile(request, services_of(request), names_in_path(request.path_params, query))
 
 
 async def _tile(request: Request, services: Services, names: TileNames) -> Response:
