@@ -323,3 +323,10 @@ def test_owslib_asks_and_reads(make_url, version):
     assert f"number = {number(3)}" in answer.read().decode()
     assert wms["NDVI"].queryable == 1
     assert set(INFO_FORMATS) <= set(wms.getOperationByName("GetFeatureInfo").formatOptions)
+
+
+def test_more_layers_than_a_map_has_are_refused(client, get_info):
+    answer = get_info(client, QUERY_LAYERS=",".join(["NDVI"] * 21))
+
+    assert fault_of(answer) == (400, "InvalidParameterValue", "QUERY_LAYERS")
+    assert "LayerLimit is 20" in answer.text

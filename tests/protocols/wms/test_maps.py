@@ -338,6 +338,13 @@ def test_a_body_beyond_the_limit_is_413(make_client):
     assert "max_body_bytes is 100" in answer.text
 
 
+def test_a_form_beyond_what_forms_need_is_413(client):
+    answer = client.post("/wms", data={"REQUEST": "GetMap", "LAYERS": "NDVI," * 210_000})
+
+    assert answer.status_code == 413
+    assert "bytes of a form is 1048576" in answer.text
+
+
 @pytest.mark.parametrize(
     ("version", "text"),
     [("1.3.0", "INIMAGE"), ("1.1.1", "application/vnd.ogc.se_inimage")],

@@ -9,6 +9,8 @@ from chronotile.protocols.common.state import services_of
 
 FORM = "application/x-www-form-urlencoded"
 MAX_PAIRS = 1000
+MAX_FORM_BYTES = 1_048_576
+"""A form is taken apart between other requests: the longest one wanted, a style sheet percent-encoded, has room."""
 TOO_LARGE = 413
 
 BODY = "chronotile.body"
@@ -20,7 +22,7 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
 
     Raises:
         InvalidParameter: The body is no form.
-        LimitExceeded: It is larger than `max_body_bytes`.
+        LimitExceeded: It is larger than `max_body_bytes`, or than a form may be.
     """
     pairs = request.query_params.multi_items()
     if request.method != "POST":
@@ -28,7 +30,7 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
     media_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
     if media_type != FORM:
         raise InvalidParameter(f"a body must be a form ({FORM}), not {media_type[:60]!r}", locator="REQUEST")
-    body = await body_of(request)
+    body = await body_of(request, at_most=MAX_FORM_BYTES)
     try:
         return [*pairs, *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PAIRS)]
     except ValueError as error:
@@ -37,21 +39,27 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
         ) from error
 
 
-async def body_of(request: Request) -> bytes:
+async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
     """Return the body, read no further than it may reach.
 
+    Args:
+        request: What has it.
+        at_most: Its bytes, where that is less than `max_body_bytes`.
+
     Raises:
-        LimitExceeded: It is larger than `max_body_bytes`.
+        LimitExceeded: It is larger.
     """
     kept: bytes | None = request.scope.get(BODY)
     if kept is not None:
         return kept
-    allowed = services_of(request).catalogue.limits.max_body_bytes
+    limit, allowed = "max_body_bytes", services_of(request).catalogue.limits.max_body_bytes
+    if at_most is not None and at_most < allowed:
+        limit, allowed = "bytes of a form", at_most
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > allowed:
-            error = LimitExceeded("max_body_bytes", allowed=allowed, asked=len(body), alternative="send less at once")
+            error = LimitExceeded(limit, allowed=allowed, asked=len(body), alternative="send less at once")
             error.status = TOO_LARGE
             raise error
     whole = request.scope[BODY] = bytes(body)

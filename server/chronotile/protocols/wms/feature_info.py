@@ -12,7 +12,7 @@ from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.feature_info import info_format, pixel_point
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
-from chronotile.protocols.wms.params import Version, map_version, wms_map
+from chronotile.protocols.wms.params import LAYER_LIMIT, Version, map_version, wms_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,12 @@ def answer_info(asked: InfoQuery, services: Services, *, known: Collection[str])
 
 
 def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
-    for name in (part.strip() for part in query.required("QUERY_LAYERS").split(",")):
+    names = [name.strip() for name in query.required("QUERY_LAYERS").split(",")]
+    if len(names) > LAYER_LIMIT:
+        raise InvalidParameter(
+            f"QUERY_LAYERS names {len(names)} layers, LayerLimit is {LAYER_LIMIT}", locator="QUERY_LAYERS"
+        )
+    for name in names:
         layer = catalogue.layer(name)
         if layer.id not in shown:
             raise UnknownLayer(

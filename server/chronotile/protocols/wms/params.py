@@ -243,10 +243,10 @@ def background(query: Kvp, media_type: str) -> tuple[int, int, int] | None:
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
-    """Names and layers; of several names one that is unknown is told before their number is."""
+    """Names and layers; of as many as one map shows one that is unknown is told before their number is."""
     names = [name.strip() for name in query.required("LAYERS").split(",")]
-    layers = [(name, catalogue.layer(name)) for name in names]
-    if len(layers) > LAYER_LIMIT:
+    layers = [(name, catalogue.layer(name)) for name in names[:LAYER_LIMIT]]
+    if len(names) > LAYER_LIMIT:
         raise InvalidParameter(f"LAYERS names {len(names)} layers, LayerLimit is {LAYER_LIMIT}", locator="LAYERS")
     return layers
 
