@@ -5,8 +5,6 @@ from lxml import etree
 
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.model.collection import MetadataLink
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.wms.languages import asked_language, inspire_code
 from tests.protocols import served
 
 WMS = "{http://www.opengis.net/wms}"
@@ -27,28 +25,6 @@ def bilingual(make_client):
 def document(client, **parameters):
     query = {"SERVICE": "WMS", "REQUEST": "GetCapabilities", **parameters}
     return etree.fromstring(client.get("/wms", params=query).content)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "expected"),
-    [
-        ({}, "en"),
-        ({"LANGUAGE": "nl"}, "nl"),
-        ({"language": "dut"}, "nl"),
-        ({"LANGUAGE": "NL-be"}, "nl"),
-        ({"LANGUAGE": "fre"}, "en"),
-        ({"LANGUAGE": "*"}, "en"),
-        ({"AcceptLanguages": "fr,nl"}, "nl"),
-        ({"AcceptLanguages": "eng"}, "en"),
-    ],
-)
-def test_language_is_the_first_that_is_offered(parameters, expected):
-    assert asked_language(Kvp(parameters.items()), ("en", "nl")) == expected
-
-
-@pytest.mark.parametrize(("tag", "code"), [("nl", "dut"), ("de-AT", "ger"), ("tlh", "tlh")])
-def test_languages_have_bibliographic_codes(tag, code):
-    assert inspire_code(tag) == code
 
 
 @pytest.mark.parametrize(("language", "title"), [("eng", "Plants"), ("dut", "Planten")])

@@ -358,3 +358,14 @@ def test_capabilities_that_the_client_holds_are_304(client):
 
     assert again.status_code == 304
     assert "max-age=300" in first.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("path", ["/wmts?SERVICE=WMTS&REQUEST=GetCapabilities&", "/wmts/1.0.0/WMTSCapabilities.xml?"])
+@pytest.mark.parametrize(("languages", "title"), [("fr,nl", "Planten"), ("fr", "Plants")])
+def test_titles_are_in_the_language_accepted(make_client, path, languages, title):
+    info = ServiceInfo(title={"en": "Plants", "nl": "Planten"}, languages=("en", "nl"))
+    client = make_client(served.make_services(service=info))
+
+    root = etree.fromstring(client.get(f"{path}AcceptLanguages={languages}").content)
+
+    assert root.findtext("{*}ServiceIdentification/{*}Title") == title

@@ -16,13 +16,13 @@ from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, Instant, TimeDom
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
 from chronotile.protocols.common.feature_info import INFO_FORMATS
+from chronotile.protocols.common.languages import inspire_code
 from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Telling, collection_entries, told_layers
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import time_text, times_listed
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml
-from chronotile.protocols.wms.languages import inspire_code
 from chronotile.protocols.wms.legend import FORMATS as LEGEND_FORMATS
 from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, LAYER_LIMIT, Version
 

@@ -14,6 +14,7 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import pairs_of
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.languages import asked_language
 from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.remote_place import RemotePlace
@@ -24,7 +25,6 @@ from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
-from chronotile.protocols.wms.languages import asked_language
 from chronotile.protocols.wms.legend import answer_legend, legend_query
 from chronotile.protocols.wms.params import Operation, check_update_sequence, negotiated_version, operation, wms_map
 from chronotile.protocols.wms.sld_address import sld_places, with_document

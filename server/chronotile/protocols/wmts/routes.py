@@ -14,6 +14,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.languages import asked_language
 from chronotile.protocols.common.layer_entries import Telling, listed_names
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
@@ -109,10 +110,10 @@ async def _capabilities(request: Request, query: Kvp, asked: frozenset[Section],
     telling = Telling(
         services=services,
         base=base_url(request),
-        language=services.catalogue.service.languages[0],
+        language=asked_language(query, services.catalogue.service.languages),
         layers=listed_names(query, services.catalogue),
     )
-    key = ("WMTS", path, asked, telling.base, telling.layers)
+    key = ("WMTS", path, asked, telling.base, telling.language, telling.layers)
     make = partial(capabilities, telling, asked, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
 
