@@ -1,5 +1,6 @@
 """Which native cells lie in an area."""
 
+import tracemalloc
 from functools import reduce
 
 import numpy as np
@@ -93,6 +94,21 @@ def test_an_area_elsewhere_has_no_window():
 
 def test_an_area_between_centres_has_no_cells():
     assert list(cells_inside(area_of(square(600_101, 5_649_899, 3)), GRID)) == []
+
+
+def test_outline_round_the_world_a_hundred_times_takes_no_more_than_it_may():
+    corners = [(360, -90), (-360, 90)] * 50
+    area = area_of([(4.4, 51.0), *corners], crs=CRS84)
+
+    tracemalloc.start()
+    try:
+        window = window_of(area, GRID)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert window == (0, GRID.height, 0, GRID.width)
+    assert peak_bytes < 200 << 20
 
 
 def test_longitudes_count_modulo_a_circle():

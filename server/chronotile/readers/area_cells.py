@@ -20,6 +20,9 @@ PIECE_PX = 1024
 STRAIGHT_M = 1000.0
 """Along which an edge is taken to be straight in another CRS too: it strays by some centimetres."""
 
+MAX_PARTS = 500_000
+"""Into which all edges together are cut: of an outline longer than twelve equators the parts are longer too."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
@@ -63,7 +66,11 @@ def cells_inside(area: Area, grid: NativeGrid) -> Iterator[Piece]:
 
 def _in_cells(area: Area, grid: NativeGrid) -> list[list[FloatArray]]:
     """Rings (vertex, 2) of fractional columns and rows."""
-    polygons = [[_ring_in_cells(ring, area.crs, grid) for ring in polygon] for polygon in area.polygons]
+    length = sum(float(_edge_lengths(ring).sum()) for polygon in area.polygons for ring in polygon)
+    longest = max(STRAIGHT_M / area.crs.metres_per_unit, length / MAX_PARTS)
+    polygons = [
+        [_ring_in_cells(ring, area.crs, grid, longest=longest) for ring in polygon] for polygon in area.polygons
+    ]
     period = grid.wrap_columns
     if period is not None:
         columns = np.concatenate([ring[:, 0] for polygon in polygons for ring in polygon])
@@ -76,10 +83,10 @@ def _in_cells(area: Area, grid: NativeGrid) -> list[list[FloatArray]]:
     return polygons
 
 
-def _ring_in_cells(ring: FloatArray, crs: Crs, grid: NativeGrid) -> FloatArray:
+def _ring_in_cells(ring: FloatArray, crs: Crs, grid: NativeGrid, *, longest: float) -> FloatArray:
     x, y = ring[:, 0], ring[:, 1]
     if crs != grid.crs:
-        x, y = transformer(crs, grid.crs).transform(*_with_more_vertices(ring, STRAIGHT_M / crs.metres_per_unit))
+        x, y = transformer(crs, grid.crs).transform(*_with_more_vertices(ring, longest))
     columns, rows = grid.pixels_at(x, y)
     if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
         raise InvalidParameter(
@@ -91,11 +98,18 @@ def _ring_in_cells(ring: FloatArray, crs: Crs, grid: NativeGrid) -> FloatArray:
 def _with_more_vertices(ring: FloatArray, longest: float) -> tuple[FloatArray, FloatArray]:
     """X and y of a ring whose edges are cut into parts of at most `longest`: what is straight here is curved there."""
     steps = np.diff(ring, axis=0)
-    parts = np.maximum(1, np.ceil(np.hypot(steps[:, 0], steps[:, 1]) / longest)).astype(np.int64)
+    parts = np.maximum(1, np.ceil(_edge_lengths(ring) / longest)).astype(np.int64)
     edge = np.repeat(np.arange(len(parts)), parts)
     share = (np.arange(len(edge)) - np.repeat(np.cumsum(parts) - parts, parts)) / parts[edge]
     points = np.vstack([ring[edge] + share[:, None] * steps[edge], ring[-1:]])
     return points[:, 0], points[:, 1]
+
+
+def _edge_lengths(ring: FloatArray) -> FloatArray:
+    """(edge,) in units of its CRS."""
+    steps = np.diff(ring, axis=0)
+    lengths: FloatArray = np.hypot(steps[:, 0], steps[:, 1])
+    return lengths
 
 
 def _window(polygons: list[list[FloatArray]], grid: NativeGrid) -> Window | None:
