@@ -23,6 +23,7 @@ from chronotile.model.request import MapRequest
 from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.model.time import parse_time
 from chronotile.pipeline.render_map import render_map
+from chronotile.pipeline.services import make_caches
 from tests.protocols import served
 
 NATIVE = served.BELGIUM_31N
@@ -256,6 +257,15 @@ def test_another_date_of_a_tile_is_warped_by_the_same_plan():
 
     assert services.caches.plans.state.entries == services.caches.plans.state.hits == 1
     assert np.array_equal(pictures[1], served.expected_rgba(NATIVE, AREA, 2))
+
+
+def test_that_a_tile_lies_outside_is_kept_within_the_bound():
+    services = dataclasses.replace(served.make_services(), caches=make_caches(plan_bytes=10_000))
+
+    for x in range(50):
+        render_map(request(grid=Grid(crs=UTM, bbox=BBox(x, 0, x + 3200, 3200), width=32, height=32)), services)
+
+    assert 0 < services.caches.plans.state.entries < 10
 
 
 def test_the_steps_of_a_picture_are_timed():

@@ -11,7 +11,7 @@ from chronotile.model.payload import Document
 from chronotile.model.time import Instant
 from chronotile.pipeline.cache import ByteCache
 from chronotile.readers.reader import Reader
-from chronotile.readers.warp import WarpPlan
+from chronotile.readers.warp import OVERHEAD_BYTES, WarpPlan
 
 DEFAULT_PAYLOAD_BYTES = 64 << 20
 DEFAULT_PLAN_BYTES = 32 << 20
@@ -32,7 +32,7 @@ def make_caches(*, payload_bytes: int = DEFAULT_PAYLOAD_BYTES, plan_bytes: int =
     """Return empty caches of those sizes."""
     return Caches(
         payloads=ByteCache(payload_bytes, len),
-        plans=ByteCache(plan_bytes, lambda plan: 0 if plan is None else plan.nbytes),
+        plans=ByteCache(plan_bytes, lambda plan: OVERHEAD_BYTES if plan is None else plan.nbytes),
     )
 
 

@@ -23,7 +23,7 @@ MAX_WINDOW_PIXELS = 16_777_216
 """Of one picture; where it would take more, of a source without overviews, every n-th row and column is read."""
 
 OVERHEAD_BYTES = 1024
-"""Of a plan beside its arrays."""
+"""Of a plan beside its arrays, and of knowing that there is none."""
 
 BOX_MARGIN = 0.1
 """By which a source's box in another CRS is widened, since it is found from a lattice of points."""
