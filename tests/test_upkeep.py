@@ -1,5 +1,6 @@
 """Serving cubes that grow while they are served: whoever asks after `optimise` has ended sees the newer state."""
 
+import os
 import signal
 import threading
 from dataclasses import replace
@@ -143,6 +144,18 @@ def test_requests_that_come_at_once_after_an_append_all_see_it(client, append, t
         thread.join()
 
     assert found == [NEWEST] * 8
+
+
+def test_appended_date_is_there_though_a_look_at_everything_hangs(configuration, append, tifs):
+    (configuration.parent / "styles").mkdir()
+    with TestClient(create_app(Settings(config=configuration, watch_s=0.01))) as client:
+        hanging = configuration.parent / "styles" / "hanging.yaml"
+        os.mkfifo(hanging)
+        with hanging.open("w"):  # from when it is being read on
+            hanging.unlink()
+            append(tifs)
+
+            assert client.get(TILE).headers["chronotile-time"] == NEWEST
 
 
 @pytest.mark.slow

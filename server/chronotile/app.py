@@ -218,23 +218,37 @@ class Upkeep:
         if has_grown(self._archive, collection):
             with self._lock:
                 if has_grown(self._archive, collection):
-                    self._serve(state, partial(grown, self._archive, clock=system_clock))
+                    before = self._archive
+                    self._serve(state, self._made(state, before, partial(grown, before, clock=system_clock)))
 
     def _look(self, state: ServerState) -> None:
-        look = partial(refreshed, environment=os.environ, clock=system_clock)
-        with self._lock:
-            self._serve(state, partial(look, self._archive, self._settings.config))
+        """Look at everything, without holding up who follows: one store may hang. Anew, if another grew meanwhile."""
+        is_done = False
+        while not is_done:
+            before = self._archive
+            look = partial(refreshed, before, self._settings.config, environment=os.environ, clock=system_clock)
+            newer = self._made(state, before, look)
+            with self._lock:
+                is_done = newer is before or self._archive is before
+                if self._archive is before:
+                    self._serve(state, newer)
 
-    def _serve(self, state: ServerState, make: Callable[[], Archive]) -> None:
-        """Serve a newer archive; if it has mistakes they are told, and the last good one goes on serving."""
+    def _made(self, state: ServerState, before: Archive, make: Callable[[], Archive]) -> Archive:
+        """What `make` gives; where it has mistakes or cannot be read that is told, and the last good one is given."""
         try:
-            newer = make()
-        except ChronotileError as error:
-            state.failed_reloads += 1
-            log.warning("what is new is not served, but what was before: %s", error.message)
-            return
+            return make()
+        except (ChronotileError, OSError) as error:
+            log.warning("what is new is not served, but what was before: %s", error)
+        except Exception:  # it must not end the looking, without which SIGHUP would end the process
+            log.exception("what is new is not served, but what was before")
+        state.failed_reloads += 1
+        return before
+
+    def _serve(self, state: ServerState, newer: Archive) -> None:
         if newer is not self._archive:
-            self._archive, state.services = newer, newer.services
+            # In this order: who finds that the archive did not grow takes the services for those of now.
+            state.services = newer.services
+            self._archive = newer
             state.reloads += 1
             log.info("serving the archive as it is now")
 
