@@ -2,8 +2,10 @@
 
 import os
 import random
+import resource
 import signal
 import subprocess
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -128,6 +130,33 @@ def test_workers_that_cannot_start_end_the_server_with_1(configuration):
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.splitlines()[-1] == "chronotile: no worker could start; the log says why"
+
+
+def test_who_connects_to_workers_that_can_open_no_more_is_told_at_once(configuration):
+    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
+        for worker in workers_of(process):
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (3, 3))
+
+        connection = HTTPConnection(urlsplit(address).netloc, timeout=30)
+        with closing(connection):
+            connection.request("GET", "/health/live")
+            with pytest.raises(ConnectionError):
+                connection.getresponse()
+
+
+def test_supervisor_that_could_open_no_more_goes_on_when_it_can(configuration):
+    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
+        before = resource.prlimit(
+            process.pid, resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        )
+        with closing(HTTPConnection(urlsplit(address).netloc, timeout=30)) as connection:
+            connection.request("GET", "/health/live")
+            os.kill(workers_of(process)[0], signal.SIGKILL)
+            until(lambda: len(workers_of(process)) == 1)
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
+
+            assert connection.getresponse().status == 200
+        until(lambda: len(workers_of(process)) == 2)
 
 
 def test_workers_end_when_their_supervisor_is_killed(configuration):

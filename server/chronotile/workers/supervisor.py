@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 RETRY_S = 5.0
 """After which a worker that could not start is tried again, while others serve."""
 
+SHORTAGE_S = 1.0
+"""How long nothing is accepted after the system refused to."""
+
 ENDING_S = 5.0
 """How long a worker may take to end beside the requests it answers."""
 
@@ -127,9 +130,15 @@ class Supervisor:
         self._hand_over()
 
     def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             connection, _ = self._listener.accept()
-        except OSError:  # it left again
+        except (BlockingIOError, ConnectionError):  # it left again
+            return
+        except OSError as error:  # no descriptor, or no memory, is left; the next try would end alike
+            log.warning("no connection can be accepted for %.0f s: %s", SHORTAGE_S, error)
+            loop.remove_reader(self._listener)
+            loop.call_later(SHORTAGE_S, self._hand_over)
             return
         self._waiting.append(connection)
         self._hand_over()
@@ -172,13 +181,20 @@ class Supervisor:
         self._hand_over()
         if worker.is_ready:
             log.warning("worker %d ended with %d; another takes its place", worker.number, status)
-            self._start(worker.number)
-        elif self._announce is None and self._turns:
+            self._start_anew(worker.number)
+        elif self._announce is None and self._running:
             log.warning("worker %d could not start; it is tried again in %.0f s", worker.number, RETRY_S)
-            loop.call_later(RETRY_S, self._start, worker.number)
+            loop.call_later(RETRY_S, self._start_anew, worker.number)
         else:
             self._failed = True
             self._stop.set()
+
+    def _start_anew(self, number: int) -> None:
+        try:
+            self._start(number)
+        except OSError as error:  # no descriptor, or no memory, is left
+            log.warning("worker %d could not be started and is tried again in %.0f s: %s", number, RETRY_S, error)
+            asyncio.get_running_loop().call_later(RETRY_S, self._start_anew, number)
 
     def _hang_up(self) -> None:
         for worker in self._running:

@@ -48,8 +48,9 @@ class Worker(uvicorn.Server):
         if not message:
             asyncio.get_running_loop().remove_reader(self._channel)
             self.should_exit = True
+        else:
+            self._channel.send(TAKEN)  # without a descriptor too, of which this process may have no more
         for descriptor in descriptors:
-            self._channel.send(TAKEN)
             opening = asyncio.create_task(self._open(socket.socket(fileno=descriptor)))
             self._opening.add(opening)
             opening.add_done_callback(self._opening.discard)

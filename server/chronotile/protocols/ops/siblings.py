@@ -29,7 +29,8 @@ class Siblings:
 
         async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(ConnectionError):
-                writer.write(generate_latest(registry))
+                # In a thread: the folder of previews is looked at for it.
+                writer.write(await asyncio.to_thread(generate_latest, registry))
                 await writer.drain()
             writer.close()
 
