@@ -23,6 +23,7 @@ from chronotile.model.request import MapRequest
 from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.model.time import parse_time
 from chronotile.pipeline.render_map import render_map
+from chronotile.pipeline.revision import described
 from chronotile.pipeline.services import make_caches
 from tests.protocols import served
 
@@ -75,6 +76,7 @@ def test_a_known_etag_is_answered_without_reading_pixels():
         {"range": (0.0, 100.0)},
         {"ramp": "reds"},
         {"background": (1, 2, 3)},
+        {"own_style": dataclasses.replace(served.STEPS, range=(0.0, 99.0))},
         {"grid": dataclasses.replace(AREA, width=33)},
         {"grid": dataclasses.replace(AREA, crs=crs_of("EPSG:32632"))},
     ],
@@ -266,6 +268,21 @@ def test_that_a_tile_lies_outside_is_kept_within_the_bound():
         render_map(request(grid=Grid(crs=UTM, bbox=BBox(x, 0, x + 3200, 3200), width=32, height=32)), services)
 
     assert 0 < services.caches.plans.state.entries < 10
+
+
+def test_styles_that_come_with_requests_are_not_kept():
+    services = served.make_services()
+    render_map(request(), services)
+    kept = described.cache_info().currsize
+
+    etags = {render_map(request(own_style=replaced), services).etag for replaced in own_styles(20)}
+
+    assert len(etags) == 20
+    assert described.cache_info().currsize == kept
+
+
+def own_styles(count):
+    return [dataclasses.replace(served.STEPS, range=(0.0, 100.0 + number)) for number in range(count)]
 
 
 def test_the_steps_of_a_picture_are_timed():

@@ -107,7 +107,8 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     etag = fingerprint(
         pixel_revision(layer, used.instants + used.base, services),
         (used.instants, used.base),
-        (described(style), request.colouring),
+        # One that came with the request is seldom the same again, and as large as its sender likes.
+        (described(style) if request.own_style is None else repr(style), request.colouring),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
         (request.format, request.background, layer.resampling, reducer),
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
