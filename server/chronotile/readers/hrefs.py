@@ -27,6 +27,11 @@ def gdal_path(href: str) -> str:
     return f"/vsicurl/{href}" if scheme in _WEB else f"{_GDAL_PREFIXES.get(scheme, '/vsi' + scheme + '/')}{rest}"
 
 
+def tensorstore_path(path: Path) -> str:
+    """Return a path of this machine as tensorstore takes it, which refuses `..`."""
+    return os.path.realpath(path) if ".." in path.parts else str(path)
+
+
 def kvstore(href: str) -> dict[str, Any]:
     """Return the place as tensorstore opens it; a `.zip` is opened as the store it holds."""
     path = local_path(href)
@@ -39,7 +44,7 @@ def kvstore(href: str) -> dict[str, Any]:
             else {"driver": {"gs": "gcs"}.get(scheme, scheme), "bucket": bucket, "path": key}
         )
     else:
-        base = {"driver": "file", "path": str(path)}
+        base = {"driver": "file", "path": tensorstore_path(path)}
     if href.endswith(".zip"):
         return {"driver": "zip", "base": base}
     return base

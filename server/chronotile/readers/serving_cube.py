@@ -26,7 +26,7 @@ from chronotile.readers.cf import CfVariable, understand
 from chronotile.readers.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
 from chronotile.readers.encoding import as_meant
 from chronotile.readers.foreign import opening, reading
-from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.hrefs import base_name, local_path, tensorstore_path
 from chronotile.readers.zarr_arrays import Gone, load_array, shared_context
 from chronotile.readers.zarr_fields import fields_of, text_of
 from chronotile.readers.zarr_nodes import GroupNode, group_of_document
@@ -50,7 +50,7 @@ class StoredArray:
     def _array(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
         spec = {
             "driver": "zarr3",
-            "kvstore": {"driver": "file", "path": f"{self._folder}/"},
+            "kvstore": {"driver": "file", "path": f"{tensorstore_path(self._folder)}/"},
             "recheck_cached_data": "open",
             "recheck_cached_metadata": "open",
             "fill_missing_data_reads": False,

@@ -34,6 +34,27 @@ def test_command_writes_and_reports(tifs, target, scene):
     np.testing.assert_array_equal(numbers_of(target), scene.cube()[:6])
 
 
+def test_a_cube_is_written_and_read_where_its_path_has_dots(tifs, target, scene):
+    roundabout = target.parent / "cubes" / ".." / target.name
+    (target.parent / "cubes").mkdir()
+
+    result = run(*tifs, roundabout, "--layout", "both", "--verify")
+    checked = CliRunner().invoke(app, ["check", str(roundabout)])
+
+    assert result.exit_code == 0, result.output
+    assert checked.exit_code == 0, checked.output
+    np.testing.assert_array_equal(numbers_of(target), scene.cube())
+
+
+def test_too_little_memory_is_refused_before_anything_is_begun(tifs, target):
+    refused = run(*tifs, target, "--memory", "1MiB")
+
+    begun = run(*tifs, target)
+
+    assert (refused.exit_code, begun.exit_code) == (1, 0), begun.output
+    assert "--memory is too little" in refused.output
+
+
 def test_command_packs_values(tifs, target):
     run(*tifs, target, "--layout", "map", "--dtype", "int16", "--scale", 0.0001)
 

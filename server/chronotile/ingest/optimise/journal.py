@@ -34,20 +34,25 @@ class Journal:
         """Whether an earlier run was interrupted."""
         return self._shape.exists()
 
-    def begin(self, shape: Commit) -> Commit:
-        """Return the shape of the cube that an interrupted run had begun, or else `shape`, and remember it.
+    def begun(self, shape: Commit) -> Commit:
+        """Return the shape of the cube that an interrupted run had begun, or else `shape`.
 
         What is committed already is what it is.
         """
-        if self.is_there and not shape.revision:
-            begun = commit_of(json.loads(self._shape.read_bytes()))
-            if begun is None:
-                raise UnsupportedSource("what an interrupted run left is damaged; remove the cube and begin anew")
-            return begun
+        if not self._has_begun(shape):
+            return shape
+        begun = commit_of(json.loads(self._shape.read_bytes()))
+        if begun is None:
+            raise UnsupportedSource("what an interrupted run left is damaged; remove the cube and begin anew")
+        return begun
+
+    def begin(self, shape: Commit) -> None:
+        """Remember the shape of the cube that this run begins."""
+        if self._has_begun(shape):
+            return
         self.disk.make_folder(self.folder)
         self.disk.put(self._shape, as_json({ATTRIBUTE: shape.attribute()}))
         self.disk.settle([self.folder])
-        return shape
 
     def done(self) -> dict[str, Written]:
         """Return the tasks that are done by name; a line that was cut short is none."""
@@ -68,6 +73,9 @@ class Journal:
         """Forget the run."""
         self.disk.remove(self._shape)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _has_begun(self, shape: Commit) -> bool:
+        return self.is_there and not shape.revision
 
     @property
     def _shape(self) -> Path:

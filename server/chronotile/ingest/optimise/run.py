@@ -93,11 +93,13 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
         raise UnsupportedSource(f"an earlier run on {target.name} was interrupted; say --resume to go on with it")
     document = folder.root_document()
     commit = None if document is None else commit_of(document["attributes"])
-    shape = journal.begin(_new_shape(inputs, options, runner.threads) if commit is None else commit)
+    shape = journal.begun(_new_shape(inputs, options, runner.threads) if commit is None else commit)
     _require_layout(shape, options)
     names = _names(inputs, document)
     inputs = inputs.in_order(list(names))
     plan = _plan(inputs, shape, options.packing, document, names=names)
+    budget = budget_of(plan, options.memory_bytes, runner.threads)
+    journal.begin(shape)  # all that can be refused is by now
     if document is None or commit is None:
         folder.create(plan)
         commit, history = shape, no_history(len(plan.variables))
@@ -112,7 +114,7 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
         commit=commit,
         history=history,
         runner=runner,
-        budget=budget_of(plan, options.memory_bytes, runner.threads),
+        budget=budget,
         report=Report(notes=inputs.notes),
     )
 

@@ -22,6 +22,7 @@ from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
 from chronotile.model.source import SourceSpec
 from chronotile.readers.commit import OVERLAY, SERIES
+from chronotile.readers.hrefs import tensorstore_path
 from chronotile.readers.open import open_source
 from chronotile.readers.overviews import Counting, Summary, pasted, summary_of
 from chronotile.readers.reader import Reader
@@ -263,7 +264,7 @@ def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = Fals
     return ts.open(
         {
             "driver": "zarr3",
-            "kvstore": {"driver": "file", "path": f"{folder / group / variable}/"},
+            "kvstore": {"driver": "file", "path": f"{tensorstore_path(folder / group / variable)}/"},
             "metadata": {key: value for key, value in document.items() if key != "storage_transformers"},
             "assume_metadata": True,
             "fill_missing_data_reads": False,
