@@ -1,7 +1,6 @@
 """Arithmetic over variables: what it gives, and what it refuses."""
 
 import ast
-import time
 
 import numpy as np
 import pytest
@@ -195,10 +194,8 @@ def test_the_largest_expressions_are_computed():
 
 
 def test_a_tower_of_powers_costs_nothing():
-    begin = time.perf_counter()
-
+    # In whole numbers it would not end.
     assert np.isnan(evaluate("A + 9 ** 9 ** 9 ** 9 ** 9 ** 9", A=[1])).all()
-    assert time.perf_counter() - begin < 1
 
 
 def parsed_or_refused(text):
