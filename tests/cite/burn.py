@@ -1,9 +1,11 @@
 """Burns the vectors of OGC's WMS 1.3.0 test data into rasters, and writes the configuration that serves them.
 
-`python -m tests.cite.burn ../shared/ogc/cite-wms13-data FOLDER`, then `chronotile serve FOLDER/chronotile.yaml`.
+`.venv/bin/python -m tests.cite.burn ../shared/ogc/cite-wms13-data FOLDER`, then
+`chronotile serve FOLDER/chronotile.yaml`.
 The test suite finds layers by their titles, `cite:Lakes`; a colon in a title needs nothing of ids.
 """
 
+import argparse
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -132,5 +134,16 @@ def _configuration() -> dict[str, Any]:
     }
 
 
+def main() -> None:
+    """Read the command line, and print which file is to be served."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.cite.burn", description="Burn the test data of OGC's WMS 1.3.0 suite into rasters."
+    )
+    parser.add_argument("source", metavar="DATA", type=Path, help="its folder, with shapefile/ and raster/")
+    parser.add_argument("target", metavar="FOLDER", type=Path, help="where rasters and chronotile.yaml are written")
+    given = parser.parse_args()
+    sys.stdout.write(f"{burn(given.source, given.target)}\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{burn(Path(sys.argv[1]), Path(sys.argv[2]))}\n")
+    main()
