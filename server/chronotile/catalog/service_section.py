@@ -111,7 +111,7 @@ class LimitsSection(Section):
     max_body_bytes: Positive = _LIMITS.max_body_bytes
     """Bytes of a request's body."""
     max_features: Positive = _LIMITS.max_features
-    """Features in a request's body."""
+    """Features in a request's body; not used yet: bodies have one."""
     max_vertices: Positive = _LIMITS.max_vertices
     """Vertices in a request's body."""
 
