@@ -1,14 +1,19 @@
-"""Pages that are written by a program are what the program writes."""
+"""Pages that are written by a program are what the program writes; others leave nothing out."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from chronotile.catalog.load import load_configuration
+from chronotile.cli import app
 from chronotile.styling.load import load_styles, style_folders
 
 DOCS = Path(__file__).parents[1] / "docs"
+LINK = r"\]\(([^):#]+)(?:#[^)]*)?\)"
+"""To another page or file, without its anchor."""
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,29 @@ def test_every_key_has_a_meaning(generate):
     rows = [line for line in generate.page().splitlines() if line.startswith("| `")]
 
     assert [row for row in rows if row.endswith("|  |")] == []
+
+
+def test_the_reference_of_the_command_line_has_every_command_and_option():
+    page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
+    commands = typer.main.get_command(app).commands
+    told = set(re.findall(r"`chronotile (\w+)", page)) | set(re.findall(r"--[a-z-]+", page))
+
+    options = {option for command in commands.values() for each in command.params for option in each.opts}
+    assert {option for option in options if option.startswith("--")} | set(commands) <= told
+
+
+def test_the_reference_of_tiles_names_every_ramp():
+    page = (DOCS / "reference" / "tiles.md").read_text(encoding="utf-8")
+    styles = load_styles(style_folders(None))
+
+    assert [name for name, style in styles.items() if not style.is_categorical and f"`{name}`" not in page] == []
+
+
+def test_links_between_pages_lead_somewhere():
+    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(LINK, page.read_text(encoding="utf-8"))]
+
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
 
 
 def test_the_example_configuration_is_without_mistakes():

@@ -15,6 +15,7 @@ from chronotile.settings import Settings
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 REQUESTS = re.findall(r'curl (?:-o (\S+) )?"http://127\.0\.0\.1:8000(/[^"]+)"', README)
+POSTS = re.findall(r"""curl -d '([^']+)' "http://127\.0\.0\.1:8000(/[^"]+)\"""", README)
 ADDRESSES = re.findall(r"`http://127\.0\.0\.1:8000(/[^`]+)`|<http://127\.0\.0\.1:8000(/[^>]*)>", README)
 READABLE = {"png": "image/png", "tif": "image/tiff"}
 
@@ -30,6 +31,7 @@ def client(tmp_path_factory):
 def test_the_readme_shows_requests():
     assert len(REQUESTS) >= 10
     assert len(ADDRESSES) >= 4
+    assert len(POSTS) >= 1
 
 
 @pytest.mark.slow
@@ -39,6 +41,14 @@ def test_a_request_of_the_readme_is_answered(client, name, path):
 
     assert response.status_code == 200, response.text
     assert response.headers["content-type"].startswith(READABLE.get(name.rpartition(".")[2], ""))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("body", "path"), POSTS, ids=[path[:60] for _, path in POSTS])
+def test_a_posted_request_of_the_readme_is_answered(client, body, path):
+    response = client.post(path, content=body)
+
+    assert response.status_code == 200, response.text
 
 
 @pytest.mark.slow
