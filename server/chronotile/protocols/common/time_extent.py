@@ -23,8 +23,11 @@ LEAST_LISTED = 4
 DOCUMENT_BYTES, LAYER_BYTES, VALUE_BYTES = 1_000_000, 1_700, 26
 """What a document should stay below, and what a layer and one of its times take of it."""
 
-SHORTEST_RUN, LONGEST_RUN = 3, 366
+SHORTEST_RUN, LONGEST_RUN = 4, 366
 """Times that one interval with period stands for. A client may send it back: a year of tiles is within the limits."""
+
+LEAST_REGULAR = 3
+"""Times of a layer that are an interval where all are regular."""
 
 LEAST_RUNS = 16
 """Intervals that a layer may have even where it may list fewer times: they are worth their room."""
@@ -144,12 +147,12 @@ def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> t
 
 def _regular(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> tuple[str, ...]:
     """All times as intervals with period; nothing where they are not regular, or take more than `limit` values."""
-    if len(domain) < SHORTEST_RUN:
+    if len(domain) < LEAST_REGULAR:
         return ()
     stepped = _stepped(domain.instants)
     if np.any(stepped.steps != stepped.steps[0]):
         return ()
-    runs = tuple(islice(_runs(stepped, write), limit + 1))
+    runs = tuple(islice(_runs(stepped, write, shortest=LEAST_REGULAR), limit + 1))
     return runs if len(runs) <= limit else ()
 
 
@@ -184,7 +187,7 @@ class _Stepped:
 
     @property
     def fewest(self) -> int:
-        """Values that they take at least: a run of n times has n - 2 equal steps in a row, and 3 times or more."""
+        """Values that they take at least: a run of n times has n - 2 equal steps in a row, and 4 times or more."""
         return len(self.instants) - 3 * int(np.count_nonzero(self.steps[1:] == self.steps[:-1]))
 
 
@@ -196,7 +199,7 @@ def _stepped(instants: InstantArray) -> _Stepped:
     return _Stepped(instants, _differences(instants), is_monthly=False)
 
 
-def _runs(stepped: _Stepped, write: Callable[[Instant], str]) -> Iterator[str]:
+def _runs(stepped: _Stepped, write: Callable[[Instant], str], *, shortest: int = SHORTEST_RUN) -> Iterator[str]:
     """Regular stretches become `start/end/period` (WMS 1.3.0 Annex C.3.2), what lies between them is listed."""
     instants, steps = stepped.instants, stepped.steps
     changes = np.append(np.flatnonzero(_differences(steps)) + 1, len(steps))
@@ -207,7 +210,7 @@ def _runs(stepped: _Stepped, write: Callable[[Instant], str]) -> Iterator[str]:
             # Up to the step that differs, and no longer than a run may be.
             same_until = int(changes[np.searchsorted(changes, start, side="right")])
             end = min(same_until, start + LONGEST_RUN - 1)
-        is_run = end - start + 1 >= SHORTEST_RUN
+        is_run = end - start + 1 >= shortest
         period = _period(int(steps[start]), is_monthly=stepped.is_monthly) if is_run else None
         if period is None:
             end = start
