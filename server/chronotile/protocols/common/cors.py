@@ -1,11 +1,14 @@
 """Any page may read public answers, errors included (WHATWG Fetch, CORS protocol)."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chronotile.protocols.common.raw_headers import set_headers
 
 EXPOSED = "ETag, Chronotile-Time, Warning, Link, Location, Retry-After, Server-Timing"
 METHODS = "GET, HEAD, POST, OPTIONS"
 ONE_DAY_S = "86400"
+
+_ADDED = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED.encode()))
 
 
 class CrossOrigin:
@@ -25,9 +28,7 @@ class CrossOrigin:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Access-Control-Allow-Origin"] = "*"
-                headers["Access-Control-Expose-Headers"] = EXPOSED
+                set_headers(message, _ADDED)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -34,8 +34,8 @@ class Forwarded:
         await self._app(scope, receive, send)
 
     def _is_trusted(self, peer: tuple[str, int] | None) -> bool:
-        if self._trusts_all:
-            return True
+        if self._trusts_all or not self._networks:
+            return self._trusts_all
         try:
             address = ipaddress.ip_address(peer[0] if peer else "")
         except ValueError:

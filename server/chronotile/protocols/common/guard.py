@@ -1,13 +1,15 @@
 """What holds for every request and answer, whatever its protocol."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.errors import ChronotileError
 from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.raw_headers import set_headers
 
 MAX_QUERY_BYTES = 64_000
+
+_ADDED = ((b"x-content-type-options", b"nosniff"),)
 
 
 class Guard:
@@ -24,7 +26,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Content-Type-Options"] = "nosniff"
+                set_headers(message, _ADDED)
             await send(message)
 
         if len(scope["query_string"]) >= MAX_QUERY_BYTES:

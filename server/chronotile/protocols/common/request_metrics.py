@@ -18,6 +18,7 @@ class RequestMetrics:
         self._seconds = Histogram(
             "chronotile_request_seconds", "Time of requests", ["route"], buckets=SECONDS, registry=registry
         )
+        self._known = dict[tuple[str, int], tuple[Counter, Counter, Histogram]]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -40,6 +41,18 @@ class RequestMetrics:
         finally:
             # The pattern of the route: paths of clients would make a series each.
             route = getattr(scope.get("route"), "path", "-")
-            self._requests.labels(route, str(status)).inc()
-            self._bytes.labels(route).inc(size)
-            self._seconds.labels(route).observe(perf_counter() - start)
+            requests, sizes, seconds = self._of(route, status)
+            requests.inc()
+            sizes.inc(size)
+            seconds.observe(perf_counter() - start)
+
+    def _of(self, route: str, status: int) -> tuple[Counter, Counter, Histogram]:
+        """What counts the requests of a route and status; looked up once, since that takes longer than to count."""
+        known = self._known.get((route, status))
+        if known is None:
+            known = self._known[route, status] = (
+                self._requests.labels(route, str(status)),
+                self._bytes.labels(route),
+                self._seconds.labels(route),
+            )
+        return known

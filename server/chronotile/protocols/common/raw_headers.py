@@ -1,0 +1,24 @@
+"""Headers as ASGI carries them: lower-case names and values, in bytes.
+
+Starlette's `Headers` decode each of them for each look; what stands in the way of every request looks at the bytes.
+"""
+
+from collections.abc import Collection, Iterable
+
+from starlette.types import Message
+
+RawHeader = tuple[bytes, bytes]
+
+
+def header_value(headers: Iterable[RawHeader], name: bytes) -> bytes:
+    """Return the first value of a header; empty where there is none."""
+    for each, value in headers:
+        if each == name:
+            return value
+    return b""
+
+
+def set_headers(start: Message, added: Collection[RawHeader]) -> None:
+    """Give the start of an answer some headers, in place of those it has of the same names."""
+    names = [name for name, _ in added]
+    start["headers"] = [*(header for header in start["headers"] if header[0] not in names), *added]
