@@ -99,6 +99,18 @@ def test_newest_picture_is_that_of_an_appended_date_at_once(client, append, tifs
     assert (after.status_code, after.headers["chronotile-time"]) == (200, NEWEST)
 
 
+def test_kept_picture_of_a_date_is_drawn_anew_once_its_pixels_are_replaced(client, append, tifs):
+    dated = f"{TILE}?datetime=2020-01-05"
+    before = [client.get(dated) for _ in range(2)][-1]
+    Path(tifs[4]).unlink()
+    write_tif(tifs[4], replace(SCENE, shift=SCENE.shift + 100).numbers(4), SCENE, overviews=(2,))
+
+    append(tifs[:5])
+
+    assert client.get(dated).content != before.content
+    assert client.get(dated, headers={"If-None-Match": before.headers["etag"]}).status_code == 200
+
+
 def test_late_date_is_there_at_once(client, append, tifs, tmp_path):
     write_tif(tmp_path / "NDVI_20191231.tif", SCENE.numbers(0), SCENE)
 

@@ -34,6 +34,7 @@ from chronotile.protocols.common.forwarded import Forwarded
 from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.gzipped import Gzipped
+from chronotile.protocols.common.kept_answers import KeptAnswers
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
 from chronotile.protocols.common.request_metrics import RequestMetrics
@@ -133,6 +134,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             Middleware(Forwarded, trusted=trusted_proxies),
             Middleware(RequestMetrics, registry=registry),
             Middleware(RequestLog),
+            Middleware(KeptAnswers),
             Middleware(CrossOrigin),
             Middleware(Guard),
             Middleware(Gzipped),

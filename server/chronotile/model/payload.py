@@ -29,6 +29,8 @@ class Payload:
     time: TimeUsed = TimeUsed()
     timing: tuple[tuple[str, float], ...] = ()
     """Steps and how long each took, in seconds."""
+    revision: str = ""
+    """Of the pixels it was made of; empty where it does not tell."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
 

@@ -69,6 +69,11 @@ class ByteCache(Generic[Value]):
         mine.set_result(value)
         return value
 
+    def kept(self, key: Hashable) -> Value | None:
+        """Return the value of `key` if it is there."""
+        with self._lock:
+            return self._used(key) if key in self._values else None
+
     def clear(self) -> None:
         """Forget all that is kept."""
         with self._lock:

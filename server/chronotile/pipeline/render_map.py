@@ -56,6 +56,8 @@ class MapTarget:
     reducer: PictureReducer
     services: Services
     """That can read the layer, if it shows an expression."""
+    revision: str
+    """Of the pixels."""
     etag: str
     watch: Stopwatch
     """Of the request that was resolved."""
@@ -78,12 +80,13 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
         ChronotileError: A name, time or parameter is not accepted.
     """
     target = resolve_map(request, services)
-    if target.etag in known:
-        return Payload(body=b"", media_type=request.format, etag=target.etag, time=target.time_used, unchanged=True)
-    body = services.caches.payloads.get_or_make(target.etag, lambda: _encoded(request, target))
-    return Payload(
-        body=body, media_type=request.format, etag=target.etag, time=target.time_used, timing=target.watch.steps
+    payload = Payload(
+        body=b"", media_type=request.format, etag=target.etag, time=target.time_used, revision=target.revision
     )
+    if target.etag in known:
+        return replace(payload, unchanged=True)
+    body = services.caches.payloads.get_or_make(target.etag, lambda: _encoded(request, target))
+    return replace(payload, body=body, timing=target.watch.steps)
 
 
 def resolve_map(request: MapRequest, services: Services) -> MapTarget:
@@ -104,8 +107,9 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     _check_size(request.grid, len(times.indexes) + len(used.base), services)
     reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
     grid = request.grid
+    revision = pixel_revision(layer, used.instants + used.base, services)
     etag = fingerprint(
-        pixel_revision(layer, used.instants + used.base, services),
+        revision,
         (used.instants, used.base),
         # One that came with the request is seldom the same again, and as large as its sender likes.
         (described(style) if request.own_style is None else repr(style), request.colouring),
@@ -121,6 +125,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         base=base,
         reducer=reducer,
         services=services,
+        revision=revision,
         etag=etag,
         watch=watch,
     )

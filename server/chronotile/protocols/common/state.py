@@ -87,7 +87,7 @@ async def in_documents(
     state, services = state_of(request), services_of(request)
 
     def with_current() -> Result:
-        _check_current(state, services, None)
+        check_current(state, services, None)
         return work(*args, **kwargs)
 
     return await in_thread(state.gates.documents, with_current)
@@ -120,7 +120,7 @@ async def for_client(
 
     def with_current() -> Result:
         for each in sources:
-            _check_current(state, services, each)
+            check_current(state, services, each)
         return work()
 
     result = await gate.run(with_current, source=source, is_wanted=is_wanted)
@@ -129,8 +129,12 @@ async def for_client(
     return result
 
 
-def _check_current(state: ServerState, services: Services, collection: str | None) -> None:
-    """In a thread, since it looks at files, which may hang."""
+def check_current(state: ServerState, services: Services, collection: str | None) -> None:
+    """Make sure that `services` are those of now; in a thread, since it looks at files, which may hang.
+
+    Raises:
+        ServicesRenewed: They are not.
+    """
     state.follow(collection)
     if services is not state.services:
         raise ServicesRenewed("what is served was replaced")

@@ -17,6 +17,7 @@ from chronotile.pipeline.expressions import shown_revision, with_expression
 from chronotile.pipeline.render_map import render_map, requested_style
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kept_answers import remember
 from chronotile.protocols.common.kvp import Kvp, datetime_of, difference_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
@@ -35,8 +36,11 @@ async def get_tile(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     asked = tile_request(request.path_params, query, services.catalogue)
     gate = state_of(request).gates.pictures
-    work = partial(_tile, asked, services, known=known_etags(request), revision=query.optional("rev"))
+    revision = query.optional("rev")
+    work = partial(_tile, asked, services, known=known_etags(request), revision=revision)
     payload, is_current = await for_client(request, gate, asked.layer, work, services=services)
+    if asked.expression is None and is_current == (revision is not None):
+        remember(request, payload, layer=asked.layer, layer_revision=revision)
     return respond(payload, is_immutable=is_current)
 
 

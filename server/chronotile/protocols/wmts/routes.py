@@ -12,6 +12,7 @@ from chronotile.model.payload import Payload
 from chronotile.pipeline.render_map import render_map
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kept_answers import remember
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.languages import asked_language
@@ -86,7 +87,9 @@ async def get_tile(request: Request) -> Response:
 async def _tile(request: Request, services: Services, names: TileNames) -> Response:
     gate = state_of(request).gates.pictures
     work = partial(_draw, names, services, known=known_etags(request))
-    return respond(await for_client(request, gate, names.layer, work, services=services))
+    payload = await for_client(request, gate, names.layer, work, services=services)
+    remember(request, payload, layer=names.layer)
+    return respond(payload)
 
 
 async def _feature_info(request: Request, services: Services, names: InfoNames) -> Response:
