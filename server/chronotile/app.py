@@ -88,7 +88,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         ConfigurationError: One of `cog_places` or `sld_prefixes` is no place, or TiTiler is not installed.
     """
     registry = CollectorRegistry()
-    tokens = {"pictures": 8, "series": 8, "documents": 2, **(threads or {})}
+    tokens = {"pictures": 8, "series": 8, "documents": 2, "readiness": 1, "metrics": 1, **(threads or {})}
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -45,12 +45,24 @@ def test_caches_tell_what_they_hold(client):
     assert found["chronotile_cache_entries", "plans"] == 1
 
 
-@pytest.mark.parametrize("work", ["pictures", "series", "documents"])
+@pytest.mark.parametrize("work", ["pictures", "series", "documents", "readiness", "metrics"])
 def test_gates_tell_who_runs_and_waits(client, work):
     found = metrics(client)
 
     assert found["chronotile_threads", work] > 0
     assert found["chronotile_waiting", work] == 0
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/health/ready"])
+def test_operators_are_told_while_stores_that_hang_hold_all_documents(client, path):
+    gate, hung = client.app.state.chronotile.gates.documents, threading.Event()
+    documents = [client.portal.start_task_soon(gate.run, hung.wait) for _ in range(gate.threads)]
+
+    answer = client.get(path)
+    hung.set()
+
+    assert answer.status_code == 200
+    assert [document.result(timeout=10) for document in documents] == [True] * gate.threads
 
 
 def test_reloads_and_layers_are_counted(client):
@@ -96,3 +108,11 @@ def test_workers_are_told_apart():
     lines = merged({"0": one % 3, "1": one % 4}).decode().splitlines()
 
     assert lines[2:] == ['chronotile_layers{worker="0"} 3.0', 'chronotile_layers{worker="1"} 4.0']
+
+
+def test_worker_that_ended_while_it_told_is_left_out():
+    whole = "# HELP chronotile_layers L\n# TYPE chronotile_layers gauge\nchronotile_layers{} 3\n"
+
+    lines = merged({"0": whole, "1": whole[:-4]}).decode().splitlines()
+
+    assert lines[2:] == ['chronotile_layers{worker="0"} 3.0']

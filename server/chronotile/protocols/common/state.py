@@ -25,10 +25,13 @@ class Gates:
     pictures: Gate
     series: Gate
     documents: Gate
+    readiness: Gate
+    metrics: Gate
+    """Apart from `documents`, which look at all stores, of which one may hang: an operator wants to know just then."""
 
     def __iter__(self) -> Iterator[Gate]:
         """Iterate over all."""
-        return iter((self.pictures, self.series, self.documents))
+        return iter((self.pictures, self.series, self.documents, self.readiness, self.metrics))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,7 +21,7 @@ async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer 
 
 async def get_ready(request: Request) -> Response:
     """Return 200 where at least one layer can be read, else 503, and the collections that fail in either case."""
-    readiness = await in_thread(state_of(request).gates.documents, check_readiness, services_of(request))
+    readiness = await in_thread(state_of(request).gates.readiness, check_readiness, services_of(request))
     status = "ready" if readiness.is_ready else "not ready"
     return _told(200 if readiness.is_ready else 503, {"status": status, "failing": list(readiness.failing)})
 
@@ -42,7 +42,7 @@ def metrics_routes(registry: CollectorRegistry, siblings: Siblings | None) -> li
 
     async def get_metrics(request: Request) -> Response:
         """Return them as Prometheus reads them (text format 0.0.4)."""
-        gate = state_of(request).gates.documents
+        gate = state_of(request).gates.metrics
         if siblings is None:
             body = await in_thread(gate, generate_latest, registry)
         else:

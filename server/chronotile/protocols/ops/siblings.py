@@ -72,9 +72,17 @@ class _Merged(Collector):
     def collect(self) -> Iterable[Metric]:
         families: dict[str, Metric] = {}
         for worker, text in self._texts.items():
-            for family in text_string_to_metric_families(text):
+            for family in _families(text):
                 kept = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
                 kept.samples += [
                     sample._replace(labels={**sample.labels, "worker": worker}) for sample in family.samples
                 ]
         return families.values()
+
+
+def _families(text: str) -> list[Metric]:
+    """What a worker told; nothing where it ended midway."""
+    try:
+        return list(text_string_to_metric_families(text))
+    except ValueError:
+        return []
