@@ -124,9 +124,8 @@ class KeptAnswers:
         answer = self._answers.pop(text, None)
         if answer is not None:
             self._answers[text] = answer  # used last
-        if answer is not None and await self._is_current(answer, state):
             body = b"" if answer.status == 304 else state.services.caches.payloads.kept(answer.etag)
-            if body is not None:
+            if body is not None and await self._is_current(answer, state):
                 scope.update(answer.route)
                 await _send(answer, body, perf_counter() - start, send)
                 return
