@@ -283,17 +283,23 @@ def _check_format(request: MapRequest, layer: Layer) -> None:
 
 def _check_size(grid: Grid, times: int, services: Services) -> None:
     limits = services.catalogue.limits
+    larger = "width" if grid.width >= grid.height else "height"
     if max(grid.width, grid.height) > MAX_SIDE_PX:
         raise LimitExceeded(
             "pixels of a side",
             allowed=MAX_SIDE_PX,
             asked=max(grid.width, grid.height),
             alternative="ask for a smaller picture, or for tiles",
+            locator=larger,
         )
     pixels = grid.width * grid.height
     if pixels > limits.max_pixels:
         raise LimitExceeded(
-            "max_pixels", allowed=limits.max_pixels, asked=pixels, alternative="ask for a smaller picture, or for tiles"
+            "max_pixels",
+            allowed=limits.max_pixels,
+            asked=pixels,
+            alternative="ask for a smaller picture, or for tiles",
+            locator=larger,
         )
     if pixels * times > limits.max_cube_values:
         raise LimitExceeded(

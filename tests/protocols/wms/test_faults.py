@@ -31,7 +31,7 @@ WRONG = [
     ({"WIDTH": "0"}, "InvalidParameterValue", "WIDTH"),
     ({"WIDTH": "-5"}, "InvalidParameterValue", "WIDTH"),
     ({"WIDTH": "1e2"}, "InvalidParameterValue", "WIDTH"),
-    ({"WIDTH": "1000000000"}, None, None),
+    ({"WIDTH": "1000000000"}, None, "WIDTH"),
     ({"HEIGHT": None}, "MissingParameterValue", "HEIGHT"),
     ({"BBOX": "610000,5640000,600000,5650000"}, "InvalidParameterValue", "BBOX"),
     ({"BBOX": "600000,5640000,600000,5650000"}, "InvalidParameterValue", "BBOX"),
@@ -108,6 +108,11 @@ def test_map_beyond_the_limit_names_it(make_client, get_map):
 
     assert get_map(client).status_code == 200
     assert "max_pixels is 10000" in get_map(client, WIDTH="101").text
+
+
+@pytest.mark.parametrize(("size", "locator"), [({"WIDTH": "9000"}, "WIDTH"), ({"HEIGHT": "9000"}, "HEIGHT")])
+def test_larger_side_of_too_large_a_picture_is_named(client, get_map, size, locator):
+    assert f'locator="{locator}"' in get_map(client, **{"WIDTH": "3000", "HEIGHT": "3000"} | size).text
 
 
 def test_time_not_available_names_the_nearest(make_client, get_map):
