@@ -124,7 +124,7 @@ def quiet_environment() -> dict[str, str]:
 
 def day(date: int) -> str:
     """Return the day of the so-manieth date."""
-    return str(FIRST_DAY + date)
+    return str(FIRST_DAY + np.timedelta64(date, "D"))
 
 
 def date_of(instant: str) -> int:

@@ -36,6 +36,17 @@ class Encoding:
         if self.nodata is not None and np.isnan(self.nodata):
             object.__setattr__(self, "nodata", np.nan)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both mean the same; tuples take what is the same object to be equal, NaN too, on every Python."""
+        return isinstance(other, Encoding) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        """Hash what is compared."""
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        return self.dtype, self.scale, self.offset, self.nodata, self.valid_range, self.flags, self.units
+
     def valid(self, numbers: Numbers) -> BoolArray:
         """Return where `numbers` are values: not nodata, not a flag, inside the valid range, finite."""
         valid = np.isfinite(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
