@@ -123,7 +123,7 @@ def quiet_environment() -> dict[str, str]:
 
 
 def day(date: int) -> str:
-    """Return the day of the so-manieth date."""
+    """Return the day of a date by its number."""
     return str(FIRST_DAY + np.timedelta64(date, "D"))
 
 
