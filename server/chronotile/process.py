@@ -68,24 +68,23 @@ def share_one_heap() -> None:
 def give_back_freed_memory() -> None:
     """Give all pages back to the system that lie free between what is in use, which only being asked for does.
 
-    Takes some milliseconds, in which nobody allocates. Where the C library has no such call, nothing happens.
+    Takes some milliseconds, in which nobody allocates.
     """
-    try:
-        trim = ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError, TypeError):
-        log.debug("this C library has no malloc_trim")
-        return
-    trim(0)
+    _tell_allocator("malloc_trim", 0)
 
 
 def _set_allocator(name: int, value: int) -> None:
-    """Where the C library has no such setting, nothing happens."""
+    _tell_allocator("mallopt", name, value)
+
+
+def _tell_allocator(function: str, *numbers: int) -> None:
+    """Call a function of the C library; where it has none of that name, nothing happens."""
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        call = getattr(ctypes.CDLL(None), function)
     except (OSError, AttributeError, TypeError):
-        log.debug("this C library has no mallopt")
+        log.debug("this C library has no %s", function)
         return
-    mallopt(name, value)
+    call(*numbers)
 
 
 def hold_hang_ups() -> None:

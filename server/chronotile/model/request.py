@@ -114,6 +114,22 @@ class IdentifyRequest:
     ramp: str | None = None
     colouring: Colouring = AS_STYLED
 
+    @classmethod
+    def of_picture(cls, shown: MapRequest, point: Point, *, layer: str) -> "IdentifyRequest":
+        """Return what asks for the values that a picture shows at a point, under the name `layer` goes by there."""
+        return cls(
+            layer=layer,
+            point=point,
+            time=shown.time,
+            difference=shown.difference,
+            reducer=shown.reducer,
+            style=shown.style,
+            own_style=shown.own_style,
+            range=shown.range,
+            ramp=shown.ramp,
+            colouring=shown.colouring,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AreaSeriesRequest:

@@ -28,6 +28,12 @@ def longitude_latitude(point: Point) -> tuple[float, float]:
     return float(longitude), float(latitude)
 
 
+def reach_of(layer: Layer) -> str:
+    """Return in words, for whoever asked for a place outside, how far a layer reaches."""
+    west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)
+    return f"reaches from {west:.6g} to {east:.6g} in longitude and from {south:.6g} to {north:.6g} in latitude"
+
+
 def read_cell(
     layer: Layer, variable: VariableInfo, *, cell: tuple[int, int], indexes: tuple[int, ...], services: Services
 ) -> Pixels:

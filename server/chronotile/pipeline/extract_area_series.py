@@ -10,10 +10,10 @@ import numpy as np
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84
 from chronotile.model.raster import valid_pixels
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import AreaSeries
+from chronotile.pipeline.cells import reach_of
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.services import Services, reading
 from chronotile.readers.area_cells import Piece, cells_inside, window_of
@@ -120,9 +120,8 @@ def _moments_of_piece(layer: Layer, piece: Piece, index: int, services: Services
 
 
 def _outside(area: Area, layer: Layer) -> InvalidParameter:
-    west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)
     return InvalidParameter(
-        f"the geometry of {area.vertices} vertices lies outside layer {layer.id}, which reaches from {west:.6g} to "
-        f"{east:.6g} in longitude and from {south:.6g} to {north:.6g} in latitude; coordinates are longitude first",
+        f"the geometry of {area.vertices} vertices lies outside layer {layer.id}, which {reach_of(layer)}; "
+        "coordinates are longitude first",
         locator="geometry",
     )

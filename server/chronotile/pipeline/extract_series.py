@@ -14,7 +14,7 @@ from chronotile.model.raster import cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
 from chronotile.model.time import InstantArray, TimeSelection
-from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, read_cell
+from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, reach_of, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
 
@@ -156,10 +156,8 @@ def _cell(layer: Layer, point: Point) -> tuple[int, int]:
     grid = layer.main_variable.grid
     cell = cell_of(grid, point)
     if cell is None:
-        west, south, east, north = grid.bbox_in(CRS84)
         raise InvalidParameter(
-            f"the point lies outside layer {layer.id}, which reaches from {west:.6g} to {east:.6g} in longitude and "
-            f"from {south:.6g} to {north:.6g} in latitude{_swapped_hint(point, layer)}",
+            f"the point lies outside layer {layer.id}, which {reach_of(layer)}{_swapped_hint(point, layer)}",
             locator="point",
         )
     return cell

@@ -1,20 +1,13 @@
 """Every line of OGC's checklist for WMTS is a test."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.protocols.checklists import names_held
+
 HERE = Path(__file__).parent
-
-
-def names_held():
-    """What the `checklist` decorators beside this file name."""
-    modules = [ast.parse(path.read_text()) for path in HERE.glob("test_checklist_*.py")]
-    calls = [node for module in modules for node in ast.walk(module) if isinstance(node, ast.Call)]
-    marks = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "checklist"]
-    return {each.value for mark in marks for each in ast.walk(mark) if isinstance(each, ast.Constant)}
 
 
 @pytest.fixture
@@ -30,8 +23,8 @@ def lines(shared):
 
 
 def test_every_line_is_held(lines):
-    assert set(lines) - names_held() == set()
+    assert set(lines) - names_held(HERE) == set()
 
 
 def test_no_test_names_a_line_that_is_none(lines):
-    assert names_held() <= set(lines)
+    assert names_held(HERE) <= set(lines)

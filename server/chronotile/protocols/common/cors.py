@@ -1,8 +1,8 @@
 """Any page may read public answers, errors included (WHATWG Fetch, CORS protocol)."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chronotile.protocols.common.raw_headers import set_headers
+from chronotile.protocols.common.raw_headers import header_value, sending
 
 EXPOSED = "ETag, Chronotile-Time, Warning, Link, Location, Retry-After, Server-Timing"
 METHODS = "GET, HEAD, POST, OPTIONS"
@@ -25,17 +25,11 @@ class CrossOrigin:
         if scope["method"] == "OPTIONS":
             await _answer_preflight(scope, send)
             return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                set_headers(message, _ADDED)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+        await self._app(scope, receive, sending(send, _ADDED))
 
 
 async def _answer_preflight(scope: Scope, send: Send) -> None:
-    asked = next((value for name, value in scope["headers"] if name == b"access-control-request-headers"), b"")
+    asked = header_value(scope["headers"], b"access-control-request-headers")
     headers = [
         (b"access-control-allow-origin", b"*"),
         (b"access-control-allow-methods", METHODS.encode()),

@@ -9,13 +9,13 @@ import numpy as np
 import orjson
 
 from chronotile.encoders.instants import format_instants
-from chronotile.errors import UnsupportedFormat
+from chronotile.errors import InvalidParameter, UnsupportedFormat
 from chronotile.model.grid import Grid
 from chronotile.model.identified import CellSeries, Identified
 from chronotile.model.request import Point
 from chronotile.model.style import Colour
 from chronotile.pipeline.identify import InfoFormat
-from chronotile.protocols.common.kvp import MAX_SHOWN
+from chronotile.protocols.common.kvp import MAX_SHOWN, integer
 from chronotile.protocols.common.xml import render_xml
 
 Scalar = str | float | bool | None
@@ -71,6 +71,18 @@ def info_format(media_type: str, *, locator: str) -> InfoFormat:
             locator=locator,
         )
     return InfoFormat(media_type=name, encode=INFO_FORMATS[name])
+
+
+def pixel_place(text: str, size: int, *, locator: str) -> int:
+    """Return the column or row that a text names, of `size` of them.
+
+    Raises:
+        InvalidParameter: It is no number, or none of theirs.
+    """
+    place = integer(text, locator=locator)
+    if not 0 <= place < size:
+        raise InvalidParameter(f"{locator} must be from 0 to {size - 1}, got {text[:MAX_SHOWN]}", locator=locator)
+    return place
 
 
 def pixel_point(grid: Grid, column: int, row: int) -> Point:

@@ -1,11 +1,11 @@
 """What holds for every request and answer, whatever its protocol."""
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chronotile.errors import ChronotileError
 from chronotile.protocols.common.problem import problem_response
-from chronotile.protocols.common.raw_headers import set_headers
+from chronotile.protocols.common.raw_headers import sending
 
 MAX_QUERY_BYTES = 64_000
 
@@ -23,16 +23,11 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                set_headers(message, _ADDED)
-            await send(message)
-
+        send = sending(send, _ADDED)
         if len(scope["query_string"]) >= MAX_QUERY_BYTES:
-            await _too_long(scope)(scope, receive, send_with_headers)
+            await _too_long(scope)(scope, receive, send)
         else:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send)
 
 
 def _too_long(scope: Scope) -> ASGIApp:

@@ -1,9 +1,10 @@
 """Text leaves compressed for those who take that, under a validator of its own."""
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chronotile.protocols.common.raw_headers import header_value
 from chronotile.protocols.common.respond import GZIPPED
 
 MINIMUM_BYTES = 1024
@@ -23,7 +24,7 @@ class Gzipped:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        held = Headers(scope=scope).get("if-none-match", "") if scope["type"] == "http" else ""
+        held = header_value(scope["headers"], b"if-none-match").decode("latin-1") if scope["type"] == "http" else ""
 
         async def send_validated(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, urlencode
 
+from starlette.requests import Request
+
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection, Layer
@@ -13,6 +15,9 @@ from chronotile.model.grid import BBox, NativeGrid
 from chronotile.pipeline.draw_legend import legend_pixels
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.languages import asked_language
+from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.state import services_of
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import MAX_LISTED, TimeExtent, time_extent
 
@@ -30,6 +35,21 @@ class Telling:
     language: str
     layers: frozenset[str] | None = None
     """Names, of those that documents list, that are told of; `None` tells of all."""
+
+
+def asked_telling(request: Request, query: Kvp) -> Telling:
+    """Return what capabilities are asked to tell, and to whom.
+
+    Raises:
+        InvalidParameter: A layer that `layers` names is not listed.
+    """
+    services = services_of(request)
+    return Telling(
+        services=services,
+        base=base_url(request),
+        language=asked_language(query, services.catalogue.service.languages),
+        layers=listed_names(query, services.catalogue),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

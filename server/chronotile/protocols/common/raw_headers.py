@@ -5,7 +5,7 @@ Starlette's `Headers` decode each of them for each look; what stands in the way 
 
 from collections.abc import Collection, Iterable
 
-from starlette.types import Message
+from starlette.types import Message, Send
 
 RawHeader = tuple[bytes, bytes]
 
@@ -22,3 +22,14 @@ def set_headers(start: Message, added: Collection[RawHeader]) -> None:
     """Give the start of an answer some headers, in place of those it has of the same names."""
     names = [name for name, _ in added]
     start["headers"] = [*(header for header in start["headers"] if header[0] not in names), *added]
+
+
+def sending(send: Send, added: Collection[RawHeader]) -> Send:
+    """Return what sends an answer with some headers in place of its own of the same names."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            set_headers(message, added)
+        await send(message)
+
+    return send_with_headers

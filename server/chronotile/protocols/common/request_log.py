@@ -42,7 +42,7 @@ class RequestLog:
             await self._app(scope, receive, send_and_note)
         finally:
             milliseconds = (perf_counter() - start) * 1000
-            _write((scope["method"], _route(scope), _layer(scope), instants, status, milliseconds, size))
+            _write((scope["method"], route_pattern(scope), _layer(scope), instants, status, milliseconds, size))
 
 
 def _write(values: tuple[object, ...]) -> None:
@@ -51,8 +51,8 @@ def _write(values: tuple[object, ...]) -> None:
     log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, line, values, None))
 
 
-def _route(scope: Scope) -> str:
-    """The pattern of the route, which says the same for all tiles of a protocol; `-` where none matched."""
+def route_pattern(scope: Scope) -> str:
+    """Return the pattern of the route, which is the same for all tiles of a protocol; `-` where none matched."""
     return getattr(scope.get("route"), "path", "-")
 
 

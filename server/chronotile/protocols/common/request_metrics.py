@@ -5,6 +5,8 @@ from time import perf_counter
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chronotile.protocols.common.request_log import route_pattern
+
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 
 
@@ -40,8 +42,7 @@ class RequestMetrics:
             await self._app(scope, receive, send_and_note)
         finally:
             # The pattern of the route: paths of clients would make a series each.
-            route = getattr(scope.get("route"), "path", "-")
-            requests, sizes, seconds = self._of(route, status)
+            requests, sizes, seconds = self._of(route_pattern(scope), status)
             requests.inc()
             sizes.inc(size)
             seconds.observe(perf_counter() - start)

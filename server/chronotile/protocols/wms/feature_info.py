@@ -10,7 +10,7 @@ from chronotile.model.payload import Payload
 from chronotile.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.feature_info import info_format, pixel_point
+from chronotile.protocols.common.feature_info import info_format, pixel_place, pixel_point
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
 from chronotile.protocols.wms.params import LAYER_LIMIT, Version, map_version, wms_map
 
@@ -40,18 +40,7 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
     shown = {catalogue.layer(each.layer).id: each for each in maps}
     return InfoQuery(
         requests=tuple(
-            IdentifyRequest(
-                layer=name,
-                point=point,
-                time=shown[layer.id].time,
-                difference=shown[layer.id].difference,
-                reducer=shown[layer.id].reducer,
-                style=shown[layer.id].style,
-                own_style=shown[layer.id].own_style,
-                range=shown[layer.id].range,
-                ramp=shown[layer.id].ramp,
-                colouring=shown[layer.id].colouring,
-            )
+            IdentifyRequest.of_picture(shown[layer.id], point, layer=name)
             for name, layer in _query_layers(query, catalogue, shown)
         ),
         format=info_format(text or "text/plain", locator="INFO_FORMAT"),
@@ -90,10 +79,8 @@ def _point(query: Kvp, shown: MapRequest, version: Version) -> Point:
 
 
 def _pixel(text: str, size: int, *, locator: str) -> int:
+    """As `pixel_place`, with the fault that WMS has for it."""
     try:
-        place = integer(text, locator=locator)
+        return pixel_place(text, size, locator=locator)
     except InvalidParameter as error:
         raise InvalidPoint(error.message, locator=locator) from error
-    if not 0 <= place < size:
-        raise InvalidPoint(f"{locator} must be from 0 to {size - 1}, got {text[:MAX_SHOWN]}", locator=locator)
-    return place

@@ -14,9 +14,7 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import pairs_of
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.languages import asked_language
-from chronotile.protocols.common.layer_entries import Telling, listed_names
-from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.layer_entries import asked_telling
 from chronotile.protocols.common.remote_place import RemotePlace
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
@@ -61,12 +59,7 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     version = negotiated_version(query)
     services = services_of(request)
     check_update_sequence(query, update_sequence(services))
-    telling = Telling(
-        services=services,
-        base=base_url(request),
-        language=asked_language(query, services.catalogue.service.languages),
-        layers=listed_names(query, services.catalogue),
-    )
+    telling = asked_telling(request, query)
     key = ("WMS", version, path, telling.base, telling.language, telling.layers)
     make = partial(capabilities, telling, version, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])

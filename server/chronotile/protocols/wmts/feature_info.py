@@ -13,8 +13,8 @@ from chronotile.model.payload import Payload
 from chronotile.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.pipeline.identify import deliver_identified
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.feature_info import info_format, pixel_point
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
+from chronotile.protocols.common.feature_info import info_format, pixel_place, pixel_point
+from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.wmts.params import TileNames, map_request, names_in_query
 
 EXTENSIONS: Mapping[str, str] = {
@@ -104,14 +104,7 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
         raise OperationNotSupported(f"layer {layer.id} cannot be queried", locator="GetFeatureInfo")
     asked = info_format(names.info_format, locator="InfoFormat")
     tile = _tile(names, services)
-    request = IdentifyRequest(
-        layer=tile.layer,
-        point=_point(names, tile),
-        time=tile.time,
-        difference=tile.difference,
-        reducer=tile.reducer,
-        style=tile.style,
-    )
+    request = IdentifyRequest.of_picture(tile, _point(names, tile), layer=tile.layer)
     return deliver_identified([request], asked, services, known=known)
 
 
@@ -124,13 +117,6 @@ def _tile(names: InfoNames, services: Services) -> MapRequest:
 
 
 def _point(names: InfoNames, tile: MapRequest) -> Point:
-    column = _pixel(names.i, tile.grid.width, locator="I")
-    row = _pixel(names.j, tile.grid.height, locator="J")
+    column = pixel_place(names.i, tile.grid.width, locator="I")
+    row = pixel_place(names.j, tile.grid.height, locator="J")
     return pixel_point(tile.grid, column, row)
-
-
-def _pixel(text: str, size: int, *, locator: str) -> int:
-    place = integer(text, locator=locator)
-    if not 0 <= place < size:
-        raise InvalidParameter(f"{locator} must be from 0 to {size - 1}, got {text[:MAX_SHOWN]}", locator=locator)
-    return place

@@ -15,9 +15,7 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kept_answers import remember
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.languages import asked_language
-from chronotile.protocols.common.layer_entries import Telling, listed_names
-from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.layer_entries import asked_telling
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.update_sequence import update_sequence
@@ -110,12 +108,7 @@ def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Pa
 
 async def _capabilities(request: Request, query: Kvp, asked: frozenset[Section], *, path: str) -> Response:
     services = services_of(request)
-    telling = Telling(
-        services=services,
-        base=base_url(request),
-        language=asked_language(query, services.catalogue.service.languages),
-        layers=listed_names(query, services.catalogue),
-    )
+    telling = asked_telling(request, query)
     key = ("WMTS", path, asked, telling.base, telling.language, telling.layers)
     make = partial(capabilities, telling, asked, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
