@@ -87,6 +87,16 @@ class Turns:
         ]
 
 
+def measure_pictures(found: Found, cases: Cases, findings: Findings, *, ground: Ground, options: Options) -> None:
+    """Start all contenders, see that they draw the same, and add rows of throughput and latency by turns."""
+    with ExitStack() as stack:
+        standing = compare_pictures(start(stack, found, findings, ground), cases, findings)
+        warm(standing, cases)
+        turns = Turns(standing, findings, options)
+        turns.throughput(cases)
+        turns.latency(cases)
+
+
 def start(stack: ExitStack, found: Found, findings: Findings, ground: Ground) -> list[Standing]:
     """Start all contenders and tell of those that are not there."""
     standing = []

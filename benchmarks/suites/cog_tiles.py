@@ -1,12 +1,10 @@
 """256 px tiles of one large COG: two workers each, 8 connections."""
 
-from contextlib import ExitStack
-
 from benchmarks.findings import Findings
 from benchmarks.peers import chronotile, mapserver, terracotta, titiler
 from benchmarks.peers.ground import Ground, utm_inside
 from benchmarks.places import tiles
-from benchmarks.suites.closed_loop import Turns, compare_pictures, first_touch, start, warm
+from benchmarks.suites.closed_loop import first_touch, measure_pictures
 from benchmarks.suites.options import Options
 
 WORKERS = 2
@@ -51,12 +49,7 @@ def _run(ground: Ground, options: Options, findings: Findings, layer: str) -> Fi
     ]
     inside = utm_inside(ground.archive.size.big_side)
     cases = {name: tiles(inside, zoom) for name, zoom in ZOOMS.items()}
-    with ExitStack() as stack:
-        standing = compare_pictures(start(stack, found, findings, ground), cases, findings)
-        warm(standing, cases)
-        turns = Turns(standing, findings, options)
-        turns.throughput(cases)
-        turns.latency(cases)
+    measure_pictures(found, cases, findings, ground=ground, options=options)
     first = {"z14 first touch": cases["z14 native"][:FIRST_TOUCHES]}
     first_touch(found, first, [file], findings=findings, ground=ground)
     findings.absent += [

@@ -1,12 +1,10 @@
 """256 px tiles of a Zarr cube of a year of days: one worker or process each."""
 
-from contextlib import ExitStack
-
 from benchmarks.findings import Findings
 from benchmarks.peers import chronotile, titiler, xcube, xpublish
 from benchmarks.peers.ground import Ground, cube_inside
 from benchmarks.places import tiles
-from benchmarks.suites.closed_loop import Turns, compare_pictures, first_touch, start, warm
+from benchmarks.suites.closed_loop import first_touch, measure_pictures
 from benchmarks.suites.options import Options
 
 ZOOMS = {"z9 native": 9, "z7": 7, "z5": 5}
@@ -33,12 +31,7 @@ def run(ground: Ground, options: Options) -> Findings:
     ]
     inside = cube_inside(archive.size.cube_side)
     cases = {name: tiles(inside, zoom, archive.days[::EVERY_DAYS]) for name, zoom in ZOOMS.items()}
-    with ExitStack() as stack:
-        standing = compare_pictures(start(stack, found, findings, ground), cases, findings)
-        warm(standing, cases)
-        turns = Turns(standing, findings, options)
-        turns.throughput(cases)
-        turns.latency(cases)
+    measure_pictures(found, cases, findings, ground=ground, options=options)
     first = {"z9 first touch": cases["z9 native"][:FIRST_TOUCHES]}
     first_touch(found, first, [archive.serving_cube, archive.map_cube], findings=findings, ground=ground)
     findings.absent += [

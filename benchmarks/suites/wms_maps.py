@@ -1,12 +1,10 @@
 """WMS GetMap with TIME over a stack of dated COGs."""
 
-from contextlib import ExitStack
-
 from benchmarks.findings import Findings
 from benchmarks.peers import chronotile, mapserver, titiler, xpublish
 from benchmarks.peers.ground import Ground, cube_inside, utm_inside
 from benchmarks.places import maps
-from benchmarks.suites.closed_loop import Turns, compare_pictures, start, warm
+from benchmarks.suites.closed_loop import measure_pictures
 from benchmarks.suites.options import Options
 
 ZOOM, CUBE_ZOOM = 13, 9
@@ -35,12 +33,7 @@ def run(ground: Ground, options: Options) -> Findings:
         for crs in ("EPSG:3857", "EPSG:4326")
         for side in (256, 512)
     }
-    with ExitStack() as stack:
-        standing = compare_pictures(start(stack, found, findings, ground), cases, findings)
-        warm(standing, cases)
-        turns = Turns(standing, findings, options)
-        turns.throughput(cases)
-        turns.latency(cases)
+    measure_pictures(found, cases, findings, ground=ground, options=options)
     findings.absent += [
         "xpublish-tiles: cannot read a stack of files; its WMS over the cube is in the suite wms-cube",
         "xcube, terracotta, pygeoapi: cannot: no WMS GetMap over dated files of their own",
@@ -61,10 +54,5 @@ def run_cube(ground: Ground, options: Options) -> Findings:
     inside = cube_inside(archive.size.cube_side)
     days = archive.days[::30]
     cases = {f"3857 {side} px": maps(inside, CUBE_ZOOM, days, crs="EPSG:3857", side_px=side) for side in (256, 512)}
-    with ExitStack() as stack:
-        standing = compare_pictures(start(stack, found, findings, ground), cases, findings)
-        warm(standing, cases)
-        turns = Turns(standing, findings, options)
-        turns.throughput(cases)
-        turns.latency(cases)
+    measure_pictures(found, cases, findings, ground=ground, options=options)
     return findings
