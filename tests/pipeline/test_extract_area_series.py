@@ -7,7 +7,8 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.area import Area
 from chronotile.model.crs import crs_of
-from chronotile.model.request import AREA_REDUCERS, AreaSeriesRequest
+from chronotile.model.reducer import parse_reducers
+from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.time import parse_time
 from chronotile.pipeline.extract_area_series import extract_area_series
 from tests.protocols import served
@@ -23,9 +24,18 @@ def square(row=10, column=20, cells=8):
     return Area(polygons=((ring,),), crs=UTM)
 
 
-def series(area=None, *, services=None, time=None, reducers=AREA_REDUCERS, layer="NDVI"):
-    request = AreaSeriesRequest(layer=layer, area=area or square(), time=parse_time(time), reducers=reducers)
+REDUCERS = ("mean", "min", "max", "std", "median", "p10", "count", "valid_share", "sum", "histogram:5:0:250")
+
+
+def all_series(*areas, services=None, time=None, reducers=REDUCERS, layer="NDVI", **asked):
+    request = AreaSeriesRequest(
+        layer=layer, areas=areas, time=parse_time(time), reducers=parse_reducers(reducers), **asked
+    )
     return extract_area_series(request, services or served.make_services())
+
+
+def series(area=None, **asked):
+    return all_series(area or square(), **asked).areas[0]
 
 
 def values_of(time, *, row=10, column=20, cells=8):
@@ -34,13 +44,43 @@ def values_of(time, *, row=10, column=20, cells=8):
     return numbers[numbers != served.NODATA].astype(float)
 
 
-@pytest.mark.parametrize("reducer", ["mean", "min", "max", "std"])
-def test_reducers_are_numpys_of_the_cells(reducer):
+@pytest.mark.parametrize(
+    ("reducer", "numpys"),
+    [
+        *((name, getattr(np, name)) for name in ("mean", "min", "max", "std", "median", "sum")),
+        ("p10", lambda values: np.percentile(values, 10)),
+        ("valid_share", lambda _values: 1),
+        ("histogram:5:0:250", lambda values: np.histogram(values, 5, (0, 250))[0]),
+    ],
+)
+def test_reducers_are_numpys_of_the_cells(reducer, numpys):
     found = series()
 
-    expected = [getattr(np, reducer)(values_of(time)) for time in range(4)]
+    expected = np.array([numpys(values_of(time)) for time in range(4)])
 
     assert found.reduced[reducer] == pytest.approx(expected, rel=1e-12)
+
+
+def test_reasons_are_counted_where_there_are_any():
+    assert series().reasons == {}
+    assert {name: counts.tolist() for name, counts in series(square(row=0)).reasons.items()} == {"nodata": [8] * 4}
+
+
+def test_too_few_cells_with_a_value_give_none():
+    found = series(square(row=0), min_valid=0.9)
+
+    assert np.isnan(found.reduced["mean"]).all()
+    assert found.reduced["valid_share"].tolist() == [56 / 64] * 4
+
+
+def test_each_area_has_its_own_cells():
+    one, other = square(), square(row=12, column=22)
+
+    both = all_series(one, other).areas
+
+    assert [each.reduced["mean"].tolist() for each in both] == [
+        series(area).reduced["mean"].tolist() for area in (one, other)
+    ]
 
 
 def test_cells_without_a_value_are_not_counted():
@@ -70,7 +110,10 @@ def test_means_are_of_values_in_float64():
 
 
 def test_an_interval_and_none():
-    assert [str(instant)[:10] for instant in series(time="2020-06-05/..").times] == ["2020-06-11", "2020-06-21"]
+    assert [str(instant)[:10] for instant in all_series(square(), time="2020-06-05/..").times] == [
+        "2020-06-11",
+        "2020-06-21",
+    ]
     assert series(time="2019/2019").reduced["mean"].size == 0
 
 

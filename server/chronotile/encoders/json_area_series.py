@@ -1,39 +1,51 @@
 """Series of areas as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from chronotile.encoders.instants import format_instants
-from chronotile.model.series import AreaSeries
+from chronotile.model.series import AreaSeries, AreasSeries
 
 
-def encode_area_series_json(series: Sequence[AreaSeries]) -> bytes:
-    """Return the document of DESIGN 2.4 of areas of one layer at the same times; at least one.
+def encode_area_series_json(series: AreasSeries) -> bytes:
+    """Return the document of DESIGN 2.4.
 
-    Numbers are shortest-round-trip, `null` where no cell has a value.
+    Numbers are shortest-round-trip, `null` where no cell, or too few, have a value. `properties`, `note`, `reasons`
+    and `edges` are there where they say something.
     """
-    first = series[0]
-    return orjson.dumps(
-        {
-            "layer": first.layer,
-            "units": first.units,
-            "times": format_instants(first.times),
-            "features": [
-                {
-                    "id": each.id,
-                    "series": {name: _column(name, values) for name, values in each.reduced.items()},
-                    "valid": each.valid,
-                    "total": each.total,
-                }
-                for each in series
-            ],
-        },
-        option=orjson.OPT_SERIALIZE_NUMPY,
-    )
+    document: dict[str, Any] = {
+        "layer": series.layer,
+        "units": series.units,
+        "times": format_instants(series.times),
+        "features": [_feature(each) for each in series.areas],
+    }
+    if series.edges:
+        document["edges"] = dict(series.edges)
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _column(name: str, values: NDArray[np.float64]) -> NDArray[np.float64] | NDArray[np.int64]:
-    return values.astype(np.int64) if name == "count" else np.ascontiguousarray(values)
+def _feature(series: AreaSeries) -> dict[str, Any]:
+    feature: dict[str, Any] = {
+        "id": series.area.id,
+        "series": _columns(series.reduced),
+        "valid": np.ascontiguousarray(series.valid),
+        "total": series.total,
+    }
+    told = {
+        "properties": series.area.properties,
+        "note": series.area.note,
+        "reasons": {name: np.ascontiguousarray(counts) for name, counts in series.reasons.items()},
+    }
+    return feature | {name: said for name, said in told.items() if said}
+
+
+def _columns(reduced: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+    """Counts of cells as whole numbers."""
+    return {
+        name: values.astype(np.int64) if name == "count" else np.ascontiguousarray(values)
+        for name, values in reduced.items()
+    }

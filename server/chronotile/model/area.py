@@ -1,6 +1,8 @@
 """Areas: polygons in a CRS."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import FloatArray
@@ -17,6 +19,10 @@ class Area:
     crs: Crs = CRS84
     id: str | int | float | None = None
     """As the client called it."""
+    properties: Mapping[str, Any] | None = None
+    """Of the feature, as the client wrote them."""
+    note: str | None = None
+    """What was done to it, in words: such as how a ring that crosses itself was repaired."""
 
     @property
     def vertices(self) -> int:

@@ -1,6 +1,7 @@
 """Pixels: digital numbers with their meaning, and pictures with their colours."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,11 @@ IndexArray = NDArray[np.uint8]
 REASON_NODATA = "nodata"
 REASON_OUTSIDE = "outside_range"
 REASON_MASKED = "masked"
+PLAIN_REASONS = (REASON_NODATA, REASON_OUTSIDE, REASON_MASKED)
+NODATA_CODE, OUTSIDE_CODE, MASKED_CODE, FIRST_FLAG_CODE = 1, 2, 3, 4
+"""Codes of reasons; 0 is that of a value, and flags follow."""
+MOST_TABLED = 1 << 16
+"""Numbers of a type for which a table tells what each is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,34 @@ class Encoding:
         """Return physical values, of valid and invalid numbers alike."""
         return numbers.astype(np.float64) * self.scale + self.offset
 
+    def codes(self, numbers: Numbers) -> IndexArray:
+        """Return why each number is no value, in the shape of `numbers`: 0 where it is one, else a code.
+
+        A code counts the reasons of `code_names` from 1.
+        """
+        table = _code_table(self, numbers.dtype.str)
+        if table is None:
+            return self._codes(numbers)
+        codes: IndexArray = table[numbers.view(f"u{numbers.dtype.itemsize}")]
+        return codes
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """The reasons that codes stand for; two flags may have one name."""
+        return (*PLAIN_REASONS, *(name for _number, name in self.flags))
+
+    def _codes(self, numbers: Numbers) -> IndexArray:
+        codes = np.where(self.valid(numbers), 0, NODATA_CODE).astype(np.uint8)
+        if self.valid_range is not None:
+            low, high = self.valid_range
+            is_outside = (codes != 0) & ((numbers < _plain(low)) | (numbers > _plain(high)))
+            if self.nodata is not None:
+                is_outside &= numbers != _plain(self.nodata)
+            codes[is_outside] = OUTSIDE_CODE
+        for code, (number, _name) in enumerate(self.flags, start=FIRST_FLAG_CODE):
+            codes[numbers == number] = code
+        return codes
+
     def reasons(self, numbers: Numbers, valid: BoolArray) -> list[str | None]:
         """Return for each of (n,) numbers why it is no value: `None`, `nodata`, a flag's name or `outside_range`."""
         names = dict(self.flags)
@@ -82,6 +116,15 @@ class Encoding:
         return REASON_NODATA
 
 
+@lru_cache(maxsize=256)
+def _code_table(encoding: Encoding, dtype: str) -> IndexArray | None:
+    """(number,): codes of all numbers of a small type of integers, by their bits."""
+    kind = np.dtype(dtype)
+    if kind.kind not in "iu" or 256**kind.itemsize > MOST_TABLED:
+        return None
+    return encoding._codes(np.arange(256**kind.itemsize, dtype=f"u{kind.itemsize}").view(kind))  # noqa: SLF001
+
+
 def _plain(number: float) -> float:
     """A whole number as an integer, with which numpy compares integers as they are; a float makes floats of all."""
     return int(number) if float(number).is_integer() else number
@@ -97,6 +140,27 @@ class Pixels:
     """Same shape; `None` where the numbers alone tell."""
     reasons: tuple[str | None, ...] | None = None
     """(time,) of one cell: why each is no value; `None` where `cell_reasons` finds it from the rest."""
+    codes: "Codes | None" = None
+    """Of a block: why each is no value; `None` where `pixel_codes` finds it from the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Why pixels are no values."""
+
+    numbers: IndexArray
+    """In the shape of the pixels: 0 where there is a value, else a count from 1 into `names`."""
+    names: tuple[str, ...]
+
+
+def pixel_codes(pixels: Pixels, encoding: Encoding) -> Codes:
+    """Return why pixels are no values; one that the source's own mask takes away is nodata."""
+    if pixels.codes is not None:
+        return pixels.codes
+    numbers = encoding.codes(pixels.numbers)
+    if pixels.valid is not None:
+        numbers[~pixels.valid] = NODATA_CODE
+    return Codes(numbers, encoding.code_names)
 
 
 def valid_pixels(pixels: Pixels, encoding: Encoding) -> BoolArray:

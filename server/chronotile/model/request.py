@@ -6,6 +6,7 @@ from typing import Literal
 from chronotile.model.area import Area
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import Grid
+from chronotile.model.reducer import MEAN, Reducer
 from chronotile.model.style import Colour, Style
 from chronotile.model.time import ABSENT, TimeSelection
 
@@ -27,8 +28,10 @@ PICTURE_REDUCERS: tuple[PictureReducer, ...] = ("latest", "earliest", "max", "mi
 Extend = Literal["extend"]
 
 
-AreaReducer = Literal["mean", "min", "max", "std", "count"]
-AREA_REDUCERS: tuple[AreaReducer, ...] = ("mean", "min", "max", "std", "count")
+Weights = Literal["pixel", "area"]
+WEIGHTS: tuple[Weights, ...] = ("pixel", "area")
+"""Which cells an area has, and how much each weighs: those whose centre lies inside, each as much; or all that it
+touches, by their share inside and their true area."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +136,16 @@ class IdentifyRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AreaSeriesRequest:
-    """What happened in this area."""
+    """What happened in these areas."""
 
     layer: str
     """Id or alias."""
-    area: Area
+    areas: tuple[Area, ...]
     time: TimeSelection = ABSENT
-    reducers: tuple[AreaReducer, ...] = ("mean",)
+    reducers: tuple[Reducer, ...] = (MEAN,)
+    weights: Weights = "pixel"
+    min_valid: float = 0.0
+    """The least share of cells with a value, 0 to 1, for which there is a reduced one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.request import AreaReducer
+from chronotile.model.area import Area
 from chronotile.model.time import InstantArray
 
 
@@ -27,19 +27,43 @@ class Series:
     """(time,): why there is no value; `None` where there is one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaSeries:
     """Reduced values an instant of the cells of one area."""
 
-    layer: str
-    units: str
-    id: str | int | float | None
-    """As the client called the area."""
-    times: InstantArray
-    """(time,); not a time (NaT) for the one value of a layer without time."""
-    reduced: Mapping[AreaReducer, NDArray[np.float64]]
-    """(time,) by reducer, NaN where no cell has a value."""
+    area: Area
+    reduced: Mapping[str, NDArray[np.float64]]
+    """(time,) by the reducer's name, of a histogram (time, bin); NaN where too few cells have a value, or none."""
     valid: NDArray[np.int64]
     """(time,): cells with a value."""
     total: int
-    """Cells whose centre lies in the area."""
+    """Cells of the area."""
+    reasons: Mapping[str, NDArray[np.int64]]
+    """(time,): cells without a value, by the reason; only reasons that occur."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AreasSeries:
+    """Reduced values of areas of one layer at the same instants."""
+
+    layer: str
+    units: str
+    times: InstantArray
+    """(time,); not a time (NaT) for the one value of a layer without time."""
+    areas: tuple[AreaSeries, ...]
+    edges: Mapping[str, NDArray[np.float64]]
+    """(bin + 1,) by the name of each histogram."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesCost:
+    """What a series of areas takes, found without reading a pixel."""
+
+    chunks: int
+    """Of the layout that is read."""
+    bytes: int
+    """Of numbers in those chunks, decoded."""
+    seconds: float
+    """A rough expectation."""
+    values: int
+    """In the answer."""

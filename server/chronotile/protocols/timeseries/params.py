@@ -4,7 +4,8 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
-from chronotile.model.request import AREA_REDUCERS, AreaReducer, AreaSeriesRequest, Point, SeriesRequest
+from chronotile.model.reducer import Reducer, parse_reducers
+from chronotile.model.request import AreaSeriesRequest, Point, SeriesRequest
 from chronotile.model.time import (
     ABSENT,
     DISTANT_FUTURE,
@@ -47,7 +48,9 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
     """
     query.refuse(("reducer",), instead="reducers")
     area = area_of(body, max_vertices=catalogue.limits.max_vertices)
-    return AreaSeriesRequest(layer=layer.id, area=area, time=datetime_of(query), reducers=_reducers(query))
+    return AreaSeriesRequest(
+        layer=layer.id, areas=(area,), time=datetime_of(query), reducers=_reducers(query), min_valid=_min_valid(query)
+    )
 
 
 def series_format(query: Kvp, accept: str) -> str:
@@ -63,12 +66,15 @@ def series_format(query: Kvp, accept: str) -> str:
     return next(name for name, media_type in MEDIA_TYPES.items() if media_type == wanted)
 
 
-def _reducers(query: Kvp) -> tuple[AreaReducer, ...]:
-    """Those that are named, each once, in that order."""
-    names = [name.strip().lower() for name in (query.optional("reducers") or "mean").split(",")]
-    for name in names:
-        choice(name, AREA_REDUCERS, locator="reducers")
-    return tuple(reducer for name in dict.fromkeys(names) for reducer in AREA_REDUCERS if reducer == name)
+def _reducers(query: Kvp) -> tuple[Reducer, ...]:
+    return parse_reducers((query.optional("reducers") or "mean").split(","))
+
+
+def _min_valid(query: Kvp) -> float:
+    share = number(query.optional("min_valid") or "0", locator="min_valid")
+    if not 0 <= share <= 1:
+        raise InvalidParameter(f"min_valid must be a share from 0 to 1, got {share:g}", locator="min_valid")
+    return share
 
 
 def _point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:

@@ -76,7 +76,7 @@ async def get_area(request: Request) -> Response:
 
     def work() -> bytes:
         asked = area_request(layer, query, body, services.catalogue)
-        return encode_area_series_json([extract_area_series(asked, services)])
+        return encode_area_series_json(extract_area_series(asked, services))
 
     document = await for_client(request, gate, layer.id, work, services=services)
     return Response(document, media_type="application/json")

@@ -1,0 +1,69 @@
+"""Percentiles of the values of many areas at many times."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def percentiles(
+    values: FloatArray, bounds: IntArray, percents: Sequence[float], *, weights: FloatArray | None = None
+) -> FloatArray:
+    """Return (percent, time, area) percentiles, NaN where there is no value.
+
+    Without weights numpy's linear method (Hyndman and Fan 1996, definition 7); with weights its `inverted_cdf`
+    (definition 1): the least value that holds, with all smaller ones, at least that part of the weight.
+
+    Args:
+        values: (time, cell), NaN where there is none.
+        bounds: (area + 1,): cells of area `k` stand from `bounds[k]` to `bounds[k + 1]`, at least one each.
+        percents: 0 to 100.
+        weights: (cell,).
+    """
+    lengths = np.diff(bounds)
+    found = np.full((len(percents), values.shape[0], lengths.size), np.nan)
+    shares = [percent / 100 for percent in percents]
+    # Areas of about one size are sorted together, as rows that are filled up with NaN, which sorts last.
+    sizes = np.ceil(np.log2(lengths) * 2).astype(np.int64)
+    for size in np.unique(sizes):
+        areas = np.flatnonzero(sizes == size)
+        places = bounds[areas, None] + np.arange(lengths[areas].max())
+        is_own = places < bounds[areas + 1, None]
+        rows = np.where(is_own, values[:, np.where(is_own, places, 0)], np.nan)
+        if weights is None:
+            found[:, :, areas] = _linear(rows, shares)
+        else:
+            found[:, :, areas] = _inverted(rows, np.where(is_own, weights[np.where(is_own, places, 0)], 0), shares)
+    return found
+
+
+def _linear(rows: FloatArray, shares: list[float]) -> list[FloatArray]:
+    """Between the two nearest of the values of each row, which are sorted in place."""
+    rows.sort(axis=-1)
+    last = np.maximum(np.count_nonzero(~np.isnan(rows), axis=-1) - 1, 0)
+    return [_between(rows, last * share, last) for share in shares]
+
+
+def _between(rows: FloatArray, place: FloatArray, last: IntArray) -> FloatArray:
+    lower = np.floor(place).astype(np.int64)
+    low, high = (_at(rows, each) for each in (lower, np.minimum(lower + 1, last)))
+    part = place - lower
+    # As numpy does, from the nearer end: the result never leaves what lies between.
+    return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
+
+
+def _inverted(rows: FloatArray, weights: FloatArray, shares: list[float]) -> list[FloatArray]:
+    """The first of the sorted values of each row at which the part of the weight is reached."""
+    order = np.argsort(rows, axis=-1, kind="stable")
+    rows = np.take_along_axis(rows, order, axis=-1)
+    held = np.take_along_axis(np.broadcast_to(weights, rows.shape), order, axis=-1)
+    sums = np.cumsum(np.where(np.isnan(rows), 0.0, held), axis=-1)
+    return [_at(rows, np.argmax((sums >= share * sums[..., -1:]) & (sums > 0), axis=-1)) for share in shares]
+
+
+def _at(rows: FloatArray, places: IntArray) -> FloatArray:
+    found: FloatArray = np.take_along_axis(rows, places[..., None], axis=-1)[..., 0]
+    return found
