@@ -4,7 +4,8 @@ import pytest
 
 GZIP = {"Accept-Encoding": "gzip"}
 PLAIN = {"Accept-Encoding": "identity"}
-LAYERS = "/layers"
+LAYERS = "/layers/NDVI"
+WMS = "/wms"
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343"
 
 
@@ -14,6 +15,33 @@ def test_text_leaves_compressed_for_who_takes_that(client):
     assert answer.headers["content-encoding"] == "gzip"
     assert "Accept-Encoding" in answer.headers["vary"]
     assert answer.json() == client.get(LAYERS, headers=PLAIN).json()
+
+
+@pytest.mark.parametrize("path", [LAYERS, WMS], ids=["compressed when sent", "kept compressed"])
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip;q=0", None),
+        ("gzip;q=0.000, identity", None),
+        ("br, *;q=0", None),
+        ("gzip;q=0, *", None),
+        ("gzip;q=0.5, identity;q=0.8", None),
+        ("gzipped", None),
+        ("identity;q=0", None),
+        ("", None),
+        ("GZIP", "gzip"),
+        ("x-gzip", "gzip"),
+        ("*", "gzip"),
+        ("identity;q=0, *;q=0.1", "gzip"),
+        ("br;q=1, gzip;q=0.1", "gzip"),
+        ("gzip, identity", "gzip"),
+    ],
+)
+def test_weights_say_whether_text_is_compressed(client, path, accepted, encoding):
+    answer = client.get(path, headers={"Accept-Encoding": accepted})
+
+    assert (answer.status_code, answer.headers.get("content-encoding")) == (200, encoding)
+    assert "Accept-Encoding" in answer.headers["vary"]
 
 
 @pytest.mark.parametrize("ending", ["png", "webp", "jpg", "tif", "npy"])

@@ -1,4 +1,4 @@
-"""What a client would rather have: the headers Accept and Accept-Language (RFC 9110 §12.5)."""
+"""What a client would rather have: the headers Accept, Accept-Encoding and Accept-Language (RFC 9110 §12.5)."""
 
 import re
 from collections.abc import Sequence
@@ -30,6 +30,17 @@ def preferred_type(header: str, offered: Sequence[str]) -> str:
         return 0.0
 
     return max(offered, key=weight)
+
+
+def takes_gzip(header: str) -> bool:
+    """Return whether a client takes gzip and would not rather have what is not compressed (RFC 9110 §12.5.3).
+
+    `x-gzip` is another name of it (§8.4.1.3). Where nothing is acceptable that could be sent, `identity` is sent.
+    """
+    weights = dict(reversed(weighted(header)))
+    others = weights.get("*", 0.0)
+    gzip = max((weights[name] for name in ("gzip", "x-gzip") if name in weights), default=others)
+    return gzip > 0 and gzip >= weights.get("identity", 0.0)
 
 
 def preferred_language(header: str, offered: Sequence[str]) -> str:

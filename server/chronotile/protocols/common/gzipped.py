@@ -1,12 +1,16 @@
 """Text leaves compressed for those who take that, under a validator of its own."""
 
+from collections.abc import Iterable
+
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chronotile.protocols.common.raw_headers import header_value
+from chronotile.protocols.common.accept import takes_gzip
+from chronotile.protocols.common.raw_headers import RawHeader, header_value
 from chronotile.protocols.common.respond import GZIPPED
 
+ACCEPT_ENCODING = b"accept-encoding"
 MINIMUM_BYTES = 1024
 LEVEL = 6
 """A third of the time of level 9, for texts that are 1 to 2 % larger."""
@@ -24,7 +28,10 @@ class Gzipped:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        held = header_value(scope["headers"], b"if-none-match").decode("latin-1") if scope["type"] == "http" else ""
+        held = ""
+        if scope["type"] == "http":
+            held = header_value(scope["headers"], b"if-none-match").decode("latin-1")
+            scope["headers"] = _settled(scope["headers"])
 
         async def send_validated(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -32,6 +39,14 @@ class Gzipped:
             await send(message)
 
         await self._app(scope, receive, send_validated)
+
+
+def _settled(headers: Iterable[RawHeader]) -> list[RawHeader]:
+    """The headers with one plain word as Accept-Encoding: whoever compresses looks for `gzip` in it."""
+    headers = list(headers)
+    accepted = b",".join(value for name, value in headers if name == ACCEPT_ENCODING)
+    word = b"gzip" if takes_gzip(accepted.decode("latin-1")) else b"identity"
+    return [*(header for header in headers if header[0] != ACCEPT_ENCODING), (ACCEPT_ENCODING, word)]
 
 
 def _validate(start: Message, held: str) -> None:
