@@ -1,5 +1,6 @@
 """What a pipeline verb gives back, ready to be sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chronotile.model.time import Instant
@@ -33,6 +34,22 @@ class Payload:
     """Of the pixels it was made of; empty where it does not tell."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayeredPayload:
+    """One answer about several layers."""
+
+    payload: Payload
+    times: tuple[TimeUsed, ...]
+    """Of each layer."""
+
+
+def time_of_all(times: Sequence[TimeUsed]) -> TimeUsed:
+    """Return the instants that any of some layers shows; of one layer all that is known of them."""
+    if len(times) == 1:
+        return times[0]
+    return TimeUsed(instants=tuple(sorted({each for used in times for each in used.instants}, reverse=True)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from chronotile.errors import LimitExceeded
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.identified import CellSeries, Identified
-from chronotile.model.payload import Payload, TimeUsed
+from chronotile.model.payload import LayeredPayload, Payload, TimeUsed, time_of_all
 from chronotile.model.raster import Pixels, Raster, cell_reasons
 from chronotile.model.request import IdentifyRequest
 from chronotile.model.source import VariableInfo
@@ -75,8 +75,8 @@ def identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[I
 
 def deliver_identified(
     requests: Sequence[IdentifyRequest], format: InfoFormat, services: Services, *, known: Collection[str] = ()
-) -> Payload:
-    """Return what `identify` finds in a format.
+) -> LayeredPayload:
+    """Return what `identify` finds in a format, and the times of each layer.
 
     Args:
         requests: Layers, places and times; the answer keeps their order.
@@ -89,11 +89,12 @@ def deliver_identified(
     """
     targets = resolve_identify(requests, services)
     etag = fingerprint("identified", format.media_type, *(_state(target, services) for target in targets))
-    time = targets[0].time_used if len(targets) == 1 else TimeUsed()
+    times = tuple(target.time_used for target in targets)
+    payload = Payload(body=b"", media_type=format.media_type, etag=etag, time=time_of_all(times))
     if etag in known:
-        return Payload(body=b"", media_type=format.media_type, etag=etag, time=time, unchanged=True)
+        return LayeredPayload(payload=replace(payload, unchanged=True), times=times)
     body = format.encode([_identified(target, services) for target in targets])
-    return Payload(body=body, media_type=format.media_type, etag=etag, time=time)
+    return LayeredPayload(payload=replace(payload, body=body), times=times)
 
 
 def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[IdentifyTarget, ...]:

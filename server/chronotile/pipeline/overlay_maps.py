@@ -1,10 +1,9 @@
 """Show me these layers over one another: several map requests to one encoded picture."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from chronotile.errors import LimitExceeded, UnsupportedFormat
-from chronotile.model.payload import Payload, TimeUsed
+from chronotile.model.payload import LayeredPayload, Payload, time_of_all
 from chronotile.model.request import MapRequest
 from chronotile.pipeline.render_map import MapTarget, drawn, encoded, render_map, resolve_map
 from chronotile.pipeline.revision import fingerprint
@@ -12,16 +11,7 @@ from chronotile.pipeline.services import Services
 from chronotile.styling.overlay import overlay
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverlaidMap:
-    """A picture of several layers."""
-
-    payload: Payload
-    times: tuple[TimeUsed, ...]
-    """Of each layer."""
-
-
-def overlay_maps(requests: Sequence[MapRequest], services: Services, *, known: Collection[str] = ()) -> OverlaidMap:
+def overlay_maps(requests: Sequence[MapRequest], services: Services, *, known: Collection[str] = ()) -> LayeredPayload:
     """Read, paint, lay over one another and encode the pictures that `requests` ask for, the first at the bottom.
 
     Args:
@@ -35,19 +25,18 @@ def overlay_maps(requests: Sequence[MapRequest], services: Services, *, known: C
     """
     if len(requests) == 1:
         payload = render_map(requests[0], services, known=known)
-        return OverlaidMap(payload=payload, times=(payload.time,))
+        return LayeredPayload(payload=payload, times=(payload.time,))
     targets = [resolve_map(request, services) for request in requests]
     _check_size(requests, targets, services)
     media_type = requests[0].format
     etag = fingerprint("overlay", *(target.etag for target in targets))
     used = tuple(target.time_used for target in targets)
-    all_used = TimeUsed(instants=tuple(sorted({each for one in used for each in one.instants}, reverse=True)))
     if etag in known:
-        payload = Payload(body=b"", media_type=media_type, etag=etag, time=all_used, unchanged=True)
+        payload = Payload(body=b"", media_type=media_type, etag=etag, time=time_of_all(used), unchanged=True)
     else:
         body = services.caches.payloads.get_or_make(etag, lambda: _encoded(requests, targets))
-        payload = Payload(body=body, media_type=media_type, etag=etag, time=all_used)
-    return OverlaidMap(payload=payload, times=used)
+        payload = Payload(body=body, media_type=media_type, etag=etag, time=time_of_all(used))
+    return LayeredPayload(payload=payload, times=used)
 
 
 def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> bytes:

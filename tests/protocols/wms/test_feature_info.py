@@ -171,6 +171,22 @@ def test_no_time_is_the_default_with_its_warning(client, get_info):
     assert properties(answer)[0]["number"] == number(3)
 
 
+def test_of_several_layers_the_times_used_are_told_as_of_their_map(client, get_info, get_map):
+    told, drawn = (ask(client, LAYERS="NDVI,TIMED").headers for ask in (get_info, get_map))
+
+    assert told.get_list("Warning") == [
+        "99 Default value used: time=2020-06-21 ISO8601",
+        "99 Default value used: time=2020-06-30T10:50:31.024Z ISO8601",
+    ]
+    assert told["Chronotile-Time"] == drawn["Chronotile-Time"] == "2020-06-30T10:50:31.024Z,2020-06-21T00:00:00Z"
+
+
+def test_the_nearest_time_of_a_difference_is_warned_of(client, get_info):
+    answer = get_info(client, LAYERS="RECENT", TIME="2020-06-11", DIFFERENCE="2020-06-03")
+
+    assert answer.headers["Warning"] == "99 Nearest value used: difference=2020-06-01 ISO8601"
+
+
 def test_a_gap_says_why(client, get_info):
     (found,) = properties(get_info(client, J="0", TIME="2020-06-11"))
 

@@ -11,7 +11,7 @@ from chronotile.model.collection import Layer, MetadataLink
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.payload import TimeUsed
-from chronotile.model.request import MapRequest
+from chronotile.model.request import IdentifyRequest, MapRequest
 from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, Instant, TimeDomain, TimePart, TimeSelection
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
@@ -107,8 +107,22 @@ def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
             yield OfferedCrs(name, crs)
 
 
-def time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:
-    """Return the Warning header of a map that does not show exactly the times named (WMS 1.3.0 Annex C.4).
+def time_warnings(asked: Sequence[MapRequest | IdentifyRequest], times: Sequence[TimeUsed], catalogue: Catalogue) -> list[str]:
+    """Return the Warning headers of an answer about several layers, each text once."""
+    warnings: dict[str, None] = {}
+    for request, used in zip(asked, times, strict=True):
+        layer = catalogue.layer(request.layer)
+        warning = _time_warning(request.time, used, layer)
+        if warning is not None:
+            warnings[warning] = None
+        if used.base_substitution is not None:
+            what = used.base_substitution.capitalize()
+            warnings[f"99 {what} value used: difference={_times_text(used.base, layer.times)} ISO8601"] = None
+    return list(warnings)
+
+
+def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:
+    """The Warning header of a map that does not show exactly the times named (WMS 1.3.0 Annex C.4).
 
     Of a list or an interval the times that the layer has are drawn; where some of it has none, that is told too.
     """
@@ -119,20 +133,6 @@ def time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str 
     if used.substitution == "nearest" or any(_exceeds(part, layer.times) for part in selection.parts):
         return f"99 Nearest value used: time={_times_text(used.instants, layer.times)} ISO8601"
     return None
-
-
-def time_warnings(asked: Sequence[MapRequest], times: Sequence[TimeUsed], catalogue: Catalogue) -> list[str]:
-    """Return the Warning headers of a map of several layers, each text once."""
-    warnings: dict[str, None] = {}
-    for request, used in zip(asked, times, strict=True):
-        layer = catalogue.layer(request.layer)
-        warning = time_warning(request.time, used, layer)
-        if warning is not None:
-            warnings[warning] = None
-        if used.base_substitution is not None:
-            what = used.base_substitution.capitalize()
-            warnings[f"99 {what} value used: difference={_times_text(used.base, layer.times)} ISO8601"] = None
-    return list(warnings)
 
 
 def _exceeds(part: TimePart, domain: TimeDomain) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer
 from chronotile.model.collection import Layer
-from chronotile.model.payload import Payload
+from chronotile.model.payload import LayeredPayload
 from chronotile.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.services import Services
@@ -47,8 +47,8 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
     )
 
 
-def answer_info(asked: InfoQuery, services: Services, *, known: Collection[str]) -> Payload:
-    """Return the document."""
+def answer_info(asked: InfoQuery, services: Services, *, known: Collection[str]) -> LayeredPayload:
+    """Return the document, with the times of each layer."""
     return deliver_identified(asked.requests, asked.format, services, known=known)
 
 

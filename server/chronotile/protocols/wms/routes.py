@@ -9,6 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.model.payload import TimeUsed
+from chronotile.model.request import IdentifyRequest, MapRequest
 from chronotile.pipeline.overlay_maps import overlay_maps
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import pairs_of
@@ -20,7 +22,7 @@ from chronotile.protocols.common.respond import known_etags, respond, respond_wi
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.update_sequence import update_sequence
-from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warning, time_warnings
+from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warnings
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
 from chronotile.protocols.wms.legend import answer_legend, legend_query
@@ -74,23 +76,28 @@ async def get_map(request: Request, query: Kvp) -> Response:
     first, *others = (each.layer for each in asked.layers)
     found = await for_client(request, gate, first, work, services=services, others=others)
     response = respond(replace(found.payload, media_type=asked.media_type))
-    for warning in time_warnings(asked.layers, found.times, services.catalogue):
-        response.headers.append("Warning", warning)
-    return response
+    return _with_warnings(response, asked.layers, found.times, services.catalogue)
 
 
 async def get_feature_info(request: Request, query: Kvp) -> Response:
-    """Return what layers show at a pixel of a map; of one layer, with a warning as of its map."""
+    """Return what layers show at a pixel of a map, with the warnings of that map."""
     services = services_of(request)
     asked = info_query(query, services.catalogue)
     first = asked.requests[0]
     work = partial(answer_info, asked, services, known=known_etags(request))
     gate, others = state_of(request).gates.series, [each.layer for each in asked.requests[1:]]
-    payload = await for_client(request, gate, first.layer, work, services=services, others=others)
-    response = respond(payload)
-    warning = time_warning(first.time, payload.time, services.catalogue.layer(first.layer))
-    if warning is not None:
-        response.headers["Warning"] = warning
+    found = await for_client(request, gate, first.layer, work, services=services, others=others)
+    return _with_warnings(respond(found.payload), asked.requests, found.times, services.catalogue)
+
+
+def _with_warnings(
+    response: Response,
+    asked: Sequence[MapRequest] | Sequence[IdentifyRequest],
+    times: Sequence[TimeUsed],
+    catalogue: Catalogue,
+) -> Response:
+    for warning in time_warnings(asked, times, catalogue):
+        response.headers.append("Warning", warning)
     return response
 
 

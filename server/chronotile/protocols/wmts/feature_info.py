@@ -105,7 +105,7 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
     asked = info_format(names.info_format, locator="InfoFormat")
     tile = _tile(names, services)
     request = IdentifyRequest.of_picture(tile, _point(names, tile), layer=tile.layer)
-    return deliver_identified([request], asked, services, known=known)
+    return deliver_identified([request], asked, services, known=known).payload
 
 
 def _tile(names: InfoNames, services: Services) -> MapRequest:
