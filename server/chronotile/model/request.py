@@ -116,6 +116,8 @@ class IdentifyRequest:
     range: tuple[float, float] | None = None
     ramp: str | None = None
     colouring: Colouring = AS_STYLED
+    stretched_over: MapRequest | None = None
+    """The picture over whose values the colours are stretched, where they are."""
 
     @classmethod
     def of_picture(cls, shown: MapRequest, point: Point, *, layer: str) -> "IdentifyRequest":
@@ -131,6 +133,7 @@ class IdentifyRequest:
             range=shown.range,
             ramp=shown.ramp,
             colouring=shown.colouring,
+            stretched_over=shown if shown.colouring.is_stretched else None,
         )
 
 

@@ -18,7 +18,14 @@ from chronotile.model.source import VariableInfo
 from chronotile.model.style import Colour, Style
 from chronotile.model.time import InstantArray, TimeSelection
 from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, read_cell
-from chronotile.pipeline.render_map import base_times, requested_style, used_times
+from chronotile.pipeline.render_map import (
+    MapTarget,
+    base_times,
+    painted_style,
+    requested_style,
+    resolve_map,
+    used_times,
+)
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services
 from chronotile.stats.over_time import difference, over_time
@@ -42,6 +49,8 @@ class IdentifyTarget:
     """Row and column in the native grid of each variable; empty where the point lies outside one of them."""
     times: ResolvedTimes
     time_used: TimeUsed
+    picture: MapTarget | None
+    """Over whose values the style is stretched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,7 @@ def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
         cells=held if len(held) == len(cells) else (),
         times=times,
         time_used=used_times(times, base_times(request, layer, services), layer),
+        picture=None if request.stretched_over is None else resolve_map(request.stretched_over, services),
     )
 
 
@@ -135,6 +145,7 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
         (layer.title, target.request.layer, target.request.point, target.request.range),
         (instants, target.style, target.cells, _is_series(target.request.time)),
         (base, target.request.reducer if len(base) > 1 else None),
+        None if target.picture is None else target.picture.etag,
     )
 
 
@@ -255,5 +266,11 @@ def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], base: Base | None
         span = target.request.range or content.range
         picture = paint_composite((red, green, blue), replace(content, range=span)).rgba()
     else:
-        picture = paint(rasters[0] if base is None else difference(rasters[0], base.raster), target.style).rgba()
+        raster = rasters[0] if base is None else difference(rasters[0], base.raster)
+        picture = paint(raster, _painted_style(target)).rgba()
     return tuple(Colour(*colour) for colour in picture[0].tolist())
+
+
+def _painted_style(target: IdentifyTarget) -> Style:
+    stretched_over, picture = target.request.stretched_over, target.picture
+    return target.style if stretched_over is None or picture is None else painted_style(stretched_over, picture)

@@ -233,11 +233,18 @@ def drawn(request: MapRequest, target: MapTarget) -> Picture:
     if raster is None:
         return _blank(request.grid)
     with target.watch.step("paint"):
-        style = target.style
-        if request.colouring.is_stretched:
-            stretched = _stretched(style, raster, is_difference=request.difference is not None)
-            style = with_colouring(stretched, request.colouring)
-        return paint(raster, style)
+        return paint(raster, _painted(request, target, raster))
+
+
+def painted_style(request: MapRequest, target: MapTarget) -> Style:
+    """Return the style of a resolved request as its picture has it, stretched over its values where that is asked.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        InvalidParameter: The style cannot be stretched.
+    """
+    raster = _shown(request.grid, target)
+    return target.style if raster is None else _painted(request, target, raster)
 
 
 def _drawn_composite(request: MapRequest, target: MapTarget, content: Composite) -> Picture:
@@ -248,6 +255,13 @@ def _drawn_composite(request: MapRequest, target: MapTarget, content: Composite)
     with target.watch.step("paint"):
         red, green, blue = present
         return paint_composite((red, green, blue), replace(content, range=request.range or content.range))
+
+
+def _painted(request: MapRequest, target: MapTarget, raster: Raster) -> Style:
+    if not request.colouring.is_stretched:
+        return target.style
+    stretched = _stretched(target.style, raster, is_difference=request.difference is not None)
+    return with_colouring(stretched, request.colouring)
 
 
 def _stretched(style: Style, raster: Raster, *, is_difference: bool) -> Style:

@@ -97,6 +97,35 @@ def test_the_colour_is_the_pixel_of_a_map_coloured_otherwise(client, get_info, g
     assert bytes.fromhex(found["colour"][1:]) == picture[ROW, COLUMN, :3].tobytes()
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"TIME": "2020-06-11"},
+        {"TIME": "2020-06-01/2020-06-11"},
+        {"TIME": "2020-06-11", "NUMCOLORBANDS": "4"},
+        {"TIME": "2020-06-11", "DIFFERENCE": "2020-05-21/2020-06-21", "REDUCER": "mean"},
+    ],
+    ids=["time", "interval", "bands", "difference"],
+)
+def test_the_colour_is_stretched_over_the_values_of_the_map(client, get_info, get_map, asked):
+    few_cells = {"BBOX": "600200,5648000,600800,5648400", "WIDTH": "6", "HEIGHT": "4", "COLORSCALERANGE": "auto"}
+    picture = rgba_of(get_map(client, **few_cells, **asked).content)
+
+    (found,) = properties(get_info(client, I="4", J="1", **few_cells, **asked))
+
+    assert bytes.fromhex(found["colour"][1:]) == picture[1, 4, :3].tobytes()
+
+
+def test_stretched_colours_have_the_etag_of_their_map(client, get_info):
+    asked = {"COLORSCALERANGE": "auto", "TIME": "2020-06-11", "J": "30"}
+
+    whole = get_info(client, **asked)
+    part = get_info(client, BBOX="600000,5645000,605000,5650000", WIDTH="50", HEIGHT="50", **asked)
+
+    assert properties(whole)[0]["number"] == properties(part)[0]["number"]
+    assert whole.headers["ETag"] != part.headers["ETag"]
+
+
 def test_of_a_difference_the_value_is_the_change_and_the_number_that_of_the_time(client, get_info):
     answer = get_info(client, TIME="2020-06-11", DIFFERENCE="2020-05-21")
 
