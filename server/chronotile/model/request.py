@@ -78,6 +78,11 @@ class MapRequest:
     background: tuple[int, int, int] | None = None
     """Red, green and blue under transparent pixels; `None` keeps them transparent where the format can."""
 
+    @property
+    def is_difference(self) -> bool:
+        """Whether the picture shows changes."""
+        return self.difference is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
@@ -119,6 +124,11 @@ class IdentifyRequest:
     stretched_over: MapRequest | None = None
     """The picture over whose values the colours are stretched, where they are."""
 
+    @property
+    def is_difference(self) -> bool:
+        """Whether values are changes."""
+        return self.difference is not None
+
     @classmethod
     def of_picture(cls, shown: MapRequest, point: Point, *, layer: str) -> "IdentifyRequest":
         """Return what asks for the values that a picture shows at a point, under the name `layer` goes by there."""
@@ -158,6 +168,8 @@ class LegendRequest:
     layer: str
     style: str = ""
     own_style: Style | None = None
+    is_difference: bool = False
+    """In the diverging colours that changes between two times have."""
     range: tuple[float, float] | None = None
     ramp: str | None = None
     colouring: Colouring = AS_STYLED

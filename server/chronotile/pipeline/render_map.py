@@ -138,14 +138,19 @@ def requested_style(request: MapRequest | IdentifyRequest | LegendRequest, layer
 
     Raises:
         UnknownStyle: The layer has no such style, or there is no such ramp.
-        InvalidParameter: The style has classes, which have neither; or the layer is a composite, which has no ramp.
+        InvalidParameter: The style has classes, which have neither, and no differences; or the layer is a composite,
+            which has no ramp and no differences either.
     """
     if request.own_style is not None and layer.is_composite:
         raise InvalidParameter(f"layer {layer.id} is a composite, which takes no colour map", locator="sld")
     style = request.own_style or resolve_style(layer, request.style)
     if request.colouring != AS_STYLED and layer.is_composite:
         raise InvalidParameter(f"layer {layer.id} is a composite, which has no scale of colours", locator="style")
-    if not isinstance(request, LegendRequest) and request.difference is not None:
+    if request.is_difference and layer.is_composite:
+        raise InvalidParameter(
+            f"layer {layer.id} is a composite, which has no values and so no difference", locator="difference"
+        )
+    if request.is_difference:
         style = with_difference(style, services.catalogue.ramp(DIFFERENCE_STYLE))
     style = _ramped(style, request, layer, services)
     return style if request.colouring.is_stretched else with_colouring(style, request.colouring)
@@ -170,15 +175,10 @@ def base_times(request: MapRequest | IdentifyRequest, layer: Layer, services: Se
     """Return the times whose values are taken away, or `None` where no difference is asked for.
 
     Raises:
-        InvalidParameter: The layer is a composite.
-        TimeNotAvailable: It has no such time.
+        TimeNotAvailable: The layer has no such time.
     """
     if request.difference is None:
         return None
-    if layer.is_composite:
-        raise InvalidParameter(
-            f"layer {layer.id} is a composite, which has no values and so no difference", locator="difference"
-        )
     try:
         return resolve_picture_times(layer, request.difference, now=services.clock())
     except TimeNotAvailable as error:
@@ -260,7 +260,7 @@ def _drawn_composite(request: MapRequest, target: MapTarget, content: Composite)
 def _painted(request: MapRequest, target: MapTarget, raster: Raster) -> Style:
     if not request.colouring.is_stretched:
         return target.style
-    stretched = _stretched(target.style, raster, is_difference=request.difference is not None)
+    stretched = _stretched(target.style, raster, is_difference=request.is_difference)
     return with_colouring(stretched, request.colouring)
 
 

@@ -124,6 +124,8 @@ def test_a_preflight_is_answered(client):
         pytest.param("/tiles/GONE/WebMercatorQuad/10/525/343.png", 503, None, id="source"),
         pytest.param("/tiles/NDVI/legend.bmp", 404, "format", id="legend-extension"),
         pytest.param("/tiles/NDVY/legend.png", 404, "layer", id="legend-layer"),
+        pytest.param("/tiles/NDVI/legend.png?difference=soon", 400, "difference", id="legend-difference"),
+        pytest.param("/tiles/TRUE_COLOUR/legend.png?difference=2020", 400, "difference", id="composite-difference"),
         pytest.param("/tiles/NDVI/Mercator/tilejson.json", 404, "tms", id="tilejson-set"),
         pytest.param("/tiles/NDVI/WebMercatorQuad/tilejson.json?style=blues", 400, "style", id="tilejson-style"),
         pytest.param("/tiles/NDVI/WebMercatorQuad/tilejson.json?range=2,1", 400, "range", id="tilejson-range"),
@@ -216,6 +218,25 @@ def test_a_legend_as_document(client):
 
     assert (legend["layer"], legend["style"], legend["type"]) == ("NDVI", "steps", "ramp")
     assert legend["range"] == [0, 250]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tiles/NDVI/legend.json?difference=2019",
+        "/wms?REQUEST=GetLegendGraphic&LAYER=NDVI&FORMAT=application/json&DIFFERENCE=2019",
+    ],
+    ids=["tiles", "WMS"],
+)
+def test_the_legend_of_a_difference_has_its_colours_and_range(client, path):
+    legend = client.get(path).json()
+
+    assert legend["range"] == [-125, 125]
+    assert [(stop["value"], stop["color"]) for stop in legend["stops"]] == [
+        (-125, "#0000fa"),
+        (0, "#fafafa"),
+        (125, "#fa0000"),
+    ]
 
 
 @pytest.mark.parametrize(("extension", "media_type"), [("png", "image/png"), ("svg", "image/svg+xml")])

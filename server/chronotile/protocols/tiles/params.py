@@ -57,7 +57,7 @@ def legend_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
 
     Raises:
         UnknownPath: The extension is none of `LEGENDS`.
-        InvalidParameter: The range is not two numbers in order.
+        InvalidParameter: The range is not two numbers in order, or the difference is no time.
     """
     if path["extension"] not in LEGENDS:
         raise _unknown_extension(path["extension"], LEGENDS)
@@ -68,11 +68,12 @@ def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
     """Return which colours of the path's layer a query asks for.
 
     Raises:
-        InvalidParameter: The range is not two numbers in order.
+        InvalidParameter: The range is not two numbers in order, or the difference is no time.
     """
     return LegendRequest(
         layer=path["layer"],
         style=query.optional("style") or "",
+        is_difference=difference_of(query.optional("difference"), locator="difference") is not None,
         range=_range(query),
         ramp=query.optional("ramp"),
     )

@@ -18,7 +18,7 @@ from chronotile.pipeline.render_map import render_map, requested_style
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kept_answers import remember
-from chronotile.protocols.common.kvp import Kvp, datetime_of, difference_of, picture_reducer
+from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
@@ -76,7 +76,6 @@ def _tilejson(request: Request, services: Services) -> bytes:
     tile_matrix_set = tileset(request.path_params, services.catalogue)
     template = {name: value for name in TEMPLATE if (value := query.optional(name))}
     picture_reducer(template.get("reducer"), locator="reducer")
-    difference_of(query.optional("difference"), locator="difference")
     shown, reading = with_expression(layer, template.get("expression"), services)
     requested_style(style_request(request.path_params, query), shown, reading)
     used = resolve_picture_times(shown, datetime_of(query), now=services.clock()).used(shown.times)

@@ -12,6 +12,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, number
 from chronotile.protocols.wms.colouring import colour_range, colouring, style_and_ramp
 from chronotile.protocols.wms.own_styles import sheets_of, styled
+from chronotile.protocols.wms.params import asked_difference
 from chronotile.styling.legend_picture import LegendShape
 
 FORMATS: Mapping[str, LegendFormat] = {"image/png": "png", "image/svg+xml": "svg", "application/json": "json"}
@@ -48,6 +49,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> LegendQuery:
             layer=name,
             style=drawn.style,
             own_style=drawn.own_style,
+            is_difference=asked_difference(query, layer) is not None,
             ramp=ramp,
             range=colour_range(query),
             colouring=colouring(query),

@@ -192,7 +192,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
                 layer=name,
                 grid=grid,
                 time=_time(query, layer),
-                difference=_difference(query, layer),
+                difference=asked_difference(query, layer),
                 style=each.style,
                 own_style=each.own_style,
                 ramp=ramp,
@@ -242,6 +242,15 @@ def background(query: Kvp, media_type: str) -> tuple[int, int, int] | None:
     return None if is_transparent and media_type != "image/jpeg" else (red, green, blue)
 
 
+def asked_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
+    """Return the time that DIFFERENCE names; a layer without time ignores it as it does TIME.
+
+    Raises:
+        InvalidParameter: It is no time.
+    """
+    return difference_of(query.optional("DIFFERENCE"), locator="DIFFERENCE") if len(layer.times) else None
+
+
 def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
     """Names and layers; of as many as one map shows one that is unknown is told before their number is."""
     names = [name.strip() for name in query.required("LAYERS").split(",")]
@@ -288,8 +297,3 @@ def _media_type(query: Kvp) -> str:
 def _time(query: Kvp, layer: Layer) -> TimeSelection:
     """A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1)."""
     return parse_time(query.optional("TIME")) if len(layer.times) else ABSENT
-
-
-def _difference(query: Kvp, layer: Layer) -> TimeSelection | None:
-    """A layer without time ignores it as it does TIME."""
-    return difference_of(query.optional("DIFFERENCE"), locator="DIFFERENCE") if len(layer.times) else None
