@@ -31,6 +31,10 @@ class InvalidParameter(ChronotileError):
     code = "InvalidParameterValue"
 
 
+class UnknownParameter(InvalidParameter):
+    """There is no such parameter here, but another of nearly that name or meaning; `locator` is as it was written."""
+
+
 class MissingParameter(ChronotileError):
     """A parameter that must be there is absent or empty."""
 

@@ -94,7 +94,13 @@ def test_range_is_no_longer_than_a_number_can_say():
         value_range("-1e308,1e308", locator="range")
 
 
-@pytest.mark.parametrize("name", ["time", "DATE", "start", "end"])
+def test_only_so_many_unknown_names_are_compared():
+    pairs = [(f"{number}-of-many", "1") for number in range(20)]
+
+    Kvp([*pairs, ("styles", "reds")]).check_spelling(["style"])
+
+
+@pytest.mark.parametrize("name", ["time", "DATE", "start", "end", "startDate", "ENDDATE"])
 def test_another_services_name_for_datetime_is_refused(name):
     with pytest.raises(InvalidParameter, match="use datetime"):
         datetime_of(Kvp([(name, "2020")]))

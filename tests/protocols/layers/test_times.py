@@ -125,6 +125,9 @@ def test_cursor_holds_its_place_when_earlier_times_are_added(make_client, make_s
         ("bbox=5,50,4,51", "bbox"),
         ("bbox=4,50,nan,51", "bbox"),
         ("bbox=4,50,5,51&crs=EPSG:9999", "crs"),
+        ("time=2020", "time"),
+        ("startDate=2020", "startDate"),
+        ("Limits=5", "Limits"),
     ],
 )
 def test_faults_name_the_parameter(client, query, parameter):

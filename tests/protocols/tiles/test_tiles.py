@@ -119,6 +119,11 @@ def test_a_preflight_is_answered(client):
         pytest.param(f"{TILE}.png?reducer=mode", 400, "reducer", id="reducer"),
         pytest.param(f"{TILE}.png?expression=NDVI*", 400, "expression", id="expression"),
         pytest.param(f"{TILE}.png?style=steps&STYLE=reds", 400, "STYLE", id="repeated"),
+        pytest.param(f"{TILE}.png?time=2020-06-11", 400, "time", id="time-of-wms"),
+        pytest.param(f"{TILE}.png?startDate=2020", 400, "startDate", id="start-of-terrascope"),
+        pytest.param(f"{TILE}.png?Styles=reds", 400, "Styles", id="misspelt"),
+        pytest.param("/tiles/NDVI/legend.png?styles=reds", 400, "styles", id="legend-misspelt"),
+        pytest.param("/tiles/NDVI/WebMercatorQuad/tilejson.json?ranges=1,2", 400, "ranges", id="tilejson-misspelt"),
         pytest.param("/tiles/UNDATED/WebMercatorQuad/10/525/343.png", 400, "datetime", id="no-default-time"),
         pytest.param("/tiles/TRUE_COLOUR/WebMercatorQuad/10/525/343.tif", 400, "format", id="composite-values"),
         pytest.param("/tiles/GONE/WebMercatorQuad/10/525/343.png", 503, None, id="source"),
@@ -141,6 +146,15 @@ def test_errors_are_problem_documents_that_name_the_parameter(client, path, stat
     assert response.headers["content-type"] == "application/problem+json"
     assert problem.get("parameter") == parameter
     assert problem["detail"]
+
+
+@pytest.mark.parametrize("name", ["_", "token", "cachebust", "t", "ts", "v", "apikey", "access_token", "TRANSPARENT"])
+def test_parameters_that_clients_add_are_ignored(client, name):
+    assert client.get(f"{TILE}.png?{name}=1").content == client.get(f"{TILE}.png").content
+
+
+def test_a_misspelt_parameter_is_told_with_the_right_name(client):
+    assert client.get(f"{TILE}.png?date_time=2020").json()["detail"] == "date_time is no parameter here; use datetime"
 
 
 def test_a_missing_thing_is_kept_a_minute_and_a_failing_source_not_at_all(client):

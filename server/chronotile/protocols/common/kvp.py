@@ -1,15 +1,22 @@
 """Query parameters, and the values that more than one protocol reads from text."""
 
+import difflib
+import itertools
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import NoReturn
 
-from chronotile.errors import InvalidParameter, MissingParameter
+from chronotile.errors import InvalidParameter, MissingParameter, UnknownParameter
 from chronotile.model.grid import BBox
 from chronotile.model.request import PICTURE_REDUCERS, PictureReducer
 from chronotile.model.time import TimeSelection, parse_time
 
 MAX_SHOWN = 60
+MAX_COMPARED = 16
+NEARNESS = 0.8
+"""Share of letters that two names have in common, in order, for one to be taken for a slip of the other."""
+OTHER_NAMES_OF_TIMES = ("time", "date", "start", "end", "startDate", "endDate")
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -23,7 +30,9 @@ class Kvp:
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._values: dict[str, str] = {}
+        self._written: dict[str, str] = {}
         for name, value in pairs:
+            self._written.setdefault(name.lower(), name)
             known = self._values.setdefault(name.lower(), value)
             if known != value:
                 raise InvalidParameter(
@@ -51,11 +60,27 @@ class Kvp:
         """Refuse what other services call a parameter, rather than answer as if it were not there.
 
         Raises:
-            InvalidParameter: One of `names` is there.
+            UnknownParameter: One of `names` is there.
         """
         for name in names:
             if name in self:
-                raise InvalidParameter(f"{name} is no parameter here; use {instead}", locator=name)
+                self._refuse(name, instead)
+
+    def check_spelling(self, known: Collection[str]) -> None:
+        """Refuse a name that is nearly one of `known`, in lower case; others are ignored, as clients add their own.
+
+        Raises:
+            UnknownParameter: There is such a name, among the first `MAX_COMPARED` that are not known.
+        """
+        unknown = (name for name in self._values if name not in known)
+        for name in itertools.islice(unknown, MAX_COMPARED):
+            near = difflib.get_close_matches(name[:MAX_SHOWN], known, n=1, cutoff=NEARNESS)
+            if near:
+                self._refuse(name, near[0])
+
+    def _refuse(self, name: str, instead: str) -> NoReturn:
+        written = self._written[name.lower()][:MAX_SHOWN]
+        raise UnknownParameter(f"{written} is no parameter here; use {instead}", locator=written)
 
     def required(self, name: str) -> str:
         """Return a parameter that must be there and must not be empty.
@@ -141,7 +166,7 @@ def datetime_of(query: Kvp) -> TimeSelection:
     Raises:
         InvalidParameter: It is no time, or another service's name for it is there.
     """
-    query.refuse(("time", "date", "start", "end"), instead="datetime")
+    query.refuse(OTHER_NAMES_OF_TIMES, instead="datetime")
     return parse_time(query.optional("datetime"))
 
 

@@ -8,7 +8,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError, LimitExceeded, TimeNotAvailable
+from chronotile.errors import ChronotileError, LimitExceeded, TimeNotAvailable, UnknownParameter
 
 MEDIA_TYPE = "application/problem+json"
 AS_IN_THE_CORE: Mapping[str, str] = {}
@@ -31,7 +31,8 @@ def problem_response(
         "detail": error.message,
     }
     if error.locator:
-        members["parameter"] = spelling.get(error.locator, error.locator)
+        is_as_written = isinstance(error, UnknownParameter)
+        members["parameter"] = error.locator if is_as_written else spelling.get(error.locator, error.locator)
     if isinstance(error, TimeNotAvailable):
         members["nearest"] = list(error.nearest)
     if isinstance(error, LimitExceeded):

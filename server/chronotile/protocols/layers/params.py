@@ -7,6 +7,9 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.time import Instant, TimeSelection, parse_instant
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, bbox, datetime_of, integer
 
+PARAMETERS = ("lang",)
+"""Of documents for people; the list of times has others."""
+PARAMETERS_OF_TIMES = ("datetime", "bbox", "crs", "limit", "cursor")
 MAX_LIMIT = 1000
 
 
@@ -26,6 +29,7 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
     Raises:
         ChronotileError: A parameter is not accepted.
     """
+    query.check_spelling(PARAMETERS_OF_TIMES)
     box, crs = query.optional("bbox"), query.optional("crs")
     if box is not None:  # shares of valid pixels, which a box would narrow down, are not counted yet
         bbox(box, locator="bbox")

@@ -28,7 +28,7 @@ from chronotile.protocols.layers.documents import (
 )
 from chronotile.protocols.layers.faults import fault
 from chronotile.protocols.layers.layer_definition import MEDIA_TYPE, layer_definition
-from chronotile.protocols.layers.params import TimesQuery, times_query
+from chronotile.protocols.layers.params import PARAMETERS, TimesQuery, times_query
 
 
 async def get_layers(request: Request) -> Response:
@@ -95,7 +95,9 @@ def _list(telling: Telling) -> bytes:
 
 
 def _telling(request: Request) -> Telling:
-    language = language_of(request, Kvp(request.query_params.multi_items()))
+    query = Kvp(request.query_params.multi_items())
+    query.check_spelling(PARAMETERS)
+    language = language_of(request, query)
     return Telling(services=services_of(request), base=base_url(request), language=language)
 
 

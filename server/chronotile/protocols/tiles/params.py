@@ -15,6 +15,8 @@ FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "tif": "image/tiff",
     "npy": "application/x-npy",
 }
+PARAMETERS = ("datetime", "style", "range", "ramp", "reducer", "expression", "difference", "rev")
+"""Those of tiles; TileJSON and legends leave aside what they have no use for, as one query often goes to all."""
 LEGENDS = ("png", "svg", "json")
 
 
@@ -24,6 +26,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
     """
+    query.check_spelling(PARAMETERS)
     layer = catalogue.layer(path["layer"])
     tile_matrix_set = catalogue.tile_matrix_set(path["tms"])
     matrix = tile_matrix_set.matrix(path["z"])
@@ -57,7 +60,7 @@ def legend_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
 
     Raises:
         UnknownPath: The extension is none of `LEGENDS`.
-        InvalidParameter: The range is not two numbers in order, or the difference is no time.
+        InvalidParameter: As `style_request`.
     """
     if path["extension"] not in LEGENDS:
         raise _unknown_extension(path["extension"], LEGENDS)
@@ -68,8 +71,9 @@ def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
     """Return which colours of the path's layer a query asks for.
 
     Raises:
-        InvalidParameter: The range is not two numbers in order, or the difference is no time.
+        InvalidParameter: The range is not two numbers in order, the difference is no time, or a name is misspelt.
     """
+    query.check_spelling(PARAMETERS)
     return LegendRequest(
         layer=path["layer"],
         style=query.optional("style") or "",

@@ -107,7 +107,9 @@ def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
             yield OfferedCrs(name, crs)
 
 
-def time_warnings(asked: Sequence[MapRequest | IdentifyRequest], times: Sequence[TimeUsed], catalogue: Catalogue) -> list[str]:
+def time_warnings(
+    asked: Sequence[MapRequest | IdentifyRequest], times: Sequence[TimeUsed], catalogue: Catalogue
+) -> list[str]:
     """Return the Warning headers of an answer about several layers, each text once."""
     warnings: dict[str, None] = {}
     for request, used in zip(asked, times, strict=True):
