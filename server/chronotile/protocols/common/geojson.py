@@ -1,5 +1,8 @@
-"""Geometries of a request's body (RFC 7946)."""
+"""Geometries of a request's body (RFC 7946, and `crs` of GeoJSON 2008)."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,69 +10,279 @@ import orjson
 
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area, Polygon
+from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import FloatArray
+from chronotile.protocols.common.kvp import MAX_SHOWN
+from chronotile.protocols.common.repair import Repaired, repaired
 
 LOCATOR = "geometry"
-LEAST_POSITIONS = 4
+LEAST_POSITIONS = 3
+"""Of a ring, without the last, which is the first again."""
+
+MAX_DEPTH = 8
+"""Of geometry collections within one another."""
+
+Json = Any
+"""What a client sent."""
 
 
-def area_of(body: bytes, *, max_vertices: int) -> Area:
-    """Return the polygons of a Feature or a bare geometry, in CRS84; a third coordinate is left out.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeometryRules:
+    """What the geometries of a body may be, and how they are meant."""
+
+    max_vertices: int
+    max_features: int
+    crs_named: Callable[[str], Crs]
+    """Gives the CRS of a name, or raises UnsupportedCrs."""
+    crs: str | None = None
+    """As the request names it beside the body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draft:
+    """An area as it was sent."""
+
+    name: str
+    """What messages call it: nothing, or ` of feature 3`."""
+    polygons: tuple[Polygon, ...]
+    closed: tuple[str, ...]
+    """Names of the rings that did not end where they began."""
+    id: str | int | float | None = None
+    properties: Mapping[str, Any] | None = None
+
+
+def area_of(body: bytes, rules: GeometryRules) -> Area:
+    """Return the polygons of a Feature or a bare geometry; a third coordinate is left out.
+
+    Polygons that cross themselves are repaired and rings left open are closed; the area's note says so.
 
     Raises:
         InvalidParameter: It is no such thing; the message names the ring.
+        UnsupportedCrs: Its CRS is not one that it may be in.
         LimitExceeded: It has more than `max_vertices`.
     """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidParameter(f"the body is no JSON: {error}", locator=LOCATOR) from error
-    kind = document.get("type") if isinstance(document, dict) else None
-    is_feature = kind == "Feature"
-    geometry = document.get("geometry") if is_feature else document
-    name = document.get("id") if is_feature else None
-    if name is not None and (isinstance(name, bool) or not isinstance(name, str | int | float)):
-        raise InvalidParameter("the id of a feature must be text or a number", locator=LOCATOR)
-    area = Area(polygons=_polygons(geometry), id=name)
-    if area.vertices > max_vertices:
-        raise LimitExceeded(
-            "max_vertices", allowed=max_vertices, asked=area.vertices, alternative="simplify it", locator=LOCATOR
-        )
-    return area
+    document = document_of(body)
+    kind = _kind(document)
+    if kind == "FeatureCollection":
+        raise InvalidParameter("a FeatureCollection has many areas; send one Feature or geometry here", locator=LOCATOR)
+    draft = _feature(document, "") if kind == "Feature" else _bare(document, "")
+    return _areas([draft], document, rules)[0]
 
 
-def _polygons(geometry: Any) -> tuple[Polygon, ...]:  # noqa: ANN401 -- JSON of a client
-    kind = geometry.get("type") if isinstance(geometry, dict) else None
-    if kind not in {"Polygon", "MultiPolygon"}:
+def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
+    """Return one area for each member of a FeatureCollection or GeometryCollection, in their order.
+
+    Raises:
+        InvalidParameter: It is no such thing; the message names the member and ring.
+        UnsupportedCrs: Its CRS is not one that it may be in.
+        LimitExceeded: It has more than `max_features`, or all together more than `max_vertices`.
+    """
+    document = document_of(body)
+    kind = _kind(document)
+    if kind not in MEMBERS:
         raise InvalidParameter(
-            f"the geometry must be a Polygon or MultiPolygon, or a Feature of one, got {str(kind)[:40]!r}",
+            f"the body must be a FeatureCollection or a GeometryCollection, got {_shown(kind)}", locator=LOCATOR
+        )
+    key, one, draft_of = MEMBERS[kind]
+    members = document.get(key)
+    if not isinstance(members, list):
+        raise InvalidParameter(f"{key!r} must be a list", locator=LOCATOR)
+    if len(members) > rules.max_features:
+        raise LimitExceeded(
+            "max_features",
+            allowed=rules.max_features,
+            asked=len(members),
+            alternative="send fewer at once",
+            locator=LOCATOR,
+        )
+    return _areas([draft_of(each, f" of {one} {place}") for place, each in enumerate(members, 1)], document, rules)
+
+
+def document_of(body: bytes) -> dict[str, Json]:
+    """Return the JSON object of a body.
+
+    Raises:
+        InvalidParameter: It is no JSON, or no object.
+    """
+    try:
+        document = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise InvalidParameter(f"the body is no JSON: {_reason(body, error)}", locator=LOCATOR) from error
+    if not isinstance(document, dict):
+        raise InvalidParameter("the body must be a GeoJSON object such as a Polygon or MultiPolygon", locator=LOCATOR)
+    return document
+
+
+def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
+    if not body.strip():
+        return "it is empty"
+    rest = error.doc[error.pos :].lstrip("-")[:8]
+    if rest == "Infinity" or rest.startswith("NaN"):
+        return f"{error}; NaN and Infinity are no numbers there, leave such positions out"
+    return str(error)
+
+
+def _feature(document: Json, name: str) -> Draft:
+    if _kind(document) != "Feature":
+        raise InvalidParameter(f"member{name} must be a Feature, got {_shown(_kind(document))}", locator=LOCATOR)
+    identity = document.get("id")
+    if identity is not None and (isinstance(identity, bool) or not isinstance(identity, str | int | float)):
+        raise InvalidParameter(f"the id{name or ' of a feature'} must be text or a number", locator=LOCATOR)
+    properties = document.get("properties")
+    if properties is not None and not isinstance(properties, dict):
+        raise InvalidParameter(f"the properties{name or ' of a feature'} must be an object", locator=LOCATOR)
+    return _bare(document.get("geometry"), name, id=identity, properties=properties)
+
+
+def _bare(geometry: Json, name: str, **given: Any) -> Draft:  # noqa: ANN401 -- members of Draft
+    closed: list[str] = []
+    listed = list(_coordinates(geometry, name))
+    polygons = tuple(_polygon(rings, f"polygon {place}{name}", closed) for place, rings in enumerate(listed, 1))
+    return Draft(name=name, polygons=polygons, closed=tuple(closed), **given)
+
+
+def _coordinates(geometry: Json, name: str, depth: int = 0) -> Iterator[Json]:
+    """The rings of each polygon, as JSON."""
+    kind = _kind(geometry)
+    if kind == "GeometryCollection" and depth < MAX_DEPTH:
+        members = geometry.get("geometries")
+        if not isinstance(members, list) or not members:
+            raise InvalidParameter(f"the collection{name} has no geometries", locator=LOCATOR)
+        for place, member in enumerate(members, 1):
+            yield from _coordinates(member, f" {place} of the collection{name}", depth + 1)
+        return
+    if kind not in {"Polygon", "MultiPolygon"}:
+        points = "; a series of points is at /timeseries/points" if kind in {"Point", "MultiPoint"} else ""
+        raise InvalidParameter(
+            f"the geometry{name} must be a Polygon or MultiPolygon, or a Feature of one, got {_shown(kind)}{points}",
             locator=LOCATOR,
         )
     listed = geometry.get("coordinates")
     polygons = [listed] if kind == "Polygon" else listed
-    if not isinstance(polygons, list) or not polygons:
-        raise InvalidParameter("the geometry has no coordinates", locator=LOCATOR)
-    return tuple(_polygon(rings, number) for number, rings in enumerate(polygons, start=1))
+    if not isinstance(polygons, list) or not polygons or polygons == [[]]:
+        raise InvalidParameter(f"the geometry{name} has no coordinates", locator=LOCATOR)
+    yield from polygons
 
 
-def _polygon(rings: Any, number: int) -> Polygon:  # noqa: ANN401 -- JSON of a client
+def _polygon(rings: Json, name: str, closed: list[str]) -> Polygon:
     if not isinstance(rings, list) or not rings:
-        raise InvalidParameter(f"polygon {number} has no rings", locator=LOCATOR)
-    return tuple(_ring(ring, f"ring {place} of polygon {number}") for place, ring in enumerate(rings, start=1))
+        raise InvalidParameter(f"{name} has no rings", locator=LOCATOR)
+    return tuple(_ring(ring, f"ring {place} of {name}", closed) for place, ring in enumerate(rings, 1))
 
 
-def _ring(listed: Any, name: str) -> FloatArray:  # noqa: ANN401 -- JSON of a client
-    if not isinstance(listed, list) or len(listed) < LEAST_POSITIONS:
-        raise InvalidParameter(f"{name} must have at least {LEAST_POSITIONS} positions", locator=LOCATOR)
-    try:
-        ring = np.array([(x, y) for x, y, *_height in listed], dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidParameter(f"{name} must be a list of positions [longitude, latitude]", locator=LOCATOR) from error
-    if not np.isfinite(ring).all() or (np.abs(ring) > (360, 90)).any():
+def _ring(listed: Json, name: str, closed: list[str]) -> FloatArray:
+    positions = _positions(listed, name)
+    if not np.isfinite(positions).all():
+        raise InvalidParameter(f"{name} has a coordinate that is no finite number", locator=LOCATOR)
+    is_closed = len(positions) > 1 and bool((positions[0] == positions[-1]).all())
+    if len(positions) - is_closed < LEAST_POSITIONS:
         raise InvalidParameter(
-            f"{name} must have longitudes from -360 to 360 and latitudes from -90 to 90, longitude first",
-            locator=LOCATOR,
+            f"{name} must have at least {LEAST_POSITIONS} positions and end where it begins", locator=LOCATOR
         )
-    if (ring[0] != ring[-1]).any():
-        raise InvalidParameter(f"{name} must end where it begins", locator=LOCATOR)
-    return ring
+    if is_closed:
+        return positions
+    closed.append(name)
+    return np.vstack([positions, positions[:1]])
+
+
+def _positions(listed: Json, name: str) -> FloatArray:
+    """(vertex, 2) of x and y."""
+    if not isinstance(listed, list) or not listed:
+        raise InvalidParameter(f"{name} has no positions", locator=LOCATOR)
+    try:
+        positions = np.array(listed)
+    except ValueError:  # some have heights
+        try:
+            positions = np.array([position[:2] for position in listed])
+        except (TypeError, ValueError, LookupError):
+            positions = np.array([])
+    if positions.ndim != 2 or positions.shape[1] < 2 or positions.dtype.kind not in "iuf":
+        raise InvalidParameter(f"{name} must be a list of positions [longitude, latitude]", locator=LOCATOR)
+    return np.ascontiguousarray(positions[:, :2], dtype=np.float64)
+
+
+def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: GeometryRules) -> tuple[Area, ...]:
+    vertices = sum(len(ring) for draft in drafts for polygon in draft.polygons for ring in polygon)
+    if vertices > rules.max_vertices:
+        raise LimitExceeded(
+            "max_vertices", allowed=rules.max_vertices, asked=vertices, alternative="simplify it", locator=LOCATOR
+        )
+    crs = _crs(document, rules)
+    if crs.is_geographic:
+        for draft in drafts:
+            _check_degrees(draft)
+    polygons = [polygon for draft in drafts for polygon in draft.polygons]
+    if not polygons:
+        return ()
+    names = [f"polygon {place}{draft.name}" for draft in drafts for place in range(1, len(draft.polygons) + 1)]
+    mended = zip(names, repaired(polygons, names, locator=LOCATOR), strict=True)
+    return tuple(_area(draft, [next(mended) for _ in draft.polygons], crs) for draft in drafts)
+
+
+def _area(draft: Draft, mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
+    notes = [f"{name} was closed" for name in draft.closed]
+    notes += [f"{name} was repaired: {each.note}" for name, each in mended if each.note is not None]
+    return Area(
+        polygons=tuple(polygon for _name, each in mended for polygon in each.polygons),
+        crs=crs,
+        id=draft.id,
+        properties=draft.properties,
+        note="; ".join(notes) or None,
+    )
+
+
+def _check_degrees(draft: Draft) -> None:
+    for number, polygon in enumerate(draft.polygons, 1):
+        for place, ring in enumerate(polygon, 1):
+            if (np.abs(ring) > (360, 90)).any():
+                raise InvalidParameter(
+                    f"ring {place} of polygon {number}{draft.name} must have longitudes from -360 to 360 and latitudes "
+                    "from -90 to 90, longitude first; coordinates in metres need crs=",
+                    locator=LOCATOR,
+                )
+
+
+def _crs(document: Mapping[str, Json], rules: GeometryRules) -> Crs:
+    """That of the request, or of the document (GeoJSON 2008 §3); x before y in both, whatever the CRS says."""
+    member = document.get("crs")
+    if member is None and isinstance(document.get("geometry"), dict):
+        member = document["geometry"].get("crs")
+    named = partial(_named, rules=rules)
+    if member is None:
+        return CRS84 if rules.crs is None else named(rules.crs)
+    inside = named(_member_name(member))
+    if rules.crs is not None and named(rules.crs) != inside:
+        raise InvalidParameter(f"crs is {rules.crs[:MAX_SHOWN]}, but the body says {inside.name}", locator="crs")
+    return inside
+
+
+def _named(text: str, rules: GeometryRules) -> Crs:
+    """GeoJSON's own and the code that many write for it need not be among those offered."""
+    return CRS84 if text.upper() in {"CRS:84", "OGC:CRS84", "URN:OGC:DEF:CRS:OGC:1.3:CRS84"} else rules.crs_named(text)
+
+
+def _member_name(member: Json) -> str:
+    """The name in `{"type": "name", "properties": {"name": …}}`, or of the EPSG code in its elder form."""
+    given = member.get("properties") if isinstance(member, dict) else None
+    if isinstance(given, dict):
+        if isinstance(given.get("name"), str):
+            return str(given["name"])
+        if isinstance(given.get("code"), int):
+            return f"EPSG:{given['code']}"
+    raise InvalidParameter('the member crs must be {"type": "name", "properties": {"name": …}}', locator="crs")
+
+
+def _kind(document: Json) -> str:
+    kind = document.get("type") if isinstance(document, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def _shown(kind: str) -> str:
+    return repr(kind[:40])
+
+
+MEMBERS: Mapping[str, tuple[str, str, Callable[[Json, str], Draft]]] = {
+    "FeatureCollection": ("features", "feature", _feature),
+    "GeometryCollection": ("geometries", "geometry", _bare),
+}
+"""Where a collection has its members, what messages call one, and how it is read."""

@@ -1,7 +1,7 @@
 """Path, query and body of a series turned into a series request."""
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, UnsupportedCrs
+from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.reducer import Reducer, parse_reducers
@@ -16,7 +16,8 @@ from chronotile.model.time import (
     parse_instant,
 )
 from chronotile.protocols.common.accept import preferred_type
-from chronotile.protocols.common.geojson import area_of
+from chronotile.protocols.common.asked_crs import asked_crs
+from chronotile.protocols.common.geojson import GeometryRules, area_of
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, datetime_of, number
 
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv"}
@@ -47,9 +48,12 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
         ChronotileError: A parameter or the geometry is not accepted.
     """
     query.refuse(("reducer",), instead="reducers")
-    area = area_of(body, max_vertices=catalogue.limits.max_vertices)
     return AreaSeriesRequest(
-        layer=layer.id, areas=(area,), time=datetime_of(query), reducers=_reducers(query), min_valid=_min_valid(query)
+        layer=layer.id,
+        areas=(area_of(body, _rules(layer, query, catalogue)),),
+        time=datetime_of(query),
+        reducers=_reducers(query),
+        min_valid=_min_valid(query),
     )
 
 
@@ -86,7 +90,7 @@ def _point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:
     if "lon" in query or "lat" in query:
         raise InvalidParameter("give either lon and lat, or x, y and crs", locator="x")
     x, y = (number(query.required(name), locator=name) for name in ("x", "y"))
-    crs = _crs(query.optional("crs"), layer, catalogue)
+    crs = asked_crs(query.optional("crs"), layer, catalogue)
     return _in_degrees(x, y, crs, names=("x", "y")) if crs.is_geographic else Point(x=x, y=y, crs=crs)
 
 
@@ -107,17 +111,13 @@ def _in_degrees(longitude: float, latitude: float, crs: Crs, *, names: tuple[str
     return Point(x=longitude, y=latitude, crs=crs)
 
 
-def _crs(text: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
-    """One of those offered, or the layer's own."""
-    if text is None:
-        return CRS84
-    own = layer.main_variable.grid.crs
-    if text.upper() == own.name.upper():
-        return own
-    try:
-        return catalogue.offered_crs(text)
-    except UnsupportedCrs as error:
-        raise UnsupportedCrs(f"{error.message}, and {own.name[:MAX_SHOWN]} of this layer", locator="crs") from error
+def _rules(layer: Layer, query: Kvp, catalogue: Catalogue) -> GeometryRules:
+    return GeometryRules(
+        max_vertices=catalogue.limits.max_vertices,
+        max_features=catalogue.limits.max_features,
+        crs_named=lambda name: asked_crs(name, layer, catalogue),
+        crs=query.optional("crs"),
+    )
 
 
 def _days(query: Kvp) -> TimeSelection:
