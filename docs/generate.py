@@ -64,6 +64,7 @@ HEADINGS = {
     "MaskSection": "collections.(id).variables.(id).mask",
     "AliasSection": "collections.(id).variables.(id).aliases[ ]",
     "CompositeSection": "collections.(id).composites.(id)",
+    "PlacesSection": "places.(id)",
     "StyleSection": "Style file",
     "ClassSection": "classes[ ]",
 }

@@ -56,6 +56,13 @@ class UnknownLayer(ChronotileError):
     code = "LayerNotDefined"
 
 
+class UnknownPlace(ChronotileError):
+    """No set of places, or no place in it, has this name."""
+
+    status = 404
+    code = "NotFound"
+
+
 class UnknownStyle(ChronotileError):
     """The layer has no style of this name."""
 

@@ -244,12 +244,12 @@ def test_a_byte_order_mark_is_passed_over(load):
     [
         ("collection: {}", "config.yaml:1: collection: unknown key; the nearest is collections; accepted are include, "
             "service, collections, places"),
-        ("places: {}", "config.yaml:1: places: it comes with a later release; take it away until then"),
+        ("places: [a]", "config.yaml:1: places: a mapping is wanted (key: value), got ('a',)"),
         ("include: gone.yaml", "config.yaml:1: include: gone.yaml matches no file"),
         ("include: [5]", "config.yaml:1: include[0]: text is wanted, got 5; put it in quotes"),
         ("include: {a: 1}", "config.yaml:1: include: a list is wanted, such as [a, b]"),
     ],
-    ids=["unknown", "later", "gone", "number", "mapping"],
+    ids=["unknown", "places", "gone", "number", "mapping"],
 )  # fmt: skip
 def test_a_mistake_at_the_top(mistakes_of, text, mistake):
     assert mistakes_of(f"{text}\n{SMALLEST}") == [mistake]

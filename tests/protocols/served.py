@@ -17,6 +17,7 @@ from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Alias, Collection, Composite, Layer, TimeRules
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import Grid, NativeGrid, Window
+from chronotile.model.places import PlaceSet
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.style import Colour, Stop, Style
@@ -182,6 +183,7 @@ def make_services(
     limits: Limits | None = None,
     now: np.datetime64 = NOW,
     broken: Sequence[str] = (),
+    places: Sequence[PlaceSet] = (),
 ) -> Services:
     """Return services over collections (by default one with the layer NDVI); variables in `broken` cannot be read."""
     collections = collections or (make_collection(),)
@@ -193,6 +195,7 @@ def make_services(
         crs=tuple(crs_of(name) for name in crs),
         tile_matrix_sets=tuple(load_tile_matrix_set(name, folder=Path()) for name in tile_matrix_sets),
         limits=limits or Limits(),
+        places={each.id: each for each in places},
     )
     readers = {collection.id: make_reader(collection, broken=broken) for collection in collections}
     return Services(catalogue=catalogue, readers=readers, clock=lambda: now)

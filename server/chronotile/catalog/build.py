@@ -20,6 +20,7 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
+from chronotile.model.places import PlaceSet, PlacesSpec
 from chronotile.model.source import Finding, SourceInfo, SourceKind, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.style import Style
 from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
@@ -41,8 +42,22 @@ def source_specs(configuration: Configuration, styles: Mapping[str, Style]) -> d
     return specs
 
 
+def places_specs(configuration: Configuration) -> dict[str, PlacesSpec]:
+    """Return the sets of places that are to be read, by id."""
+    limits = _limits(configuration)
+    folders = {name: configuration.folder_of("places", name) for name in configuration.places}
+    return {
+        name: section.spec(name, path=absolute_href(section.href, folders[name]), limits=limits)
+        for name, section in configuration.places.items()
+    }
+
+
 def build_catalogue(
-    configuration: Configuration, infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]
+    configuration: Configuration,
+    infos: Mapping[str, SourceInfo],
+    styles: Mapping[str, Style],
+    *,
+    places: Mapping[str, PlaceSet] | None = None,
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
     """Return the catalogue of the collections whose sources opened, and what could not be served of them.
 
@@ -50,6 +65,7 @@ def build_catalogue(
         configuration: What is to be served.
         infos: What the sources hold, by collection; a collection that is not here is left out without a word.
         styles: All styles by id.
+        places: The sets that could be read, by id.
 
     Raises:
         ConfigurationError: The configuration names styles that are not there.
@@ -70,12 +86,13 @@ def build_catalogue(
         styles={**{key: style for key, style in made.items() if style.is_categorical}, **styles},
         crs=configuration.crs,
         tile_matrix_sets=configuration.tile_matrix_sets,
-        limits=Limits(**configuration.service.limits.model_dump()),
+        limits=_limits(configuration),
+        places=places or {},
     )
     return catalogue, tuple(findings)
 
 
-def absolute_href(href: str, folder: Path, *, kind: SourceKind) -> str:
+def absolute_href(href: str, folder: Path, *, kind: SourceKind | None = None) -> str:
     """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one.
 
     Before a pattern, which only kind `cog` has, characters of the folder that have a meaning in patterns become `?`.
@@ -88,6 +105,10 @@ def absolute_href(href: str, folder: Path, *, kind: SourceKind) -> str:
     is_pattern = kind == "cog" and (glob.has_magic(href) or "{variable}" in href)
     start = re.sub(r"[][*?{}]", "?", str(folder)) if is_pattern else str(folder)
     return os.path.normpath(Path(start, href))
+
+
+def _limits(configuration: Configuration) -> Limits:
+    return Limits(**configuration.service.limits.model_dump())
 
 
 def _source_spec(collection_id: str, section: CollectionSection, folder: Path) -> SourceSpec:

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from chronotile.errors import UnknownLayer, UnknownStyle, UnknownTileMatrixSet, UnsupportedCrs
+from chronotile.errors import UnknownLayer, UnknownPlace, UnknownStyle, UnknownTileMatrixSet, UnsupportedCrs
+from chronotile.model.area import Area
 from chronotile.model.collection import Collection, Layer, LocalisedText, MetadataLink
 from chronotile.model.crs import Crs
+from chronotile.model.places import PlaceSet
 from chronotile.model.style import Style
 from chronotile.model.tiles import TileMatrixSet
 
@@ -76,6 +78,8 @@ class Catalogue:
     crs: tuple[Crs, ...]
     tile_matrix_sets: tuple[TileMatrixSet, ...]
     limits: Limits = Limits()
+    places: Mapping[str, PlaceSet] = field(default_factory=dict)
+    """Sets of places by id."""
 
     @property
     def layers(self) -> Iterator[Layer]:
@@ -120,6 +124,32 @@ class Catalogue:
         raise UnknownLayer(
             f"collection {collection_id[:80]!r} is not known{_known(collection_id, known)}", locator="collection"
         )
+
+    def place_set(self, name: str) -> PlaceSet:
+        """Return the set of places of that id.
+
+        Raises:
+            UnknownPlace: There is none.
+        """
+        found = self.places.get(name)
+        if found is None:
+            hint = _known(name, self.places) if self.places else "; the configuration has none"
+            raise UnknownPlace(f"set of places {name[:80]!r} is not known{hint}", locator="place")
+        return found
+
+    def place(self, name: str) -> Area:
+        """Return the place that `set/id` names.
+
+        Raises:
+            UnknownPlace: There is no such set, or no such place in it; the message names the nearest.
+        """
+        set_id, _slash, place_id = name.partition("/")
+        found = self.place_set(set_id)
+        number = found.numbers.get(place_id)
+        if number is None:
+            hint = _known(place_id, found.numbers)
+            raise UnknownPlace(f"place {place_id[:80]!r} is not known in {set_id}{hint}", locator="place")
+        return found.areas[number]
 
     def ramp(self, name: str) -> Style:
         """Return the style whose colours a request wants stretched over another range.

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from chronotile.catalog.kinds import PLACEHOLDER, Later, Localised
+from chronotile.catalog.kinds import PLACEHOLDER, Localised
+from chronotile.catalog.places_section import PlacesSection
 from chronotile.catalog.service_section import Link, ServiceSection
 from chronotile.catalog.source_section import SourceSection
 from chronotile.catalog.time_section import TimeSection
@@ -224,5 +225,5 @@ class RootSection(Section):
     """What holds for all that is served."""
     collections: Annotated[dict[Id, CollectionSection], Field(min_length=1)]
     """Collections by id."""
-    places: Later = None
-    """Comes with a later release."""
+    places: dict[Id, PlacesSection] = Field(default_factory=dict)
+    """Sets of named polygons by id."""

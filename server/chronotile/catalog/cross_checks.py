@@ -118,6 +118,8 @@ def _language_mistakes(root: Node) -> Iterator[Mistake]:
 def _described(root: Node) -> Iterator[tuple[KeyPath, Node]]:
     """Everything that has a title."""
     yield ("service",), root.child("service")
+    for name, places in root.child("places").entries.items():
+        yield ("places", name), places
     for collection, path in _collections(root):
         yield path, collection
         for kind in ("variables", "composites"):

@@ -1,7 +1,7 @@
 """Kinds of values that several sections of the configuration hold."""
 
 import re
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -24,10 +24,6 @@ def language(tag: str) -> str:
     if tag and not _LANGUAGE.fullmatch(tag):
         raise ValueError(f"{tag[:20]!r} is no language; accepted are tags such as en, nl or pt-BR")
     return tag
-
-
-def _later(_given: object) -> NoReturn:
-    raise ValueError(LATER)
 
 
 def _crs(name: str) -> str:
@@ -61,5 +57,3 @@ Localised = Annotated[
     BeforeValidator(_localised, json_schema_input_type=str | dict[str, str]),
 ]
 """A text, or one for each language."""
-Later = Annotated[None, BeforeValidator(_later, json_schema_input_type=Any)]
-"""A key of the contract that does not work yet."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chronotile.catalog.configuration import CollectionSection, RootSection
 from chronotile.catalog.cross_checks import cross_mistakes, style_mistakes
+from chronotile.catalog.places_section import PlacesSection
 from chronotile.catalog.service_section import ServiceSection
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.errors import InvalidParameter
@@ -23,6 +24,8 @@ class Configuration:
     service: ServiceSection
     collections: Mapping[str, CollectionSection]
     """By id."""
+    places: Mapping[str, PlacesSection]
+    """By id of the set."""
     crs: tuple[Crs, ...]
     tile_matrix_sets: tuple[TileMatrixSet, ...]
     root: Node
@@ -74,6 +77,7 @@ def _checked(root: Node, mistakes: list[Mistake], styles: Collection[str] | None
     return Configuration(
         service=sections.service,
         collections=sections.collections,
+        places=sections.places,
         crs=tuple(dict.fromkeys(crs_of(name) for name in sections.service.crs)),
         tile_matrix_sets=sets,
         root=root,

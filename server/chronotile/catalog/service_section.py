@@ -111,9 +111,9 @@ class LimitsSection(Section):
     max_body_bytes: Positive = _LIMITS.max_body_bytes
     """Bytes of a request's body."""
     max_features: Positive = _LIMITS.max_features
-    """Features in a request's body; not used yet: bodies have one."""
+    """Features in a request's body, or in a set of places."""
     max_vertices: Positive = _LIMITS.max_vertices
-    """Vertices in a request's body."""
+    """Vertices in a request's body, or in a set of places."""
 
 
 def _base_url(url: str) -> str:

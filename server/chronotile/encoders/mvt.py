@@ -8,6 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from chronotile.model.places import Property, Shapes
+
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 MVT_VERSION = "1"
 """Part of the revision of places: raise it when the same places give other tiles."""
@@ -15,7 +17,6 @@ MVT_VERSION = "1"
 EXTENT = 4096
 """Units along each side of a tile."""
 
-Property = str | int | float | bool | None
 Integers = NDArray[np.int64]
 
 _LAYER_VERSION = 2
@@ -31,7 +32,7 @@ _VARINT_BYTES = 5
 class TilePolygons:
     """The polygons of one tile, as its layer holds them."""
 
-    polygons: NDArray[np.object_]
+    polygons: Shapes
     """(polygon,): in units of the tile, x to the east and y to the south, all whole numbers; none is empty."""
     owners: Integers
     """(polygon,): ascending; the feature each belongs to, whose number becomes its id."""

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from chronotile.encoders.mvt import EXTENT, TilePolygons
 from chronotile.model.grid import BBox
+from chronotile.model.places import Shapes
 
 BUFFER = 64
 """Units beyond each side of a tile that polygons reach, so that their outlines are not drawn along its edges."""
@@ -17,7 +18,7 @@ _POLYGON = 3
 _COLLECTION = 7
 
 
-def cut_to_tile(shapes: NDArray[np.object_], bounds: NDArray[np.float64], tile: BBox) -> TilePolygons:
+def cut_to_tile(shapes: Shapes, bounds: NDArray[np.float64], tile: BBox) -> TilePolygons:
     """Return what a tile shows of polygons: valid ones, without what is smaller than its units.
 
     Args:
@@ -51,7 +52,7 @@ def _is_visible(bounds: NDArray[np.float64], unit: tuple[float, float]) -> NDArr
     return visible
 
 
-def _inside(shapes: NDArray[np.object_], bounds: NDArray[np.float64], box: BBox) -> NDArray[np.object_]:
+def _inside(shapes: Shapes, bounds: NDArray[np.float64], box: BBox) -> Shapes:
     """What of each shape is inside the box; points and lines where it only touches."""
     west, south, east, north = bounds.T
     crosses = (west < box.xmin) | (east > box.xmax) | (south < box.ymin) | (north > box.ymax)
@@ -62,14 +63,14 @@ def _inside(shapes: NDArray[np.object_], bounds: NDArray[np.float64], box: BBox)
     return cut
 
 
-def _in_whole_units(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+def _in_whole_units(shapes: Shapes) -> Shapes:
     """The shapes on whole units, simplified and valid; empty where nothing is left of one.
 
     Rounding and simplifying make few of them invalid; those are snapped by GEOS, which minds validity at ten times the
     cost.
     """
     rounded = shapely.transform(shapely.simplify(shapes, TOLERANCE, preserve_topology=False), np.rint)
-    quick: NDArray[np.object_] = shapely.remove_repeated_points(rounded)
+    quick: Shapes = shapely.remove_repeated_points(rounded)
     wrong = ~shapely.is_valid(quick)
     quick[wrong] = shapely.set_precision(shapes[wrong], 1.0)
     return quick

@@ -4,15 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chronotile.catalog.build import build_catalogue, source_specs
+from chronotile.catalog.build import build_catalogue, places_specs, source_specs
 from chronotile.catalog.load import Configuration, configuration_of, load_configuration
 from chronotile.errors import ConfigurationError
 from chronotile.ingest.discover import LEFT_OUT, Discovery, Progress, discover
 from chronotile.ingest.observe import observed_infos
+from chronotile.ingest.open_places import open_places
 from chronotile.ingest.open_sources import open_sources
-from chronotile.ingest.refresh import DocumentState, document_states, folder_state, last_change, source_states
+from chronotile.ingest.refresh import (
+    DocumentState,
+    document_states,
+    file_state,
+    folder_state,
+    last_change,
+    source_states,
+)
 from chronotile.ingest.valid_share import with_valid_defaults
 from chronotile.model.collection import Clock
+from chronotile.model.places import PlaceSet
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.style import Style
 from chronotile.pipeline.revision import fingerprint
@@ -31,6 +40,8 @@ class ArchiveState:
     styles: Mapping[str, Style]
     sources: Mapping[str, str]
     """Digests by collection."""
+    places: Mapping[str, str]
+    """Digests by set of places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +102,7 @@ def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], 
         )
     configuration, styles = _loaded(place, environment)
     specs = source_specs(configuration, styles)
-    state = ArchiveState(written=configuration.root, styles=styles, sources=source_states(specs))
-    if state == archive.state:
+    if _state_of(configuration, styles, specs) == archive.state:
         return archive
     return _opened(configuration, styles, clock, before=archive)
 
@@ -147,12 +157,16 @@ def _opened(
 ) -> Archive:
     specs = source_specs(configuration, styles)
     documents = document_states(specs)  # before they are opened: what comes between is seen as new
-    state = ArchiveState(written=configuration.root, styles=styles, sources=source_states(specs))
+    state = _state_of(configuration, styles, specs)
+    places = open_places(
+        places_specs(configuration),
+        kept={} if before is None else _unchanged_places(before, state),
+    )
     kept = {} if before is None else _unchanged(before, specs, state)
     opened = open_sources({name: spec for name, spec in specs.items() if name not in kept})
     readers = {**kept, **opened.readers}
     infos = observed_infos(configuration.collections, readers)
-    catalogue, findings = build_catalogue(configuration, infos, styles)
+    catalogue, findings = build_catalogue(configuration, infos, styles, places=places.sets)
     catalogue, notes = with_valid_defaults(catalogue, readers, clock())
     if not catalogue.collections:
         failures = [each for each in (*opened.findings, *findings) if each.severity == "error"]
@@ -166,13 +180,36 @@ def _opened(
             clock=clock,
             caches=caches,
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
-            revision=fingerprint(configuration.root.plain(), sorted(styles.items()), sorted(state.sources.items())),
+            revision=fingerprint(
+                configuration.root.plain(), sorted(styles.items()), *map(_listed, (state.sources, state.places))
+            ),
         ),
-        findings=(*opened.findings, *findings, *notes),
+        findings=(*opened.findings, *places.findings, *findings, *notes),
         specs=specs,
         state=state,
         documents=documents,
     )
+
+
+def _state_of(
+    configuration: Configuration, styles: Mapping[str, Style], specs: Mapping[str, SourceSpec]
+) -> ArchiveState:
+    return ArchiveState(
+        written=configuration.root,
+        styles=styles,
+        sources=source_states(specs),
+        places={name: file_state(Path(spec.path)) for name, spec in places_specs(configuration).items()},
+    )
+
+
+def _listed(states: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted(states.items())
+
+
+def _unchanged_places(before: Archive, state: ArchiveState) -> dict[str, PlaceSet]:
+    """The sets that were read from files which are as they were."""
+    sets = before.services.catalogue.places
+    return {name: each for name, each in sets.items() if state.places.get(name) == before.state.places.get(name)}
 
 
 def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveState) -> dict[str, Reader]:

@@ -50,10 +50,15 @@ def document_states(specs: Mapping[str, SourceSpec]) -> dict[str, DocumentState]
     return {name: DocumentState(document, _state(Path(document))) for name, document in found.items()}
 
 
+def file_state(path: Path) -> str:
+    """Return a digest of the name and age of a file, there or not."""
+    return _digest([path])
+
+
 def folder_state(place: Path) -> str:
     """Return a digest of the names and ages of all data under a folder, or of one file."""
     if not place.is_dir():
-        return _digest([place])
+        return file_state(place)
     found = walk(place)
     return _digest([*found.rasters, *found.netcdf, *found.zarr])
 

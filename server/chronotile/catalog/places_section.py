@@ -1,0 +1,65 @@
+"""The section `places` of the configuration: sets of named polygons, each from a file."""
+
+from pathlib import PurePath
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.kinds import Localised
+from chronotile.model.places import PlacesSpec
+from chronotile.sections import Section, Text, unique
+
+FORMATS = (".geojson", ".json", ".gpkg", ".fgb")
+OWN_FIELDS = ("id", "label")
+"""What every place says of itself."""
+
+
+def _href(href: str) -> str:
+    if "://" in href and urlsplit(href).scheme != "file":
+        raise ValueError("places are read from a file of this machine; accepted are a path and file:///path")
+    if PurePath(href).suffix.lower() not in FORMATS:
+        raise ValueError(f"{href[-40:]!r} is of no known format; accepted are {', '.join(FORMATS)}")
+    return href
+
+
+def _free(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name in OWN_FIELDS:
+            raise ValueError(f"every place has a field {name} already; name the file's with {name}: FIELD")
+    return names
+
+
+class PlacesSection(Section):
+    """Named polygons, such as provinces or fields: their series by name, their vector tiles."""
+
+    title: Localised | None = None
+    """Title; otherwise the id."""
+    href: Annotated[Text, AfterValidator(_href)]
+    """A GeoJSON, GeoPackage or FlatGeobuf file, from the folder of this file; the last two need the extra places."""
+    table: Text | None = None
+    """The feature table, of a GeoPackage that has several."""
+    id: Text | None = None
+    """The field whose values name the places, each once; otherwise GeoJSON's own ids."""
+    label: Text | None = None
+    """The field with the names for people; otherwise the ids."""
+    fields: Annotated[tuple[Text, ...], Field(max_length=40), AfterValidator(unique), AfterValidator(_free)] = ()
+    """Other fields that documents and tiles carry."""
+    attribution: Text | None = None
+    """Who made them; told with them."""
+
+    def spec(self, set_id: str, *, path: str, limits: Limits) -> PlacesSpec:
+        """Return what is to be read."""
+        return PlacesSpec(
+            id=set_id,
+            title=self.title or {"": set_id},
+            attribution=self.attribution,
+            path=path,
+            table=self.table,
+            id_field=self.id,
+            label_field=self.label,
+            fields=self.fields,
+            max_features=limits.max_features,
+            max_vertices=limits.max_vertices,
+        )

@@ -1,0 +1,90 @@
+"""The section places: what it means, its mistakes, and how places are looked up."""
+
+import pytest
+
+from chronotile.catalog.build import places_specs
+from chronotile.errors import UnknownPlace
+from chronotile.model.places import PlacesSpec
+from chronotile.readers.place_files import read_places
+from tests.places import feature, write_places
+from tests.protocols import served
+
+SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
+
+
+def test_a_set_of_places_as_it_is_written(load, tmp_path):
+    configuration = load(
+        {
+            "config.yaml": "include: places/*.yaml\nservice: {limits: {max_features: 7, max_vertices: 90}}\n"
+            + SMALLEST,
+            "places/provinces.yaml": "places: {provinces: {title: {en: Provinces}, href: p.gpkg, table: t, id: NIS, "
+            "label: NAME, fields: [REGION], attribution: NGI}}\n",
+        }
+    )
+
+    assert places_specs(configuration) == {
+        "provinces": PlacesSpec(
+            id="provinces",
+            title={"en": "Provinces"},
+            attribution="NGI",
+            path=str(tmp_path / "places" / "p.gpkg"),
+            table="t",
+            id_field="NIS",
+            label_field="NAME",
+            fields=("REGION",),
+            max_features=7,
+            max_vertices=90,
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("p: {href: a.shp}", "places.p.href: 'a.shp' is of no known format; accepted are .geojson, .json, .gpkg, .fgb"),
+        ("p: {href: 's3://b/a.gpkg'}", "places.p.href: places are read from a file of this machine; "
+            "accepted are a path and file:///path"),
+        ("p: {id: A}", "places.p.href: the key is missing"),
+        ("p: {href: a.fgb, labell: A}", "places.p.labell: unknown key; the nearest is label; accepted are title, href, "
+            "table, id, label, fields, attribution"),
+        ("p: {href: a.fgb, fields: [A, id]}", "places.p.fields: every place has a field id already; "
+            "name the file's with id: FIELD"),
+        ("'a b': {href: a.fgb}", "places.a b: 'a b' is no id; accepted are letters, digits, _ . and -, "
+            "a letter or digit first, at most 200"),
+        ("p: {href: a.fgb, title: {nl: A}}", "places.p.title.nl: language 'nl' is not one of service.languages (en)"),
+    ],
+    ids=["format", "remote", "missing", "unknown", "taken", "name", "language"],
+)  # fmt: skip
+def test_a_mistake_of_a_set(mistakes_of, text, mistake):
+    assert mistakes_of(f"places: {{{text}}}\n{SMALLEST}") == [f"config.yaml:1: {mistake}"]
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    """Of one set, whose places are called antwerp and east/west."""
+    path = write_places(tmp_path / "p.geojson", feature(0, code="antwerp"), feature(1, code="east/west"))
+    spec = PlacesSpec(id="provinces", title={}, path=str(path), id_field="code", max_features=9, max_vertices=99)
+    return served.make_services(places=[read_places(spec)]).catalogue
+
+
+@pytest.mark.parametrize("name", ["antwerp", "east/west"])
+def test_a_place_is_found_by_set_and_id(catalogue, name):
+    assert catalogue.place(f"provinces/{name}").id == name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("provinces/antwerpen", "place 'antwerpen' is not known in provinces; the nearest are antwerp"),
+        ("provinces", "place '' is not known in provinces; accepted are antwerp, east/west"),
+        ("province/antwerp", "set of places 'province' is not known; the nearest are provinces"),
+    ],
+)
+def test_an_unknown_place_names_the_nearest(catalogue, name, words):
+    with pytest.raises(UnknownPlace, match=words):
+        catalogue.place(name)
+
+
+def test_without_any_places_that_is_said():
+    with pytest.raises(UnknownPlace, match="the configuration has none"):
+        served.make_services().catalogue.place("provinces/antwerp")

@@ -1,0 +1,34 @@
+"""Places written to files: squares in a row, whose fields follow from their number."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import shapely
+
+SIDE = 0.1
+"""Degrees of a square."""
+
+
+def square(number: int, *, west: float = 4.5, south: float = 50.8) -> shapely.Polygon:
+    """Return the square of that number: each begins where the one before ends."""
+    return shapely.box(west + number * SIDE, south, west + (number + 1) * SIDE, south + SIDE)
+
+
+def feature(number: int, geometry: Any = None, **properties: Any) -> dict[str, Any]:
+    """Return the feature of that number; `geometry` and `properties` in place of its own."""
+    shape = square(number) if geometry is None else geometry
+    own = {
+        "code": f"S{number}",
+        "name": f"Square {number}",
+        "crop": ["maize", "wheat"][number % 2],
+        "area_ha": number * 1.5,
+    }
+    return {"type": "Feature", "properties": own | properties, "geometry": shapely.geometry.mapping(shape)}
+
+
+def write_places(path: Path, *features: dict[str, Any], **members: Any) -> Path:
+    """Write a FeatureCollection, of three squares unless features are given, and return where it is."""
+    listed = list(features) or [feature(number) for number in range(3)]
+    path.write_text(json.dumps({"type": "FeatureCollection", **members, "features": listed}), encoding="utf-8")
+    return path
