@@ -45,6 +45,7 @@ from chronotile.protocols.ops.metrics import StateCollector
 from chronotile.protocols.ops.routes import metrics_routes
 from chronotile.protocols.ops.routes import routes as health_routes
 from chronotile.protocols.ops.siblings import Siblings
+from chronotile.protocols.places.routes import routes as place_routes
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.protocols.viewer.files import find_viewer, is_complete
@@ -123,6 +124,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             *wms_routes(services.catalogue.service.wms_paths, sld_prefixes=sld_prefixes),
             *wmts_routes(services.catalogue.service.wmts_paths),
             *layer_routes,
+            *place_routes,
             *landing_routes(partial(is_complete, viewer)),
             *viewer_routes(viewer),
             *health_routes,

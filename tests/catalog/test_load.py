@@ -244,7 +244,7 @@ def test_a_byte_order_mark_is_passed_over(load):
     [
         ("collection: {}", "config.yaml:1: collection: unknown key; the nearest is collections; accepted are include, "
             "service, collections, places"),
-        ("places: [a]", "config.yaml:1: places: a mapping is wanted (key: value), got ('a',)"),
+        ("places: [a]", "config.yaml:1: places: a mapping is wanted (key: value)"),
         ("include: gone.yaml", "config.yaml:1: include: gone.yaml matches no file"),
         ("include: [5]", "config.yaml:1: include[0]: text is wanted, got 5; put it in quotes"),
         ("include: {a: 1}", "config.yaml:1: include: a list is wanted, such as [a, b]"),

@@ -157,7 +157,7 @@ def test_what_is_no_geojson_is_said(tmp_path, text, words):
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(UnsupportedSource, match="there is no file gone.geojson"):
+    with pytest.raises(UnsupportedSource, match=r"there is no file gone\.geojson"):
         read_places(spec_of(tmp_path / "gone.geojson"))
 
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from chronotile.model.area import Area
 from chronotile.model.collection import LocalisedText
 from chronotile.model.crs import Crs
-from chronotile.model.grid import BBox
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.reducer import MEAN, Reducer
 from chronotile.model.source import Finding
+from chronotile.model.time import ABSENT, InstantArray, TimeSelection
 
 Property = str | int | float | bool | None
 """What a feature may say of itself; `None` where it does not."""
@@ -74,7 +76,7 @@ class PlaceSet:
     """Of all that a place is."""
     findings: tuple[Finding, ...] = ()
     projected: dict[Crs, ProjectedShapes] = field(default_factory=dict, repr=False)
-    """`pipeline.place_tiles` keeps them here, as long as the set is served."""
+    """`pipeline.render_place_tile` keeps them here, as long as the set is served."""
 
     @property
     def id(self) -> str:
@@ -109,6 +111,57 @@ class PlaceSet:
             grouped[place].append(tuple(ring_arrays[start:end]))
             start = end
         return tuple(
-            Area(polygons=tuple(polygons), crs=self.crs, id=name)
-            for name, polygons in zip(self.ids, grouped, strict=True)
+            Area(
+                polygons=tuple(grouped[number]),
+                crs=self.crs,
+                id=name,
+                properties={"label": self.labels[number], **{key: each[number] for key, each in self.fields.items()}},
+                note=self.notes.get(number),
+            )
+            for name, number in self.numbers.items()
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceTileRequest:
+    """Show the outlines of a set of places in a tile."""
+
+    places: str
+    """Id of the set."""
+    grid: Grid
+    """Of the tile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceValuesRequest:
+    """What happened in the places of a set, one number a place and instant."""
+
+    places: str
+    """Id of the set."""
+    layer: str
+    """Id or alias."""
+    time: TimeSelection = ABSENT
+    reducer: Reducer = MEAN
+    offset: int = 0
+    """The first place that is told of."""
+    limit: int | None = None
+    """The most places that are; `None` is all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlaceValues:
+    """One number a place and instant."""
+
+    layer: str
+    units: str
+    reducer: str
+    times: InstantArray
+    """(time,); not a time (NaT) for the one value of a layer without time."""
+    ids: tuple[str, ...]
+    """(place,)."""
+    values: NDArray[np.float64]
+    """(place, time): NaN where too few cells have a value, or the place lies outside the layer."""
+    offset: int
+    """Number of the first place in its set, as in vector tiles."""
+    total: int
+    """Places in the set."""

@@ -60,7 +60,7 @@ def test_other_formats_are_refused(client):
 def test_document_has_title_links_and_collections(client):
     document = client.get("/").json()
 
-    assert list(document) == ["title", "description", "version", "contact", "collections", "links"]
+    assert list(document) == ["title", "description", "version", "contact", "collections", "places", "links"]
     assert document["collections"][1] == {
         "id": "terrain",
         "title": "Collection terrain",

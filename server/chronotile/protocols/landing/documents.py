@@ -67,6 +67,8 @@ class Landing:
     contact_email: str | None
     places: tuple[Place, ...]
     collections: tuple[LandingCollection, ...]
+    place_sets: tuple[str, ...]
+    """Ids of the sets of named geometries."""
     has_viewer: bool
     version: str = __version__
 
@@ -87,6 +89,7 @@ def landing(services: Services, *, base: str, language: str, has_viewer: bool) -
         contact_email=service.contact.email,
         places=tuple(_places(services, base)),
         collections=tuple(_collections(services, language)),
+        place_sets=tuple(services.catalogue.places),
         has_viewer=has_viewer,
     )
 
@@ -105,6 +108,7 @@ def landing_document(page: Landing, base: str) -> dict[str, Any]:
         "version": page.version,
         "contact": {"name": page.contact_name, "email": page.contact_email},
         "collections": [_collection_document(collection) for collection in page.collections],
+        "places": list(page.place_sets),
         "links": links,
     }
 
@@ -176,6 +180,9 @@ def _places(services: Services, base: str) -> Iterable[Place]:
                 media_type="text/xml",
             )
     yield Place(rel="layers", title="Layers", purpose="all layers with their dates, as JSON", href=f"{base}/layers")
+    if services.catalogue.places:
+        purpose = f"named geometries: {', '.join(services.catalogue.places)}"
+        yield Place(rel="places", title="Places", purpose=purpose, href=f"{base}/places")
     layers = list(services.catalogue.layers)
     if layers:
         yield from _tiles(layers[0], services, base)

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, UnknownPath
+from chronotile.errors import UnknownPath
 from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.protocols.common.kvp import Kvp, datetime_of, difference_of, integer, picture_reducer, value_range
+from chronotile.protocols.common.kvp import Kvp, datetime_of, difference_of, picture_reducer, value_range
+from chronotile.protocols.common.tile_address import tile_grid_of
 
 FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "png": "image/png",
@@ -28,10 +29,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
     """
     query.check_spelling(PARAMETERS)
     layer = catalogue.layer(path["layer"])
-    tile_matrix_set = catalogue.tile_matrix_set(path["tms"])
-    matrix = tile_matrix_set.matrix(path["z"])
-    row, column = _place(path["y"], "y"), _place(path["x"], "x")
-    grid = tile_matrix_set.tile_grid(matrix, row=row, column=column)
+    grid = tile_grid_of(path, catalogue)
     return MapRequest(
         layer=layer.id,
         grid=grid,
@@ -86,14 +84,6 @@ def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
 def _range(query: Kvp) -> tuple[float, float] | None:
     text = query.optional("range")
     return None if text is None else value_range(text, locator="range")
-
-
-def _place(text: str, locator: str) -> int:
-    """A tile's row or column; text that is no number names no tile."""
-    try:
-        return integer(text, locator=locator)
-    except InvalidParameter as error:
-        raise UnknownPath(error.message, locator=locator) from error
 
 
 def _format(extension: str) -> PictureFormat | ValueFormat:

@@ -1,0 +1,106 @@
+"""What happened in all places of a set: one number a place and instant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.model.area import Area
+from chronotile.model.collection import Layer
+from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
+from chronotile.model.request import AreaSeriesRequest
+from chronotile.pipeline.extract_area_series import extract_area_series
+from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.render_place_tile import places_revision
+from chronotile.pipeline.revision import fingerprint, pixel_revision
+from chronotile.pipeline.services import Services
+from chronotile.readers.area_cells import window_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlaceValuesTarget:
+    """A request resolved to what exists."""
+
+    places: PlaceSet
+    layer: Layer
+    indexes: tuple[int, ...]
+    """Ascending, into the layer's times; of a layer without time, the one index 0."""
+    numbers: range
+    """Of the places, in their set."""
+    etag: str
+
+
+def resolve_place_values(request: PlaceValuesRequest, services: Services) -> PlaceValuesTarget:
+    """Return the places, layer and times a request means; reads no pixels.
+
+    Raises:
+        LimitExceeded: The answer would have more than `max_series_values`.
+        InvalidParameter: The reducer gives more than one number, or the layer is a composite.
+        ChronotileError: A name or time is not accepted.
+    """
+    places = services.catalogue.place_set(request.places)
+    layer = layer_with_values(request.layer, services)
+    if request.reducer.kind == "histogram":
+        raise InvalidParameter("a histogram is many numbers a place; ask /timeseries for it", locator="reducer")
+    indexes = series_indexes(layer, request.time, services)
+    last = len(places) if request.limit is None else request.offset + request.limit
+    numbers = range(len(places))[request.offset : last]
+    allowed, asked = services.catalogue.limits.max_series_values, len(numbers) * len(indexes)
+    if asked > allowed:
+        raise LimitExceeded(
+            "max_series_values",
+            allowed=allowed,
+            asked=asked,
+            alternative="ask for a shorter interval, or page by page with limit",
+            locator="time",
+        )
+    times = instants_of(layer, indexes)
+    etag = fingerprint(
+        "place values",
+        places_revision(places),
+        pixel_revision(layer, tuple(times) if len(layer.times) else (), services),
+        times.tobytes(),
+        request.reducer,
+        numbers,
+    )
+    return PlaceValuesTarget(places=places, layer=layer, indexes=indexes, numbers=numbers, etag=etag)
+
+
+def extract_place_values(
+    target: PlaceValuesTarget,
+    request: PlaceValuesRequest,
+    services: Services,
+    *,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> PlaceValues:
+    """Return what the reducer makes of the values in the native cells of each place.
+
+    Raises:
+        LimitExceeded: The places have too many cells.
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: Nobody wants the answer any more.
+    """
+    layer, areas = target.layer, [target.places.areas[number] for number in target.numbers]
+    values = np.full((len(areas), len(target.indexes)), np.nan)
+    inside = [row for row, area in enumerate(areas) if _meets(area, layer)]
+    if inside:
+        asked = AreaSeriesRequest(
+            layer=layer.id, areas=tuple(areas[row] for row in inside), time=request.time, reducers=(request.reducer,)
+        )
+        series = extract_area_series(asked, services, is_wanted=is_wanted)
+        values[inside] = [each.reduced[request.reducer.name] for each in series.areas]
+    return PlaceValues(
+        layer=layer.id,
+        units=layer.main_variable.encoding.units,
+        reducer=request.reducer.name,
+        times=instants_of(layer, target.indexes),
+        ids=tuple(str(area.id) for area in areas),
+        values=values,
+        offset=request.offset,
+        total=len(target.places),
+    )
+
+
+def _meets(area: Area, layer: Layer) -> bool:
+    return window_of(area, layer.main_variable.grid) is not None

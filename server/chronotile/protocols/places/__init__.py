@@ -1,0 +1,1 @@
+"""Sets of named geometries: lists, GeoJSON, vector tiles, and values to colour them with."""

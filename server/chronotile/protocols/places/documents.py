@@ -1,0 +1,89 @@
+"""Sets of places as JSON documents."""
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from chronotile.encoders.mvt import MEDIA_TYPE
+from chronotile.model.places import PlaceSet
+from chronotile.pipeline.render_place_tile import places_revision
+from chronotile.protocols.common.layer_entries import Telling
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.places.params import PlacesQuery
+
+Document = dict[str, Any]
+
+
+def place_sets(telling: Telling) -> Document:
+    """Return all sets in short."""
+    return {"places": [place_set(places, telling) for places in telling.services.catalogue.places.values()]}
+
+
+def place_set(places: PlaceSet, telling: Telling) -> Document:
+    """Return what a choice among sets needs."""
+    return {
+        "id": places.id,
+        "title": text_in(places.spec.title, telling.language),
+        "count": len(places),
+        "bbox": [round(edge, 7) for edge in places.bbox],
+        "attribution": places.spec.attribution,
+        "fields": list(places.columns),
+        "revision": places_revision(places),
+        "links": _links(places, telling),
+    }
+
+
+def place_page(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> Document:
+    """Return a set with one page of its places, each with its number in the vector tiles."""
+    columns = places.columns
+    return {
+        **place_set(places, telling),
+        "places": [
+            {"number": number, **{name: column[number] for name, column in columns.items()}}
+            for number in page_numbers(places, asked)
+        ],
+        "next": next_page(places, asked, telling),
+    }
+
+
+def page_numbers(places: PlaceSet, asked: PlacesQuery) -> range:
+    """Return the numbers of the places of a page."""
+    return range(len(places))[asked.offset : asked.offset + asked.limit]
+
+
+def next_page(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> str | None:
+    """Return the URL of the page after this one, if there is one."""
+    offset = asked.offset + asked.limit
+    if offset >= len(places):
+        return None
+    query = urlencode({"format": asked.format, "limit": asked.limit, "offset": offset})
+    return f"{_path(places, telling)}?{query}"
+
+
+def _path(places: PlaceSet, telling: Telling) -> str:
+    return f"{telling.base}/places/{quote(places.id)}"
+
+
+def _links(places: PlaceSet, telling: Telling) -> list[Document]:
+    path, revision = _path(places, telling), places_revision(places)
+    tiles = [
+        {
+            **_link(
+                "tiles", f"{path}/tiles/{quote(each.id)}/{{z}}/{{x}}/{{y}}.mvt?rev={revision}", MEDIA_TYPE, each.id
+            ),
+            "templated": True,
+        }
+        for each in telling.services.catalogue.tile_matrix_sets
+    ]
+    values = _link(
+        "values", f"{path}/values{{?layer,datetime,reducer,limit,offset}}", "application/json", "values of all places"
+    )
+    return [
+        _link("self", path, "application/json", "this set"),
+        _link("items", f"{path}?format=geojson", "application/geo+json", "its places as GeoJSON"),
+        *tiles,
+        {**values, "templated": True},
+    ]
+
+
+def _link(rel: str, href: str, media_type: str, title: str) -> Document:
+    return {"rel": rel, "href": href, "type": media_type, "title": title}

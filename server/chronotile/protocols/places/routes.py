@@ -1,0 +1,114 @@
+"""`/places`: sets of named geometries, their vector tiles, and their values."""
+
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.encoders.json_places import encode_place_values_json, encode_places_geojson
+from chronotile.model.crs import CRS84
+from chronotile.model.payload import Payload
+from chronotile.model.places import PlaceSet, PlaceValuesRequest
+from chronotile.pipeline.extract_place_values import extract_place_values, resolve_place_values
+from chronotile.pipeline.render_place_tile import render_place_tile, shapes_in
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.layer_entries import Telling
+from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
+from chronotile.protocols.common.texts import language_of
+from chronotile.protocols.places.documents import next_page, page_numbers, place_page, place_sets
+from chronotile.protocols.places.faults import place_fault
+from chronotile.protocols.places.params import (
+    PARAMETERS_OF_LIST,
+    PlacesQuery,
+    places_query,
+    tile_request,
+    values_request,
+)
+
+JSON = "application/json"
+GEOJSON = "application/geo+json"
+
+
+async def get_sets(request: Request) -> Response:
+    """Return all sets of places."""
+    query = Kvp(request.query_params.multi_items())
+    query.check_spelling(PARAMETERS_OF_LIST)
+    telling = _telling(request, query)
+    body = await in_documents(request, lambda: orjson.dumps(place_sets(telling)))
+    return _told(respond_with_content(body, JSON, request), telling)
+
+
+async def get_set(request: Request) -> Response:
+    """Return one set, with a page of its places as JSON or GeoJSON."""
+    query = Kvp(request.query_params.multi_items())
+    places = services_of(request).catalogue.place_set(request.path_params["set"])
+    asked, telling = places_query(query), _telling(request, query)
+    write = _geojson if asked.format == "geojson" else _json
+    body = await in_documents(request, write, places, asked, telling)
+    return _told(respond_with_content(body, GEOJSON if asked.format == "geojson" else JSON, request), telling)
+
+
+async def get_tile(request: Request) -> Response:
+    """Return one vector tile; for good, where its address carries the revision of now."""
+    services = services_of(request)
+    query = Kvp(request.query_params.multi_items())
+    asked = tile_request(request.path_params, query, services.catalogue)
+    gate = state_of(request).gates.pictures
+    payload = await in_thread(gate, render_place_tile, asked, services, known=known_etags(request))
+    return respond(payload, is_immutable=query.optional("rev") == payload.revision)
+
+
+async def get_values(request: Request) -> Response:
+    """Return the values of the places of a set, one number a place and instant."""
+    services = services_of(request)
+    asked = values_request(request.path_params, Kvp(request.query_params.multi_items()), services.catalogue)
+    gate = state_of(request).gates.series
+    work = partial(_values, asked, services, known=known_etags(request))
+    return respond(await for_client(request, gate, asked.layer, work, services=services))
+
+
+def _values(asked: PlaceValuesRequest, services: Services, *, known: frozenset[str]) -> Payload:
+    target = resolve_place_values(asked, services)
+    if target.etag in known:
+        return Payload(body=b"", media_type=JSON, etag=target.etag, unchanged=True)
+    body = encode_place_values_json(extract_place_values(target, asked, services))
+    return Payload(body=body, media_type=JSON, etag=target.etag)
+
+
+def _json(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> bytes:
+    return orjson.dumps(place_page(places, asked, telling))
+
+
+def _geojson(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> bytes:
+    numbers = page_numbers(places, asked)
+    members = {
+        "numberMatched": len(places),
+        "numberReturned": len(numbers),
+        "links": [
+            {"rel": "next", "href": href, "type": GEOJSON} for href in [next_page(places, asked, telling)] if href
+        ],
+    }
+    return encode_places_geojson(places, shapes_in(places, CRS84).shapes, numbers, members=members)
+
+
+def _telling(request: Request, query: Kvp) -> Telling:
+    return Telling(services=services_of(request), base=base_url(request), language=language_of(request, query))
+
+
+def _told(response: Response, telling: Telling) -> Response:
+    response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Language"})
+    return response
+
+
+routes = [
+    Route("/places", endpoint(get_sets, place_fault)),
+    Route("/places/{set}", endpoint(get_set, place_fault)),
+    Route("/places/{set}/values", endpoint(get_values, place_fault)),
+    Route("/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt", endpoint(get_tile, place_fault)),
+]

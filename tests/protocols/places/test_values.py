@@ -1,0 +1,103 @@
+"""The matrix of values of a set of places over HTTP."""
+
+import numpy as np
+import pytest
+
+VALUES = "/places/squares/values?layer=NDVI&datetime=2020-06-01/2020-06-30"
+
+
+def area_series(client, geometry, query):
+    response = client.post(f"/timeseries/NDVI/area?{query}", json=geometry)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_a_row_is_the_series_of_the_place(client):
+    document = client.get(VALUES).json()
+
+    features = client.get("/places/squares?format=geojson").json()["features"]
+    query = "datetime=2020-06-01/2020-06-30"
+    series = [area_series(client, feature["geometry"], query) for feature in features[:3]]
+    assert document["times"] == series[0]["times"]
+    assert document["values"][:3] == [each["features"][0]["series"]["mean"] for each in series]
+    assert len(document["times"]) > 1
+
+
+def test_a_place_outside_the_layer_has_no_values(client):
+    document = client.get(VALUES).json()
+
+    assert document["ids"] == ["S0", "S1", "S2", "S3"]
+    assert document["values"][3] == [None] * len(document["times"])
+
+
+def test_the_document_says_what_it_is(client):
+    document = client.get(f"{VALUES}&reducer=P90").json()
+
+    assert {name: document[name] for name in ("layer", "units", "reducer", "offset", "total")} == {
+        "layer": "NDVI",
+        "units": "1",
+        "reducer": "p90",
+        "offset": 0,
+        "total": 4,
+    }
+    assert np.shape(document["values"]) == (4, len(document["times"]))
+
+
+def test_a_page_keeps_the_numbers_of_the_tiles(client):
+    document = client.get(f"{VALUES}&limit=2&offset=1").json()
+
+    assert document["ids"] == ["S1", "S2"]
+    assert document["offset"] == 1
+    assert document["values"] == client.get(VALUES).json()["values"][1:3]
+
+
+def test_a_layer_without_time_has_one_column(client):
+    document = client.get("/places/squares/values?layer=HEIGHT").json()
+
+    assert document["times"] == [None]
+    assert np.shape(document["values"]) == (4, 1)
+
+
+def test_values_that_the_client_holds_are_not_read_again(client):
+    first = client.get(VALUES)
+
+    again = client.get(VALUES, headers={"If-None-Match": first.headers["etag"]})
+
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_other_values_have_another_validator(client):
+    queries = ("", "&reducer=max", "&limit=2", "&limit=2&offset=2")
+    tags = {client.get(f"{VALUES}{query}").headers["etag"] for query in queries}
+
+    assert len(tags) == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "parameter"),
+    [
+        ("/places/nowhere/values?layer=NDVI", 404, "set"),
+        ("/places/squares/values", 400, "layer"),
+        ("/places/squares/values?layer=NDVX", 404, "layer"),
+        ("/places/squares/values?layer=TRUE_COLOUR", 400, "layer"),
+        ("/places/squares/values?layer=NDVI&reducer=best", 400, "reducer"),
+        ("/places/squares/values?layer=NDVI&reducer=histogram:4", 400, "reducer"),
+        ("/places/squares/values?layer=NDVI&reducers=mean", 400, "reducers"),
+        ("/places/squares/values?layer=NDVI&datetime=soon", 400, "datetime"),
+        ("/places/squares/values?layer=NDVI&limit=-1", 400, "limit"),
+    ],
+)
+def test_what_is_wrong_is_said(client, path, status, parameter):
+    response = client.get(path)
+
+    assert (response.status_code, response.json()["parameter"]) == (status, parameter)
+
+
+def test_too_many_values_are_refused_with_the_cheaper_way(limited):
+    response = limited(max_series_values=11).get("/places/squares/values?layer=NDVI")
+
+    document = response.json()
+    assert response.status_code == 400
+    assert (document["type"], document["limit"], document["allowed"]) == ("limit-exceeded", "max_series_values", 11)
+    assert "page by page with limit" in document["alternative"]
+    assert limited(max_series_values=11).get("/places/squares/values?layer=NDVI&limit=1").status_code == 200
