@@ -141,12 +141,12 @@ def test_a_tangle_is_refused_where_repair_would_take_hours():
         pytest.param(b'{"type":"MultiPolygon","coordinates":[]}', "no coordinates", id="empty multipolygon"),
         pytest.param(b'{"type":"GeometryCollection","geometries":[]}', "no geometries", id="empty collection"),
         pytest.param(b'{"type":"Polygon","coordinates":[[]]}', "ring 1 of polygon 1", id="empty ring"),
-        pytest.param(b'{"type":"Polygon","coordinates":[[1,2,3]]}', "list of positions", id="numbers"),
-        pytest.param(b'{"type":"Polygon","coordinates":[["ab","cd","ef"]]}', "list of positions", id="texts"),
-        pytest.param(b'{"type":"Polygon","coordinates":[[["4","5"]]]}', "list of positions", id="quoted"),
-        pytest.param(b'{"type":"Polygon","coordinates":[[[4,5],{}]]}', "list of positions", id="object"),
-        pytest.param(b'{"type":"Polygon","coordinates":[[[4,5],null]]}', "list of positions", id="null"),
-        pytest.param(b'{"type":"Polygon","coordinates":[[[4],[5]]]}', "list of positions", id="one coordinate"),
+        pytest.param(b'{"type":"Polygon","coordinates":[[1,2,3]]}', "must have positions", id="numbers"),
+        pytest.param(b'{"type":"Polygon","coordinates":[["ab","cd","ef"]]}', "must have positions", id="texts"),
+        pytest.param(b'{"type":"Polygon","coordinates":[[["4","5"]]]}', "must have positions", id="quoted"),
+        pytest.param(b'{"type":"Polygon","coordinates":[[[4,5],{}]]}', "must have positions", id="object"),
+        pytest.param(b'{"type":"Polygon","coordinates":[[[4,5],null]]}', "must have positions", id="null"),
+        pytest.param(b'{"type":"Polygon","coordinates":[[[4],[5]]]}', "must have positions", id="one coordinate"),
     ],
 )
 def test_what_is_no_area_is_told(body, said):

@@ -146,6 +146,9 @@ def test_layer_without_time_has_no_results(make_client, make_services, place):
         ("lon=4.5&lat=50.9&startDate=yesterday", 400, "startDate"),
         ("lon=4.5&lat=50.9&endDate=2020-02-30", 400, "endDate"),
         ("lon=4.5&lat=50.9&startDate=2020-06-02&endDate=2020-06-01", 400, "endDate"),
+        ("lon=4.5&lat=50.9&maxValids=0", 400, "maxValids"),
+        ("lon=4.5&lat=50.9&maxValids=-2", 400, "maxValids"),
+        ("lon=4.5&lat=50.9&inclCount=maybe", 400, "inclCount"),
     ],
 )
 def test_faults_name_the_parameter(make_client, query, status, parameter):
@@ -183,9 +186,30 @@ def test_source_that_is_gone_is_503_with_the_layers_name(client, place):
     assert "retry-after" in answer.headers
 
 
-@pytest.mark.parametrize("path", ["geometry", "features", "test", "nothing"])
-def test_paths_of_later_are_404(client, path):
+@pytest.mark.parametrize("path", ["test", "geometry/cv", "geometry/histogram", "nothing"])
+def test_paths_that_nobody_documents_are_404(client, path):
     assert client.get(f"{BASES[0]}/NDVI/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(("most", "indexes"), [("-1", [1, 2, 3]), ("2", [2, 3]), ("9", [1, 2, 3]), ("", [0, 1, 2, 3])])
+def test_max_valids_leaves_dates_without_a_value_out(make_client, make_services, place, most, indexes):
+    first = int(served.number_at(ROW, COLUMN, 0))
+    layer = served.make_layer(variable=served.make_variable(flags=((first, "cloud"),)))
+    client = make_client(make_services(served.make_collection(layer)))
+
+    results = client.get(f"{BASES[0]}/NDVI/point?{place}&maxValids={most}").json()["results"]
+
+    dates = ["2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21"]
+    assert [result["date"] for result in results] == [dates[index] for index in indexes]
+
+
+def test_an_answer_that_is_held_is_not_taken_for_another(make_client, place):
+    client = make_client()
+    etag = client.get(f"{BASES[0]}/NDVI/point?{place}").headers["etag"]
+
+    answer = client.get(f"{BASES[0]}/NDVI/point?{place}&maxValids=1", headers={"If-None-Match": etag})
+
+    assert answer.status_code == 200
 
 
 def test_answers_are_as_small_as_json_allows(make_client, place):

@@ -98,6 +98,20 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     return _areas([draft_of(each, f" of {one} {place}") for place, each in enumerate(members, 1)], document, rules)
 
 
+def point_of(body: bytes) -> tuple[float, float] | None:
+    """Return the longitude and latitude of a Point, or of a Feature of one; `None` where the body is something else.
+
+    Raises:
+        InvalidParameter: It is no JSON object, or the point has no position.
+    """
+    document = document_of(body)
+    geometry: Json = document.get("geometry") if _kind(document) == "Feature" else document
+    if _kind(geometry) != "Point":
+        return None
+    longitude, latitude = _positions([geometry.get("coordinates")], "the point")[0].tolist()
+    return longitude, latitude
+
+
 def document_of(body: bytes) -> dict[str, Json]:
     """Return the JSON object of a body.
 
@@ -197,7 +211,7 @@ def _positions(listed: Json, name: str) -> FloatArray:
         except (TypeError, ValueError, LookupError):
             positions = np.array([])
     if positions.ndim != 2 or positions.shape[1] < 2 or positions.dtype.kind not in "iuf":
-        raise InvalidParameter(f"{name} must be a list of positions [longitude, latitude]", locator=LOCATOR)
+        raise InvalidParameter(f"{name} must have positions [longitude, latitude]", locator=LOCATOR)
     return np.ascontiguousarray(positions[:, :2], dtype=np.float64)
 
 

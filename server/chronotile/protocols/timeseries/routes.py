@@ -1,8 +1,7 @@
-"""`/timeseries`: Terrascope's list and point, and our own point and area."""
+"""`/timeseries`: our own series, and Terrascope's."""
 
 from functools import partial
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,41 +14,21 @@ from chronotile.pipeline.extract_series import SeriesFormat, deliver_series
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
-from chronotile.protocols.timeseries.documents import encode_terrascope_series, layer_list
-from chronotile.protocols.timeseries.faults import point_fault, terrascope_fault
+from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.state import for_client, services_of, state_of
+from chronotile.protocols.timeseries.faults import point_fault
 from chronotile.protocols.timeseries.params import (
     MEDIA_TYPES,
     area_request,
     point_request,
     series_format,
-    terrascope_request,
 )
+from chronotile.protocols.timeseries.terrascope_routes import routes as terrascope_routes
 
 OUR_FORMATS = {
     "json": SeriesFormat(name="json", media_type=MEDIA_TYPES["json"], encode=encode_series_json),
     "csv": SeriesFormat(name="csv", media_type=MEDIA_TYPES["csv"], encode=encode_series_csv),
 }
-
-
-async def get_layers(request: Request) -> Response:
-    """Return Terrascope's list of layers."""
-    catalogue = services_of(request).catalogue
-    body = await in_documents(request, lambda: orjson.dumps(layer_list(catalogue)))
-    return respond_with_content(body, "application/json", request)
-
-
-async def get_terrascope_point(request: Request) -> Response:
-    """Return the series of a point as Terrascope's service does."""
-    services = services_of(request)
-    layer = services.catalogue.layer(request.path_params["layer"])
-    asked = terrascope_request(layer, Kvp(request.query_params.multi_items()))
-    encode = partial(encode_terrascope_series, domain=layer.times)
-    written = SeriesFormat(name="terrascope", media_type="application/json", encode=encode)
-    gate = state_of(request).gates.series
-    work = partial(deliver_series, asked, written, services, known=known_etags(request))
-    return respond(await for_client(request, gate, layer.id, work, services=services))
 
 
 async def get_point(request: Request) -> Response:
@@ -82,15 +61,8 @@ async def get_area(request: Request) -> Response:
     return Response(document, media_type="application/json")
 
 
-_TERRASCOPE_PATHS = [f"/timeseries/{version}/ts" for version in ("v1.0", "v1.1")]
-
 routes = [
-    *(Route(f"{path}{end}", endpoint(get_layers, terrascope_fault)) for path in _TERRASCOPE_PATHS for end in ("", "/")),
-    *(
-        Route(f"{path}/{{layer}}/point{end}", endpoint(get_terrascope_point, terrascope_fault))
-        for path in _TERRASCOPE_PATHS
-        for end in ("", "/")
-    ),
+    *terrascope_routes,
     Route("/timeseries/{layer}/point", endpoint(get_point, point_fault)),
     Route("/timeseries/{layer}/area", endpoint(get_area, point_fault), methods=["POST"]),
 ]

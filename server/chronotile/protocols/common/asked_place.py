@@ -1,0 +1,87 @@
+"""Where a request asks: points and geometries, and the CRS their coordinates are in."""
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter, UnsupportedCrs
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.request import Point
+from chronotile.protocols.common.geojson import GeometryRules
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, number
+
+
+def asked_point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:
+    """Return the place of `lon` and `lat`, or of `x` and `y` in `crs`, x before y whatever the CRS says.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    if not ("x" in query or "y" in query):
+        if "crs" in query:
+            raise InvalidParameter("crs belongs to x and y; lon and lat are in CRS84", locator="crs")
+        return longitude_latitude(query)
+    if "lon" in query or "lat" in query:
+        raise InvalidParameter("give either lon and lat, or x, y and crs", locator="x")
+    x, y = (number(query.required(name), locator=name) for name in ("x", "y"))
+    crs = asked_crs(query.optional("crs"), layer, catalogue)
+    return place_in_degrees(x, y, crs=crs, names=("x", "y")) if crs.is_geographic else Point(x=x, y=y, crs=crs)
+
+
+def longitude_latitude(query: Kvp) -> Point:
+    """Return the place of `lon` and `lat`.
+
+    Raises:
+        ChronotileError: One is missing or no such degree.
+    """
+    longitude, latitude = (number(query.required(name), locator=name) for name in ("lon", "lat"))
+    return place_in_degrees(longitude, latitude)
+
+
+def place_in_degrees(
+    longitude: float, latitude: float, *, crs: Crs = CRS84, names: tuple[str, str] = ("lon", "lat")
+) -> Point:
+    """Return the place there; longitudes of a second turn are taken back to -180 ... 180.
+
+    Args:
+        longitude: In degrees.
+        latitude: In degrees.
+        crs: A geographic one.
+        names: What messages call the two.
+
+    Raises:
+        InvalidParameter: One is no such degree.
+    """
+    for name, value, most in ((names[0], longitude, 360), (names[1], latitude, 90)):
+        if abs(value) > most:
+            raise InvalidParameter(f"{name} must be from -{most} to {most} degrees, got {value:g}", locator=name)
+    if longitude > 180:
+        longitude -= 360
+    elif longitude < -180:
+        longitude += 360
+    return Point(x=longitude, y=latitude, crs=crs)
+
+
+def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue) -> GeometryRules:
+    """Return what the geometries of a body about a layer may be."""
+    return GeometryRules(
+        max_vertices=catalogue.limits.max_vertices,
+        max_features=catalogue.limits.max_features,
+        crs_named=lambda name: asked_crs(name, layer, catalogue),
+        crs=query.optional("crs"),
+    )
+
+
+def asked_crs(text: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
+    """Return one of those offered, or the layer's own; CRS84 where none is named.
+
+    Raises:
+        UnsupportedCrs: It is neither.
+    """
+    if text is None:
+        return CRS84
+    own = layer.main_variable.grid.crs
+    if text.upper() == own.name.upper():
+        return own
+    try:
+        return catalogue.offered_crs(text)
+    except UnsupportedCrs as error:
+        raise UnsupportedCrs(f"{error.message}, and {own.name[:MAX_SHOWN]} of this layer", locator="crs") from error

@@ -1,0 +1,113 @@
+"""The documents of Terrascope's time-series service: the same keys, JSON types and order."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.encoders.instants import format_instants
+from chronotile.model.collection import Layer
+from chronotile.model.reducer import MEAN, STD
+from chronotile.model.series import AreaSeries, AreasSeries, Series
+from chronotile.model.time import InstantArray, TimeDomain, format_day, format_instant
+from chronotile.protocols.common.extent import longitude_latitude_box
+from chronotile.protocols.timeseries.terrascope_params import Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Column:
+    """What there is to say of one place at each time."""
+
+    total: int
+    """Cells."""
+    valid: NDArray[np.int64]
+    """(time,) cells with a value."""
+    averages: NDArray[np.float64]
+    """(time,), NaN where no cell has one."""
+    deviations: NDArray[np.float64] | None = None
+    """(time,), of the values at one time."""
+
+
+def layer_list(catalogue: Catalogue) -> dict[str, Any]:
+    """Return every layer that has series, under its id and under each alias; composites have none."""
+    layers = (layer for layer in catalogue.layers if not layer.is_composite)
+    return {"layers": [entry for layer in layers for entry in _listed(layer)]}
+
+
+def _listed(layer: Layer) -> Iterable[dict[str, Any]]:
+    dates = format_instants(layer.times.instants)
+    xmin, ymin, xmax, ymax = longitude_latitude_box(layer)
+    bounds = {"xmin": xmin, "ymin": ymin, "xmax": xmax, "ymax": ymax}
+    for name in (layer.id, *(alias.name for alias in layer.aliases)):
+        yield {"name": name, "dates": dates, "bounds": bounds}
+
+
+def encode_point_series(series: Series, domain: TimeDomain, wanted: Wanted) -> bytes:
+    """Return one result a date, dates without a valid value included unless only others are wanted.
+
+    Args:
+        series: Of one native cell.
+        domain: All times of the layer, which tell where a day alone does not name one.
+        wanted: Which entries, and what of each.
+    """
+    has_value = np.isfinite(series.values)
+    cell = Column(total=1, valid=has_value.astype(np.int64), averages=series.values)
+    return b'{"results":' + _entries(cell, _dates(series.times, domain), wanted) + b"}"
+
+
+def encode_area_series(series: AreasSeries, domain: TimeDomain, wanted: Wanted) -> bytes:
+    """Return the results of the one area, as of a point."""
+    return b'{"results":' + _entries(_column(series.areas[0]), _dates(series.times, domain), wanted) + b"}"
+
+
+def encode_areas_series(series: AreasSeries, domain: TimeDomain, wanted: Wanted) -> bytes:
+    """Return a list of results for each area, in their order."""
+    dates = _dates(series.times, domain)
+    # Area by area, since an entry takes ten times as much memory as its text.
+    lists = b",".join(_entries(_column(each), dates, wanted) for each in series.areas)
+    return b'{"results":[' + lists + b"]}"
+
+
+def _column(series: AreaSeries) -> Column:
+    reduced = series.reduced
+    return Column(total=series.total, valid=series.valid, averages=reduced[MEAN.name], deviations=reduced.get(STD.name))
+
+
+def _entries(column: Column, dates: list[str], wanted: Wanted) -> bytes:
+    """The JSON list of those that are wanted; empty without dates, as of a layer without time."""
+    if not dates:
+        return b"[]"
+    indexes = np.arange(len(dates))
+    if wanted.max_valids is not None:
+        indexes = np.flatnonzero(column.valid)
+        if wanted.max_valids > 0:
+            indexes = indexes[-wanted.max_valids :]
+    return orjson.dumps(
+        [{"date": dates[index], "result": _result(column, index, wanted)} for index in indexes.tolist()]
+    )
+
+
+def _result(column: Column, index: int, wanted: Wanted) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    if wanted.has_counts:
+        result = {"totalCount": column.total, "validCount": int(column.valid[index])}
+    result["average"] = float(column.averages[index])  # orjson writes null for NaN
+    if wanted.has_deviation and column.deviations is not None:
+        result["uncertainty"] = float(column.deviations[index])
+    return result
+
+
+def _dates(instants: InstantArray, domain: TimeDomain) -> list[str]:
+    """`YYYY-MM-DD`, or the full instant on days that have several; none for a layer without time."""
+    if len(domain) == 0:
+        return []
+    days, counts = np.unique(domain.instants.astype("datetime64[D]"), return_counts=True)
+    shared = set(days[counts > 1].tolist())
+    return [
+        format_instant(instant) if day in shared else format_day(instant)
+        for instant, day in zip(instants, instants.astype("datetime64[D]").tolist(), strict=True)
+    ]

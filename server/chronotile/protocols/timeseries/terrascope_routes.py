@@ -1,0 +1,104 @@
+"""`/timeseries/v1.0/ts` and `/timeseries/v1.1/ts`: Terrascope's list, point, geometry, geometries and features."""
+
+from collections.abc import Callable
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.model.request import AreaSeriesRequest, SeriesRequest
+from chronotile.model.series import AreasSeries
+from chronotile.model.time import TimeDomain
+from chronotile.pipeline.extract_area_series import extract_area_series
+from chronotile.pipeline.extract_series import SeriesFormat, deliver_series, extract_series
+from chronotile.protocols.common.endpoint import Handler, endpoint
+from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
+from chronotile.protocols.timeseries.faults import terrascope_fault
+from chronotile.protocols.timeseries.terrascope_documents import (
+    encode_area_series,
+    encode_areas_series,
+    encode_point_series,
+    layer_list,
+)
+from chronotile.protocols.timeseries.terrascope_params import (
+    Wanted,
+    collection_request,
+    geometry_request,
+    point_request,
+    wanted_entries,
+)
+
+MEDIA_TYPE = "application/json"
+EncodeAreas = Callable[[AreasSeries, TimeDomain, Wanted], bytes]
+
+
+async def get_layers(request: Request) -> Response:
+    """Return Terrascope's list of layers."""
+    catalogue = services_of(request).catalogue
+    body = await in_documents(request, lambda: orjson.dumps(layer_list(catalogue)))
+    return respond_with_content(body, MEDIA_TYPE, request)
+
+
+async def get_point(request: Request) -> Response:
+    """Return the series of a point."""
+    services = services_of(request)
+    layer = services.catalogue.layer(request.path_params["layer"])
+    query = Kvp(request.query_params.multi_items())
+    asked, wanted = point_request(layer, query), wanted_entries(query)
+    encode = partial(encode_point_series, domain=layer.times, wanted=wanted)
+    written = SeriesFormat(name=wanted.name, media_type=MEDIA_TYPE, encode=encode)
+    gate = state_of(request).gates.series
+    work = partial(deliver_series, asked, written, services, known=known_etags(request))
+    return respond(await for_client(request, gate, layer.id, work, services=services))
+
+
+async def post_geometry(request: Request) -> Response:
+    """Return the series of the polygon, or the point, in the body."""
+    return await _answer_body(request, geometry_request, encode_area_series)
+
+
+async def post_collection(request: Request) -> Response:
+    """Return a series for each geometry in the body."""
+    return await _answer_body(request, collection_request, encode_areas_series)
+
+
+async def _answer_body(
+    request: Request, read: Callable[..., AreaSeriesRequest | SeriesRequest], encode: EncodeAreas
+) -> Response:
+    services = services_of(request)
+    layer = services.catalogue.layer(request.path_params["layer"])
+    body = await body_of(request)
+    query = Kvp(request.query_params.multi_items())
+    gate = state_of(request).gates.series
+
+    def work() -> bytes:
+        asked, wanted = read(layer, query, body, services.catalogue), wanted_entries(query)
+        if isinstance(asked, SeriesRequest):
+            return encode_point_series(extract_series(asked, services), layer.times, wanted)
+        return encode(extract_area_series(asked, services), layer.times, wanted)
+
+    document = await for_client(request, gate, layer.id, work, services=services)
+    return Response(document, media_type=MEDIA_TYPE)
+
+
+def _routes(path: str, handler: Handler, *methods: str) -> list[Route]:
+    """In both versions, with and without a slash at the end."""
+    return [
+        Route(f"/timeseries/{version}/ts{path}{end}", endpoint(handler, terrascope_fault), methods=list(methods))
+        for version in ("v1.0", "v1.1")
+        for end in ("", "/")
+    ]
+
+
+routes = [
+    *_routes("", get_layers, "GET"),
+    *_routes("/{layer}/point", get_point, "GET"),
+    *_routes("/{layer}/geometry", post_geometry, "POST"),
+    *_routes("/{layer}/geometries", post_collection, "POST"),
+    *_routes("/{layer}/features", post_collection, "POST"),
+]
