@@ -94,6 +94,29 @@ def test_workers_killed_under_load_lose_their_own_connections_alone(configuratio
     assert set(load.broken) <= killed
 
 
+def test_connections_that_a_worker_had_not_taken_go_to_another(configuration):
+    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
+        victim = workers_of(process)[0]
+        os.kill(victim, signal.SIGSTOP)
+        connections = [HTTPConnection(urlsplit(address).netloc, timeout=30) for _ in range(4)]
+        for connection in connections:
+            connection.request("GET", "/health/live")
+        os.kill(victim, signal.SIGKILL)
+
+        assert [connection.getresponse().status for connection in connections] == [200] * 4
+        for connection in connections:
+            connection.close()
+
+
+def test_worker_that_is_told_to_end_is_handed_nothing_more_and_replaced(configuration):
+    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
+        before = workers_of(process)
+        os.kill(before[0], signal.SIGTERM)
+
+        assert [answer_of(f"{address}/health/live") for _ in range(4)] == [200] * 4
+        until(lambda: len(workers_of(process)) == 2 and before[0] not in workers_of(process))
+
+
 def test_a_new_configuration_with_mistakes_leaves_all_workers_ready(configuration):
     with serving("serve", configuration, "--workers", 2, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
         workers = workers_of(process)

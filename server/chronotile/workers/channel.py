@@ -2,7 +2,7 @@
 
 READY = b"r"
 """By a worker, once it answers."""
+ENDING = b"e"
+"""By a worker, once it takes no more."""
 CONNECTION = b"c"
 """By the supervisor, with a connection."""
-TAKEN = b"t"
-"""By a worker, of each connection in turn."""

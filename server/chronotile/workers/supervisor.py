@@ -9,13 +9,13 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from chronotile.errors import ChronotileError
 from chronotile.process import GRACE_S, hang_ups_held, take_hang_ups
-from chronotile.workers.channel import CONNECTION, READY, TAKEN
+from chronotile.workers import channel
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,9 @@ RETRY_S = 5.0
 
 SHORTAGE_S = 1.0
 """How long nothing is accepted after the system refused to."""
+
+FULL_S = 0.02
+"""How long nothing is accepted after no worker had room for a connection, or none was there."""
 
 ENDING_S = 5.0
 """How long a worker may take to end beside the requests it answers."""
@@ -36,9 +39,9 @@ class Running:
     number: int
     process: subprocess.Popen[bytes]
     channel: socket.socket
+    its_end: socket.socket
+    """Of the channel: if it ends, connections that it had not taken are found here, and another gets them."""
     is_ready: bool = False
-    untaken: deque[socket.socket] = field(default_factory=deque)
-    """Connections handed over that it did not say it has: if it ends before, another gets them."""
 
 
 class Supervisor:
@@ -65,6 +68,7 @@ class Supervisor:
         """Connections for the next worker that is ready."""
         self._folder = tempfile.TemporaryDirectory(prefix="chronotile-")
         """Where workers find one another."""
+        self._is_accepting = False
         self._is_stopping = False
         self._failed = False
         self._stop = asyncio.Event()
@@ -80,6 +84,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        loop.add_signal_handler(signal.SIGCHLD, self._look_who_ended)
         take_hang_ups()
         self._listener.setblocking(False)
         for number in range(self._count):
@@ -96,30 +101,26 @@ class Supervisor:
             return
         ours, theirs = socket.socketpair()
         arguments = (str(theirs.fileno()), self._folder.name, str(number))
-        with theirs, hang_ups_held():  # one that comes before the worker can take it waits for it
+        with hang_ups_held():  # one that comes before the worker can take it waits for it
             process = subprocess.Popen(  # noqa: S603 -- nothing of it comes from outside
                 [sys.executable, "-P", "-m", "chronotile.workers.worker", *arguments],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | self._environment,
             )
         ours.setblocking(False)
-        worker = Running(number, process, ours)
+        theirs.setblocking(False)
+        worker = Running(number, process, ours, theirs)
         self._running.add(worker)
         asyncio.get_running_loop().add_reader(ours, self._hear, worker)
 
     def _hear(self, worker: Running) -> None:
-        """Hear that a worker is ready, or has taken a connection; the end of its channel is its own."""
-        try:
-            said = worker.channel.recv(1)
-        except ConnectionError:
-            said = b""
-        if said == READY:
-            self._welcome(worker)
-        elif said == TAKEN:
-            worker.untaken.popleft().close()
-            self._hand_over()
-        else:
-            self._lose(worker)
+        """Hear that a worker is ready, or takes no more."""
+        match worker.channel.recv(1):
+            case channel.READY:
+                self._welcome(worker)
+            case channel.ENDING:
+                self._dismiss(worker)
+                asyncio.get_running_loop().call_later(GRACE_S + ENDING_S, worker.process.kill)
 
     def _welcome(self, worker: Running) -> None:
         worker.is_ready = True
@@ -130,61 +131,73 @@ class Supervisor:
         self._hand_over()
 
     def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):  # it left again
             return
         except OSError as error:  # no descriptor, or no memory, is left; the next try would end alike
             log.warning("no connection can be accepted for %.0f s: %s", SHORTAGE_S, error)
-            loop.remove_reader(self._listener)
-            loop.call_later(SHORTAGE_S, self._hand_over)
+            self._rest(SHORTAGE_S)
             return
         self._waiting.append(connection)
         self._hand_over()
 
+    def _rest(self, seconds: float) -> None:
+        """Accept nothing for a while, in which who connects waits in the kernel's queue."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._listener)
+        self._is_accepting = False
+        loop.call_later(seconds, self._hand_over)
+
     def _hand_over(self) -> None:
-        """Hand what waits to workers in turn; while none has room for it, who connects waits in the kernel's queue."""
+        """Hand what waits to workers in turn, and accept more as long as they take it."""
         if self._announce is not None or self._is_stopping:
             return
         while self._waiting and self._is_handed_over(self._waiting[0]):
-            self._waiting.popleft()
-        loop = asyncio.get_running_loop()
+            self._waiting.popleft().close()
         if self._waiting or not self._turns:
-            loop.remove_reader(self._listener)
-        else:
-            loop.add_reader(self._listener, self._accept)
+            self._rest(FULL_S)
+        elif not self._is_accepting:
+            asyncio.get_running_loop().add_reader(self._listener, self._accept)
+            self._is_accepting = True
 
     def _is_handed_over(self, connection: socket.socket) -> bool:
         for _ in range(len(self._turns)):
             worker = self._turns[0]
             self._turns.rotate(-1)
             with suppress(BlockingIOError, ConnectionError):  # full, or ending
-                socket.send_fds(worker.channel, [CONNECTION], [connection.fileno()])
-                worker.untaken.append(connection)
+                socket.send_fds(worker.channel, [channel.CONNECTION], [connection.fileno()])
                 return True
         return False
 
-    def _lose(self, worker: Running) -> None:
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(worker.channel)
-        worker.channel.close()
-        status = _ended(worker.process)
-        self._running.discard(worker)
-        if worker.is_ready:
+    def _look_who_ended(self) -> None:
+        for worker in [each for each in self._running if each.process.poll() is not None]:
+            self._lose(worker)
+
+    def _dismiss(self, worker: Running) -> None:
+        """Hand nothing more to a worker, and what it has not taken to others."""
+        if worker in self._turns:
             self._turns.remove(worker)
+        self._waiting.extendleft(reversed(list(_untaken(worker))))
+        self._hand_over()
+
+    def _lose(self, worker: Running) -> None:
+        asyncio.get_running_loop().remove_reader(worker.channel)
+        self._dismiss(worker)
+        worker.channel.close()
+        worker.its_end.close()
+        status = worker.process.returncode
+        self._running.discard(worker)
         if self._is_stopping:
             if not self._running:
                 self._all_gone.set()
             return
-        self._waiting.extendleft(reversed(worker.untaken))
-        self._hand_over()
         if worker.is_ready:
             log.warning("worker %d ended with %d; another takes its place", worker.number, status)
             self._start_anew(worker.number)
         elif self._announce is None and self._running:
             log.warning("worker %d could not start; it is tried again in %.0f s", worker.number, RETRY_S)
-            loop.call_later(RETRY_S, self._start_anew, worker.number)
+            asyncio.get_running_loop().call_later(RETRY_S, self._start_anew, worker.number)
         else:
             self._failed = True
             self._stop.set()
@@ -216,10 +229,9 @@ class Supervisor:
                 worker.process.kill()
 
 
-def _ended(process: subprocess.Popen[bytes]) -> int:
-    """The status of a process whose channel is closed, so that it is of no more use."""
-    try:
-        return process.wait(ENDING_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+def _untaken(worker: Running) -> Iterator[socket.socket]:
+    """The connections handed to a worker that takes no more."""
+    with suppress(BlockingIOError):
+        while True:
+            _, descriptors, _, _ = socket.recv_fds(worker.its_end, 1, 1)
+            yield from (socket.socket(fileno=descriptor) for descriptor in descriptors)

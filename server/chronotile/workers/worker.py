@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -12,7 +13,7 @@ from chronotile.app import create_app_from_environment
 from chronotile.errors import ConfigurationError
 from chronotile.process import end_well_when_stopped, server_options
 from chronotile.protocols.ops.siblings import Siblings
-from chronotile.workers.channel import READY, TAKEN
+from chronotile.workers.channel import ENDING, READY
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class Worker(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what is being answered, and take no more."""
         asyncio.get_running_loop().remove_reader(self._channel)
+        with suppress(ConnectionError):  # there may be no supervisor any more
+            self._channel.send(ENDING)
         await super().shutdown(sockets=sockets)
 
     def _take(self) -> None:
@@ -48,9 +51,7 @@ class Worker(uvicorn.Server):
         if not message:
             asyncio.get_running_loop().remove_reader(self._channel)
             self.should_exit = True
-        else:
-            self._channel.send(TAKEN)  # without a descriptor too, of which this process may have no more
-        for descriptor in descriptors:
+        for descriptor in descriptors:  # none, where this process may have no more
             opening = asyncio.create_task(self._open(socket.socket(fileno=descriptor)))
             self._opening.add(opening)
             opening.add_done_callback(self._opening.discard)
