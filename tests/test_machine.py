@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.machine import GroupLimits, group_limits, this_machine
+from chronotile.machine import GroupLimits, are_on_disks_here, group_limits, this_machine
 
 GIB = 1 << 30
 UNLIMITED = 9223372036854771712
@@ -106,3 +106,43 @@ def test_this_machine_has_no_more_than_the_kernel_tells():
     words = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     assert 1 <= machine.cores <= len(os.sched_getaffinity(0))
     assert 0 < machine.memory_bytes <= int(words["MemTotal"].split()[0]) << 10
+
+
+@pytest.fixture
+def mounts(tmp_path):
+    """What is mounted where, in the system's words: disks here, two of other machines, one hidden by a disk."""
+    kinds = {
+        "/": "ext4",
+        str(tmp_path): "ext4",
+        f"{tmp_path}/elsewhere": "nfs4",
+        f"{tmp_path}/with\\040space": "fuse.sshfs",
+        f"{tmp_path}/hidden": "nfs4",
+    }
+    lines = [f"1 1 8:1 / {place} rw,relatime shared:1 - {kind} /dev/some rw" for place, kind in kinds.items()]
+    file = tmp_path / "mountinfo"
+    file.write_text("\n".join([*lines, f"2 1 8:2 / {tmp_path}/hidden rw - xfs /dev/other rw"]))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        pytest.param(["data/a.tif", "b"], True, id="disk"),
+        pytest.param(["hidden/a.tif"], True, id="disk mounted over a share"),
+        pytest.param(["data/a.tif", "elsewhere/a.tif"], False, id="one on a share"),
+        pytest.param(["with space/a.tif"], False, id="a share whose name has a space"),
+        pytest.param(["link/a.tif"], False, id="a link to a share"),
+        pytest.param(["elsewhere/back/a.tif"], False, id="a link on a share"),
+    ],
+)
+def test_where_files_lie_is_told_from_what_is_mounted(tmp_path, mounts, names, expected):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to("../data")
+
+    assert are_on_disks_here([tmp_path / name for name in names], mounts) is expected
+
+
+def test_nothing_lies_here_for_sure_where_mounts_are_not_told(tmp_path):
+    assert not are_on_disks_here([tmp_path], tmp_path / "absent")

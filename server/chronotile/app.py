@@ -106,6 +106,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         async with anyio.create_task_group() as tasks:
             if upkeep is not None:
                 state.follow = partial(upkeep.follow, state)
+                state.has_grown = upkeep.has_grown
                 tasks.start_soon(upkeep.renew, state)
                 tasks.start_soon(upkeep.tidy)
             yield
@@ -213,6 +214,10 @@ class Upkeep:
         while True:
             await anyio.sleep(TIDIED_EVERY_S)
             await anyio.to_thread.run_sync(give_back_freed_memory, limiter=alone)
+
+    def has_grown(self, collection: str) -> bool:
+        """Return whether the store of a collection was given something since it was opened."""
+        return has_grown(self._archive, collection)
 
     def follow(self, state: ServerState, collection: str | None) -> None:
         """Serve what a store, that of a collection or any, was given since it was opened.

@@ -1,7 +1,8 @@
-"""How many cores and how much memory this process may use: of the machine, within the containers around it."""
+"""What this process may use: cores and memory of the machine, within the containers around it, and its own disks."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 """The groups of this process (cgroups(7)): a line `id:controllers:path` each, of cgroup v2 without controllers."""
 GROUPS = Path("/sys/fs/cgroup")
 """Where the groups are mounted; of cgroup v1 a folder for each controller, or for those that share one."""
+MOUNTS = Path("/proc/self/mountinfo")
+"""What is mounted where (proc_pid_mountinfo(5)): `36 35 98:0 /root /mount/point options - type source options`."""
+FILE_SYSTEMS_HERE = {"btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "squashfs", "tmpfs", "vfat", "xfs", "zfs"}
+"""Those that wait for no other machine and for no program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,34 @@ def group_limits(membership: Path, groups: Path) -> GroupLimits:
         cores=min((cores for folder in folders for cores in _cores(folder)), default=None),
         memory_bytes=min((size for folder in folders for size in _memory(folder)), default=None),
     )
+
+
+def are_on_disks_here(paths: Iterable[Path], mounts: Path = MOUNTS) -> bool:
+    """Return whether all paths, as written and as links lead on, lie on disks of this machine.
+
+    A look at such a file is over at once, where one on a mount of another machine may hang. Where that cannot be told,
+    as on systems without `MOUNTS`, the answer is no.
+    """
+    try:
+        kinds = _file_systems(mounts)
+    except OSError:
+        return False
+    spelled = {spelling for path in paths for spelling in (path.absolute(), path.resolve())}
+    return all(_file_system_of(path, kinds) in FILE_SYSTEMS_HERE for path in spelled)
+
+
+def _file_systems(mounts: Path) -> dict[str, str]:
+    """Kinds of file systems by where they are mounted; of several at one place, the last, which hides the others."""
+    kinds = {}
+    for line in mounts.read_text("utf-8", "surrogateescape").splitlines():
+        place, _, source = line.partition(" - ")
+        mounted_at = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), place.split()[4])
+        kinds[mounted_at] = source.split()[0]
+    return kinds
+
+
+def _file_system_of(path: Path, kinds: dict[str, str]) -> str | None:
+    return next((kinds[str(each)] for each in (path, *path.parents) if str(each) in kinds), None)
 
 
 def _folders(membership: Path, groups: Path) -> Iterator[Path]:

@@ -18,6 +18,7 @@ from chronotile.ingest.refresh import (
     folder_state,
     last_change,
     source_states,
+    sources_at_hand,
 )
 from chronotile.ingest.valid_share import with_valid_defaults
 from chronotile.model.collection import Clock
@@ -179,6 +180,7 @@ def _opened(
             readers=readers,
             clock=clock,
             caches=caches,
+            at_hand=sources_at_hand(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
             revision=fingerprint(
                 configuration.root.plain(), sorted(styles.items()), *map(_listed, (state.sources, state.places))

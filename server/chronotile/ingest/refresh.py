@@ -11,6 +11,7 @@ import numpy as np
 
 from chronotile.errors import ChronotileError
 from chronotile.ingest.walk import ZARR_MARKS, walk
+from chronotile.machine import are_on_disks_here
 from chronotile.model.source import SourceSpec
 from chronotile.model.time import Instant
 from chronotile.readers.hrefs import local_path
@@ -48,6 +49,11 @@ def document_states(specs: Mapping[str, SourceSpec]) -> dict[str, DocumentState]
     roots = {name: local_path(spec.stored.href) for name, spec in specs.items() if spec.stored.kind == "zarr"}
     found = {name: str(root / "zarr.json") for name, root in roots.items() if root is not None}
     return {name: DocumentState(document, _state(Path(document))) for name, document in found.items()}
+
+
+def sources_at_hand(specs: Mapping[str, SourceSpec]) -> frozenset[str]:
+    """Return the sources on disks of this machine: to look whether they are as they were takes no time."""
+    return frozenset(name for name, spec in specs.items() if _is_at_hand(spec.stored))
 
 
 def file_state(path: Path) -> str:
@@ -105,6 +111,20 @@ def _dated(spec: SourceSpec) -> Iterator[Path]:
     root = local_path(spec.href)
     if root is not None:
         yield from _zarr_metadata(root) if root.is_dir() else [root]
+
+
+def _is_at_hand(spec: SourceSpec) -> bool:
+    try:
+        if spec.kind != "cog":
+            root = local_path(spec.href)
+            return root is not None and are_on_disks_here([root])
+        files = [local_path(path) for paths in find_files(spec).values() for path in paths]
+    except (ChronotileError, OSError):
+        return False
+    here = [file for file in files if file is not None]
+    return len(here) == len(files) and are_on_disks_here(
+        {file.parent for file in here}.union(file for file in here if file.is_symlink())
+    )
 
 
 def _told_state(spec: SourceSpec) -> str:

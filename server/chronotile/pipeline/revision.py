@@ -49,14 +49,21 @@ def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Servic
         states = [
             revision_of_times(reader, variable.name, _time_indexes(variable, instants)) for variable in layer.variables
         ]
-    meaning = [described((variable.encoding, variable.grid)) for variable in layer.variables]
-    return fingerprint(layer.id, meaning, *states)
+    meaning = tuple(described((variable.encoding, variable.grid)) for variable in layer.variables)
+    return _revision_of(layer.id, meaning, tuple(states))
+
+
+@lru_cache(maxsize=1024)
+def _revision_of(layer: str, meaning: tuple[str, ...], states: tuple[str, ...]) -> str:
+    return fingerprint(layer, meaning, states)
 
 
 def _time_indexes(variable: VariableInfo, instants: tuple[Instant, ...]) -> list[int]:
     """Where they stand among the variable's own times; of a layer without time the one index 0."""
     if not instants:
         return [0]
+    if len(instants) == 1:
+        return [time_index(variable.times.instants, instants[0])]
     indexes: list[int] = np.searchsorted(variable.times.instants, np.array(instants)).tolist()
     return indexes
 
@@ -72,6 +79,12 @@ def layer_revision(layer: Layer, services: Services) -> str:
         kept = KeptRevision(_find_layer_revision(layer, services), now_s)
         services.layer_revisions[layer.id] = kept
     return kept.revision
+
+
+def known_layer_revision(layer: Layer, services: Services) -> str | None:
+    """Return what `layer_revision` would without looking at files; `None` where it would look."""
+    kept = services.layer_revisions.get(layer.id)
+    return None if kept is None or monotonic() - kept.found_s >= KEPT_S else kept.revision
 
 
 def _find_layer_revision(layer: Layer, services: Services) -> str:

@@ -74,6 +74,8 @@ class Services:
     """When what is served last changed, where that is known."""
     revision: str = ""
     """Short; the same in all processes that serve the same configuration, styles and states of sources."""
+    at_hand: frozenset[str] = frozenset()
+    """Collections on disks of this machine: to look whether their files are as they were takes no time."""
     caches: Caches = field(default_factory=make_caches)
     documents: ByteCache[Document] = field(default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes))
     """What tells of the catalogue: not in `caches`, since those outlive a reload."""

@@ -130,6 +130,18 @@ def test_log_and_metrics_tell_of_kept_answers_as_of_others(client):
     assert count in client.get("/metrics").text
 
 
+@pytest.mark.parametrize(("is_at_hand", "looks"), [(True, 1), (False, 3)], ids=["disk here", "elsewhere"])
+def test_files_that_may_hang_are_looked_at_in_a_thread_each_time(client, is_at_hand, looks):
+    state, looked = client.app.state.chronotile, list[int]()
+    state.services = replace(state.services, at_hand=frozenset({"made"} if is_at_hand else ()))
+    state.follow = lambda _collection: looked.append(threading.get_ident())
+
+    answers = [told(client.get(DATED)) for _ in range(3)]
+
+    assert answers == [answers[0]] * 3
+    assert len(looked) == looks
+
+
 def test_many_who_ask_at_once_all_see_a_replaced_file(client, tmp_path):
     before = [client.get(DATED) for _ in range(2)][-1].headers["etag"]
     replaced(tmp_path, "2020-01-21")

@@ -2,26 +2,25 @@
 
 Texts lead to what they were resolved to, never to bytes: those are in the cache of payloads, by ETag, within its
 bound. A text is remembered only where its meaning hangs on nothing but the services, not on the clock, and forgotten
-with them. Before each answer the files it was made of are looked at, in a thread as ever, since they may hang;
-requests that come while a look is under way share the next one, so that eight of them cost one hop between threads.
+with them. Before each answer the files it was made of are looked at. That is done at once, so only answers made of
+files on disks of this machine are remembered: where a look may hang, it is left to the ordinary way and its threads.
 """
 
-import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chronotile.errors import ChronotileError, ServicesRenewed
+from chronotile.errors import ChronotileError
 from chronotile.model.payload import Payload
 from chronotile.model.time import DAY, Instant
-from chronotile.pipeline.revision import layer_revision, pixel_revision
+from chronotile.pipeline.revision import known_layer_revision, pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.raw_headers import RawHeader, header_value
-from chronotile.protocols.common.state import ServerState, check_current, services_of
+from chronotile.protocols.common.state import ServerState, services_of
 
 MAX_ANSWERS = 2048
 MAX_TEXT_BYTES = 1000
@@ -45,11 +44,11 @@ class Pixels:
     """Of the layer as a whole, where the answer tells that its address carries it."""
 
     def are_unchanged(self, services: Services) -> bool:
-        """Look at the files; what is gone has changed."""
+        """Look at the files; what is gone has changed, and what takes longer to find may have."""
         try:
             layer = services.catalogue.layer(self.layer)
             return self.revision == pixel_revision(layer, self.instants, services) and (
-                self.layer_revision is None or self.layer_revision == layer_revision(layer, services)
+                self.layer_revision is None or self.layer_revision == known_layer_revision(layer, services)
             )
         except ChronotileError:
             return False
@@ -66,16 +65,6 @@ class _Answer:
     """What the log and the metrics tell of the route."""
 
 
-@dataclass(slots=True)
-class _Look:
-    """At the files of a collection, for all who asked before it was begun."""
-
-    wanted: set[Pixels] = field(default_factory=set)
-    waiting: int = 0
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    unchanged: frozenset[Pixels] = frozenset()
-
-
 def remember(request: Request, payload: Payload, *, layer: str, layer_revision: str | None = None) -> None:
     """Let the answer that carries a payload, and hangs on nothing of the request but its text, be given again.
 
@@ -86,11 +75,12 @@ def remember(request: Request, payload: Payload, *, layer: str, layer_revision: 
         layer_revision: Where the answer tells that its address carries that.
     """
     services = services_of(request)
-    times = services.catalogue.layer(layer).times
+    found = services.catalogue.layer(layer)
+    times = found.times
     instants = payload.time.instants + payload.time.base
     # Where there are times to come, which of them is the newest or the default changes with the clock.
     is_settled = len(times) == 0 or bool(times.instants[-1] <= services.clock() + DAY)
-    if is_settled and len(instants) <= MAX_INSTANTS:
+    if is_settled and len(instants) <= MAX_INSTANTS and found.collection in services.at_hand:
         pixels = Pixels(layer, instants, payload.revision, layer_revision)
         request.scope[_REMEMBERED] = (services, pixels, payload.etag)
 
@@ -102,8 +92,6 @@ class KeptAnswers:
         self._app = app
         self._services: Services | None = None
         self._answers = OrderedDict[Text, _Answer]()
-        self._looks = dict[str, _Look]()
-        self._turns = dict[str, asyncio.Lock]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -125,7 +113,7 @@ class KeptAnswers:
         if answer is not None:
             self._answers[text] = answer  # used last
             body = b"" if answer.status == 304 else state.services.caches.payloads.kept(answer.etag)
-            if body is not None and await self._is_current(answer, state):
+            if body is not None and _is_current(answer, state):
                 scope.update(answer.route)
                 await _send(answer, body, perf_counter() - start, send)
                 return
@@ -148,36 +136,10 @@ class KeptAnswers:
         if len(self._answers) > MAX_ANSWERS:
             self._answers.popitem(last=False)
 
-    async def _is_current(self, answer: _Answer, state: ServerState) -> bool:
-        """Whether the files, as they are after this was asked, still are what the answer was made of."""
-        services = state.services
-        look = self._looks.get(answer.collection)
-        if look is None:
-            look = self._looks[answer.collection] = _Look()
-            look.wanted.add(answer.pixels)
-            await self._run(look, answer.collection, services, state)
-        elif look.waiting < state.gates.pictures.max_waiting // 2:
-            look.wanted.add(answer.pixels)
-            look.waiting += 1
-            await look.done.wait()
-        return services is state.services and answer.pixels in look.unchanged
 
-    async def _run(self, look: _Look, collection: str, services: Services, state: ServerState) -> None:
-        def work() -> frozenset[Pixels]:
-            check_current(state, services, collection)
-            return frozenset(pixels for pixels in look.wanted if pixels.are_unchanged(services))
-
-        try:
-            async with self._turns.setdefault(collection, asyncio.Lock()):
-                await asyncio.sleep(0)  # what has come with this one is to be read, too
-                del self._looks[collection]  # who comes from now on asks for what is then
-                look.unchanged = await state.gates.pictures.run(work, source=collection) or look.unchanged
-        except (ChronotileError, ServicesRenewed):
-            pass  # nothing is found unchanged: the ordinary way finds the same, and words it
-        finally:
-            if self._looks.get(collection) is look:
-                del self._looks[collection]
-            look.done.set()
+def _is_current(answer: _Answer, state: ServerState) -> bool:
+    """Whether the files, as they are after this was asked, still are what the answer was made of."""
+    return not state.has_grown(answer.collection) and answer.pixels.are_unchanged(state.services)
 
 
 async def _send(answer: _Answer, body: bytes, seconds: float, send: Send) -> None:

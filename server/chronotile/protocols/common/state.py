@@ -43,6 +43,8 @@ class ServerState:
     reloads: int = 0
     follow: Callable[[str | None], None] = lambda _collection: None
     """Replaces `services` where a store, that of a collection or any, was committed to; looks at files."""
+    has_grown: Callable[[str], bool] = lambda _collection: False
+    """Whether the store of a collection was committed to since `services` were made; looks at a file."""
     failed_reloads: int = 0
     """Of configurations with mistakes; the last good one went on serving."""
     previews: Previews | None = None
