@@ -6,6 +6,7 @@ import numpy as np
 import pyproj
 import pytest
 import rasterio
+import shapely
 import xarray as xr
 import zarr
 
@@ -58,6 +59,42 @@ def mean_ndvi(kind, day):
     return float(make_calendar(parcels_of(kind)).ndvi(np.datetime64(day)).mean())
 
 
+def shapes_of(demo, name):
+    features = json.loads((demo / "places" / f"{name}.geojson").read_text())["features"]
+    degrees = np.array([shapely.geometry.shape(feature["geometry"]) for feature in features])
+    turn = pyproj.Transformer.from_crs("OGC:CRS84", "EPSG:3035", always_xy=True).transform
+    return shapely.transform(degrees, lambda xy: np.column_stack(turn(*xy.T)))
+
+
+# Its places
+
+
+def test_regions_share_the_landscape_among_them(demo):
+    regions = shapes_of(demo, "regions")
+
+    assert len(regions) >= 2
+    assert shapely.union_all(regions).area == pytest.approx(shapely.area(regions).sum(), rel=1e-5)
+    assert shapely.area(regions).sum() == pytest.approx((64 * 100.0) ** 2, rel=1e-3)
+
+
+def test_fields_lie_beside_one_another(demo):
+    fields = shapes_of(demo, "fields")
+
+    assert len(fields) > 50
+    assert shapely.is_valid(fields).all()
+    assert shapely.union_all(fields).area == pytest.approx(shapely.area(fields).sum(), rel=1e-4)
+
+
+def test_the_archive_is_served_with_its_places(demo, open_at):
+    archive = open_at(demo / "demo.yaml")
+
+    assert {name: len(places) > 1 for name, places in archive.services.catalogue.places.items()} == {
+        "regions": True,
+        "fields": True,
+    }
+    assert [finding for finding in archive.findings if finding.place.startswith("places")] == []
+
+
 # The archive as a folder
 
 
@@ -104,7 +141,7 @@ def test_an_archive_of_another_version_is_made_again(tmp_path):
     assert files_in(tmp_path) == whole
 
 
-@pytest.mark.parametrize("name", ["biopar.zarr", "toc", "demo.yaml"])
+@pytest.mark.parametrize("name", ["biopar.zarr", "toc", "places", "demo.yaml"])
 def test_files_of_others_under_our_names_are_not_replaced(tmp_path, name):
     (tmp_path / name).mkdir()
 
@@ -147,6 +184,7 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path):
         "mine.txt",
         "biopar.zarr",
         "toc",
+        "places",
         "demo.yaml",
         "chronotile-demo.json",
     }

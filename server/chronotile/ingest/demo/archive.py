@@ -1,4 +1,4 @@
-"""The demo archive as a folder: cube, pictures and configuration, made once and whole."""
+"""The demo archive as a folder: cube, pictures, places and configuration, made once and whole."""
 
 import json
 import shutil
@@ -16,15 +16,18 @@ from chronotile.ingest.demo.cube import create_cube
 from chronotile.ingest.demo.landscape import make_landscape
 from chronotile.ingest.demo.phenology import make_calendar
 from chronotile.ingest.demo.pictures import write_pictures
+from chronotile.ingest.demo.places import write_places
 from chronotile.ingest.demo.plan import DemoPlan
 
 FORMAT: Final = "chronotile-demo"
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """Raised with every change of what is written; archives of another version are made again."""
 
 CUBE: Final = "biopar.zarr"
 PICTURES: Final = "toc"
+PLACES: Final = "places"
 CONFIGURATION: Final = "demo.yaml"
+PARTS: Final = (CUBE, PICTURES, PLACES, CONFIGURATION)
 MARKER: Final = "chronotile-demo.json"
 """Says that the folder is ours and, written last, what the whole archive in it holds, so that it is not made again."""
 
@@ -81,7 +84,7 @@ def _is_complete(folder: Path, plan: DemoPlan) -> bool:
 
 def _refuse_foreign(folder: Path) -> None:
     """Raise where replacing an archive would delete what is not one of ours."""
-    foreign = [name for name in (CUBE, PICTURES, CONFIGURATION) if (folder / name).exists()]
+    foreign = [name for name in PARTS if (folder / name).exists()]
     if foreign and not (folder / MARKER).is_file():
         raise InvalidParameter(
             f"the folder {folder.name!r} has a {foreign[0]} that is no demo archive; name another folder", locator="dir"
@@ -98,6 +101,8 @@ def _write_archive(folder: Path, plan: DemoPlan, progress: Progress) -> None:
     for number, day in enumerate(plan.picture_days, start=1):
         write_pictures(folder / PICTURES, scene, np.datetime64(day, "D"), overviews=plan.levels - 1)
         progress("pictures", CUBE_SHARE + (1 - CUBE_SHARE) * number / len(plan.picture_days))
+    (folder / PLACES).mkdir()
+    write_places(folder / PLACES, landscape)
     (folder / CONFIGURATION).write_text(CONFIGURATION_TEXT, "utf-8")
     (folder / MARKER).write_text(_marker_text(plan), "utf-8")
 
@@ -105,7 +110,7 @@ def _write_archive(folder: Path, plan: DemoPlan, progress: Progress) -> None:
 def _move_in(partial: Path, folder: Path) -> None:
     """Move a whole archive into its folder, in place of what is left of an older one."""
     (folder / MARKER).write_text(_marker_text(None), "utf-8")
-    for name in (CUBE, PICTURES, CONFIGURATION):
+    for name in PARTS:
         _remove(folder / name)
         (partial / name).rename(folder / name)
     (partial / MARKER).replace(folder / MARKER)

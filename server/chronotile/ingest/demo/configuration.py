@@ -65,4 +65,18 @@ collections:
         range: [0, 3000]
         gamma: 1.6
         aliases: [CGS_S2_RADIOMETRY]
+
+places:
+  regions:
+    title: Regions around towns (synthetic)
+    href: places/regions.geojson
+    id: id
+    label: name
+    attribution: Synthetic data made by chronotile
+  fields:
+    title: The thousand largest fields (synthetic)
+    href: places/fields.geojson
+    id: id
+    fields: [soil, area_ha]
+    attribution: Synthetic data made by chronotile
 """
