@@ -151,6 +151,12 @@ def optimise(
     time_pattern: Annotated[
         str | None, typer.Option(metavar="RE", help="Regular expression over paths with a group (?P<time>...).")
     ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A variable whose numbers are classes: overviews have the commonest, no mean."
+        ),
+    ] = None,
     dtype: Annotated[str | None, typer.Option(help="Pack the values into this integer type.")] = None,
     scale: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 1.0,
     offset: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 0.0,
@@ -180,6 +186,7 @@ def optimise(
             layout=None if layout is None else layout.value,
             variable=variable,
             time_pattern=time_pattern,
+            classes=tuple(classes or ()),
             packing=None if dtype is None else Packing(dtype=dtype, scale=scale, offset=offset),
             memory_bytes=memory_bytes,
             threads=workers,

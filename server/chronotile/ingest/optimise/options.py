@@ -22,6 +22,8 @@ class Options:
     """What an existing cube has; else `both`, or over tiled rasters with overviews `series`."""
     variable: str | None = None
     time_pattern: str | None = None
+    classes: tuple[str, ...] = ()
+    """Variables whose numbers are classes, though no file says so."""
     packing: Packing | None = None
     memory_bytes: int = MEMORY_BYTES
     threads: int | None = None

@@ -33,6 +33,9 @@ TIME_CHUNK = 16_384
 
 GRID_MAPPING = "spatial_ref"
 
+CLASS_OVERVIEWS = "area: mode"
+"""What overviews of classes hold, as `cell_methods` says it (CF §7.3, Appendix E)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedVariable:
@@ -81,6 +84,7 @@ class CubePlan:
         """Return the array of a variable in a group."""
         planned, grid = self.variables[variable], self.grid_of(group)
         chunk, file = _series_shape(grid, self.shape.block) if group == SERIES else self._map_shape(grid, int(group))
+        is_mode = planned.info.is_categorical and group not in {"0", SERIES}
         return ArraySpec(
             dims=("time", "y", "x"),
             shape=(0, grid.height, grid.width),
@@ -88,7 +92,7 @@ class CubePlan:
             file=file,
             chunk=chunk,
             fill=planned.fill,
-            attributes=_variable_attributes(planned),
+            attributes=_variable_attributes(planned) | ({"cell_methods": CLASS_OVERVIEWS} if is_mode else {}),
         )
 
     def coordinates(self, group: str) -> Iterator[tuple[str, ArraySpec, np.ndarray]]:
@@ -221,6 +225,8 @@ def _variable_attributes(variable: PlannedVariable) -> Attributes:
 
 def _class_attributes(info: VariableInfo) -> Attributes:
     colours = [f"#{each.colour.red:02x}{each.colour.green:02x}{each.colour.blue:02x}" for each in info.classes]
+    if not info.classes:
+        return {}
     return {
         "flag_values": [int(each.value) for each in info.classes],
         "flag_meanings": " ".join("_".join(each.label.split()) for each in info.classes),

@@ -14,7 +14,8 @@ import numpy as np
 from chronotile.errors import UnsupportedSource, WriteFailed
 from chronotile.ingest.optimise.arrays import JsonObject
 from chronotile.ingest.optimise.changes import Changes, changes_of
-from chronotile.ingest.optimise.conversion import Packing, conversion_of
+from chronotile.ingest.optimise.classes import as_written, with_classes
+from chronotile.ingest.optimise.conversion import conversion_of
 from chronotile.ingest.optimise.disk import Disk, forget, sole_writer
 from chronotile.ingest.optimise.inputs import Inputs, find_inputs
 from chronotile.ingest.optimise.journal import FOLDER, Journal, Written
@@ -97,7 +98,7 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
     _require_layout(shape, options)
     names = _names(inputs, document)
     inputs = inputs.in_order(list(names))
-    plan = _plan(inputs, shape, options.packing, document, names=names)
+    plan = _plan(inputs, shape, options, document, names=names)
     budget = budget_of(plan, options.memory_bytes, runner.threads)
     journal.begin(shape)  # all that can be refused is by now
     if document is None or commit is None:
@@ -142,16 +143,19 @@ def _require_layout(shape: Commit, options: Options) -> None:
 def _plan(
     inputs: Inputs,
     shape: Commit,
-    packing: Packing | None,
+    options: Options,
     document: JsonObject | None,
     *,
     names: Mapping[str, str],
 ) -> CubePlan:
-    variables = {
-        names[name]: PlannedVariable(info=info, conversion=conversion_of(info.encoding, packing))
-        for name, info in inputs.variables.items()
-    }
     nodes = {} if document is None else document["consolidated_metadata"]["metadata"]
+    variables = {
+        names[name]: PlannedVariable(
+            info=as_written(info, nodes.get(f"1/{names[name]}"), is_told=name in options.classes),
+            conversion=conversion_of(info.encoding, options.packing),
+        )
+        for name, info in with_classes(inputs.variables, options.classes, options.packing).items()
+    }
     group = "0" if shape.has_map else SERIES
     has_bounds = bool(np.all(inputs.times.ends - inputs.times.starts >= DAY))
     if document is not None and has_bounds != (f"{group}/time_bnds" in nodes):
