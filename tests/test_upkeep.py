@@ -10,9 +10,10 @@ from urllib.request import urlopen
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app import Upkeep, application, create_app, open_configured
 from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
+from chronotile.pipeline.looks import Looks
 from chronotile.settings import Settings
 from tests.running import PROGRAM, serving
 from tests.scenes import Scene, write_cogs, write_tif
@@ -77,6 +78,37 @@ def test_what_is_told_has_an_appended_date_at_once(client, append, tifs, path):
     append(tifs)
 
     assert "2020-01-07" in client.get(path).text
+
+
+class Hanging:
+    """The state of a document whose store does not answer until `door` is open."""
+
+    def __init__(self, door):
+        self._door = door
+
+    def has_changed(self):
+        return self._door.wait()
+
+
+@pytest.fixture
+def client_of_a_store_that_hangs(configuration):
+    """A client of the cube, of which only what was opened is known."""
+    settings, door = Settings(config=configuration, watch_s=0), threading.Event()
+    archive = replace(open_configured(settings), documents={"made": Hanging(door)})
+    upkeep = Upkeep(archive, settings, looks=Looks(patience_s=0.05))
+    with TestClient(application(archive.services, upkeep=upkeep)) as one:
+        yield one
+        door.set()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/layers", "/wms?service=WMS&request=GetCapabilities", "/tiles/NDVI/WebMercatorQuad/tilejson.json"],
+)
+def test_documents_tell_what_is_known_while_a_store_hangs(client_of_a_store_that_hangs, path):
+    answers = [client_of_a_store_that_hangs.get(path) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200] * 3
 
 
 def test_body_that_came_before_an_append_is_answered_after_it(client, append, tifs):

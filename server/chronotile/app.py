@@ -25,6 +25,7 @@ from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
 from chronotile.machine import this_machine
 from chronotile.model.time import Instant
+from chronotile.pipeline.looks import Looks
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.process import give_back_freed_memory, hang_ups, keep_freed_memory, share_one_heap
 from chronotile.protocols.cog.routes import cog_routes
@@ -194,8 +195,9 @@ def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None =
 class Upkeep:
     """Keeps what an application serves as it is now: configuration, styles, sources."""
 
-    def __init__(self, archive: Archive, settings: Settings) -> None:
+    def __init__(self, archive: Archive, settings: Settings, *, looks: Looks | None = None) -> None:
         self._archive = archive
+        self._looks = looks or Looks()
         self._settings = settings
         self._lock = threading.Lock()
 
@@ -224,11 +226,16 @@ class Upkeep:
 
         Whoever comes in the meantime waits, so that nobody is answered with the older state.
         """
-        if has_grown(self._archive, collection):
+        if self._has_grown(collection):
             with self._lock:
-                if has_grown(self._archive, collection):
+                if self._has_grown(collection):
                     before = self._archive
                     self._serve(state, self._made(state, before, partial(grown, before, clock=system_clock)))
+
+    def _has_grown(self, collection: str | None) -> bool:
+        """Of all stores one may hang, which is not to keep documents that tell of the others."""
+        look = partial(has_grown, self._archive, collection)
+        return self._looks.take("all stores", look, known=False) if collection is None else look()
 
     def _look(self, state: ServerState) -> None:
         """Look at everything, without holding up who follows: one store may hang. Anew, if another grew meanwhile."""

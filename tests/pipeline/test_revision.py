@@ -1,9 +1,15 @@
 """What makes addresses with `rev=` new."""
 
+import threading
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from chronotile.pipeline import revision
-from chronotile.pipeline.revision import layer_revision
+from chronotile.pipeline.looks import Looks
+from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
+from chronotile.pipeline.services import KeptRevision
 from tests.protocols import served
 
 
@@ -71,3 +77,38 @@ def test_the_files_of_all_dates_are_looked_at_once_in_a_while(monkeypatch):
     later = [layer_revision(layer, services), layer_revision(layer, services)]
 
     assert [each == first for each in later] == [True, False]
+
+
+class Hanging:
+    """A source whose files do not answer until `door` is open."""
+
+    def __init__(self, door):
+        self._door = door
+
+    def revision(self, variable, index):
+        self._door.wait()
+        return "late"
+
+
+@pytest.fixture
+def hanging():
+    """Services whose source hangs, but no longer than the test."""
+    door = threading.Event()
+    yield replace(served.make_services(), readers={"s2": Hanging(door)}, looks=Looks(patience_s=0.05))
+    door.set()
+
+
+def test_of_a_source_that_hangs_the_last_known_revision_is_told(hanging):
+    layer, kept = hanging.catalogue.layer("NDVI"), KeptRevision("known", -np.inf)
+    hanging.layer_revisions["NDVI"] = kept
+
+    look_at_layers(hanging)
+
+    assert layer_revision(layer, hanging) == last_layer_revision(layer, hanging) == "known"
+
+
+def test_a_revision_that_was_never_found_is_another_than_it_will_be(hanging):
+    layer = hanging.catalogue.layer("NDVI")
+
+    assert layer_revision(layer, hanging) == last_layer_revision(layer, hanging)
+    assert layer_revision(layer, hanging) != revision_of("NDVI", served.make_services())

@@ -71,14 +71,21 @@ def _time_indexes(variable: VariableInfo, instants: tuple[Instant, ...]) -> list
 def layer_revision(layer: Layer, services: Services) -> str:
     """Return the state of a layer as a whole: the pixels of all its times, its styles, and which time is its newest.
 
-    A date of years ago may be made anew, so every one counts; all are looked at again after `KEPT_S`.
+    A date of years ago may be made anew, so every one counts; all are looked at again after `KEPT_S`. Of a source that
+    hangs it is the last known.
     """
     now_s = monotonic()
     kept = services.layer_revisions.get(layer.id)
-    if kept is None or now_s - kept.found_s >= KEPT_S:
-        kept = KeptRevision(_find_layer_revision(layer, services), now_s)
-        services.layer_revisions[layer.id] = kept
-    return kept.revision
+    if kept is not None and now_s - kept.found_s < KEPT_S:
+        return kept.revision
+
+    def find() -> str:
+        states = [_states(layer, variable, services) for variable in layer.variables]
+        found = _layer_revision(layer, states, services)
+        services.layer_revisions[layer.id] = KeptRevision(found, now_s)
+        return found
+
+    return services.looks.take(layer.id, find, known=last_layer_revision(layer, services))
 
 
 def known_layer_revision(layer: Layer, services: Services) -> str | None:
@@ -87,11 +94,26 @@ def known_layer_revision(layer: Layer, services: Services) -> str | None:
     return None if kept is None or monotonic() - kept.found_s >= KEPT_S else kept.revision
 
 
-def _find_layer_revision(layer: Layer, services: Services) -> str:
+def last_layer_revision(layer: Layer, services: Services) -> str:
+    """Return the revision that `layer_revision` found last, or where it never did another than it will; no look."""
+    kept = services.layer_revisions.get(layer.id)
+    return _layer_revision(layer, [], services) if kept is None else kept.revision
+
+
+def look_at_layers(services: Services) -> None:
+    """Find the revisions of all layers; where sources hang, of as many as there is time for."""
+
+    def look() -> None:
+        for layer in services.catalogue.layers:
+            layer_revision(layer, services)
+
+    services.looks.take("all layers", look, known=None)
+
+
+def _layer_revision(layer: Layer, states: list[list[str]], services: Services) -> str:
     """What is shown unasked may change with the day alone, hence the newest time."""
     times = layer.times
     newest = times.at_or_before(services.clock() + DAY) if len(times) else None
-    states = [_states(layer, variable, services) for variable in layer.variables]
     meaning = [(variable.encoding, variable.grid) for variable in layer.variables]
     return fingerprint(layer.id, meaning, times.instants.tobytes(), newest, layer.styles, states)[:12]
 

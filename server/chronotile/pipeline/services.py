@@ -10,6 +10,7 @@ from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
 from chronotile.model.time import Instant
 from chronotile.pipeline.cache import ByteCache
+from chronotile.pipeline.looks import Looks
 from chronotile.readers.reader import Reader
 from chronotile.readers.warp import OVERHEAD_BYTES, WarpPlan
 
@@ -81,6 +82,8 @@ class Services:
     """What tells of the catalogue: not in `caches`, since those outlive a reload."""
     layer_revisions: dict[str, KeptRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""
+    looks: Looks = field(default_factory=Looks)
+    """At the states of layers."""
 
     def reader(self, layer: Layer) -> Reader:
         """Return the open source of a layer.

@@ -15,7 +15,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
 from chronotile.model.time import Instant, InstantArray, format_instant
-from chronotile.pipeline.revision import layer_revision
+from chronotile.pipeline.revision import last_layer_revision
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.texts import text_in
@@ -31,7 +31,7 @@ def layer_list(telling: Telling) -> Document:
 
 
 def layer_summary(name: str, layer: Layer, telling: Telling) -> Document:
-    """Return a layer as the list has it, under one of its names."""
+    """Return a layer as the list has it, under one of its names; its revision is the last that was found."""
     return {
         "id": name,
         "title": text_in(layer.title, telling.language),
@@ -41,7 +41,7 @@ def layer_summary(name: str, layer: Layer, telling: Telling) -> Document:
         "bbox": list(longitude_latitude_box(layer)),
         "attribution": layer.attribution,
         "styles": [{"id": style.id, "title": style.title} for style in layer.styles],
-        "revision": layer_revision(layer, telling.services),
+        "revision": last_layer_revision(layer, telling.services),
         "times": _times_in_short(layer, telling.services.clock()),
         "links": _links(name, layer, telling),
     }

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.model.collection import Layer
 from chronotile.model.time import Instant
-from chronotile.pipeline.revision import layer_revision
+from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kept_documents import respond_with_document
@@ -48,7 +48,7 @@ async def get_layer(request: Request) -> Response:
     layer = services_of(request).catalogue.layer(asked)
     name = asked if any(alias.name == asked and alias.advertise for alias in layer.aliases) else layer.id
     telling = _telling(request)
-    body = await in_documents(request, lambda: orjson.dumps(layer_whole(name, layer, telling)))
+    body = await in_documents(request, _whole, name, layer, telling)
     response = respond_with_content(body, "application/json", request)
     response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Language"})
     return response
@@ -87,7 +87,13 @@ def _times(request: Request, layer: Layer, asked: TimesQuery, *, now: Instant) -
 
 
 def _revisions(services: Services) -> tuple[str, ...]:
-    return tuple(layer_revision(layer, services) for layer in services.catalogue.layers)
+    look_at_layers(services)
+    return tuple(last_layer_revision(layer, services) for layer in services.catalogue.layers)
+
+
+def _whole(name: str, layer: Layer, telling: Telling) -> bytes:
+    layer_revision(layer, telling.services)
+    return orjson.dumps(layer_whole(name, layer, telling))
 
 
 def _list(telling: Telling) -> bytes:

@@ -1,0 +1,54 @@
+"""Looks at stores, of which one may hang: whoever asks waits only so long, and is then told what was last known."""
+
+import logging
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import TypeVar
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 2.0
+
+Result = TypeVar("Result")
+
+
+class Looks:
+    """Takes each look in a thread of its own, since nothing can end one that hangs."""
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
+        self._late: dict[Hashable, Future[None]] = {}
+
+    def take(self, what: Hashable, look: Callable[[], Result], *, known: Result) -> Result:
+        """Return what a look finds that begins now; `known` after `patience_s`, and at once while a late one goes on.
+
+        Args:
+            what: Is looked at; looks at other things do not wait for this one.
+            look: Gives what is found. A late one goes on, and may keep what it finds.
+            known: What was last known.
+        """
+        late = self._late.get(what)
+        if late is not None and not late.done():
+            return known
+        found: list[Result] = []
+        future = Future[None]()
+        threading.Thread(target=_run, args=(future, lambda: found.append(look())), name="look", daemon=True).start()
+        try:
+            future.result(self._patience_s)
+        except TimeoutError:
+            if future.done():
+                raise
+            self._late[what] = future
+            log.warning("a store does not answer; what was last known of it is told until it does")
+            return known
+        return found[0]
+
+
+def _run(future: Future[None], look: Callable[[], None]) -> None:
+    try:
+        look()
+    except BaseException as error:  # noqa: BLE001 -- whoever waits is told
+        future.set_exception(error)
+    else:
+        future.set_result(None)
