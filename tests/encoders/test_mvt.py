@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 import shapely
 
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.encoders.mvt import EXTENT, encode_mvt
 from chronotile.encoders.tile_polygons import BUFFER, cut_to_tile
 from chronotile.model.grid import BBox
+from chronotile.model.places import PlacesSpec
+from chronotile.pipeline.render_place_tile import shapes_in
+from chronotile.readers.place_files import read_places
 
 SIDE = 8192.0
 """Of the tile in the units of the shapes: two of them are one unit of the tile."""
@@ -119,6 +123,17 @@ def test_a_shape_smaller_than_a_unit_is_left_out():
     assert list(decoded(shapely.box(100.2, 100.2, 100.9, 100.9), shapely.box(100, 100, 110, 110))) == [1]
 
 
+def test_a_shape_that_only_touches_the_buffer_is_left_out():
+    edge = -BUFFER * UNIT
+    along, at_a_point = (
+        shapely.box(edge - 99, 100, edge, 200),
+        shapely.Polygon([(edge - 9, 400), (edge, 450), (edge - 9, 500)]),
+    )
+    around = shapely.MultiPolygon([along, at_a_point, shapely.box(9e4, 9e4, 9.1e4, 9.1e4)])
+
+    assert encode_mvt("fields", cut(around), {}) == b""
+
+
 def test_a_tile_without_shapes_has_no_bytes():
     assert encode_mvt("fields", cut(shapely.box(9e5, 9e5, 9.1e5, 9.1e5)), {}) == b""
 
@@ -146,3 +161,29 @@ def test_rounding_leaves_every_polygon_valid():
 
     assert len(found) > 250
     assert all(shape_of(feature).is_valid for feature in found.values())
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("tms", ["WebMercatorQuad", "WorldCRS84Quad", "UPSArcticWGS84Quad"])
+def test_countries_are_valid_in_every_tile(shared_data, tms):
+    path = shared_data / "naturalearth" / "ne_110m_admin_0_countries.json"
+    spec = PlacesSpec(id="c", title={}, path=str(path), id_field="ADM0_A3", max_features=999, max_vertices=99_999)
+    tile_matrix_set = load_tile_matrix_set(tms, folder=path.parent)
+    projected = shapes_in(read_places(spec), tile_matrix_set.crs)
+
+    cuts = [cut_to_tile(projected.shapes, projected.bounds, box) for box in boxes_of(tile_matrix_set, levels=4)]
+    decoded_tiles = [mapbox_vector_tile.decode(encode_mvt("c", each, {})) for each in cuts if each.owners.size]
+
+    shapes = [shape_of(feature) for tile in decoded_tiles for feature in tile["c"]["features"]]
+    assert len(shapes) > 500
+    assert shapely.is_valid(shapes).all()
+
+
+def boxes_of(tile_matrix_set, *, levels):
+    """The boxes of all tiles of the coarsest matrices."""
+    return [
+        tile_matrix_set.tile_grid(matrix, row=row, column=column).bbox
+        for matrix in tile_matrix_set.matrices[:levels]
+        for row in range(matrix.matrix_height)
+        for column in range(matrix.matrix_width)
+    ]

@@ -59,7 +59,7 @@ def _inside(shapes: Shapes, bounds: NDArray[np.float64], box: BBox) -> Shapes:
     cut = shapes.copy()
     cut[crosses] = shapely.clip_by_rect(shapes[crosses], *box)
     for index in np.flatnonzero(shapely.get_type_id(cut) == _COLLECTION):
-        cut[index] = shapely.multipolygons([each for each in cut[index].geoms if shapely.get_type_id(each) == _POLYGON])
+        cut[index] = shapely.MultiPolygon([each for each in cut[index].geoms if shapely.get_type_id(each) == _POLYGON])
     return cut
 
 
