@@ -4,18 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.model.area import Area
 from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import WHOLE_CIRCLE
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
-from chronotile.pipeline.render_place_tile import places_revision
+from chronotile.pipeline.render_place_tile import places_revision, shapes_in
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
-from chronotile.readers.area_cells import window_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,26 +82,30 @@ def extract_place_values(
         SourceUnavailable: The source is gone or damaged.
         ClientGone: Nobody wants the answer any more.
     """
-    layer, areas = target.layer, [target.places.areas[number] for number in target.numbers]
-    values = np.full((len(areas), len(target.indexes)), np.nan)
-    inside = [row for row, area in enumerate(areas) if _meets(area, layer)]
-    if inside:
-        asked = AreaSeriesRequest(
-            layer=layer.id, areas=tuple(areas[row] for row in inside), time=request.time, reducers=(request.reducer,)
-        )
+    layer, numbers = target.layer, np.array(target.numbers, dtype=np.int64)
+    values = np.full((len(numbers), len(target.indexes)), np.nan)
+    near = _near(target.places, layer)[numbers]
+    if near.any():
+        areas = tuple(target.places.areas[number] for number in numbers[near].tolist())
+        asked = AreaSeriesRequest(layer=layer.id, areas=areas, time=request.time, reducers=(request.reducer,))
         series = extract_area_series(asked, services, is_wanted=is_wanted)
-        values[inside] = [each.reduced[request.reducer.name] for each in series.areas]
+        values[near] = [each.reduced[request.reducer.name] for each in series.areas]
     return PlaceValues(
         layer=layer.id,
         units=layer.main_variable.encoding.units,
         reducer=request.reducer.name,
         times=instants_of(layer, target.indexes),
-        ids=tuple(str(area.id) for area in areas),
+        ids=target.places.ids[target.numbers.start : target.numbers.stop],
         values=values,
         offset=request.offset,
         total=len(target.places),
     )
 
 
-def _meets(area: Area, layer: Layer) -> bool:
-    return window_of(area, layer.main_variable.grid) is not None
+def _near(places: PlaceSet, layer: Layer) -> NDArray[np.bool_]:
+    """(place,): whether the box of a place meets that of the layer, in whichever turn of the globe."""
+    west, south, east, north = shapes_in(places, CRS84).bounds.T
+    box = layer.main_variable.grid.bbox_in(CRS84)
+    meets = [(west + turn < box.xmax) & (east + turn > box.xmin) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)]
+    near: NDArray[np.bool_] = np.logical_or.reduce(meets) & (south < box.ymax) & (north > box.ymin)
+    return near
