@@ -1,0 +1,103 @@
+"""Whittaker's smoother on uneven times, with weights against outliers.
+
+Eilers, P. H. C. (2003): A perfect smoother. Analytical Chemistry 75, 3631-3636, with divided differences for uneven
+spacing; Eilers, P. H. C. and Boelens, H. F. M. (2005): Baseline correction with asymmetric least squares smoothing,
+and Atzberger, C. and Eilers, P. H. C. (2011), Int. J. Remote Sensing 32, 3689-3709, for weights that follow the upper
+envelope; Hampel, F. R. (1974), JASA 69, 383-393, for distances from a running median, which tell outliers.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.linalg import LinAlgError, solveh_banded
+
+from chronotile.model.analysis import Curves, FloatArray, Whittaker
+from chronotile.stats.gaps import days_of, reaches
+
+LEAST_VALUES = 3
+"""Fewer lie on a line whatever the stiffness."""
+BELOW_WEIGHT = 0.1
+"""Of values below the curve with `upper`: asymmetry 0.9 to 0.1."""
+MAX_ROUNDS = 5
+"""Of weights, which hardly change after that."""
+LEAST_SPACING = 0.01
+"""Times nearer than this share of the mean spacing are taken as that far apart, or rounding would take over."""
+
+
+def smooth_whittaker(curves: Curves, how: Whittaker) -> FloatArray:
+    """Return the curves (series, time) that are near the values and bend little, in the values' units.
+
+    Each minimises `sum(w (y - z)**2) + lambda * integral(z''**2 dt)`, t in days, z'' by divided differences at the
+    times of the series: on daily values that is Eilers' smoother of order 2, and the same lambda means the same
+    stiffness on dekads or on uneven dates. Gaps weigh nothing and are bridged. NaN before a series' first and after
+    its last value, and throughout where there are fewer than three.
+    """
+    smoothed = np.full(curves.values.shape, np.nan)
+    days = days_of(curves)
+    for rows, span in reaches(curves.values):
+        if span.stop - span.start < LEAST_VALUES:
+            continue
+        penalty = how.stiffness * _penalty(days[span])
+        for row in rows:
+            values = curves.values[row, span]
+            if np.count_nonzero(np.isfinite(values)) >= LEAST_VALUES:
+                smoothed[row, span] = _smooth(values, penalty, how)
+    return smoothed
+
+
+def _smooth(values: FloatArray, penalty: FloatArray, how: Whittaker) -> FloatArray:
+    """One curve (time,)."""
+    known = np.isfinite(values)
+    targets = np.where(known, values, 0.0)
+    weights = known.astype(np.float64)
+    if how.outliers == "hampel":
+        weights[known] = _weights_of_few(values[known])
+    curve = _solve(targets, weights, penalty)
+    for _ in range(MAX_ROUNDS if how.outliers == "upper" else 0):
+        renewed = np.where(known, np.where(targets >= curve, 1.0, BELOW_WEIGHT), 0.0)
+        if np.array_equal(renewed, weights):
+            break
+        weights = renewed
+        curve = _solve(targets, weights, penalty)
+    return curve
+
+
+def _solve(targets: FloatArray, weights: FloatArray, penalty: FloatArray) -> FloatArray:
+    bands = penalty.copy()
+    bands[2] += weights
+    try:
+        curve: FloatArray = solveh_banded(bands, weights * targets, overwrite_ab=True, check_finite=False)
+    except LinAlgError:  # times so uneven, and so stiff a curve, that rounding leaves no solution
+        return np.full(targets.shape, np.nan)
+    return curve
+
+
+def _penalty(days: FloatArray) -> FloatArray:
+    """Upper bands (3, time) of D'HD: D the second divided differences times two, H what of time each stands for."""
+    spacing = np.diff(days)
+    spacing = np.maximum(spacing, LEAST_SPACING * np.mean(spacing))
+    before, after = spacing[:-1], spacing[1:]
+    width = (before + after) / 2
+    rows = np.stack([1 / (before * width), -(1 / before + 1 / after) / width, 1 / (after * width)])
+    bands = np.zeros((3, days.size))
+    for first in range(3):
+        for second in range(first, 3):
+            end = days.size - 2 + second
+            bands[2 - (second - first), second:end] += width * rows[first] * rows[second]
+    return bands
+
+
+def _weights_of_few(values: FloatArray) -> FloatArray:
+    """Weights (n,) of values without gaps: less the farther one lies from the median of five around it.
+
+    Tukey's bisquare over six times the median distance of the values from the mean of their neighbours, which is noise
+    and hardly season. A season's peak is of several values and stays; weights from residuals of the curve itself would
+    take it for outliers. The two values at each end, which have no five around them, weigh fully.
+    """
+    weights = np.ones(values.size)
+    if values.size < 5:
+        return weights
+    around = sliding_window_view(values, 5)
+    apart = np.abs(values[2:-2] - np.median(around, axis=1))
+    reach = 6 * np.median(np.abs(values[1:-1] - (values[:-2] + values[2:]) / 2))
+    weights[2:-2] = np.clip(1 - (apart / reach) ** 2, 0, None) ** 2 if reach > 0 else apart == 0
+    return weights

@@ -1,0 +1,127 @@
+"""Seasons of curves whose dates are known by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronotile.model.analysis import Curves, Phenology, Whittaker
+from chronotile.stats.phenology import find_seasons
+from chronotile.stats.whittaker import smooth_whittaker
+from tests.stats.curves import curves, dekads, of_days, uneven
+
+
+def days_of(instants):
+    return instants.astype("datetime64[D]").astype(str).tolist()
+
+
+def cosine(times, *, cycles=1, amplitude=0.3):
+    """Troughs on 1 January (and between), peaks half a cycle later."""
+    days = (times - np.datetime64("2001-01-01", "ns")) / np.timedelta64(1, "D")
+    return 0.5 - amplitude * np.cos(2 * np.pi * cycles * (days - 10) / 365.25)
+
+
+@pytest.fixture
+def years():
+    return dekads(2001, 2004)
+
+
+def test_half_of_the_amplitude_is_a_quarter_of_the_cycle_from_the_peak(years):
+    (found,) = find_seasons(curves(years, cosine(years)), Phenology())
+
+    assert days_of(found.peak) == ["2001-07-13", "2002-07-13", "2003-07-13"]
+    assert days_of(found.start) == ["2001-04-13", "2002-04-13", "2003-04-13"]
+    assert days_of(found.end) == ["2001-10-11", "2002-10-12", "2003-10-12"]
+    assert found.length_days.tolist() == [181, 182, 182]
+    np.testing.assert_allclose(found.amplitude, 0.6, atol=1e-3)
+    np.testing.assert_allclose(found.peak_value, 0.8, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "days_before"), [(0.2, 365.25 * (1 - np.arccos(1 - 2 * 0.2) / np.pi) / 2), (0.8, 53.9)]
+)
+def test_the_share_of_the_amplitude_decides(years, threshold, days_before):
+    (found,) = find_seasons(curves(years, cosine(years)), Phenology(threshold=threshold))
+
+    before = (found.peak - found.start) / np.timedelta64(1, "D")
+    after = (found.end - found.peak) / np.timedelta64(1, "D")
+    np.testing.assert_allclose([before, after], days_before, atol=1.5)
+
+
+def test_the_steepest_days_of_a_cosine_are_a_quarter_of_the_cycle_from_its_peak(years):
+    (found,) = find_seasons(curves(years, cosine(years)), Phenology(method="derivative"))
+
+    np.testing.assert_allclose((found.peak - found.start) / np.timedelta64(1, "D"), 91, atol=6)
+    np.testing.assert_allclose((found.end - found.peak) / np.timedelta64(1, "D"), 91, atol=6)
+
+
+def test_two_seasons_a_year_are_two(years):
+    (found,) = find_seasons(curves(years, cosine(years, cycles=2)), Phenology())
+
+    assert [day[:7] for day in days_of(found.peak)] == [
+        *("2001-04", "2001-10", "2002-04", "2002-10", "2003-04", "2003-10", "2004-04"),
+    ]
+
+
+def test_each_side_is_measured_from_its_own_trough():
+    days = np.arange(0, 400, 5)
+    values = np.interp(days, [0, 50, 150, 250, 400], [0.3, 0.0, 1.0, 0.4, 0.9])
+
+    (found,) = find_seasons(curves(of_days(days), values), Phenology(threshold=0.5))
+
+    assert days_of(found.start) == [str(np.datetime64("2020-01-01") + 100)]
+    assert days_of(found.end) == [str(np.datetime64("2020-01-01") + 200)]
+    np.testing.assert_allclose(found.amplitude, [0.8], atol=0.02)
+
+
+def test_a_small_rise_within_a_season_is_part_of_it():
+    days = np.arange(0, 400, 5)
+    values = np.interp(days, [0, 50, 120, 150, 180, 300, 400], [0.3, 0.0, 0.9, 0.8, 1.0, 0.0, 0.5])
+
+    (found,) = find_seasons(curves(of_days(days), values), Phenology())
+
+    assert days_of(found.peak) == [str(np.datetime64("2020-01-01") + 180)]
+
+
+def test_seasons_cut_off_by_the_ends_are_left_out():
+    times = np.arange("2001-05-01", "2003-05-01", 10, dtype="datetime64[D]").astype("datetime64[ns]")
+
+    (found,) = find_seasons(curves(times, cosine(times)), Phenology())
+
+    assert days_of(found.peak) == ["2002-07-13"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [[], [1.0], [1.0, 2.0, 1.0], [0.5] * 30, [0.1 + 0.2] * 15 + [0.3] * 15, list(range(30)), [None] * 30],
+    ids=["none", "one", "three", "constant", "rounding", "rising", "gaps"],
+)
+def test_without_rise_and_fall_there_is_no_season(row):
+    (found,) = find_seasons(curves(of_days(np.arange(len(row)) * 10), row), Phenology())
+
+    assert found.start.size == 0
+    assert found.start.dtype == "datetime64[ns]"
+
+
+def test_days_are_those_of_the_calendar_whatever_the_hour(years):
+    at_noon = years + np.timedelta64(13, "h")
+
+    (found,) = find_seasons(curves(at_noon, cosine(at_noon)), Phenology())
+
+    assert days_of(found.peak) == ["2001-07-13", "2002-07-13", "2003-07-13"]
+    assert np.array_equal(found.peak, found.peak.astype("datetime64[D]"))
+
+
+@given(
+    uneven(st.lists(st.none() | st.floats(-1, 1), min_size=4, max_size=60)),
+    st.sampled_from(["threshold", "derivative"]),
+)
+def test_seasons_start_before_their_peak_and_follow_one_another(series, method):
+    smoothed = smooth_whittaker(series, Whittaker(stiffness=100.0))
+
+    (found,) = find_seasons(Curves(times=series.times, values=smoothed), Phenology(method=method))
+
+    assert np.all(found.start <= found.peak)
+    assert np.all(found.peak <= found.end)
+    assert np.all(found.end[:-1] <= found.start[1:])
+    assert np.all(found.amplitude > 0)
