@@ -1,4 +1,4 @@
-"""Every request that the README shows is answered, by a small demo archive."""
+"""Every request that the README and the page on analyses show is answered, by a small demo archive."""
 
 import io
 import re
@@ -13,8 +13,10 @@ from chronotile.app import create_app
 from chronotile.ingest.demo import DemoPlan, make_demo
 from chronotile.settings import Settings
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-REQUESTS = re.findall(r'curl (?:-o (\S+) )?"http://127\.0\.0\.1:8000(/[^"]+)"', README)
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+SHOWN = README + (ROOT / "docs" / "reference" / "series-analysis.md").read_text()
+REQUESTS = re.findall(r'curl (?:-o (\S+) )?"http://127\.0\.0\.1:8000(/[^"]+)"', SHOWN)
 POSTS = re.findall(r"""curl -d '([^']+)' "http://127\.0\.0\.1:8000(/[^"]+)\"""", README)
 ADDRESSES = re.findall(r"`http://127\.0\.0\.1:8000(/[^`]+)`|<http://127\.0\.0\.1:8000(/[^>]*)>", README)
 READABLE = {"png": "image/png", "tif": "image/tiff"}

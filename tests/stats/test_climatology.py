@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.model.analysis import Climatology, Curves
+from chronotile.model.reducer import MEDIAN, parse_reducer
 from chronotile.stats.climatology import (
     fill_from_normals,
     find_anomalies,
@@ -63,12 +64,11 @@ def test_months_for_values_four_weeks_apart_else_dekads(days, kind):
 
 
 @pytest.mark.parametrize(
-    ("percent", "reduced"),
-    [(None, np.mean), (50.0, np.median), (10.0, lambda values: np.percentile(values, 10))],
-    ids=["mean", "median", "p10"],
+    ("reducer", "reduced"),
+    [("mean", np.mean), ("median", np.median), ("p10", lambda values: np.percentile(values, 10))],
 )
-def test_normals_are_those_of_the_values_of_each_slot(ten_years, percent, reduced):
-    normals = find_normals(ten_years, ten_years.times, Climatology(percent=percent))
+def test_normals_are_those_of_the_values_of_each_slot(ten_years, reducer, reduced):
+    normals = find_normals(ten_years, ten_years.times, Climatology(reducer=parse_reducer(reducer)))
 
     expected = [
         [reduced(of_slot(ten_years, row, month, day)) for month in range(1, 13) for day in (1, 11, 21)]
@@ -117,7 +117,7 @@ def test_where_the_slot_has_too_few_values_nothing_is_told():
 def test_an_empty_reference_leaves_everything_open(ten_years):
     nothing = Curves(times=ten_years.times[:0], values=ten_years.values[:, :0])
 
-    normals = find_normals(nothing, ten_years.times, Climatology(percent=50.0))
+    normals = find_normals(nothing, ten_years.times, Climatology(reducer=MEDIAN))
 
     assert normals.reference is None
     assert normals.counts.sum() == 0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chronotile.model.analysis import Curves
 from chronotile.model.time import parse_period
-from chronotile.stats.period_means import period_means, period_starts
+from chronotile.stats.period_means import period_means, period_starts, periods_of
 from tests.stats.curves import curves, uneven
 
 
@@ -37,28 +37,27 @@ def test_periods_begin_where_calendars_and_composites_do(period, time, start):
 
 def test_values_of_a_period_count_alike_and_gaps_do_not():
     days = ["2020-01-03", "2020-01-05", "2020-03-01", "2020-04-02", "2020-04-30"]
+    series = curves(days, [1.0, 2.0, None, 4.0, None], [None, 3.0, 5.0, 1.0, 2.0])
 
-    found = period_means(curves(days, [1.0, 2.0, None, 4.0, None], [None, 3.0, 5.0, 1.0, 2.0]), parse_period("P1M"))
+    means, counts = period_means(series, periods_of(series.times, parse_period("P1M")))
 
-    assert found.curves.times.astype("datetime64[D]").astype(str).tolist() == ["2020-01-01", "2020-03-01", "2020-04-01"]
-    np.testing.assert_array_equal(found.curves.values, [[1.5, np.nan, 4.0], [3.0, 5.0, 1.5]])
-    assert found.counts.tolist() == [[2, 0, 1], [1, 1, 2]]
-    assert found.period_of.tolist() == [0, 0, 1, 2, 2]
+    assert means.times.astype("datetime64[D]").astype(str).tolist() == ["2020-01-01", "2020-03-01", "2020-04-01"]
+    np.testing.assert_array_equal(means.values, [[1.5, np.nan, 4.0], [3.0, 5.0, 1.5]])
+    assert counts.tolist() == [[2, 0, 1], [1, 1, 2]]
 
 
 def test_no_times_have_no_periods():
     nothing = Curves(times=np.array([], dtype="datetime64[ns]"), values=np.empty((3, 0)))
 
-    found = period_means(nothing, parse_period("P1M"))
+    means, counts = period_means(nothing, periods_of(nothing.times, parse_period("P1M")))
 
-    assert (found.curves.values.shape, found.counts.shape) == ((3, 0), (3, 0))
+    assert (means.values.shape, counts.shape) == ((3, 0), (3, 0))
 
 
 @given(uneven(), st.sampled_from(["P1M", "P2M", "P1Y", "dekad", "P8D", "P10D", "PT36H"]))
 def test_means_weighed_by_their_counts_are_the_mean_of_all(series, period):
-    found = period_means(series, parse_period(period))
+    means, counts = period_means(series, periods_of(series.times, parse_period(period)))
 
-    assert np.all(np.diff(found.curves.times) > np.timedelta64(0, "ns"))
-    total = np.nansum(found.curves.values * found.counts)
-    assert total == pytest.approx(np.nansum(series.values), abs=1e-9)
-    assert found.counts.sum() == np.isfinite(series.values).sum()
+    assert np.all(np.diff(means.times) > np.timedelta64(0, "ns"))
+    assert np.nansum(means.values * counts) == pytest.approx(np.nansum(series.values), abs=1e-9)
+    assert counts.sum() == np.isfinite(series.values).sum()

@@ -85,7 +85,9 @@ def test_a_season_of_few_dates_is_no_outlier():
 def test_weights_are_those_of_hampels_distances(noisy):
     series, days, values = noisy
     known = values[np.isfinite(values)]
-    noise = np.median([abs(here - (before + after) / 2) for before, here, after in zip(known, known[1:], known[2:], strict=False)])
+    noise = np.median(
+        [abs(here - (before + after) / 2) for before, here, after in zip(known, known[1:], known[2:], strict=False)]
+    )
     weights = [1.0, 1.0]
     for middle in range(2, known.size - 2):
         apart = abs(known[middle] - sorted(known[middle - 2 : middle + 3])[2])

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.model.reducer import MEAN, Reducer
 from chronotile.model.time import ABSENT, InstantArray, Period, TimeSelection
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +26,9 @@ SLOT_KINDS: tuple[SlotKind, ...] = ("day", "dekad", "month")
 ANOMALY_KINDS: tuple[AnomalyKind, ...] = ("abs", "z", "percentile")
 TREND_METHODS: tuple[TrendMethod, ...] = ("theil_sen", "seasonal")
 PHENOLOGY_METHODS: tuple[PhenologyMethod, ...] = ("threshold", "derivative")
+
+CONFIDENCE = 0.95
+"""That the slope of a trend lies in its interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +67,15 @@ class SavitzkyGolay:
     order: int = 2
 
 
+Smoothing = Whittaker | SavitzkyGolay
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Climatology:
     """What is normal for a time of the year."""
 
-    reducer: str = "mean"
-    """`mean`, `median` or `pNN`."""
-    percent: float | None = None
-    """Of `median` and `pNN`; `None` is the mean."""
+    reducer: Reducer = MEAN
+    """A mean, median or percentile."""
     by: SlotKind | None = None
     """What a year is cut into; `None` is months for values four weeks and more apart, else dekads."""
     reference: TimeSelection = ABSENT
@@ -91,7 +96,7 @@ class Analysis:
     """What is to be found out; `None` is not asked for."""
 
     step: Step | None = None
-    smooth: Whittaker | SavitzkyGolay | None = None
+    smooth: Smoothing | None = None
     fill: FillMethod | None = None
     climatology: Climatology = Climatology()
     """How; whether it is asked for is `has_climatology`."""
@@ -99,6 +104,11 @@ class Analysis:
     anomaly: AnomalyKind | None = None
     trend: TrendMethod | None = None
     phenology: Phenology | None = None
+
+    @property
+    def smoothing(self) -> Smoothing | None:
+        """How the curve is smoothed that is told, or in which seasons are looked for; `None` without either."""
+        return Whittaker() if self.smooth is None and self.phenology is not None else self.smooth
 
     @property
     def needs_normals(self) -> bool:
@@ -130,7 +140,7 @@ class Trends:
     slope: FloatArray
     """(series,), per year of 365.25 days."""
     low: FloatArray
-    """(series,): lower end of the 95 % confidence interval of the slope."""
+    """(series,): lower end of the slope's interval of `CONFIDENCE`."""
     high: FloatArray
     intercept: FloatArray
     """(series,): the line's value at the first time."""
@@ -161,8 +171,10 @@ class Findings:
 
     analysis: Analysis
     """What was asked."""
+    curves: Curves
+    """What it was found from: the values, or with a step the means of the periods."""
     counts: IntArray | None = None
-    """(series, period): valid dates."""
+    """(series, period): values of each period, where there is a step."""
     smoothed: FloatArray | None = None
     """(series, time), as all others with NaN where there is none."""
     filled: FloatArray | None = None

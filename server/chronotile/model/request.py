@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from chronotile.model.analysis import Analysis
 from chronotile.model.area import Area
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import Grid
@@ -101,6 +102,7 @@ class SeriesRequest:
     """Id or alias."""
     point: Point
     time: TimeSelection = ABSENT
+    analysis: Analysis | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,8 @@ class AreaSeriesRequest:
     weights: Weights = "pixel"
     min_valid: float = 0.0
     """The least share of cells with a value, 0 to 1, for which there is a reduced one."""
+    analysis: Analysis | None = None
+    """Of each reducer but counts of cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

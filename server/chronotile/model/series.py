@@ -1,11 +1,12 @@
 """Values along time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.model.analysis import Findings
 from chronotile.model.area import Area
 from chronotile.model.time import InstantArray
 
@@ -25,6 +26,8 @@ class Series:
     """(time,), NaN where there is none."""
     reasons: tuple[str | None, ...]
     """(time,): why there is no value; `None` where there is one."""
+    findings: Findings | None = None
+    """Of this one series, where an analysis was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +56,8 @@ class AreasSeries:
     areas: tuple[AreaSeries, ...]
     edges: Mapping[str, NDArray[np.float64]]
     """(bin + 1,) by the name of each histogram."""
+    findings: Mapping[str, Findings] = field(default_factory=dict)
+    """Of the series of all areas, by the reducer's name, where an analysis was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

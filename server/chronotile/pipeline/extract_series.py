@@ -7,6 +7,7 @@ import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.model.analysis import Analysis
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload
@@ -14,6 +15,7 @@ from chronotile.model.raster import cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
 from chronotile.model.time import InstantArray, TimeSelection
+from chronotile.pipeline.analyse_series import analysed_series, check_analysis, reference_indexes
 from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, reach_of, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
@@ -29,6 +31,11 @@ class SeriesTarget:
     """Row and column of the native cell that holds the point."""
     indexes: tuple[int, ...]
     """Ascending, into the layer's times; of a layer without time, the one index 0."""
+    reference: tuple[int, ...]
+    """Of the times that an analysis holds the series against; none without."""
+    read: tuple[int, ...]
+    """Of all that are read."""
+    analysis: Analysis | None
     etag: str
 
 
@@ -82,14 +89,28 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
     cell = _cell(layer, request.point)
     indexes = series_indexes(layer, request.time, services)
     times = instants_of(layer, indexes)
+    reference = reference_indexes(request.analysis, layer, indexes, now=services.clock())
+    check_analysis(request.analysis, layer, times, series=1)
+    read = tuple(sorted({*indexes, *reference})) if reference else indexes
+    check_length(len(read), services)
     point = request.point
     etag = fingerprint(
         "series",
-        pixel_revision(layer, tuple(times) if len(layer.times) else (), services),
+        pixel_revision(layer, tuple(instants_of(layer, read)) if len(layer.times) else (), services),
         times.tobytes(),
         (point.crs.name, point.x, point.y),
+        request.analysis,
     )
-    return SeriesTarget(layer=layer, point=point, cell=cell, indexes=indexes, etag=etag)
+    return SeriesTarget(
+        layer=layer,
+        point=point,
+        cell=cell,
+        indexes=indexes,
+        reference=reference,
+        read=read,
+        analysis=request.analysis,
+        etag=etag,
+    )
 
 
 def read_series(target: SeriesTarget, services: Services) -> Series:
@@ -100,17 +121,21 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
     """
     layer = target.layer
     encoding = layer.main_variable.encoding
-    pixels = read_cell(layer, layer.main_variable, cell=target.cell, indexes=target.indexes, services=services)
+    pixels = read_cell(layer, layer.main_variable, cell=target.cell, indexes=target.read, services=services)
     longitude, latitude = longitude_latitude(target.point)
-    return Series(
+    read = Series(
         layer=layer.id,
         units=encoding.units,
         longitude=longitude,
         latitude=latitude,
-        times=instants_of(layer, target.indexes),
+        times=instants_of(layer, target.read),
         values=cell_values(pixels, encoding),
         reasons=cell_reasons(pixels, encoding),
     )
+    if target.analysis is None:
+        return read
+    asked, reference = (np.searchsorted(target.read, indexes) for indexes in (target.indexes, target.reference))
+    return analysed_series(read, target.analysis, asked=asked, reference=reference)
 
 
 def layer_with_values(name: str, services: Services) -> Layer:
@@ -137,12 +162,21 @@ def series_indexes(layer: Layer, time: TimeSelection, services: Services) -> tup
         ChronotileError: The time is not accepted.
     """
     indexes = resolve_series_times(layer, time, now=services.clock()).indexes
-    count, allowed = len(indexes), services.catalogue.limits.max_series_values
+    check_length(len(indexes), services)
+    return indexes
+
+
+def check_length(count: int, services: Services) -> None:
+    """Refuse a series of too many times.
+
+    Raises:
+        LimitExceeded: They are more than `max_series_values`.
+    """
+    allowed = services.catalogue.limits.max_series_values
     if count > allowed:
         raise LimitExceeded(
             "max_series_values", allowed=allowed, asked=count, alternative="ask for a shorter interval", locator="time"
         )
-    return indexes
 
 
 def instants_of(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:

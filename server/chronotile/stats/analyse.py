@@ -8,9 +8,9 @@ from chronotile.model.analysis import (
     Curves,
     Findings,
     FloatArray,
-    IntArray,
     Normals,
     SavitzkyGolay,
+    Smoothing,
     Whittaker,
 )
 from chronotile.model.time import DAY, InstantArray
@@ -22,6 +22,7 @@ from chronotile.stats.climatology import (
     slot_numbers,
 )
 from chronotile.stats.gaps import fill_linear
+from chronotile.stats.period_means import period_means, periods_of
 from chronotile.stats.phenology import find_seasons
 from chronotile.stats.savitzky_golay import smooth_savitzky_golay
 from chronotile.stats.trend import Group, find_trends, pair_count, seasonal_groups
@@ -33,20 +34,22 @@ MAX_DAYS = 40_000_000
 """In which seasons are looked for, all series together: about two seconds, 5,000 series of 22 years."""
 
 
-def analyse(asked: Curves, reference: Curves, analysis: Analysis, *, counts: IntArray | None = None) -> Findings:
+def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
     """Return what is asked about each series.
 
     Everything is found from the values as they are, but seasons, which are those of the smoothed curve (Whittaker's,
     where no other is asked for). Nothing is extrapolated.
 
     Args:
-        asked: The series, means of periods where there is a step.
-        reference: The same series at the times of the reference, of the same step.
+        asked: The series, of which a step makes means of periods before all else.
+        reference: The same series at the times of the reference.
         analysis: What is asked.
-        counts: (series, period) valid dates, where there is a step.
     """
-    needs_curve = analysis.smooth is not None or analysis.phenology is not None
-    curve = _smoothed(asked, analysis.smooth or Whittaker()) if needs_curve else None
+    counts = None
+    if analysis.step is not None:
+        asked, counts = period_means(asked, periods_of(asked.times, analysis.step.period))
+        reference, _ = period_means(reference, periods_of(reference.times, analysis.step.period))
+    curve = None if analysis.smoothing is None else _smoothed(asked, analysis.smoothing)
     normals = find_normals(reference, asked.times, analysis.climatology) if analysis.needs_normals else None
     anomalies = None
     if analysis.anomaly is not None and normals is not None:
@@ -57,6 +60,7 @@ def analyse(asked: Curves, reference: Curves, analysis: Analysis, *, counts: Int
         seasons = find_seasons(Curves(times=asked.times, values=curve), analysis.phenology)
     return Findings(
         analysis=analysis,
+        curves=asked,
         counts=counts,
         smoothed=curve,
         filled=_filled(asked, normals, analysis),
@@ -83,13 +87,15 @@ def check_cost(analysis: Analysis, times: InstantArray, *, series: int) -> None:
 
     Args:
         analysis: What is asked.
-        times: (time,) of the series, or of the periods of the step.
+        times: (time,) of the series.
         series: How many there are.
 
     Raises:
         LimitExceeded: Trends compare more than `MAX_PAIRS` pairs of values, or seasons are looked for in more than
             `MAX_DAYS` days.
     """
+    if analysis.step is not None:
+        times = periods_of(times, analysis.step.period).starts
     pairs = 0 if analysis.trend is None else pair_count(_groups(times, analysis)) * series
     if pairs > MAX_PAIRS:
         raise LimitExceeded(
@@ -110,7 +116,7 @@ def check_cost(analysis: Analysis, times: InstantArray, *, series: int) -> None:
         )
 
 
-def _smoothed(asked: Curves, how: Whittaker | SavitzkyGolay) -> FloatArray:
+def _smoothed(asked: Curves, how: Smoothing) -> FloatArray:
     return smooth_whittaker(asked, how) if isinstance(how, Whittaker) else smooth_savitzky_golay(asked, how)
 
 

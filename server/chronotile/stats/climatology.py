@@ -64,7 +64,7 @@ def find_normals(reference: Curves, times: InstantArray, how: Climatology) -> No
     Percentiles are interpolated linearly between the values (Hyndman and Fan 1996, definition 7).
     """
     by = slot_kind(times, how.by)
-    percent = how.percent
+    percent = how.reducer.percent
     values = _each_slot(reference, by, _means if percent is None else partial(_percentiles, percent=percent))
     return Normals(
         by=by,

@@ -1,6 +1,7 @@
 """Values of many dates to one a period."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,30 +9,39 @@ from numpy.typing import NDArray
 from chronotile.model.analysis import Curves, IntArray
 from chronotile.model.time import InstantArray, Period
 
+Number = TypeVar("Number", np.float64, np.int64)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PeriodMeans:
-    """Means of the values of each period."""
+class Periods:
+    """The periods that hold a time of a series."""
 
-    curves: Curves
-    """At the starts of the periods that hold a time; NaN in those without a value."""
-    counts: IntArray
-    """(series, period): values."""
-    period_of: NDArray[np.intp]
-    """(time,): the index of each time's period."""
+    starts: InstantArray
+    """(period,), ascending."""
+    bounds: NDArray[np.intp]
+    """(period,): the index of the first time of each."""
 
 
-def period_means(curves: Curves, period: Period) -> PeriodMeans:
-    """Return the mean of the values of each period, all values alike; periods without a time are left out."""
-    starts, period_of = np.unique(period_starts(curves.times, period), return_inverse=True)
-    bounds = np.searchsorted(period_of, np.arange(starts.size))
+def periods_of(times: InstantArray, period: Period) -> Periods:
+    """Return the periods that hold ascending times (time,); periods without a time are left out."""
+    starts, bounds = np.unique(period_starts(times, period), return_index=True)
+    return Periods(starts=starts, bounds=bounds)
+
+
+def period_means(curves: Curves, periods: Periods) -> tuple[Curves, IntArray]:
+    """Return the mean of the values of each period, NaN without any, and their counts (series, period)."""
     valid = np.isfinite(curves.values)
-    if starts.size == 0:
-        return PeriodMeans(curves=curves, counts=valid.astype(np.int64), period_of=period_of)
-    counts = np.add.reduceat(valid, bounds, axis=1, dtype=np.int64)
-    sums = np.add.reduceat(np.where(valid, curves.values, 0.0), bounds, axis=1)
+    counts = period_sums(valid.astype(np.int64).T, periods).T
+    sums = period_sums(np.where(valid, curves.values, 0.0).T, periods).T
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    return PeriodMeans(curves=Curves(times=starts, values=means), counts=counts, period_of=period_of)
+    return Curves(times=periods.starts, values=means), counts
+
+
+def period_sums(values: NDArray[Number], periods: Periods) -> NDArray[Number]:
+    """Return the sums of values (time, …) over each period, (period, …)."""
+    if periods.starts.size == 0:
+        return values[:0]
+    return np.asarray(np.add.reduceat(values, periods.bounds, axis=0))
 
 
 def period_starts(times: InstantArray, period: Period) -> InstantArray:

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from chronotile.model.analysis import Curves, FloatArray, IntArray, Trends
+from chronotile.model.analysis import CONFIDENCE, Curves, FloatArray, IntArray, Trends
 from chronotile.stats.climatology import SlotNumbers
 from chronotile.stats.gaps import days_of
 from chronotile.stats.ranks import at_ranks, percentile_of_ordered
 
 DAYS_A_YEAR = 365.25
-CONFIDENCE = 0.95
 LEAST_PAIRS = 6
 """Those of four values; fewer cannot tell a trend from chance."""
 BLOCK_VALUES = 1 << 22

@@ -9,8 +9,10 @@ from chronotile.protocols.common.accept import preferred_type
 from chronotile.protocols.common.asked_place import asked_point, geometry_rules
 from chronotile.protocols.common.geojson import area_of
 from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, number
+from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
 
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv"}
+PARAMETERS_OF_POINT = ("lon", "lat", "x", "y", "crs", "datetime", "format", *ANALYSIS_PARAMETERS)
 
 
 def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesRequest:
@@ -19,7 +21,13 @@ def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesReque
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    return SeriesRequest(layer=layer.id, point=asked_point(layer, query, catalogue), time=datetime_of(query))
+    query.check_spelling(PARAMETERS_OF_POINT)
+    return SeriesRequest(
+        layer=layer.id,
+        point=asked_point(layer, query, catalogue),
+        time=datetime_of(query),
+        analysis=analysis_of(query),
+    )
 
 
 def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:

@@ -16,6 +16,7 @@ from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags, respond
 from chronotile.protocols.common.state import for_client, services_of, state_of
+from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
 from chronotile.protocols.timeseries.faults import point_fault
 from chronotile.protocols.timeseries.params import (
     MEDIA_TYPES,
@@ -38,6 +39,8 @@ async def get_point(request: Request) -> Response:
     layer = services.catalogue.layer(request.path_params["layer"])
     asked = point_request(layer, query, services.catalogue)
     written = OUR_FORMATS[series_format(query, request.headers.get("accept", ""))]
+    if written.name == "csv":
+        refuse_in_columns(asked.analysis)
     gate = state_of(request).gates.series
     work = partial(deliver_series, asked, written, services, known=known_etags(request))
     response = respond(await for_client(request, gate, layer.id, work, services=services))

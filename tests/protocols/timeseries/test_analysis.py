@@ -1,0 +1,303 @@
+"""What is found out about a point's series, beside its values."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.catalog.catalogue import Limits
+from chronotile.model.time import NO_TIME, domain_of_instants
+from tests.protocols import served
+from tests.stats.curves import dekads
+
+ROW, COLUMN = 30, 40
+TIMES = dekads(2001, 2006)
+VALUES = served.number_at(np.array(ROW), np.array(COLUMN), np.arange(TIMES.size)).astype(float)
+
+
+@pytest.fixture
+def services():
+    """Six years of dekads."""
+    return services_of_dekads()
+
+
+def services_of_dekads(**options):
+    variable = served.make_variable(times=domain_of_instants(TIMES), units="1")
+    return served.make_services(served.make_collection(served.make_layer(variable=variable)), **options)
+
+
+@pytest.fixture
+def point(make_client, services, longitude_latitude):
+    """`point(query)`: what is answered of one cell."""
+    client, (longitude, latitude) = make_client(services), longitude_latitude(ROW, COLUMN)
+    return lambda query, **options: client.get(
+        f"/timeseries/NDVI/point?lon={longitude}&lat={latitude}&{query}", **options
+    )
+
+
+def test_without_a_word_of_it_there_is_no_analysis(point):
+    assert set(point("").json()) == {"layer", "units", "point", "times", "values", "reasons"}
+
+
+def test_values_stay_as_they_are_beside_what_is_found(point):
+    asked = "smooth=whittaker&fill=linear&climatology=median&anomaly=percentile&trend=seasonal&phenology=threshold"
+
+    series = point(asked).json()
+
+    assert series["values"] == VALUES.tolist()
+    assert series["analysis"].keys() == {
+        *("smooth", "fill", "climatology", "anomaly", "normals", "trend", "phenology"),
+    }
+    assert [len(series["analysis"][name]) for name in ("smooth", "fill", "climatology", "anomaly")] == [216] * 4
+    assert series["methods"] == {
+        "smooth": {"method": "whittaker", "lambda": 3000.0, "outliers": "hampel"},
+        "fill": "linear",
+        "climatology": {
+            "reducer": "median",
+            "by": "dekad",
+            "reference": ["2001-01-01T00:00:00Z", "2006-12-21T00:00:00Z"],
+        },
+        "anomaly": "percentile",
+        "trend": {"method": "seasonal", "per": "year", "confidence": 0.95},
+        "phenology": {"method": "threshold", "threshold": 0.5},
+    }
+
+
+def test_a_step_replaces_times_and_values_by_those_of_its_periods(point):
+    series = point("step=p1m").json()
+
+    assert series["times"][:2] == ["2001-01-01T00:00:00Z", "2001-02-01T00:00:00Z"]
+    np.testing.assert_allclose(series["values"], VALUES.reshape(-1, 3).mean(axis=1))
+    assert series["analysis"] == {"counts": [3] * 72}
+    assert series["methods"] == {"step": {"period": "P1M", "reducer": "mean"}}
+
+
+def test_a_period_without_a_value_tells_the_commonest_reason(make_client, longitude_latitude):
+    variable = served.make_variable(
+        times=domain_of_instants(TIMES),
+        flags=((int(VALUES[3]), "cloud"), (int(VALUES[5]), "snow")),
+        valid_range=(0, 1000),
+    )
+    services = served.make_services(served.make_collection(served.make_layer(variable=variable)))
+    longitude, latitude = longitude_latitude(ROW, COLUMN)
+
+    series = (
+        make_client(services)
+        .get(f"/timeseries/NDVI/point?lon={longitude}&lat={latitude}&datetime=2001-02&step=dekad")
+        .json()
+    )
+
+    assert series["values"] == [None, VALUES[4], None]
+    assert series["reasons"] == ["cloud", None, "snow"]
+    assert series["analysis"] == {"counts": [0, 1, 0]}
+
+
+def test_no_times_have_no_periods(point):
+    series = point("datetime=1990/1991&step=P1M").json()
+
+    assert (series["times"], series["values"], series["reasons"]) == ([], [], [])
+    assert series["analysis"] == {"counts": []}
+
+
+def test_a_reference_may_lie_outside_of_the_times_asked_for(point):
+    series = point("datetime=2006&anomaly=abs&reference=2001/2003").json()
+
+    normals = VALUES.reshape(6, 36)[:3].mean(axis=0)
+    assert series["times"][0] == "2006-01-01T00:00:00Z"
+    np.testing.assert_allclose(series["analysis"]["anomaly"], VALUES[-36:] - normals)
+    np.testing.assert_allclose(series["analysis"]["normals"]["values"], normals)
+    assert series["analysis"]["normals"]["counts"] == [3] * 36
+    assert series["analysis"]["normals"]["slots"][:4] == ["01-01", "01-11", "01-21", "02-01"]
+    assert series["methods"]["climatology"]["reference"] == ["2001-01-01T00:00:00Z", "2003-12-21T00:00:00Z"]
+
+
+def test_a_step_is_taken_of_the_reference_too(point):
+    series = point("datetime=2006&step=P3M&climatology=mean&climatology_by=month&reference=2001/2005").json()
+
+    quarters = VALUES.reshape(6, 4, 9).mean(axis=2)
+    np.testing.assert_allclose(series["values"], quarters[5])
+    np.testing.assert_allclose(series["analysis"]["climatology"], quarters[:5].mean(axis=0))
+
+
+def test_a_trend_is_that_of_scipy(point):
+    trend = point("step=P1Y&trend=theil_sen").json()["analysis"]["trend"]
+
+    years = np.array([f"{year}-01-01" for year in range(2001, 2007)], dtype="datetime64[D]").astype(float) / 365.25
+    slope, _, low, high = stats.theilslopes(VALUES.reshape(6, 36).mean(axis=1), years)
+    np.testing.assert_allclose([trend["slope"], trend["low"], trend["high"]], [slope, low, high])
+    assert trend["count"] == 6
+    assert 0 <= trend["p"] <= 1
+
+
+def test_seasons_are_those_of_a_curve_that_is_told_too(point):
+    series = point("phenology=derivative").json()
+
+    assert series["methods"]["smooth"] == {"method": "whittaker", "lambda": 3000.0, "outliers": "hampel"}
+    assert series["methods"]["phenology"] == {"method": "derivative"}
+    assert list(series["analysis"]["phenology"]) == ["start", "peak", "end", "length", "amplitude", "peak_value"]
+    assert len(series["analysis"]["smooth"]) == 216
+
+
+def test_csv_has_a_column_for_each_thing_found_at_each_time(point):
+    answer = point("format=csv&step=P1Y&smooth=savgol&window=1000&fill=climatology&anomaly=z&climatology_by=month")
+
+    lines = list(csv.reader(io.StringIO(answer.text)))
+    assert lines[0] == ["time", "value", "reason", "count", "smooth", "fill", "climatology", "anomaly"]
+    assert lines[1][3] == "36"
+    assert {len(line) for line in lines} == {8}
+
+
+@pytest.mark.parametrize("name", ["trend=seasonal", "phenology=threshold"])
+def test_what_is_not_one_value_a_time_has_no_place_in_csv(point, name):
+    answer = point(f"format=csv&{name}")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, name.split("=")[0])
+
+
+@pytest.mark.parametrize(
+    ("datetime", "reasons"),
+    [
+        (
+            "2001-02-01",
+            {
+                "smooth": "fewer than three values",
+                "anomaly": "no time of the year has a value and enough in the reference",
+                "trend": "fewer than four values to compare",
+                "phenology": "no whole season was found",
+            },
+        ),
+        (
+            "1990/1991",
+            {
+                "smooth": "fewer than three values",
+                "climatology": "the reference has no values",
+                "anomaly": "no time of the year has a value and enough in the reference",
+                "trend": "fewer than four values to compare",
+                "phenology": "no whole season was found",
+            },
+        ),
+    ],
+    ids=["one date", "no date"],
+)
+def test_what_cannot_be_found_is_null_with_its_reason(point, datetime, reasons):
+    answer = point(f"datetime={datetime}&smooth=whittaker&anomaly=z&trend=theil_sen&phenology=threshold")
+
+    found = answer.json()["analysis"]
+    assert answer.status_code == 200
+    assert found["reasons"] == reasons
+    assert found["trend"]["slope"] is None
+    assert found["phenology"]["start"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "told"),
+    [
+        ("smooth=loess", "smooth", "whittaker, savgol"),
+        ("fill=zero", "fill", "linear, climatology"),
+        ("climatology=p101", "climatology", "mean, median, or p0 to p100"),
+        ("climatology=max", "climatology", "mean, median, or p0 to p100"),
+        ("climatology=mean&climatology_by=week", "climatology_by", "day, dekad, month"),
+        ("anomaly=sigma", "anomaly", "abs, z, percentile"),
+        ("anomaly=z&climatology=median", "anomaly", "climatology=mean"),
+        ("trend=linear", "trend", "theil_sen, seasonal"),
+        ("phenology=yes", "phenology", "threshold, derivative"),
+        ("phenology=threshold&threshold=1", "threshold", "below 1"),
+        ("phenology=threshold&threshold=0", "threshold", "above 0"),
+        ("step=monthly", "step", "P1M"),
+        ("step=P0D", "step", "P1M"),
+        ("step=P1M10D", "step", "either"),
+        ("step=P400D", "step", "P2Y"),
+        ("lambda=100", "lambda", "smooth=whittaker"),
+        ("smooth=savgol&lambda=100", "lambda", "smooth=whittaker"),
+        ("smooth=whittaker&window=30", "window", "smooth=savgol"),
+        ("smooth=whittaker&lambda=-1", "lambda", "above 0"),
+        ("smooth=whittaker&lambda=nan", "lambda", "finite"),
+        ("smooth=whittaker&outliers=drop", "outliers", "hampel, upper, keep"),
+        ("smooth=savgol&order=9", "order", "0 to 5"),
+        ("reference=2001", "reference", "anomaly="),
+        ("climatology=mean&reference=2005/2001", "reference", "before"),
+        ("climatology_by=month", "climatology_by", "climatology="),
+        ("phenology=derivative&threshold=0.2", "threshold", "phenology=threshold"),
+        ("climatologie=mean", "climatologie", "use climatology"),
+    ],
+)
+def test_what_is_not_accepted_is_told_with_what_is(point, query, parameter, told):
+    answer = point(query)
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
+    assert told in answer.json()["detail"]
+
+
+def test_a_layer_without_times_cannot_be_analysed(make_client, longitude_latitude):
+    layer = served.make_layer(variable=served.make_variable(times=NO_TIME))
+    longitude, latitude = longitude_latitude(ROW, COLUMN)
+    client = make_client(served.make_services(served.make_collection(layer)))
+
+    answer = client.get(f"/timeseries/NDVI/point?lon={longitude}&lat={latitude}&smooth=whittaker")
+
+    assert (answer.status_code, answer.json()["detail"]) == (
+        400,
+        "layer NDVI has no times along which it could be analysed",
+    )
+
+
+def test_times_of_the_reference_count_towards_the_limit(make_client, longitude_latitude):
+    client = make_client(services_of_dekads(limits=Limits(max_series_values=100)))
+    longitude, latitude = longitude_latitude(ROW, COLUMN)
+
+    answer = client.get(
+        f"/timeseries/NDVI/point?lon={longitude}&lat={latitude}&datetime=2006&anomaly=abs&reference=2001/2003"
+    )
+
+    assert answer.json()["asked"] == 144
+
+
+def test_etags_tell_analyses_apart_and_304_reads_nothing(point, services):
+    etags = [
+        point(query).headers["etag"] for query in ("", "smooth=whittaker", "smooth=whittaker&lambda=7", "step=P1M")
+    ]
+    services.readers["s2"].cells_read.clear()
+
+    answer = point("step=P1M", headers={"If-None-Match": etags[3]})
+
+    assert len(set(etags)) == 4
+    assert answer.status_code == 304
+    assert services.readers["s2"].cells_read == []
+
+
+OPTIONS = {
+    "step": ["P1M", "dekad", "P1Y", "P8D"],
+    "smooth": ["whittaker", "savgol"],
+    "fill": ["linear", "climatology"],
+    "climatology": ["mean", "median", "p10"],
+    "climatology_by": ["day", "dekad", "month"],
+    "reference": ["2001/2003", "1990", "2004-05-11"],
+    "anomaly": ["abs", "z", "percentile"],
+    "trend": ["theil_sen", "seasonal"],
+    "phenology": ["threshold", "derivative"],
+    "lambda": ["0.001", "1e9"],
+    "window": ["1", "3660"],
+    "datetime": ["2001-01-01", "2002", "2001-02-01/2001-03-01", "1990/1991"],
+}
+
+
+@pytest.fixture(scope="module")
+def session_dekads():
+    with TestClient(application(services_of_dekads()), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.mark.slow
+@given(st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in OPTIONS.items()}))
+def test_any_analysis_is_answered_or_refused(session_dekads, asked):
+    place = {"x": 604_050, "y": 5_646_950, "crs": "EPSG:32631"}
+
+    answer = session_dekads.get("/timeseries/NDVI/point", params=place | asked)
+
+    assert answer.status_code in {200, 400}
