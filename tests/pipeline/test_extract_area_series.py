@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.area import Area
 from chronotile.model.crs import crs_of
 from chronotile.model.reducer import parse_reducers
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.time import parse_time
-from chronotile.pipeline.extract_area_series import extract_area_series
+from chronotile.pipeline.extract_area_series import cost_of_area_series, extract_area_series
 from tests.protocols import served
 
 UTM = crs_of("EPSG:32631")
@@ -127,9 +127,9 @@ def test_an_area_outside_says_how_far_the_layer_reaches():
 @pytest.mark.parametrize(
     ("limits", "name"),
     [
-        pytest.param({"max_pixels": 63}, "max_pixels", id="cells"),
         pytest.param({"max_series_values": 3}, "max_series_values", id="times"),
-        pytest.param({"max_cube_values": 255}, "max_cube_values", id="cells over times"),
+        pytest.param({"max_series_values": 55}, "max_series_values", id="columns"),
+        pytest.param({"max_area_values": 255}, "max_area_values", id="numbers read"),
     ],
 )
 def test_too_much_is_refused_before_it_is_read(limits, name):
@@ -139,6 +139,64 @@ def test_too_much_is_refused_before_it_is_read(limits, name):
         series(services=services)
 
     assert caught.value.limit == name
+    assert services.readers["s2"].windows_read == []
+
+
+def test_an_area_outside_beside_others_has_no_cells_and_a_note():
+    inside, outside = all_series(square(), square(row=-100)).areas
+
+    assert inside.area.note is None
+    assert outside.area.note.startswith("it lies outside the layer")
+    assert (outside.total, outside.valid.tolist()) == (0, [0] * 4)
+    assert np.isnan(outside.reduced["mean"]).all()
+
+
+def test_an_area_between_centres_has_no_cells():
+    left, top = 600_130.0, 5_649_870.0
+    ring = np.array([(left, top), (left + 10, top), (left, top - 10), (left, top)])
+    found = series(Area(polygons=((ring,),), crs=UTM))
+
+    assert (found.total, found.reasons) == (0, {})
+    assert found.reduced["count"].tolist() == [0] * 4
+
+
+def test_no_areas_have_no_series():
+    assert all_series().areas == ()
+
+
+def test_weights_of_area_count_the_parts_inside():
+    part = Area(polygons=((square().polygons[0][0] + (50.0, 0.0),),), crs=UTM)
+
+    found = series(part, weights="area")
+
+    rows, columns = np.mgrid[10:18, 20:29]
+    weights = np.where((columns == 20) | (columns == 28), 0.5, 1.0) * 100 * 100
+    numbers = served.number_at(rows, columns, 0).astype(float)
+    assert found.total == 64 + 8
+    assert found.reduced["mean"][0] == pytest.approx(np.average(numbers, weights=weights), rel=1e-12)
+    assert found.reduced["sum"][0] == pytest.approx((numbers * weights).sum(), rel=1e-12)
+
+
+def test_the_cost_is_told_without_reading():
+    services = served.make_services()
+    request = AreaSeriesRequest(
+        layer="NDVI", areas=(square(), square(row=200)), reducers=parse_reducers(["mean", "p5"])
+    )
+
+    cost = cost_of_area_series(request, services)
+
+    assert (cost.chunks, cost.bytes, cost.values) == (4, 4 * 512 * 512, 2 * 2 * 4)
+    assert cost.seconds > 0
+    assert services.readers["s2"].windows_read == []
+
+
+def test_work_stops_when_nobody_waits_any_more():
+    services = served.make_services()
+    request = AreaSeriesRequest(layer="NDVI", areas=(square(),))
+
+    with pytest.raises(ClientGone):
+        extract_area_series(request, services, is_wanted=lambda: False)
+
     assert services.readers["s2"].windows_read == []
 
 

@@ -98,3 +98,21 @@ def whole(reader, variable, *, index=0, level=0, step=1):
     grid = reader.info.variables[variable].levels[level]
     window = Window(0, grid.height, 0, grid.width)
     return reader.read_window(variable, index=index, level=level, window=window, step=step)
+
+
+def told(block):
+    """[time][row][column]: why pixels of a block are no values."""
+    names = (None, *block.codes.names)
+    return [[[names[code] for code in row] for row in rows] for rows in block.codes.numbers.tolist()]
+
+
+def cells_told(reader, variable, indexes, window):
+    """The same, cell by cell."""
+    cells = [
+        [
+            reader.read_cell(variable, indexes=indexes, row=row, column=column).reasons
+            for column in range(window.column_start, window.column_stop)
+        ]
+        for row in range(window.row_start, window.row_stop)
+    ]
+    return [[[cell[time] for cell in row] for row in cells] for time in range(len(indexes))]

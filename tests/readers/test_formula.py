@@ -8,7 +8,8 @@ from chronotile.model.expression import parse_expression
 from chronotile.model.grid import Window
 from chronotile.model.source import Mask
 from chronotile.readers.formula import BLOCK_CELLS, FormulaReader, formula_of
-from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers, whole
+from chronotile.readers.reader import read_block
+from tests.readers.memory import CLOUD, NODATA, MemoryReader, cells_told, derived, random_numbers, told, whole
 
 NIR, RED = random_numbers(1), random_numbers(2)
 NIR[:, 0, 0] = NODATA
@@ -206,3 +207,17 @@ def test_a_formula_reader_takes_any_name():
     reader = FormulaReader(source, {"=": formula_of("=", parse_expression("NIR"), source.infos)})
 
     np.testing.assert_array_equal(whole(reader, "=").numbers, VALUES_NIR[0].astype("float32"))
+
+
+def test_a_block_says_of_each_cell_why_it_is_no_value():
+    numbers = random_numbers(3)
+    numbers[:, 0, 0], numbers[:, 1, 1], numbers[0, 2, 2] = NODATA, CLOUD, 0
+    source = MemoryReader().add("A", numbers, flags=((CLOUD, "cloud"),)).add("B", random_numbers(4))
+    reader = derived(source, RATIO={"formula": "B / (A - A)"}, SUM={"formula": "A + B"})
+    window = Window(0, 5, 0, 7)
+
+    blocks = {name: read_block(reader, name, indexes=[1, 0], window=window) for name in ("RATIO", "SUM")}
+
+    assert {name: told(block) for name, block in blocks.items()} == {
+        name: cells_told(reader, name, [1, 0], window) for name in ("RATIO", "SUM")
+    }

@@ -5,7 +5,8 @@ import pytest
 
 from chronotile.model.grid import Window
 from chronotile.model.source import Mask
-from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers, whole
+from chronotile.readers.reader import read_block
+from tests.readers.memory import CLOUD, NODATA, MemoryReader, cells_told, derived, random_numbers, told, whole
 
 KEEP = (4, 5)
 NDVI = random_numbers(11)
@@ -172,3 +173,21 @@ def test_a_mask_that_is_not_there_leaves_the_variable_out():
 
     assert "NDVI" not in reader.info.variables
     assert "no variable SCL, which masks it" in reader.info.findings[0].message
+
+
+def test_a_block_says_of_each_cell_why_it_is_no_value():
+    reader = masked(make_source())
+    window = Window(0, 6, 1, 9)
+
+    block = read_block(reader, "NDVI", indexes=[2, 0], window=window)
+
+    assert told(block) == cells_told(reader, "NDVI", [2, 0], window)
+
+
+def test_a_block_under_a_coarser_mask_is_masked_as_its_windows_are():
+    reader = masked(make_source(SCL[:, :4, :4], cell=30.0))
+    window = Window(1, 12, 2, 11)
+
+    block = read_block(reader, "NDVI", indexes=[0, 1], window=window)
+
+    assert told(block) == cells_told(reader, "NDVI", [0, 1], window)

@@ -14,7 +14,7 @@ from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
 from chronotile.model.grid import Window
 from chronotile.readers.open import open_source
-from chronotile.readers.reader import revision_of_times
+from chronotile.readers.reader import BlockShape, block_shape, read_block, revision_of_times
 from chronotile.readers.serving_cube import ServingCube
 from tests.scenes import Scene, make_spec, write_cogs, write_tif
 
@@ -238,3 +238,33 @@ def test_threads_never_read_half_a_state_while_dates_are_replaced(cube, tifs):
 
     assert not wrong
     np.testing.assert_array_equal(cell_of(open_source(make_spec("zarr", cube)), range(5)), versions[-1][:, 7, 11])
+
+
+PART = Window(5, 41, 13, 66)
+
+
+def test_blocks_are_those_of_the_layout_that_is_asked_for(reader):
+    shapes = [block_shape(reader, "NDVI", along) for along in ("time", "space")]
+
+    assert shapes[0] == BlockShape(4, 16, 16)
+    assert shapes[1].times == 1
+
+
+@pytest.mark.parametrize("along", ["time", "space"])
+@pytest.mark.parametrize("indexes", [[0, 1, 2, 3, 4], [4, 1], [2]], ids=["run", "some", "one"])
+def test_a_block_of_either_layout_has_the_same_numbers(reader, along, indexes):
+    block = read_block(reader, "NDVI", indexes=indexes, window=PART, along=along)
+
+    np.testing.assert_array_equal(block.numbers, SCENE.cube()[indexes, 5:41, 13:66])
+
+
+@pytest.mark.parametrize("along", ["time", "space"])
+def test_blocks_of_replaced_dates_are_new(reader, cube, tmp_path, along):
+    again = replace(SCENE, shift=9)
+    write_cogs(tmp_path, again)
+
+    optimise([str(sorted(tmp_path.glob("*.tif"))[2])], cube, OPTIONS)
+
+    block = read_block(reader, "NDVI", indexes=[1, 2, 4], window=PART, along=along).numbers
+    np.testing.assert_array_equal(block[1], again.numbers(2)[5:41, 13:66])
+    np.testing.assert_array_equal(block[[0, 2]], SCENE.cube()[[1, 4], 5:41, 13:66])

@@ -9,9 +9,11 @@ import pytest
 
 from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
+from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.readers.open import open_source
 from chronotile.readers.raster_stack import RasterStack
+from chronotile.readers.reader import block_shape, read_block
 from chronotile.readers.with_series import WithSeries
 from tests.scenes import Scene, write_cogs, write_tif
 
@@ -110,3 +112,15 @@ def test_cube_that_does_not_fit_is_a_finding(files, cube, tmp_path, kind):
 
     assert [finding.severity for finding in reader.info.findings] == ["warning"]
     np.testing.assert_array_equal(cell_of(reader), SCENE.cube()[:, 7, 11])
+
+
+@pytest.mark.parametrize("along", ["time", "space"])
+def test_blocks_are_the_same_from_the_cube_and_from_the_files(reader, along):
+    block = read_block(reader, "NDVI", indexes=range(7), window=Window(2, 19, 3, 30), along=along)
+
+    np.testing.assert_array_equal(block.numbers, SCENE.cube()[:, 2:19, 3:30])
+
+
+def test_blocks_along_time_are_those_of_the_cube(reader):
+    assert block_shape(reader, "NDVI", "time").times == 4
+    assert block_shape(reader, "NDVI", "space").times == 1

@@ -37,6 +37,7 @@ class Limits:
     max_pixels: int = 16_777_216
     max_cube_values: int = 33_554_432
     max_series_values: int = 5_000_000
+    max_area_values: int = 4_294_967_296
     max_body_bytes: int = 33_554_432
     max_features: int = 20_000
     max_vertices: int = 1_000_000

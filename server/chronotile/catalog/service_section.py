@@ -107,7 +107,9 @@ class LimitsSection(Section):
     max_cube_values: Positive = _LIMITS.max_cube_values
     """Values of a cube tile."""
     max_series_values: Positive = _LIMITS.max_series_values
-    """Values read for series."""
+    """Values in series: of points, or of areas by reducer."""
+    max_area_values: Positive = _LIMITS.max_area_values
+    """Numbers read for series of areas: those of all chunks that hold a cell of one."""
     max_body_bytes: Positive = _LIMITS.max_body_bytes
     """Bytes of a request's body."""
     max_features: Positive = _LIMITS.max_features

@@ -1,33 +1,42 @@
 """What happened in these areas: the values of their native cells, reduced to one an instant."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded
+from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
-from chronotile.model.raster import pixel_codes
+from chronotile.model.grid import NativeGrid
 from chronotile.model.reducer import Reducer
 from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series import AreaSeries, AreasSeries
+from chronotile.model.series import AreaSeries, AreasSeries, SeriesCost
+from chronotile.pipeline.area_reading import THREADS, AreaCells, AreaReading, cheapest_reading
 from chronotile.pipeline.cells import reach_of
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
-from chronotile.pipeline.services import Services, reading
-from chronotile.readers.area_cells import Piece, cells_inside, window_of
-from chronotile.stats.samples import FloatArray, IntArray, Reduced, Samples, reduce_samples
+from chronotile.pipeline.services import Services
+from chronotile.readers.area_coverage import covered_spans
+from chronotile.readers.area_outlines import outlines_of
+from chronotile.readers.area_spans import centre_spans
+from chronotile.stats.samples import FloatArray, IntArray, Reduced, reduce_samples
+
+KEPT_KINDS = frozenset({"count", "valid_share"})
+"""Reducers that tell how many cells have a value, and so stand however few they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaTarget:
     """A request resolved to what exists."""
 
-    layer: Layer
-    pieces: tuple[tuple[Piece, ...], ...]
-    """The native cells whose centres lie in each area."""
-    indexes: tuple[int, ...]
-    """Ascending, into the layer's times; of a layer without time, the one index 0."""
+    how: AreaReading
+    areas: tuple[Area, ...]
+    edges: Mapping[str, FloatArray]
+    """(bin + 1,) by the name of each histogram."""
+    cost: SeriesCost
 
 
 def extract_area_series(
@@ -35,66 +44,97 @@ def extract_area_series(
 ) -> AreasSeries:
     """Return what the reducers make of the values in the native cells of each area.
 
-    An area so small that it holds no centre has no values, and a `total` of 0.
+    With `weights` of pixels an area has the cells whose centres lie in it, else all that it touches. One that has no
+    cell has no values, and a `total` of 0; if it lies outside the layer beside others that do not, a note says so.
+    Each chunk is read once for all areas, and what is held at once is bounded however large they are.
 
     Raises:
-        InvalidParameter: An area lies outside the layer, or the layer is a composite.
-        LimitExceeded: An area has too many cells, alone or over all times, or there are too many times.
+        InvalidParameter: All areas lie outside the layer, one cannot be expressed in its CRS, or it is a composite.
+        LimitExceeded: The answer, or what is to be read for it, is too large.
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: Nobody wants the answer any more.
+        ClientGone: `is_wanted` says that nobody waits any more.
         ChronotileError: A name or time is not accepted.
     """
     target = resolve_area_series(request, services)
-    encoding = target.layer.main_variable.encoding
-    edges = edges_of(request.reducers, target.layer)
-    reduced = reduce_samples(_samples(target, services, is_wanted), encoding, request.reducers, edges)
+    layer = target.how.layer
+    cells = AreaCells(target.how, services, is_wanted)
+    parts: list[Reduced] = []
+    with ThreadPoolExecutor(THREADS) as threads:
+        for slab in target.how.slabs():
+            samples = cells.samples(slab)
+            encoding = layer.main_variable.encoding
+            parts.append(reduce_samples(samples, encoding, request.reducers, target.edges, in_order=threads.map))
     return AreasSeries(
-        layer=target.layer.id,
-        units=encoding.units,
-        times=instants_of(target.layer, target.indexes),
-        areas=tuple(
-            _series(area, number, reduced, request=request, names=encoding.code_names)
-            for number, area in enumerate(request.areas)
-        ),
-        edges=edges,
+        layer=layer.id,
+        units=layer.main_variable.encoding.units,
+        times=instants_of(layer, target.how.indexes),
+        areas=_series(target, parts, request, cells.names),
+        edges=target.edges,
     )
+
+
+def cost_of_area_series(request: AreaSeriesRequest, services: Services) -> SeriesCost:
+    """Return what `extract_area_series` would take; reads no pixels.
+
+    Raises:
+        ChronotileError: It would refuse the request.
+    """
+    return resolve_area_series(request, services).cost
 
 
 def resolve_area_series(request: AreaSeriesRequest, services: Services) -> AreaTarget:
     """Return the layer, cells and times a request means, and refuse what is too much; reads no pixels."""
     layer = layer_with_values(request.layer, services)
-    grid = layer.main_variable.grid
-    limits = services.catalogue.limits
-    for area in request.areas:
-        window = window_of(area, grid)
-        if window is None:
-            raise _outside(area, layer)
-        pixels = window.width * window.height
-        if pixels > limits.max_pixels:
-            raise LimitExceeded(
-                "max_pixels",
-                allowed=limits.max_pixels,
-                asked=pixels,
-                alternative="ask for smaller areas",
-                locator="geometry",
-            )
+    edges = _edges(request.reducers, layer)
+    columns = sum(reducer.bins or 1 for reducer in request.reducers)
     indexes = series_indexes(layer, request.time, services)
-    pieces = tuple(tuple(cells_inside(area, grid)) for area in request.areas)
-    values = sum(_cells(each) for each in pieces) * len(indexes)
-    if values > limits.max_cube_values:
+    limits = services.catalogue.limits
+    values = columns * len(request.areas) * len(indexes)
+    if values > limits.max_series_values:
         raise LimitExceeded(
-            "max_cube_values",
-            allowed=limits.max_cube_values,
+            "max_series_values",
+            allowed=limits.max_series_values,
             asked=values,
-            alternative="ask for a shorter interval or a smaller area",
+            alternative="ask for a shorter interval, fewer areas or fewer reducers",
             locator="time",
         )
-    return AreaTarget(layer=layer, pieces=pieces, indexes=indexes)
+    areas, how = _reading(request, layer, indexes, services)
+    cost = how.cost(columns)
+    read = cost.bytes // np.dtype(layer.main_variable.encoding.dtype).itemsize
+    if read > limits.max_area_values:
+        raise LimitExceeded(
+            "max_area_values",
+            allowed=limits.max_area_values,
+            asked=read,
+            alternative="ask for a shorter interval, or for smaller areas; dry_run=true tells what they take",
+            locator="time",
+        )
+    return AreaTarget(how=how, areas=areas, edges=edges, cost=cost)
 
 
-def edges_of(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray]:
-    """Return the (bin + 1,) edges of each histogram; without a range of its own over that of the first style."""
-    edges = {}
+def _reading(
+    request: AreaSeriesRequest, layer: Layer, indexes: tuple[int, ...], services: Services
+) -> tuple[tuple[Area, ...], AreaReading]:
+    """The areas, those outside with a note, and how to read the cells of the others."""
+    grid: NativeGrid = layer.main_variable.grid
+    outlines = outlines_of(request.areas, grid)
+    if request.areas and outlines.is_outside.all():
+        raise _outside(request.areas, layer)
+    areas = tuple(
+        replace(area, note=_noted(area, f"it lies outside the layer, which {reach_of(layer)}")) if is_outside else area
+        for area, is_outside in zip(request.areas, outlines.is_outside.tolist(), strict=True)
+    )
+    spans = centre_spans(outlines, grid) if request.weights == "pixel" else covered_spans(outlines, grid)
+    return areas, cheapest_reading(spans, len(areas), layer=layer, indexes=indexes, services=services)
+
+
+def _noted(area: Area, note: str) -> str:
+    return note if area.note is None else f"{area.note}; {note}"
+
+
+def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray]:
+    """(bin + 1,) edges of each histogram; without a range of its own over that of the first style."""
+    edges: dict[str, FloatArray] = {}
     for each in reducers:
         if each.bins is not None:
             low, high = each.range or layer.styles[0].range
@@ -102,61 +142,51 @@ def edges_of(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArr
     return edges
 
 
-def _cells(pieces: tuple[Piece, ...]) -> int:
-    return sum(int(np.count_nonzero(piece.inside)) for piece in pieces)
-
-
-def _samples(target: AreaTarget, services: Services, is_wanted: Callable[[], bool]) -> Samples:
-    """The numbers of all cells at all times."""
-    variable = target.layer.main_variable
-    bounds = np.cumsum([0, *map(_cells, target.pieces)])
-    numbers = np.empty((len(target.indexes), int(bounds[-1])), dtype=variable.encoding.dtype)
-    codes = np.empty(numbers.shape, dtype=np.uint8)
-    for row, index in enumerate(target.indexes):
-        if not is_wanted():
-            raise ClientGone("the client left")
-        start = 0
-        for piece in (piece for pieces in target.pieces for piece in pieces):
-            with reading(target.layer):
-                pixels = services.reader(target.layer).read_window(
-                    variable.name, index=index, level=0, window=piece.window
-                )
-            end = start + int(np.count_nonzero(piece.inside))
-            numbers[row, start:end] = pixels.numbers[piece.inside]
-            codes[row, start:end] = pixel_codes(pixels, variable.encoding).numbers[piece.inside]
-            start = end
-    return Samples(numbers=numbers, codes=codes, bounds=bounds, weights=None)
-
-
 def _series(
-    area: Area, number: int, reduced: Reduced, *, request: AreaSeriesRequest, names: tuple[str, ...]
-) -> AreaSeries:
-    """What is told of one area, without the values for which too few cells have one."""
-    share = reduced.valid_share[:, number]
-    is_enough = ~(share < request.min_valid)
+    target: AreaTarget, parts: Sequence[Reduced], request: AreaSeriesRequest, names: Sequence[str]
+) -> tuple[AreaSeries, ...]:
+    """What is told of each area, without the values for which too few cells have one."""
+    share = _by_area([part.valid_share for part in parts])
+    is_short = share < request.min_valid
     columns = {}
     for reducer in request.reducers:
-        column = reduced.values[reducer.name][:, number].copy()
-        if reducer.kind not in {"count", "valid_share"}:
-            column[~is_enough] = np.nan
-        columns[reducer.name] = column
-    reasons: dict[str, IntArray] = {}
-    for code, counts in sorted(reduced.causes.items()):
-        if counts[:, number].any():
-            name = names[code - 1]
-            reasons[name] = reasons.get(name, 0) + counts[:, number]
-    return AreaSeries(
-        area=area,
-        reduced=columns,
-        valid=reduced.valid[:, number],
-        total=int(reduced.total[number]),
-        reasons=reasons,
+        columns[reducer.name] = _by_area([part.values[reducer.name] for part in parts])
+        if reducer.kind not in KEPT_KINDS:
+            columns[reducer.name][is_short] = np.nan
+    valid = _by_area([part.valid for part in parts])
+    reasons = _reasons(parts, names)
+    total = np.diff(target.how.plan.bounds).tolist()
+    return tuple(
+        AreaSeries(
+            area=area,
+            reduced={name: column[number] for name, column in columns.items()},
+            valid=valid[number],
+            total=total[number],
+            reasons={name: counts[number] for name, (counts, occurs) in reasons.items() if occurs[number]},
+        )
+        for number, area in enumerate(target.areas)
     )
 
 
-def _outside(area: Area, layer: Layer) -> InvalidParameter:
+def _reasons(parts: Sequence[Reduced], names: Sequence[str]) -> dict[str, tuple[IntArray, list[bool]]]:
+    """(area, time) counts by reason, and in which areas it occurs; two flags may have one name."""
+    found: dict[str, IntArray] = {}
+    for code in sorted({code for part in parts for code in part.causes}):
+        counts = _by_area([part.causes.get(code, np.zeros_like(part.valid)) for part in parts])
+        found[names[code - 1]] = found.get(names[code - 1], 0) + counts
+    return {name: (counts, [bool(each.any()) for each in counts]) for name, counts in found.items()}
+
+
+def _by_area(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """(area, time, …) of parts (time, area, …) that follow one another."""
+    return np.ascontiguousarray(np.concatenate(parts).swapaxes(0, 1))
+
+
+def _outside(areas: Sequence[Area], layer: Layer) -> InvalidParameter:
+    vertices = sum(area.vertices for area in areas)
+    what = "the geometry" if len(areas) == 1 else f"all {len(areas)} geometries"
     return InvalidParameter(
-        f"the geometry of {area.vertices} vertices lies outside layer {layer.id}, which {reach_of(layer)}; "
+        f"{what} of {vertices} vertices lies outside layer {layer.id}, which {reach_of(layer)}; "
         "coordinates are longitude first",
         locator="geometry",
     )

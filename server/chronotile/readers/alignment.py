@@ -97,8 +97,8 @@ class Overlay:
     _columns: IntArray
 
     def take(self, pixels: BoolArray) -> BoolArray:
-        """Return (y, x) of the window that was asked for, out of what was read."""
-        return pixels.take(self._rows, axis=0).take(self._columns, axis=1)
+        """Return (…, y, x) of the window that was asked for, out of what was read."""
+        return pixels.take(self._rows, axis=-2).take(self._columns, axis=-1)
 
 
 def overlay(window: Window, step: int, *, grid: NativeGrid, other: NativeGrid) -> Overlay:

@@ -12,6 +12,7 @@ from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.cf import CfVariable
 from chronotile.readers.encoding import as_meant
 from chronotile.readers.foreign import reading
+from chronotile.readers.reader import PLAIN_BLOCK, Along, BlockShape
 
 Selection = tuple[int | slice | list[int], ...]
 """One entry for each stored dimension, at most one of them a list; dimensions with an integer fall away."""
@@ -26,6 +27,10 @@ class ArraySource(Protocol):
         Raises:
             Exception: The array is gone or damaged, in the words of whatever stores it.
         """
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The lengths, dimension by dimension, of what is decoded at once; `None` where all lies as it is."""
 
     def revision(self, selection: Selection) -> str:
         """Return a short text that changes when the selected numbers do; reads none of them."""
@@ -47,6 +52,22 @@ class CubeLevel:
     """For each time its index along the stored time dimension."""
     width: int
     height: int
+
+    @property
+    def block_axes(self) -> tuple[int, ...]:
+        """Where the axes of time, if there is one, y and x stand among those of what is read."""
+        axes = [axis for axis in (self.time_axis, self.y_axis, self.x_axis) if axis is not None]
+        return tuple(sorted(axes).index(axis) for axis in axes)
+
+    @property
+    def block_shape(self) -> BlockShape:
+        """What is decoded at once."""
+        chunks = self.source.chunks
+        if chunks is None:
+            return PLAIN_BLOCK
+        return BlockShape(
+            1 if self.time_axis is None else chunks[self.time_axis], chunks[self.y_axis], chunks[self.x_axis]
+        )
 
     def selection(self, times: int | slice | list[int], rows: int | slice, columns: int | slice) -> Selection:
         """Return what to select, dimension by dimension; those of length one at their only index."""
@@ -124,6 +145,31 @@ class Cube:
             numbers = array.source.read(array.selection(_run(positions), row, column))
         if array.time_axis is None:
             numbers = np.repeat(numbers, len(positions))
+        return Pixels(as_meant(numbers, source.info.encoding.dtype))
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
+        """Return the shape of the chunks."""
+        with reading(self._collection, variable):
+            return self._variables[variable].levels[0].block_shape
+
+    def read_block(
+        self,
+        variable: str,
+        *,
+        indexes: Sequence[int],
+        window: Window,
+        along: Along,  # noqa: ARG002 -- there is one layout
+    ) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid."""
+        source = self._variables[variable]
+        array = source.levels[0]
+        rows, columns = slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop)
+        times = _run([array.positions[index] for index in indexes])
+        with reading(self._collection, variable):
+            numbers = array.source.read(array.selection(times, rows, columns))
+        numbers = np.moveaxis(numbers, array.block_axes, range(-len(array.block_axes), 0))
+        if array.time_axis is None:
+            numbers = np.repeat(numbers[np.newaxis], len(indexes), axis=0)
         return Pixels(as_meant(numbers, source.info.encoding.dtype))
 
     def close(self) -> None:

@@ -8,10 +8,20 @@ import numpy as np
 from chronotile.errors import InvalidParameter
 from chronotile.model.expression import Expression
 from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.raster import REASON_NODATA, Encoding, Numbers, Pixels, Raster, cell_reasons
+from chronotile.model.raster import (
+    NODATA_CODE,
+    REASON_NODATA,
+    Codes,
+    Encoding,
+    Numbers,
+    Pixels,
+    Raster,
+    cell_reasons,
+    pixel_codes,
+)
 from chronotile.model.source import Finding, SourceInfo, VariableInfo
 from chronotile.readers.alignment import Positions, are_same_cells, positions_in, shared_times
-from chronotile.readers.reader import Reader
+from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
 
 BLOCK_CELLS = 1 << 16
 """Cells computed at once, so that what is half done stays small."""
@@ -148,6 +158,27 @@ class FormulaReader:
         numbers = _computed(formula, operands)
         return Pixels(numbers, reasons=_reasons(formula, operands, numbers))
 
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of blocks of the variable, or of the first that its formula takes."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return block_shape(self._reader, variable, along)
+        return self.block_shape(formula.operands[0].info.name, along)
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid, with the reasons of what they are made of."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return read_block(self._reader, variable, indexes=indexes, window=window, along=along)
+        operands = [
+            self.read_block(
+                each.info.name, indexes=[each.positions.at(index) for index in indexes], window=window, along=along
+            )
+            for each in formula.operands
+        ]
+        numbers = _computed(formula, operands)
+        return Pixels(numbers, codes=_codes(formula, operands, numbers))
+
     def close(self) -> None:
         """Let go of open files."""
         self._reader.close()
@@ -169,6 +200,17 @@ def _computed(formula: Formula, operands: list[Pixels]) -> Numbers:
         with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, which is no value
             numbers[part] = formula.expression.evaluate(values)
     return numbers
+
+
+def _codes(formula: Formula, operands: list[Pixels], numbers: Numbers) -> Codes:
+    """As `_reasons`, of a block."""
+    told = [pixel_codes(pixels, each.info.encoding) for each, pixels in zip(formula.operands, operands, strict=True)]
+    names = tuple(dict.fromkeys(name for each in told for name in each.names))
+    codes = np.where(np.isfinite(numbers), 0, NODATA_CODE).astype(np.uint8)
+    for each in reversed(told):
+        table = np.array([0, *(names.index(name) + 1 for name in each.names)], dtype=np.uint8)
+        np.copyto(codes, table[each.numbers], where=(codes != 0) & (each.numbers != 0))
+    return Codes(codes, names)
 
 
 def _reasons(formula: Formula, operands: list[Pixels], numbers: Numbers) -> tuple[str | None, ...]:

@@ -8,10 +8,10 @@ import numpy as np
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import Window
-from chronotile.model.raster import REASON_MASKED, BoolArray, Pixels, cell_reasons
+from chronotile.model.raster import MASKED_CODE, REASON_MASKED, BoolArray, Pixels, cell_reasons, pixel_codes
 from chronotile.model.source import Finding, Mask, SourceInfo, VariableInfo
 from chronotile.readers.alignment import Positions, cells_across, overlay, positions_in, shared_times
-from chronotile.readers.reader import Reader
+from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +122,34 @@ class MaskReader:
             kept if own.valid is None else kept & own.valid,
             tuple(reason or (None if keep else REASON_MASKED) for reason, keep in zip(reasons, kept, strict=True)),
         )
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of the variable's blocks."""
+        return block_shape(self._reader, variable, along)
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid; what the mask takes away is masked."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return read_block(self._reader, variable, indexes=indexes, window=window, along=along)
+        own = read_block(
+            self._reader,
+            variable,
+            indexes=[masked.positions.at(index) for index in indexes],
+            window=window,
+            along=along,
+        )
+        under = overlay(window, 1, grid=masked.info.grid, other=masked.quality.grid)
+        quality = read_block(
+            self._reader,
+            masked.quality.name,
+            indexes=[masked.quality_positions.at(index) for index in indexes],
+            window=under.window,
+            along=along,
+        )
+        codes = pixel_codes(own, masked.info.encoding)
+        codes.numbers[(codes.numbers == 0) & ~under.take(masked.kept(quality))] = MASKED_CODE
+        return Pixels(own.numbers, codes=codes)
 
     def close(self) -> None:
         """Let go of open files."""

@@ -1,7 +1,7 @@
 """NetCDF files read as cubes."""
 
 import threading
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -143,6 +143,11 @@ class NetcdfFile:
                 raise OSError("the array has another type or shape than when it was opened")
             return np.asarray(variable[selection].values)
 
+    def chunks(self, name: str) -> tuple[int, ...] | None:
+        """Return the shape of an array's chunks; `None` where it has none."""
+        with self._lock:
+            return self._current().variables[name].encoding.get("chunksizes")
+
     def revision(self) -> str:
         """Return the size and age of the file."""
         mtime_ns, size, _inode = _state(self._path)
@@ -210,6 +215,11 @@ class NetcdfArray:
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
         return self._file.read(self._name, selection, growing=self._growing)
+
+    @cached_property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The shape of what is decoded at once; `None` where the array lies as it is."""
+        return self._file.chunks(self._name)
 
     def revision(self, _selection: Selection) -> str:
         """Return the size and age of the file."""

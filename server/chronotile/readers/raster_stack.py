@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
+from rasterio.enums import Interleaving
 from rasterio.windows import Window as RasterioWindow
 
 from chronotile.errors import UnsupportedSource
@@ -24,7 +25,7 @@ from chronotile.readers.raster_files import DatedFiles, date_files, find_files
 from chronotile.readers.raster_pixels import every, one_above_another, read_pixels, strips_of
 from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, Layout, file_state, shared_pool
 from chronotile.readers.raster_survey import Sample, survey
-from chronotile.readers.reader import Reader
+from chronotile.readers.reader import Along, BlockShape, Reader
 
 SERIES_THREADS = 4
 """Of one series that takes many files."""
@@ -128,14 +129,44 @@ class RasterStack:
         valids = [part.valid for part in parts if part.valid is not None]
         return Pixels(as_meant(joined, source.info.encoding.dtype), np.concatenate(valids) if valids else None)
 
-    def _cells_of_file(self, variable: str, path: str, bands: list[int], *, cell: RasterioWindow) -> Pixels:
-        """(band,) pixels of one cell."""
+    def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
+        """Return the shape of the blocks of the first file; in one that stores bands pixel by pixel of all of them."""
+        plane = self._variables[variable].planes[0]
+        with reading(self._collection, variable), self._pool.lend(plane.path) as handle:
+            height, width = handle.dataset.block_shapes[plane.band - 1]
+            is_by_pixel = handle.dataset.interleaving == Interleaving.pixel
+            return BlockShape(handle.dataset.count if is_by_pixel else 1, height, width)
+
+    def read_block(
+        self,
+        variable: str,
+        *,
+        indexes: Sequence[int],
+        window: Window,
+        along: Along,  # noqa: ARG002 -- there is one layout
+    ) -> Pixels:
+        """Return (time, y, x) pixels of a window; a run of times in one file is one read."""
+        source = self._variables[variable]
+        part = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
+        runs = _by_file(source.planes[index] for index in indexes)
+        parts = [self._bands_of_file(variable, *run, part=part) for run in runs]
+        numbers = np.concatenate([part.numbers for part in parts])
+        valids = [part.valid for part in parts if part.valid is not None]
+        return Pixels(as_meant(numbers, source.info.encoding.dtype), np.concatenate(valids) if valids else None)
+
+    def _bands_of_file(self, variable: str, path: str, bands: list[int], *, part: RasterioWindow) -> Pixels:
+        """(band, y, x) pixels of a window."""
         with reading(self._collection, variable), self._pool.lend(path) as handle:
             self._require_layout(handle, variable, 0)
-            numbers = handle.dataset.read(bands, window=cell)[:, 0, 0]
+            numbers = handle.dataset.read(bands, window=part)
             if not self._variables[variable].has_mask:
                 return Pixels(numbers)
-            return Pixels(numbers, handle.dataset.read_masks(bands, window=cell)[:, 0, 0] > 0)
+            return Pixels(numbers, handle.dataset.read_masks(bands, window=part) > 0)
+
+    def _cells_of_file(self, variable: str, path: str, bands: list[int], *, cell: RasterioWindow) -> Pixels:
+        """(band,) pixels of one cell."""
+        pixels = self._bands_of_file(variable, path, bands, part=cell)
+        return Pixels(pixels.numbers[:, 0, 0], None if pixels.valid is None else pixels.valid[:, 0, 0])
 
     def close(self) -> None:
         """Close the files that nobody reads."""

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Protocol, cast, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
+
+import numpy as np
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
@@ -57,3 +59,69 @@ def revision_of_times(reader: Reader, variable: str, indexes: Sequence[int]) -> 
 def _is_dated(kind: type[Reader]) -> bool:
     """Whether readers of a class are dated; to ask each of them for each request takes 10 µs."""
     return issubclass(kind, Dated)
+
+
+Along = Literal["time", "space"]
+"""Which layout blocks are read from, where a source has two: that of series, or that of maps."""
+
+
+class BlockShape(NamedTuple):
+    """What a source decodes at once."""
+
+    times: int
+    height: int
+    width: int
+
+
+PLAIN_BLOCK = BlockShape(1, 512, 512)
+"""Of a source that does not tell."""
+
+
+@runtime_checkable
+class Blocked(Protocol):
+    """A reader that tells its blocks, and reads many times of a window at once."""
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of blocks of the native grid; reads no pixels."""
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid at the times of `indexes`, in that order."""
+
+
+def block_shape(reader: Reader, variable: str, along: Along) -> BlockShape:
+    """Return the shape of blocks of the native grid; reads no pixels.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    return cast("Blocked", reader).block_shape(variable, along) if _is_blocked(type(reader)) else PLAIN_BLOCK
+
+
+def read_block(
+    reader: Reader, variable: str, *, indexes: Sequence[int], window: Window, along: Along = "space"
+) -> Pixels:
+    """Return (time, y, x) pixels of a window of the native grid at the times of `indexes`, in that order.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+    """
+    if _is_blocked(type(reader)):
+        return cast("Blocked", reader).read_block(variable, indexes=indexes, window=window, along=along)
+    return stacked([reader.read_window(variable, index=index, level=0, window=window) for index in indexes])
+
+
+@cache
+def _is_blocked(kind: type[Reader]) -> bool:
+    """Whether readers of a class tell their blocks; to ask each of them for each window takes 10 µs."""
+    return issubclass(kind, Blocked)
+
+
+def stacked(parts: Sequence[Pixels]) -> Pixels:
+    """Return (time, y, x) pixels of (y, x) ones, at least one."""
+    numbers = np.stack([part.numbers for part in parts])
+    valid = None
+    if any(part.valid is not None for part in parts):
+        valid = np.stack(
+            [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
+        )
+    return Pixels(numbers, valid)

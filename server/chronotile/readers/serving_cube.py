@@ -27,6 +27,7 @@ from chronotile.readers.commit import OVERLAY, SERIES, SOURCES, Commit, commit_o
 from chronotile.readers.encoding import as_meant
 from chronotile.readers.foreign import opening, reading
 from chronotile.readers.hrefs import base_name, local_path, tensorstore_path
+from chronotile.readers.reader import Along, BlockShape
 from chronotile.readers.zarr_arrays import Gone, load_array, shared_context
 from chronotile.readers.zarr_fields import fields_of, text_of
 from chronotile.readers.zarr_nodes import GroupNode, group_of_document
@@ -62,6 +63,23 @@ class StoredArray:
         numbers: Numbers = self._array[position, rows, columns].read().result()
         return numbers
 
+    @property
+    def block_shape(self) -> BlockShape:
+        """What is decoded at once."""
+        return BlockShape(*self._array.chunk_layout.read_chunk.shape)
+
+    def block(self, positions: Positions, rows: slice, columns: slice) -> Numbers:
+        """Return (time, y, x) numbers; where most of a run is asked for, all of it is read."""
+        first, last = int(positions.min()), int(positions.max())
+        if last - first + 1 == positions.size and (np.diff(positions) == 1).all():
+            numbers: Numbers = self._array[first : last + 1, rows, columns].read().result()
+            return numbers
+        if last - first < 2 * positions.size:
+            run: Numbers = self._array[first : last + 1, rows, columns].read().result()
+            return run[positions - first]
+        some: Numbers = self._array[positions.tolist(), rows, columns].read().result()
+        return some
+
     def cell(self, positions: Positions, row: int, column: int) -> Numbers:
         """Return (time,) numbers; where most of a run is asked for, all of it is read."""
         first, last = int(positions.min()), int(positions.max())
@@ -83,6 +101,10 @@ class StoredVariable:
     def cells(self) -> StoredArray:
         """The array that cells along time are read from."""
         return self.levels[0] if self.series is None else self.series
+
+    def along(self, along: Along) -> StoredArray:
+        """Return the array of native cells in the layout that is there, if not in the one that is asked for."""
+        return self.cells if along == "time" else self.level(0)
 
     def level(self, number: int) -> StoredArray:
         """Return the array of a level; a cube without maps has its series alone."""
@@ -110,21 +132,44 @@ class State:
 
     def cell(self, variable: str, indexes: Sequence[int], row: int, column: int) -> Numbers:
         """Return (time,) numbers of a cell."""
+        return self._from_both(
+            indexes,
+            in_series=self.commit.has_series,
+            read=lambda arrays, positions: arrays[variable].cells.cell(positions, row, column),
+        )
+
+    def block(self, variable: str, indexes: Sequence[int], window: tuple[slice, slice], along: Along) -> Numbers:
+        """Return (time, y, x) numbers of native cells."""
+        return self._from_both(
+            indexes,
+            in_series=self.commit.has_series and (along == "time" or not self.commit.has_map),
+            read=lambda arrays, positions: arrays[variable].along(along).block(positions, *window),
+        )
+
+    def _from_both(
+        self,
+        indexes: Sequence[int],
+        *,
+        in_series: bool,
+        read: Callable[[Mapping[str, StoredVariable], Positions], Numbers],
+    ) -> Numbers:
+        """What is read at each time: from the cube's own arrays, or from the overlay."""
         positions = self.positions[np.asarray(indexes, dtype=np.int64)]
-        moved = self._moved(positions)
+        moved = self._moved(positions, in_series=in_series)
         if not moved.any():
-            return self.stored[variable].cells.cell(positions, row, column)
-        numbers = np.empty(positions.size, dtype=self.info.variables[variable].encoding.dtype)
-        for arrays, chosen in ((self.stored, ~moved), (self.overlay, moved)):
-            if chosen.any():
-                numbers[chosen] = arrays[variable].cells.cell(positions[chosen], row, column)
+            return read(self.stored, positions)
+        if moved.all():
+            return read(self.overlay, positions)
+        own, theirs = read(self.stored, positions[~moved]), read(self.overlay, positions[moved])
+        numbers = np.empty((positions.size, *own.shape[1:]), dtype=own.dtype)
+        numbers[~moved], numbers[moved] = own, theirs
         return numbers
 
-    def _moved(self, positions: Positions) -> NDArray[np.bool_]:
+    def _moved(self, positions: Positions, *, in_series: bool) -> NDArray[np.bool_]:
         """Which positions are read from the overlay: of series whole blocks are there."""
         if not self.commit.overlay:
             return np.zeros(positions.shape, dtype=bool)
-        if self.commit.has_series:
+        if in_series:
             return np.isin(positions // self.commit.block, list(self.commit.overlay_blocks))
         return np.isin(positions, self.commit.overlay)
 
@@ -193,6 +238,16 @@ class ServingCube:
         if not indexes:
             return Pixels(np.empty(0, dtype=self._state.info.variables[variable].encoding.dtype))
         return self._read(variable, lambda state: state.cell(variable, indexes, row, column))
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of blocks of a layout."""
+        with reading(self._spec.collection, variable):
+            return self._current().stored[variable].along(along).block_shape
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid."""
+        part = (slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop))
+        return self._read(variable, lambda state: state.block(variable, indexes, part, along))
 
     def close(self) -> None:
         """Do nothing: tensorstore closes what it does not use."""

@@ -1,7 +1,7 @@
 """Raster files whose series lie in a serving cube beside them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from chronotile.model.raster import BoolArray, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.commit import state_number
 from chronotile.readers.hrefs import base_name
-from chronotile.readers.reader import Reader
+from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
 from chronotile.readers.serving_cube import ServingCube, open_serving_cube
 
 ABSENT = -1
@@ -62,20 +62,54 @@ class WithSeries:
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell, from the cube where it is up to date."""
+        return self._from_both(
+            variable,
+            indexes,
+            read_cube=lambda some: self._cube.read_cell(variable, indexes=some, row=row, column=column),
+            read_files=lambda some: self._files.read_cell(variable, indexes=some, row=row, column=column),
+        )
+
+    def _from_both(
+        self,
+        variable: str,
+        indexes: Sequence[int],
+        *,
+        read_cube: Callable[[list[int]], Pixels],
+        read_files: Callable[[Sequence[int]], Pixels],
+    ) -> Pixels:
+        """What is read at each time: from the cube where it is up to date, else from the files."""
         twin = self._twin(variable)
         inside = np.array([self._is_fresh(variable, index, twin) for index in indexes], dtype=bool)
         if twin is None or not inside.any():
-            return self._files.read_cell(variable, indexes=indexes, row=row, column=column)
+            return read_files(indexes)
         asked = np.asarray(indexes, dtype=np.int64)
-        theirs = twin.indexes[asked[inside]].tolist()
         try:
-            cells = self._cube.read_cell(variable, indexes=theirs, row=row, column=column)
+            cells = read_cube(twin.indexes[asked[inside]].tolist())
         except SourceUnavailable:
-            return self._files.read_cell(variable, indexes=indexes, row=row, column=column)
+            return read_files(indexes)
         if inside.all():
             return cells
-        rest = self._files.read_cell(variable, indexes=asked[~inside].tolist(), row=row, column=column)
-        return _merged(cells, rest, inside)
+        return _merged(cells, read_files(asked[~inside].tolist()), inside)
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of blocks of the cube's series, or of the files."""
+        if along == "time" and self._twin(variable) is not None:
+            try:
+                return self._cube.block_shape(variable, along)
+            except SourceUnavailable:
+                pass
+        return block_shape(self._files, variable, along)
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels: along time from the cube where it is up to date, else from the files."""
+        if along == "space":
+            return read_block(self._files, variable, indexes=indexes, window=window, along=along)
+        return self._from_both(
+            variable,
+            indexes,
+            read_cube=lambda some: self._cube.read_block(variable, indexes=some, window=window, along=along),
+            read_files=lambda some: read_block(self._files, variable, indexes=some, window=window, along=along),
+        )
 
     def close(self) -> None:
         """Let go of open files."""
@@ -170,11 +204,12 @@ def _is_same(grid: NativeGrid, other: NativeGrid) -> bool:
 
 
 def _merged(cells: Pixels, rest: Pixels, inside: BoolArray) -> Pixels:
-    numbers = np.empty(inside.size, dtype=cells.numbers.dtype)
+    shape = (inside.size, *cells.numbers.shape[1:])
+    numbers = np.empty(shape, dtype=cells.numbers.dtype)
     numbers[inside], numbers[~inside] = cells.numbers, rest.numbers
     if rest.valid is None:
         return Pixels(numbers)
-    valid = np.ones(inside.size, dtype=bool)  # what a mask took away is nodata in the cube
+    valid = np.ones(shape, dtype=bool)  # what a mask took away is nodata in the cube
     valid[~inside] = rest.valid
     return Pixels(numbers, valid)
 
@@ -195,3 +230,11 @@ class _WithFinding:
         """What the reader holds, and the finding."""
         info = self._reader.info
         return replace(info, findings=(*info.findings, self._finding))
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of the reader's blocks."""
+        return block_shape(self._reader, variable, along)
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return what the reader does."""
+        return read_block(self._reader, variable, indexes=indexes, window=window, along=along)

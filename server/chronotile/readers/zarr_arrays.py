@@ -5,7 +5,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -113,6 +113,11 @@ class TensorStoreArray:
         numbers: Numbers = self._watched.for_reading(selection)[selection].read().result()
         return numbers
 
+    @cached_property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of what is decoded at once: in a shard that of its parts."""
+        return tuple(self._open().chunk_layout.read_chunk.shape)
+
     def revision(self, selection: Selection) -> str:
         """Return a digest of the ages of the metadata and of the folders of the chunks."""
         return self._files.digest(selection)
@@ -139,6 +144,11 @@ class ZarrPythonArray:
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
         return np.asarray(self._watched.for_reading(selection).oindex[selection])
+
+    @cached_property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of what is decoded at once: in a shard that of its parts."""
+        return tuple(self._open().chunks)
 
     def revision(self, selection: Selection) -> str:
         """Return a digest of the ages of the metadata and of the folders of the chunks."""

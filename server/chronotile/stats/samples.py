@@ -1,20 +1,38 @@
-"""Values of cells of areas, reduced to one an area and time."""
+"""Values of the cells of areas, reduced to one an area and time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.raster import Encoding, IndexArray, Numbers
 from chronotile.model.reducer import Reducer
-from chronotile.stats.percentiles import percentiles
+from chronotile.stats.percentiles import percentiles, percentiles_of_many
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-PIECE_VALUES = 1 << 20
-"""Values that are worked on at once; of one area at one time there may be more."""
+PIECE_VALUES = 1 << 19
+"""Values that are worked on at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellWeights:
+    """What each cell counts for, held by runs of cells that weigh the same."""
+
+    ends: IntArray
+    """(run + 1,): cells of run `k` stand from `ends[k]` to `ends[k + 1]`."""
+    weights: FloatArray
+    """(run,)."""
+
+    def of(self, first: int, last: int) -> FloatArray:
+        """Return (cell,) of the cells from `first` to before `last`, at least one."""
+        start = int(np.searchsorted(self.ends, first, side="right")) - 1
+        stop = int(np.searchsorted(self.ends, last, side="left"))
+        ends: IntArray = np.clip(self.ends[start : stop + 1], first, last)
+        return np.repeat(self.weights[start:stop], ends[1:] - ends[:-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,22 +41,12 @@ class Samples:
 
     numbers: Numbers
     """(time, cell)."""
-    codes: IndexArray | None
-    """(time, cell): 0 where there is a value; `None` where the encoding tells by the number alone."""
+    codes: IndexArray
+    """(time, cell): 0 where there is a value, else that of the reason why there is none."""
     bounds: IntArray
     """(area + 1,): cells of area `k` stand from `bounds[k]` to `bounds[k + 1]`."""
-    weights: FloatArray | None
-    """(cell,): what each counts for; `None` of all the same."""
-
-    def part(self, times: slice, first: int, last: int) -> "Samples":
-        """Return some times of the areas from `first` to before `last`."""
-        cells = slice(self.bounds[first], self.bounds[last])
-        return Samples(
-            numbers=self.numbers[times, cells],
-            codes=None if self.codes is None else self.codes[times, cells],
-            bounds=self.bounds[first : last + 1] - self.bounds[first],
-            weights=None if self.weights is None else self.weights[cells],
-        )
+    weights: CellWeights | None = None
+    """`None` of all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,8 +55,6 @@ class Reduced:
 
     values: Mapping[str, FloatArray]
     """(time, area) by the reducer's name, of a histogram (time, area, bin); NaN where there is no value."""
-    total: IntArray
-    """(area,): cells."""
     valid: IntArray
     """(time, area): cells with a value."""
     valid_share: FloatArray
@@ -57,8 +63,30 @@ class Reduced:
     """(time, area): cells without a value, by the code of the reason; only codes that occur."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Some times of some areas, all of which have cells."""
+
+    times: slice
+    first: int
+    last: int
+    """The area after the last."""
+
+
+class InOrder(Protocol):
+    """Calls a function with each of some places, as `map` does."""
+
+    def __call__(self, function: Callable[[Place], None], places: Iterable[Place], /) -> Iterable[None]:
+        """Return what the function does, in order."""
+
+
 def reduce_samples(
-    samples: Samples, encoding: Encoding, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]
+    samples: Samples,
+    encoding: Encoding,
+    reducers: Sequence[Reducer],
+    edges: Mapping[str, FloatArray],
+    *,
+    in_order: InOrder = map,
 ) -> Reduced:
     """Return what reducers make of the values of each area at each time.
 
@@ -72,144 +100,220 @@ def reduce_samples(
         encoding: What their numbers mean.
         reducers: Each once.
         edges: (bin + 1,) by the name of each histogram among the reducers.
+        in_order: `map`, or that of threads.
     """
     shape = (samples.numbers.shape[0], samples.bounds.size - 1)
-    values = {
-        each.name: np.full((*shape, each.bins) if each.bins else shape, np.nan, dtype=np.float64) for each in reducers
-    }
+    values = {each.name: np.full((*shape, each.bins) if each.bins else shape, np.nan) for each in reducers}
+    values |= {each.name: np.zeros(shape) for each in reducers if each.kind == "count"}
     valid = np.zeros(shape, dtype=np.int64)
     share = np.full(shape, np.nan)
-    causes: dict[int, IntArray] = {}
-    sorted_out = [each for each in reducers if each.percent is not None]
-    percents = [each.percent for each in sorted_out if each.percent is not None]
-    for times, first, last in _pieces(samples):
-        piece = _Piece.of(samples.part(times, first, last), encoding)
-        place = (times, slice(first, last))
-        valid[place], share[place] = piece.count, piece.valid_share
-        for code, counts in piece.causes().items():
-            causes.setdefault(code, np.zeros(shape, dtype=np.int64))[place] = counts
-        for reducer in reducers:
-            if reducer.percent is None:
-                values[reducer.name][place] = piece.reduced(reducer, edges.get(reducer.name))
-        for reducer, found in zip(sorted_out, piece.percentiles(percents), strict=True):
-            values[reducer.name][place] = found
-    return Reduced(values=values, total=np.diff(samples.bounds), valid=valid, valid_share=share, causes=causes)
+    causes = {code: np.zeros(shape, dtype=np.int64) for code in np.unique(samples.codes).tolist() if code}
+
+    def reduce_place(place: Place) -> None:
+        target = (place.times, slice(place.first, place.last))
+        piece = _piece(samples, place, encoding)
+        valid[target] = piece.count
+        share[target] = np.divide(piece.weight, piece.whole)
+        for code, counts in causes.items():
+            counts[target] = piece.count_code(code)
+        for name, each in _reduced(piece, reducers, edges).items():
+            values[name][target] = each
+
+    for _ in in_order(reduce_place, _places(samples)):
+        pass
+    return Reduced(values=values, valid=valid, valid_share=share, causes=causes)
 
 
-def _pieces(samples: Samples) -> Iterator[tuple[slice, int, int]]:
+def _places(samples: Samples) -> Iterator[Place]:
     """Times and areas that are worked on at once: areas that have cells, one after the other."""
     count = samples.numbers.shape[0]
-    lengths = np.diff(samples.bounds)
-    filled = np.flatnonzero(lengths)
-    breaks = np.flatnonzero(np.diff(filled) != 1) + 1
-    for run in np.split(filled, breaks):
+    filled = np.flatnonzero(np.diff(samples.bounds))
+    for run in np.split(filled, np.flatnonzero(np.diff(filled) != 1) + 1):
         start = 0
         while start < run.size:
-            ends = samples.bounds[run[start:] + 1] - samples.bounds[run[start]]
-            taken = max(1, int(np.searchsorted(ends * count, PIECE_VALUES, side="right")))
-            rows = max(1, PIECE_VALUES // int(ends[taken - 1]))
+            cells = samples.bounds[run[start:] + 1] - samples.bounds[run[start]]
+            taken = max(1, int(np.searchsorted(cells * count, PIECE_VALUES, side="right")))
+            rows = max(1, PIECE_VALUES // int(cells[taken - 1]))
             for row in range(0, count, rows):
-                yield slice(row, min(count, row + rows)), int(run[start]), int(run[start + taken - 1]) + 1
+                yield Place(slice(row, min(count, row + rows)), int(run[start]), int(run[start + taken - 1]) + 1)
             start += taken
 
 
-class _Piece:
-    """Some times of some areas, each of which has cells; what several reducers need is found once."""
+class _Piece(Protocol):
+    """Some times of some areas, each of which has cells; arrays are (time, area)."""
 
-    def __init__(self, samples: Samples, codes: IndexArray, values: FloatArray) -> None:
-        self.starts = samples.bounds[:-1]
-        self.bounds = samples.bounds
-        self.weights = samples.weights
-        self.codes = codes
-        self.values = values
-        self.is_valid = codes == 0
-        self.count = self._counted(self.is_valid)
-        """(time, area)."""
-        self.weight = self.count.astype(np.float64) if self.weights is None else self._sum(self._weighted(1.0))
-        lengths = np.diff(self.bounds)
-        whole = lengths if self.weights is None else np.add.reduceat(self.weights, self.starts)
-        self.valid_share = self.weight / whole
-        self._sums: FloatArray | None = None
+    count: IntArray
+    """Cells with a value."""
+    weight: FloatArray
+    """Of those."""
+    whole: FloatArray
+    """(area,): the weight of all cells."""
 
-    @classmethod
-    def of(cls, samples: Samples, encoding: Encoding) -> "_Piece":
-        codes = encoding.codes(samples.numbers) if samples.codes is None else samples.codes
-        return cls(samples, codes, encoding.values(samples.numbers))
+    def count_code(self, code: int) -> IntArray: ...
+    def sums(self) -> FloatArray: ...
+    def squares(self, mean: FloatArray) -> FloatArray: ...
+    def least(self) -> FloatArray: ...
+    def greatest(self) -> FloatArray: ...
+    def histogram(self, edges: FloatArray) -> FloatArray: ...
+    def percentiles(self, percents: Sequence[float]) -> FloatArray: ...
 
-    def causes(self) -> dict[int, IntArray]:
-        """(time, area) cells by the code of why they have no value."""
-        return {
-            int(code): self._counted(self.codes == code)
-            for code in np.flatnonzero(np.bincount(self.codes.ravel(), minlength=1))
-            if code
-        }
 
-    def reduced(self, reducer: Reducer, edges: FloatArray | None) -> FloatArray:
-        """(time, area), of a histogram (time, area, bin)."""
-        if reducer.kind == "count":
-            return self.count.astype(np.float64)
-        if reducer.kind == "valid_share":
-            return self.valid_share
-        if edges is not None:
-            return self._histogram(edges)
-        found = {"mean": self.mean, "sum": self.sums, "std": self._deviation, "min": self._least, "max": self._greatest}
-        return np.where(self.count > 0, found[reducer.kind](), np.nan)
+def _reduced(piece: _Piece, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """What reducers make of a piece; NaN where there is no value."""
+    is_empty = piece.count == 0
+    kinds = {reducer.kind for reducer in reducers}
+    found = {"count": piece.count.astype(np.float64), "valid_share": piece.weight / piece.whole}
+    sums = piece.sums() if kinds & {"mean", "sum", "std"} else np.zeros(is_empty.shape)
+    mean = np.divide(sums, piece.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty)
+    found |= {"mean": mean, "sum": np.where(is_empty, np.nan, sums)}
+    if "std" in kinds:
+        squares = piece.squares(mean)
+        found["std"] = np.sqrt(np.divide(squares, piece.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty))
+    if "min" in kinds:
+        found["min"] = np.where(is_empty, np.nan, piece.least())
+    if "max" in kinds:
+        found["max"] = np.where(is_empty, np.nan, piece.greatest())
+    for name, each in edges.items():
+        found[name] = np.where(is_empty[..., None], np.nan, piece.histogram(each))
+    ranked = {reducer.name: reducer.percent for reducer in reducers if reducer.percent is not None}
+    if ranked:
+        found |= dict(zip(ranked, piece.percentiles(list(ranked.values())), strict=True))
+    return {reducer.name: found[reducer.name] for reducer in reducers}
 
-    def percentiles(self, percents: Sequence[float]) -> FloatArray:
-        """(percent, time, area)."""
-        if not percents:
-            return np.empty((0, *self.count.shape))
-        values = np.where(self.is_valid, self.values, np.nan)
-        return percentiles(values, self.bounds, percents, weights=self.weights)
+
+def _piece(samples: Samples, place: Place, encoding: Encoding) -> _Piece:
+    first, last = int(samples.bounds[place.first]), int(samples.bounds[place.last])
+    if last - first > PIECE_VALUES:
+        row = place.times.start
+        return _Large(
+            numbers=samples.numbers[row, first:last],
+            codes=samples.codes[row, first:last],
+            first=first,
+            weights=samples.weights,
+            encoding=encoding,
+        )
+    return _Small(
+        codes=samples.codes[place.times, first:last],
+        values=encoding.values(samples.numbers[place.times, first:last]),
+        bounds=samples.bounds[place.first : place.last + 1] - first,
+        weights=None if samples.weights is None else samples.weights.of(first, last),
+    )
+
+
+class _Small:
+    """Some times of some areas at once; `values` are (time, cell)."""
+
+    def __init__(self, *, codes: IndexArray, values: FloatArray, bounds: IntArray, weights: FloatArray | None) -> None:
+        self._codes = codes
+        self._values = values
+        self._bounds = bounds
+        self._starts = bounds[:-1]
+        self._weights = weights
+        self._is_valid = codes == 0
+        self.count = self.count_code(0)
+        if weights is None:
+            self.weight, self.whole = self.count.astype(np.float64), np.diff(bounds).astype(np.float64)
+        else:
+            self.weight, self.whole = (
+                self._sum(np.broadcast_to(weights, codes.shape)),
+                np.add.reduceat(weights, self._starts),
+            )
+
+    def count_code(self, code: int) -> IntArray:
+        counts: IntArray = np.add.reduceat(self._codes == code, self._starts, axis=1, dtype=np.int64)
+        return counts
 
     def sums(self) -> FloatArray:
-        """(time, area) of values times weights."""
-        if self._sums is None:
-            self._sums = self._sum(self._weighted(self.values))
-        return self._sums
+        return self._sum(self._weighted(self._values))
 
-    def mean(self) -> FloatArray:
-        """(time, area)."""
-        mean: FloatArray = np.full(self.count.shape, np.nan)
-        return np.divide(self.sums(), self.weight, out=mean, where=self.weight > 0)
+    def squares(self, mean: FloatArray) -> FloatArray:
+        distances = self._values - np.repeat(mean, np.diff(self._bounds), axis=1)
+        return self._sum(self._weighted(distances * distances))
 
-    def _deviation(self) -> FloatArray:
-        distances = self.values - np.repeat(self.mean(), np.diff(self.bounds), axis=1)
-        squares = self._sum(self._weighted(distances * distances))
-        deviation: FloatArray = np.sqrt(np.divide(squares, self.weight, out=squares, where=self.weight > 0))
-        return deviation
-
-    def _least(self) -> FloatArray:
-        least: FloatArray = np.minimum.reduceat(np.where(self.is_valid, self.values, np.inf), self.starts, axis=1)
+    def least(self) -> FloatArray:
+        least: FloatArray = np.minimum.reduceat(np.where(self._is_valid, self._values, np.inf), self._starts, axis=1)
         return least
 
-    def _greatest(self) -> FloatArray:
-        greatest: FloatArray = np.maximum.reduceat(np.where(self.is_valid, self.values, -np.inf), self.starts, axis=1)
+    def greatest(self) -> FloatArray:
+        values = np.where(self._is_valid, self._values, -np.inf)
+        greatest: FloatArray = np.maximum.reduceat(values, self._starts, axis=1)
         return greatest
 
-    def _histogram(self, edges: FloatArray) -> FloatArray:
+    def histogram(self, edges: FloatArray) -> FloatArray:
         """Counts of cells; of cells that weigh differently sums of weights."""
         bins = edges.size - 1
-        places = np.searchsorted(edges, self.values, side="right") - 1
-        places[self.values == edges[-1]] = bins - 1
-        row, cell = np.nonzero(self.is_valid & (places >= 0) & (places < bins))
-        areas = np.repeat(np.arange(self.starts.size), np.diff(self.bounds))
-        slots = (row * self.starts.size + areas[cell]) * bins + places[row, cell]
-        weights = None if self.weights is None else self.weights[cell]
+        bin_of = np.searchsorted(edges, self._values, side="right") - 1
+        bin_of[self._values == edges[-1]] = bins - 1
+        row, cell = np.nonzero(self._is_valid & (bin_of >= 0) & (bin_of < bins))
+        area = np.repeat(np.arange(self._starts.size), np.diff(self._bounds))
+        slots = (row * self._starts.size + area[cell]) * bins + bin_of[row, cell]
+        weights = None if self._weights is None else self._weights[cell]
         counts = np.bincount(slots, weights=weights, minlength=self.count.size * bins)
-        histogram = counts.reshape(*self.count.shape, bins).astype(np.float64)
-        histogram[self.count == 0] = np.nan
-        return histogram
+        return counts.reshape(*self.count.shape, bins).astype(np.float64)
 
-    def _weighted(self, values: FloatArray | float) -> FloatArray:
-        """(time, cell): values times weights, 0 where there is no value."""
-        weighted = values if self.weights is None else values * self.weights
-        return np.where(self.is_valid, weighted, 0.0)
+    def percentiles(self, percents: Sequence[float]) -> FloatArray:
+        values = np.where(self._is_valid, self._values, np.nan)
+        return percentiles(values, self._bounds, percents, weights=self._weights)
+
+    def _weighted(self, values: FloatArray) -> FloatArray:
+        return values if self._weights is None else values * self._weights
 
     def _sum(self, each: FloatArray) -> FloatArray:
-        summed: FloatArray = np.add.reduceat(each, self.starts, axis=1)
+        """Of what stands where there is a value."""
+        summed: FloatArray = np.add.reduceat(np.where(self._is_valid, each, 0.0), self._starts, axis=1)
         return summed
 
-    def _counted(self, each: NDArray[np.bool_]) -> IntArray:
-        counts: IntArray = np.add.reduceat(each, self.starts, axis=1, dtype=np.int64)
-        return counts
+
+class _Large:
+    """One area at one time that is too large to be worked on at once; arrays are (1, 1)."""
+
+    def __init__(
+        self, *, numbers: Numbers, codes: IndexArray, first: int, weights: CellWeights | None, encoding: Encoding
+    ) -> None:
+        self._numbers = numbers
+        self._codes = codes
+        self._first = first
+        self._weights = weights
+        self._encoding = encoding
+        self.count = np.array([[np.count_nonzero(codes == 0)]])
+        self.weight = self._added(lambda part: part.weight)
+        self.whole = self._added(lambda part: part.whole[None])[0]
+
+    def count_code(self, code: int) -> IntArray:
+        return np.array([[np.count_nonzero(self._codes == code)]])
+
+    def sums(self) -> FloatArray:
+        return self._added(lambda part: part.sums())
+
+    def squares(self, mean: FloatArray) -> FloatArray:
+        return self._added(lambda part: part.squares(mean))
+
+    def least(self) -> FloatArray:
+        least: FloatArray = np.min([part.least() for part in self._parts()], axis=0)
+        return least
+
+    def greatest(self) -> FloatArray:
+        greatest: FloatArray = np.max([part.greatest() for part in self._parts()], axis=0)
+        return greatest
+
+    def histogram(self, edges: FloatArray) -> FloatArray:
+        return self._added(lambda part: part.histogram(edges))
+
+    def percentiles(self, percents: Sequence[float]) -> FloatArray:
+        weights = None if self._weights is None else self._weights.of(self._first, self._first + self._numbers.size)
+        found = percentiles_of_many(self._numbers, self._codes == 0, self._encoding, percents, weights=weights)
+        return found[:, None, None]
+
+    def _added(self, find: Callable[[_Small], FloatArray]) -> FloatArray:
+        added: FloatArray = np.sum([find(part) for part in self._parts()], axis=0)
+        return added
+
+    def _parts(self) -> Iterator[_Small]:
+        for start in range(0, self._numbers.size, PIECE_VALUES):
+            stop = min(start + PIECE_VALUES, self._numbers.size)
+            yield _Small(
+                codes=self._codes[None, start:stop],
+                values=self._encoding.values(self._numbers[None, start:stop]),
+                bounds=np.array([0, stop - start]),
+                weights=None if self._weights is None else self._weights.of(self._first + start, self._first + stop),
+            )

@@ -1,4 +1,4 @@
-"""Which native cells lie in an area."""
+"""Which native cells lie in areas."""
 
 import tracemalloc
 from functools import reduce
@@ -6,12 +6,16 @@ from functools import reduce
 import numpy as np
 import pytest
 from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+from rasterio.features import rasterize
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.area import Area
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import NativeGrid
-from chronotile.readers.area_cells import PIECE_PX, cells_inside, window_of
+from chronotile.readers.area_outlines import outlines_of
+from chronotile.readers.area_spans import centre_spans
 
 UTM = crs_of("EPSG:32631")
 GRID = NativeGrid(crs=UTM, transform=Affine(10, 0, 600_000, 0, -10, 5_650_000), width=3000, height=2500)
@@ -27,12 +31,19 @@ def square(left, top, size):
     return [(left, top), (left + size, top), (left + size, top - size), (left, top - size)]
 
 
-def whole_mask(area, grid):
-    mask = np.zeros((grid.height, grid.width), dtype=bool)
-    for piece in cells_inside(area, grid):
-        window = piece.window
-        mask[window.row_start : window.row_stop, window.column_start : window.column_stop] = piece.inside
+def spans_of(*areas, grid):
+    return centre_spans(outlines_of(areas, grid), grid)
+
+
+def mask_of(spans, grid, area=0):
+    mask = np.zeros((grid.height, grid.width), dtype=int)
+    for number, row, start, stop in zip(spans.areas, spans.rows, spans.starts, spans.stops, strict=True):
+        mask[row, start:stop] += number == area
     return mask
+
+
+def whole_mask(area, grid):
+    return mask_of(spans_of(area, grid=grid), grid)
 
 
 def centres_in_triangle(corners, grid):
@@ -49,14 +60,24 @@ def test_cells_whose_centre_is_inside_are_taken():
     assert np.array_equal(whole_mask(area_of(TRIANGLE), GRID), centres_in_triangle(TRIANGLE, GRID))
 
 
-def test_a_large_area_comes_in_pieces_that_make_the_whole():
-    large = np.array([[600_003.0, 5_649_991.0], [629_017.0, 5_640_502.0], [602_408.0, 5_626_013.0]])
+def test_each_of_many_areas_has_its_own_cells():
+    corners = [TRIANGLE + shift for shift in ([0, 0], [200, -300], [9000, -9000])]
 
-    pieces = list(cells_inside(area_of(large), GRID))
+    spans = spans_of(*(area_of(each) for each in corners), grid=GRID)
 
-    assert len(pieces) > 1
-    assert max(max(piece.inside.shape) for piece in pieces) <= PIECE_PX
-    assert np.array_equal(whole_mask(area_of(large), GRID), centres_in_triangle(large, GRID))
+    for number, each in enumerate(corners):
+        assert np.array_equal(mask_of(spans, GRID, number), centres_in_triangle(each, GRID))
+
+
+@given(st.lists(st.tuples(st.floats(-5, 45), st.floats(-5, 35)), min_size=3, max_size=12))
+def test_any_ring_has_the_cells_that_gdal_burns(corners):
+    grid = NativeGrid(crs=UTM, transform=Affine.identity(), width=40, height=30)
+    # Away from centres, on which GDAL's rounding and ours may differ.
+    ring = np.round(np.array([*corners, corners[0]]) * 16) / 16 + 0.01
+
+    burnt = rasterize([{"type": "Polygon", "coordinates": [ring.tolist()]}], (30, 40), dtype="uint8")
+
+    assert np.array_equal(whole_mask(Area(polygons=((ring,),), crs=UTM), grid), burnt)
 
 
 def test_a_hole_is_left_out():
@@ -88,12 +109,14 @@ def test_what_reaches_beyond_the_data_is_cut_off():
     assert whole_mask(area_of(square(599_950, 5_650_050, 100)), GRID).sum() == 5 * 5
 
 
-def test_an_area_elsewhere_has_no_window():
-    assert window_of(area_of(square(500_000, 5_650_050, 100)), GRID) is None
+def test_an_area_elsewhere_is_outside():
+    areas = [area_of(square(left, 5_650_050, 100)) for left in (500_000, 600_000)]
+
+    assert outlines_of(areas, GRID).is_outside.tolist() == [True, False]
 
 
 def test_an_area_between_centres_has_no_cells():
-    assert list(cells_inside(area_of(square(600_101, 5_649_899, 3)), GRID)) == []
+    assert spans_of(area_of(square(600_101, 5_649_899, 3)), grid=GRID).cells == 0
 
 
 def test_outline_round_the_world_a_hundred_times_takes_no_more_than_it_may():
@@ -102,12 +125,12 @@ def test_outline_round_the_world_a_hundred_times_takes_no_more_than_it_may():
 
     tracemalloc.start()
     try:
-        window = window_of(area, GRID)
+        outlines = outlines_of([area], GRID)
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert window == (0, GRID.height, 0, GRID.width)
+    assert not outlines.is_outside.any()
     assert peak_bytes < 200 << 20
 
 
@@ -118,6 +141,16 @@ def test_longitudes_count_modulo_a_circle():
     assert mask.sum() == 25
 
 
-def test_an_area_across_the_seam_is_refused():
-    with pytest.raises(InvalidParameter, match="meridian"):
-        list(cells_inside(area_of(square(-2, 10, 5), crs=CRS84), DEGREES))
+def test_an_area_across_the_seam_has_cells_on_both_sides():
+    mask = whole_mask(area_of(square(-2, 10, 5), crs=CRS84), DEGREES)
+
+    assert sorted(set(np.nonzero(mask)[1].tolist())) == [0, 1, 2, 358, 359]
+    assert mask.max() == 1
+    assert mask.sum() == 25
+
+
+def test_outlines_that_are_too_long_in_cells_are_refused():
+    across = [(600_000.5 + 10 * (number % 2) * 2999, 5_650_000 - 24_990 * (number % 3) / 2) for number in range(4000)]
+
+    with pytest.raises(InvalidParameter, match="simplify"):
+        spans_of(area_of(across), grid=GRID)

@@ -1,0 +1,212 @@
+"""The cells of areas at many times, read block by block, each block once for all areas."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import ClientGone
+from chronotile.model.collection import Layer
+from chronotile.model.raster import Codes, IndexArray, Numbers, Pixels, pixel_codes
+from chronotile.model.series import SeriesCost
+from chronotile.pipeline.services import Services, reading
+from chronotile.readers.area_blocks import AreaPlan, AreaWindow, plan_of
+from chronotile.readers.area_spans import Spans
+from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
+from chronotile.stats.samples import CellWeights, Samples
+
+_Job = tuple[tuple[tuple[int, ...], slice], int]
+"""Times with where they go, and a window."""
+
+THREADS = 4
+"""Of one series; each reads another window."""
+
+HELD_BYTES = 48 << 20
+"""Of numbers of all areas that are held at once, if one time is not more already."""
+
+WINDOW_BYTES = 4 << 20
+"""Of numbers of a window that are read at once, if one time is not more already."""
+
+KEPT_CELLS = 2 << 20
+"""As long as there are no more, where each cell goes is kept between times."""
+
+CHUNK_S = 60e-6
+VALUE_S = 2e-9
+"""What it takes to find and decode a chunk, and each number in it: of a local store on one core."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaReading:
+    """How cells of areas are read."""
+
+    layer: Layer
+    plan: AreaPlan
+    indexes: tuple[int, ...]
+    """Into the layer's times."""
+    shape: BlockShape
+    along: Along
+
+    @property
+    def _itemsize(self) -> int:
+        return np.dtype(self.layer.main_variable.encoding.dtype).itemsize
+
+    def slabs(self) -> Iterator[tuple[int, ...]]:
+        """Give the indexes in runs whose numbers may be held at once."""
+        cells = int(self.plan.bounds[-1])
+        if not self.indexes:
+            return iter([()])
+        return _runs(self.indexes, max(1, HELD_BYTES // max(1, cells * (self._itemsize + 1))), self.shape.times)
+
+    def parts(self, slab: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Give a slab's indexes in runs of which any window may be read at once."""
+        heights, widths = (self.plan.windows[:, axis + 1] - self.plan.windows[:, axis] for axis in (0, 2))
+        largest = int((heights * widths).max(initial=1))
+        return _runs(slab, max(1, WINDOW_BYTES // (largest * self._itemsize)), self.shape.times)
+
+    def chunks(self) -> int:
+        """Return how many chunks are decoded."""
+        length = self.shape.times
+        each = sum(len({index // length for index in part}) for slab in self.slabs() for part in self.parts(slab))
+        return int(self.plan.blocks.sum()) * each
+
+    def cost(self, columns: int) -> SeriesCost:
+        """Return what it takes to read; the answer has so many columns an area."""
+        chunks = self.chunks()
+        values = chunks * self.shape.times * self.shape.height * self.shape.width
+        return SeriesCost(
+            chunks=chunks,
+            bytes=values * self._itemsize,
+            seconds=chunks * CHUNK_S + values * VALUE_S,
+            values=len(self.indexes) * (self.plan.bounds.size - 1) * columns,
+        )
+
+
+def _runs(indexes: tuple[int, ...], most: int, length: int) -> Iterator[tuple[int, ...]]:
+    """Runs of at most so many indexes, cut where blocks of a length end if more than one such fits."""
+    aligned = most // length * length
+    start = 0
+    while start < len(indexes):
+        stop = min(start + most, len(indexes))
+        if aligned and stop < len(indexes):
+            border = indexes[stop] // length * length
+            cut = next((place for place in range(stop, start, -1) if indexes[place - 1] < border), start)
+            stop = cut if cut > start else stop
+        yield indexes[start:stop]
+        start = stop
+
+
+def cheapest_reading(
+    spans: Spans, areas: int, *, layer: Layer, indexes: tuple[int, ...], services: Services
+) -> AreaReading:
+    """Return how to read cells of areas from the layout that takes the least time; reads no pixels.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    reader, name = services.reader(layer), layer.main_variable.name
+    found: dict[BlockShape, AreaReading] = {}
+    with reading(layer):
+        for along in ("time", "space"):
+            shape = block_shape(reader, name, along)
+            if shape not in found:
+                plan = plan_of(spans, areas, shape)
+                found[shape] = AreaReading(layer=layer, plan=plan, indexes=indexes, shape=shape, along=along)
+    return min(found.values(), key=lambda each: each.cost(1).seconds)
+
+
+class AreaCells:
+    """Reads the cells of areas.
+
+    Args:
+        how: What to read.
+        services: To read it with.
+        is_wanted: Asked before each window whether anybody still waits for the answer.
+    """
+
+    def __init__(self, how: AreaReading, services: Services, is_wanted: Callable[[], bool]) -> None:
+        self._how = how
+        self._reader: Reader = services.reader(how.layer)
+        self._is_wanted = is_wanted
+        self._windows: dict[int, AreaWindow] = {}
+        self._is_kept = int(how.plan.bounds[-1]) <= KEPT_CELLS
+        self.names: tuple[str, ...] = how.layer.main_variable.encoding.code_names
+        """Of the reasons that codes stand for."""
+
+    @cached_property
+    def _weights(self) -> CellWeights | None:
+        spans = self._how.plan.spans
+        if spans.weights is None:
+            return None
+        return CellWeights(ends=np.append(0, np.cumsum(spans.lengths)), weights=spans.weights)
+
+    def samples(self, slab: tuple[int, ...]) -> Samples:
+        """Return the numbers of all cells at the times of a slab.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+            ClientGone: Nobody wants them any more.
+        """
+        plan = self._how.plan
+        shape = (len(slab), int(plan.bounds[-1]))
+        numbers = np.empty(shape, dtype=self._how.layer.main_variable.encoding.dtype)
+        codes = np.empty(shape, dtype=np.uint8)
+        parts, start = [], 0
+        for part in self._how.parts(slab):
+            parts.append((part, slice(start, start + len(part))))
+            start += len(part)
+        jobs = product(parts, range(len(plan.windows)))
+        self._in_threads(lambda job: self._read(*job[0], job[1], numbers=numbers, codes=codes), list(jobs))
+        return Samples(numbers=numbers, codes=codes, bounds=plan.bounds, weights=self._weights)
+
+    def _in_threads(self, work: Callable[[_Job], None], jobs: list[_Job]) -> None:
+        if len(jobs) < 2:
+            for job in jobs:
+                work(job)
+            return
+        threads = ThreadPoolExecutor(min(THREADS, len(jobs)))
+        try:
+            for _ in threads.map(work, jobs):
+                pass
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    def _read(self, part: tuple[int, ...], times: slice, number: int, *, numbers: Numbers, codes: IndexArray) -> None:
+        """Read a window at some times, and put its cells where they go."""
+        if not self._is_wanted():
+            raise ClientGone("the client left")
+        variable = self._how.layer.main_variable
+        window = self._window(number)
+        with reading(self._how.layer):
+            pixels = read_block(self._reader, variable.name, indexes=part, window=window.window, along=self._how.along)
+        cells = _taken(pixels, window.cells)
+        told = pixel_codes(cells, variable.encoding)
+        self.names = told.names
+        for first, last, place in window.takes:
+            target = slice(place, place + last - first)
+            numbers[times, target] = cells.numbers[:, first:last]
+            codes[times, target] = told.numbers[:, first:last]
+
+    def _window(self, number: int) -> AreaWindow:
+        found = self._windows.get(number)
+        if found is None:
+            found = self._how.plan.window(number)
+            if self._is_kept:
+                self._windows[number] = found
+        return found
+
+
+def _taken(pixels: Pixels, cells: NDArray[np.intp]) -> Pixels:
+    """(time, cell) pixels of some cells of (time, y, x) ones."""
+
+    def of(each: Numbers) -> Numbers:
+        return each.reshape(each.shape[0], -1).take(cells, axis=1)
+
+    return Pixels(
+        of(pixels.numbers),
+        None if pixels.valid is None else of(pixels.valid),
+        codes=None if pixels.codes is None else Codes(of(pixels.codes.numbers), pixels.codes.names),
+    )
