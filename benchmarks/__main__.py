@@ -27,6 +27,7 @@ from benchmarks.suites import (
     point_files,
     point_series,
     polygon,
+    vector_tiles,
     wms_maps,
 )
 from benchmarks.suites.options import Options
@@ -43,9 +44,10 @@ SUITES: dict[str, Callable[[Ground, Options], Findings]] = {
     "point-series": point_series.run,
     "point-files": point_files.run,
     "polygon": polygon.run,
+    "vector-tiles": vector_tiles.run,
     "fixed-rate": fixed_rate.run,
 }
-NEED_WRK = set(SUITES) - {"in-process", "point-series", "point-files", "polygon"}
+NEED_WRK = set(SUITES) - {"in-process", "point-series", "point-files", "polygon", "vector-tiles"}
 LEFT_OUT_WHEN_QUICK = {"cog-tiles-real", "wms-cube"}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import pack
 
 import numpy as np
@@ -109,7 +110,9 @@ def _field(number: int, content: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
+@lru_cache(maxsize=1 << 14)
 def _varint(value: int) -> bytes:
+    """A number as a varint; ids and the numbers of values are the same few thousand in every tile."""
     written = bytearray()
     while value > 0x7F:
         written.append(value & 0x7F | 0x80)
