@@ -31,7 +31,9 @@ class Payload:
     timing: tuple[tuple[str, float], ...] = ()
     """Steps and how long each took, in seconds."""
     revision: str = ""
-    """Of the pixels it was made of; empty where it does not tell."""
+    """Of what it was made of; empty where it does not tell."""
+    states: tuple[str, ...] = ()
+    """Of the pixels it was made of, by variable; empty where it does not tell."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
 

@@ -29,7 +29,7 @@ from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
 from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.revision import described, fingerprint, pixel_revision, time_index
+from chronotile.pipeline.revision import described, fingerprint, pixel_states, revision_of_states, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.readers.warp import WarpPlan, plan_warp
@@ -56,8 +56,8 @@ class MapTarget:
     reducer: PictureReducer
     services: Services
     """That can read the layer, if it shows an expression."""
-    revision: str
-    """Of the pixels."""
+    states: tuple[str, ...]
+    """Of the pixels, by variable."""
     etag: str
     watch: Stopwatch
     """Of the request that was resolved."""
@@ -81,7 +81,7 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
     """
     target = resolve_map(request, services)
     payload = Payload(
-        body=b"", media_type=request.format, etag=target.etag, time=target.time_used, revision=target.revision
+        body=b"", media_type=request.format, etag=target.etag, time=target.time_used, states=target.states
     )
     if target.etag in known:
         return replace(payload, unchanged=True)
@@ -107,9 +107,9 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     _check_size(request.grid, len(times.indexes) + len(used.base), services)
     reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
     grid = request.grid
-    revision = pixel_revision(layer, used.instants + used.base, services)
+    states = pixel_states(layer, used.instants + used.base, services)
     etag = fingerprint(
-        revision,
+        revision_of_states(layer, states),
         (used.instants, used.base),
         # One that came with the request is seldom the same again, and as large as its sender likes.
         (described(style) if request.own_style is None else repr(style), request.colouring),
@@ -125,7 +125,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         base=base,
         reducer=reducer,
         services=services,
-        revision=revision,
+        states=states,
         etag=etag,
         watch=watch,
     )

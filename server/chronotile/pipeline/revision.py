@@ -35,7 +35,7 @@ def described(part: Hashable) -> str:
 
 def time_index(instants: np.ndarray[tuple[int], np.dtype[np.datetime64]], instant: Instant) -> int:
     """Return where in ascending `instants` one of them stands."""
-    return int(np.searchsorted(instants, instant))
+    return int(instants.searchsorted(instant))
 
 
 def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Services) -> str:
@@ -44,17 +44,30 @@ def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Servic
     Raises:
         SourceUnavailable: The source is gone.
     """
+    return revision_of_states(layer, pixel_states(layer, instants, services))
+
+
+def pixel_states(layer: Layer, instants: tuple[Instant, ...], services: Services) -> tuple[str, ...]:
+    """Return the state of the pixels of each of a layer's variables at some of its times; reads no pixels.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
     reader = services.reader(layer)
     with reading(layer):
-        states = [
+        return tuple(
             revision_of_times(reader, variable.name, _time_indexes(variable, instants)) for variable in layer.variables
-        ]
+        )
+
+
+def revision_of_states(layer: Layer, states: tuple[str, ...]) -> str:
+    """Return a short name for the states of a layer's pixels and for what they mean."""
     meaning = tuple(described((variable.encoding, variable.grid)) for variable in layer.variables)
-    return _revision_of(layer.id, meaning, tuple(states))
+    return _named(layer.id, meaning, states)
 
 
 @lru_cache(maxsize=1024)
-def _revision_of(layer: str, meaning: tuple[str, ...], states: tuple[str, ...]) -> str:
+def _named(layer: str, meaning: tuple[str, ...], states: tuple[str, ...]) -> str:
     return fingerprint(layer, meaning, states)
 
 

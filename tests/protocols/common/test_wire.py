@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chronotile.app import application
+from chronotile.protocols.common.wire import Joined
 from tests.protocols import served
 from tests.protocols.listening import listening
 
@@ -47,3 +48,58 @@ def test_warning_has_its_capital_letter_on_the_wire():
     assert head.startswith("HTTP/1.1 200")
     assert "\r\nWarning: 99 Default value used: time=2020-06-21 ISO8601\r\n" in f"{head}\r\n"
     assert body.startswith(b"\x89PNG")
+
+
+class Written:
+    """A transport that notes what it is told to write, and when."""
+
+    def __init__(self):
+        self.calls = []
+
+    def write(self, part):
+        self.calls.append(part)
+
+    def writelines(self, parts):
+        self.calls.append(b"".join(parts))
+
+    def close(self):
+        self.calls.append("closed")
+
+    def is_closing(self):
+        return "closed" in self.calls
+
+
+def test_head_leaves_with_the_body_and_all_else_at_once():
+    written = Written()
+    joined = Joined(written)
+
+    joined.write(b"continue")
+    joined.hold()
+    joined.write(b"head, ")
+    joined.write(b"body")
+    joined.let_go()
+    joined.write(b"more")
+    joined.hold()
+    joined.write(b"last")
+    joined.close()
+
+    assert written.calls == [b"continue", b"head, body", b"more", b"last", "closed"]
+
+
+def test_what_waits_for_a_body_is_dropped_when_the_client_left_meanwhile():
+    written = Written()
+    joined = Joined(written)
+
+    joined.hold()
+    joined.write(b"head")
+    written.close()
+    joined.let_go()
+
+    assert written.calls == ["closed"]
+
+
+def test_answer_without_a_body_has_its_head():
+    head, body = answer_to(b"HEAD /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+
+    assert head.startswith("HTTP/1.1 200")
+    assert body == b""

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chronotile.errors import ChronotileError
 from chronotile.model.payload import Payload
 from chronotile.model.time import DAY, Instant
-from chronotile.pipeline.revision import known_layer_revision, pixel_revision
+from chronotile.pipeline.revision import known_layer_revision, pixel_states
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.raw_headers import RawHeader, header_value
 from chronotile.protocols.common.state import ServerState, services_of
@@ -39,7 +39,7 @@ class Pixels:
 
     layer: str
     instants: tuple[Instant, ...]
-    revision: str
+    states: tuple[str, ...]
     layer_revision: str | None
     """Of the layer as a whole, where the answer tells that its address carries it."""
 
@@ -47,7 +47,7 @@ class Pixels:
         """Look at the files; what is gone has changed, and what takes longer to find may have."""
         try:
             layer = services.catalogue.layer(self.layer)
-            return self.revision == pixel_revision(layer, self.instants, services) and (
+            return self.states == pixel_states(layer, self.instants, services) and (
                 self.layer_revision is None or self.layer_revision == known_layer_revision(layer, services)
             )
         except ChronotileError:
@@ -70,7 +70,7 @@ def remember(request: Request, payload: Payload, *, layer: str, layer_revision: 
 
     Args:
         request: Of a layer as it is configured, not of an expression.
-        payload: With the revision of its pixels.
+        payload: With the states of its pixels.
         layer: Whose pixels they are.
         layer_revision: Where the answer tells that its address carries that.
     """
@@ -81,7 +81,7 @@ def remember(request: Request, payload: Payload, *, layer: str, layer_revision: 
     # Where there are times to come, which of them is the newest or the default changes with the clock.
     is_settled = len(times) == 0 or bool(times.instants[-1] <= services.clock() + DAY)
     if is_settled and len(instants) <= MAX_INSTANTS and found.collection in services.at_hand:
-        pixels = Pixels(layer, instants, payload.revision, layer_revision)
+        pixels = Pixels(layer, instants, payload.states, layer_revision)
         request.scope[_REMEMBERED] = (services, pixels, payload.etag)
 
 
