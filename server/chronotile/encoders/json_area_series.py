@@ -7,7 +7,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from chronotile.encoders.findings import findings_document, methods_document
 from chronotile.encoders.instants import format_instants
+from chronotile.model.analysis import Findings
 from chronotile.model.series import AreaSeries, AreasSeries
 
 
@@ -15,20 +17,23 @@ def encode_area_series_json(series: AreasSeries) -> bytes:
     """Return the document of DESIGN 2.4.
 
     Numbers are shortest-round-trip, `null` where no cell, or too few, have a value. `properties`, `note`, `reasons`
-    and `edges` are there where they say something.
+    and `edges` are there where they say something. Where an analysis was asked for, `analysis` of each area has what
+    was found by reducer, and `methods` how.
     """
     document: dict[str, Any] = {
         "layer": series.layer,
         "units": series.units,
         "times": format_instants(series.times),
-        "features": [_feature(each) for each in series.areas],
+        "features": [_feature(each, number, series.findings) for number, each in enumerate(series.areas)],
     }
     if series.edges:
         document["edges"] = dict(series.edges)
+    for findings in series.findings.values():  # all were found in one way
+        document["methods"] = methods_document(findings)
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _feature(series: AreaSeries) -> dict[str, Any]:
+def _feature(series: AreaSeries, number: int, findings: Mapping[str, Findings]) -> dict[str, Any]:
     feature: dict[str, Any] = {
         "id": series.area.id,
         "series": _columns(series.reduced),
@@ -39,6 +44,7 @@ def _feature(series: AreaSeries) -> dict[str, Any]:
         "properties": series.area.properties,
         "note": series.area.note,
         "reasons": {name: np.ascontiguousarray(counts) for name, counts in series.reasons.items()},
+        "analysis": {name: findings_document(found, number) for name, found in findings.items()},
     }
     return feature | {name: said for name, said in told.items() if said}
 

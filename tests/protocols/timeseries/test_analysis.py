@@ -271,6 +271,89 @@ def test_etags_tell_analyses_apart_and_304_reads_nothing(point, services):
     assert services.readers["s2"].cells_read == []
 
 
+SQUARE = {
+    "type": "Polygon",
+    "coordinates": [
+        [[604_001, 5_646_899], [604_299, 5_646_899], [604_299, 5_646_999], [604_001, 5_646_999], [604_001, 5_646_899]]
+    ],
+}
+"""Three cells of one row."""
+
+
+@pytest.fixture
+def area(make_client, services):
+    """`area(query)`: what is answered of three cells."""
+    client = make_client(services)
+    return lambda query: client.post(f"/timeseries/NDVI/area?crs=EPSG:32631&{query}", json=SQUARE)
+
+
+def cells(times=TIMES.size):
+    """(time, cell) values of the three."""
+    return served.number_at(30, np.arange(40, 43), np.arange(times)[:, np.newaxis]).astype(float)
+
+
+def test_each_reducer_of_an_area_is_analysed_for_itself(area):
+    series = area("reducers=mean,p10,count&datetime=2006&anomaly=abs&reference=2001,2003").json()
+
+    means = cells().mean(axis=1).reshape(6, 36)
+    (feature,) = series["features"]
+    assert len(series["times"]) == 36
+    assert list(feature["analysis"]) == ["mean", "p10"]
+    np.testing.assert_allclose(feature["series"]["mean"], means[5])
+    np.testing.assert_allclose(feature["analysis"]["mean"]["anomaly"], means[5] - means[[0, 2]].mean(axis=0))
+    assert feature["series"]["count"] == [3] * 36
+    assert series["methods"]["climatology"]["reference"] == ["2001-01-01T00:00:00Z", "2003-12-21T00:00:00Z"]
+
+
+def test_a_step_of_an_area_has_means_of_values_and_sums_of_cells(area):
+    series = area("reducers=mean,max,count,valid_share,histogram:2:0:250&step=P1Y").json()
+
+    (feature,) = series["features"]
+    values = cells().reshape(6, 36, 3)
+    assert series["times"] == [f"{year}-01-01T00:00:00Z" for year in range(2001, 2007)]
+    np.testing.assert_allclose(feature["series"]["mean"], values.mean(axis=2).mean(axis=1))
+    np.testing.assert_allclose(feature["series"]["max"], values.max(axis=2).mean(axis=1))
+    assert feature["series"]["count"] == [108] * 6
+    assert feature["series"]["valid_share"] == [1.0] * 6
+    assert (
+        feature["series"]["histogram:2:0:250"]
+        == np.stack([(values < 125).sum(axis=(1, 2)), (values >= 125).sum(axis=(1, 2))], axis=1).tolist()
+    )
+    assert (feature["valid"], feature["total"]) == ([108] * 6, 3)
+    assert feature["analysis"]["max"] == {"counts": [36] * 6}
+
+
+def test_reasons_of_an_area_are_those_of_the_times_asked_for(make_client, longitude_latitude):
+    variable = served.make_variable(times=domain_of_instants(TIMES), flags=((int(VALUES[0]), "cloud"),))
+    services = served.make_services(served.make_collection(served.make_layer(variable=variable)))
+    path = "/timeseries/NDVI/area?crs=EPSG:32631&climatology=mean&datetime=2001-02/2001-03"
+
+    answers = [
+        make_client(services).post(f"{path}{reference}", json=SQUARE).json() for reference in ("", "&reference=2001")
+    ]
+
+    assert [answer["features"][0].get("reasons") for answer in answers] == [
+        answers[0]["features"][0].get("reasons")
+    ] * 2
+    assert answers[0]["times"] == answers[1]["times"]
+
+
+@pytest.mark.parametrize("reducers", ["count", "valid_share,histogram:4:0:1"])
+def test_counts_of_cells_alone_are_not_analysed(area, reducers):
+    answer = area(f"reducers={reducers}&smooth=whittaker")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "reducers")
+
+
+def test_an_area_takes_the_same_analyses_as_a_point(area, point):
+    query = "smooth=savgol&fill=climatology&climatology=p50&trend=seasonal&phenology=derivative"
+
+    of_area, of_point = area(query).json(), point(query).json()
+
+    assert of_area["methods"] == of_point["methods"]
+    assert of_area["features"][0]["analysis"]["mean"].keys() == of_point["analysis"].keys()
+
+
 OPTIONS = {
     "step": ["P1M", "dekad", "P1Y", "P8D"],
     "smooth": ["whittaker", "savgol"],

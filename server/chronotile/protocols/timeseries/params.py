@@ -43,6 +43,7 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
         time=datetime_of(query),
         reducers=_reducers(query),
         min_valid=_min_valid(query),
+        analysis=analysis_of(query),
     )
 
 

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from chronotile.encoders.csv_series import encode_series_csv
 from chronotile.encoders.json_area_series import encode_area_series_json
 from chronotile.encoders.json_series import encode_series_json
-from chronotile.pipeline.extract_area_series import extract_area_series
+from chronotile.pipeline.analyse_area_series import analyse_area_series
 from chronotile.pipeline.extract_series import SeriesFormat, deliver_series
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
@@ -58,7 +58,7 @@ async def get_area(request: Request) -> Response:
 
     def work() -> bytes:
         asked = area_request(layer, query, body, services.catalogue)
-        return encode_area_series_json(extract_area_series(asked, services))
+        return encode_area_series_json(analyse_area_series(asked, services))
 
     document = await for_client(request, gate, layer.id, work, services=services)
     return Response(document, media_type="application/json")
