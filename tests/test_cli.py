@@ -118,6 +118,7 @@ def test_configuration_is_that_of_the_environment_then_the_usual_one(run, comman
     assert output.startswith("chronotile: config/chronotile.yaml cannot be read: ")
     assert output.count("config/chronotile.yaml") == 1
     assert "name a folder or file of data (chronotile serve FOLDER) or another configuration" in output
+    assert "without any of your own: chronotile demo" in output
 
 
 def test_configuration_of_the_environment_is_read(run, configuration, monkeypatch):

@@ -166,7 +166,10 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
     if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
-        hint = "name a folder or file of data (chronotile serve FOLDER) or another configuration"
+        hint = (
+            "name a folder or file of data (chronotile serve FOLDER) or another configuration; "
+            "without any of your own: chronotile demo"
+        )
         raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {hint}"])
     share_one_heap()  # before the first thread begins
     shares = settings.cache_shares(this_machine())

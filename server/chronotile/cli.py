@@ -30,6 +30,8 @@ app = typer.Typer(
     help="Serve raster time series as tiles, maps and series, with a viewer.",
 )
 
+DEMO_WORKERS = 1
+"""Unless told: it is up soonest."""
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
@@ -88,7 +90,7 @@ def demo(
         end_well_when_stopped()
         with _progress("making the demo archive") as progress:
             place = make_demo_apart(folder, progress=progress)
-        _run(settings.model_copy(update={"config": place, "workers": settings.workers or 1}))
+        _run(settings.model_copy(update={"config": place}), usual_workers=DEMO_WORKERS)
 
 
 @app.command()
@@ -245,8 +247,8 @@ def _progress(what: str) -> Iterator[Callable[[str, float], None]]:
         yield lambda step, share: bar.update(task, completed=share, description=f"{what}: {step}")
 
 
-def _run(settings: "Settings", write_config: Path | None = None) -> None:
-    """Serve until stopped."""
+def _run(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
+    """Serve until stopped; with as many workers as are told, else as are usual, else as are counted."""
     from chronotile.process import end_well_when_stopped, hold_hang_ups  # noqa: PLC0415
 
     end_well_when_stopped()
@@ -254,11 +256,12 @@ def _run(settings: "Settings", write_config: Path | None = None) -> None:
     if write_config is not None and write_config.exists() and write_config.stat().st_size:
         _fail(f"{write_config} exists already; name another file for --write-config")
     machine = this_machine()
-    count = settings.workers_on(machine)
+    count = settings.workers or usual_workers or settings.workers_on(machine)
+    origin = "told" if settings.workers else "as usual" if usual_workers else "counted"
     told, settings = settings, settings.model_copy(update={"workers": count})
     with _holding_port(settings) as listener:
         archive = _open(settings)
-        _log_size(settings, told, machine)
+        _log_size(settings, told, machine, origin)
         if write_config is not None:
             _write_configuration(archive, write_config)
         lines = _lines(archive, settings.host, int(listener.getsockname()[1]))
@@ -270,11 +273,11 @@ def _run(settings: "Settings", write_config: Path | None = None) -> None:
         _run_workers(settings, listener, lines, count=count)
 
 
-def _log_size(settings: "Settings", told: "Settings", machine: Machine) -> None:
+def _log_size(settings: "Settings", told: "Settings", machine: Machine, origin: str) -> None:
     log.info(
         "workers: %d (%s), caches of all together: %d MiB (%s); there are %d cores and %d MiB of memory",
         settings.workers,
-        "counted" if told.workers is None else "told",
+        origin,
         settings.cache_on(machine) >> 20,
         "counted" if told.cache_bytes is None else "told",
         machine.cores,

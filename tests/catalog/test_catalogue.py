@@ -64,7 +64,7 @@ def make_catalogue(catalogue):
 def test_unknown_name_is_refused_with_the_nearest_wherever_they_are(make_catalogue):
     catalogue = make_catalogue([*(f"other{number}" for number in range(3 * MAX_COMPARED)), "ndvi.greens"])
 
-    with pytest.raises(UnknownStyle, match=r"the nearest are ndvi\.greens$"):
+    with pytest.raises(UnknownStyle, match=r"the nearest is ndvi\.greens$"):
         catalogue.ramp("ndvi.green")
 
 

@@ -75,9 +75,9 @@ def test_a_place_is_found_by_set_and_id(catalogue, name):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("provinces/antwerpen", "place 'antwerpen' is not known in provinces; the nearest are antwerp"),
+        ("provinces/antwerpen", "place 'antwerpen' is not known in provinces; the nearest is antwerp"),
         ("provinces", "place '' is not known in provinces; accepted are antwerp, east/west"),
-        ("province/antwerp", "set of places 'province' is not known; the nearest are provinces"),
+        ("province/antwerp", "set of places 'province' is not known; the nearest is provinces"),
     ],
 )
 def test_an_unknown_place_names_the_nearest(catalogue, name, words):

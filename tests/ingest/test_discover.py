@@ -242,7 +242,7 @@ def test_store_whose_name_no_configuration_can_hold_is_told(write, open_at, tmp_
 
 
 def test_place_that_is_not_there_is_told(open_at, tmp_path):
-    with pytest.raises(ConfigurationError, match="absent does not exist"):
+    with pytest.raises(ConfigurationError, match="absent does not exist; name a folder or file of data; .* chronotile demo"):
         open_at(tmp_path / "absent")
 
 
@@ -258,7 +258,9 @@ def test_folder_of_nothing_says_what_was_skipped(tmp_path, open_at):
     with pytest.raises(ConfigurationError) as caught:
         open_at(tmp_path)
 
-    assert caught.value.mistakes[0].endswith("holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr")
+    said, _, hint = caught.value.mistakes[0].partition("; ")
+    assert said.endswith("holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr")
+    assert hint == "name a folder or file of data; without any of your own: chronotile demo"
     assert "notes.csv" in caught.value.mistakes[1]
 
 

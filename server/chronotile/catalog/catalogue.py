@@ -201,7 +201,7 @@ def _known(name: str, known: Names[str]) -> str:
     compared = heapq.nlargest(MAX_COMPARED, known, key=lambda each: _letters_in_common(name, each))
     close = difflib.get_close_matches(name, compared, n=3, cutoff=0.5)
     if close:
-        return f"; the nearest are {', '.join(close)}"
+        return f"; the nearest {'is' if len(close) == 1 else 'are'} {', '.join(close)}"
     first = ", ".join(itertools.islice(known, MAX_LISTED))
     return f"; accepted are {first}{' and others' if len(known) > MAX_LISTED else ''}"
 

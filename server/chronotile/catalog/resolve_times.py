@@ -110,9 +110,8 @@ def time_not_available(layer: Layer, selection: TimeSelection) -> TimeNotAvailab
     after = 0 if before is None else before + 1
     indexes = [index for index in (before, after) if index is not None and index < len(layer.times)]
     nearest = [format_instant(layer.times.instants[index]) for index in indexes]
-    return TimeNotAvailable(
-        f"layer {layer.id} has no data at the time asked for; the nearest are {' and '.join(nearest)}", nearest=nearest
-    )
+    named = f"the nearest {'is' if len(nearest) == 1 else 'are'} {' and '.join(nearest)}"
+    return TimeNotAvailable(f"layer {layer.id} has no data at the time asked for; {named}", nearest=nearest)
 
 
 def _newest(layer: Layer, now: Instant) -> int:

@@ -21,6 +21,7 @@ from chronotile.model.style import Style
 from chronotile.yaml_source import write_yaml
 
 LEFT_OUT = "left out: "
+HINT = "name a folder or file of data; without any of your own: chronotile demo"
 _NUMBER = re.compile(r"\d\d")
 
 Progress = Callable[[str, float], None]
@@ -72,7 +73,7 @@ def discover(place: Path, styles: Mapping[str, Style], *, progress: Progress | N
         ConfigurationError: There is nothing that can be; one line for each source says why.
     """
     if not place.exists():
-        raise ConfigurationError([f"{place} does not exist"])
+        raise ConfigurationError([f"{place} does not exist; {HINT}"])
     place = place.absolute()
     found, root = _found(place)
     drafts = drafts_of(found, root)
@@ -146,7 +147,7 @@ def _refuse(place: Path, failures: list[Finding], found: Found) -> NoReturn:
     if failures:
         raise ConfigurationError([f"{each.place}: {each.message.removeprefix(LEFT_OUT)}" for each in failures])
     skipped = [f"{each.place}: {each.message}" for each in found.findings]
-    raise ConfigurationError([f"{place.name} holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr", *skipped])
+    raise ConfigurationError([f"{place.name} holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr; {HINT}", *skipped])
 
 
 def _section(found: FoundCollection, folder: Path) -> Section:

@@ -88,7 +88,7 @@ def test_without_places_the_list_is_empty(make_client):
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/places/squarez", 404, "the nearest are squares"),
+        ("/places/squarez", 404, "the nearest is squares"),
         ("/places/squares?format=shp", 400, "use json, geojson"),
         ("/places/squares?limit=0", 400, "limit must be at least 1"),
         ("/places/squares?limit=99999", 400, "limit must be at most 10000"),
