@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from chronotile import __version__
 from chronotile.cli import app
 from chronotile.machine import this_machine
+from chronotile.process import MOST_FILES
 from chronotile.settings import Settings
 from tests.running import PROGRAM, answer_of, serving, shown_within_ten_seconds, workers_of
 from tests.scenes import Scene, write_cogs
@@ -233,6 +235,30 @@ def on_one_core() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, cores)
+
+
+@contextmanager
+def few_open_files() -> Iterator[None]:
+    """What is started in the block may have 128 files open, unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@client
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_server_and_workers_may_have_as_many_files_open_as_the_system_lets_them(configuration, workers):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    with few_open_files(), serving("serve", configuration, "--workers", workers) as (process, _address, _lines):
+        pids = [process.pid, *workers_of(process)]
+        allowed = [resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in pids]
+
+    assert allowed == [(min(hard, MOST_FILES), hard)] * len(pids)
 
 
 @client

@@ -27,7 +27,13 @@ from chronotile.machine import this_machine
 from chronotile.model.time import Instant
 from chronotile.pipeline.looks import Looks
 from chronotile.pipeline.services import Services, make_caches
-from chronotile.process import give_back_freed_memory, hang_ups, keep_freed_memory, share_one_heap
+from chronotile.process import (
+    allow_open_files,
+    give_back_freed_memory,
+    hang_ups,
+    keep_freed_memory,
+    share_one_heap,
+)
 from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
@@ -182,6 +188,7 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
 def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None = None) -> Starlette:
     """Return the application that serves an open archive, with this process made ready for it."""
     keep_freed_memory()
+    allow_open_files()
     say_previews(Previews(settings.preview_folder, settings.preview_bytes) if settings.preview_bytes else None)
     return application(
         archive.services,

@@ -249,10 +249,11 @@ def _progress(what: str) -> Iterator[Callable[[str, float], None]]:
 
 def _run(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
     """Serve until stopped; with as many workers as are told, else as are usual, else as are counted."""
-    from chronotile.process import end_well_when_stopped, hold_hang_ups  # noqa: PLC0415
+    from chronotile.process import allow_open_files, end_well_when_stopped, hold_hang_ups  # noqa: PLC0415
 
     end_well_when_stopped()
     hold_hang_ups()
+    allow_open_files()
     if write_config is not None and write_config.exists() and write_config.stat().st_size:
         _fail(f"{write_config} exists already; name another file for --write-config")
     machine = this_machine()

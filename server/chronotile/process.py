@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import logging
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -16,6 +17,9 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Names of glibc's `mallopt(3)`."""
 KEPT_BYTES = 32 << 20
 LARGEST_BLOCK_BYTES = 16 << 20
+
+MOST_FILES = 65_536
+"""Open at once: more than are ever needed; some systems would allow a billion, which some libraries run through."""
 
 GRACE_S = 10
 """How long running requests may take to end when the server is stopped."""
@@ -71,6 +75,25 @@ def give_back_freed_memory() -> None:
     Takes some milliseconds, in which nobody allocates.
     """
     _tell_allocator("malloc_trim", 0)
+
+
+def allow_open_files() -> None:
+    """Let this process, and those it starts from now on, hold as many files open as it may, up to `MOST_FILES`.
+
+    What it may unless it asks is often 1,024, of which rasters take up to 400 and each connection one.
+    """
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 -- not there on every system
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as error:  # some systems have a lower limit that they do not tell
+        log.debug("no more than %d files may be open: %s", soft, error)
 
 
 def _set_allocator(name: int, value: int) -> None:

@@ -242,7 +242,9 @@ def test_store_whose_name_no_configuration_can_hold_is_told(write, open_at, tmp_
 
 
 def test_place_that_is_not_there_is_told(open_at, tmp_path):
-    with pytest.raises(ConfigurationError, match="absent does not exist; name a folder or file of data; .* chronotile demo"):
+    with pytest.raises(
+        ConfigurationError, match=r"absent does not exist; name a folder or file of data; .* chronotile demo"
+    ):
         open_at(tmp_path / "absent")
 
 
