@@ -38,9 +38,39 @@ def test_one_source_that_hangs_leaves_threads_to_the_others():
         gate, door = Gate("pictures", 8), Door()
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
-                tasks.start_soon(lambda: gate.run(door.work, source="hanging"))
+                tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
             await until(lambda: gate.running == 2 and gate.waiting == 18)
-            other = await gate.run(lambda: "quick", source="other")
+            other = await gate.run(lambda: "quick", sources=["other"])
+            door.open.set()
+        return other, gate.running, gate.waiting
+
+    assert anyio.run(main) == ("quick", 0, 0)
+
+
+def test_work_of_several_sources_counts_as_a_thread_of_each():
+    async def main():
+        gate, door = Gate("pictures", 8), Door()
+        async with anyio.create_task_group() as tasks:
+            for first in ("a", "b", "c", "d"):
+                tasks.start_soon(lambda first=first: gate.run(door.work, sources=[first, "hanging"]))
+            await until(lambda: gate.running + gate.waiting == 4)
+            shared = gate.running, gate.waiting
+            others = [await gate.run(lambda: "quick", sources=[source]) for source in ("a", "b", "c", "d")]
+            door.open.set()
+        return shared, others, gate.running, gate.waiting
+
+    assert anyio.run(main) == ((2, 2), ["quick"] * 4, 0, 0)
+
+
+def test_work_that_waits_for_one_source_holds_no_thread_of_another():
+    async def main():
+        gate, door = Gate("pictures", 4), Door()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
+            await until(lambda: gate.running == 1)
+            tasks.start_soon(lambda: gate.run(door.work, sources=["other", "hanging"]))
+            await until(lambda: gate.waiting == 1)
+            other = await gate.run(lambda: "quick", sources=["other"])
             door.open.set()
         return other, gate.running, gate.waiting
 
@@ -69,14 +99,14 @@ def test_one_source_fills_only_half_of_the_queue():
     async def main():
         gate, door = Gate("pictures", 1), Door()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: gate.run(door.work, source="hanging"))
+            tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
             await until(lambda: gate.running == 1)
             for _ in range(gate.max_waiting // 2):
-                tasks.start_soon(lambda: gate.run(door.work, source="hanging"))
+                tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
             await until(lambda: gate.waiting == gate.max_waiting // 2)
             try:
                 with pytest.raises(ServerBusy):
-                    await gate.run(door.work, source="hanging")
+                    await gate.run(door.work, sources=["hanging"])
             finally:
                 door.open.set()
 
@@ -111,7 +141,7 @@ def test_an_error_of_the_work_frees_its_place():
     async def main():
         gate = Gate("pictures", 1)
         with pytest.raises(ValueError, match="no"):
-            await gate.run(fail, source="a")
+            await gate.run(fail, sources=["a"])
         return gate.running, gate.waiting
 
     assert anyio.run(main) == (0, 0)

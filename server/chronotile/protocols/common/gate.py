@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeVar
 
 from chronotile.errors import ServerBusy
@@ -34,26 +33,23 @@ class Gate:
         # tasks at each step.
         self._free = asyncio.Semaphore(threads)
         self._sources: dict[str, asyncio.Semaphore] = {}
-        self._waiting: Counter[str | None] = Counter()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-
-    @property
-    def waiting(self) -> int:
+        self.waiting = 0
         """Requests that wait for a thread."""
-        return self._waiting.total()
+        self._waiting: Counter[str] = Counter()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(
         self,
         work: Callable[[], Result],
         *,
-        source: str | None = None,
+        sources: Collection[str] = (),
         is_wanted: Callable[[], Awaitable[bool]] | None = None,
     ) -> Result | None:
         """Run plain sync work in a thread.
 
         Args:
             work: What to run.
-            source: Id of the collection it reads, if it reads one.
+            sources: Ids of the collections it reads; it counts as a thread of each.
             is_wanted: Asked after a wait whether anybody is still there for the answer.
 
         Returns:
@@ -62,21 +58,17 @@ class Gate:
         Raises:
             ServerBusy: Too much is waiting already.
         """
-        self._check_queue(source)
-        self._waiting[source] += 1
-        of_source = self._of_source(source)
-        has_waited = self._free.locked() or (isinstance(of_source, asyncio.Semaphore) and of_source.locked())
-        is_waiting = True
+        self._check_queue(sources)
+        shares = [self._share_of(source) for source in sources]
+        has_waited = self._free.locked() or any(share.locked() for share in shares)
+        await self._begin(sources, shares)
         try:
-            async with of_source, self._free:
-                self._waiting[source] -= 1
-                is_waiting = False
-                if has_waited and is_wanted is not None and not await is_wanted():
-                    return None
-                return await self._run(work)
+            if has_waited and is_wanted is not None and not await is_wanted():
+                return None
+            return await self._run(work)
         finally:
-            if is_waiting:
-                self._waiting[source] -= 1
+            self._free.release()
+            _give_back(shares)
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         self.running += 1
@@ -85,15 +77,51 @@ class Gate:
         finally:
             self.running -= 1
 
-    def _of_source(self, source: str | None) -> AbstractAsyncContextManager[None]:
-        if source is None:
-            return nullcontext()
+    async def _begin(self, sources: Collection[str], shares: Sequence[asyncio.Semaphore]) -> None:
+        """Wait for a share of each source, and a thread."""
+        self._count_waiting(sources, 1)
+        try:
+            await _take(shares)
+            try:
+                await self._free.acquire()
+            except asyncio.CancelledError:
+                _give_back(shares)
+                raise
+        finally:
+            self._count_waiting(sources, -1)
+
+    def _count_waiting(self, sources: Collection[str], change: int) -> None:
+        self.waiting += change
+        for source in sources:
+            self._waiting[source] += change
+
+    def _share_of(self, source: str) -> asyncio.Semaphore:
         if source not in self._sources:
             self._sources[source] = asyncio.Semaphore(max(1, self.threads // SOURCE_SHARE))
         return self._sources[source]
 
-    def _check_queue(self, source: str | None) -> None:
+    def _check_queue(self, sources: Collection[str]) -> None:
         is_full = self.waiting >= self.max_waiting
-        is_source_full = source is not None and self._waiting[source] >= self.max_waiting // 2
+        is_source_full = any(self._waiting[source] >= self.max_waiting // 2 for source in sources)
         if is_full or is_source_full:
             raise ServerBusy(f"too many requests wait for {self.name} already; try again in a few seconds")
+
+
+async def _take(shares: Sequence[asyncio.Semaphore]) -> None:
+    """Take one of each, none while another is waited for: a source that hangs would hold up all it is asked with."""
+    awaited = next(iter(shares), None)
+    while awaited is not None:
+        await awaited.acquire()
+        others = [share for share in shares if share is not awaited]
+        taken = next((share for share in others if share.locked()), None)
+        if taken is None:
+            for share in others:
+                await share.acquire()  # at once, as it is free
+        else:
+            awaited.release()
+        awaited = taken
+
+
+def _give_back(shares: Iterable[asyncio.Semaphore]) -> None:
+    for share in shares:
+        share.release()

@@ -120,15 +120,14 @@ async def for_client(
     async def is_wanted() -> bool:
         return not await request.is_disconnected()
 
-    source = services.catalogue.layer(layer).collection
-    sources = {source, *(services.catalogue.layer(other).collection for other in others)}
+    sources = {services.catalogue.layer(each).collection for each in (layer, *others)}
 
     def with_current() -> Result:
         for each in sources:
             check_current(state, services, each)
         return work()
 
-    result = await gate.run(with_current, source=source, is_wanted=is_wanted)
+    result = await gate.run(with_current, sources=sources, is_wanted=is_wanted)
     if result is None:
         raise ClientGone("the client left")
     return result

@@ -45,7 +45,7 @@ async def with_document(request: Request, query: Kvp, places: tuple[RemotePlace,
         raise InvalidParameter("SLD and SLD_BODY exclude one another", locator="SLD")
     url = _allowed(address, places)
     gate = state_of(request).gates.series  # a place that hangs holds its share of these threads, and no others
-    body = await gate.run(lambda: fetch(url, max_bytes=MAX_BYTES, locator="SLD"), source="SLD")
+    body = await gate.run(lambda: fetch(url, max_bytes=MAX_BYTES, locator="SLD"), sources=("SLD",))
     try:
         return query.replacing("SLD_BODY", (body or b"").decode("utf-8-sig"))
     except UnicodeDecodeError as error:
