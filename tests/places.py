@@ -4,7 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import shapely
+
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import BBox
+from chronotile.model.places import PlaceSet, PlacesSpec
 
 SIDE = 0.1
 """Degrees of a square."""
@@ -32,3 +37,20 @@ def write_places(path: Path, *features: dict[str, Any], **members: Any) -> Path:
     listed = list(features) or [feature(number) for number in range(3)]
     path.write_text(json.dumps({"type": "FeatureCollection", **members, "features": listed}), encoding="utf-8")
     return path
+
+
+def make_places(count: int = 3) -> PlaceSet:
+    """Return a set of squares that no file holds."""
+    shapes = np.array([square(number) for number in range(count)])
+    names = tuple(f"S{number}" for number in range(count))
+    return PlaceSet(
+        spec=PlacesSpec(id="squares", title={"": "Squares"}, path="", max_features=count, max_vertices=5 * count),
+        crs=CRS84,
+        shapes=shapes,
+        ids=names,
+        labels=names,
+        fields={},
+        notes={},
+        bbox=BBox(*shapely.total_bounds(shapes).tolist()),
+        digest="",
+    )

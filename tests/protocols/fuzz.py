@@ -23,6 +23,7 @@ from chronotile.app import application
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.pipeline.services import Services
+from tests.places import make_places
 from tests.protocols import served
 
 MAP = "REQUEST=GetMap&LAYERS=NDVI&STYLES=steps&WIDTH=64&HEIGHT=48&FORMAT=image/png"
@@ -89,6 +90,10 @@ VALID = (
     "/timeseries/NDVI/point?x=620000&y=5635000&crs=EPSG:32631&format=csv",
     "/timeseries/v1.0/ts/",
     "/timeseries/v1.1/ts/NDVI/point?lon=4.6&lat=50.85&startDate=2020-06-01&endDate=2020-06-30",
+    "/places?lang=en",
+    "/places/squares?limit=2&offset=1&format=geojson",
+    "/places/squares/tiles/WebMercatorQuad/9/262/171.mvt?rev=abc",
+    "/places/squares/values?layer=NDVI&datetime=2020-06-01/2020-06-30&reducer=mean&limit=2&offset=1",
     "/layers?lang=en",
     "/layers/NDVI?lang=en",
     "/layers/TIMED/times?datetime=2020-06-01/..&bbox=4,50,5,51&limit=2",
@@ -370,7 +375,8 @@ def archive() -> Services:
         served.make_layer(name, collection=name, variable=served.make_variable(name, grid=grid))
         for name, grid in (("WORLD", world), ("POLE", pole))
     ]
-    return served.make_services(*served.varied_collections(), *map(served.make_collection, layers))
+    collections = (*served.varied_collections(), *map(served.make_collection, layers))
+    return served.make_services(*collections, places=[make_places()])
 
 
 async def fuzz(count: int, seed: int) -> tuple[list[str], Counter[str], list[tuple[float, str]]]:
