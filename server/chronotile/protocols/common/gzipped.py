@@ -15,7 +15,15 @@ MINIMUM_BYTES = 1024
 LEVEL = 6
 """A third of the time of level 9, for texts that are 1 to 2 % larger."""
 
-BINARY = ("application/octet-stream", "application/x-npy", "font/*", "image/tiff", "image/vnd.microsoft.icon")
+BINARY = (
+    "application/netcdf",
+    "application/octet-stream",
+    "application/vnd.apache.parquet",
+    "application/x-npy",
+    "font/*",
+    "image/tiff",
+    "image/vnd.microsoft.icon",
+)
 """Of what is served, beside what Starlette leaves alone: it is packed already, or wanted fast."""
 
 

@@ -5,13 +5,11 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.reducer import Reducer, parse_reducers
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest
-from chronotile.protocols.common.accept import preferred_type
 from chronotile.protocols.common.asked_place import asked_point, geometry_rules
 from chronotile.protocols.common.geojson import area_of
-from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, number
+from chronotile.protocols.common.kvp import Kvp, datetime_of, number
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
 
-MEDIA_TYPES = {"json": "application/json", "csv": "text/csv"}
 PARAMETERS_OF_POINT = ("lon", "lat", "x", "y", "crs", "datetime", "format", *ANALYSIS_PARAMETERS)
 
 
@@ -45,19 +43,6 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
         min_valid=_min_valid(query),
         analysis=analysis_of(query),
     )
-
-
-def series_format(query: Kvp, accept: str) -> str:
-    """Return `json` or `csv`: as `format` says, else as the header Accept does.
-
-    Raises:
-        InvalidParameter: `format` is neither.
-    """
-    named = query.optional("format")
-    if named is not None:
-        return choice(named.lower(), MEDIA_TYPES, locator="format")
-    wanted = preferred_type(accept, tuple(MEDIA_TYPES.values()))
-    return next(name for name, media_type in MEDIA_TYPES.items() if media_type == wanted)
 
 
 def _reducers(query: Kvp) -> tuple[Reducer, ...]:

@@ -1,0 +1,88 @@
+"""Series as CoverageJSON (OGC 21-069r2)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from chronotile.encoders.instants import format_instants
+from chronotile.encoders.place_series import PlaceSeries, PlacesSeries, outline
+
+REFERENCING: list[Mapping[str, Any]] = [
+    {
+        "coordinates": ["x", "y"],
+        "system": {"type": "GeographicCRS", "id": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"},
+    },
+    {"coordinates": ["t"], "system": {"type": "TemporalRS", "calendar": "Gregorian"}},
+]
+UCUM = "http://www.opengis.net/def/uom/UCUM/"
+
+
+def encode_series_covjson(series: PlacesSeries) -> bytes:
+    """Return a CoverageCollection of PointSeries, or of PolygonSeries (§9.11); without times, of points or polygons.
+
+    An area of several polygons is a MultiPolygonSeries whose polygons all have the values of the whole area: the
+    standard has no domain in which one value belongs to several polygons together.
+    """
+    document = {
+        "type": "CoverageCollection",
+        **series.credits.told,
+        "parameters": _parameters(series),
+        "referencing": REFERENCING if series.has_time else REFERENCING[:1],
+        "coverages": [_coverage(place, series) for place in series.places],
+    }
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _parameters(series: PlacesSeries) -> dict[str, Any]:
+    label = f"{series.layer}, {{}}" if series.has_areas else series.layer
+    parameters = {name: _parameter(label.format(name), series.units_of(name)) for name in series.columns}
+    if series.has_areas:
+        parameters["valid"] = _parameter("cells with a value", "1")
+    return parameters
+
+
+def _parameter(label: str, units: str) -> dict[str, Any]:
+    parameter: dict[str, Any] = {"type": "Parameter", "observedProperty": {"label": {"en": label}}}
+    if units:
+        parameter["unit"] = {"symbol": {"value": units, "type": UCUM}}
+    return parameter
+
+
+def _coverage(place: PlaceSeries, series: PlacesSeries) -> dict[str, Any]:
+    identity = {} if place.id is None else {"id": str(place.id)}
+    polygons = 0 if place.area is None else len(place.area.polygons)
+    ranges = {name: _range(values.astype(np.float64), "float", polygons) for name, values in place.flat.items()}
+    if place.valid is not None:
+        ranges["valid"] = _range(place.valid, "integer", polygons)
+    if not series.has_time:
+        ranges = {name: _without_time(each) for name, each in ranges.items()}
+    return {"type": "Coverage", **identity, "domain": _domain(place, series), "ranges": ranges}
+
+
+def _domain(place: PlaceSeries, series: PlacesSeries) -> dict[str, Any]:
+    axes: dict[str, Any] = {"t": {"values": format_instants(series.times)}} if series.has_time else {}
+    suffix = "Series" if series.has_time else ""
+    if place.area is None:
+        longitude, latitude = place.point or (np.nan, np.nan)
+        axes |= {"x": {"values": [longitude]}, "y": {"values": [latitude]}}
+        return {"type": "Domain", "domainType": f"Point{suffix}", "axes": axes}
+    polygons = [[np.ascontiguousarray(ring) for ring in polygon] for polygon in outline(place.area)]
+    axes["composite"] = {"dataType": "polygon", "coordinates": ["x", "y"], "values": polygons}
+    kind = "Polygon" if len(polygons) == 1 else "MultiPolygon"
+    return {"type": "Domain", "domainType": f"{kind}{suffix}", "axes": axes}
+
+
+def _range(values: np.ndarray[Any, Any], kind: str, polygons: int) -> dict[str, Any]:
+    """One value a time; of several polygons, which share it, one a time and polygon."""
+    listed = {"type": "NdArray", "dataType": kind, "axisNames": ["t"], "shape": [len(values)]}
+    if polygons < 2:
+        return {**listed, "values": np.ascontiguousarray(values)}
+    listed |= {"axisNames": ["t", "composite"], "shape": [len(values), polygons]}
+    return {**listed, "values": np.repeat(values, polygons)}
+
+
+def _without_time(listed: dict[str, Any]) -> dict[str, Any]:
+    """The same without the axis that there is not."""
+    return {**listed, "axisNames": listed["axisNames"][1:], "shape": listed["shape"][1:]}

@@ -1,0 +1,49 @@
+"""Series of many places as CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.encoders.instants import format_instants
+from chronotile.encoders.place_series import PlaceSeries, PlacesSeries
+
+PLACES_A_PIECE = 64
+
+
+def encode_places_csv(series: PlacesSeries) -> Iterator[bytes]:
+    """Yield a long table in pieces: one line a place and time, with the reducers, `valid` and `total` in columns.
+
+    `id` is what the client called the place, or its number from 1. Fields without a value are empty. Numbers are
+    written shortest-round-trip; lines end with a line feed alone.
+    """
+    times = format_instants(series.times)
+    extra = ["valid", "total"] if series.has_areas else ["reason"]
+    yield _lines([["id", "time", *series.columns, *extra]])
+    names = series.names
+    for start in range(0, len(names), PLACES_A_PIECE):
+        stop = start + PLACES_A_PIECE
+        yield b"".join(
+            _lines(zip([name] * len(times), times, *_columns(place), strict=True))
+            for name, place in zip(names[start:stop], series.places[start:stop], strict=True)
+        )
+
+
+def _columns(place: PlaceSeries) -> list[list[object]]:
+    columns = [_fields(values) for values in place.flat.values()]
+    if place.valid is None:
+        return [*columns, list(place.reasons or ())]
+    return [*columns, list(place.valid.tolist()), [place.total] * len(place.valid)]
+
+
+def _fields(values: NDArray[np.float64] | NDArray[np.int64]) -> list[object]:
+    """Numbers, and nothing where there is none."""
+    return [value if value == value else "" for value in values.tolist()]  # noqa: PLR0124 -- NaN alone is not itself
+
+
+def _lines(rows: Iterable[Iterable[object]]) -> bytes:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue().encode()

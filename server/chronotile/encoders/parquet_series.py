@@ -1,0 +1,67 @@
+"""Series as Parquet."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.encoders.place_series import PlacesSeries
+from chronotile.errors import UnsupportedFormat
+
+ROWS_A_GROUP = 262_144
+
+
+def encode_series_parquet(series: PlacesSeries) -> bytes:
+    """Return a long table, one row a place and time: `id`, `time`, the reducers, `valid` and `total` of areas.
+
+    Points have `longitude`, `latitude`, `value` and `reason` instead. `id` is what the client called the place, or its
+    number from 1; all are text where one is. Instants are UTC, in nanoseconds. Layer, units, attribution and licence
+    stand in the metadata of the schema.
+
+    Raises:
+        UnsupportedFormat: pyarrow, which writes it, is not installed.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 -- an extra, and 170 MB
+        from pyarrow import parquet  # noqa: PLC0415 -- as above
+    except ImportError as error:
+        raise UnsupportedFormat(
+            "format parquet needs pyarrow, which is not installed on the server: pip install 'chronotile[parquet]'",
+            locator="format",
+        ) from error
+    columns = {name: pa.array(values, from_pandas=True) for name, values in _columns(series).items()}
+    columns["time"] = columns["time"].cast(pa.timestamp("ns", tz="UTC"))
+    metadata = {"layer": series.layer, "units": series.units, **series.credits.told}
+    table = pa.table(columns).replace_schema_metadata(metadata)
+    buffer = pa.BufferOutputStream()
+    parquet.write_table(table, buffer, compression="zstd", row_group_size=ROWS_A_GROUP)
+    written: bytes = buffer.getvalue().to_pybytes()
+    return written
+
+
+def _columns(series: PlacesSeries) -> dict[str, NDArray[Any]]:
+    """(place * time,) by name; NaN and `None` are no value."""
+    places, count = series.places, len(series.times)
+    columns: dict[str, NDArray[Any]] = {
+        "id": np.repeat(_ids(series), count),
+        "time": np.tile(series.times, len(places)),
+    }
+    if places and not series.has_areas:
+        longitudes, latitudes = np.array([each.point for each in places]).T
+        columns |= {"longitude": np.repeat(longitudes, count), "latitude": np.repeat(latitudes, count)}
+    flat = [each.flat for each in places]
+    columns |= {name: np.concatenate([each[name] for each in flat]) for name in series.columns}
+    if series.has_areas:
+        columns["valid"] = np.concatenate([each.valid for each in places])
+        columns["total"] = np.repeat([each.total for each in places], count)
+    elif places:
+        columns["reason"] = np.array([reason for each in places for reason in each.reasons or ()], dtype=object)
+    return columns
+
+
+def _ids(series: PlacesSeries) -> NDArray[Any]:
+    """Of one type: all numbers, or all text."""
+    names = series.names
+    if any(isinstance(name, str) for name in names):
+        return np.array([str(name) for name in names], dtype=object)
+    return np.array(names)

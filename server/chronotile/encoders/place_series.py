@@ -1,0 +1,171 @@
+"""Series of points and of areas as one table, from which the files of all formats are written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.encoders.findings import findings_columns
+from chronotile.model.analysis import Findings
+from chronotile.model.area import Area, Polygon
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.series import AreaSeries, AreasSeries, Series
+from chronotile.model.time import InstantArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+VALUE = "value"
+"""The column of a point."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credits:
+    """Whom files name."""
+
+    attribution: str | None = None
+    license: str | None = None
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What there is of them, by the name that files give it."""
+        both = {"attribution": self.attribution, "license": self.license}
+        return {name: text for name, text in both.items() if text}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlaceSeries:
+    """What there is to tell of one place along time."""
+
+    id: str | int | float | None
+    """As the client called it."""
+    point: tuple[float, float] | None = None
+    """Longitude and latitude, of a point."""
+    area: Area | None = None
+    """Of an area."""
+    columns: Mapping[str, FloatArray | IntArray]
+    """(time,) by name, of a histogram (time, bin); NaN where there is no value."""
+    reasons: tuple[str | None, ...] | None = None
+    """(time,): why a point has no value; `None` where it has one."""
+    valid: IntArray | None = None
+    """(time,): cells of an area with a value."""
+    total: int | None = None
+    """Cells of an area."""
+
+    @property
+    def flat(self) -> dict[str, FloatArray | IntArray]:
+        """(time,) by name; of a histogram each bin for itself, as `histogram:16.0`."""
+        flat: dict[str, FloatArray | IntArray] = {}
+        for name, values in self.columns.items():
+            if values.ndim == 1:
+                flat[name] = values
+            else:
+                flat |= {f"{name}.{number}": values[:, number] for number in range(values.shape[1])}
+        return flat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlacesSeries:
+    """Series of places of one layer at the same times, all points or all areas."""
+
+    layer: str
+    units: str
+    times: InstantArray
+    """(time,); not a time (NaT) for the one value of a layer without time."""
+    places: Sequence[PlaceSeries]
+    edges: Mapping[str, FloatArray] = field(default_factory=dict)
+    """(bin + 1,) by the name of each histogram."""
+    credits: Credits = Credits()
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the layer has times."""
+        return not bool(np.isnat(self.times).any())
+
+    @property
+    def has_areas(self) -> bool:
+        """Whether the places are areas; none is also where there is no place."""
+        return bool(self.places) and self.places[0].area is not None
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of what there is of each place, each bin of a histogram for itself."""
+        return list(self.places[0].flat) if self.places else []
+
+    def units_of(self, column: str) -> str:
+        """Return those of the values, or 1 for counts and shares of cells."""
+        is_count = column.partition(":")[0] in {"count", "valid_share", "histogram"} or column.endswith(".count")
+        return "1" if is_count else self.units
+
+    @property
+    def names(self) -> list[str | int | float]:
+        """(place,): what the client called each, or its number, counted from 1."""
+        return [number if each.id is None else each.id for number, each in enumerate(self.places, 1)]
+
+
+def table_of_point(series: Series, credits: Credits) -> PlacesSeries:
+    """Return the table of one point."""
+    return PlacesSeries(
+        layer=series.layer, units=series.units, times=series.times, places=[place_of_point(series)], credits=credits
+    )
+
+
+def place_of_point(series: Series, *, id: str | float | None = None) -> PlaceSeries:
+    """Return the series of a point as one place among others."""
+    found = {} if series.findings is None else findings_columns(series.findings, 0)
+    return PlaceSeries(
+        id=id,
+        point=(series.longitude, series.latitude),
+        columns={VALUE: series.values, **found},
+        reasons=series.reasons,
+    )
+
+
+def table_of_areas(series: AreasSeries, credits: Credits) -> PlacesSeries:
+    """Return the table of areas."""
+    return PlacesSeries(
+        layer=series.layer,
+        units=series.units,
+        times=series.times,
+        places=[_place_of_area(each, series.findings, row) for row, each in enumerate(series.areas)],
+        edges=series.edges,
+        credits=credits,
+    )
+
+
+def outline(area: Area) -> tuple[Polygon, ...]:
+    """Return the polygons of an area with their vertices in CRS84."""
+    if area.crs == CRS84:
+        return area.polygons
+    turn = transformer(area.crs, CRS84)
+    return tuple(
+        tuple(np.column_stack(turn.transform(ring[:, 0], ring[:, 1])) for ring in polygon) for polygon in area.polygons
+    )
+
+
+def geometry_json(place: PlaceSeries) -> dict[str, Any]:
+    """Return the GeoJSON geometry of a place (RFC 7946 §3.1): one polygon, or several."""
+    if place.area is None:
+        return {"type": "Point", "coordinates": list(place.point or ())}
+    polygons = [[np.ascontiguousarray(ring) for ring in polygon] for polygon in outline(place.area)]
+    if len(polygons) == 1:
+        return {"type": "Polygon", "coordinates": polygons[0]}
+    return {"type": "MultiPolygon", "coordinates": polygons}
+
+
+def _place_of_area(series: AreaSeries, findings: Mapping[str, Findings], row: int) -> PlaceSeries:
+    """What is found at each time stands under the reducer it is found of: `mean.smooth`."""
+    columns: dict[str, FloatArray | IntArray] = {
+        name: values.astype(np.int64) if name == "count" else values for name, values in series.reduced.items()
+    }
+    for reducer, found in findings.items():
+        columns |= {f"{reducer}.{name}": column for name, column in findings_columns(found, row).items()}
+    return PlaceSeries(
+        id=series.area.id,
+        area=series.area,
+        columns=columns,
+        valid=series.valid,
+        total=series.total,
+    )

@@ -1,0 +1,100 @@
+"""The formats in which our own series leave."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from starlette.responses import Response, StreamingResponse
+
+from chronotile.encoders.covjson_series import encode_series_covjson
+from chronotile.encoders.csv_places import encode_places_csv
+from chronotile.encoders.csv_series import encode_series_csv
+from chronotile.encoders.geojson_series import encode_series_geojson, encode_series_ndjson
+from chronotile.encoders.json_area_series import encode_area_series_json
+from chronotile.encoders.json_series import encode_series_json
+from chronotile.encoders.netcdf_series import encode_series_netcdf
+from chronotile.encoders.parquet_series import encode_series_parquet
+from chronotile.encoders.place_series import Credits, PlacesSeries, table_of_areas, table_of_point
+from chronotile.model.collection import Layer
+from chronotile.model.series import AreasSeries, Series
+from chronotile.pipeline.extract_series import SeriesFormat
+from chronotile.protocols.common.accept import preferred_type
+from chronotile.protocols.common.kvp import Kvp, choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One way to write series."""
+
+    media_type: str
+    encode: Callable[[PlacesSeries], bytes | Iterable[bytes]]
+    """Of points and areas; whole, or in pieces where it may be long."""
+    extension: str | None = None
+    """Of a file that a browser had better save than show."""
+
+
+FORMATS: Mapping[str, Format] = {
+    "csv": Format(media_type="text/csv", encode=encode_places_csv),
+    "geojson": Format(media_type="application/geo+json", encode=encode_series_geojson),
+    "covjson": Format(media_type="application/prs.coverage+json", encode=encode_series_covjson),
+    "ndjson": Format(media_type="application/x-ndjson", encode=encode_series_ndjson),
+    "parquet": Format(media_type="application/vnd.apache.parquet", encode=encode_series_parquet, extension="parquet"),
+    "netcdf": Format(media_type="application/netcdf", encode=encode_series_netcdf, extension="nc"),
+}
+"""Beside JSON, which has documents of its own (DESIGN 2.4), as has the CSV of a point."""
+
+JSON = "application/json"
+MEDIA_TYPES = {"json": JSON, **{name: each.media_type for name, each in FORMATS.items()}}
+
+
+def asked_format(query: Kvp, accept: str) -> str:
+    """Return the name of a format: as `format` says, else as the header Accept does, else `json`.
+
+    Raises:
+        InvalidParameter: `format` is none of them.
+    """
+    named = query.optional("format")
+    if named is not None:
+        return choice(named.lower(), MEDIA_TYPES, locator="format")
+    wanted = preferred_type(accept, tuple(MEDIA_TYPES.values()))
+    return next(name for name, media_type in MEDIA_TYPES.items() if media_type == wanted)
+
+
+def point_format(name: str, layer: Layer) -> SeriesFormat:
+    """Return how the series of a point is written."""
+    own = {"json": encode_series_json, "csv": encode_series_csv}.get(name)
+    encode = own or partial(_encode_point, encode=FORMATS[name].encode, credits=credits_of(layer))
+    return SeriesFormat(name=name, media_type=MEDIA_TYPES[name], encode=encode)
+
+
+def encode_areas(series: AreasSeries, name: str, layer: Layer) -> bytes | Iterable[bytes]:
+    """Return series of areas in a format, whole or in pieces."""
+    if name == "json":
+        return encode_area_series_json(series)
+    return FORMATS[name].encode(table_of_areas(series, credits_of(layer)))
+
+
+def respond_in(name: str, body: bytes | Iterable[bytes], layer: Layer) -> Response:
+    """Return the answer that carries series; pieces are made while they are sent, in threads."""
+    headers = {"Vary": "Accept", **file_headers(name, layer)}
+    if isinstance(body, bytes):
+        return Response(body, media_type=MEDIA_TYPES[name], headers=headers)
+    return StreamingResponse(body, media_type=MEDIA_TYPES[name], headers=headers)
+
+
+def file_headers(name: str, layer: Layer) -> dict[str, str]:
+    """Return what makes a browser save a file under the layer's name."""
+    extension = FORMATS[name].extension if name in FORMATS else None
+    return {} if extension is None else {"Content-Disposition": f'attachment; filename="{layer.id}.{extension}"'}
+
+
+def credits_of(layer: Layer) -> Credits:
+    """Return whom files of a layer's values name."""
+    return Credits(attribution=layer.attribution, license=layer.license)
+
+
+def _encode_point(
+    series: Series, *, encode: Callable[[PlacesSeries], bytes | Iterable[bytes]], credits: Credits
+) -> bytes:
+    body = encode(table_of_point(series, credits))
+    return body if isinstance(body, bytes) else b"".join(body)
