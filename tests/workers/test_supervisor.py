@@ -141,6 +141,15 @@ def test_whichever_worker_is_asked_tells_the_metrics_of_all(configuration):
     assert [len(each) for each in revisions] == [1] * 4
 
 
+def test_workers_find_one_another_however_long_the_path_of_temporary_files_is(configuration, tmp_path):
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+
+    with serving("serve", configuration, "--workers", 2, TMPDIR=str(folder)) as (process, address, _lines):
+        assert len(workers_of(process)) == 2
+        assert shown_within_ten_seconds(f"{address}/metrics", b'worker="1"')
+
+
 def test_workers_that_cannot_start_end_the_server_with_1(configuration):
     ended = subprocess.run(
         [PROGRAM, "serve", configuration, "--workers", "2", "--port", "0"],

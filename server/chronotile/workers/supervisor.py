@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from chronotile.errors import ChronotileError
 from chronotile.process import GRACE_S, hang_ups_held, take_hang_ups
+from chronotile.protocols.ops.siblings import folder_for_sockets
 from chronotile.workers import channel
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Supervisor:
         """Workers that are ready, the one whose turn it is first."""
         self._waiting = deque[socket.socket]()
         """Connections for the next worker that is ready."""
-        self._folder = tempfile.TemporaryDirectory(prefix="chronotile-")
+        self._folder = tempfile.TemporaryDirectory(prefix="chronotile-", dir=folder_for_sockets(tempfile.gettempdir()))
         """Where workers find one another."""
         self._is_accepting = False
         self._is_stopping = False

@@ -1,6 +1,7 @@
 """The metrics of all workers of a server, whichever of them is asked."""
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,15 @@ from prometheus_client.registry import Collector
 
 ANSWER_S = 2.0
 """After which a worker that does not answer is left out."""
+
+
+LONGEST_FOLDER = 75
+"""In bytes: the path of a socket in a folder of its own there has at most 104 on macOS, 108 on Linux, one of them 0."""
+
+
+def folder_for_sockets(temporary: str) -> str:
+    """Return where a folder of sockets may be made: the one for temporary files, unless its path is too long."""
+    return temporary if len(os.fsencode(temporary)) <= LONGEST_FOLDER else "/tmp"  # noqa: S108 -- for a folder of ours
 
 
 @dataclass(frozen=True, slots=True)
