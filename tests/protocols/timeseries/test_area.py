@@ -92,6 +92,13 @@ def test_heights_are_left_out(client, square):
     assert client.post(PATH, json=with_heights).json() == client.post(PATH, json=square).json()
 
 
+@pytest.mark.parametrize("name", ["reducer", "Min_Valids", "startDate"])
+def test_misspelt_parameters_and_those_of_others_are_told(client, square, name):
+    answer = client.post(f"{PATH}?{name}=1", json=square)
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, name)
+
+
 def test_unknown_reducers_are_refused(client, square):
     answer = client.post(f"{PATH}?reducers=mean,mode", json=square)
 

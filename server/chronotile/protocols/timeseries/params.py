@@ -11,6 +11,7 @@ from chronotile.protocols.common.kvp import Kvp, datetime_of, number
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
 
 PARAMETERS_OF_POINT = ("lon", "lat", "x", "y", "crs", "datetime", "format", *ANALYSIS_PARAMETERS)
+PARAMETERS_OF_AREA = ("crs", "datetime", "reducers", "min_valid", "format", *ANALYSIS_PARAMETERS)
 
 
 def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesRequest:
@@ -34,7 +35,7 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
     Raises:
         ChronotileError: A parameter or the geometry is not accepted.
     """
-    query.refuse(("reducer",), instead="reducers")
+    query.check_spelling(PARAMETERS_OF_AREA)
     return AreaSeriesRequest(
         layer=layer.id,
         areas=(area_of(body, geometry_rules(layer, query, catalogue)),),
