@@ -74,7 +74,7 @@ def test_each_series_has_a_reason_of_its_own():
     ids=["few", "seasonal", "years", "seasons", "curves"],
 )
 def test_what_takes_seconds_is_allowed(analysis, series):
-    check_cost(analysis, TWENTY_YEARS, series=series)
+    check_cost(analysis, TWENTY_YEARS, series=series, most_values=10**9)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,16 @@ def test_what_takes_seconds_is_allowed(analysis, series):
 )
 def test_what_takes_minutes_is_refused_with_another_way(analysis, limit):
     with pytest.raises(LimitExceeded) as caught:
-        check_cost(analysis, TWENTY_YEARS, series=20_000)
+        check_cost(analysis, TWENTY_YEARS, series=20_000, most_values=10**9)
 
     assert caught.value.limit == limit
     assert caught.value.asked > caught.value.allowed
+
+
+def test_what_is_told_beside_the_values_counts_as_they_do():
+    asked = Analysis(smooth=Whittaker(), fill="linear", anomaly="z", trend="seasonal")
+
+    with pytest.raises(LimitExceeded) as caught:
+        check_cost(asked, TWENTY_YEARS, series=10, most_values=5 * 7200 - 1)
+
+    assert (caught.value.limit, caught.value.asked) == ("max_series_values", 5 * 7200)

@@ -144,3 +144,14 @@ def test_times_a_moment_apart_are_smoothed_too():
     smoothed = smooth_whittaker(curves(of_days(days), np.sin(days / 20)), Whittaker(stiffness=10.0))[0]
 
     np.testing.assert_allclose(smoothed, np.sin(days / 20), atol=0.01)
+
+
+def test_a_wave_of_the_length_that_lambda_names_keeps_half_of_its_height():
+    length = 2 * np.pi * (3000.0 * 10) ** 0.25
+    days = np.arange(0, 100 * length, 10.0)
+    wave = np.sin(2 * np.pi * days / length)
+
+    smoothed = smooth_whittaker(curves(of_days(days), wave), Whittaker(outliers="keep"))[0]
+
+    middle = slice(100, -100)
+    assert smoothed[middle] @ wave[middle] / (wave[middle] @ wave[middle]) == pytest.approx(0.5, abs=0.03)

@@ -111,6 +111,12 @@ class Analysis:
         return Whittaker() if self.smooth is None and self.phenology is not None else self.smooth
 
     @property
+    def columns(self) -> int:
+        """How many numbers are told at each time beside the value."""
+        told = (self.smoothing, self.fill, self.anomaly, self.needs_normals or None)
+        return sum(each is not None for each in told)
+
+    @property
     def needs_normals(self) -> bool:
         """Whether anything is held against what is normal for the time of the year."""
         return self.has_climatology or self.anomaly is not None or self.fill == "climatology"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import ClientGone, InvalidParameter
 from chronotile.model.analysis import Analysis, Curves, Findings
 from chronotile.model.reducer import Reducer
 from chronotile.model.request import AreaSeriesRequest
@@ -54,6 +54,7 @@ def analyse_area_series(
     Raises:
         InvalidParameter: No reducer is one of values, or the layer has no times.
         LimitExceeded: There are too many times and areas for the analysis.
+        ClientGone: `is_wanted` says that nobody waits any more.
         ChronotileError: As `extract_area_series`.
     """
     if request.analysis is None:
@@ -61,10 +62,11 @@ def analyse_area_series(
     widened = widened_request(request, services)
     read = extract_area_series(widened.request, services, is_wanted=is_wanted)
     asked, reference = (np.searchsorted(read.times, times) for times in (widened.asked, widened.reference))
-    findings = {
-        reducer.name: _findings(read, reducer.name, (asked, reference), request.analysis)
-        for reducer in _analysed(request.reducers)
-    }
+    findings = {}
+    for reducer in _analysed(request.reducers):
+        if not is_wanted():
+            raise ClientGone("the client left")
+        findings[reducer.name] = _findings(read, reducer.name, (asked, reference), request.analysis)
     series = replace(read, times=widened.asked, areas=tuple(_at(area, asked) for area in read.areas), findings=findings)
     return series if request.analysis.step is None else _of_periods(series, request, request.analysis.step.period)
 
@@ -87,7 +89,7 @@ def widened_request(request: AreaSeriesRequest, services: Services) -> WidenedRe
             "an analysis is of values, such as mean, median or p10; counts, valid_share and histograms have none",
             locator="reducers",
         )
-    check_analysis(analysis, layer, times, series=len(request.areas) * len(analysed))
+    check_analysis(analysis, layer, times, series=len(request.areas) * len(analysed), services=services)
     reference = reference_indexes(analysis, layer, indexes, now=services.clock())
     if not set(reference) <= set(indexes):
         request = replace(request, time=_selection(layer.times, sorted({*indexes, *reference})))

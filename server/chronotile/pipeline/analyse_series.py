@@ -14,6 +14,7 @@ from chronotile.model.analysis import Analysis, Curves
 from chronotile.model.collection import Layer
 from chronotile.model.series import Series
 from chronotile.model.time import Instant, InstantArray
+from chronotile.pipeline.services import Services
 from chronotile.stats.analyse import analyse, check_cost
 from chronotile.stats.period_means import Periods, periods_of
 
@@ -42,7 +43,9 @@ def reference_indexes(
     return matching_times(layer, reference, now=now).indexes
 
 
-def check_analysis(analysis: Analysis | None, layer: Layer, times: InstantArray, *, series: int) -> None:
+def check_analysis(
+    analysis: Analysis | None, layer: Layer, times: InstantArray, *, series: int, services: Services
+) -> None:
     """Refuse an analysis that has no meaning or takes too long; reads no pixels.
 
     Raises:
@@ -53,7 +56,7 @@ def check_analysis(analysis: Analysis | None, layer: Layer, times: InstantArray,
         return
     if len(layer.times) == 0:
         raise InvalidParameter(f"layer {layer.id} has no times along which it could be analysed", locator="layer")
-    check_cost(analysis, times, series=series)
+    check_cost(analysis, times, series=series, most_values=services.catalogue.limits.max_series_values)
 
 
 def analysed_series(read: Series, analysis: Analysis, *, asked: Positions, reference: Positions) -> Series:

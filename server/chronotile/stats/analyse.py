@@ -82,20 +82,30 @@ def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
     )
 
 
-def check_cost(analysis: Analysis, times: InstantArray, *, series: int) -> None:
-    """Refuse what would take too long.
+def check_cost(analysis: Analysis, times: InstantArray, *, series: int, most_values: int) -> None:
+    """Refuse what would take too long, or be too much.
 
     Args:
         analysis: What is asked.
         times: (time,) of the series.
         series: How many there are.
+        most_values: `max_series_values`: of the series and of what is found at each time together.
 
     Raises:
-        LimitExceeded: Trends compare more than `MAX_PAIRS` pairs of values, or seasons are looked for in more than
-            `MAX_DAYS` days.
+        LimitExceeded: There are more than `most_values`, trends compare more than `MAX_PAIRS` pairs of values, or seasons
+            are looked for in more than `MAX_DAYS` days.
     """
     if analysis.step is not None:
         times = periods_of(times, analysis.step.period).starts
+    values = (1 + analysis.columns) * times.size * series
+    if values > most_values:
+        raise LimitExceeded(
+            "max_series_values",
+            allowed=most_values,
+            asked=values,
+            alternative="ask for a coarser step, a shorter interval, fewer series or fewer analyses at once",
+            locator="time",
+        )
     pairs = 0 if analysis.trend is None else pair_count(_groups(times, analysis)) * series
     if pairs > MAX_PAIRS:
         raise LimitExceeded(

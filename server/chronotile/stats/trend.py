@@ -16,7 +16,7 @@ from scipy.special import ndtr, ndtri
 from chronotile.model.analysis import CONFIDENCE, Curves, FloatArray, IntArray, Trends
 from chronotile.stats.climatology import SlotNumbers
 from chronotile.stats.gaps import days_of
-from chronotile.stats.ranks import at_ranks, percentile_of_ordered
+from chronotile.stats.ranks import percentile_of_ordered, value_at
 
 DAYS_A_YEAR = 365.25
 LEAST_PAIRS = 6
@@ -80,7 +80,7 @@ def _interval(ordered: FloatArray, variance: FloatArray) -> tuple[FloatArray, Fl
     reach = ndtri(0.5 + CONFIDENCE / 2) * np.sqrt(variance)
     lower = np.maximum(np.round((counts - reach) / 2) - 1, 0)
     upper = np.minimum(np.round((counts + reach) / 2), np.maximum(counts - 1, 0))
-    low, high = (at_ranks(ordered, ranks.astype(np.int64)) for ranks in (lower, upper))
+    low, high = (value_at(ordered, ranks.astype(np.int64)) for ranks in (lower, upper))
     has_slope = np.isfinite(slope)
     return slope, np.where(has_slope, low, np.nan), np.where(has_slope, high, np.nan)
 

@@ -248,7 +248,7 @@ def test_a_layer_without_times_cannot_be_analysed(make_client, longitude_latitud
 
 
 def test_times_of_the_reference_count_towards_the_limit(make_client, longitude_latitude):
-    client = make_client(services_of_dekads(limits=Limits(max_series_values=100)))
+    client = make_client(services_of_dekads(limits=Limits(max_series_values=120)))
     longitude, latitude = longitude_latitude(ROW, COLUMN)
 
     answer = client.get(
