@@ -7,6 +7,9 @@ import numpy as np
 from chronotile.model.analysis import CONFIDENCE, Findings, FloatArray, IntArray, Normals, Seasons, Trends, Whittaker
 from chronotile.model.time import InstantArray
 
+UNITS = {"z": "1", "percentile": "%"}
+"""Of anomalies that have others than the values."""
+
 
 def methods_document(findings: Findings) -> dict[str, Any]:
     """Return how each thing was found that was asked for, defaults included."""
@@ -25,7 +28,7 @@ def methods_document(findings: Findings) -> dict[str, Any]:
 
 def findings_document(findings: Findings, row: int) -> dict[str, Any]:
     """Return what was found out about one of the series; `null` where nothing was, and then `reasons` say why."""
-    columns = findings_columns(findings, row)
+    columns = _columns(findings, row)
     found = {
         "counts": columns.pop("count", None),
         **columns,
@@ -38,7 +41,18 @@ def findings_document(findings: Findings, row: int) -> dict[str, Any]:
 
 
 def findings_columns(findings: Findings, row: int) -> dict[str, FloatArray | IntArray]:
-    """Return what was found out about one of the series at each of its times (time,), by name."""
+    """Return what was found out about one of the series at each of its times (time,), by names that say what it is."""
+    columns = _columns(findings, row)
+    kind = findings.analysis.anomaly
+    return {f"{name}_{kind}" if name == "anomaly" and kind in UNITS else name: each for name, each in columns.items()}
+
+
+def units_of_column(name: str, units: str) -> str:
+    """Return the units of what `findings_columns` has under a name; `units` are those of the values."""
+    return "1" if name == "count" else UNITS.get(name.removeprefix("anomaly_"), units)
+
+
+def _columns(findings: Findings, row: int) -> dict[str, FloatArray | IntArray]:
     columns = {
         "count": findings.counts,
         "smooth": findings.smoothed,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.findings import findings_columns
+from chronotile.encoders.findings import findings_columns, units_of_column
 from chronotile.model.analysis import Findings
 from chronotile.model.area import Area, Polygon
 from chronotile.model.crs import CRS84, transformer
@@ -95,9 +95,10 @@ class PlacesSeries:
         return list(self.places[0].flat) if self.places else []
 
     def units_of(self, column: str) -> str:
-        """Return those of the values, or 1 for counts and shares of cells."""
-        is_count = column.partition(":")[0] in {"count", "valid_share", "histogram"} or column.endswith(".count")
-        return "1" if is_count else self.units
+        """Return those of the values, or 1 for counts and shares of cells; of what was found, its own."""
+        if column.partition(":")[0] in {"count", "valid_share", "histogram"}:
+            return "1"
+        return units_of_column(column.rpartition(".")[2], self.units)
 
     @property
     def names(self) -> list[str | int | float]:

@@ -92,8 +92,8 @@ def check_cost(analysis: Analysis, times: InstantArray, *, series: int, most_val
         most_values: `max_series_values`: of the series and of what is found at each time together.
 
     Raises:
-        LimitExceeded: There are more than `most_values`, trends compare more than `MAX_PAIRS` pairs of values, or seasons
-            are looked for in more than `MAX_DAYS` days.
+        LimitExceeded: There are more than `most_values`, trends compare more than `MAX_PAIRS` pairs of values, or
+            seasons are looked for in more than `MAX_DAYS` days.
     """
     if analysis.step is not None:
         times = periods_of(times, analysis.step.period).starts

@@ -148,9 +148,32 @@ def test_csv_has_a_column_for_each_thing_found_at_each_time(point):
     answer = point("format=csv&step=P1Y&smooth=savgol&window=1000&fill=climatology&anomaly=z&climatology_by=month")
 
     lines = list(csv.reader(io.StringIO(answer.text)))
-    assert lines[0] == ["time", "value", "reason", "count", "smooth", "fill", "climatology", "anomaly"]
+    assert lines[0] == ["time", "value", "reason", "count", "smooth", "fill", "climatology", "anomaly_z"]
     assert lines[1][3] == "36"
     assert {len(line) for line in lines} == {8}
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "units"),
+    [("abs", "anomaly", "%-of-layer"), ("z", "anomaly_z", "1"), ("percentile", "anomaly_percentile", "%")],
+)
+def test_units_of_what_is_found_are_its_own(make_client, kind, column, units):
+    variable = served.make_variable(times=domain_of_instants(TIMES), units="%-of-layer")
+    client = make_client(served.make_services(served.make_collection(served.make_layer(variable=variable))))
+
+    answer = client.post(
+        f"/timeseries/NDVI/area?crs=EPSG:32631&format=covjson&step=P1M&smooth=whittaker&anomaly={kind}", json=SQUARE
+    )
+
+    units_of = {name: each["unit"]["symbol"]["value"] for name, each in answer.json()["parameters"].items()}
+    assert units_of == {
+        "mean": "%-of-layer",
+        "mean.count": "1",
+        "mean.smooth": "%-of-layer",
+        "mean.climatology": "%-of-layer",
+        f"mean.{column}": units,
+        "valid": "1",
+    }
 
 
 @pytest.mark.parametrize("name", ["trend=seasonal", "phenology=threshold"])
