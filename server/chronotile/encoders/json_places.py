@@ -19,6 +19,8 @@ def encode_place_values_json(found: PlaceValues) -> bytes:
     """Return the matrix: a row a place, a number an instant; numbers are shortest-round-trip, `null` where none is."""
     return orjson.dumps(
         {
+            "places": found.places,
+            "revision": found.revision,
             "layer": found.layer,
             "units": found.units,
             "reducer": found.reducer,

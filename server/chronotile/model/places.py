@@ -152,6 +152,10 @@ class PlaceValuesRequest:
 class PlaceValues:
     """One number a place and instant."""
 
+    places: str
+    """Id of the set."""
+    revision: str
+    """Of the set: that of tiles whose features have the numbers of these rows."""
     layer: str
     units: str
     reducer: str

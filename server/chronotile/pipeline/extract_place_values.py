@@ -91,6 +91,8 @@ def extract_place_values(
         series = extract_area_series(asked, services, is_wanted=is_wanted)
         values[near] = [each.reduced[request.reducer.name] for each in series.areas]
     return PlaceValues(
+        places=target.places.id,
+        revision=places_revision(target.places),
         layer=layer.id,
         units=layer.main_variable.encoding.units,
         reducer=request.reducer.name,

@@ -33,7 +33,9 @@ def test_a_place_outside_the_layer_has_no_values(client):
 def test_the_document_says_what_it_is(client):
     document = client.get(f"{VALUES}&reducer=P90").json()
 
-    assert {name: document[name] for name in ("layer", "units", "reducer", "offset", "total")} == {
+    assert document["revision"] == client.get("/places/squares").json()["revision"]
+    assert {name: document[name] for name in ("places", "layer", "units", "reducer", "offset", "total")} == {
+        "places": "squares",
         "layer": "NDVI",
         "units": "1",
         "reducer": "p90",
