@@ -118,10 +118,6 @@ def test_too_large_a_body_is_refused(make_client, make_services, square, limits,
     assert (answer.status_code, answer.json()["type"], answer.json()["limit"]) == (status, "limit-exceeded", name)
 
 
-def test_an_area_is_posted(client):
-    assert client.get(PATH).status_code == 405
-
-
 def test_a_geometry_may_be_in_the_layers_own_crs(client, square):
     grid = served.BELGIUM_31N
     corners = [grid.centre_of(row, column) for row, column in [(29.6, 39.6), (29.6, 42.4), (31.4, 42.4), (31.4, 39.6)]]

@@ -1,7 +1,8 @@
 """Path, query and body of a series turned into a series request."""
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, MissingParameter
+from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.reducer import Reducer, parse_reducers
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest
@@ -38,12 +39,24 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
     query.check_spelling(PARAMETERS_OF_AREA)
     return AreaSeriesRequest(
         layer=layer.id,
-        areas=(area_of(body, geometry_rules(layer, query, catalogue)),),
+        areas=(_area(layer, query, body, catalogue),),
         time=datetime_of(query),
         reducers=_reducers(query),
         min_valid=_min_valid(query),
         analysis=analysis_of(query),
     )
+
+
+def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
+    """The place that is named, else the geometry of the body."""
+    name = query.optional("place")
+    if name is None and not body:
+        raise MissingParameter("give place=set/id, or POST a geometry", locator="place")
+    if name is None:
+        return area_of(body, geometry_rules(layer, query, catalogue))
+    if body or "crs" in query:
+        raise InvalidParameter("a place has a geometry and crs of its own; give either it or a body", locator="place")
+    return catalogue.place(name)
 
 
 def _reducers(query: Kvp) -> tuple[Reducer, ...]:

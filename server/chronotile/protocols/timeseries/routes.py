@@ -45,7 +45,7 @@ async def get_point(request: Request) -> Response:
 
 
 async def get_area(request: Request) -> Response:
-    """Return the series of the area in the body."""
+    """Return the series of the area in the body, or of a place."""
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     body = await body_of(request)
@@ -65,5 +65,5 @@ async def get_area(request: Request) -> Response:
 routes = [
     *terrascope_routes,
     Route("/timeseries/{layer}/point", endpoint(get_point, point_fault)),
-    Route("/timeseries/{layer}/area", endpoint(get_area, point_fault), methods=["POST"]),
+    Route("/timeseries/{layer}/area", endpoint(get_area, point_fault), methods=["GET", "POST"]),
 ]

@@ -1,0 +1,60 @@
+"""Series of an area that is called by its name."""
+
+import pytest
+
+PATH = "/timeseries/NDVI/area"
+QUERY = "datetime=2020-06-01/2020-06-30&reducers=mean,p90"
+
+
+def test_a_place_has_the_series_of_its_geometry(client):
+    geometry = client.get("/places/squares?format=geojson").json()["features"][1]["geometry"]
+    expected = client.post(f"{PATH}?{QUERY}", json=geometry).json()
+
+    found = client.get(f"{PATH}?place=squares/S1&{QUERY}").json()
+
+    assert found["times"] == expected["times"]
+    assert found["features"][0]["series"] == expected["features"][0]["series"]
+    assert found["features"][0]["total"] == expected["features"][0]["total"] > 0
+
+
+def test_a_place_tells_who_it_is(client):
+    (found,) = client.get(f"{PATH}?place=squares/S1").json()["features"]
+
+    assert found["id"] == "S1"
+    assert found["properties"] == {"label": "Square 1", "crop": "wheat", "area_ha": 1.5}
+
+
+def test_a_place_is_taken_in_the_crs_of_its_file(client):
+    """400 square kilometres in cells of a hectare, of which the layer covers all."""
+    (found,) = client.get(f"{PATH}?place=lambert/S0&datetime=2020-06-11").json()["features"]
+
+    assert found["total"] == pytest.approx(40_000, rel=0.5)
+
+
+def test_post_without_a_body_is_the_same(client):
+    address = f"{PATH}?place=squares/S1&{QUERY}"
+
+    assert client.post(address).json() == client.get(address).json()
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("place=squares/S9", 404, "place 'S9' is not known in squares; the nearest are"),
+        ("place=square/S1", 404, "set of places 'square' is not known; the nearest is squares"),
+        ("place=squares/S3", 400, "lies outside layer NDVI"),
+        ("place=squares/S1&crs=EPSG:3857", 400, "give either it or a body"),
+        ("datetime=2020", 400, "give place=set/id, or POST a geometry"),
+    ],
+)
+def test_what_is_wrong_is_said(client, query, status, words):
+    response = client.get(f"{PATH}?{query}")
+
+    assert response.status_code == status
+    assert words in response.json()["detail"]
+
+
+def test_a_place_and_a_body_are_one_too_many(client):
+    response = client.post(f"{PATH}?place=squares/S1", json={"type": "Point", "coordinates": [4, 51]})
+
+    assert (response.status_code, response.json()["parameter"]) == (400, "place")
