@@ -15,13 +15,14 @@ from rasterio.errors import RasterioError
 from chronotile.errors import ChronotileError
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
+from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import one_line, opening
 from chronotile.readers.made_levels import made_pixels
 from chronotile.readers.overviews import Counting
 from chronotile.readers.preview_file import preview_file
 from chronotile.readers.preview_folder import PreviewFolder
 from chronotile.readers.raster_pixels import read_pixels
-from chronotile.readers.raster_pool import NATIVE_LEVEL, FileState, Handle, HandlePool, Layout, file_state, shared_pool
+from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, HandlePool, Layout, shared_pool
 
 _log = logging.getLogger(__name__)
 

@@ -1,9 +1,8 @@
 """Pixels out of an open raster file."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from rasterio.windows import Window as RasterioWindow
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers, Pixels
@@ -25,8 +24,8 @@ def read_pixels(handle: Handle, band: int, window: Window, *, dtype: str, has_ma
         has_mask: Whether the file tells beside the numbers which are present.
         step: 1 for all.
     """
-    numbers = _thinned(handle.dataset.read, band, window, step=step)
-    valid = _thinned(handle.dataset.read_masks, band, window, step=step) > 0 if has_mask else None
+    numbers = _thinned(handle, band, window, step=step)
+    valid = _thinned(handle, band, window, step=step, is_mask=True) > 0 if has_mask else None
     return Pixels(as_meant(numbers, dtype), valid)
 
 
@@ -53,13 +52,9 @@ def one_above_another(parts: Sequence[Pixels]) -> Pixels:
     return Pixels(np.concatenate([part.numbers for part in parts]), np.concatenate(valids) if valids else None)
 
 
-def _thinned(read: Callable[..., Numbers], band: int, window: Window, *, step: int) -> Numbers:
+def _thinned(handle: Handle, band: int, window: Window, *, step: int, is_mask: bool = False) -> Numbers:
     """Every `step`-th row and column, exactly (GDAL's own thinning takes others); no strip is kept whole."""
     if step == 1:
-        return read(band, window=_rasterio_window(window))
-    strips = (read(band, window=_rasterio_window(strip)) for strip in strips_of(window, step))
+        return handle.read(band, window, is_mask=is_mask)
+    strips = (handle.read(band, strip, is_mask=is_mask) for strip in strips_of(window, step))
     return np.concatenate([strip[::step, ::step].copy() for strip in strips])
-
-
-def _rasterio_window(window: Window) -> RasterioWindow:
-    return RasterioWindow(window.column_start, window.row_start, window.width, window.height)

@@ -1,10 +1,9 @@
 """Open raster files, kept and lent to one thread at a time."""
 
-import os
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -15,8 +14,13 @@ from affine import Affine
 from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning
 
+from chronotile.model.grid import Window
+from chronotile.model.raster import Numbers
 from chronotile.readers.cache_sizes import cache_sizes
+from chronotile.readers.file_blocks import FileBlocks, Plane
+from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.hrefs import gdal_path, local_path
+from chronotile.readers.kept_blocks import current_blocks
 
 MAX_IDLE_HANDLES = 400
 """Files kept open that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
@@ -26,6 +30,12 @@ HANDLE_BYTES = 96 << 10
 
 LEAST_FOR_BLOCKS = 4
 """This part of what is kept of raster files is for decoded blocks, however many files are open."""
+
+OWN_PART = 8
+"""GDAL's own cache gets this part of what is left for blocks: it is asked for one after the other, and we keep them."""
+
+OWN_PART_OF_OTHERS = 2
+"""The part where files were opened of which GDAL alone keeps blocks: those elsewhere, and those made of others."""
 
 NATIVE_LEVEL = -1
 """GDAL counts overviews from 0."""
@@ -48,14 +58,6 @@ _REMOTE_OPTIONS = {
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
     "VSI_CACHE": True,
 }
-
-
-class FileState(NamedTuple):
-    """What changes when a file is written anew."""
-
-    mtime_ns: int
-    size: int
-    inode: int
 
 
 class Layout(NamedTuple):
@@ -91,6 +93,18 @@ class Handle:
     dataset: Any
     state: FileState | None
     layout: Layout
+    blocks: FileBlocks | None
+    """`None` where GDAL keeps them."""
+
+    def read(self, band: int, window: Window, *, is_mask: bool = False) -> Numbers:
+        """Return (y, x) numbers of a window of a band, or of its mask, in which 0 says that there is no number."""
+        plane = Plane(self.dataset, band, is_mask)
+        return plane.read(window) if self.blocks is None else self.blocks.read(plane, window)
+
+    def read_bands(self, bands: Sequence[int], window: Window, *, is_mask: bool = False) -> Numbers:
+        """Return (band, y, x) numbers of a window of several bands, or of their masks."""
+        planes = [Plane(self.dataset, band, is_mask) for band in bands]
+        return planes[0].read_bands(bands, window) if self.blocks is None else self.blocks.read_bands(planes, window)
 
 
 _Key = tuple[str, int]
@@ -99,21 +113,19 @@ _Key = tuple[str, int]
 class HandlePool:
     """Lends open files by path and overview level, and opens them again when they change.
 
-    A file of this machine is lent to one thread at a time: GDAL keeps decoded blocks by handle, so two handles decode
-    and keep all of them twice (a third of the tiles of a large file a second). Handles of files elsewhere, for which
-    threads wait on the network, are as many as are asked for.
+    A file is opened as often as threads ask for it at once: blocks are kept beside the handles, for all of them.
 
     Args:
         max_idle: Files kept open that nobody reads; the longest unused are closed first.
+        keeps_blocks: Whether decoded blocks are kept of files that allow for it.
     """
 
-    def __init__(self, max_idle: int = MAX_IDLE_HANDLES) -> None:
+    def __init__(self, max_idle: int = MAX_IDLE_HANDLES, *, keeps_blocks: bool = False) -> None:
         self._max_idle = max_idle
+        self._keeps_blocks = keeps_blocks
         self._idle: OrderedDict[_Key, list[Handle]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
-        self._lent = set[_Key]()
-        self._returned = threading.Condition(self._lock)
 
     @contextmanager
     def lend(self, path: str, level: int = NATIVE_LEVEL) -> Iterator[Handle]:
@@ -123,10 +135,9 @@ class HandlePool:
             OSError: It is gone or cannot be opened.
         """
         state = file_state(path)
-        with nullcontext() if state is None else self._alone((path, level)):
-            handle = self._take((path, level), state) or _open(path, level, state)
-            with self._using((path, level), handle):
-                yield handle
+        handle = self._take((path, level), state) or _open(path, level, state, keeps_blocks=self._keeps_blocks)
+        with self._using((path, level), handle):
+            yield handle
 
     @contextmanager
     def _using(self, key: _Key, handle: Handle) -> Iterator[None]:
@@ -139,20 +150,6 @@ class HandlePool:
             handle.dataset.close()
             raise
         self._give_back(key, handle)
-
-    @contextmanager
-    def _alone(self, key: _Key) -> Iterator[None]:
-        """Wait until nobody else has the file."""
-        with self._returned:
-            while key in self._lent:
-                self._returned.wait()
-            self._lent.add(key)
-        try:
-            yield
-        finally:
-            with self._returned:
-                self._lent.remove(key)
-                self._returned.notify_all()
 
     @property
     def kept(self) -> int:
@@ -196,10 +193,14 @@ class HandlePool:
         _close(surplus)
 
 
+_gdal_keeps = threading.Event()
+"""Whether a file was opened of which GDAL keeps blocks for long."""
+
+
 @cache
 def shared_pool() -> HandlePool:
     """Return the pool of this process: what bounds open files must know of all of them."""
-    return HandlePool()
+    return HandlePool(keeps_blocks=True)
 
 
 def block_bytes(handles: int) -> int:
@@ -208,32 +209,34 @@ def block_bytes(handles: int) -> int:
     return max(total - handles * HANDLE_BYTES, total // LEAST_FOR_BLOCKS)
 
 
-def file_state(path: str) -> FileState | None:
-    """Return the state of a file on this machine, `None` of one elsewhere.
-
-    Raises:
-        OSError: It is gone.
-    """
-    if "://" in path:
-        return None
-    status = os.stat(path)  # noqa: PTH116 -- half the time of Path.stat, and asked at each read
-    return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
-
-
 def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
     """Return the context in which GDAL opens and reads a file."""
     extra = _REMOTE_OPTIONS if local_path(path) is None else _LOCAL_OPTIONS
     return rasterio.Env(**_OPTIONS, **extra)
 
 
-def _open(path: str, level: int, state: FileState | None) -> Handle:
+def _open(path: str, level: int, state: FileState | None, *, keeps_blocks: bool) -> Handle:
     options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
-    # Not an option of the context, which at its end would set GDAL's cache back to a share of the whole memory.
-    set_gdal_config("GDAL_CACHEMAX", block_bytes(shared_pool().kept + 1))
     with gdal_options(path), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told in words of our own
         dataset = rasterio.open(gdal_path(path), **options)
-        return Handle(dataset, state, layout_of(dataset))
+        blocks = None
+        if state is not None and FileBlocks.are_of(dataset):
+            kept = current_blocks() if keeps_blocks else None
+            blocks = FileBlocks(dataset, path, level=level, state=state, kept=kept)
+    _share_out(shared_pool().kept + 1, is_kept_by_gdal=keeps_blocks and blocks is None)
+    return Handle(dataset, state, layout_of(dataset), blocks)
+
+
+def _share_out(handles: int, *, is_kept_by_gdal: bool) -> None:
+    """Divide what there is for blocks beside so many open files between GDAL and us."""
+    if is_kept_by_gdal:
+        _gdal_keeps.set()
+    total = block_bytes(handles)
+    own = total // (OWN_PART_OF_OTHERS if _gdal_keeps.is_set() else OWN_PART)
+    # Not an option of the context, which at its end would set GDAL's cache back to a share of the whole memory.
+    set_gdal_config("GDAL_CACHEMAX", own)
+    current_blocks().leave(total - own)
 
 
 def layout_of(dataset: Any) -> Layout:  # noqa: ANN401 -- rasterio has no types

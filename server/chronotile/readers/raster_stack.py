@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from rasterio.enums import Interleaving
-from rasterio.windows import Window as RasterioWindow
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
@@ -15,6 +14,7 @@ from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInf
 from chronotile.model.time import NO_TIME, TimeDomain
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.encoding import as_meant, configured
+from chronotile.readers.file_state import file_state
 from chronotile.readers.foreign import reading, unavailable
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.made_levels import Origin, cells_below, made_pixels, with_made_levels
@@ -23,7 +23,7 @@ from chronotile.readers.previews import LEAST_FACTOR, Preview, current_previews
 from chronotile.readers.raster_bands import Band
 from chronotile.readers.raster_files import DatedFiles, date_files, find_files
 from chronotile.readers.raster_pixels import every, one_above_another, read_pixels, strips_of
-from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, Layout, file_state, shared_pool
+from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, Layout, shared_pool
 from chronotile.readers.raster_survey import Sample, survey
 from chronotile.readers.reader import Along, BlockShape, Reader
 
@@ -120,7 +120,7 @@ class RasterStack:
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; a run of times in one file is one read."""
         source = self._variables[variable]
-        cell = RasterioWindow(column, row, 1, 1)
+        cell = Window(row, row + 1, column, column + 1)
         runs = list(_by_file(source.planes[index] for index in indexes))
         if not runs:
             return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
@@ -147,25 +147,24 @@ class RasterStack:
     ) -> Pixels:
         """Return (time, y, x) pixels of a window; a run of times in one file is one read."""
         source = self._variables[variable]
-        part = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
         runs = _by_file(source.planes[index] for index in indexes)
-        parts = [self._bands_of_file(variable, *run, part=part) for run in runs]
+        parts = [self._bands_of_file(variable, *run, window=window) for run in runs]
         numbers = np.concatenate([part.numbers for part in parts])
         valids = [part.valid for part in parts if part.valid is not None]
         return Pixels(as_meant(numbers, source.info.encoding.dtype), np.concatenate(valids) if valids else None)
 
-    def _bands_of_file(self, variable: str, path: str, bands: list[int], *, part: RasterioWindow) -> Pixels:
+    def _bands_of_file(self, variable: str, path: str, bands: list[int], *, window: Window) -> Pixels:
         """(band, y, x) pixels of a window."""
         with reading(self._collection, variable), self._pool.lend(path) as handle:
             self._require_layout(handle, variable, 0)
-            numbers = handle.dataset.read(bands, window=part)
+            numbers = handle.read_bands(bands, window)
             if not self._variables[variable].has_mask:
                 return Pixels(numbers)
-            return Pixels(numbers, handle.dataset.read_masks(bands, window=part) > 0)
+            return Pixels(numbers, handle.read_bands(bands, window, is_mask=True) > 0)
 
-    def _cells_of_file(self, variable: str, path: str, bands: list[int], *, cell: RasterioWindow) -> Pixels:
+    def _cells_of_file(self, variable: str, path: str, bands: list[int], *, cell: Window) -> Pixels:
         """(band,) pixels of one cell."""
-        pixels = self._bands_of_file(variable, path, bands, part=cell)
+        pixels = self._bands_of_file(variable, path, bands, window=cell)
         return Pixels(pixels.numbers[:, 0, 0], None if pixels.valid is None else pixels.valid[:, 0, 0])
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from prometheus_client.registry import Collector
 
 from chronotile.pipeline.cache import CacheState
 from chronotile.protocols.common.state import ServerState
+from chronotile.readers.kept_blocks import BlocksState, current_blocks
 from chronotile.readers.previews import PreviewsState
 
 
@@ -20,7 +21,8 @@ class StateCollector(Collector):
         """Return the metrics of now."""
         caches = self._state.services.caches
         yield from _gates(self._state)
-        yield from _caches({"payloads": caches.payloads.state, "plans": caches.plans.state})
+        blocks = current_blocks().state
+        yield from _caches({"payloads": caches.payloads.state, "plans": caches.plans.state, "blocks": blocks})
         yield _counter("chronotile_reloads", "Times that what is served was replaced", self._state.reloads)
         yield _counter(
             "chronotile_failed_reloads",
@@ -48,7 +50,7 @@ def _gates(state: ServerState) -> Iterable[Metric]:
     yield from (threads, running, waiting)
 
 
-def _caches(states: Mapping[str, CacheState]) -> Iterable[Metric]:
+def _caches(states: Mapping[str, CacheState | BlocksState]) -> Iterable[Metric]:
     held = GaugeMetricFamily("chronotile_cache_bytes", "Bytes a cache holds", labels=["cache"])
     bound = GaugeMetricFamily("chronotile_cache_max_bytes", "Bytes a cache may hold", labels=["cache"])
     entries = GaugeMetricFamily("chronotile_cache_entries", "Things a cache holds", labels=["cache"])
