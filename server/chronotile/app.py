@@ -59,7 +59,9 @@ from chronotile.protocols.viewer.files import find_viewer, is_complete
 from chronotile.protocols.viewer.routes import viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
+from chronotile.readers.block_memory import BlockMemory
 from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
+from chronotile.readers.kept_blocks import KeptBlocks, say_kept_blocks
 from chronotile.readers.previews import Previews, current_previews, say_previews
 from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 
@@ -153,20 +155,30 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     )
 
 
-def create_app(settings: Settings, *, siblings: Siblings | None = None) -> Starlette:
+def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:
     """Return the application that serves what `settings.config` says.
+
+    Args:
+        settings: How the process runs.
+        siblings: The other workers, where `/metrics` tells of all.
+        memory: Descriptor of the memory in which all of them keep decoded blocks.
 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
-    archive = open_configured(settings)
+    archive = open_configured(settings, memory=memory)
     for line in finding_lines(each for each in archive.findings if each.severity != "note"):
         log.warning("%s", line)
     return serving(archive, settings, siblings=siblings)
 
 
-def open_configured(settings: Settings, *, progress: Progress | None = None) -> Archive:
+def open_configured(settings: Settings, *, progress: Progress | None = None, memory: int | None = None) -> Archive:
     """Return what `settings.config` names, opened by readers and with caches that keep as much as the settings say.
+
+    Args:
+        settings: How the process runs.
+        progress: Told of the sources.
+        memory: As `create_app` takes it.
 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
@@ -180,6 +192,10 @@ def open_configured(settings: Settings, *, progress: Progress | None = None) -> 
     share_one_heap()  # before the first thread begins
     shares = settings.cache_shares(this_machine())
     say_cache_sizes(CacheSizes(shares.pixels))
+    if memory is None:
+        say_kept_blocks(KeptBlocks(BlockMemory(shares.pixels)))
+    else:
+        say_kept_blocks(KeptBlocks(BlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1))
     archive = open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
     caches = make_caches(payload_bytes=shares.payloads, plan_bytes=shares.plans)
     return replace(archive, services=replace(archive.services, caches=caches))
@@ -279,11 +295,11 @@ class Upkeep:
             log.info("serving the archive as it is now")
 
 
-def create_app_from_environment(*, siblings: Siblings | None = None) -> Starlette:
+def create_app_from_environment(*, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:
     """Return the application that `CHRONOTILE_*` variables describe, for a worker process."""
     settings = load_settings()
     configure_logging(settings.log_level)
-    return create_app(settings, siblings=siblings)
+    return create_app(settings, siblings=siblings, memory=memory)
 
 
 def configure_logging(level: LogLevel) -> None:

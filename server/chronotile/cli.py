@@ -368,6 +368,7 @@ def _run_workers(settings: "Settings", listener: socket.socket, lines: list[str]
         listener,
         count=count,
         environment=settings.as_environment(),
+        block_bytes=settings.cache_shares(this_machine()).pixels * count,
         announce=lambda: _print(lines),
     )
     with _telling_port_taken(settings.host, settings.port):

@@ -150,6 +150,25 @@ def test_workers_find_one_another_however_long_the_path_of_temporary_files_is(co
         assert shown_within_ten_seconds(f"{address}/metrics", b'worker="1"')
 
 
+def test_what_one_worker_has_decoded_the_others_need_not(configuration):
+    for path in configuration.parent.glob("*.tif"):
+        os.utime(path, (0, 0))
+    tile = "/tiles/NDVI/WebMercatorQuad/14/8328/5484.tif?datetime=2020-01-01"
+
+    with serving("serve", configuration, "--workers", 2, CHRONOTILE_PAYLOAD_BYTES="0") as (_process, address, _lines):
+        assert [answer_of(f"{address}{tile}") for _ in range(6)] == [200] * 6
+        misses, hits = (
+            [
+                each.value
+                for each in metrics_of(address)
+                if each.name == f"chronotile_cache_{name}_total" and each.labels["cache"] == "blocks"
+            ]
+            for name in ("misses", "hits")
+        )
+
+    assert min(misses) == 0 < sum(misses) < sum(hits)
+
+
 def test_workers_that_cannot_start_end_the_server_with_1(configuration):
     ended = subprocess.run(
         [PROGRAM, "serve", configuration, "--workers", "2", "--port", "0"],

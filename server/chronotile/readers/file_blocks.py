@@ -20,6 +20,12 @@ from chronotile.readers.preview_file import GDAL_TYPES
 SETTLED_NS = 2_000_000_000
 """A file written since may be written again without its time telling; what is read of it is not kept."""
 
+DRIVERS = {"GTiff", "JP2OpenJPEG"}
+"""GDAL's formats of which blocks are kept."""
+
+BESIDE = (".ovr", ".msk", ".msk.ovr", ".aux.xml")
+"""Ends of the names of files with overviews, masks and nodata of another."""
+
 _PLACE = Struct("<iii?")
 """First row and column of a unit, band, whether it is of the mask."""
 
@@ -80,15 +86,15 @@ class FileBlocks:
         self._unit = _unit_shape(dataset, self._dtype.itemsize * self._bands)
         self._digest = blake2b(digest_size=KEY_BYTES)
         if kept is not None:
-            beside = [(name, file_state(name)) for name in dataset.files if name != path]
+            beside = [_state_or_none(path + ending) for ending in BESIDE]
             told = (path, level, state, beside, self._dtype.str, self._bands, self._unit)
             self._digest.update(repr(told).encode())
 
     @staticmethod
     def are_of(dataset: Any) -> bool:  # noqa: ANN401 -- rasterio has no types
-        """Whether blocks can be kept: not of a file made of others, whose states nobody looks at, nor of odd types."""
+        """Whether blocks can be kept: of a file that is alone but for known ones beside it, and of no odd types."""
         dtypes = set(dataset.dtypes)
-        return dataset.driver != "VRT" and len(dtypes) == 1 and dtypes <= set(GDAL_TYPES)
+        return dataset.driver in DRIVERS and len(dtypes) == 1 and dtypes <= set(GDAL_TYPES)
 
     def read(self, plane: Plane, window: Window) -> Numbers:
         """Return (y, x) numbers of a window of a level; what lies beyond its edges is left out."""
@@ -162,6 +168,13 @@ def _unit_shape(dataset: Any, pixel_bytes: int) -> tuple[int, int]:  # noqa: ANN
         else:
             height *= 2
     return height, width
+
+
+def _state_or_none(path: str) -> FileState | None:
+    try:
+        return file_state(path)
+    except FileNotFoundError:
+        return None
 
 
 def _common(one: Window, other: Window) -> Window:

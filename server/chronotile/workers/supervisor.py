@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from chronotile.errors import ChronotileError
 from chronotile.process import GRACE_S, hang_ups_held, take_hang_ups
 from chronotile.protocols.ops.siblings import folder_for_sockets
+from chronotile.readers.block_memory import shareable_memory
 from chronotile.workers import channel
 
 log = logging.getLogger(__name__)
@@ -52,11 +53,18 @@ class Supervisor:
         listener: Listens; who connects before all workers are ready waits.
         count: How many workers there are to be.
         environment: The variables from which a worker knows what to serve.
+        block_bytes: Of the memory in which all workers keep decoded blocks.
         announce: Called once, when whoever connects is answered.
     """
 
     def __init__(
-        self, listener: socket.socket, *, count: int, environment: Mapping[str, str], announce: Callable[[], None]
+        self,
+        listener: socket.socket,
+        *,
+        count: int,
+        environment: Mapping[str, str],
+        block_bytes: int,
+        announce: Callable[[], None],
     ) -> None:
         self._listener = listener
         self._count = count
@@ -69,6 +77,9 @@ class Supervisor:
         """Connections for the next worker that is ready."""
         self._folder = tempfile.TemporaryDirectory(prefix="chronotile-", dir=folder_for_sockets(tempfile.gettempdir()))
         """Where workers find one another."""
+        memory = shareable_memory(block_bytes)
+        self._shared = () if memory is None else (memory,)
+        """Descriptors of the memory, which outlives the workers."""
         self._is_accepting = False
         self._is_stopping = False
         self._failed = False
@@ -101,11 +112,11 @@ class Supervisor:
         if self._is_stopping:
             return
         ours, theirs = socket.socketpair()
-        arguments = (str(theirs.fileno()), self._folder.name, str(number))
+        arguments = (str(theirs.fileno()), self._folder.name, str(number), *map(str, self._shared))
         with hang_ups_held():  # one that comes before the worker can take it waits for it
             process = subprocess.Popen(  # noqa: S603 -- nothing of it comes from outside
                 [sys.executable, "-P", "-m", "chronotile.workers.worker", *arguments],
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *self._shared],
                 env=os.environ | self._environment,
             )
         ours.setblocking(False)

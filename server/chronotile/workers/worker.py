@@ -72,13 +72,13 @@ class Worker(uvicorn.Server):
 
 
 def main() -> None:
-    """Serve what `CHRONOTILE_*` variables say; the arguments are the channel, the workers' folder and the number."""
+    """Serve what `CHRONOTILE_*` variables say; arguments: the channel, the workers' folder, the number, the memory."""
     end_well_when_stopped()
-    _, descriptor, folder, number = sys.argv
+    _, descriptor, folder, number, *memory = sys.argv
     siblings = Siblings(Path(folder), int(number))
     with socket.socket(fileno=int(descriptor)) as channel:
         try:
-            application = create_app_from_environment(siblings=siblings)
+            application = create_app_from_environment(siblings=siblings, memory=int(memory[0]) if memory else None)
         except ConfigurationError as error:
             log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
             sys.exit(1)
