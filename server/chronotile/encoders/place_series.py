@@ -11,7 +11,7 @@ from chronotile.encoders.findings import findings_columns, units_of_column
 from chronotile.model.analysis import Findings
 from chronotile.model.area import Area, Polygon
 from chronotile.model.crs import CRS84, transformer
-from chronotile.model.series import AreaSeries, AreasSeries, Series
+from chronotile.model.series import AreaSeries, AreasSeries, PointsSeries, Series
 from chronotile.model.time import InstantArray
 
 FloatArray = NDArray[np.float64]
@@ -107,20 +107,34 @@ class PlacesSeries:
 
 
 def table_of_point(series: Series, credits: Credits) -> PlacesSeries:
-    """Return the table of one point."""
-    return PlacesSeries(
-        layer=series.layer, units=series.units, times=series.times, places=[place_of_point(series)], credits=credits
-    )
-
-
-def place_of_point(series: Series, *, id: str | float | None = None) -> PlaceSeries:
-    """Return the series of a point as one place among others."""
+    """Return the table of one point, with what was found out at each time."""
     found = {} if series.findings is None else findings_columns(series.findings, 0)
-    return PlaceSeries(
-        id=id,
+    place = PlaceSeries(
+        id=None,
         point=(series.longitude, series.latitude),
         columns={VALUE: series.values, **found},
         reasons=series.reasons,
+    )
+    return PlacesSeries(layer=series.layer, units=series.units, times=series.times, places=[place], credits=credits)
+
+
+def table_of_points(series: PointsSeries, credits: Credits) -> PlacesSeries:
+    """Return the table of many points."""
+    reasons = np.array([None, *series.reasons], dtype=object)[series.codes]
+    return PlacesSeries(
+        layer=series.layer,
+        units=series.units,
+        times=series.times,
+        places=[
+            PlaceSeries(
+                id=point.id,
+                point=(point.longitude, point.latitude),
+                columns={VALUE: series.values[row]},
+                reasons=tuple(reasons[row].tolist()),
+            )
+            for row, point in enumerate(series.points)
+        ],
+        credits=credits,
     )
 
 

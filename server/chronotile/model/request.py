@@ -106,6 +106,25 @@ class SeriesRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPoint:
+    """A place in CRS84, with the name that the client gave it."""
+
+    longitude: float
+    latitude: float
+    id: str | int | float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsSeriesRequest:
+    """What happened at these places."""
+
+    layer: str
+    """Id or alias."""
+    points: tuple[NamedPoint, ...]
+    time: TimeSelection = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifyRequest:
     """What is shown at this place: the values of the cell, and what the style makes of them."""
 

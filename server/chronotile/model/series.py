@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.analysis import Findings
 from chronotile.model.area import Area
+from chronotile.model.request import NamedPoint
 from chronotile.model.time import InstantArray
 
 
@@ -58,6 +59,27 @@ class AreasSeries:
     """(bin + 1,) by the name of each histogram."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
     """Of the series of all areas, by the reducer's name, where an analysis was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PointsSeries:
+    """Values of many places of one layer at the same instants."""
+
+    layer: str
+    units: str
+    times: InstantArray
+    """(time,); not a time (NaT) for the one value of a layer without time."""
+    points: tuple[NamedPoint, ...]
+    is_outside: NDArray[np.bool_]
+    """(point,): whether it lies outside the layer."""
+    values: NDArray[np.float64]
+    """(point, time), NaN where there is none."""
+    codes: NDArray[np.uint8]
+    """(point, time): 0 where there is a value, else the number, from 1, of the reason why there is none."""
+    reasons: tuple[str, ...]
+    """That codes stand for."""
+    reach: str
+    """How far the layer reaches, in words, for points outside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,14 @@ def reach_of(layer: Layer) -> str:
     return f"reaches from {west:.6g} to {east:.6g} in longitude and from {south:.6g} to {north:.6g} in latitude"
 
 
+def swapped_hint(point: Point, layer: Layer) -> str:
+    """Return what to say of a place that lies in the layer if its latitude is taken for a longitude; else nothing."""
+    west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)
+    if point.crs.is_geographic and west <= point.y <= east and south <= point.x <= north:
+        return "; longitude and latitude seem to be swapped"
+    return ""
+
+
 def read_cell(
     layer: Layer, variable: VariableInfo, *, cell: tuple[int, int], indexes: tuple[int, ...], services: Services
 ) -> Pixels:

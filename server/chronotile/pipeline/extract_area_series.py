@@ -13,10 +13,10 @@ from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.grid import NativeGrid
 from chronotile.model.reducer import Reducer
-from chronotile.model.request import AreaSeriesRequest
+from chronotile.model.request import AreaSeriesRequest, Point
 from chronotile.model.series import AreaSeries, AreasSeries, SeriesCost
 from chronotile.pipeline.area_reading import THREADS, AreaCells, AreaReading, cheapest_reading
-from chronotile.pipeline.cells import reach_of
+from chronotile.pipeline.cells import reach_of, swapped_hint
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
 from chronotile.readers.area_coverage import covered_spans
@@ -99,17 +99,27 @@ def resolve_area_series(request: AreaSeriesRequest, services: Services) -> AreaT
             locator="time",
         )
     areas, how = _reading(request, layer, indexes, services)
-    cost = how.cost(columns)
-    read = cost.bytes // np.dtype(layer.main_variable.encoding.dtype).itemsize
-    if read > limits.max_area_values:
-        raise LimitExceeded(
-            "max_area_values",
-            allowed=limits.max_area_values,
-            asked=read,
-            alternative="ask for a shorter interval, or for smaller areas; dry_run=true tells what they take",
-            locator="time",
-        )
+    cost = bounded_cost(
+        how,
+        columns,
+        services,
+        alternative="ask for a shorter interval, or for smaller areas; dry_run=true tells what they take",
+    )
     return AreaTarget(how=how, areas=areas, edges=edges, cost=cost)
+
+
+def bounded_cost(how: AreaReading, columns: int, services: Services, *, alternative: str) -> SeriesCost:
+    """Return what a reading takes.
+
+    Raises:
+        LimitExceeded: It reads more than `max_area_values`.
+    """
+    cost = how.cost(columns)
+    read = cost.bytes // np.dtype(how.layer.main_variable.encoding.dtype).itemsize
+    allowed = services.catalogue.limits.max_area_values
+    if read > allowed:
+        raise LimitExceeded("max_area_values", allowed=allowed, asked=read, alternative=alternative, locator="time")
+    return cost
 
 
 def _reading(
@@ -184,9 +194,10 @@ def _by_area(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 def _outside(areas: Sequence[Area], layer: Layer) -> InvalidParameter:
     vertices = sum(area.vertices for area in areas)
+    x, y = areas[0].polygons[0][0].mean(axis=0).tolist()
     what = "the geometry" if len(areas) == 1 else f"all {len(areas)} geometries"
     return InvalidParameter(
         f"{what} of {vertices} vertices lies outside layer {layer.id}, which {reach_of(layer)}; "
-        "coordinates are longitude first",
+        f"coordinates are longitude first{swapped_hint(Point(x=x, y=y, crs=areas[0].crs), layer)}",
         locator="geometry",
     )

@@ -9,14 +9,13 @@ from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.analysis import Analysis
 from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload
 from chronotile.model.raster import cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
 from chronotile.model.time import InstantArray, TimeSelection
 from chronotile.pipeline.analyse_series import analysed_series, check_analysis, reference_indexes
-from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, reach_of, read_cell
+from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, reach_of, read_cell, swapped_hint
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
 
@@ -191,15 +190,7 @@ def _cell(layer: Layer, point: Point) -> tuple[int, int]:
     cell = cell_of(grid, point)
     if cell is None:
         raise InvalidParameter(
-            f"the point lies outside layer {layer.id}, which {reach_of(layer)}{_swapped_hint(point, layer)}",
+            f"the point lies outside layer {layer.id}, which {reach_of(layer)}{swapped_hint(point, layer)}",
             locator="point",
         )
     return cell
-
-
-def _swapped_hint(point: Point, layer: Layer) -> str:
-    """Latitude given as longitude is the commonest mistake; say so where the swapped point lies inside."""
-    west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)
-    if point.crs.is_geographic and west <= point.y <= east and south <= point.x <= north:
-        return "; longitude and latitude seem to be swapped"
-    return ""

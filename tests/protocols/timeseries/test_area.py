@@ -140,3 +140,9 @@ def test_a_feature_passes_on_its_properties_and_what_was_repaired(client, square
 
     assert told["properties"] == {"crop": "beet"}
     assert "self-intersection at" in told["note"]
+
+
+def test_latitude_given_as_longitude_is_told(client, square):
+    swapped = {"type": "Polygon", "coordinates": [[position[::-1] for position in square["coordinates"][0]]]}
+
+    assert "seem to be swapped" in client.post(PATH, json=swapped).json()["detail"]

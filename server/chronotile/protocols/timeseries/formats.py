@@ -1,8 +1,9 @@
 """The formats in which our own series leave."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from starlette.responses import Response, StreamingResponse
 
@@ -11,12 +12,14 @@ from chronotile.encoders.csv_places import encode_places_csv
 from chronotile.encoders.csv_series import encode_series_csv
 from chronotile.encoders.geojson_series import encode_series_geojson, encode_series_ndjson
 from chronotile.encoders.json_area_series import encode_area_series_json
+from chronotile.encoders.json_points_series import encode_points_series_json
 from chronotile.encoders.json_series import encode_series_json
 from chronotile.encoders.netcdf_series import encode_series_netcdf
 from chronotile.encoders.parquet_series import encode_series_parquet
-from chronotile.encoders.place_series import Credits, PlacesSeries, table_of_areas, table_of_point
+from chronotile.encoders.place_series import Credits, PlacesSeries, table_of_areas, table_of_point, table_of_points
+from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
-from chronotile.model.series import AreasSeries, Series
+from chronotile.model.series import AreasSeries, PointsSeries, Series
 from chronotile.pipeline.extract_series import SeriesFormat
 from chronotile.protocols.common.accept import preferred_type
 from chronotile.protocols.common.kvp import Kvp, choice
@@ -72,6 +75,24 @@ def encode_areas(series: AreasSeries, name: str, layer: Layer) -> bytes | Iterab
     if name == "json":
         return encode_area_series_json(series)
     return FORMATS[name].encode(table_of_areas(series, credits_of(layer)))
+
+
+def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[Layer]) -> bytes | Iterable[bytes]:
+    """Return series of points in a format, whole or in pieces; of several layers only as JSON or lines of it.
+
+    Raises:
+        InvalidParameter: The format has room for one layer alone.
+    """
+    if name == "json":
+        return encode_points_series_json(results)
+    if len(results) > 1 and name != "ndjson":
+        raise InvalidParameter(
+            f"format {name} takes one layer at a time; json and ndjson take several", locator="format"
+        )
+    tables = [table_of_points(each, credits_of(layer)) for each, layer in zip(results, layers, strict=True)]
+    if len(tables) == 1:
+        return FORMATS[name].encode(tables[0])
+    return chain.from_iterable(encode_series_ndjson(table) for table in tables)
 
 
 def respond_in(name: str, body: bytes | Iterable[bytes], layer: Layer) -> Response:

@@ -8,22 +8,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.pipeline.analyse_area_series import analyse_area_series
+from chronotile.pipeline.extract_points_series import extract_points_series
 from chronotile.pipeline.extract_series import deliver_series
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags, respond
-from chronotile.protocols.common.state import for_client, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
-from chronotile.protocols.timeseries.faults import point_fault
+from chronotile.protocols.timeseries.faults import point_fault, points_fault
 from chronotile.protocols.timeseries.formats import (
     asked_format,
     encode_areas,
+    encode_points,
     file_headers,
     point_format,
     respond_in,
 )
 from chronotile.protocols.timeseries.params import area_request, point_request
+from chronotile.protocols.timeseries.points_params import points_requests
 from chronotile.protocols.timeseries.terrascope_routes import routes as terrascope_routes
 
 
@@ -62,8 +65,25 @@ async def get_area(request: Request) -> Response:
     return respond_in(name, await for_client(request, gate, layer.id, work, services=services), layer)
 
 
+async def post_points(request: Request) -> Response:
+    """Return the series of the points in the body, one document a layer."""
+    services = services_of(request)
+    name = asked_format(Kvp(request.query_params.multi_items()), request.headers.get("accept", ""))
+    gate = state_of(request).gates.series
+    asked = await in_thread(gate, points_requests, await body_of(request), services.catalogue)
+    layers = [services.catalogue.layer(each.layer) for each in asked]
+
+    def work() -> bytes | Iterable[bytes]:
+        return encode_points(extract_points_series(asked, services), name, layers)
+
+    others = [layer.id for layer in layers[1:]]
+    body = await for_client(request, gate, layers[0].id, work, services=services, others=others)
+    return respond_in(name, body, layers[0])
+
+
 routes = [
     *terrascope_routes,
+    Route("/timeseries/points", endpoint(post_points, points_fault), methods=["POST"]),
     Route("/timeseries/{layer}/point", endpoint(get_point, point_fault)),
     Route("/timeseries/{layer}/area", endpoint(get_area, point_fault), methods=["GET", "POST"]),
 ]

@@ -1,0 +1,38 @@
+"""Series of many points as JSON."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from chronotile.encoders.json_area_series import encode_area_series_json
+from chronotile.model.area import Area
+from chronotile.model.reducer import MEAN
+from chronotile.model.series import AreaSeries, AreasSeries, PointsSeries
+
+
+def encode_points_series_json(results: Sequence[PointsSeries]) -> bytes:
+    """Return the document of DESIGN 2.4: the one of areas, for each layer, of points as areas of one cell or none."""
+    return b'{"results":[' + b",".join(encode_area_series_json(_as_areas(each)) for each in results) + b"]}"
+
+
+def _as_areas(series: PointsSeries) -> AreasSeries:
+    return AreasSeries(
+        layer=series.layer,
+        units=series.units,
+        times=series.times,
+        areas=tuple(_as_area(series, row) for row in range(len(series.points))),
+        edges={},
+    )
+
+
+def _as_area(series: PointsSeries, row: int) -> AreaSeries:
+    codes, is_outside = series.codes[row], bool(series.is_outside[row])
+    note = f"it lies outside the layer, which {series.reach}" if is_outside else None
+    causes = () if is_outside else np.unique(codes[codes > 0]).tolist()
+    return AreaSeries(
+        area=Area(polygons=(), id=series.points[row].id, note=note),
+        reduced={MEAN.name: series.values[row]},
+        valid=(codes == 0).astype(np.int64),
+        total=int(not is_outside),
+        reasons={series.reasons[cause - 1]: (codes == cause).astype(np.int64) for cause in causes},
+    )

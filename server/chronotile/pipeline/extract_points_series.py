@@ -1,0 +1,124 @@
+"""What happened at these places: the values of the native cell of each along time, each chunk read once for all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import LimitExceeded
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.grid import NativeGrid
+from chronotile.model.request import NamedPoint, PointsSeriesRequest
+from chronotile.model.series import PointsSeries
+from chronotile.pipeline.area_reading import AreaCells, AreaReading, cheapest_reading
+from chronotile.pipeline.cells import reach_of
+from chronotile.pipeline.extract_area_series import bounded_cost
+from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.services import Services
+from chronotile.readers.area_spans import Spans
+
+OUTSIDE = "outside_extent"
+"""The reason of a point outside the layer, told apart from cells inside that have no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PointsTarget:
+    """A request resolved to what exists."""
+
+    points: tuple[NamedPoint, ...]
+    held: NDArray[np.intp]
+    """Of the points, those inside the layer."""
+    how: AreaReading
+    """How to read the cells of those, each of which is an area of one cell."""
+
+    @property
+    def values(self) -> int:
+        """In the answer."""
+        return len(self.points) * len(self.how.indexes)
+
+
+def extract_points_series(
+    requests: Sequence[PointsSeriesRequest], services: Services, *, is_wanted: Callable[[], bool] = lambda: True
+) -> list[PointsSeries]:
+    """Return for each request the values of the native cells that hold the points, as `extract_series` does of one.
+
+    Raises:
+        InvalidParameter: A layer is a composite.
+        LimitExceeded: All answers together, or what is to be read for one, are too large.
+        SourceUnavailable: A source is gone or damaged.
+        ClientGone: `is_wanted` says that nobody waits any more.
+        ChronotileError: A name or time is not accepted.
+    """
+    targets = [resolve_points_series(request, services) for request in requests]
+    asked, allowed = sum(target.values for target in targets), services.catalogue.limits.max_series_values
+    if asked > allowed:
+        raise LimitExceeded(
+            "max_series_values",
+            allowed=allowed,
+            asked=asked,
+            alternative="ask for a shorter interval, or for fewer points or layers at once",
+            locator="points",
+        )
+    return [_series(target, services, is_wanted) for target in targets]
+
+
+def resolve_points_series(request: PointsSeriesRequest, services: Services) -> PointsTarget:
+    """Return the layer, cells and times a request means, and refuse what is too much; reads no pixels."""
+    layer = layer_with_values(request.layer, services)
+    indexes = series_indexes(layer, request.time, services)
+    cells = _cells(request.points, layer.main_variable.grid)
+    held = np.flatnonzero(cells[:, 0] >= 0)
+    how = cheapest_reading(_spans(cells[held]), held.size, layer=layer, indexes=indexes, services=services)
+    bounded_cost(how, 1, services, alternative="ask for a shorter interval or for fewer points")
+    return PointsTarget(points=request.points, held=held, how=how)
+
+
+def _series(target: PointsTarget, services: Services, is_wanted: Callable[[], bool]) -> PointsSeries:
+    layer, shape = target.how.layer, (len(target.points), len(target.how.indexes))
+    values_inside, codes_inside, names = _read(target.how, services, is_wanted)
+    values, codes = np.full(shape, np.nan), np.full(shape, len(names) + 1, dtype=np.uint8)
+    values[target.held], codes[target.held] = values_inside.T, codes_inside.T
+    is_outside = np.ones(len(target.points), dtype=np.bool_)
+    is_outside[target.held] = False
+    return PointsSeries(
+        layer=layer.id,
+        units=layer.main_variable.encoding.units,
+        times=instants_of(layer, target.how.indexes),
+        points=target.points,
+        is_outside=is_outside,
+        values=values,
+        codes=codes,
+        reasons=(*names, OUTSIDE),
+        reach=reach_of(layer),
+    )
+
+
+def _cells(points: tuple[NamedPoint, ...], grid: NativeGrid) -> NDArray[np.int64]:
+    """(point, 2) rows and columns, -1 outside."""
+    if not points:
+        return np.empty((0, 2), dtype=np.int64)
+    x, y = np.array([(point.longitude, point.latitude) for point in points]).T
+    if grid.crs != CRS84:
+        x, y = transformer(CRS84, grid.crs).transform(x, y)
+    found = (grid.cell_at(*place) for place in zip(x.tolist(), y.tolist(), strict=True))
+    return np.array([(-1, -1) if cell is None else cell for cell in found], dtype=np.int64)
+
+
+def _spans(cells: NDArray[np.int64]) -> Spans:
+    """One run of one cell for each point; two points of one cell have each their own."""
+    rows, columns = cells[:, 0], cells[:, 1]
+    return Spans(areas=np.arange(len(cells)), rows=rows, starts=columns, stops=columns + 1)
+
+
+def _read(
+    how: AreaReading, services: Services, is_wanted: Callable[[], bool]
+) -> tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]:
+    """(time, point) values and codes of those inside, and what codes stand for."""
+    reader = AreaCells(how, services, is_wanted)
+    encoding = how.layer.main_variable.encoding
+    samples = [reader.samples(slab) for slab in how.slabs()]
+    codes = np.concatenate([each.codes for each in samples])
+    values = np.concatenate([encoding.values(each.numbers) for each in samples])
+    values[codes != 0] = np.nan
+    return values, codes, reader.names

@@ -1,0 +1,84 @@
+"""The body of `/timeseries/points` turned into series requests."""
+
+from typing import Any
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
+from chronotile.model.request import NamedPoint, PointsSeriesRequest
+from chronotile.model.time import parse_time
+from chronotile.protocols.common.asked_place import place_in_degrees
+from chronotile.protocols.common.geojson import document_of
+from chronotile.protocols.common.kvp import MAX_SHOWN
+
+MEMBERS = ("layers", "points", "datetime")
+MAX_LAYERS = 100
+
+Json = Any
+"""What a client sent."""
+
+
+def points_requests(body: bytes, catalogue: Catalogue) -> tuple[PointsSeriesRequest, ...]:
+    """Return one request a layer.
+
+    Raises:
+        ChronotileError: A member of the body is missing or not accepted.
+    """
+    document = document_of(body)
+    for name in document:
+        if name not in MEMBERS:
+            raise UnknownParameter(
+                f"{name[:MAX_SHOWN]} is no member here; use {', '.join(MEMBERS)}", locator=name[:MAX_SHOWN]
+            )
+    time = document.get("datetime")
+    if time is not None and not isinstance(time, str):
+        raise InvalidParameter("datetime must be text", locator="datetime")
+    layers = [catalogue.layer(name).id for name in _layer_names(document)]
+    selection, points = parse_time(time), _points(document, catalogue)
+    return tuple(PointsSeriesRequest(layer=layer, points=points, time=selection) for layer in layers)
+
+
+def _layer_names(document: dict[str, Json]) -> list[str]:
+    names = _listed(document, "layers")
+    if not all(isinstance(name, str) for name in names) or not names:
+        raise InvalidParameter("layers must be a list of names, at least one", locator="layers")
+    if len(names) > MAX_LAYERS:
+        raise InvalidParameter(f"layers may be {MAX_LAYERS}, got {len(names)}", locator="layers")
+    return list(dict.fromkeys(names))
+
+
+def _points(document: dict[str, Json], catalogue: Catalogue) -> tuple[NamedPoint, ...]:
+    listed, allowed = _listed(document, "points"), catalogue.limits.max_features
+    if len(listed) > allowed:
+        raise LimitExceeded(
+            "max_features", allowed=allowed, asked=len(listed), alternative="send fewer at once", locator="points"
+        )
+    return tuple(_point(each, number) for number, each in enumerate(listed, 1))
+
+
+def _listed(document: dict[str, Json], name: str) -> list[Json]:
+    if name not in document:
+        raise MissingParameter(f"{name} is missing", locator=name)
+    listed = document[name]
+    if not isinstance(listed, list):
+        raise InvalidParameter(f"{name} must be a list", locator=name)
+    return listed
+
+
+def _point(given: Json, number: int) -> NamedPoint:
+    """`[lon, lat]`, or `{"id": …, "lon": …, "lat": …}`."""
+    position, identity = given, None
+    if isinstance(given, dict):
+        position, identity = [given.get("lon"), given.get("lat")], given.get("id")
+    if not (isinstance(position, list) and len(position) == 2 and all(map(_is_number, position))):
+        raise InvalidParameter(
+            f'point {number} must be [longitude, latitude] or {{"id": …, "lon": …, "lat": …}}', locator="points"
+        )
+    if identity is not None and not (isinstance(identity, str) or _is_number(identity)):
+        raise InvalidParameter(f"the id of point {number} must be text or a number", locator="points")
+    names = f"lon of point {number}", f"lat of point {number}"
+    place = place_in_degrees(float(position[0]), float(position[1]), names=names)
+    return NamedPoint(longitude=place.x, latitude=place.y, id=identity)
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
