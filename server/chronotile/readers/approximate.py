@@ -92,18 +92,29 @@ def _separable(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> S
 
 def _approximated(grid: Grid, crs: Crs, count: int, max_error: float) -> Lattice | None:
     """The coordinates at Chebyshev nodes, or `None` where a polynomial through them misses the points between."""
-    columns, rows = _nodes(count) * grid.width, _nodes(count) * grid.height
-    x, y = _transformed(grid, crs, columns, rows)
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    across, down = _samples(count)
+    to_crs = transformer(grid.crs, crs).transform
+    points = np.array(to_crs(grid.x_of(across * grid.width), grid.y_of(down * grid.height)))
+    if not np.isfinite(points).all():
         return None
-    between = np.array(CHECKS)
-    true_x, true_y = _transformed(grid, crs, between * grid.width, between * grid.height)
-    if not (np.isfinite(true_x).all() and np.isfinite(true_y).all()):
-        return None
+    at_nodes = points[:, : count * count].reshape(2, count, count)
+    between = points[:, count * count :].reshape(2, len(CHECKS), len(CHECKS))
     weights = _check_weights(count)
-    error_x = np.abs(weights.T @ x @ weights - true_x).max()
-    error_y = np.abs(weights.T @ y @ weights - true_y).max()
-    return Lattice(columns, rows, x, y, is_exact=False) if max(error_x, error_y) <= max_error else None
+    if np.abs(weights.T @ at_nodes @ weights - between).max() > max_error:
+        return None
+    nodes = _nodes(count)
+    return Lattice(nodes * grid.width, nodes * grid.height, at_nodes[0], at_nodes[1], is_exact=False)
+
+
+@lru_cache(maxsize=len(NODE_COUNTS))
+def _samples(count: int) -> tuple[FloatArray, FloatArray]:
+    """(points,) each: where across and down a grid, 0 ... 1, the nodes' crossings and then those of `CHECKS` lie.
+
+    All are transformed at once, since a call of PROJ takes as long as 30 points do.
+    """
+    crossings = [np.meshgrid(places, places) for places in (_nodes(count), np.array(CHECKS))]
+    across, down = (np.concatenate([each[axis].ravel() for each in crossings]) for axis in (0, 1))
+    return across, down
 
 
 def _transformed(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -112,6 +123,7 @@ def _transformed(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) ->
     return transformer(grid.crs, crs).transform(x, y)
 
 
+@lru_cache(maxsize=len(NODE_COUNTS))
 def _nodes(count: int) -> FloatArray:
     """(count,) Chebyshev points of the second kind on 0 ... 1, both ends included."""
     return 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1))
