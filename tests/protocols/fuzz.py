@@ -88,6 +88,8 @@ VALID = (
     "/tiles/NDVI/legend.json?style=reds",
     "/timeseries/NDVI/point?lon=4.6&lat=50.85&datetime=2020-06-01/2020-06-30&format=json",
     "/timeseries/NDVI/point?x=620000&y=5635000&crs=EPSG:32631&format=csv",
+    "/timeseries/NDVI/point?lon=4.6&lat=50.85&smooth=whittaker&lambda=100&outliers=upper&step=P1M&fill=linear&trend=seasonal",
+    "/timeseries/NDVI/point?lon=4.6&lat=50.85&climatology=p50&climatology_by=day&reference=2020-05/2020-06&anomaly=abs&phenology=threshold&threshold=0.2",
     "/timeseries/NDVI/area?place=squares/S1&datetime=2020-06-01/2020-06-30&reducers=mean,p10&min_valid=0.5&format=json",
     "/timeseries/v1.0/ts/",
     "/timeseries/v1.1/ts/NDVI/point?lon=4.6&lat=50.85&startDate=2020-06-01&endDate=2020-06-30",

@@ -1,19 +1,17 @@
-"""The order in which things are found, and what is too much."""
+"""The order in which things are found."""
 
 import numpy as np
 import pytest
 
-from chronotile.errors import LimitExceeded
 from chronotile.model.analysis import Analysis, Climatology, Curves, Phenology, SavitzkyGolay, Step, Whittaker
 from chronotile.model.time import parse_period
-from chronotile.stats.analyse import analyse, check_cost
+from chronotile.stats.analyse import analyse
 from chronotile.stats.climatology import find_normals
 from chronotile.stats.phenology import find_seasons
 from chronotile.stats.whittaker import smooth_whittaker
 from tests.stats.curves import curves, dekads, of_days
 
 MONTHLY = Step(parse_period("P1M"), "P1M")
-TWENTY_YEARS = dekads(2001, 2020)
 
 
 @pytest.fixture
@@ -60,39 +58,3 @@ def test_each_series_has_a_reason_of_its_own():
 
     assert found.reasons["trend"] == (None, "fewer than four values to compare")
     assert found.reasons["smooth"] == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("analysis", "series"),
-    [
-        (Analysis(trend="theil_sen"), 300),
-        (Analysis(trend="seasonal"), 5000),
-        (Analysis(trend="theil_sen", step=Step(parse_period("P1Y"), "P1Y")), 20_000),
-        (Analysis(phenology=Phenology()), 5000),
-        (Analysis(smooth=Whittaker()), 100_000),
-    ],
-    ids=["few", "seasonal", "years", "seasons", "curves"],
-)
-def test_what_takes_seconds_is_allowed(analysis, series):
-    check_cost(analysis, TWENTY_YEARS, series=series, most_values=10**9)
-
-
-@pytest.mark.parametrize(
-    ("analysis", "limit"),
-    [(Analysis(trend="theil_sen"), "max_trend_pairs"), (Analysis(phenology=Phenology()), "max_season_days")],
-)
-def test_what_takes_minutes_is_refused_with_another_way(analysis, limit):
-    with pytest.raises(LimitExceeded) as caught:
-        check_cost(analysis, TWENTY_YEARS, series=20_000, most_values=10**9)
-
-    assert caught.value.limit == limit
-    assert caught.value.asked > caught.value.allowed
-
-
-def test_what_is_told_beside_the_values_counts_as_they_do():
-    asked = Analysis(smooth=Whittaker(), fill="linear", anomaly="z", trend="seasonal")
-
-    with pytest.raises(LimitExceeded) as caught:
-        check_cost(asked, TWENTY_YEARS, series=10, most_values=5 * 7200 - 1)
-
-    assert (caught.value.limit, caught.value.asked) == ("max_series_values", 5 * 7200)

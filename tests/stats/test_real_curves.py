@@ -7,8 +7,7 @@ import xarray
 
 from chronotile.model.analysis import Analysis, Curves, Phenology
 from chronotile.stats.analyse import analyse
-from chronotile.stats.climatology import slot_numbers
-from chronotile.stats.trend import find_trends, seasonal_groups
+from chronotile.stats.trend import find_trends, groups_of
 from tests.stats.curves import dekads
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
@@ -69,6 +68,6 @@ def test_trends_of_a_wetland_are_those_of_the_loop_over_its_dekads(shared_data):
         for later in range(earlier + 36, 612, 36)
     ]
 
-    found = find_trends(Curves(times=times, values=values[np.newaxis]), seasonal_groups(slot_numbers(times, "dekad")))
+    found = find_trends(Curves(times=times, values=values[np.newaxis]), groups_of(times, "seasonal", None))
 
     assert found.slope[0] == pytest.approx(np.nanmedian(slopes))

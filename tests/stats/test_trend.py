@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from scipy import stats
 
 from chronotile.model.analysis import Curves
-from chronotile.stats.trend import find_trends, pair_count, seasonal_groups
+from chronotile.stats.trend import find_trends, groups_of, pair_count
 from tests.stats.curves import curves, dekads, of_days, uneven
 
 DAY = np.timedelta64(1, "D")
@@ -74,7 +74,7 @@ def test_seasons_are_compared_with_themselves():
         for earlier, later in combinations(group, 2)
     ]
 
-    found = find_trends(curves(times, values), seasonal_groups(slots))
+    found = find_trends(curves(times, values), groups_of(times, "seasonal", "dekad"))
 
     assert found.slope[0] == pytest.approx(np.median(slopes))
     assert found.p[0] == pytest.approx(mann_kendall([values[group].tolist() for group in groups]), abs=1e-12)

@@ -89,8 +89,9 @@ def widened_request(request: AreaSeriesRequest, services: Services) -> WidenedRe
             "an analysis is of values, such as mean, median or p10; counts, valid_share and histograms have none",
             locator="reducers",
         )
-    check_analysis(analysis, layer, times, series=len(request.areas) * len(analysed), services=services)
     reference = reference_indexes(analysis, layer, indexes, now=services.clock())
+    series = len(request.areas) * len(analysed)
+    check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
     if not set(reference) <= set(indexes):
         request = replace(request, time=_selection(layer.times, sorted({*indexes, *reference})))
     return WidenedRequest(request=request, asked=times, reference=instants_of(layer, reference))

@@ -13,9 +13,10 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.analysis import Analysis, Curves
 from chronotile.model.collection import Layer
 from chronotile.model.series import Series
-from chronotile.model.time import Instant, InstantArray
+from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
-from chronotile.stats.analyse import analyse, check_cost
+from chronotile.stats.analyse import analyse
+from chronotile.stats.analysis_cost import check_cost
 from chronotile.stats.period_means import Periods, periods_of
 
 Positions = NDArray[np.intp]
@@ -44,9 +45,21 @@ def reference_indexes(
 
 
 def check_analysis(
-    analysis: Analysis | None, layer: Layer, times: InstantArray, *, series: int, services: Services
+    analysis: Analysis | None,
+    layer: Layer,
+    indexes: tuple[tuple[int, ...], tuple[int, ...]],
+    *,
+    series: int,
+    services: Services,
 ) -> None:
     """Refuse an analysis that has no meaning or takes too long; reads no pixels.
+
+    Args:
+        analysis: What is asked.
+        layer: Of which layer.
+        indexes: Of the times that are asked for, and of the reference.
+        series: How many there are.
+        services: Whose limits hold.
 
     Raises:
         InvalidParameter: The layer has no times.
@@ -56,7 +69,8 @@ def check_analysis(
         return
     if len(layer.times) == 0:
         raise InvalidParameter(f"layer {layer.id} has no times along which it could be analysed", locator="layer")
-    check_cost(analysis, times, series=series, most_values=services.catalogue.limits.max_series_values)
+    times, reference = (layer.times.instants[list(each)] for each in indexes)
+    check_cost(analysis, times, reference, series=series, most_values=services.catalogue.limits.max_series_values)
 
 
 def analysed_series(read: Series, analysis: Analysis, *, asked: Positions, reference: Positions) -> Series:

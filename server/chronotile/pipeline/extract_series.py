@@ -89,7 +89,7 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
     indexes = series_indexes(layer, request.time, services)
     times = instants_of(layer, indexes)
     reference = reference_indexes(request.analysis, layer, indexes, now=services.clock())
-    check_analysis(request.analysis, layer, times, series=1, services=services)
+    check_analysis(request.analysis, layer, (indexes, reference), series=1, services=services)
     read = tuple(sorted({*indexes, *reference})) if reference else indexes
     check_length(len(read), services)
     point = request.point

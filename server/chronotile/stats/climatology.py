@@ -99,6 +99,12 @@ def find_anomalies(curves: Curves, reference: Curves, normals: Normals, kind: An
     return np.asarray(np.divide(curves.values - normals.at_times, deviations, out=anomalies, where=is_told))
 
 
+def rank_count(times: InstantArray, reference: InstantArray, by: SlotKind) -> int:
+    """Return how many values each series is compared with for anomalies in percent, all its values together."""
+    own = np.bincount(slot_numbers(times, by), minlength=SLOT_COUNTS[by])
+    return sum(int(own[slot]) * members.size for slot, members in _members(reference, by))
+
+
 def fill_from_normals(curves: Curves, normals: Normals) -> FloatArray:
     """Return (series, time): values as they are, and in gaps what is normal for the slot."""
     return np.asarray(np.where(np.isfinite(curves.values), curves.values, normals.at_times))

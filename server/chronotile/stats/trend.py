@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from chronotile.model.analysis import CONFIDENCE, Curves, FloatArray, IntArray, Trends
-from chronotile.stats.climatology import SlotNumbers
+from chronotile.model.analysis import CONFIDENCE, Curves, FloatArray, IntArray, SlotKind, TrendMethod, Trends
+from chronotile.model.time import InstantArray
+from chronotile.stats.climatology import slot_kind, slot_numbers
 from chronotile.stats.gaps import days_of
 from chronotile.stats.ranks import percentile_of_ordered, value_at
 
@@ -47,8 +48,11 @@ def find_trends(curves: Curves, groups: Sequence[Group]) -> Trends:
     return Trends(slope=slope, low=low, high=high, intercept=intercept, p=p, count=count)
 
 
-def seasonal_groups(slots: SlotNumbers) -> tuple[Group, ...]:
-    """Return which times are compared where each slot of the year is a season; `slots` (time,) are theirs."""
+def groups_of(times: InstantArray, method: TrendMethod, by: SlotKind | None) -> tuple[Group, ...]:
+    """Return which of the times (time,) are compared: all, or with `seasonal` those of each slot of the year."""
+    if method == "theil_sen":
+        return (np.arange(times.size),)
+    slots = slot_numbers(times, slot_kind(times, by))
     return tuple(np.flatnonzero(slots == slot) for slot in np.unique(slots))
 
 
