@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from chronotile.model.raster import Encoding
 from chronotile.model.reducer import parse_reducers
+from chronotile.stats import counted
 from chronotile.stats import samples as samples_module
 from chronotile.stats.samples import CellWeights, Samples, reduce_samples
 
@@ -91,6 +92,14 @@ def test_reducers_are_numpys(given_samples):
 def test_large_areas_are_reduced_as_small_ones(given_samples):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples_module, "PIECE_VALUES", 7)
+        assert_as_numpy(*given_samples)
+
+
+@given(made())
+def test_numbers_that_are_counted_are_reduced_as_others(given_samples):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(samples_module, "tabled", lambda dtype: 5 if dtype.kind in "iu" else None)
+        patch.setattr(counted, "COUNTED_AT_ONCE", 11)
         assert_as_numpy(*given_samples)
 
 

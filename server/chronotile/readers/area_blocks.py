@@ -70,10 +70,9 @@ class AreaPlan:
 def plan_of(spans: Spans, areas: int, shape: BlockShape) -> AreaPlan:
     """Return what to read for spans of a number of areas from a source that has blocks of a shape."""
     cut = _cut(spans, shape.width)
-    block = np.column_stack([cut.rows // shape.height, cut.starts // shape.width])
-    blocks, block_of_span = np.unique(block, axis=0, return_inverse=True)
+    blocks, block_of_span = _unique(cut.rows // shape.height, cut.starts // shape.width)
     group = _groups(blocks, shape)
-    window_of_span = group[block_of_span.ravel()]
+    window_of_span = group[block_of_span]
     cut_order = np.lexsort((cut.starts, cut.rows, window_of_span, cut.areas))
     cut, window_of_span = cut.chosen(cut_order), window_of_span[cut_order]
     lengths = cut.lengths
@@ -107,13 +106,20 @@ def _cut(spans: Spans, width: int) -> Spans:
     )
 
 
+def _unique(rows: IntArray, columns: IntArray) -> tuple[IntArray, IntArray]:
+    """Pairs (n, 2) that occur, in order, and which of them each is."""
+    across = int(columns.max(initial=0)) + 1
+    keys, places = np.unique(rows * across + columns, return_inverse=True)
+    return np.column_stack(np.divmod(keys, across)), places
+
+
 def _groups(blocks: IntArray, shape: BlockShape) -> IntArray:
     """(block,): which window reads it. Where half of a group of blocks is needed one does, else one a run of them."""
     if not len(blocks):
         return np.zeros(0, dtype=np.int64)
     group = blocks // [-(-GROUP_PX // shape.height), -(-GROUP_PX // shape.width)]
-    _ids, group_of_block, counts = np.unique(group, axis=0, return_inverse=True, return_counts=True)
-    group_of_block = group_of_block.ravel()
+    _ids, group_of_block = _unique(group[:, 0], group[:, 1])
+    counts = np.bincount(group_of_block)
     order = np.argsort(group_of_block, kind="stable")
     ends = np.append(0, np.cumsum(counts))[:-1]
     sizes = [

@@ -10,9 +10,6 @@ from chronotile.model.raster import BoolArray, Encoding, Numbers
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-COUNTED_AT_ONCE = 1 << 20
-"""Numbers; what numpy makes of them to count them takes eight times their size."""
-
 
 def percentiles(
     values: FloatArray, bounds: IntArray, percents: Sequence[float], *, weights: FloatArray | None = None
@@ -55,27 +52,17 @@ def percentiles_of_many(
 ) -> FloatArray:
     """Return (percent,) percentiles, as `percentiles` does, of (cell,) numbers that are many; NaN without a value.
 
-    Numbers of small types are counted, one by one of 256 or 65,536; others are sorted as far as need be.
+    They are sorted only as far as need be.
     """
     shares = [percent / 100 for percent in percents]
     if not valid.any():
         return np.full(len(shares), np.nan)
-    if numbers.dtype.kind in "iu" and numbers.dtype.itemsize <= 2:
-        every = np.arange(256**numbers.dtype.itemsize, dtype=f"u{numbers.dtype.itemsize}")
-        held = np.zeros(every.size)
-        for start in range(0, numbers.size, COUNTED_AT_ONCE):
-            part = slice(start, start + COUNTED_AT_ONCE)
-            own = valid[part]
-            bits = numbers[part].view(every.dtype)[own]
-            held += np.bincount(bits, None if weights is None else weights[part][own], every.size)
-        values = encoding.values(every.view(numbers.dtype))
-        order = np.argsort(values)
-        order = order[held[order] > 0]
-        return _of_counts(values[order], np.cumsum(held[order]), shares, is_weighted=weights is not None)
     if weights is not None:
         values = encoding.values(numbers[valid])
         order = np.argsort(values)
-        return _of_counts(values[order], np.cumsum(weights[valid][order]), shares, is_weighted=True)
+        sums = np.cumsum(weights[valid][order])
+        places = [np.searchsorted(sums, share * sums[-1]) for share in shares]
+        return values[order][np.minimum(places, values.size - 1)]
     # Numbers take less than values, but only a positive scale keeps their order.
     held = numbers[valid] if encoding.scale > 0 else encoding.values(numbers[valid])
     last = held.size - 1
@@ -83,21 +70,7 @@ def percentiles_of_many(
     upper = [min(place + 1, last) for place in lower]
     held.partition(sorted({*lower, *upper}))
     low, high = (encoding.values(held[each]) if encoding.scale > 0 else held[each] for each in (lower, upper))
-    return _lerp(low, high, np.array([last * share for share in shares]) - lower)
-
-
-def _of_counts(values: FloatArray, sums: FloatArray, shares: list[float], *, is_weighted: bool) -> FloatArray:
-    """Percentiles of sorted values, each held as often as its sum is more than the one before."""
-    if is_weighted:
-        places = [np.searchsorted(sums, share * sums[-1]) for share in shares]
-        return values[np.minimum(places, values.size - 1)]
-    last = np.float64(sums[-1] - 1)
-    found = []
-    for place in (last * share for share in shares):
-        lower = np.floor(place)
-        low, high = values[np.searchsorted(sums, [lower, min(lower + 1, last)], side="right")]
-        found.append(_lerp(low, high, place - lower))
-    return np.array(found)
+    return lerp(low, high, np.array([last * share for share in shares]) - lower)
 
 
 def _linear(rows: FloatArray, shares: list[float]) -> list[FloatArray]:
@@ -110,11 +83,11 @@ def _linear(rows: FloatArray, shares: list[float]) -> list[FloatArray]:
 def _between(rows: FloatArray, place: FloatArray, last: IntArray) -> FloatArray:
     lower = np.floor(place).astype(np.int64)
     low, high = (_at(rows, each) for each in (lower, np.minimum(lower + 1, last)))
-    return _lerp(low, high, place - lower)
+    return lerp(low, high, place - lower)
 
 
-def _lerp(low: FloatArray, high: FloatArray, part: FloatArray) -> FloatArray:
-    """From the nearer end, as numpy does: the result never leaves what lies between."""
+def lerp(low: FloatArray, high: FloatArray, part: FloatArray) -> FloatArray:
+    """Return what lies a part of the way from one to the other, from the nearer end as numpy does."""
     return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
 
 

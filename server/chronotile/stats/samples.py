@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.raster import Encoding, IndexArray, Numbers
 from chronotile.model.reducer import Reducer
+from chronotile.stats.counted import CountedPiece, tabled
 from chronotile.stats.percentiles import percentiles, percentiles_of_many
 
 FloatArray = NDArray[np.float64]
@@ -26,6 +28,10 @@ class CellWeights:
     """(run + 1,): cells of run `k` stand from `ends[k]` to `ends[k + 1]`."""
     weights: FloatArray
     """(run,)."""
+
+    def part(self, origin: int, first: int, last: int) -> FloatArray:
+        """Return (cell,) as `of` does, of cells counted from an origin."""
+        return self.of(origin + first, origin + last)
 
     def of(self, first: int, last: int) -> FloatArray:
         """Return (cell,) of the cells from `first` to before `last`, at least one."""
@@ -71,6 +77,8 @@ class Place:
     first: int
     last: int
     """The area after the last."""
+    is_counted: bool
+    """Whether it is one area whose numbers are so many that each is counted."""
 
 
 class InOrder(Protocol):
@@ -107,7 +115,9 @@ def reduce_samples(
     values |= {each.name: np.zeros(shape) for each in reducers if each.kind == "count"}
     valid = np.zeros(shape, dtype=np.int64)
     share = np.full(shape, np.nan)
-    causes = {code: np.zeros(shape, dtype=np.int64) for code in np.unique(samples.codes).tolist() if code}
+    most = int(samples.codes.max(initial=0))
+    occurring = [code for code in range(1, most + 1) if (samples.codes == code).any()]
+    causes = {code: np.zeros(shape, dtype=np.int64) for code in occurring}
 
     def reduce_place(place: Place) -> None:
         target = (place.times, slice(place.first, place.last))
@@ -125,18 +135,32 @@ def reduce_samples(
 
 
 def _places(samples: Samples) -> Iterator[Place]:
-    """Times and areas that are worked on at once: areas that have cells, one after the other."""
-    count = samples.numbers.shape[0]
-    filled = np.flatnonzero(np.diff(samples.bounds))
-    for run in np.split(filled, np.flatnonzero(np.diff(filled) != 1) + 1):
+    """Times and areas that are worked on at once: areas of one kind that have cells, one after the other."""
+    lengths = np.diff(samples.bounds)
+    bins = tabled(samples.numbers.dtype)
+    is_counted = lengths >= (bins or np.inf)
+    filled = np.flatnonzero(lengths)
+    breaks = np.flatnonzero((np.diff(filled) != 1) | np.diff(is_counted[filled])) + 1
+    for run in np.split(filled, breaks):
+        if run.size and is_counted[run[0]]:
+            for area in run.tolist():
+                yield from _rows(samples, bins, area, area + 1, is_counted=True)
+            continue
         start = 0
         while start < run.size:
             cells = samples.bounds[run[start:] + 1] - samples.bounds[run[start]]
-            taken = max(1, int(np.searchsorted(cells * count, PIECE_VALUES, side="right")))
-            rows = max(1, PIECE_VALUES // int(cells[taken - 1]))
-            for row in range(0, count, rows):
-                yield Place(slice(row, min(count, row + rows)), int(run[start]), int(run[start + taken - 1]) + 1)
+            taken = max(1, int(np.searchsorted(cells * len(samples.numbers), PIECE_VALUES, side="right")))
+            first, last = int(run[start]), int(run[start + taken - 1]) + 1
+            yield from _rows(samples, int(cells[taken - 1]), first, last, is_counted=False)
             start += taken
+
+
+def _rows(samples: Samples, length: int, first: int, last: int, *, is_counted: bool) -> Iterator[Place]:
+    """Times of some areas, as many at once as may be of which each has a length."""
+    count = samples.numbers.shape[0]
+    step = max(1, PIECE_VALUES // length)
+    for row in range(0, count, step):
+        yield Place(slice(row, min(count, row + step)), first, last, is_counted)
 
 
 class _Piece(Protocol):
@@ -183,6 +207,13 @@ def _reduced(piece: _Piece, reducers: Sequence[Reducer], edges: Mapping[str, Flo
 
 def _piece(samples: Samples, place: Place, encoding: Encoding) -> _Piece:
     first, last = int(samples.bounds[place.first]), int(samples.bounds[place.last])
+    if place.is_counted:
+        return CountedPiece(
+            samples.numbers[place.times, first:last],
+            samples.codes[place.times, first:last],
+            encoding,
+            None if samples.weights is None else partial(samples.weights.part, first),
+        )
     if last - first > PIECE_VALUES:
         row = place.times.start
         return _Large(
