@@ -117,8 +117,8 @@ def _groups(blocks: IntArray, shape: BlockShape) -> IntArray:
     """(block,): which window reads it. Where half of a group of blocks is needed one does, else one a run of them."""
     if not len(blocks):
         return np.zeros(0, dtype=np.int64)
-    group = blocks // [-(-GROUP_PX // shape.height), -(-GROUP_PX // shape.width)]
-    _ids, group_of_block = _unique(group[:, 0], group[:, 1])
+    down, across = -(-GROUP_PX // shape.height), -(-GROUP_PX // shape.width)
+    _ids, group_of_block = _unique(blocks[:, 0] // down, blocks[:, 1] // across)
     counts = np.bincount(group_of_block)
     order = np.argsort(group_of_block, kind="stable")
     ends = np.append(0, np.cumsum(counts))[:-1]

@@ -59,7 +59,8 @@ class CountedPiece:
 
     def count_code(self, code: int) -> IntArray:
         """Return how many cells have a code."""
-        return np.count_nonzero(self._codes == code, axis=1)[:, None]
+        counts: IntArray = np.count_nonzero(self._codes == code, axis=1)[:, None]
+        return counts
 
     def sums(self) -> FloatArray:
         """Return the sum of values times weights."""
@@ -74,11 +75,13 @@ class CountedPiece:
 
     def least(self) -> FloatArray:
         """Return the least value, any where there is none."""
-        return self._values[np.argmax(self._counts > 0, axis=1)][:, None]
+        least: FloatArray = self._values[np.argmax(self._counts > 0, axis=1)][:, None]
+        return least
 
     def greatest(self) -> FloatArray:
         """Return the greatest value, any where there is none."""
-        return self._values[::-1][np.argmax(self._counts[:, ::-1] > 0, axis=1)][:, None]
+        greatest: FloatArray = self._values[::-1][np.argmax(self._counts[:, ::-1] > 0, axis=1)][:, None]
+        return greatest
 
     def histogram(self, edges: FloatArray) -> FloatArray:
         """Return (time, 1, bin) weights by bin; the last has its upper edge."""
@@ -92,7 +95,7 @@ class CountedPiece:
 
     def percentiles(self, percents: Sequence[float]) -> FloatArray:
         """Return (percent, time, 1) percentiles as `stats.percentiles` defines them; NaN where there is no value."""
-        sums = np.cumsum(self._counts if self._held is None else self._held, axis=1)
+        sums = np.cumsum(self._weighted, axis=1)
         find = self._linear if self._held is None else self._inverted
         found = np.array([find(sums, percent / 100) for percent in percents])
         found[:, self.count[:, 0] == 0] = np.nan
@@ -110,7 +113,8 @@ class CountedPiece:
 
     def _inverted(self, sums: FloatArray, share: float) -> FloatArray:
         is_reached = (sums >= share * sums[:, -1:]) & (sums > 0)
-        return self._values[np.argmax(is_reached, axis=1)]
+        found: FloatArray = self._values[np.argmax(is_reached, axis=1)]
+        return found
 
 
 def _counted(

@@ -137,7 +137,7 @@ def reduce_samples(
 def _places(samples: Samples) -> Iterator[Place]:
     """Times and areas that are worked on at once: areas of one kind that have cells, one after the other."""
     lengths = np.diff(samples.bounds)
-    bins = tabled(samples.numbers.dtype)
+    bins = tabled(samples.numbers.dtype) or 0
     is_counted = lengths >= (bins or np.inf)
     filled = np.flatnonzero(lengths)
     breaks = np.flatnonzero((np.diff(filled) != 1) | np.diff(is_counted[filled])) + 1

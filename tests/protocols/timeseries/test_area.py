@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from affine import Affine
 
 from chronotile.catalog.catalogue import Limits
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import NativeGrid
 from tests.protocols import served
 
 PATH = "/timeseries/NDVI/area"
@@ -116,6 +119,104 @@ def test_too_large_a_body_is_refused(make_client, make_services, square, limits,
     answer = make_client(make_services(limits=Limits(**limits))).post(PATH, json=square)
 
     assert (answer.status_code, answer.json()["type"], answer.json()["limit"]) == (status, "limit-exceeded", name)
+
+
+def mean_of(answer):
+    (feature,) = answer.json()["features"]
+    return feature["total"], feature["series"]["mean"]
+
+
+def corners_of(square):
+    longitudes, latitudes = zip(*square["coordinates"][0], strict=True)
+    return min(longitudes), min(latitudes), max(longitudes), max(latitudes)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_box_is_an_area(client, method):
+    answer = client.request(method, f"{PATH}?bbox=604000,5646800,604300,5647000&crs=EPSG:32631&reducers=mean")
+
+    assert answer.status_code == 200
+    assert mean_of(answer) == (6, pytest.approx([cells(time).mean() for time in range(4)]))
+
+
+def test_a_box_is_west_south_east_north(client, square):
+    box = corners_of(square)
+    ring = [[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]], [box[0], box[1]]]
+
+    of_box = client.get(f"{PATH}?bbox={','.join(map(str, box))}")
+
+    assert mean_of(of_box) == mean_of(client.post(PATH, json={"type": "Polygon", "coordinates": [ring]}))
+
+
+def test_a_box_of_the_whole_world_holds_all_cells(client):
+    assert mean_of(client.get(f"{PATH}?bbox=-180,-90,180,90&datetime=2020-06-01"))[0] == 400 * 300
+
+
+@pytest.fixture
+def globe(make_client, make_services):
+    """One degree a cell, all round."""
+    grid = NativeGrid(crs=CRS84, transform=Affine(1, 0, -180, 0, -1, 90), width=360, height=180)
+    layer = served.make_layer(variable=served.make_variable(grid=grid))
+    return make_client(make_services(served.make_collection(layer)))
+
+
+def test_a_box_crosses_the_antimeridian_where_west_is_more_than_east(globe):
+    rows, columns = np.meshgrid([80, 81], [358, 359, 0, 1, 2])
+    expected = served.number_at(rows, columns, 0).astype(float).mean()
+
+    total, means = mean_of(globe.get(f"{PATH}?bbox=178,8,-177,10&datetime=2020-05-21"))
+
+    assert (total, means) == (10, [pytest.approx(expected)])
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "said"),
+    [
+        ("", "bbox", "missing"),
+        ("bbox=1,2,3", "bbox", "4 numbers"),
+        ("bbox=4,51,5,50", "bbox", "empty"),
+        ("bbox=4,91,5,92", "bbox", "degrees"),
+        ("bbox=50,4,51,5", "geometry", "outside"),
+        ("bbox=4,50,5,51&weights=half", "weights", "pixel, area"),
+        ("bbox=4,50,5,51&dry_run=maybe", "dry_run", "true, false"),
+        ("bbox=4,50,5,51&min_valid=2", "min_valid", "0 to 1"),
+    ],
+)
+def test_what_is_wrong_with_a_box_is_told(client, query, parameter, said):
+    answer = client.get(f"{PATH}?{query}")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
+    assert said in answer.json()["detail"]
+
+
+def test_a_box_and_a_geometry_are_too_much(client, square):
+    answer = client.post(f"{PATH}?bbox=4,50,5,51", json=square)
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "bbox")
+
+
+def test_a_dry_run_tells_the_cost(client, square):
+    answer = client.post(f"{PATH}?dry_run=true&reducers=mean,p10&format=csv", json=square)
+
+    assert answer.json() == {
+        "layer": "NDVI",
+        "chunks": 4,
+        "bytes": 4 * 512 * 512,
+        "megabytes": 1.049,
+        "seconds": answer.json()["seconds"],
+        "values": 8,
+    }
+
+
+def test_weights_of_area_count_what_is_touched(client):
+    query = "bbox=604050,5646800,604350,5647000&crs=EPSG:32631&datetime=2020-05-21&weights="
+    rows, columns = np.mgrid[30:32, 40:44]
+    weights = np.where((columns == 40) | (columns == 43), 0.5, 1.0)
+
+    total, means = mean_of(client.get(f"{PATH}?{query}area"))
+
+    assert total == 8
+    assert means == [pytest.approx(np.average(served.number_at(rows, columns, 0), weights=weights))]
 
 
 def test_a_geometry_may_be_in_the_layers_own_crs(client, square):

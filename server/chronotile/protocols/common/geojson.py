@@ -12,6 +12,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area, Polygon
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import FloatArray
+from chronotile.protocols.common.geojson_size import features_in, positions_in
 from chronotile.protocols.common.kvp import MAX_SHOWN
 from chronotile.protocols.common.repair import Repaired, repaired
 
@@ -61,6 +62,7 @@ def area_of(body: bytes, rules: GeometryRules) -> Area:
         UnsupportedCrs: Its CRS is not one that it may be in.
         LimitExceeded: It has more than `max_vertices`.
     """
+    _require_few(body, rules, features=0)
     document = document_of(body)
     kind = _kind(document)
     if kind == "FeatureCollection":
@@ -77,6 +79,7 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
         UnsupportedCrs: Its CRS is not one that it may be in.
         LimitExceeded: It has more than `max_features`, or all together more than `max_vertices`.
     """
+    _require_few(body, rules, features=features_in(body))
     document = document_of(body)
     kind = _kind(document)
     if kind not in MEMBERS:
@@ -87,15 +90,23 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     members = document.get(key)
     if not isinstance(members, list):
         raise InvalidParameter(f"{key!r} must be a list", locator=LOCATOR)
-    if len(members) > rules.max_features:
-        raise LimitExceeded(
-            "max_features",
-            allowed=rules.max_features,
-            asked=len(members),
-            alternative="send fewer at once",
-            locator=LOCATOR,
-        )
+    _require_few(body, rules, features=len(members))
     return _areas([draft_of(each, f" of {one} {place}") for place, each in enumerate(members, 1)], document, rules)
+
+
+def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
+    """Check that there are not too many features, nor positions, before they are taken apart.
+
+    Raises:
+        LimitExceeded: There are.
+    """
+    vertices = positions_in(body, more_than=rules.max_vertices)
+    for name, allowed, asked in (
+        ("max_features", rules.max_features, features),
+        ("max_vertices", rules.max_vertices, vertices),
+    ):
+        if asked > allowed:
+            raise LimitExceeded(name, allowed=allowed, asked=asked, alternative="send fewer at once", locator=LOCATOR)
 
 
 def point_of(body: bytes) -> tuple[float, float] | None:

@@ -1,6 +1,9 @@
 """What the application keeps for its requests."""
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar, cast
 
@@ -131,6 +134,23 @@ async def for_client(
     if result is None:
         raise ClientGone("the client left")
     return result
+
+
+@asynccontextmanager
+async def while_wanted(request: Request) -> AsyncIterator[Callable[[], bool]]:
+    """Give what tells work in a thread whether the client is still there; its body must have been read."""
+    is_gone = threading.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        is_gone.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield lambda: not is_gone.is_set()
+    finally:
+        watching.cancel()
 
 
 def check_current(state: ServerState, services: Services, collection: str | None) -> None:

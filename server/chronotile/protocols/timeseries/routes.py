@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.pipeline.analyse_area_series import analyse_area_series
 from chronotile.pipeline.extract_points_series import extract_points_series
 from chronotile.pipeline.extract_series import deliver_series
 from chronotile.protocols.common.endpoint import endpoint
@@ -16,16 +15,16 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags, respond
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
+from chronotile.protocols.timeseries.area_routes import routes as area_routes
 from chronotile.protocols.timeseries.faults import point_fault, points_fault
 from chronotile.protocols.timeseries.formats import (
     asked_format,
-    encode_areas,
     encode_points,
     file_headers,
     point_format,
     respond_in,
 )
-from chronotile.protocols.timeseries.params import area_request, point_request
+from chronotile.protocols.timeseries.params import point_request
 from chronotile.protocols.timeseries.points_params import points_requests
 from chronotile.protocols.timeseries.terrascope_routes import routes as terrascope_routes
 
@@ -45,24 +44,6 @@ async def get_point(request: Request) -> Response:
     response = respond(await for_client(request, gate, layer.id, work, services=services))
     response.headers.update({"Vary": "Accept", **file_headers(name, layer)})
     return response
-
-
-async def get_area(request: Request) -> Response:
-    """Return the series of the area in the body, or of a place."""
-    services = services_of(request)
-    layer = services.catalogue.layer(request.path_params["layer"])
-    body = await body_of(request)
-    query = Kvp(request.query_params.multi_items())
-    gate = state_of(request).gates.series
-    name = asked_format(query, request.headers.get("accept", ""))
-
-    def work() -> bytes | Iterable[bytes]:
-        asked = area_request(layer, query, body, services.catalogue)
-        if name != "json":
-            refuse_in_columns(asked.analysis)
-        return encode_areas(analyse_area_series(asked, services), name, layer)
-
-    return respond_in(name, await for_client(request, gate, layer.id, work, services=services), layer)
 
 
 async def post_points(request: Request) -> Response:
@@ -85,5 +66,5 @@ routes = [
     *terrascope_routes,
     Route("/timeseries/points", endpoint(post_points, points_fault), methods=["POST"]),
     Route("/timeseries/{layer}/point", endpoint(get_point, point_fault)),
-    Route("/timeseries/{layer}/area", endpoint(get_area, point_fault), methods=["GET", "POST"]),
+    *area_routes,
 ]

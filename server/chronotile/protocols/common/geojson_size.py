@@ -1,0 +1,28 @@
+"""How much GeoJSON holds, counted before it is taken apart, which takes ten times the memory of its text."""
+
+import numpy as np
+
+BYTES_AT_ONCE = 1 << 20
+LEAST_BYTES = 6
+"""Of a position, with its comma."""
+
+
+def features_in(body: bytes) -> int:
+    """Return how many features the text of a FeatureCollection has, or fewer."""
+    return min(body.count(b'"geometry"'), body.count(b'"Feature"'))
+
+
+def positions_in(body: bytes, *, more_than: int) -> int:
+    """Return how many positions a text has, or fewer; 0 where it is too short for more than so many.
+
+    Lists of numbers among the properties count too.
+    """
+    if len(body) < LEAST_BYTES * more_than:
+        return 0
+    count, last = 0, 0
+    for start in range(0, len(body), BYTES_AT_ONCE):
+        piece = np.frombuffer(body, np.uint8, min(BYTES_AT_ONCE, len(body) - start), start)
+        before = np.concatenate([[last], piece[:-1]])
+        count += int(np.count_nonzero((piece == ord("]")) & (before >= ord("0")) & (before <= ord("9"))))
+        last = int(piece[-1])
+    return count

@@ -1,0 +1,127 @@
+"""Path, query and body of series of areas turned into a request."""
+
+import numpy as np
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter, MissingParameter
+from chronotile.model.area import Area
+from chronotile.model.collection import Layer
+from chronotile.model.crs import Crs
+from chronotile.model.grid import WHOLE_CIRCLE, BBox
+from chronotile.model.reducer import Reducer, parse_reducers
+from chronotile.model.request import WEIGHTS, AreaSeriesRequest, Weights
+from chronotile.protocols.common.asked_place import asked_crs, geometry_rules
+from chronotile.protocols.common.geojson import area_of, areas_of
+from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, number, numbers
+from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
+
+PARAMETERS_OF_AREA = (
+    *("place", "bbox", "crs", "datetime", "reducers", "weights", "min_valid", "dry_run", "format"),
+    *ANALYSIS_PARAMETERS,
+)
+PARAMETERS_OF_AREAS = tuple(name for name in PARAMETERS_OF_AREA if name not in {"place", "bbox"})
+
+MARGIN = 0.05
+"""By which a box may reach beyond the data, as a part of their height and width."""
+
+
+def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
+    """Return the series that `/timeseries/{layer}/area` asks for, of the geometry in the body, of `bbox` or of a place.
+
+    Raises:
+        ChronotileError: A parameter or the geometry is not accepted.
+    """
+    query.check_spelling(PARAMETERS_OF_AREA)
+    return _request(layer, query, (_area(layer, query, body, catalogue),))
+
+
+def areas_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
+    """Return the series that `/timeseries/{layer}/areas` asks for: one for each feature of the body.
+
+    Raises:
+        ChronotileError: A parameter or the body is not accepted.
+    """
+    query.check_spelling(PARAMETERS_OF_AREAS)
+    return _request(layer, query, areas_of(body, geometry_rules(layer, query, catalogue)))
+
+
+def is_dry_run(query: Kvp) -> bool:
+    """Return whether only the cost is asked for.
+
+    Raises:
+        InvalidParameter: `dry_run` is neither true nor false.
+    """
+    return choice((query.optional("dry_run") or "false").lower(), ("true", "false"), locator="dry_run") == "true"
+
+
+def _request(layer: Layer, query: Kvp, areas: tuple[Area, ...]) -> AreaSeriesRequest:
+    return AreaSeriesRequest(
+        layer=layer.id,
+        areas=areas,
+        time=datetime_of(query),
+        reducers=_reducers(query),
+        weights=_weights(query),
+        min_valid=_min_valid(query),
+        analysis=analysis_of(query),
+    )
+
+
+def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
+    """The place that is named, the box, or the geometry of the body."""
+    named = [name for name in ("place", "bbox") if query.optional(name) is not None]
+    if not named and not body:
+        raise MissingParameter("give place=set/id or bbox=, or POST a geometry", locator="place")
+    if len(named) + bool(body.strip()) > 1:
+        raise InvalidParameter("give one of place, bbox and a geometry in the body", locator=named[0])
+    if named == ["bbox"]:
+        return _area_of_box(query.required("bbox"), layer, query, catalogue)
+    if not named:
+        return area_of(body, geometry_rules(layer, query, catalogue))
+    if "crs" in query:
+        raise InvalidParameter("a place has a geometry and crs of its own; give either", locator="place")
+    return catalogue.place(query.required("place"))
+
+
+def _area_of_box(text: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
+    crs = asked_crs(query.optional("crs"), layer, catalogue)
+    box = _near_data(_box(text, crs), layer, crs)
+    corners = [(box.xmin, box.ymin), (box.xmax, box.ymin), (box.xmax, box.ymax), (box.xmin, box.ymax)]
+    return Area(polygons=((np.array([*corners, corners[0]]),),), crs=crs)
+
+
+def _box(text: str, crs: Crs) -> BBox:
+    """West, south, east and north; where west is more than east, it crosses the antimeridian (RFC 7946 §5.2)."""
+    west, south, east, north = numbers(text, 4, locator="bbox")
+    if crs.is_geographic:
+        if max(abs(west), abs(east)) > WHOLE_CIRCLE or max(abs(south), abs(north)) > WHOLE_CIRCLE / 4:
+            raise InvalidParameter("bbox must be west,south,east,north in degrees, longitude first", locator="bbox")
+        if west > east:
+            east += WHOLE_CIRCLE
+    if west >= east or south >= north:
+        raise InvalidParameter(f"bbox {text[:60]} is empty: each minimum must be less than its maximum", locator="bbox")
+    return BBox(west, south, east, north)
+
+
+def _near_data(box: BBox, layer: Layer, crs: Crs) -> BBox:
+    """The part of a box round the data: farther off their projection may have no coordinates."""
+    west, south, east, north = layer.main_variable.grid.bbox_in(crs)
+    x, y = MARGIN * (east - west), MARGIN * (north - south)
+    part = BBox(max(box.xmin, west - x), max(box.ymin, south - y), min(box.xmax, east + x), min(box.ymax, north + y))
+    is_near = part.xmin < part.xmax and part.ymin < part.ymax
+    return part if is_near and box.xmax <= WHOLE_CIRCLE / 2 else box
+
+
+def _reducers(query: Kvp) -> tuple[Reducer, ...]:
+    return parse_reducers((query.optional("reducers") or "mean").split(","))
+
+
+def _weights(query: Kvp) -> Weights:
+    text = choice(query.optional("weights") or "pixel", WEIGHTS, locator="weights")
+    return next(each for each in WEIGHTS if each == text)
+
+
+def _min_valid(query: Kvp) -> float:
+    share = number(query.optional("min_valid") or "0", locator="min_valid")
+    if not 0 <= share <= 1:
+        raise InvalidParameter(f"min_valid must be a share from 0 to 1, got {share:g}", locator="min_valid")
+    return share

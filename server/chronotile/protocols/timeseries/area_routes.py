@@ -1,0 +1,77 @@
+"""`/timeseries/{layer}/area` and `/areas`."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.model.collection import Layer
+from chronotile.model.request import AreaSeriesRequest
+from chronotile.model.series import SeriesCost
+from chronotile.pipeline.analyse_area_series import analyse_area_series, widened_request
+from chronotile.pipeline.extract_area_series import cost_of_area_series
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
+from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
+from chronotile.protocols.timeseries.area_params import area_request, areas_request, is_dry_run
+from chronotile.protocols.timeseries.faults import point_fault
+from chronotile.protocols.timeseries.formats import asked_format, encode_areas, respond_in
+
+Asked = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
+
+
+async def get_area(request: Request) -> Response:
+    """Return the series of the area in the body, of `bbox` or of a place."""
+    return await _answer(request, area_request)
+
+
+async def get_areas(request: Request) -> Response:
+    """Return the series of each feature of the body."""
+    return await _answer(request, areas_request)
+
+
+async def _answer(request: Request, asked_of: Asked) -> Response:
+    services = services_of(request)
+    layer = services.catalogue.layer(request.path_params["layer"])
+    body = await body_of(request)
+    query = Kvp(request.query_params.multi_items())
+    gate = state_of(request).gates.series
+    name = asked_format(query, request.headers.get("accept", ""))
+    is_dry = is_dry_run(query)
+
+    def work(is_wanted: Callable[[], bool]) -> bytes | Iterable[bytes]:
+        asked = asked_of(layer, query, body, services.catalogue)
+        if is_dry:
+            return _told(cost_of_area_series(widened_request(asked, services).request, services), layer)
+        if name != "json":
+            refuse_in_columns(asked.analysis)
+        return encode_areas(analyse_area_series(asked, services, is_wanted=is_wanted), name, layer)
+
+    async with while_wanted(request) as is_wanted:
+        answer = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
+    return respond_in("json" if is_dry else name, answer, layer)
+
+
+def _told(cost: SeriesCost, layer: Layer) -> bytes:
+    return orjson.dumps(
+        {
+            "layer": layer.id,
+            "chunks": cost.chunks,
+            "bytes": cost.bytes,
+            "megabytes": round(cost.bytes / 1e6, 3),
+            "seconds": float(f"{cost.seconds:.2g}"),
+            "values": cost.values,
+        }
+    )
+
+
+routes = [
+    Route("/timeseries/{layer}/area", endpoint(get_area, point_fault), methods=["GET", "POST"]),
+    Route("/timeseries/{layer}/areas", endpoint(get_areas, point_fault), methods=["POST"]),
+]

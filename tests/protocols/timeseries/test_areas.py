@@ -1,0 +1,100 @@
+"""The series of many areas in one call."""
+
+import json
+
+import pytest
+
+from chronotile.catalog.catalogue import Limits
+from tests.protocols import served
+
+PATH = "/timeseries/NDVI/areas"
+
+
+@pytest.fixture
+def feature(longitude_latitude):
+    """`feature(row, column, cells=3)`: over whole cells from there on."""
+
+    def make(row, column, cells=3):
+        last = row - 0.4 + cells - 0.2, column - 0.4 + cells - 0.2
+        first = row - 0.4, column - 0.4
+        ring = [longitude_latitude(*corner) for corner in (first, (first[0], last[1]), last, (last[0], first[1]))]
+        return {
+            "type": "Feature",
+            "id": f"{row}/{column}",
+            "properties": {"crop": "rye"},
+            "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+        }
+
+    return make
+
+
+def collection(*features):
+    return {"type": "FeatureCollection", "features": list(features)}
+
+
+def test_each_feature_has_the_series_that_it_has_alone(client, feature):
+    features = [feature(30, 40), feature(31, 41), feature(200, 300, cells=20)]
+
+    answer = client.post(f"{PATH}?reducers=mean,p10,count", json=collection(*features))
+
+    alone = [client.post("/timeseries/NDVI/area?reducers=mean,p10,count", json=each).json() for each in features]
+    assert answer.status_code == 200
+    assert answer.json() == {**alone[0], "features": [each["features"][0] for each in alone]}
+    assert [each["total"] for each in answer.json()["features"]] == [9, 9, 400]
+
+
+def test_blocks_are_read_once_for_all_features(make_client, make_services, feature):
+    services = make_services()
+
+    make_client(services).post(PATH, json=collection(*(feature(20 * row, 30) for row in range(1, 10))))
+
+    assert len(services.readers["s2"].windows_read) == 4
+
+
+def test_a_feature_outside_beside_others_has_a_note(client, feature):
+    inside, outside = client.post(PATH, json=collection(feature(30, 40), feature(-900, 40))).json()["features"]
+
+    assert "note" not in inside
+    assert outside["note"].startswith("it lies outside the layer")
+    assert (outside["total"], outside["series"]["mean"]) == (0, [None] * 4)
+
+
+def test_no_features_have_no_series(client):
+    answer = client.post(PATH, json=collection())
+
+    assert (answer.status_code, answer.json()["features"]) == (200, [])
+    assert len(answer.json()["times"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit"),
+    [
+        ({"max_features": 2}, "max_features"),
+        ({"max_vertices": 14}, "max_vertices"),
+        ({"max_series_values": 11}, "max_series_values"),
+        ({"max_area_values": 1000}, "max_area_values"),
+    ],
+)
+def test_too_much_is_refused_with_what_to_do(make_client, make_services, feature, limits, limit):
+    services = make_services(limits=Limits(**limits))
+
+    answer = make_client(services).post(PATH, json=collection(*(feature(30, 40 * place) for place in (1, 2, 3))))
+
+    assert (answer.status_code, answer.json()["type"], answer.json()["limit"]) == (400, "limit-exceeded", limit)
+    assert answer.json()["alternative"]
+    assert services.readers["s2"].windows_read == []
+
+
+def test_a_geometry_alone_is_no_collection(client, feature):
+    answer = client.post(PATH, json=feature(30, 40))
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "geometry")
+
+
+def test_the_cost_of_many_is_that_of_all(client, feature):
+    body = json.dumps(collection(feature(30, 40), feature(100, 100)))
+
+    answer = client.post(f"{PATH}?dry_run=true", content=body).json()
+
+    assert (answer["chunks"], answer["values"]) == (4, 8)
+    assert served.DEKADS.starts.size == 4
