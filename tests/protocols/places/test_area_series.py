@@ -44,7 +44,7 @@ def test_post_without_a_body_is_the_same(client):
         ("place=square/S1", 404, "set of places 'square' is not known; the nearest is squares"),
         ("place=squares/S3", 400, "lies outside layer NDVI"),
         ("place=squares/S1&crs=EPSG:3857", 400, "give either it or a body"),
-        ("datetime=2020", 400, "give place=set/id, or POST a geometry"),
+        ("datetime=2020", 400, "give place=set/id or bbox=, or POST a geometry"),
     ],
 )
 def test_what_is_wrong_is_said(client, query, status, words):

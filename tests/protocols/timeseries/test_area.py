@@ -172,7 +172,7 @@ def test_a_box_crosses_the_antimeridian_where_west_is_more_than_east(globe):
 @pytest.mark.parametrize(
     ("query", "parameter", "said"),
     [
-        ("", "bbox", "missing"),
+        ("", "place", "bbox="),
         ("bbox=1,2,3", "bbox", "4 numbers"),
         ("bbox=4,51,5,50", "bbox", "empty"),
         ("bbox=4,91,5,92", "bbox", "degrees"),

@@ -78,7 +78,7 @@ def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
     if not named:
         return area_of(body, geometry_rules(layer, query, catalogue))
     if "crs" in query:
-        raise InvalidParameter("a place has a geometry and crs of its own; give either", locator="place")
+        raise InvalidParameter("a place has a geometry and crs of its own; give either it or a body", locator="place")
     return catalogue.place(query.required("place"))
 
 
