@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chronotile.ingest.archive import refreshed
+from chronotile.ingest.describe import archive_lines
 from tests.places import feature, write_places
 from tests.scenes import Scene, write_cogs
 
@@ -77,3 +78,9 @@ def test_nothing_changed_is_the_same_archive(file, open_at):
     archive = open_at(file)
 
     assert look_again(archive, file) is archive
+
+
+def test_layers_are_listed_with_the_sets_of_places(file, open_at):
+    lines = list(archive_lines(open_at(file).services.catalogue))
+
+    assert lines[-1] == "places.squares  3 places  lon 4.5 to 4.8, lat 50.8 to 50.9  OGC:CRS84"

@@ -13,12 +13,15 @@ _MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
 
 
 def archive_lines(catalogue: Catalogue) -> Iterator[str]:
-    """Yield a line for each collection and each of its layers: times, extent, CRS, styles."""
+    """Yield a line for each collection, each of its layers (times, extent, CRS, styles) and each set of places."""
     for collection in catalogue.collections:
         title = next(iter(collection.title.values()), collection.id)
         yield f"{collection.id}" if title == collection.id else f"{collection.id}  {title}"
         width = max(len(layer.id) for layer in collection.layers)
         yield from (f"  {layer.id:{width}}  {_layer_text(layer)}" for layer in collection.layers)
+    for places in catalogue.places.values():
+        count = _counted(len(places), "place")
+        yield f"places.{places.id}  {count}  {_box_text(places.bbox)}  {crs_text(places.crs)}"
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
