@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chronotile.errors import UnsupportedSource, WriteFailed
+from chronotile.ingest.optimise.conversion import Packing
 from chronotile.ingest.optimise.disk import Disk
 from tests.ingest.optimise.conftest import numbers_of
 
@@ -148,6 +149,17 @@ def test_resumed_run_does_not_do_again_what_was_done(tifs, target, write):
 
     assert rest < whole * 3 // 4
     assert reports[0].files == 7 - 4 + 1  # the first block was committed, of the second all files are told
+
+
+def test_resumed_run_takes_nothing_of_one_that_wrote_other_numbers(tifs, target, write, scene):
+    packed = {"packing": Packing(dtype="uint8", scale=0.008, offset=-0.08), "layout": "map"}
+    whole = operations_of(lambda disk: write(tifs[:3], disk=disk, **packed))
+    shutil.rmtree(target)
+    fails(lambda disk: write(tifs[:3], disk=disk, **packed), FailingDisk(whole * 2 // 3, Killed()))
+
+    write(tifs[:3], resume=True, layout="map")
+
+    np.testing.assert_array_equal(numbers_of(target), scene.cube()[:3])
 
 
 def test_nothing_of_the_run_is_left(tifs, target, write):

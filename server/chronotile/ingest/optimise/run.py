@@ -307,12 +307,12 @@ class _Run:
     def _do(self, tasks: Iterator[Task], job: Job, watch: "_Watch") -> Iterator[Path]:
         """Do the tasks that are not done yet; yield the files written."""
         done = self.journal.done()
-        named = {task_name(task): task for task in tasks}
+        named = {task_name(task, self.plan): task for task in tasks}
         for name in named.keys() & done.keys():
             self._count(named.pop(name), done[name], watch)
         for task, result in self.runner.run(job, named.values(), threads=self.budget.threads):
             written = Written(result.bytes, len(result.files))
-            self.journal.add(task_name(task), written)
+            self.journal.add(task_name(task, self.plan), written)
             self._count(task, written, watch)
             yield from result.files
 

@@ -101,7 +101,7 @@ class DaskRunner(Runner):
         waiting, running = iter(tasks), dict[Any, Task]()
 
         def submit(task: Task) -> Any:  # noqa: ANN401 -- distributed has no types
-            key = f"optimise-{job.run}-{task_name(task)}"
+            key = f"optimise-{job.run}-{task_name(task, job.plan)}"
             future = self._client.submit(run_task, shared, task, Disk(), key=key, pure=False, retries=RETRIES)
             running[future] = task
             return future

@@ -94,9 +94,11 @@ class Done:
     files: tuple[Path, ...]
 
 
-def task_name(task: Task) -> str:
-    """Return a name that no other work has, in this run or another."""
-    return hashlib.blake2b(repr(task).encode(), digest_size=12).hexdigest()
+def task_name(task: Task, plan: CubePlan) -> str:
+    """Return a name that no other work has, in this run or another, be it the same with other numbers or overviews."""
+    planned = plan.variables[task.variable]
+    how = (task, planned.conversion, planned.info.is_categorical)
+    return hashlib.blake2b(repr(how).encode(), digest_size=12).hexdigest()
 
 
 def run_task(job: Job, task: Task, disk: Disk) -> Done:
