@@ -13,6 +13,7 @@ from chronotile.model.collection import LocalisedText
 from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.reducer import MEAN, Reducer
+from chronotile.model.request import Weights
 from chronotile.model.source import Finding
 from chronotile.model.time import ABSENT, InstantArray, TimeSelection
 
@@ -142,6 +143,9 @@ class PlaceValuesRequest:
     """Id or alias."""
     time: TimeSelection = ABSENT
     reducer: Reducer = MEAN
+    weights: Weights = "pixel"
+    min_valid: float = 0.0
+    """As of `AreaSeriesRequest`."""
     offset: int = 0
     """The first place that is told of."""
     limit: int | None = None

@@ -62,7 +62,7 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
         places_revision(places),
         pixel_revision(layer, tuple(times) if len(layer.times) else (), services),
         times.tobytes(),
-        request.reducer,
+        (request.reducer, request.weights, request.min_valid),
         numbers,
     )
     return PlaceValuesTarget(places=places, layer=layer, indexes=indexes, numbers=numbers, etag=etag)
@@ -87,7 +87,14 @@ def extract_place_values(
     near = _near(target.places, layer)[numbers]
     if near.any():
         areas = tuple(target.places.areas[number] for number in numbers[near].tolist())
-        asked = AreaSeriesRequest(layer=layer.id, areas=areas, time=request.time, reducers=(request.reducer,))
+        asked = AreaSeriesRequest(
+            layer=layer.id,
+            areas=areas,
+            time=request.time,
+            reducers=(request.reducer,),
+            weights=request.weights,
+            min_valid=request.min_valid,
+        )
         series = extract_area_series(asked, services, is_wanted=is_wanted)
         values[near] = [each.reduced[request.reducer.name] for each in series.areas]
     return PlaceValues(

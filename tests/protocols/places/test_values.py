@@ -23,6 +23,16 @@ def test_a_row_is_the_series_of_the_place(client):
     assert len(document["times"]) > 1
 
 
+@pytest.mark.parametrize("how", ["weights=area", "weights=pixel&min_valid=1"])
+def test_cells_count_as_in_the_series_of_the_place(client, how):
+    (row,) = client.get(f"{VALUES}&{how}&limit=1").json()["values"]
+
+    (feature,) = client.get(f"/timeseries/NDVI/area?place=squares/S0&datetime=2020-06-01/2020-06-30&{how}").json()[
+        "features"
+    ]
+    assert row == pytest.approx(feature["series"]["mean"])
+
+
 def test_a_place_outside_the_layer_has_no_values(client):
     document = client.get(VALUES).json()
 
@@ -69,10 +79,10 @@ def test_values_that_the_client_holds_are_not_read_again(client):
 
 
 def test_other_values_have_another_validator(client):
-    queries = ("", "&reducer=max", "&limit=2", "&limit=2&offset=2")
+    queries = ("", "&reducer=max", "&weights=area", "&min_valid=0.5", "&limit=2", "&limit=2&offset=2")
     tags = {client.get(f"{VALUES}{query}").headers["etag"] for query in queries}
 
-    assert len(tags) == 4
+    assert len(tags) == 6
 
 
 @pytest.mark.parametrize(
@@ -85,6 +95,8 @@ def test_other_values_have_another_validator(client):
         ("/places/squares/values?layer=NDVI&reducer=best", 400, "reducer"),
         ("/places/squares/values?layer=NDVI&reducer=histogram:4", 400, "reducer"),
         ("/places/squares/values?layer=NDVI&reducers=mean", 400, "reducers"),
+        ("/places/squares/values?layer=NDVI&weights=even", 400, "weights"),
+        ("/places/squares/values?layer=NDVI&min_valid=2", 400, "min_valid"),
         ("/places/squares/values?layer=NDVI&datetime=soon", 400, "datetime"),
         ("/places/squares/values?layer=NDVI&limit=-1", 400, "limit"),
     ],

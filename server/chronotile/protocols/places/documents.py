@@ -75,7 +75,10 @@ def _links(places: PlaceSet, telling: Telling) -> list[Document]:
         for each in telling.services.catalogue.tile_matrix_sets
     ]
     values = _link(
-        "values", f"{path}/values{{?layer,datetime,reducer,limit,offset}}", "application/json", "values of all places"
+        "values",
+        f"{path}/values{{?layer,datetime,reducer,weights,min_valid,limit,offset}}",
+        "application/json",
+        "values of all places",
     )
     return [
         _link("self", path, "application/json", "this set"),

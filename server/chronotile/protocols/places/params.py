@@ -7,6 +7,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.places import PlaceTileRequest, PlaceValuesRequest
 from chronotile.model.reducer import parse_reducer
+from chronotile.protocols.common.asked_reduction import asked_min_valid, asked_weights
 from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, integer
 from chronotile.protocols.common.tile_address import tile_grid_of
 
@@ -14,7 +15,7 @@ FORMATS = ("json", "geojson")
 PARAMETERS_OF_LIST = ("lang",)
 PARAMETERS_OF_SET = ("lang", "format", "limit", "offset")
 PARAMETERS_OF_TILES = ("rev",)
-PARAMETERS_OF_VALUES = ("layer", "datetime", "reducer", "limit", "offset", "rev")
+PARAMETERS_OF_VALUES = ("layer", "datetime", "reducer", "weights", "min_valid", "limit", "offset")
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
 
@@ -66,6 +67,8 @@ def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) ->
         layer=catalogue.layer(query.required("layer")).id,
         time=datetime_of(query),
         reducer=parse_reducer(query.optional("reducer") or "mean"),
+        weights=asked_weights(query),
+        min_valid=asked_min_valid(query),
         offset=_offset(query),
         limit=None if limit is None else integer(limit, locator="limit", least=1),
     )

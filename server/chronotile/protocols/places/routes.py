@@ -1,5 +1,6 @@
 """`/places`: sets of named geometries, their vector tiles, and their values."""
 
+from collections.abc import Callable
 from functools import partial
 
 import orjson
@@ -15,11 +16,12 @@ from chronotile.pipeline.extract_place_values import extract_place_values, resol
 from chronotile.pipeline.render_place_tile import render_place_tile, shapes_in
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of, while_wanted
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.places.documents import next_page, page_numbers, place_page, place_sets
 from chronotile.protocols.places.faults import place_fault
@@ -69,15 +71,19 @@ async def get_values(request: Request) -> Response:
     services = services_of(request)
     asked = values_request(request.path_params, Kvp(request.query_params.multi_items()), services.catalogue)
     gate = state_of(request).gates.series
-    work = partial(_values, asked, services, known=known_etags(request))
-    return respond(await for_client(request, gate, asked.layer, work, services=services))
+    await body_of(request)
+    async with while_wanted(request) as is_wanted:
+        work = partial(_values, asked, services, known=known_etags(request), is_wanted=is_wanted)
+        return respond(await for_client(request, gate, asked.layer, work, services=services))
 
 
-def _values(asked: PlaceValuesRequest, services: Services, *, known: frozenset[str]) -> Payload:
+def _values(
+    asked: PlaceValuesRequest, services: Services, *, known: frozenset[str], is_wanted: Callable[[], bool]
+) -> Payload:
     target = resolve_place_values(asked, services)
     if target.etag in known:
         return Payload(body=b"", media_type=JSON, etag=target.etag, unchanged=True)
-    body = encode_place_values_json(extract_place_values(target, asked, services))
+    body = encode_place_values_json(extract_place_values(target, asked, services, is_wanted=is_wanted))
     return Payload(body=body, media_type=JSON, etag=target.etag)
 
 

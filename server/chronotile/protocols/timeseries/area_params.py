@@ -9,10 +9,11 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.model.reducer import Reducer, parse_reducers
-from chronotile.model.request import WEIGHTS, AreaSeriesRequest, Weights
+from chronotile.model.request import AreaSeriesRequest
 from chronotile.protocols.common.asked_place import asked_crs, geometry_rules
+from chronotile.protocols.common.asked_reduction import asked_min_valid, asked_weights
 from chronotile.protocols.common.geojson import area_of, areas_of
-from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, number, numbers
+from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, numbers
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
 
 PARAMETERS_OF_AREA = (
@@ -60,8 +61,8 @@ def _request(layer: Layer, query: Kvp, areas: tuple[Area, ...]) -> AreaSeriesReq
         areas=areas,
         time=datetime_of(query),
         reducers=_reducers(query),
-        weights=_weights(query),
-        min_valid=_min_valid(query),
+        weights=asked_weights(query),
+        min_valid=asked_min_valid(query),
         analysis=analysis_of(query),
     )
 
@@ -113,15 +114,3 @@ def _near_data(box: BBox, layer: Layer, crs: Crs) -> BBox:
 
 def _reducers(query: Kvp) -> tuple[Reducer, ...]:
     return parse_reducers((query.optional("reducers") or "mean").split(","))
-
-
-def _weights(query: Kvp) -> Weights:
-    text = choice(query.optional("weights") or "pixel", WEIGHTS, locator="weights")
-    return next(each for each in WEIGHTS if each == text)
-
-
-def _min_valid(query: Kvp) -> float:
-    share = number(query.optional("min_valid") or "0", locator="min_valid")
-    if not 0 <= share <= 1:
-        raise InvalidParameter(f"min_valid must be a share from 0 to 1, got {share:g}", locator="min_valid")
-    return share
