@@ -22,17 +22,19 @@ def _as_areas(series: PointsSeries) -> AreasSeries:
         times=series.times,
         areas=tuple(_as_area(series, row) for row in range(len(series.points))),
         edges={},
+        findings={} if series.findings is None else {MEAN.name: series.findings},
     )
 
 
 def _as_area(series: PointsSeries, row: int) -> AreaSeries:
+    counts = None if series.findings is None else series.findings.counts
     codes, is_outside = series.codes[row], bool(series.is_outside[row])
     note = f"it lies outside the layer, which {series.reach}" if is_outside else None
     causes = () if is_outside else np.unique(codes[codes > 0]).tolist()
     return AreaSeries(
         area=Area(polygons=(), id=series.points[row].id, note=note),
         reduced={MEAN.name: series.values[row]},
-        valid=(codes == 0).astype(np.int64),
+        valid=(codes == 0).astype(np.int64) if counts is None else counts[row],
         total=int(not is_outside),
         reasons={series.reasons[cause - 1]: (codes == cause).astype(np.int64) for cause in causes},
     )

@@ -108,11 +108,10 @@ class PlacesSeries:
 
 def table_of_point(series: Series, credits: Credits) -> PlacesSeries:
     """Return the table of one point, with what was found out at each time."""
-    found = {} if series.findings is None else findings_columns(series.findings, 0)
     place = PlaceSeries(
         id=None,
         point=(series.longitude, series.latitude),
-        columns={VALUE: series.values, **found},
+        columns={VALUE: series.values, **_found(series.findings, 0)},
         reasons=series.reasons,
     )
     return PlacesSeries(layer=series.layer, units=series.units, times=series.times, places=[place], credits=credits)
@@ -129,7 +128,7 @@ def table_of_points(series: PointsSeries, credits: Credits) -> PlacesSeries:
             PlaceSeries(
                 id=point.id,
                 point=(point.longitude, point.latitude),
-                columns={VALUE: series.values[row]},
+                columns={VALUE: series.values[row], **_found(series.findings, row)},
                 reasons=tuple(reasons[row].tolist()),
             )
             for row, point in enumerate(series.points)
@@ -168,6 +167,11 @@ def geometry_json(place: PlaceSeries) -> dict[str, Any]:
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}
     return {"type": "MultiPolygon", "coordinates": polygons}
+
+
+def _found(findings: Findings | None, row: int) -> Mapping[str, FloatArray | NDArray[np.int64]]:
+    """(time,) by name: what was found out about one of the points at each time."""
+    return {} if findings is None else findings_columns(findings, row)
 
 
 def _place_of_area(series: AreaSeries, findings: Mapping[str, Findings], row: int) -> PlaceSeries:

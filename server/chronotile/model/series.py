@@ -80,6 +80,8 @@ class PointsSeries:
     """That codes stand for."""
     reach: str
     """How far the layer reaches, in words, for points outside."""
+    findings: Findings | None = None
+    """Of all points, where an analysis was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

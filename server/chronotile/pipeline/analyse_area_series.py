@@ -11,19 +11,10 @@ from chronotile.model.analysis import Analysis, Curves, Findings
 from chronotile.model.reducer import Reducer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import AreaSeries, AreasSeries
-from chronotile.model.time import (
-    ONE_NS,
-    InstantArray,
-    Period,
-    TimeDomain,
-    TimePart,
-    TimeSelection,
-    TimeSpan,
-)
-from chronotile.pipeline.analyse_series import check_analysis, reference_indexes
+from chronotile.model.time import Period
 from chronotile.pipeline.extract_area_series import extract_area_series
-from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.widened_times import WidenedTimes, widened_times
 from chronotile.stats.analyse import analyse
 from chronotile.stats.period_means import period_means, period_sums, periods_of
 
@@ -38,10 +29,8 @@ class WidenedRequest:
     """A request for the times that an analysis takes, and which of them are what."""
 
     request: AreaSeriesRequest
-    asked: InstantArray
-    """(time,) of the answer."""
-    reference: InstantArray
-    """(time,) that it is held against; none where nothing is."""
+    times: WidenedTimes | None
+    """`None` without an analysis."""
 
 
 def analyse_area_series(
@@ -57,17 +46,17 @@ def analyse_area_series(
         ClientGone: `is_wanted` says that nobody waits any more.
         ChronotileError: As `extract_area_series`.
     """
-    if request.analysis is None:
-        return extract_area_series(request, services, is_wanted=is_wanted)
     widened = widened_request(request, services)
     read = extract_area_series(widened.request, services, is_wanted=is_wanted)
-    asked, reference = (np.searchsorted(read.times, times) for times in (widened.asked, widened.reference))
+    if request.analysis is None or widened.times is None:
+        return read
     findings = {}
     for reducer in _analysed(request.reducers):
         if not is_wanted():
             raise ClientGone("the client left")
-        findings[reducer.name] = _findings(read, reducer.name, (asked, reference), request.analysis)
-    series = replace(read, times=widened.asked, areas=tuple(_at(area, asked) for area in read.areas), findings=findings)
+        findings[reducer.name] = _findings(read, reducer.name, widened.times, request.analysis)
+    areas = tuple(_at(area, widened.times.asked_of(read.times)) for area in read.areas)
+    series = replace(read, times=widened.times.asked, areas=areas, findings=findings)
     return series if request.analysis.step is None else _of_periods(series, request, request.analysis.step.period)
 
 
@@ -77,43 +66,27 @@ def widened_request(request: AreaSeriesRequest, services: Services) -> WidenedRe
     Raises:
         ChronotileError: As `analyse_area_series`.
     """
-    layer = layer_with_values(request.layer, services)
-    indexes = series_indexes(layer, request.time, services)
-    times = instants_of(layer, indexes)
     analysis = request.analysis
     if analysis is None:
-        return WidenedRequest(request=request, asked=times, reference=times[:0])
+        return WidenedRequest(request=request, times=None)
     analysed = _analysed(request.reducers)
     if not analysed:
         raise InvalidParameter(
             "an analysis is of values, such as mean, median or p10; counts, valid_share and histograms have none",
             locator="reducers",
         )
-    reference = reference_indexes(analysis, layer, indexes, now=services.clock())
-    series = len(request.areas) * len(analysed)
-    check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
-    if not set(reference) <= set(indexes):
-        request = replace(request, time=_selection(layer.times, sorted({*indexes, *reference})))
-    return WidenedRequest(request=request, asked=times, reference=instants_of(layer, reference))
+    count = len(request.areas) * len(analysed)
+    times = widened_times(analysis, request.layer, request.time, series=count, services=services)
+    return WidenedRequest(request=replace(request, time=times.time), times=times)
 
 
 def _analysed(reducers: Iterable[Reducer]) -> list[Reducer]:
     return [reducer for reducer in reducers if reducer.kind not in NOT_ANALYSED]
 
 
-def _selection(domain: TimeDomain, indexes: list[int]) -> TimeSelection:
-    """What selects the times of ascending indexes: an interval for each run of them."""
-    runs = np.split(indexes, np.flatnonzero(np.diff(indexes) > 1) + 1)
-    spans = (TimeSpan(domain.starts[run[0]], domain.starts[run[-1]] + ONE_NS) for run in runs)
-    return TimeSelection("parts", tuple(TimePart(span, is_interval=True) for span in spans))
-
-
-def _findings(
-    read: AreasSeries, name: str, positions: tuple[NDArray[np.intp], NDArray[np.intp]], analysis: Analysis
-) -> Findings:
+def _findings(read: AreasSeries, name: str, times: WidenedTimes, analysis: Analysis) -> Findings:
     values = np.stack([area.reduced[name] for area in read.areas]) if read.areas else np.empty((0, read.times.size))
-    asked, reference = (Curves(times=read.times[each], values=values[:, each]) for each in positions)
-    return analyse(asked, reference, analysis)
+    return analyse(*times.curves_of(read.times, values), analysis)
 
 
 def _at(area: AreaSeries, positions: NDArray[np.intp]) -> AreaSeries:

@@ -377,6 +377,67 @@ def test_an_area_takes_the_same_analyses_as_a_point(area, point):
     assert of_area["features"][0]["analysis"]["mean"].keys() == of_point["analysis"].keys()
 
 
+@pytest.fixture
+def points(make_client, longitude_latitude):
+    """`points(query, **body)`: what is answered of two points of a layer in which one number is a cloud."""
+    variable = served.make_variable(times=domain_of_instants(TIMES), flags=((int(VALUES[3]), "cloud"),))
+    client = make_client(served.make_services(served.make_collection(served.make_layer(variable=variable))))
+    both = [longitude_latitude(ROW, column) for column in (COLUMN, COLUMN + 1)]
+
+    def ask(query, **body):
+        return client.post(f"/timeseries/points?{query}", json={"layers": ["NDVI"], "points": both, **body})
+
+    return ask
+
+
+def test_many_points_are_analysed_as_one_is(points, longitude_latitude):
+    query = "anomaly=abs&reference=2001/2003&smooth=whittaker&trend=seasonal"
+
+    (result,) = points(query, datetime="2005/2006").json()["results"]
+
+    of_second = cells()[:, 1].reshape(6, 36)
+    clouds = of_second == VALUES[3]
+    of_second[clouds] = np.nan
+    analysis = result["features"][1]["analysis"]["mean"]
+    assert len(result["times"]) == 72
+    np.testing.assert_allclose(
+        np.array(analysis["anomaly"], dtype=float),
+        (of_second[4:] - np.nanmean(of_second[:3], axis=0)).ravel(),
+        atol=1e-9,
+    )
+    assert result["methods"]["trend"]["method"] == "seasonal"
+
+
+def test_a_step_of_points_tells_the_commonest_reason(points):
+    (result,) = points("step=dekad", datetime="2001-02").json()["results"]
+
+    first, second = result["features"]
+    assert first["series"]["mean"] == [None, VALUES[4], VALUES[5]]
+    assert (first["valid"], first["reasons"]) == ([0, 1, 1], {"cloud": [1, 0, 0]})
+    assert first["analysis"]["mean"] == {"counts": [0, 1, 1]}
+    assert second["series"]["mean"] == cells()[3:6, 1].tolist()
+
+
+def test_files_of_points_have_columns_of_what_is_found(points):
+    lines = list(csv.reader(io.StringIO(points("format=csv&smooth=savgol&fill=linear", datetime="2001").text)))
+
+    assert lines[0] == ["id", "time", "value", "smooth", "fill", "reason"]
+    assert len(lines) == 1 + 2 * 36
+
+
+@pytest.mark.parametrize("query", ["format=csv&trend=seasonal", "lambda=3", "smoothe=savgol"])
+def test_points_refuse_what_one_refuses(points, query):
+    assert points(query).status_code == 400
+
+
+def test_no_points_have_nothing_to_find(points):
+    (result,) = points("smooth=whittaker&trend=theil_sen&phenology=threshold&step=P1M&anomaly=z", points=[]).json()[
+        "results"
+    ]
+
+    assert result["features"] == []
+
+
 OPTIONS = {
     "step": ["P1M", "dekad", "P1Y", "P8D"],
     "smooth": ["whittaker", "savgol"],

@@ -9,8 +9,11 @@ from chronotile.model.time import parse_time
 from chronotile.protocols.common.asked_place import place_in_degrees
 from chronotile.protocols.common.geojson import document_of
 from chronotile.protocols.common.kvp import MAX_SHOWN
+from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS
 
 MEMBERS = ("layers", "points", "datetime")
+PARAMETERS_OF_POINTS = ("format", *ANALYSIS_PARAMETERS)
+"""Of the query."""
 MAX_LAYERS = 100
 
 Json = Any

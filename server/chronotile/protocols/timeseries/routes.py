@@ -1,20 +1,20 @@
 """`/timeseries`: our own series, and Terrascope's."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.pipeline.extract_points_series import extract_points_series
+from chronotile.pipeline.analyse_points_series import analyse_points_series
 from chronotile.pipeline.extract_series import deliver_series
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags, respond
-from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of
-from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of, while_wanted
+from chronotile.protocols.timeseries.analysis_params import analysis_of, refuse_in_columns
 from chronotile.protocols.timeseries.area_routes import routes as area_routes
 from chronotile.protocols.timeseries.faults import point_fault, points_fault
 from chronotile.protocols.timeseries.formats import (
@@ -25,7 +25,7 @@ from chronotile.protocols.timeseries.formats import (
     respond_in,
 )
 from chronotile.protocols.timeseries.params import point_request
-from chronotile.protocols.timeseries.points_params import points_requests
+from chronotile.protocols.timeseries.points_params import PARAMETERS_OF_POINTS, points_requests
 from chronotile.protocols.timeseries.terrascope_routes import routes as terrascope_routes
 
 
@@ -49,16 +49,22 @@ async def get_point(request: Request) -> Response:
 async def post_points(request: Request) -> Response:
     """Return the series of the points in the body, one document a layer."""
     services = services_of(request)
-    name = asked_format(Kvp(request.query_params.multi_items()), request.headers.get("accept", ""))
+    query = Kvp(request.query_params.multi_items())
+    query.check_spelling(PARAMETERS_OF_POINTS)
+    name, analysis = asked_format(query, request.headers.get("accept", "")), analysis_of(query)
+    if name != "json":
+        refuse_in_columns(analysis)
     gate = state_of(request).gates.series
     asked = await in_thread(gate, points_requests, await body_of(request), services.catalogue)
     layers = [services.catalogue.layer(each.layer) for each in asked]
 
-    def work() -> bytes | Iterable[bytes]:
-        return encode_points(extract_points_series(asked, services), name, layers)
+    def work(is_wanted: Callable[[], bool]) -> bytes | Iterable[bytes]:
+        return encode_points(analyse_points_series(asked, analysis, services, is_wanted=is_wanted), name, layers)
 
     others = [layer.id for layer in layers[1:]]
-    body = await for_client(request, gate, layers[0].id, work, services=services, others=others)
+    async with while_wanted(request) as is_wanted:
+        telling = partial(work, is_wanted)
+        body = await for_client(request, gate, layers[0].id, telling, services=services, others=others)
     return respond_in(name, body, layers[0])
 
 
