@@ -3,16 +3,17 @@
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5netcdf
-import h5py
 import numpy as np
 import shapely
 
 from chronotile.encoders.place_series import PlacesSeries, outline
 from chronotile.model.area import Polygon
 from chronotile.model.time import InstantArray
+
+if TYPE_CHECKING:
+    import h5netcdf
 
 CELL_METHODS = {
     "mean": "area: mean",
@@ -34,6 +35,8 @@ def encode_series_netcdf(series: PlacesSeries) -> bytes:
     Variables are (station, time); names have an underscore for what is no letter or digit: `p2.5` is `p2_5`. Areas
     stand at a point inside and have their outlines in a geometry container (§7.5).
     """
+    import h5netcdf  # noqa: PLC0415 -- 5 MB that a server without such answers needs not
+
     buffer = io.BytesIO()
     with h5netcdf.File(buffer, "w") as file:
         file.attrs.update(
@@ -53,7 +56,7 @@ def encode_series_netcdf(series: PlacesSeries) -> bytes:
     return buffer.getvalue()
 
 
-def _write_times(file: h5netcdf.File, times: InstantArray | None) -> None:
+def _write_times(file: "h5netcdf.File", times: InstantArray | None) -> None:
     if times is None:
         return
     unit = "seconds" if (times == times.astype("datetime64[s]")).all() else "nanoseconds"
@@ -62,7 +65,9 @@ def _write_times(file: h5netcdf.File, times: InstantArray | None) -> None:
     _write(file, TIME, (TIME,), numbers, attributes)
 
 
-def _write_stations(file: h5netcdf.File, series: PlacesSeries) -> None:
+def _write_stations(file: "h5netcdf.File", series: PlacesSeries) -> None:
+    import h5py  # noqa: PLC0415 -- as above
+
     names = np.array([str(name) for name in series.names], dtype=object)
     _write(file, "id", (STATION,), names, {"cf_role": "timeseries_id"}, dtype=h5py.string_dtype())
     inside = np.array([each.point or _inside(outline(each.area) if each.area else ()) for each in series.places])
@@ -78,7 +83,7 @@ def _inside(polygons: Sequence[Polygon]) -> tuple[float, float]:
     return float(shapely.get_x(point)), float(shapely.get_y(point))
 
 
-def _write_outlines(file: h5netcdf.File, areas: Sequence[tuple[Polygon, ...]]) -> None:
+def _write_outlines(file: "h5netcdf.File", areas: Sequence[tuple[Polygon, ...]]) -> None:
     """Nodes of all rings, one part a ring (CF-1.11 §7.5, Example 7.15)."""
     rings = [[ring for polygon in area for ring in polygon] for area in areas]
     is_hole = [number > 0 for area in areas for polygon in area for number in range(len(polygon))]
@@ -107,7 +112,7 @@ def _write_outlines(file: h5netcdf.File, areas: Sequence[tuple[Polygon, ...]]) -
     _write(file, "crs", (), np.int32(0), {"grid_mapping_name": "latitude_longitude", **ellipsoid})
 
 
-def _write_values(file: h5netcdf.File, series: PlacesSeries) -> None:
+def _write_values(file: "h5netcdf.File", series: PlacesSeries) -> None:
     places, shape = series.places, (STATION, TIME)
     shared = {"coordinates": "longitude latitude id", **({"geometry": "outline"} if series.has_areas else {})}
     for name in series.columns:
@@ -125,7 +130,7 @@ def _write_values(file: h5netcdf.File, series: PlacesSeries) -> None:
         _write_reasons(file, series, shared)
 
 
-def _write_reasons(file: h5netcdf.File, series: PlacesSeries, shared: dict[str, str]) -> None:
+def _write_reasons(file: "h5netcdf.File", series: PlacesSeries, shared: dict[str, str]) -> None:
     """Why there is no value, as flags; 0 where there is one."""
     found = sorted({reason for each in series.places for reason in each.reasons or () if reason is not None})
     codes = {reason: code for code, reason in enumerate([None, *found])}
@@ -140,7 +145,7 @@ def _write_reasons(file: h5netcdf.File, series: PlacesSeries, shared: dict[str, 
 
 
 def _write(  # noqa: PLR0913, PLR0917 -- all that a variable is
-    file: h5netcdf.File,
+    file: "h5netcdf.File",
     name: str,
     dimensions: tuple[str, ...],
     values: Any,  # noqa: ANN401 -- an array or one number

@@ -11,8 +11,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.signal import find_peaks
 
 from chronotile.model.analysis import Curves, FloatArray, Phenology, Seasons
 from chronotile.stats.gaps import days_of, reaches
@@ -43,6 +41,8 @@ def find_seasons(smoothed: Curves, how: Phenology) -> tuple[Seasons, ...]:
     so by the fall; with `derivative` on the days of the steepest rise and fall. Days come from a cubic spline through
     the curve. A season cut off by an end of the series, where no trough is seen, is left out.
     """
+    from scipy.interpolate import CubicSpline  # noqa: PLC0415 -- scipy takes 50 MB that few servers need
+
     found: list[Seasons] = [_seasons([], 0)] * len(smoothed.values)
     days = days_of(smoothed)
     first_day = int(smoothed.times[0].astype("datetime64[ns]").astype(np.int64)) if smoothed.times.size else 0
@@ -62,6 +62,8 @@ def find_seasons(smoothed: Curves, how: Phenology) -> tuple[Seasons, ...]:
 
 def _seasons_of(curve: FloatArray, how: Phenology) -> list[_Season]:
     """Of one daily curve (day,)."""
+    from scipy.signal import find_peaks  # noqa: PLC0415 -- as above
+
     if curve.size < 3:
         return []
     low, high = np.percentile(curve, (5, 95))

@@ -8,7 +8,6 @@ Analytical Chemistry 36, 1627-1639; for vegetation indices Chen, J. et al. (2004
 from math import ceil
 
 import numpy as np
-from scipy.signal import savgol_filter
 
 from chronotile.model.analysis import Curves, FloatArray, SavitzkyGolay
 from chronotile.stats.gaps import days_of, fill_linear, reaches
@@ -25,6 +24,8 @@ def smooth_savitzky_golay(curves: Curves, how: SavitzkyGolay) -> FloatArray:
     those of the nearest whole window (`mode="interp"`). NaN before a series' first and after its last value, and
     throughout where it is shorter than the window or its times are too uneven.
     """
+    from scipy.signal import savgol_filter  # noqa: PLC0415 -- scipy takes 50 MB that few servers need
+
     smoothed = np.full(curves.values.shape, np.nan)
     if curves.times.size < 2:
         return smoothed

@@ -8,10 +8,10 @@ Water Resources Research 18, 107-121 (within seasons).
 """
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from chronotile.model.analysis import CONFIDENCE, Curves, FloatArray, IntArray, SlotKind, TrendMethod, Trends
 from chronotile.model.time import InstantArray
@@ -81,7 +81,7 @@ def _interval(ordered: FloatArray, variance: FloatArray) -> tuple[FloatArray, Fl
     """Median and interval of slopes (series, pair) in order, NaN last; ranks as in Sen (1968, equation 2.6)."""
     counts = np.isfinite(ordered).sum(axis=1)
     slope = np.where(counts >= LEAST_PAIRS, percentile_of_ordered(ordered, 50), np.nan)
-    reach = ndtri(0.5 + CONFIDENCE / 2) * np.sqrt(variance)
+    reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * np.sqrt(variance)
     lower = np.maximum(np.round((counts - reach) / 2) - 1, 0)
     upper = np.minimum(np.round((counts + reach) / 2), np.maximum(counts - 1, 0))
     low, high = (value_at(ordered, ranks.astype(np.int64)) for ranks in (lower, upper))
@@ -91,6 +91,8 @@ def _interval(ordered: FloatArray, variance: FloatArray) -> tuple[FloatArray, Fl
 
 def _probability(statistic: FloatArray, variance: FloatArray) -> FloatArray:
     """Two-sided; 1 where all values are equal and nothing varies."""
+    from scipy.special import ndtr  # noqa: PLC0415 -- scipy takes 19 MB that a server without trends needs not
+
     distance = np.maximum(np.abs(statistic) - 1, 0)
     deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
     probability: FloatArray = 2 * ndtr(-distance / deviation)

@@ -8,7 +8,6 @@ envelope; Hampel, F. R. (1974), JASA 69, 383-393, for distances from a running m
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.linalg import LinAlgError, solveh_banded
 
 from chronotile.model.analysis import Curves, FloatArray, Whittaker
 from chronotile.stats.gaps import days_of, reaches
@@ -62,6 +61,8 @@ def _smooth(values: FloatArray, penalty: FloatArray, how: Whittaker) -> FloatArr
 
 
 def _solve(targets: FloatArray, weights: FloatArray, penalty: FloatArray) -> FloatArray:
+    from scipy.linalg import LinAlgError, solveh_banded  # noqa: PLC0415 -- scipy takes 20 MB that few servers need
+
     bands = penalty.copy()
     bands[2] += weights
     try:
