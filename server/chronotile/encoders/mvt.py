@@ -76,7 +76,7 @@ class _Vocabulary:
     def __init__(self, properties: Mapping[str, Sequence[Property]]) -> None:
         self.keys = list(properties)
         self._columns = [(_varint(index), column) for index, column in enumerate(properties.values())]
-        self._numbers: dict[tuple[type, Property], bytes] = {}
+        self._numbers: dict[type, dict[Property, bytes]] = {}
         self.values: list[bytes] = []
 
     def tags(self, feature: int) -> bytes:
@@ -86,10 +86,10 @@ class _Vocabulary:
         )
 
     def _number(self, value: Property) -> bytes:
-        known = (type(value), value)  # 1, 1.0 and True are equal
-        number = self._numbers.get(known)
+        known = self._numbers.setdefault(type(value), {})  # apart, since 1, 1.0 and True are equal
+        number = known.get(value)
         if number is None:
-            number = self._numbers[known] = _varint(len(self.values))
+            number = known[value] = _varint(len(self.values))
             self.values.append(_value(value))
         return number
 
