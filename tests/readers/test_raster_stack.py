@@ -364,6 +364,22 @@ def test_files_stay_open_no_more_than_allowed(tmp_path):
     assert count_open_files() == before
 
 
+def test_files_are_kept_open_a_few_times_more_than_once(tmp_path):
+    from contextlib import ExitStack
+
+    from chronotile.readers.raster_pool import MAX_SPARE_HANDLES, HandlePool
+
+    paths = [str(write_tif(tmp_path / f"{n}.tif", SCENE.numbers(0), SCENE)) for n in range(3)]
+    pool = HandlePool()
+
+    with ExitStack() as lent:
+        for path in paths * MAX_SPARE_HANDLES:
+            lent.enter_context(pool.lend(path))
+
+    assert pool.kept == len(paths) + MAX_SPARE_HANDLES
+    pool.close(paths)
+
+
 def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
     from rasterio.env import get_gdal_config
 

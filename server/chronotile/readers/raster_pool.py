@@ -25,6 +25,9 @@ from chronotile.readers.kept_blocks import current_blocks
 MAX_IDLE_HANDLES = 400
 """Files kept open that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
 
+MAX_SPARE_HANDLES = 12
+"""Of those, how many are of files that are open already, for threads that read the same one at once."""
+
 HANDLE_BYTES = 96 << 10
 """Of a file kept open, about: GDAL's own 20 kB, and a buffer for a compressed block once it was read."""
 
@@ -184,6 +187,9 @@ class HandlePool:
             self._idle.setdefault(key, []).append(handle)
             self._idle.move_to_end(key)
             self._count += 1
+            if self._count - len(self._idle) > MAX_SPARE_HANDLES:
+                surplus.append(next(kept.pop(0) for kept in self._idle.values() if len(kept) > 1))
+                self._count -= 1
             while self._count > self._max_idle:
                 oldest, kept = next(iter(self._idle.items()))
                 surplus.append(kept.pop(0))
