@@ -12,6 +12,7 @@ from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time import NO_TIME, domain_of_instants
 from chronotile.readers.derive import with_derived
+from chronotile.readers.reader import read_block
 
 NODATA, CLOUD = 255, 252
 DAYS = ("2020-01-01", "2020-01-11", "2020-01-21")
@@ -77,6 +78,14 @@ class MemoryReader:
         at = (list(indexes), row, column)
         return Pixels(self.levels[variable][0][at], None if mask is None else mask[at])
 
+    def reads_cells(self, variable):
+        return True
+
+    def read_cells(self, variable, *, indexes, rows, columns):
+        mask = self.masks.get(variable)
+        at = (np.array(indexes)[:, None], rows, columns)
+        return Pixels(self.levels[variable][0][at], None if mask is None else mask[at])
+
     def close(self):
         self.is_closed = True
 
@@ -102,8 +111,20 @@ def whole(reader, variable, *, index=0, level=0, step=1):
 
 def told(block):
     """[time][row][column]: why pixels of a block are no values."""
-    names = (None, *block.codes.names)
-    return [[[names[code] for code in row] for row in rows] for rows in block.codes.numbers.tolist()]
+    return np.array((None, *block.codes.names), dtype=object)[block.codes.numbers].tolist()
+
+
+def assert_cells_are_those_of_blocks(reader, variable):
+    """Compare cells here and there at two times with a block of all."""
+    grid = reader.info.variables[variable].grid
+    rows, columns = np.array([5, 0, 1, 7]), np.array([4, 0, 1, 3])
+    block = read_block(reader, variable, indexes=[1, 0], window=Window(0, grid.height, 0, grid.width))
+
+    cells = reader.read_cells(variable, indexes=[1, 0], rows=rows, columns=columns)
+
+    assert reader.reads_cells(variable)
+    np.testing.assert_array_equal(cells.numbers, block.numbers[:, rows, columns])
+    assert told(cells) == np.array(told(block), dtype=object)[:, rows, columns].tolist()
 
 
 def cells_told(reader, variable, indexes, window):

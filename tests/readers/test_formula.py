@@ -9,7 +9,17 @@ from chronotile.model.grid import Window
 from chronotile.model.source import Mask
 from chronotile.readers.formula import BLOCK_CELLS, FormulaReader, formula_of
 from chronotile.readers.reader import read_block
-from tests.readers.memory import CLOUD, NODATA, MemoryReader, cells_told, derived, random_numbers, told, whole
+from tests.readers.memory import (
+    CLOUD,
+    NODATA,
+    MemoryReader,
+    assert_cells_are_those_of_blocks,
+    cells_told,
+    derived,
+    random_numbers,
+    told,
+    whole,
+)
 
 NIR, RED = random_numbers(1), random_numbers(2)
 NIR[:, 0, 0] = NODATA
@@ -221,3 +231,11 @@ def test_a_block_says_of_each_cell_why_it_is_no_value():
     assert {name: told(block) for name, block in blocks.items()} == {
         name: cells_told(reader, name, [1, 0], window) for name in ("RATIO", "SUM")
     }
+
+
+def test_cells_here_and_there_are_computed_as_blocks_are():
+    numbers = random_numbers(3)
+    numbers[:, 0, 0] = NODATA
+    source = MemoryReader().add("A", numbers).add("B", random_numbers(4))
+
+    assert_cells_are_those_of_blocks(derived(source, SUM={"formula": "A + B"}), "SUM")

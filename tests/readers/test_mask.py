@@ -6,7 +6,17 @@ import pytest
 from chronotile.model.grid import Window
 from chronotile.model.source import Mask
 from chronotile.readers.reader import read_block
-from tests.readers.memory import CLOUD, NODATA, MemoryReader, cells_told, derived, random_numbers, told, whole
+from tests.readers.memory import (
+    CLOUD,
+    NODATA,
+    MemoryReader,
+    assert_cells_are_those_of_blocks,
+    cells_told,
+    derived,
+    random_numbers,
+    told,
+    whole,
+)
 
 KEEP = (4, 5)
 NDVI = random_numbers(11)
@@ -191,3 +201,10 @@ def test_a_block_under_a_coarser_mask_is_masked_as_its_windows_are():
     block = read_block(reader, "NDVI", indexes=[0, 1], window=window)
 
     assert told(block) == cells_told(reader, "NDVI", [0, 1], window)
+
+
+@pytest.mark.parametrize("cell", [10.0, 30.0])
+def test_cells_here_and_there_are_masked_as_blocks_are(cell):
+    quality = SCL if cell == 10 else SCL[:, :4, :4]
+
+    assert_cells_are_those_of_blocks(masked(make_source(quality, cell=cell)), "NDVI")

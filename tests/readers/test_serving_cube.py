@@ -268,3 +268,12 @@ def test_blocks_of_replaced_dates_are_new(reader, cube, tmp_path, along):
     block = read_block(reader, "NDVI", indexes=[1, 2, 4], window=PART, along=along).numbers
     np.testing.assert_array_equal(block[1], again.numbers(2)[5:41, 13:66])
     np.testing.assert_array_equal(block[[0, 2]], SCENE.cube()[[1, 4], 5:41, 13:66])
+
+
+@pytest.mark.parametrize("indexes", [[0, 1, 2, 3, 4], [4, 1], [2]], ids=["run", "some", "one"])
+def test_cells_here_and_there_are_those_of_their_series(reader, indexes):
+    rows, columns = np.array([40, 3, 3, 49]), np.array([69, 0, 17, 5])
+
+    cells = reader.read_cells("NDVI", indexes=indexes, rows=rows, columns=columns)
+
+    np.testing.assert_array_equal(cells.numbers, SCENE.cube()[indexes][:, rows, columns])

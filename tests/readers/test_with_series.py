@@ -124,3 +124,11 @@ def test_blocks_are_the_same_from_the_cube_and_from_the_files(reader, along):
 def test_blocks_along_time_are_those_of_the_cube(reader):
     assert block_shape(reader, "NDVI", "time").times == 4
     assert block_shape(reader, "NDVI", "space").times == 1
+
+
+def test_cells_here_and_there_come_from_the_cube_and_the_rest_from_the_files(reader):
+    rows, columns = np.array([20, 3, 3]), np.array([29, 1, 17])
+
+    cells = reader.read_cells("NDVI", indexes=range(7), rows=rows, columns=columns)
+
+    np.testing.assert_array_equal(cells.numbers, SCENE.cube()[:, rows, columns])

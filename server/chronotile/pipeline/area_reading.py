@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 
 import numpy as np
@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from chronotile.errors import ClientGone
 from chronotile.model.collection import Layer
-from chronotile.model.raster import Codes, IndexArray, Numbers, Pixels, pixel_codes
+from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
 from chronotile.model.series import SeriesCost
 from chronotile.pipeline.services import Services, reading
-from chronotile.readers.area_blocks import AreaPlan, AreaWindow, plan_of
+from chronotile.readers.area_blocks import AreaPlan, AreaWindow, Takes, plan_of
 from chronotile.readers.area_spans import Spans
-from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
+from chronotile.readers.reader import Along, BlockShape, Reader, Scattered, block_shape, read_block, scattered
 from chronotile.stats.samples import CellWeights, Samples
 
-_Job = tuple[tuple[tuple[int, ...], slice], int]
-"""Times with where they go, and a window."""
+_Fetch = Callable[[tuple[int, ...]], tuple[Pixels, Takes]]
+"""Gives (time, cell) pixels at the times of some indexes, and where the cells go."""
+
+_Job = tuple[tuple[tuple[int, ...], slice], _Fetch]
+"""Indexes with the rows they go to, and what is read at them."""
 
 THREADS = 4
 """Of one series; each reads another window."""
@@ -28,8 +31,11 @@ THREADS = 4
 HELD_BYTES = 48 << 20
 """Of numbers of all areas that are held at once, if one time is not more already."""
 
-WINDOW_BYTES = 4 << 20
+WINDOW_BYTES = 2 << 20
 """Of numbers of a window that are read at once, if one time is not more already."""
+
+SCATTERED_VALUES = 1 << 19
+"""Numbers of cells here and there that are read at once."""
 
 KEPT_CELLS = 2 << 20
 """As long as there are no more, where each cell goes is kept between times."""
@@ -154,41 +160,51 @@ class AreaCells:
         shape = (len(slab), int(plan.bounds[-1]))
         numbers = np.empty(shape, dtype=self._how.layer.main_variable.encoding.dtype)
         codes = np.empty(shape, dtype=np.uint8)
-        parts, start = [], 0
+        fetches = self._fetches(len(slab))
+        parts, start = list[tuple[tuple[int, ...], slice]](), 0
         for part in self._how.parts(slab):
             parts.append((part, slice(start, start + len(part))))
             start += len(part)
-        jobs = product(parts, range(len(plan.windows)))
-        self._in_threads(lambda job: self._read(*job[0], job[1], numbers=numbers, codes=codes), list(jobs))
+
+        def read(job: tuple[tuple[tuple[int, ...], slice], _Fetch]) -> None:
+            (part, times), fetch = job
+            if not self._is_wanted():
+                raise ClientGone("the client left")
+            with reading(self._how.layer):
+                cells, takes = fetch(part)
+            told = pixel_codes(cells, self._how.layer.main_variable.encoding)
+            self.names = told.names
+            for first, last, place in takes:
+                target = slice(place, place + last - first)
+                numbers[times, target] = cells.numbers[:, first:last]
+                codes[times, target] = told.numbers[:, first:last]
+
+        _in_threads(read, list(product(parts, fetches)))
         return Samples(numbers=numbers, codes=codes, bounds=plan.bounds, weights=self._weights)
 
-    def _in_threads(self, work: Callable[[_Job], None], jobs: list[_Job]) -> None:
-        if len(jobs) < 2:
-            for job in jobs:
-                work(job)
-            return
-        threads = ThreadPoolExecutor(min(THREADS, len(jobs)))
-        try:
-            for _ in threads.map(work, jobs):
-                pass
-        finally:
-            threads.shutdown(cancel_futures=True)
+    def _fetches(self, times: int) -> list[_Fetch]:
+        """What reads all cells at some times, each its own."""
+        plan, variable = self._how.plan, self._how.layer.main_variable
+        source = scattered(self._reader, variable.name) if self._how.along == "time" else None
+        if source is None or not plan.is_sparse.any():
+            return [partial(self._in_window, number) for number in range(len(plan.windows))]
+        runs = plan.runs(max(1, SCATTERED_VALUES // times))
+        return [
+            *(partial(self._in_window, int(number)) for number in np.flatnonzero(~plan.is_sparse)),
+            *(partial(self._here_and_there, source, first, last) for first, last in runs),
+        ]
 
-    def _read(self, part: tuple[int, ...], times: slice, number: int, *, numbers: Numbers, codes: IndexArray) -> None:
-        """Read a window at some times, and put its cells where they go."""
-        if not self._is_wanted():
-            raise ClientGone("the client left")
-        variable = self._how.layer.main_variable
+    def _in_window(self, number: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
         window = self._window(number)
-        with reading(self._how.layer):
-            pixels = read_block(self._reader, variable.name, indexes=part, window=window.window, along=self._how.along)
-        cells = _taken(pixels, window.cells)
-        told = pixel_codes(cells, variable.encoding)
-        self.names = told.names
-        for first, last, place in window.takes:
-            target = slice(place, place + last - first)
-            numbers[times, target] = cells.numbers[:, first:last]
-            codes[times, target] = told.numbers[:, first:last]
+        name = self._how.layer.main_variable.name
+        pixels = read_block(self._reader, name, indexes=part, window=window.window, along=self._how.along)
+        return _taken(pixels, window.cells), window.takes
+
+    def _here_and_there(self, source: Scattered, first: int, last: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
+        places = self._how.plan.scattered(first, last)
+        name = self._how.layer.main_variable.name
+        cells = source.read_cells(name, indexes=part, rows=places.rows, columns=places.columns)
+        return cells, places.takes
 
     def _window(self, number: int) -> AreaWindow:
         found = self._windows.get(number)
@@ -197,6 +213,20 @@ class AreaCells:
             if self._is_kept:
                 self._windows[number] = found
         return found
+
+
+def _in_threads(work: Callable[[_Job], None], jobs: list[_Job]) -> None:
+    """Do all jobs, or stop at the first that fails."""
+    if len(jobs) < 2:
+        for job in jobs:
+            work(job)
+        return
+    threads = ThreadPoolExecutor(min(THREADS, len(jobs)))
+    try:
+        for _ in threads.map(work, jobs):
+            pass
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _taken(pixels: Pixels, cells: NDArray[np.intp]) -> Pixels:

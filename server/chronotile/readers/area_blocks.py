@@ -14,6 +14,10 @@ GROUP_PX = 128
 """Along each side of blocks that are read at once where many of them are needed."""
 
 
+Takes = tuple[tuple[int, int, int], ...]
+"""For each run of cells its first one, the one after the last, and where the first one goes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaWindow:
     """A window of the native grid, and where the cells of areas in it go."""
@@ -23,8 +27,19 @@ class AreaWindow:
     """Of the source, that the window touches."""
     cells: NDArray[np.intp]
     """(cell,): counted along the rows of the window, one area after the other."""
-    takes: tuple[tuple[int, int, int], ...]
-    """For each area in the window: its first cell and the one after the last, and where the first one goes."""
+    takes: Takes
+    """One for each area in the window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AreaPlaces:
+    """Cells here and there in the native grid, and where they go."""
+
+    rows: IntArray
+    """(cell,)."""
+    columns: IntArray
+    """(cell,)."""
+    takes: Takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,6 +56,8 @@ class AreaPlan:
     """(window, 4): rows and columns, half-open."""
     blocks: IntArray
     """(window,): blocks of the source that it touches."""
+    is_sparse: NDArray[np.bool_]
+    """(window,): whether it lies apart from others, and most blocks around it are not needed."""
     order: IntArray
     """(span,): spans by window."""
     ends: IntArray
@@ -66,12 +83,40 @@ class AreaPlan:
             ),
         )
 
+    def scattered(self, first: int, last: int) -> AreaPlaces:
+        """Return where the cells of the windows from one to before another lie."""
+        spans = self.spans.chosen(chosen := self.order[self.ends[first] : self.ends[last]])
+        lengths = spans.lengths
+        offsets = np.cumsum(lengths) - lengths
+        total = int(lengths.sum())
+        targets = self.firsts[chosen]
+        starts = np.flatnonzero(np.append(True, targets[1:] != (targets + lengths)[:-1]))
+        ends = np.append(offsets[starts[1:]], total)
+        return AreaPlaces(
+            rows=np.repeat(spans.rows, lengths),
+            columns=np.arange(total) + np.repeat(spans.starts - offsets, lengths),
+            takes=tuple(zip(offsets[starts].tolist(), ends.tolist(), targets[starts].tolist(), strict=True)),
+        )
+
+    def runs(self, cells: int) -> list[tuple[int, int]]:
+        """Return runs of sparse windows, one to before another, with at most so many cells, or one window."""
+        counts = np.append(0, np.cumsum(np.add.reduceat(self.spans.lengths[self.order], self.ends[:-1])))
+        runs, sparse = [], np.flatnonzero(self.is_sparse)
+        for run in np.split(sparse, np.flatnonzero(np.diff(sparse) != 1) + 1):
+            first = int(run[0])
+            while first <= run[-1]:
+                last = int(np.searchsorted(counts, counts[first] + cells, side="right")) - 1
+                last = min(max(last, first + 1), int(run[-1]) + 1)
+                runs.append((first, last))
+                first = last
+        return runs
+
 
 def plan_of(spans: Spans, areas: int, shape: BlockShape) -> AreaPlan:
     """Return what to read for spans of a number of areas from a source that has blocks of a shape."""
     cut = _cut(spans, shape.width)
     blocks, block_of_span = _unique(cut.rows // shape.height, cut.starts // shape.width)
-    group = _groups(blocks, shape)
+    group, is_sparse = _groups(blocks, shape)
     window_of_span = group[block_of_span]
     cut_order = np.lexsort((cut.starts, cut.rows, window_of_span, cut.areas))
     cut, window_of_span = cut.chosen(cut_order), window_of_span[cut_order]
@@ -85,6 +130,7 @@ def plan_of(spans: Spans, areas: int, shape: BlockShape) -> AreaPlan:
         bounds=bounds.astype(np.int64),
         windows=_boxes(cut, order, ends),
         blocks=np.bincount(group),
+        is_sparse=is_sparse,
         order=order,
         ends=ends,
     )
@@ -113,10 +159,13 @@ def _unique(rows: IntArray, columns: IntArray) -> tuple[IntArray, IntArray]:
     return np.column_stack(np.divmod(keys, across)), places
 
 
-def _groups(blocks: IntArray, shape: BlockShape) -> IntArray:
-    """(block,): which window reads it. Where half of a group of blocks is needed one does, else one a run of them."""
+def _groups(blocks: IntArray, shape: BlockShape) -> tuple[IntArray, NDArray[np.bool_]]:
+    """(block,): which window reads it, and (window,): whether that is sparse.
+
+    Where half of a group of blocks is needed one window does, else one for each run of them.
+    """
     if not len(blocks):
-        return np.zeros(0, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
     down, across = -(-GROUP_PX // shape.height), -(-GROUP_PX // shape.width)
     _ids, group_of_block = _unique(blocks[:, 0] // down, blocks[:, 1] // across)
     counts = np.bincount(group_of_block)
@@ -136,7 +185,7 @@ def _groups(blocks: IntArray, shape: BlockShape) -> IntArray:
     is_first = np.where(is_dense[sorted_groups], np.diff(sorted_groups, prepend=-1) != 0, ~follows)
     windows = np.empty(len(blocks), dtype=np.int64)
     windows[order] = np.cumsum(is_first) - 1
-    return windows
+    return windows, ~is_dense[sorted_groups][is_first]
 
 
 def _boxes(spans: Spans, order: IntArray, ends: IntArray) -> IntArray:

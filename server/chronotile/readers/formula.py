@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from chronotile.model.raster import (
 )
 from chronotile.model.source import Finding, SourceInfo, VariableInfo
 from chronotile.readers.alignment import Positions, are_same_cells, positions_in, shared_times
-from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
+from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, Scattered, block_shape, read_block, scattered
 
 BLOCK_CELLS = 1 << 16
 """Cells computed at once, so that what is half done stays small."""
@@ -173,6 +174,27 @@ class FormulaReader:
         operands = [
             self.read_block(
                 each.info.name, indexes=[each.positions.at(index) for index in indexes], window=window, along=along
+            )
+            for each in formula.operands
+        ]
+        numbers = _computed(formula, operands)
+        return Pixels(numbers, codes=_codes(formula, operands, numbers))
+
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether all that is read for a variable is read so."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return scattered(self._reader, variable) is not None
+        return all(self.reads_cells(each.info.name) for each in formula.operands)
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+        """Return (time, cell) pixels of native cells, with the reasons of what they are made of."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return cast("Scattered", self._reader).read_cells(variable, indexes=indexes, rows=rows, columns=columns)
+        operands = [
+            self.read_cells(
+                each.info.name, indexes=[each.positions.at(index) for index in indexes], rows=rows, columns=columns
             )
             for each in formula.operands
         ]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from chronotile.model.grid import Window
 from chronotile.model.raster import MASKED_CODE, REASON_MASKED, BoolArray, Pixels, cell_reasons, pixel_codes
 from chronotile.model.source import Finding, Mask, SourceInfo, VariableInfo
 from chronotile.readers.alignment import Positions, cells_across, overlay, positions_in, shared_times
-from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
+from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, Scattered, block_shape, read_block, scattered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +148,29 @@ class MaskReader:
             window=under.window,
             along=along,
         )
-        codes = pixel_codes(own, masked.info.encoding)
-        codes.numbers[(codes.numbers == 0) & ~under.take(masked.kept(quality))] = MASKED_CODE
-        return Pixels(own.numbers, codes=codes)
+        return _masked(own, masked, under.take(masked.kept(quality)))
+
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether the variable and its mask are read so."""
+        masked = self._masked.get(variable)
+        names = [variable] if masked is None else [variable, masked.quality.name]
+        return all(scattered(self._reader, name) is not None for name in names)
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+        """Return (time, cell) pixels of native cells; what the mask takes away is masked."""
+        reader, masked = cast("Scattered", self._reader), self._masked.get(variable)
+        if masked is None:
+            return reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
+        own = reader.read_cells(
+            variable, indexes=[masked.positions.at(index) for index in indexes], rows=rows, columns=columns
+        )
+        quality = reader.read_cells(
+            masked.quality.name,
+            indexes=[masked.quality_positions.at(index) for index in indexes],
+            rows=rows // masked.across,
+            columns=columns // masked.across,
+        )
+        return _masked(own, masked, masked.kept(quality))
 
     def close(self) -> None:
         """Let go of open files."""
@@ -169,3 +190,10 @@ class MaskReader:
             step=under.step,
         )
         return under.take(masked.kept(quality))
+
+
+def _masked(own: Pixels, masked: Masked, kept: BoolArray) -> Pixels:
+    """Pixels with the reason why each is no value; a mask takes away values alone."""
+    codes = pixel_codes(own, masked.info.encoding)
+    codes.numbers[(codes.numbers == 0) & ~kept] = MASKED_CODE
+    return Pixels(own.numbers, codes=codes)

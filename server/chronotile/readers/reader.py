@@ -5,6 +5,7 @@ from functools import cache
 from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
@@ -86,6 +87,31 @@ class Blocked(Protocol):
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid at the times of `indexes`, in that order."""
+
+
+IntArray = NDArray[np.int64]
+
+
+@runtime_checkable
+class Scattered(Protocol):
+    """A reader that may read cells here and there in one call, along time, each of their chunks once."""
+
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether it does so of a variable."""
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+        """Return (time, cell) pixels of native cells at the times of `indexes`, in that order."""
+
+
+def scattered(reader: Reader, variable: str) -> Scattered | None:
+    """Return the reader, if it reads cells of the variable here and there."""
+    found = cast("Scattered", reader) if _is_scattered(type(reader)) else None
+    return found if found is not None and found.reads_cells(variable) else None
+
+
+@cache
+def _is_scattered(kind: type[Reader]) -> bool:
+    return issubclass(kind, Scattered)
 
 
 def block_shape(reader: Reader, variable: str, along: Along) -> BlockShape:

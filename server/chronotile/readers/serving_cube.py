@@ -80,6 +80,14 @@ class StoredArray:
         some: Numbers = self._array[positions.tolist(), rows, columns].read().result()
         return some
 
+    def scattered(self, positions: Positions, rows: Positions, columns: Positions) -> Numbers:
+        """Return (time, cell) numbers."""
+        first, last = int(positions.min()), int(positions.max())
+        is_run = last - first < 2 * positions.size
+        times = self._array[first : last + 1] if is_run else self._array[positions.tolist()]
+        numbers: Numbers = times[:, rows, columns].read().result()
+        return numbers if not is_run or (np.diff(positions) == 1).all() else numbers[positions - first]
+
     def cell(self, positions: Positions, row: int, column: int) -> Numbers:
         """Return (time,) numbers; where most of a run is asked for, all of it is read."""
         first, last = int(positions.min()), int(positions.max())
@@ -144,6 +152,14 @@ class State:
             indexes,
             in_series=self.commit.has_series and (along == "time" or not self.commit.has_map),
             read=lambda arrays, positions: arrays[variable].along(along).block(positions, *window),
+        )
+
+    def scattered(self, variable: str, indexes: Sequence[int], rows: Positions, columns: Positions) -> Numbers:
+        """Return (time, cell) numbers of native cells."""
+        return self._from_both(
+            indexes,
+            in_series=True,
+            read=lambda arrays, positions: arrays[variable].cells.scattered(positions, rows, columns),
         )
 
     def _from_both(
@@ -248,6 +264,14 @@ class ServingCube:
         """Return (time, y, x) pixels of a window of the native grid."""
         part = (slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop))
         return self._read(variable, lambda state: state.block(variable, indexes, part, along))
+
+    def reads_cells(self, variable: str) -> bool:  # noqa: ARG002 -- all are laid out alike
+        """Return whether there is a layout of series."""
+        return self._state.commit.has_series
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Positions, columns: Positions) -> Pixels:
+        """Return (time, cell) pixels of native cells, from the layout of series."""
+        return self._read(variable, lambda state: state.scattered(variable, indexes, rows, columns))
 
     def close(self) -> None:
         """Do nothing: tensorstore closes what it does not use."""

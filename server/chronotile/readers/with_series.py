@@ -13,7 +13,7 @@ from chronotile.model.raster import BoolArray, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.commit import state_number
 from chronotile.readers.hrefs import base_name
-from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
+from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, block_shape, read_block
 from chronotile.readers.serving_cube import ServingCube, open_serving_cube
 
 ABSENT = -1
@@ -109,6 +109,26 @@ class WithSeries:
             indexes,
             read_cube=lambda some: self._cube.read_block(variable, indexes=some, window=window, along=along),
             read_files=lambda some: read_block(self._files, variable, indexes=some, window=window, along=along),
+        )
+
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether the cube has the variable."""
+        return self._twin(variable) is not None
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+        """Return (time, cell) pixels of native cells, from the cube where it is up to date, else from the files."""
+        window = Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+
+        def read_files(some: Sequence[int]) -> Pixels:
+            block = read_block(self._files, variable, indexes=some, window=window)
+            cells = (slice(None), rows - window.row_start, columns - window.column_start)
+            return Pixels(block.numbers[cells], None if block.valid is None else block.valid[cells])
+
+        return self._from_both(
+            variable,
+            indexes,
+            read_cube=lambda some: self._cube.read_cells(variable, indexes=some, rows=rows, columns=columns),
+            read_files=read_files,
         )
 
     def close(self) -> None:

@@ -144,7 +144,7 @@ def _places(samples: Samples) -> Iterator[Place]:
     for run in np.split(filled, breaks):
         if run.size and is_counted[run[0]]:
             for area in run.tolist():
-                yield from _rows(samples, bins, area, area + 1, is_counted=True)
+                yield from _rows(samples, max(bins, int(lengths[area])), area, area + 1, is_counted=True)
             continue
         start = 0
         while start < run.size:
