@@ -110,3 +110,12 @@ def test_no_series_have_no_trends():
     nothing = Curves(times=of_days(range(5)), values=np.empty((0, 5)))
 
     assert find_trends(nothing, (np.arange(5),)).slope.shape == (0,)
+
+
+@pytest.mark.parametrize("method", ["theil_sen", "seasonal"])
+def test_series_without_times_have_no_trend(method):
+    times = np.array([], dtype="datetime64[ns]")
+
+    trends = find_trends(Curves(times=times, values=np.empty((2, 0))), groups_of(times, method, None))
+
+    assert np.isnan(trends.slope).tolist() == [True, True]

@@ -49,8 +49,8 @@ def find_trends(curves: Curves, groups: Sequence[Group]) -> Trends:
 
 
 def groups_of(times: InstantArray, method: TrendMethod, by: SlotKind | None) -> tuple[Group, ...]:
-    """Return which of the times (time,) are compared: all, or with `seasonal` those of each slot of the year."""
-    if method == "theil_sen":
+    """Return which of the times (time,) are compared: all, or with `seasonal` those of each slot; one group of none."""
+    if method == "theil_sen" or times.size == 0:
         return (np.arange(times.size),)
     slots = slot_numbers(times, slot_kind(times, by))
     return tuple(np.flatnonzero(slots == slot) for slot in np.unique(slots))

@@ -72,6 +72,8 @@ def test_document_has_title_links_and_collections(client):
         "self",
         "wms",
         "wmts",
+        "service-doc",
+        "service-desc",
         "layers",
         "tiles",
         "tilejson",
@@ -80,14 +82,14 @@ def test_document_has_title_links_and_collections(client):
     ]
 
 
-@pytest.mark.parametrize("rel", ["self", "layers", "tilejson", "series", "timeseries"])
+@pytest.mark.parametrize("rel", ["self", "service-doc", "service-desc", "layers", "tilejson", "series", "timeseries"])
 def test_links_lead_to_answers_of_their_type(client, rel):
     link = next(link for link in client.get("/").json()["links"] if link["rel"] == rel)
 
     answer = client.get(link["href"])
 
     assert answer.status_code == 200
-    assert answer.headers["content-type"].split(";")[0] == link["type"]
+    assert answer.headers["content-type"].split(";")[0] == link["type"].split(";")[0]
 
 
 def test_template_of_tiles_can_be_filled_in(client):

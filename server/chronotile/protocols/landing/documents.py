@@ -179,6 +179,20 @@ def _places(services: Services, base: str) -> Iterable[Place]:
                 href=f"{base}{path}?{query}",
                 media_type="text/xml",
             )
+    yield Place(
+        rel="service-doc",
+        title="What to ask",
+        purpose="all of the following with parameters and examples",
+        href=f"{base}/docs",
+        media_type="text/html",
+    )
+    yield Place(
+        rel="service-desc",
+        title="OpenAPI",
+        purpose="the same for programs",
+        href=f"{base}/openapi.json",
+        media_type="application/vnd.oai.openapi+json;version=3.1",
+    )
     yield Place(rel="layers", title="Layers", purpose="all layers with their dates, as JSON", href=f"{base}/layers")
     if services.catalogue.places:
         purpose = f"named geometries: {', '.join(services.catalogue.places)}"

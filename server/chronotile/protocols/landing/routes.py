@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.accept import preferred_type
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.html_page import content_security_policy, render_page
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp, choice
 from chronotile.protocols.common.problem import problem_response
@@ -18,8 +19,8 @@ from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.landing.documents import landing, landing_document
-from chronotile.protocols.landing.page import content_security_policy, render_page
 
+TEMPLATES = "protocols/landing/templates"
 MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
 """The first is for those who take anything."""
 
@@ -37,7 +38,7 @@ def landing_routes(has_viewer: Callable[[], bool]) -> Sequence[BaseRoute]:
         response = await respond_with_document(request, services, make, key=key, media_type=media_type)
         response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
         if media_type == MEDIA_TYPES["html"]:
-            response.headers["Content-Security-Policy"] = content_security_policy()
+            response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES, images="'self'")
             response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
@@ -54,5 +55,5 @@ def _media_type(query: Kvp, request: Request) -> str:
 def _render(services: Services, base: str, media_type: str, language: str, *, has_viewer: bool) -> bytes:
     page = landing(services, base=base, language=language, has_viewer=has_viewer)
     if media_type == MEDIA_TYPES["html"]:
-        return render_page(page)
+        return render_page(TEMPLATES, page=page)
     return orjson.dumps(landing_document(page, base))

@@ -14,6 +14,7 @@ from chronotile.encoders.geojson_series import encode_series_geojson, encode_ser
 from chronotile.encoders.json_area_series import encode_area_series_json
 from chronotile.encoders.json_points_series import encode_points_series_json
 from chronotile.encoders.json_series import encode_series_json
+from chronotile.encoders.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.netcdf_series import encode_series_netcdf
 from chronotile.encoders.parquet_series import encode_series_parquet
 from chronotile.encoders.place_series import Credits, PlacesSeries, table_of_areas, table_of_point, table_of_points
@@ -29,7 +30,6 @@ from chronotile.protocols.common.kvp import Kvp, choice
 class Format:
     """One way to write series."""
 
-    media_type: str
     encode: Callable[[PlacesSeries], bytes | Iterable[bytes]]
     """Of points and areas; whole, or in pieces where it may be long."""
     extension: str | None = None
@@ -37,17 +37,14 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "csv": Format(media_type="text/csv", encode=encode_places_csv),
-    "geojson": Format(media_type="application/geo+json", encode=encode_series_geojson),
-    "covjson": Format(media_type="application/prs.coverage+json", encode=encode_series_covjson),
-    "ndjson": Format(media_type="application/x-ndjson", encode=encode_series_ndjson),
-    "parquet": Format(media_type="application/vnd.apache.parquet", encode=encode_series_parquet, extension="parquet"),
-    "netcdf": Format(media_type="application/netcdf", encode=encode_series_netcdf, extension="nc"),
+    "csv": Format(encode=encode_places_csv),
+    "geojson": Format(encode=encode_series_geojson),
+    "covjson": Format(encode=encode_series_covjson),
+    "ndjson": Format(encode=encode_series_ndjson),
+    "parquet": Format(encode=encode_series_parquet, extension="parquet"),
+    "netcdf": Format(encode=encode_series_netcdf, extension="nc"),
 }
 """Beside JSON, which has documents of its own (DESIGN 2.4), as has the CSV of a point."""
-
-JSON = "application/json"
-MEDIA_TYPES = {"json": JSON, **{name: each.media_type for name, each in FORMATS.items()}}
 
 
 def asked_format(query: Kvp, accept: str) -> str:
@@ -58,16 +55,16 @@ def asked_format(query: Kvp, accept: str) -> str:
     """
     named = query.optional("format")
     if named is not None:
-        return choice(named.lower(), MEDIA_TYPES, locator="format")
-    wanted = preferred_type(accept, tuple(MEDIA_TYPES.values()))
-    return next(name for name, media_type in MEDIA_TYPES.items() if media_type == wanted)
+        return choice(named.lower(), SERIES_MEDIA_TYPES, locator="format")
+    wanted = preferred_type(accept, tuple(SERIES_MEDIA_TYPES.values()))
+    return next(name for name, media_type in SERIES_MEDIA_TYPES.items() if media_type == wanted)
 
 
 def point_format(name: str, layer: Layer) -> SeriesFormat:
     """Return how the series of a point is written."""
     own = {"json": encode_series_json, "csv": encode_series_csv}.get(name)
     encode = own or partial(_encode_point, encode=FORMATS[name].encode, credits=credits_of(layer))
-    return SeriesFormat(name=name, media_type=MEDIA_TYPES[name], encode=encode)
+    return SeriesFormat(name=name, media_type=SERIES_MEDIA_TYPES[name], encode=encode)
 
 
 def encode_areas(series: AreasSeries, name: str, layer: Layer) -> bytes | Iterable[bytes]:
@@ -99,8 +96,8 @@ def respond_in(name: str, body: bytes | Iterable[bytes], layer: Layer) -> Respon
     """Return the answer that carries series; pieces are made while they are sent, in threads."""
     headers = {"Vary": "Accept", **file_headers(name, layer)}
     if isinstance(body, bytes):
-        return Response(body, media_type=MEDIA_TYPES[name], headers=headers)
-    return StreamingResponse(body, media_type=MEDIA_TYPES[name], headers=headers)
+        return Response(body, media_type=SERIES_MEDIA_TYPES[name], headers=headers)
+    return StreamingResponse(body, media_type=SERIES_MEDIA_TYPES[name], headers=headers)
 
 
 def file_headers(name: str, layer: Layer) -> dict[str, str]:

@@ -17,7 +17,7 @@ from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
+from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of, while_wanted
 from chronotile.protocols.timeseries.faults import terrascope_fault
 from chronotile.protocols.timeseries.terrascope_documents import (
     encode_area_series,
@@ -76,13 +76,14 @@ async def _answer_body(
     query = Kvp(request.query_params.multi_items())
     gate = state_of(request).gates.series
 
-    def work() -> bytes:
+    def work(is_wanted: Callable[[], bool]) -> bytes:
         asked, wanted = read(layer, query, body, services.catalogue), wanted_entries(query)
         if isinstance(asked, SeriesRequest):
             return encode_point_series(extract_series(asked, services), layer.times, wanted)
-        return encode(extract_area_series(asked, services), layer.times, wanted)
+        return encode(extract_area_series(asked, services, is_wanted=is_wanted), layer.times, wanted)
 
-    document = await for_client(request, gate, layer.id, work, services=services)
+    async with while_wanted(request) as is_wanted:
+        document = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
     return Response(document, media_type=MEDIA_TYPE)
 
 

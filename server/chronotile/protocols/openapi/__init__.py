@@ -1,0 +1,1 @@
+"""What our own endpoints take and give, as an OpenAPI document and as a page."""

@@ -1,0 +1,61 @@
+"""The OpenAPI document of what is served here."""
+
+from collections.abc import Collection
+
+import chronotile
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.openapi.examples import examples_of
+from chronotile.protocols.openapi.parts import Json, named
+from chronotile.protocols.openapi.paths_maps import layer_paths, place_paths, service_paths, tile_paths
+from chronotile.protocols.openapi.paths_series import series_paths, terrascope_paths
+from chronotile.protocols.openapi.schemas import SCHEMAS
+
+VERSION = "3.1.1"
+REFUSALS = {
+    "BadRequest": "A parameter is missing or not accepted, or the answer would be larger than a limit",
+    "NotFound": "There is no such layer, set, tile or time",
+    "TooLarge": "The body is larger than `max_body_bytes`",
+    "Unavailable": "A source cannot be read now, or too much waits already; try again after `Retry-After` seconds",
+}
+
+
+def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]) -> Json:
+    """Return what our own endpoints take and give, with examples that work here (OpenAPI 3.1).
+
+    Args:
+        catalogue: What is served.
+        base: Public URL without a slash at the end.
+        served: Paths that the application answers; others are not told of.
+    """
+    examples = examples_of(catalogue)
+    paths = {
+        **layer_paths(examples),
+        **tile_paths(examples),
+        **series_paths(examples),
+        **terrascope_paths(examples),
+        **place_paths(examples),
+        **service_paths(),
+    }
+    service = catalogue.service
+    language = service.languages[0]
+    contact = {"name": service.contact.name, "email": service.contact.email}
+    return {
+        "openapi": VERSION,
+        "info": {
+            "title": text_in(service.title, language),
+            "description": text_in(service.abstract, language),
+            "version": chronotile.__version__,
+            "contact": {name: said for name, said in contact.items() if said},
+        },
+        "servers": [{"url": base}],
+        "paths": {path: entry for path, entry in paths.items() if path in served},
+        "components": {
+            "schemas": SCHEMAS,
+            "responses": {name: _refusal(description) for name, description in REFUSALS.items()},
+        },
+    }
+
+
+def _refusal(description: str) -> Json:
+    return {"description": description, "content": {"application/problem+json": {"schema": named("Problem")}}}

@@ -1,0 +1,75 @@
+"""Examples that work here: of the layers and places that are served."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, transformer
+
+MARGIN_CELLS = 2.2
+"""From the middle of a layer to the sides of the area of the examples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """What stands in the place of parameters."""
+
+    layer: str
+    times: str
+    """The year of the layer's last time; nothing for one without time."""
+    longitude: float
+    latitude: float
+    ring: list[list[float]]
+    """Around it, longitudes and latitudes."""
+    tile_matrix_set: str
+    place_set: str
+    place: str
+    languages: tuple[str, ...]
+
+    @property
+    def polygon(self) -> dict[str, Any]:
+        """A GeoJSON geometry."""
+        return {"type": "Polygon", "coordinates": [self.ring]}
+
+    @property
+    def feature(self) -> dict[str, Any]:
+        """The same as a feature."""
+        return {"type": "Feature", "id": "field 1", "properties": {"crop": "beet"}, "geometry": self.polygon}
+
+    @property
+    def features(self) -> dict[str, Any]:
+        """The same in a collection."""
+        return {"type": "FeatureCollection", "features": [self.feature]}
+
+
+def examples_of(catalogue: Catalogue) -> Examples:
+    """Return examples from the first layer that has values, and the first place."""
+    layer = next((each for each in catalogue.layers if not each.is_composite), None)
+    longitude, latitude, ring = (4.4, 51.0, []) if layer is None else _middle(layer)
+    places = next(iter(catalogue.places.values()), None)
+    return Examples(
+        layer="NDVI" if layer is None else layer.id,
+        times="" if layer is None or len(layer.times) == 0 else str(layer.times.instants[-1].astype("datetime64[Y]")),
+        longitude=longitude,
+        latitude=latitude,
+        ring=ring,
+        tile_matrix_set=catalogue.tile_matrix_sets[0].id if catalogue.tile_matrix_sets else "WebMercatorQuad",
+        place_set="" if places is None else places.id,
+        place="" if places is None or not places.ids else places.ids[0],
+        languages=catalogue.service.languages,
+    )
+
+
+def _middle(layer: Layer) -> tuple[float, float, list[list[float]]]:
+    """A cell in the middle of a layer, and a square around it."""
+    grid = layer.main_variable.grid
+    row, column = grid.height // 2, grid.width // 2
+    to_degrees = transformer(grid.crs, CRS84).transform
+    longitude, latitude = to_degrees(*grid.centre_of(row, column))
+    right, down = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]).T * MARGIN_CELLS
+    corners = to_degrees(*grid.points_at(column + 0.5 + right, row + 0.5 + down))
+    ring = np.round(np.column_stack(corners), 6).tolist()
+    return round(longitude, 6), round(latitude, 6), ring

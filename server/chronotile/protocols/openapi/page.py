@@ -1,0 +1,103 @@
+"""The document as a page for people: what to ask, with addresses that work here."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from chronotile.protocols.openapi.parts import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One line of the table of an operation."""
+
+    name: str
+    place: str
+    is_required: bool
+    accepted: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One operation."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    media_types: tuple[str, ...]
+    address: str
+    """Of an example."""
+    command: str | None
+    """That posts the example; `None` of what an address alone asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The operations of one tag."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+def sections_of(document: Json) -> tuple[Section, ...]:
+    """Return the operations of an OpenAPI document by their first tag, in its order."""
+    named: dict[str, list[Entry]] = {}
+    base = document["servers"][0]["url"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            named.setdefault(operation["tags"][0], []).append(_entry(base, path, method, operation))
+    return tuple(Section(title=title, entries=tuple(entries)) for title, entries in named.items())
+
+
+def example_address(path: str, operation: Json) -> str:
+    """Return the path and query of an operation with its examples in place."""
+    parameters = [each for each in operation["parameters"] if "example" in each]
+    for each in parameters:
+        if each["in"] == "path":
+            path = path.replace(f"{{{each['name']}}}", quote(str(each["example"]), safe=""))
+    query = [(each["name"], each["example"]) for each in parameters if each["in"] == "query"]
+    return f"{path}?{urlencode(query, safe='/,:')}" if query else path
+
+
+def _entry(base: str, path: str, method: str, operation: Json) -> Entry:
+    address = base + example_address(path, operation)
+    posted = operation.get("requestBody")
+    return Entry(
+        id=operation["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=operation["summary"],
+        parameters=tuple(_parameters(operation)),
+        media_types=tuple(operation["responses"]["200"]["content"]),
+        address=address,
+        command=None if posted is None else _command(address, posted["content"]["application/json"]["example"]),
+    )
+
+
+def _parameters(operation: Json) -> Iterator[Parameter]:
+    for each in operation["parameters"]:
+        yield Parameter(
+            name=each["name"],
+            place=each["in"],
+            is_required=each.get("required", False),
+            accepted=_accepted(each["schema"]),
+            description=each["description"].replace("`", ""),
+        )
+
+
+def _accepted(schema: Json) -> str:
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    kind = schema["type"]
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def _command(address: str, example: Any) -> str:  # noqa: ANN401 -- any JSON
+    return f"curl -d {shlex.quote(orjson.dumps(example).decode())} {shlex.quote(address)}"

@@ -1,0 +1,242 @@
+"""Layers, tiles, places and operations in OpenAPI."""
+
+from chronotile.model.request import PICTURE_REDUCERS, WEIGHTS
+from chronotile.protocols.openapi.examples import Examples
+from chronotile.protocols.openapi.parts import (
+    FILE,
+    NUMBER,
+    TEXT,
+    WHOLE,
+    Json,
+    in_path,
+    in_query,
+    named,
+    one_of,
+    operation,
+)
+
+LAYERS, TILES, PLACES, SERVICE = "Layers", "Tiles", "Places", "Service"
+PICTURES = {
+    "png": "image/png",
+    "webp": "image/webp",
+    "jpg": "image/jpeg",
+    "tif": "image/tiff",
+    "npy": "application/x-npy",
+}
+LEGENDS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
+DATETIME = "An instant, interval or list"
+
+
+def layer_paths(examples: Examples) -> dict[str, Json]:
+    """Return the paths of layers."""
+    layer = in_path("layer", "Id or alias", examples.layer)
+    language = in_query("lang", "Of titles; otherwise `Accept-Language` decides", one_of(examples.languages))
+    datetime = in_query(
+        "datetime", f"{DATETIME}: the times that overlap it; otherwise all", example=examples.times or None
+    )
+    return {
+        "/layers": {
+            "get": operation(
+                "getLayers",
+                "All layers",
+                tag=LAYERS,
+                parameters=[language],
+                answers={"application/json": named("Layers")},
+                refusals=("BadRequest", "Unavailable"),
+            )
+        },
+        "/layers/{layer}": {
+            "get": operation(
+                "getLayer",
+                "All that is known of a layer",
+                tag=LAYERS,
+                parameters=[layer, language],
+                answers={"application/json": named("Layer")},
+            )
+        },
+        "/layers/{layer}.qlr": {
+            "get": operation(
+                "getLayerDefinition",
+                "A layer definition for QGIS, with its times",
+                tag=LAYERS,
+                parameters=[layer, language],
+                answers={"application/x-qgis-layer-definition": FILE},
+            )
+        },
+        "/layers/{layer}/times": {
+            "get": operation(
+                "getTimes",
+                "The times of a layer, in pages",
+                tag=LAYERS,
+                parameters=[
+                    layer,
+                    datetime,
+                    in_query("bbox", "West, south, east, north: checked, so far without effect"),
+                    in_query("crs", "Of `bbox`; otherwise CRS84"),
+                    in_query("limit", "At most so many times a page", {**WHOLE, "minimum": 1, "maximum": 1000}),
+                    in_query("cursor", "Where the page starts, as `next` of the one before has it"),
+                ],
+                answers={"application/json": named("Times")},
+            )
+        },
+    }
+
+
+def tile_paths(examples: Examples) -> dict[str, Json]:
+    """Return the paths of tiles."""
+    layer = in_path("layer", "Id or alias", examples.layer)
+    tms = in_path("tms", "Tile matrix set", examples.tile_matrix_set)
+    style = [
+        in_query("style", "A style of the layer; otherwise its first"),
+        in_query("range", "`low,high`: the values at the ends of the ramp"),
+        in_query("ramp", "A style whose colours are taken in place of the style's own"),
+        in_query("difference", "A second time, whose values are taken away"),
+    ]
+    shown = [
+        in_query("datetime", f"{DATETIME}; otherwise the layer's default"),
+        in_query("reducer", "What a pixel shows of several times", one_of(PICTURE_REDUCERS)),
+        in_query("expression", "Arithmetic over the variables of the layer's collection"),
+        *style,
+    ]
+    revision = in_query("rev", "The layer's `revision`: while it holds, the answer may be kept for a year")
+    return {
+        "/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}": {
+            "get": operation(
+                "getTile",
+                "A tile as a picture, or as values",
+                tag=TILES,
+                parameters=[layer, tms, *_address(), _extension(PICTURES), *shown, revision],
+                answers=dict.fromkeys(PICTURES.values(), FILE),
+            )
+        },
+        "/tiles/{layer}/{tms}/tilejson.json": {
+            "get": operation(
+                "getTileJson",
+                "TileJSON 3.0.0 of a layer",
+                tag=TILES,
+                parameters=[layer, tms, *shown],
+                answers={"application/json": named("TileJson")},
+            )
+        },
+        "/tiles/{layer}/legend.{extension}": {
+            "get": operation(
+                "getLegend",
+                "The legend of a layer",
+                tag=TILES,
+                parameters=[layer, _extension(LEGENDS), *style],
+                answers=dict.fromkeys(LEGENDS.values(), FILE),
+            )
+        },
+    }
+
+
+def place_paths(examples: Examples) -> dict[str, Json]:
+    """Return the paths of places."""
+    places = in_path("set", "A set of places", examples.place_set or "provinces")
+    language = in_query("lang", "Of titles; otherwise `Accept-Language` decides", one_of(examples.languages))
+    offset = in_query("offset", "How many places come before the first one told", {**WHOLE, "minimum": 0})
+    limit = in_query("limit", "At most so many places", {**WHOLE, "minimum": 1}, example=2)
+    revision = in_query("rev", "The set's `revision`: while it holds, the answer may be kept for a year")
+    return {
+        "/places": {
+            "get": operation(
+                "getPlaceSets",
+                "All sets of named places",
+                tag=PLACES,
+                parameters=[language],
+                answers={"application/json": named("PlaceSets")},
+                refusals=("BadRequest", "Unavailable"),
+            )
+        },
+        "/places/{set}": {
+            "get": operation(
+                "getPlaceSet",
+                "One set with its places, in pages",
+                tag=PLACES,
+                parameters=[places, in_query("format", "", one_of(("json", "geojson"))), limit, offset, language],
+                answers={"application/json": named("PlaceSet"), "application/geo+json": named("FeatureCollection")},
+            )
+        },
+        "/places/{set}/values": {
+            "get": operation(
+                "getPlaceValues",
+                "The values of all places of a set: one matrix, places by times",
+                tag=PLACES,
+                parameters=[
+                    places,
+                    in_query("layer", "Id or alias", example=examples.layer, required=True),
+                    in_query(
+                        "datetime", f"{DATETIME}; otherwise the whole time domain", example=examples.times or None
+                    ),
+                    in_query("reducer", "One of those of `/timeseries`, but for histograms", example="mean"),
+                    in_query("weights", "As of `/timeseries`; otherwise `pixel`", one_of(WEIGHTS)),
+                    in_query("min_valid", "The least share of cells with a value for which there is one", NUMBER),
+                    limit,
+                    offset,
+                ],
+                answers={"application/json": named("PlaceValues")},
+            )
+        },
+        "/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt": {
+            "get": operation(
+                "getPlaceTile",
+                "The outlines of a set as a vector tile",
+                tag=PLACES,
+                parameters=[places, in_path("tms", "Tile matrix set", examples.tile_matrix_set), *_address(), revision],
+                answers={"application/vnd.mapbox-vector-tile": FILE},
+            )
+        },
+    }
+
+
+def service_paths() -> dict[str, Json]:
+    """Return the paths that tell of the service itself."""
+    return {
+        "/": {
+            "get": operation(
+                "getLanding",
+                "What is here: JSON for programs, a page for people",
+                tag=SERVICE,
+                parameters=[in_query("f", "Otherwise `Accept` decides", one_of(("json", "html")))],
+                answers={"application/json": named("Landing"), "text/html": TEXT},
+                refusals=("BadRequest", "Unavailable"),
+            )
+        },
+        "/openapi.json": {
+            "get": operation(
+                "getOpenApi",
+                "This document",
+                tag=SERVICE,
+                answers={"application/vnd.oai.openapi+json;version=3.1": FILE},
+                refusals=("Unavailable",),
+            )
+        },
+        "/docs": {
+            "get": operation(
+                "getDocs", "The same as a page", tag=SERVICE, answers={"text/html": TEXT}, refusals=("Unavailable",)
+            )
+        },
+        "/health/live": {"get": _health("getLive", "That the process answers")},
+        "/health/ready": {"get": _health("getReady", "Whether at least one layer can be read")},
+        "/metrics": {
+            "get": operation(
+                "getMetrics", "Metrics for Prometheus", tag=SERVICE, answers={"text/plain": TEXT}, refusals=()
+            )
+        },
+    }
+
+
+def _health(name: str, summary: str) -> Json:
+    return operation(name, summary, tag=SERVICE, answers={"application/json": named("Health")}, refusals=())
+
+
+def _address() -> list[Json]:
+    return [
+        in_path("z", "Tile matrix", 0, {"type": ["integer", "string"]}),
+        in_path("x", "Column", 0, {**WHOLE, "minimum": 0}),
+        in_path("y", "Row, from the top", 0, {**WHOLE, "minimum": 0}),
+    ]
+
+
+def _extension(types: dict[str, str]) -> Json:
+    return in_path("extension", "Of the format", "png", one_of(list(types)))

@@ -1,0 +1,93 @@
+"""The OpenAPI document is valid, leaves nothing out, and tells parameters as they are read."""
+
+import re
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Route
+
+from chronotile.protocols.layers import params as layers
+from chronotile.protocols.places import params as places
+from chronotile.protocols.tiles import params as tiles
+from chronotile.protocols.timeseries import area_params as areas
+from chronotile.protocols.timeseries import params as series
+from chronotile.protocols.timeseries import points_params as points
+from tests.protocols import served
+
+TOLD_ELSEWHERE = re.compile(r"/(wms|wmts|viewer|cog)\b")
+"""By their capabilities, or not for programs."""
+
+
+@pytest.fixture
+def document(client):
+    return client.get("/openapi.json").json()
+
+
+def test_the_document_is_valid(document):
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_without_a_layer_and_a_place_the_document_is_valid_too(make_client, make_services):
+    composite = served.make_collection(served.make_composite())
+
+    document = make_client(make_services(composite)).get("/openapi.json").json()
+
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_every_endpoint_of_our_own_is_told_with_its_methods(client, document):
+    routes = [route for route in client.app.routes if isinstance(route, Route) and not TOLD_ELSEWHERE.match(route.path)]
+    answered = {(route.path.rstrip("/") or "/", method) for route in routes for method in route.methods - {"HEAD"}}
+
+    told = {(path, method.upper()) for path, entry in document["paths"].items() for method in entry}
+
+    assert told == answered
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "names"),
+    [
+        ("/timeseries/{layer}/point", "get", series.PARAMETERS_OF_POINT),
+        ("/timeseries/{layer}/area", "get", areas.PARAMETERS_OF_AREA),
+        ("/timeseries/{layer}/area", "post", areas.PARAMETERS_OF_AREA),
+        ("/timeseries/{layer}/areas", "post", areas.PARAMETERS_OF_AREAS),
+        ("/timeseries/points", "post", points.PARAMETERS_OF_POINTS),
+        ("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", "get", tiles.PARAMETERS),
+        ("/layers", "get", layers.PARAMETERS),
+        ("/layers/{layer}/times", "get", layers.PARAMETERS_OF_TIMES),
+        ("/places/{set}", "get", places.PARAMETERS_OF_SET),
+        ("/places/{set}/values", "get", places.PARAMETERS_OF_VALUES),
+    ],
+)
+def test_every_parameter_that_is_read_is_told(document, path, method, names):
+    parameters = document["paths"][path][method]["parameters"]
+
+    assert {each["name"] for each in parameters if each["in"] == "query"} == set(names)
+
+
+def test_the_document_names_the_service_and_its_address(document):
+    assert document["info"]["title"] == "chronotile"
+    assert document["servers"] == [{"url": "http://testserver"}]
+
+
+def test_the_document_is_answered_304_to_who_has_it(client):
+    etag = client.get("/openapi.json").headers["etag"]
+
+    assert client.get("/openapi.json", headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_the_page_tells_all_operations_and_runs_nothing(client, document):
+    answer = client.get("/docs")
+
+    ids = [operation["operationId"] for entry in document["paths"].values() for operation in entry.values()]
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert [name for name in ids if f'id="{name}"' not in answer.text] == []
+    assert "<script" not in answer.text
+    assert re.search(r'(src|href)="https?://(?!testserver)', answer.text) is None
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_the_landing_page_leads_there(client):
+    links = client.get("/", headers={"Accept": "application/json"}).json()["links"]
+
+    assert {"service-desc", "service-doc"} <= {link["rel"] for link in links}

@@ -1,0 +1,57 @@
+"""The programs of docs/clients.md run as they stand, beside a small demo archive on a socket."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chronotile.app import create_app
+from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.settings import Settings
+from tests.protocols.listening import listening
+
+PAGE = (Path(__file__).parents[1] / "docs" / "clients.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
+    with listening(create_app(Settings(config=make_demo(tmp_path_factory.mktemp("demo"), plan=plan)))) as url:
+        yield url
+
+
+@pytest.fixture
+def run(server):
+    """`run(program)`: what its names are in the end."""
+
+    def run(program):
+        names = {}
+        exec(compile(program.replace("http://127.0.0.1:8000", server), "clients.md", "exec"), names)
+        return names
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.client
+def test_pandas_reads_the_series_of_a_point(run):
+    names = run(PROGRAMS[0])
+
+    assert len(names["monthly"]) == 12
+    assert names["ndvi"]["value"].between(-0.1, 1).any()
+    assert set(names["clouds"].index) <= {"cloud", "snow", "nodata", "masked", "outside_range", "water"}
+
+
+@pytest.mark.slow
+@pytest.mark.client
+def test_pandas_reads_the_series_of_fields(run):
+    names = run(PROGRAMS[1])
+
+    assert list(names["by_field"].columns) == ["field 1"]
+    assert len(names["by_field"]) == 36
+    assert (names["table"]["p10"] <= names["table"]["p90"]).any()
+
+
+def test_all_programs_of_the_page_are_run():
+    assert len(PROGRAMS) == 2

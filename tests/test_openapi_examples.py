@@ -1,0 +1,105 @@
+"""Every example of the OpenAPI document is answered by a small demo archive, as the document says."""
+
+import pytest
+from jsonschema import Draft202012Validator
+from starlette.testclient import TestClient
+
+from chronotile.app import create_app
+from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.protocols.openapi.page import example_address
+from chronotile.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
+    settings = Settings(config=make_demo(tmp_path_factory.mktemp("demo"), plan=plan))
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def document(client):
+    return client.get("/openapi.json").json()
+
+
+def operations(document):
+    return [(path, method, each) for path, entry in document["paths"].items() for method, each in entry.items()]
+
+
+def ask(client, path, method, operation, **given):
+    """The answer to an operation with its examples, and other values in place of some."""
+    replaced = [{**each, "example": given.get(each["name"], each.get("example"))} for each in operation["parameters"]]
+    parameters = [each for each in replaced if each["example"] is not None]
+    posted = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+    return client.request(method, example_address(path, {"parameters": parameters}), json=posted)
+
+
+@pytest.mark.slow
+def test_examples_are_answered(client, document):
+    refused = {
+        f"{method} {path}": answer.text[:200]
+        for path, method, operation in operations(document)
+        if (answer := ask(client, path, method, operation)).status_code != 200
+    }
+
+    assert refused == {}
+
+
+@pytest.mark.slow
+def test_answers_are_of_a_type_that_is_told(client, document):
+    types = {
+        f"{method} {path}": ask(client, path, method, operation).headers["content-type"].partition(";")[0]
+        for path, method, operation in operations(document)
+    }
+    told = {
+        f"{method} {path}": {media_type.partition(";")[0] for media_type in operation["responses"]["200"]["content"]}
+        for path, method, operation in operations(document)
+    }
+
+    assert {name: found for name, found in types.items() if found not in told[name]} == {}
+
+
+@pytest.mark.slow
+def test_json_answers_are_as_their_schema_says(client, document):
+    answers = {
+        (path, method): (operation["responses"]["200"]["content"]["application/json"]["schema"], answer.json())
+        for path, method, operation in operations(document)
+        if (answer := ask(client, path, method, operation)).headers["content-type"] == "application/json"
+    }
+    mistakes = {
+        name: [error.message for error in validator(schema, document).iter_errors(answer)]
+        for name, (schema, answer) in answers.items()
+    }
+
+    assert len(answers) > 15
+    assert {name: found for name, found in mistakes.items() if found} == {}
+
+
+def validator(schema, document):
+    return Draft202012Validator({**schema, "components": document["components"]})
+
+
+CHOICES = ("format", "extension", "lang", "f", "inclStDev", "inclCount", "reducer", "weights", "dry_run")
+"""Parameters that mean something by themselves."""
+
+
+def choices(document):
+    return [
+        (path, method, operation, parameter["name"], word)
+        for path, method, operation in operations(document)
+        for parameter in operation["parameters"]
+        if parameter["name"] in CHOICES
+        for word in parameter["schema"].get("enum", ())
+    ]
+
+
+@pytest.mark.slow
+def test_words_that_are_told_are_accepted(client, document):
+    refused = {
+        f"{path} {name}={word}": answer.text[:200]
+        for path, method, operation, name, word in choices(document)
+        if (answer := ask(client, path, method, operation, **{name: word})).status_code != 200
+    }
+
+    assert refused == {}
