@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.raster import Encoding, IndexArray, Numbers
-from chronotile.stats.percentiles import lerp
+from chronotile.stats.ranks import lerp
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.raster import BoolArray, Encoding, Numbers
+from chronotile.stats.ranks import last_ranks, lerp, value_at, value_between
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -76,19 +77,8 @@ def percentiles_of_many(
 def _linear(rows: FloatArray, shares: list[float]) -> list[FloatArray]:
     """Between the two nearest of the values of each row, which are sorted in place."""
     rows.sort(axis=-1)
-    last = np.maximum(np.count_nonzero(~np.isnan(rows), axis=-1) - 1, 0)
-    return [_between(rows, last * share, last) for share in shares]
-
-
-def _between(rows: FloatArray, place: FloatArray, last: IntArray) -> FloatArray:
-    lower = np.floor(place).astype(np.int64)
-    low, high = (_at(rows, each) for each in (lower, np.minimum(lower + 1, last)))
-    return lerp(low, high, place - lower)
-
-
-def lerp(low: FloatArray, high: FloatArray, part: FloatArray) -> FloatArray:
-    """Return what lies a part of the way from one to the other, from the nearer end as numpy does."""
-    return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
+    last = last_ranks(rows)
+    return [value_between(rows, last * share, last) for share in shares]
 
 
 def _inverted(rows: FloatArray, weights: FloatArray, shares: list[float]) -> list[FloatArray]:
@@ -97,9 +87,4 @@ def _inverted(rows: FloatArray, weights: FloatArray, shares: list[float]) -> lis
     rows = np.take_along_axis(rows, order, axis=-1)
     held = np.take_along_axis(np.broadcast_to(weights, rows.shape), order, axis=-1)
     sums = np.cumsum(np.where(np.isnan(rows), 0.0, held), axis=-1)
-    return [_at(rows, np.argmax((sums >= share * sums[..., -1:]) & (sums > 0), axis=-1)) for share in shares]
-
-
-def _at(rows: FloatArray, places: IntArray) -> FloatArray:
-    found: FloatArray = np.take_along_axis(rows, places[..., None], axis=-1)[..., 0]
-    return found
+    return [value_at(rows, np.argmax((sums >= share * sums[..., -1:]) & (sums > 0), axis=-1)) for share in shares]

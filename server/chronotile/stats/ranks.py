@@ -1,5 +1,7 @@
 """Medians and percentiles of rows in order, with gaps."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ def percentile_of_ordered(ordered: FloatArray, percent: float) -> FloatArray:
     Interpolated linearly between values (Hyndman and Fan 1996, definition 7); 50 is the median.
     """
     last = last_ranks(ordered)
-    return value_between(ordered, np.asarray(last * (percent / 100), dtype=np.float64), last)
+    return value_between(ordered, last * (percent / 100), last)
 
 
 def last_ranks(ordered: FloatArray) -> IntArray:
@@ -21,12 +23,15 @@ def last_ranks(ordered: FloatArray) -> IntArray:
     return np.asarray(np.maximum(np.count_nonzero(~np.isnan(ordered), axis=-1) - 1, 0))
 
 
-def value_between(ordered: FloatArray, place: FloatArray, last: IntArray) -> FloatArray:
+def value_between(ordered: FloatArray, place: NDArray[np.floating[Any]], last: IntArray) -> FloatArray:
     """Return the value of each row (…, n) at a place between two ranks (…)."""
     lower = np.floor(place).astype(np.int64)
     low, high = (value_at(ordered, each) for each in (lower, np.minimum(lower + 1, last)))
-    part = place - lower
-    # As numpy does, from the nearer end: the result never leaves what lies between.
+    return lerp(low, high, place - lower)
+
+
+def lerp(low: FloatArray, high: FloatArray, part: NDArray[np.floating[Any]]) -> FloatArray:
+    """Return what lies a part of the way from one to the other, from the nearer end as numpy does."""
     return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
 
 
