@@ -377,6 +377,14 @@ def test_an_area_takes_the_same_analyses_as_a_point(area, point):
     assert of_area["features"][0]["analysis"]["mean"].keys() == of_point["analysis"].keys()
 
 
+def test_a_dry_run_counts_the_times_of_the_reference(area):
+    alone, held_against = (
+        area(f"dry_run=true&datetime=2006&anomaly=abs{reference}").json() for reference in ("", "&reference=2001/2003")
+    )
+
+    assert held_against["bytes"] > alone["bytes"]
+
+
 @pytest.fixture
 def points(make_client, longitude_latitude):
     """`points(query, **body)`: what is answered of two points of a layer in which one number is a cloud."""
