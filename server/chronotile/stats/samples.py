@@ -225,10 +225,15 @@ def _piece(samples: Samples, place: Place, encoding: Encoding) -> _Piece:
         )
     return _Small(
         codes=samples.codes[place.times, first:last],
-        values=encoding.values(samples.numbers[place.times, first:last]),
+        values=_values(samples.numbers[place.times, first:last], encoding),
         bounds=samples.bounds[place.first : place.last + 1] - first,
         weights=None if samples.weights is None else samples.weights.of(first, last),
     )
+
+
+def _values(numbers: Numbers, encoding: Encoding) -> FloatArray:
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values
+        return encoding.values(numbers)
 
 
 class _Small:
@@ -236,17 +241,18 @@ class _Small:
 
     def __init__(self, *, codes: IndexArray, values: FloatArray, bounds: IntArray, weights: FloatArray | None) -> None:
         self._codes = codes
+        self._is_valid = codes == 0
         self._values = values
+        self._values[~self._is_valid] = 0.0  # no sum takes them, and they may be as large as floats get
         self._bounds = bounds
         self._starts = bounds[:-1]
         self._weights = weights
-        self._is_valid = codes == 0
         self.count = self.count_code(0)
         if weights is None:
             self.weight, self.whole = self.count.astype(np.float64), np.diff(bounds).astype(np.float64)
         else:
             self.weight, self.whole = (
-                self._sum(np.broadcast_to(weights, codes.shape)),
+                self._sum(weights * self._is_valid),
                 np.add.reduceat(weights, self._starts),
             )
 
@@ -259,6 +265,7 @@ class _Small:
 
     def squares(self, mean: FloatArray) -> FloatArray:
         distances = self._values - np.repeat(mean, np.diff(self._bounds), axis=1)
+        distances[~self._is_valid] = 0.0
         return self._sum(self._weighted(distances * distances))
 
     def least(self) -> FloatArray:
@@ -290,8 +297,7 @@ class _Small:
         return values if self._weights is None else values * self._weights
 
     def _sum(self, each: FloatArray) -> FloatArray:
-        """Of what stands where there is a value."""
-        summed: FloatArray = np.add.reduceat(np.where(self._is_valid, each, 0.0), self._starts, axis=1)
+        summed: FloatArray = np.add.reduceat(each, self._starts, axis=1)
         return summed
 
 
@@ -344,7 +350,7 @@ class _Large:
             stop = min(start + PIECE_VALUES, self._numbers.size)
             yield _Small(
                 codes=self._codes[None, start:stop],
-                values=self._encoding.values(self._numbers[None, start:stop]),
+                values=_values(self._numbers[None, start:stop], self._encoding),
                 bounds=np.array([0, stop - start]),
                 weights=None if self._weights is None else self._weights.of(self._first + start, self._first + stop),
             )
