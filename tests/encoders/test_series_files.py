@@ -134,6 +134,16 @@ def test_geojson_is_in_longitude_and_latitude_whatever_was_sent():
     assert np.allclose(feature["geometry"]["coordinates"][0], ring((4.5, 50.8)), atol=1e-9)
 
 
+def test_outlines_go_round_as_geojson_wants():
+    clockwise = square(4.5, 50.8)[0][::-1]
+    hole = square(4.52, 50.82, 0.05)[0]
+    table = table_of_areas(areas_series(Area(polygons=((clockwise, hole),))), CREDITS)
+
+    (feature,) = json.loads(joined(encode_series_geojson(table)))["features"]
+
+    assert feature["geometry"]["coordinates"] == [clockwise[::-1].tolist(), hole[::-1].tolist()]
+
+
 def test_ndjson_has_a_whole_feature_a_line(areas):
     lines = joined(encode_series_ndjson(areas)).decode().splitlines()
 

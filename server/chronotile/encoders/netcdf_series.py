@@ -115,11 +115,12 @@ def _write_outlines(file: "h5netcdf.File", areas: Sequence[tuple[Polygon, ...]])
 def _write_values(file: "h5netcdf.File", series: PlacesSeries) -> None:
     places, shape = series.places, (STATION, TIME)
     shared = {"coordinates": "longitude latitude id", **({"geometry": "outline"} if series.has_areas else {})}
+    flat = [each.flat for each in places]
     for name in series.columns:
         attributes = {"long_name": f"{series.layer}, {name}", "units": series.units_of(name), **shared}
         if name in CELL_METHODS:
             attributes["cell_methods"] = CELL_METHODS[name]
-        values = np.array([each.flat[name] for each in places], dtype=np.float64)
+        values = np.array([each[name] for each in flat], dtype=np.float64)
         _write(file, _NO_NAME.sub("_", name), shape, values, attributes, fillvalue=np.nan)
     if series.has_areas:
         counts = np.array([each.valid for each in places])

@@ -150,13 +150,25 @@ def table_of_areas(series: AreasSeries, credits: Credits) -> PlacesSeries:
 
 
 def outline(area: Area) -> tuple[Polygon, ...]:
-    """Return the polygons of an area with their vertices in CRS84."""
-    if area.crs == CRS84:
-        return area.polygons
-    turn = transformer(area.crs, CRS84)
+    """Return the polygons of an area with their vertices in CRS84, outer rings anticlockwise and holes clockwise.
+
+    That is the order of RFC 7946 §3.1.6 and of CF-1.11 §7.5.
+    """
+    to_degrees = None if area.crs == CRS84 else transformer(area.crs, CRS84).transform
     return tuple(
-        tuple(np.column_stack(turn.transform(ring[:, 0], ring[:, 1])) for ring in polygon) for polygon in area.polygons
+        tuple(
+            _turned(ring if to_degrees is None else np.array(to_degrees(*ring.T)).T, is_hole=number > 0)
+            for number, ring in enumerate(polygon)
+        )
+        for polygon in area.polygons
     )
+
+
+def _turned(ring: NDArray[Any], *, is_hole: bool) -> FloatArray:
+    """The ring in the order that it should have."""
+    x, y = (ring - ring[0]).T
+    is_anticlockwise = bool((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() > 0)
+    return ring if is_anticlockwise != is_hole else ring[::-1]
 
 
 def geometry_json(place: PlaceSeries) -> dict[str, Any]:

@@ -303,7 +303,7 @@ def _kind(document: Json) -> str:
 
 
 def _shown(kind: str) -> str:
-    return repr(kind[:40])
+    return repr(kind[:40]) if kind else "something without a type"
 
 
 MEMBERS: Mapping[str, tuple[str, str, Callable[[Json, str], Draft]]] = {
