@@ -155,3 +155,15 @@ def test_a_wave_of_the_length_that_lambda_names_keeps_half_of_its_height():
 
     middle = slice(100, -100)
     assert smoothed[middle] @ wave[middle] / (wave[middle] @ wave[middle]) == pytest.approx(0.5, abs=0.03)
+
+
+def test_what_rounding_would_decide_is_not_told():
+    ten_minutes = np.arange(500) / 144
+
+    smoothed = [
+        smooth_whittaker(curves(of_days(ten_minutes), np.sin(ten_minutes)), Whittaker(stiffness=stiffness))[0]
+        for stiffness in (1.0, 1e9)
+    ]
+
+    np.testing.assert_allclose(smoothed[0], np.sin(ten_minutes), atol=0.1)
+    assert np.isnan(smoothed[1]).all()

@@ -97,4 +97,4 @@ def _unless(are_told: list[bool], reason: str) -> tuple[str | None, ...]:
 def _why_no_curve(analysis: Analysis) -> str:
     if isinstance(analysis.smooth, SavitzkyGolay):
         return "the values do not span the window, or their times are too uneven"
-    return "fewer than three values"
+    return "fewer than three values, or times too near for so stiff a curve"

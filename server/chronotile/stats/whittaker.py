@@ -21,6 +21,9 @@ MAX_ROUNDS = 5
 LEAST_SPACING = 0.01
 """Times nearer than this share of the mean spacing are taken as that far apart, or rounding would take over."""
 
+MAX_CONDITION = 1e14
+"""Of lambda over the cube of the mean spacing: above it the values are lost to rounding beside the bending."""
+
 
 def smooth_whittaker(curves: Curves, how: Whittaker) -> FloatArray:
     """Return the curves (series, time) that are near the values and bend little, in the values' units.
@@ -28,12 +31,14 @@ def smooth_whittaker(curves: Curves, how: Whittaker) -> FloatArray:
     Each minimises `sum(w (y - z)**2) + lambda * integral(z''**2 dt)`, t in days, z'' by divided differences at the
     times of the series: on daily values that is Eilers' smoother of order 2, and the same lambda means the same
     stiffness on dekads or on uneven dates. Gaps weigh nothing and are bridged. NaN before a series' first and after
-    its last value, and throughout where there are fewer than three.
+    its last value, and throughout where there are fewer than three or times are too near for lambda (`MAX_CONDITION`).
     """
     smoothed = np.full(curves.values.shape, np.nan)
     days = days_of(curves)
     for rows, span in reaches(curves.values):
-        if span.stop - span.start < LEAST_VALUES:
+        count = span.stop - span.start
+        spacing = (days[span.stop - 1] - days[span.start]) / max(count - 1, 1)
+        if count < LEAST_VALUES or how.stiffness > MAX_CONDITION * spacing**3:
             continue
         penalty = how.stiffness * _penalty(days[span])
         for row in rows:

@@ -189,7 +189,7 @@ def test_what_is_not_one_value_a_time_has_no_place_in_csv(point, name):
         (
             "2001-02-01",
             {
-                "smooth": "fewer than three values",
+                "smooth": "fewer than three values, or times too near for so stiff a curve",
                 "anomaly": "no time of the year has a value and enough in the reference",
                 "trend": "fewer than four values to compare",
                 "phenology": "no whole season was found",
@@ -198,7 +198,7 @@ def test_what_is_not_one_value_a_time_has_no_place_in_csv(point, name):
         (
             "1990/1991",
             {
-                "smooth": "fewer than three values",
+                "smooth": "fewer than three values, or times too near for so stiff a curve",
                 "climatology": "the reference has no values",
                 "anomaly": "no time of the year has a value and enough in the reference",
                 "trend": "fewer than four values to compare",
@@ -241,6 +241,7 @@ def test_what_cannot_be_found_is_null_with_its_reason(point, datetime, reasons):
         ("smooth=whittaker&window=30", "window", "smooth=savgol"),
         ("smooth=whittaker&lambda=-1", "lambda", "above 0"),
         ("smooth=whittaker&lambda=nan", "lambda", "finite"),
+        ("smooth=whittaker&lambda=1e-300", "lambda", "at least 0.001"),
         ("smooth=whittaker&outliers=drop", "outliers", "hampel, upper, keep"),
         ("smooth=savgol&order=9", "order", "0 to 5"),
         ("reference=2001", "reference", "anomaly="),

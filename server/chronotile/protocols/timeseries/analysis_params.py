@@ -28,7 +28,8 @@ ANALYSIS_PARAMETERS = (
     *("reference", "anomaly", "trend", "phenology", "threshold"),
 )
 SMOOTHERS = ("whittaker", "savgol")
-MAX_STIFFNESS = 1e9
+MIN_STIFFNESS, MAX_STIFFNESS = 1e-3, 1e9
+"""Beyond them gaps, and curves, are lost to rounding."""
 MAX_WINDOW_DAYS = 3660.0
 MAX_ORDER = 5
 KINDS_OF_NORMALS = {"mean", "median", "percentile"}
@@ -107,8 +108,11 @@ def _smoothing(query: Kvp) -> Smoothing | None:
     _only_with(query, ("window", "order"), method == "savgol", "smooth=savgol")
     if method == "whittaker":
         default = Whittaker()
+        stiffness = _within(query, "lambda", default.stiffness, most=MAX_STIFFNESS)
+        if stiffness < MIN_STIFFNESS:
+            raise InvalidParameter(f"lambda must be at least {MIN_STIFFNESS:g}, got {stiffness:g}", locator="lambda")
         return Whittaker(
-            stiffness=_within(query, "lambda", default.stiffness, most=MAX_STIFFNESS),
+            stiffness=stiffness,
             outliers=_option(query, "outliers", OUTLIERS) or default.outliers,
         )
     if method == "savgol":
