@@ -19,12 +19,14 @@ from benchmarks.findings import Findings, keep, markdown
 from benchmarks.load.wrk import is_installed
 from benchmarks.peers.ground import Ground
 from benchmarks.suites import (
+    areas,
     cached,
     cog_tiles,
     cube_tiles,
     fixed_rate,
     in_process,
     point_files,
+    point_rate,
     point_series,
     polygon,
     vector_tiles,
@@ -45,9 +47,11 @@ SUITES: dict[str, Callable[[Ground, Options], Findings]] = {
     "point-files": point_files.run,
     "polygon": polygon.run,
     "vector-tiles": vector_tiles.run,
+    "areas": areas.run,
+    "point-rate": point_rate.run,
     "fixed-rate": fixed_rate.run,
 }
-NEED_WRK = set(SUITES) - {"in-process", "point-series", "point-files", "polygon", "vector-tiles"}
+NEED_WRK = set(SUITES) - {"in-process", "point-series", "point-files", "polygon", "areas", "vector-tiles"}
 LEFT_OUT_WHEN_QUICK = {"cog-tiles-real", "wms-cube"}
 
 

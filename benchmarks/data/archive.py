@@ -10,6 +10,7 @@ from benchmarks.data.cube import make_cube, make_serving_cube
 
 FIRST_DAY = np.datetime64("2023-01-01")
 DAYS = 365
+FIRST_YEAR, YEARS = 2004, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Size:
     stack_side: int = 4096
     cube_side: int = 2048
     many_side: int = 512
+    dekads_side: int = 1024
 
 
 SIZES = {"small": Size(stack_side=2048, cube_side=1024, many_side=256), "full": Size()}
@@ -83,6 +85,27 @@ class Archive:
         """What `chronotile optimise` makes of the first."""
         return self.folder / "cube_serving.zarr"
 
+    @property
+    def dekads(self) -> list[str]:
+        """First days of the dekads of twenty years, as `YYYY-MM-DD`."""
+        months = ((year, month) for year in range(FIRST_YEAR, FIRST_YEAR + YEARS) for month in range(1, 13))
+        return [f"{year}-{month:02}-{day:02}" for year, month in months for day in (1, 11, 21)]
+
+    @property
+    def dekads_map_cube(self) -> Path:
+        """Plain Zarr v3, chunks of one dekad."""
+        return self.folder / "dekads_map.zarr"
+
+    @property
+    def dekads_series_cube(self) -> Path:
+        """Plain Zarr v3, chunks of all dekads."""
+        return self.folder / "dekads_series.zarr"
+
+    @property
+    def dekads_serving_cube(self) -> Path:
+        """What `chronotile optimise` makes of the first."""
+        return self.folder / "dekads_serving.zarr"
+
     def make(self) -> None:
         """Write what is not there yet; whatever is interrupted is written anew."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +116,8 @@ class Archive:
         make_cube(self.map_cube, self.series_cube, self.days, self.size.cube_side)
         make_serving_cube(self.map_cube, self.serving_cube, layout="both")
         make_serving_cube(self.big, self.big_cube, layout="map")
+        make_cube(self.dekads_map_cube, self.dekads_series_cube, self.dekads, self.size.dekads_side)
+        make_serving_cube(self.dekads_map_cube, self.dekads_serving_cube, layout="both")
 
 
 def archive(folder: Path, size: str) -> Archive:

@@ -35,6 +35,9 @@ collections:
   bigcube:
     source: {{kind: zarr, href: "{folder}/big_serving.zarr"}}
     variables: {{ndvi: {{layer: BIG_CUBE, styles: [bench]}}}}
+  dekads:
+    source: {{kind: zarr, href: "{folder}/dekads_serving.zarr"}}
+    variables: {{NDVI: {{layer: DEKADS, styles: [bench]}}}}
   plain:
     source: {{kind: zarr, href: "{folder}/cube_map.zarr"}}
     variables: {{NDVI: {{layer: PLAIN, styles: [bench]}}}}
@@ -85,9 +88,9 @@ def cube_maps(ground: Ground) -> Contender[Map]:
     )
 
 
-def points(ground: Ground, layer: str, name: str) -> Contender[Point]:
-    """Return series of points from one worker, each read anew."""
-    return _uncached(ground, lambda point: Ask(path=point_path(layer, point)), workers=1, name=name)
+def points(ground: Ground, layer: str, name: str, *, workers: int = 1) -> Contender[Point]:
+    """Return series of points, each read anew."""
+    return _uncached(ground, lambda point: Ask(path=point_path(layer, point)), workers=workers, name=name)
 
 
 def series(ground: Ground, ask: Callable[[Any], Ask]) -> Contender[Any]:

@@ -48,6 +48,17 @@ def points(ground: Ground, cube: Path, name: str) -> Found:
     return [_contender(ground, cube, f"xcube, {name}", ask, cache="")]
 
 
+def areas(ground: Ground, cube: Path, name: str) -> Found:
+    """Return series of many areas of a cube: the body of each subject as it is, the subject's query after the path."""
+
+    def ask(subject: tuple[str, bytes]) -> Ask:
+        query, body = subject
+        headers = {"Content-Type": "application/json"}
+        return Ask(path=f"/timeseries/cube/NDVI?{query}", method="POST", headers=headers, body=body)
+
+    return [_contender(ground, cube, f"xcube, {name}", ask, cache=CACHE)]
+
+
 def values_of(body: bytes) -> list[float | None]:
     """Return the values of a point's answer."""
     found: list[float | None] = [each.get("mean") for each in json.loads(body)["result"]]
