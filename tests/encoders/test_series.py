@@ -4,12 +4,13 @@ import json
 import math
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.encoders.csv_series import encode_series_csv
-from chronotile.encoders.instants import format_instants
+from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
 from chronotile.encoders.json_series import encode_series_json
 from chronotile.model.series import Series
 from chronotile.model.time import format_instant
@@ -74,8 +75,18 @@ def test_every_value_returns_from_json_and_csv_as_it_was(values):
     assert [float(row["value"]) if row["value"] else None for row in rows] == expected
 
 
-@given(st.lists(st.integers(-(2**62), 2**62) | st.integers(-(10**9), 10**9).map(lambda seconds: seconds * 10**9)))
-def test_many_instants_are_worded_as_each_alone(nanoseconds):
-    instants = np.array(nanoseconds, dtype="datetime64[ns]")
+any_instants = st.lists(
+    st.integers(-(2**62), 2**62) | st.integers(-(10**9), 10**9).map(lambda seconds: seconds * 10**9)
+).map(lambda nanoseconds: np.array(nanoseconds, dtype="datetime64[ns]"))
 
+
+@given(any_instants)
+def test_many_instants_are_worded_as_each_alone(instants):
     assert format_instants(instants) == [format_instant(instant) for instant in instants]
+
+
+@given(any_instants | st.just(np.array(["NaT"], dtype="datetime64[ns]")))
+def test_json_words_instants_as_text_does(instants):
+    written = orjson.dumps(json_instants(instants), option=JSON_OPTIONS)
+
+    assert json.loads(written) == format_instants(instants)

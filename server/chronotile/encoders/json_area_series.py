@@ -8,7 +8,7 @@ import orjson
 from numpy.typing import NDArray
 
 from chronotile.encoders.findings import findings_document, methods_document
-from chronotile.encoders.instants import format_instants
+from chronotile.encoders.instants import JSON_OPTIONS, json_instants
 from chronotile.model.analysis import Findings
 from chronotile.model.series import AreaSeries, AreasSeries
 
@@ -23,14 +23,14 @@ def encode_area_series_json(series: AreasSeries) -> bytes:
     document: dict[str, Any] = {
         "layer": series.layer,
         "units": series.units,
-        "times": format_instants(series.times),
+        "times": json_instants(series.times),
         "features": [_feature(each, number, series.findings) for number, each in enumerate(series.areas)],
     }
     if series.edges:
         document["edges"] = dict(series.edges)
     for findings in series.findings.values():  # all were found in one way
         document["methods"] = methods_document(findings)
-    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(document, option=JSON_OPTIONS)
 
 
 def _feature(series: AreaSeries, number: int, findings: Mapping[str, Findings]) -> dict[str, Any]:

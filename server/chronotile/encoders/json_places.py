@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 import shapely
 
-from chronotile.encoders.instants import format_instants
+from chronotile.encoders.instants import JSON_OPTIONS, json_instants
 from chronotile.model.crs import CRS84
 from chronotile.model.places import PlaceSet, PlaceValues, Shapes
 
@@ -24,13 +24,13 @@ def encode_place_values_json(found: PlaceValues) -> bytes:
             "layer": found.layer,
             "units": found.units,
             "reducer": found.reducer,
-            "times": format_instants(found.times),
+            "times": json_instants(found.times),
             "offset": found.offset,
             "total": found.total,
             "ids": found.ids,
             "values": np.ascontiguousarray(found.values),
         },
-        option=orjson.OPT_SERIALIZE_NUMPY,
+        option=JSON_OPTIONS,
     )
 
 

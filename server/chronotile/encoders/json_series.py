@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 
 from chronotile.encoders.findings import findings_document, methods_document
-from chronotile.encoders.instants import format_instants
+from chronotile.encoders.instants import JSON_OPTIONS, json_instants
 from chronotile.model.series import Series
 
 
@@ -19,11 +19,11 @@ def encode_series_json(series: Series) -> bytes:
         "layer": series.layer,
         "units": series.units,
         "point": [series.longitude, series.latitude],
-        "times": format_instants(series.times),
+        "times": json_instants(series.times),
         "values": np.ascontiguousarray(series.values, dtype=np.float64),
         "reasons": series.reasons,
     }
     if series.findings is not None:
         document["analysis"] = findings_document(series.findings, 0)
         document["methods"] = methods_document(series.findings)
-    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(document, option=JSON_OPTIONS)

@@ -100,10 +100,11 @@ class Encoding:
     def reasons(self, numbers: Numbers, valid: BoolArray) -> list[str | None]:
         """Return for each of (n,) numbers why it is no value: `None`, `nodata`, a flag's name or `outside_range`."""
         names = dict(self.flags)
-        return [
-            None if is_valid else self._reason(number, names)
-            for number, is_valid in zip(numbers.tolist(), valid.tolist(), strict=True)
-        ]
+        reasons: list[str | None] = [None] * len(numbers)
+        lacking = np.flatnonzero(~valid)
+        for place, number in zip(lacking.tolist(), numbers[lacking].tolist(), strict=True):
+            reasons[place] = self._reason(number, names)
+        return reasons
 
     def _reason(self, number: float, names: dict[int, str]) -> str:
         if number in names:
