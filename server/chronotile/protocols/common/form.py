@@ -40,7 +40,7 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
 
 
 async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
-    """Return the body, read no further than it may reach.
+    """Return the body, read no further than it may reach, and not at all where its length says that it is larger.
 
     Args:
         request: What has it.
@@ -55,12 +55,18 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
     limit, allowed = "max_body_bytes", services_of(request).catalogue.limits.max_body_bytes
     if at_most is not None and at_most < allowed:
         limit, allowed = "bytes of a form", at_most
+    declared = request.headers.get("content-length", "")
+    _check_size(int(declared[:18]) if declared.isdecimal() else 0, limit, allowed)
     body = bytearray()
     async for piece in request.stream():
+        _check_size(len(body) + len(piece), limit, allowed)
         body += piece
-        if len(body) > allowed:
-            error = LimitExceeded(limit, allowed=allowed, asked=len(body), alternative="send less at once")
-            error.status = TOO_LARGE
-            raise error
     whole = request.scope[BODY] = bytes(body)
     return whole
+
+
+def _check_size(size: int, limit: str, allowed: int) -> None:
+    if size > allowed:
+        error = LimitExceeded(limit, allowed=allowed, asked=size, alternative="send less at once")
+        error.status = TOO_LARGE
+        raise error
