@@ -34,7 +34,7 @@ HELD_BYTES = 48 << 20
 WINDOW_BYTES = 2 << 20
 """Of numbers of a window that are read at once, if one time is not more already."""
 
-SCATTERED_VALUES = 1 << 19
+SCATTERED_VALUES = 1 << 20
 """Numbers of cells here and there that are read at once."""
 
 KEPT_CELLS = 2 << 20

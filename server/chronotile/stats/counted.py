@@ -41,21 +41,21 @@ class CountedPiece:
         unsigned = np.dtype(f"u{numbers.dtype.itemsize}")
         every = np.arange(256**numbers.dtype.itemsize, dtype=unsigned)
         values = encoding.values(every.view(numbers.dtype))
-        order = np.argsort(values, kind="stable")
-        self._values = values[order]
-        """(number,), ascending."""
         self._codes = codes
         counts, held, whole = _counted(numbers.view(unsigned), codes, every.size, weights)
-        self._counts = counts[:, order]
-        self._held = None if held is None else held[:, order]
-        self.count = self._counts.sum(axis=1, keepdims=True)
+        if (values[1:] < values[:-1]).any():
+            order = np.argsort(values, kind="stable")
+            values, counts, held = values[order], counts[:, order], None if held is None else held[:, order]
+        self._values = values
+        """(number,), ascending."""
+        self._counts = counts
+        """(time, number)."""
+        self._is_weighted = held is not None
+        self._weighted = counts.astype(np.float64) if held is None else held
+        """(time, number): weights."""
+        self.count = counts.sum(axis=1, keepdims=True)
         self.weight = self._weighted.sum(axis=1, keepdims=True)
         self.whole = np.array([whole])
-
-    @property
-    def _weighted(self) -> FloatArray:
-        """(time, number) weights."""
-        return self._counts.astype(np.float64) if self._held is None else self._held
 
     def count_code(self, code: int) -> IntArray:
         """Return how many cells have a code."""
@@ -96,7 +96,7 @@ class CountedPiece:
     def percentiles(self, percents: Sequence[float]) -> FloatArray:
         """Return (percent, time, 1) percentiles as `stats.percentiles` defines them; NaN where there is no value."""
         sums = np.cumsum(self._weighted, axis=1)
-        find = self._linear if self._held is None else self._inverted
+        find = self._inverted if self._is_weighted else self._linear
         found = np.array([find(sums, percent / 100) for percent in percents])
         found[:, self.count[:, 0] == 0] = np.nan
         return found[..., None]

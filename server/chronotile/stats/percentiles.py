@@ -1,19 +1,40 @@
 """Percentiles of the values of many areas at many times."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.raster import BoolArray, Encoding, Numbers
-from chronotile.stats.ranks import last_ranks, lerp, value_at, value_between
+from chronotile.stats.ranks import last_ranks, lerp, value_at
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sortable:
+    """Numbers in the order of their values, NaN where there is none, which take less than values."""
+
+    numbers: NDArray[Any]
+    """(time, cell) floats."""
+    values_of: Callable[[NDArray[Any]], FloatArray]
+
+    @classmethod
+    def of(cls, numbers: Numbers, valid: BoolArray, values: FloatArray, encoding: Encoding) -> "Sortable":
+        """Return numbers that 32 bits hold as such floats, others as the values that they stand for."""
+        is_small = numbers.dtype == np.float32 or (numbers.dtype.kind in "iu" and numbers.dtype.itemsize <= 2)
+        if encoding.scale > 0 and is_small:
+            return cls(
+                numbers=np.where(valid, numbers.astype(np.float32), np.float32("nan")), values_of=encoding.values
+            )
+        return cls(numbers=np.where(valid, values, np.nan), values_of=np.asarray)
+
+
 def percentiles(
-    values: FloatArray, bounds: IntArray, percents: Sequence[float], *, weights: FloatArray | None = None
+    sortable: Sortable, bounds: IntArray, percents: Sequence[float], *, weights: FloatArray | None = None
 ) -> FloatArray:
     """Return (percent, time, area) percentiles, NaN where there is no value.
 
@@ -21,13 +42,13 @@ def percentiles(
     (definition 1): the least value that holds, with all smaller ones, at least that part of the weight.
 
     Args:
-        values: (time, cell), NaN where there is none.
+        sortable: (time, cell).
         bounds: (area + 1,): cells of area `k` stand from `bounds[k]` to `bounds[k + 1]`, at least one each.
         percents: 0 to 100.
         weights: (cell,).
     """
-    lengths = np.diff(bounds)
-    found = np.full((len(percents), values.shape[0], lengths.size), np.nan)
+    lengths, numbers = np.diff(bounds), sortable.numbers
+    found = np.full((len(percents), numbers.shape[0], lengths.size), np.nan)
     shares = [percent / 100 for percent in percents]
     # Areas of about one size are sorted together, as rows that are filled up with NaN, which sorts last.
     sizes = np.ceil(np.log2(lengths) * 2).astype(np.int64)
@@ -35,11 +56,13 @@ def percentiles(
         areas = np.flatnonzero(sizes == size)
         places = bounds[areas, None] + np.arange(lengths[areas].max())
         is_own = places < bounds[areas + 1, None]
-        rows = np.where(is_own, values[:, np.where(is_own, places, 0)], np.nan)
+        rows = numbers[:, np.where(is_own, places, 0)]
+        rows[:, ~is_own] = np.nan
         if weights is None:
-            found[:, :, areas] = _linear(rows, shares)
+            found[:, :, areas] = _linear(rows, shares, sortable.values_of)
         else:
-            found[:, :, areas] = _inverted(rows, np.where(is_own, weights[np.where(is_own, places, 0)], 0), shares)
+            own = np.where(is_own, weights[np.where(is_own, places, 0)], 0)
+            found[:, :, areas] = sortable.values_of(np.array(_inverted(rows, own, shares)))
     return found
 
 
@@ -74,11 +97,18 @@ def percentiles_of_many(
     return lerp(low, high, np.array([last * share for share in shares]) - lower)
 
 
-def _linear(rows: FloatArray, shares: list[float]) -> list[FloatArray]:
-    """Between the two nearest of the values of each row, which are sorted in place."""
+def _linear(
+    rows: NDArray[Any], shares: list[float], values_of: Callable[[NDArray[Any]], FloatArray]
+) -> list[FloatArray]:
+    """Between the two nearest of each row, which are sorted in place."""
     rows.sort(axis=-1)
     last = last_ranks(rows)
-    return [value_between(rows, last * share, last) for share in shares]
+    found = []
+    for place in (last * share for share in shares):
+        lower = np.floor(place).astype(np.int64)
+        low, high = (values_of(value_at(rows, each)) for each in (lower, np.minimum(lower + 1, last)))
+        found.append(lerp(low, high, place - lower))
+    return found
 
 
 def _inverted(rows: FloatArray, weights: FloatArray, shares: list[float]) -> list[FloatArray]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from chronotile.model.raster import Encoding, IndexArray, Numbers
 from chronotile.model.reducer import Reducer
 from chronotile.stats.counted import CountedPiece, tabled
-from chronotile.stats.percentiles import percentiles, percentiles_of_many
+from chronotile.stats.percentiles import Sortable, percentiles, percentiles_of_many
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -124,8 +124,12 @@ def reduce_samples(
         piece = _piece(samples, place, encoding)
         valid[target] = piece.count
         share[target] = np.divide(piece.weight, piece.whole)
-        for code, counts in causes.items():
-            counts[target] = piece.count_code(code)
+        rest = np.diff(samples.bounds[place.first : place.last + 1]) - piece.count
+        for code in list(causes)[1:]:
+            causes[code][target] = counts = piece.count_code(code)
+            rest -= counts
+        for code in list(causes)[:1]:  # what has no value for no other reason
+            causes[code][target] = rest
         for name, each in _reduced(piece, reducers, edges).items():
             values[name][target] = each
 
@@ -225,24 +229,31 @@ def _piece(samples: Samples, place: Place, encoding: Encoding) -> _Piece:
         )
     return _Small(
         codes=samples.codes[place.times, first:last],
-        values=_values(samples.numbers[place.times, first:last], encoding),
+        numbers=samples.numbers[place.times, first:last],
+        encoding=encoding,
         bounds=samples.bounds[place.first : place.last + 1] - first,
         weights=None if samples.weights is None else samples.weights.of(first, last),
     )
 
 
-def _values(numbers: Numbers, encoding: Encoding) -> FloatArray:
-    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values
-        return encoding.values(numbers)
-
-
 class _Small:
-    """Some times of some areas at once; `values` are (time, cell)."""
+    """Some times of some areas at once; `numbers` are (time, cell)."""
 
-    def __init__(self, *, codes: IndexArray, values: FloatArray, bounds: IntArray, weights: FloatArray | None) -> None:
+    def __init__(
+        self,
+        *,
+        numbers: Numbers,
+        codes: IndexArray,
+        encoding: Encoding,
+        bounds: IntArray,
+        weights: FloatArray | None,
+    ) -> None:
+        self._numbers = numbers
+        self._encoding = encoding
         self._codes = codes
         self._is_valid = codes == 0
-        self._values = values
+        with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values
+            self._values = encoding.values(numbers)
         self._values[~self._is_valid] = 0.0  # no sum takes them, and they may be as large as floats get
         self._bounds = bounds
         self._starts = bounds[:-1]
@@ -290,8 +301,8 @@ class _Small:
         return counts.reshape(*self.count.shape, bins).astype(np.float64)
 
     def percentiles(self, percents: Sequence[float]) -> FloatArray:
-        values = np.where(self._is_valid, self._values, np.nan)
-        return percentiles(values, self._bounds, percents, weights=self._weights)
+        sortable = Sortable.of(self._numbers, self._is_valid, self._values, self._encoding)
+        return percentiles(sortable, self._bounds, percents, weights=self._weights)
 
     def _weighted(self, values: FloatArray) -> FloatArray:
         return values if self._weights is None else values * self._weights
@@ -350,7 +361,8 @@ class _Large:
             stop = min(start + PIECE_VALUES, self._numbers.size)
             yield _Small(
                 codes=self._codes[None, start:stop],
-                values=_values(self._numbers[None, start:stop], self._encoding),
+                numbers=self._numbers[None, start:stop],
+                encoding=self._encoding,
                 bounds=np.array([0, stop - start]),
                 weights=None if self._weights is None else self._weights.of(self._first + start, self._first + stop),
             )
