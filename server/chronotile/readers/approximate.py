@@ -8,11 +8,16 @@ edge of a projection) the check fails and every pixel is transformed.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import FloatArray, Grid, NativeGrid
+
+Weights = NDArray[np.floating[Any]]
+Precision = Literal["float32", "float64"]
 
 NODE_COUNTS = (7, 13, 25)
 CHECKS = (0.013, 0.17, 0.39, 0.57, 0.81, 0.991)
@@ -26,6 +31,9 @@ CYLINDRICAL = {"EPSG:4326", "OGC:CRS84", "EPSG:3857"}
 
 EXACT_BELOW = 400
 """Pixels up to which transforming all is as cheap as approximating."""
+
+NEAR_CELLS = 1024
+"""Up to here from where it is counted a float32 tells a coordinate to 3e-5 of a cell."""
 
 KEPT_PX = 1024
 """Sides of which weights are kept: those of tiles recur, those of larger pictures may be any and take megabytes."""
@@ -61,9 +69,42 @@ class Lattice:
         columns, rows = level.pixels_at(self.x, self.y)
         if self.is_exact:
             return columns, rows
-        across = _interpolation(self.columns.size, grid.width)
-        down = _interpolation(self.rows.size, grid.height).T
+        down, across = self._weights(grid, "float64")
         return down @ columns @ across, down @ rows @ across
+
+    def near_pixels(self, grid: Grid, level: NativeGrid) -> "NearCells | None":
+        """Return what `on_pixels` does, counted from a cell nearby; `None` where the grid reaches too far for that.
+
+        That cell is one before those of all nodes, and so coordinates are 1 or more, but where they bend between nodes.
+        """
+        columns, rows = level.pixels_at(self.x, self.y)
+        column, row = np.floor(columns.min()) - 1, np.floor(rows.min()) - 1
+        if self.is_exact or max(columns.max() - column, rows.max() - row) > NEAR_CELLS:
+            return None
+        down, across = self._weights(grid, "float32")
+        return NearCells(
+            int(row),
+            int(column),
+            down @ (rows - row).astype(np.float32) @ across,
+            down @ (columns - column).astype(np.float32) @ across,
+        )
+
+    def _weights(self, grid: Grid, dtype: Precision) -> tuple[Weights, Weights]:
+        """(y, nodes) and (nodes, x)."""
+        down = _interpolation(self.rows.size, grid.height, dtype)
+        return down.T, _interpolation(self.columns.size, grid.width, dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class NearCells:
+    """Coordinates in cells of a level, counted from one of them."""
+
+    row: int
+    column: int
+    rows: Weights
+    """(y, x), float32."""
+    columns: Weights
+    """(y, x), float32."""
 
 
 def locate(grid: Grid, crs: Crs, resolution: float) -> Separable | Lattice:
@@ -129,18 +170,18 @@ def _nodes(count: int) -> FloatArray:
     return 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1))
 
 
-def _interpolation(count: int, size: int) -> FloatArray:
+def _interpolation(count: int, size: int, dtype: Precision) -> Weights:
     """(count, size) weights that take values at the nodes to the centres of `size` pixels."""
-    return _kept_interpolation(count, size) if size <= KEPT_PX else _to_centres(count, size)
+    return _kept_interpolation(count, size, dtype) if size <= KEPT_PX else _to_centres(count, size, dtype)
 
 
 @lru_cache(maxsize=64)
-def _kept_interpolation(count: int, size: int) -> FloatArray:
-    return _to_centres(count, size)
+def _kept_interpolation(count: int, size: int, dtype: Precision) -> Weights:
+    return _to_centres(count, size, dtype)
 
 
-def _to_centres(count: int, size: int) -> FloatArray:
-    return _weights(count, (np.arange(size) + 0.5) / size)
+def _to_centres(count: int, size: int, dtype: Precision) -> Weights:
+    return _weights(count, (np.arange(size) + 0.5) / size).astype(dtype)
 
 
 def _weights(count: int, positions: FloatArray) -> FloatArray:
