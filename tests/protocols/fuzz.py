@@ -91,8 +91,14 @@ VALID = (
     "/timeseries/NDVI/point?lon=4.6&lat=50.85&smooth=whittaker&lambda=100&outliers=upper&step=P1M&fill=linear&trend=seasonal",
     "/timeseries/NDVI/point?lon=4.6&lat=50.85&climatology=p50&climatology_by=day&reference=2020-05/2020-06&anomaly=abs&phenology=threshold&threshold=0.2",
     "/timeseries/NDVI/area?place=squares/S1&datetime=2020-06-01/2020-06-30&reducers=mean,p10&min_valid=0.5&format=json",
+    "/timeseries/NDVI/point?lon=4.6&lat=50.85&datetime=2020-06&format=netcdf",
+    "/timeseries/NDVI/point?lon=4.6&lat=50.85&datetime=2020-06&format=parquet",
+    "/timeseries/NDVI/area?bbox=4.5,50.8,4.51,50.81&weights=area&reducers=std,histogram:4&format=covjson",
+    "/timeseries/HEIGHT/area?bbox=4.5,50.8,4.51,50.81&crs=EPSG:4326&dry_run=false&format=geojson",
     "/timeseries/v1.0/ts/",
-    "/timeseries/v1.1/ts/NDVI/point?lon=4.6&lat=50.85&startDate=2020-06-01&endDate=2020-06-30",
+    "/timeseries/v1.1/ts/NDVI/point?lon=4.6&lat=50.85&startDate=2020-06-01&endDate=2020-06-30&maxValids=2&inclCount=0",
+    "/openapi.json",
+    "/docs",
     "/places?lang=en",
     "/places/squares?limit=2&offset=1&format=geojson",
     "/places/squares/tiles/WebMercatorQuad/9/262/171.mvt?rev=abc",
@@ -325,9 +331,13 @@ async def send(app: ASGIApp, request: Request) -> Answer:
         "state": {},
     }
     start, messages = time.perf_counter(), []
+    bodies = iter([b""])
 
     async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        body = next(bodies, None)
+        if body is None:  # whoever waits for more waits for the client to leave, which it does not
+            await anyio.sleep_forever()
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def collect(message: dict[str, object]) -> None:
         messages.append(message)
