@@ -95,8 +95,8 @@ def test_a_serving_cube_has_the_same_series(cube):
 
 @pytest.mark.parametrize("held", [1, 1 << 12, 1 << 18], ids=["one date", "some", "more"])
 def test_however_little_is_held_the_series_are_the_same(cube, held, monkeypatch):
-    monkeypatch.setattr(area_reading, "HELD_BYTES", held)
-    monkeypatch.setattr(area_reading, "WINDOW_BYTES", held)
+    for bound in ("HELD_BYTES", "WINDOW_BYTES", "BLOCK_BYTES", "READ_BYTES"):
+        monkeypatch.setattr(area_reading, bound, held)
 
     assert_as_expected(services_of(cube))
 

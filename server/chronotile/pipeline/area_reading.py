@@ -34,6 +34,12 @@ HELD_BYTES = 48 << 20
 WINDOW_BYTES = 2 << 20
 """Of numbers of a window that are read at once, if one time is not more already."""
 
+BLOCK_BYTES = 32 << 20
+"""Of a window of blocks of many times, which would otherwise be decoded again for each part of their times."""
+
+READ_BYTES = 64 << 20
+"""Of all windows that are read at once, if one is not more already."""
+
 SCATTERED_VALUES = 1 << 20
 """Numbers of cells here and there that are read at once."""
 
@@ -69,9 +75,18 @@ class AreaReading:
 
     def parts(self, slab: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         """Give a slab's indexes in runs of which any window may be read at once."""
+        most, blocks = (max(1, allowed // self._largest_bytes) for allowed in (WINDOW_BYTES, BLOCK_BYTES))
+        return _runs(slab, max(most, min(blocks, self.shape.times)), self.shape.times)
+
+    def threads(self, times: int) -> int:
+        """Return how many windows of so many times may be read at once."""
+        return max(1, min(THREADS, READ_BYTES // (self._largest_bytes * max(1, times))))
+
+    @property
+    def _largest_bytes(self) -> int:
+        """Of numbers of the largest window at one time."""
         heights, widths = (self.plan.windows[:, axis + 1] - self.plan.windows[:, axis] for axis in (0, 2))
-        largest = int((heights * widths).max(initial=1))
-        return _runs(slab, max(1, WINDOW_BYTES // (largest * self._itemsize)), self.shape.times)
+        return int((heights * widths).max(initial=1)) * self._itemsize
 
     def chunks(self) -> int:
         """Return how many chunks are decoded."""
@@ -179,7 +194,11 @@ class AreaCells:
                 numbers[times, target] = cells.numbers[:, first:last]
                 codes[times, target] = told.numbers[:, first:last]
 
-        _in_threads(read, list(product(parts, fetches)))
+        _in_threads(
+            read,
+            list(product(parts, fetches)),
+            self._how.threads(max((len(part) for part, _times in parts), default=1)),
+        )
         return Samples(numbers=numbers, codes=codes, bounds=plan.bounds, weights=self._weights)
 
     def _fetches(self, times: int) -> list[_Fetch]:
@@ -215,13 +234,13 @@ class AreaCells:
         return found
 
 
-def _in_threads(work: Callable[[_Job], None], jobs: list[_Job]) -> None:
-    """Do all jobs, or stop at the first that fails."""
+def _in_threads(work: Callable[[_Job], None], jobs: list[_Job], most: int) -> None:
+    """Do all jobs, some at once, or stop at the first that fails."""
     if len(jobs) < 2:
         for job in jobs:
             work(job)
         return
-    threads = ThreadPoolExecutor(min(THREADS, len(jobs)))
+    threads = ThreadPoolExecutor(min(most, len(jobs)))
     try:
         for _ in threads.map(work, jobs):
             pass
