@@ -1,12 +1,16 @@
 """Errors of the libraries that read files, turned into our own at the readers' edge."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chronotile.errors import ChronotileError, SourceUnavailable, UnsupportedSource
 
 _log = logging.getLogger(__name__)
+
+_STALE_PLACE = re.compile(r"row \d+, col \d+, (?=tile|strip)")
+"""libtiff counts on from the last row it filled: at a second reading of the same block it is another one, or -1."""
 
 
 @contextmanager
@@ -65,5 +69,5 @@ def origin_of(error: BaseException) -> BaseException:
 def one_line(error: BaseException) -> str:
     """Return the first line of a foreign message, cut to a readable length."""
     lines = str(error).strip().splitlines()
-    text = lines[0] if lines else type(error).__name__
+    text = _STALE_PLACE.sub("", lines[0]) if lines else type(error).__name__
     return text if len(text) <= 200 else f"{text[:197]}..."
