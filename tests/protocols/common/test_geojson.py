@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -123,6 +124,40 @@ def test_a_tangle_is_refused_where_repair_would_take_hours():
 
     with pytest.raises(InvalidParameter, match="polygon 1 is too tangled to be repaired: self-intersection at"):
         read(polygon(tangle), max_vertices=20_001)
+
+
+def _comb(teeth):
+    along = np.repeat(np.arange(2 * teeth) / (2 * teeth), 2)
+    ends = np.tile([0.0, 1.0, 1.0, 0.0], teeth)
+    return np.column_stack([np.append(along, [1.0, 0.0, 0.0]), np.append(ends, [-0.1, -0.1, 0.0])])
+
+
+def test_rings_that_are_tangled_with_one_another_are_refused():
+    comb = _comb(500)
+
+    with pytest.raises(InvalidParameter, match="polygon 1 is too tangled to be repaired"):
+        read(polygon(comb.tolist(), comb[:, ::-1].tolist()), max_vertices=10_000)
+
+
+def test_vertices_are_counted_again_where_repair_adds_many():
+    comb = _comb(10)
+
+    with pytest.raises(LimitExceeded, match="max_repaired_vertices"):
+        read(polygon([*comb.tolist(), *comb[:, ::-1].tolist()]), max_vertices=100)
+
+
+def test_text_among_positions_takes_no_room():
+    listed = [["x" * 5_000, 1.0], *([1.0, 2.0] for _ in range(1_000))]
+    body = json.dumps(polygon(listed)).encode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidParameter, match=r"must have positions \[longitude, latitude\]"):
+            area_of(body, rules(max_vertices=10_000))
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 4_000_000  # padded to the longest it would be 40
 
 
 @pytest.mark.parametrize(

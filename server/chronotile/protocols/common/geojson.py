@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from chronotile.protocols.common.repair import Repaired, repaired
 LOCATOR = "geometry"
 LEAST_POSITIONS = 3
 """Of a ring, without the last, which is the first again."""
+
+GROWTH = 2
+"""Of `max_vertices`, by repair, which adds some where edges cross."""
 
 MAX_DEPTH = 8
 """Of geometry collections within one another."""
@@ -214,34 +218,45 @@ def _positions(listed: Json, name: str) -> FloatArray:
     """(vertex, 2) of x and y."""
     if not isinstance(listed, list) or not listed:
         raise InvalidParameter(f"{name} has no positions", locator=LOCATOR)
+    if set(map(type, listed)) != {list} or not set(map(type, chain.from_iterable(listed))) <= {int, float}:
+        raise _no_positions(name)  # before numpy, which pads texts to the longest of them
     try:
-        positions = np.array(listed)
+        positions = np.array(listed, dtype=np.float64)
     except ValueError:  # some have heights
         try:
-            positions = np.array([position[:2] for position in listed])
-        except (TypeError, ValueError, LookupError):
-            positions = np.array([])
-    if positions.ndim != 2 or positions.shape[1] < 2 or positions.dtype.kind not in "iuf":
-        raise InvalidParameter(f"{name} must have positions [longitude, latitude]", locator=LOCATOR)
-    return np.ascontiguousarray(positions[:, :2], dtype=np.float64)
+            positions = np.array([position[:2] for position in listed], dtype=np.float64)
+        except ValueError as error:
+            raise _no_positions(name) from error
+    if positions.shape[1] < 2:
+        raise _no_positions(name)
+    return np.ascontiguousarray(positions[:, :2])
+
+
+def _no_positions(name: str) -> InvalidParameter:
+    return InvalidParameter(f"{name} must have positions [longitude, latitude]", locator=LOCATOR)
 
 
 def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: GeometryRules) -> tuple[Area, ...]:
-    vertices = sum(len(ring) for draft in drafts for polygon in draft.polygons for ring in polygon)
-    if vertices > rules.max_vertices:
-        raise LimitExceeded(
-            "max_vertices", allowed=rules.max_vertices, asked=vertices, alternative="simplify it", locator=LOCATOR
-        )
+    polygons = [polygon for draft in drafts for polygon in draft.polygons]
+    _require_vertices("max_vertices", polygons, rules.max_vertices, alternative="simplify it")
     crs = _crs(document, rules)
     if crs.is_geographic:
         for draft in drafts:
             _check_degrees(draft)
-    polygons = [polygon for draft in drafts for polygon in draft.polygons]
     if not polygons:
         return ()
     names = [f"polygon {place}{draft.name}" for draft in drafts for place in range(1, len(draft.polygons) + 1)]
-    mended = zip(names, repaired(polygons, names, locator=LOCATOR), strict=True)
+    valid = repaired(polygons, names, locator=LOCATOR)
+    whole = [polygon for each in valid for polygon in each.polygons]
+    _require_vertices("max_repaired_vertices", whole, GROWTH * rules.max_vertices, alternative="untangle it")
+    mended = zip(names, valid, strict=True)
     return tuple(_area(draft, [next(mended) for _ in draft.polygons], crs) for draft in drafts)
+
+
+def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, alternative: str) -> None:
+    asked = sum(len(ring) for polygon in polygons for ring in polygon)
+    if asked > allowed:
+        raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator=LOCATOR)
 
 
 def _area(draft: Draft, mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.area import Polygon
-from chronotile.model.grid import FloatArray
 
 PAIRS_PER_EDGE = 6
 """Edges whose boxes overlap: of an outline each has itself and its two neighbours."""
@@ -47,11 +46,10 @@ def repaired(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str)
     pairs = edges = 0
     for index in np.flatnonzero(~is_valid).tolist():
         reason = f"{_where(polygons[index])}{_told(shapely.is_valid_reason(shapes[index]))}"
-        for ring in polygons[index]:
-            edges += len(ring) - 1
-            pairs += _overlapping_pairs(ring, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
-            if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
-                raise InvalidParameter(f"{names[index]} is too tangled to be repaired: {reason}", locator=locator)
+        edges += sum(len(ring) - 1 for ring in polygons[index])
+        pairs += _overlapping_pairs(polygons[index], at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
+        if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
+            raise InvalidParameter(f"{names[index]} is too tangled to be repaired: {reason}", locator=locator)
         mended = shapely.make_valid(shapes[index], method="structure", keep_collapsed=False)
         parts = tuple(_rings(part) for part in shapely.get_parts(mended) if not part.is_empty)
         if not parts:
@@ -70,13 +68,13 @@ def _shapes(polygons: Sequence[Polygon]) -> NDArray[np.object_]:
     return shapes
 
 
-def _overlapping_pairs(ring: FloatArray, *, at_most: int) -> int:
-    """Pairs of edges whose boxes overlap; counting ends soon after `at_most`.
+def _overlapping_pairs(polygon: Polygon, *, at_most: int) -> int:
+    """Pairs of edges, of one ring or two, whose boxes overlap; counting ends soon after `at_most`.
 
     A hundred random vertices cross a thousand times, and what they enclose takes a second to find; a coast of a
     hundred thousand that crosses itself once takes little more than its reading.
     """
-    edges = shapely.linestrings(np.stack([ring[:-1], ring[1:]], axis=1))
+    edges = shapely.linestrings(np.concatenate([np.stack([ring[:-1], ring[1:]], axis=1) for ring in polygon]))
     tree = shapely.STRtree(edges)
     pairs = start = 0
     step = 8  # each of which may overlap all
