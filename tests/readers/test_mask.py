@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chronotile.model.grid import Window
+from chronotile.model.raster import valid_pixels
 from chronotile.model.source import Mask
 from chronotile.readers.reader import read_block
 from tests.readers.memory import (
@@ -208,3 +209,30 @@ def test_cells_here_and_there_are_masked_as_blocks_are(cell):
     quality = SCL if cell == 10 else SCL[:, :4, :4]
 
     assert_cells_are_those_of_blocks(masked(make_source(quality, cell=cell)), "NDVI")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param({"NDVI": {"mask": Mask("SCL", KEEP)}, "TWICE": {"formula": "2 * NDVI"}}, id="formula over mask"),
+        pytest.param({"TWICE": {"formula": "2 * NDVI", "mask": Mask("SCL", KEEP)}}, id="mask over formula"),
+        pytest.param(
+            {"SCL": {"mask": Mask("NDVI", tuple(range(100)))}, "TWICE": {"formula": "NDVI", "mask": Mask("SCL", KEEP)}},
+            id="mask over masked quality",
+        ),
+    ],
+)
+def test_formulas_and_masks_leave_the_same_values_however_they_are_read(variables):
+    reader = derived(make_source(), **variables)
+    encoding = reader.info.variables["TWICE"].encoding
+    window = Window(0, 12, 0, 12)
+    rows, columns = (each.ravel() for each in np.indices((12, 12)))
+
+    expected = np.array([valid_pixels(whole(reader, "TWICE", index=index), encoding) for index in (2, 0)])
+    block = read_block(reader, "TWICE", indexes=[2, 0], window=window)
+    cells = reader.read_cells("TWICE", indexes=[2, 0], rows=rows, columns=columns)
+
+    assert 0 < expected.sum() < expected.size
+    np.testing.assert_array_equal(valid_pixels(block, encoding), expected)
+    np.testing.assert_array_equal(valid_pixels(cells, encoding), expected.reshape(2, -1))
+    assert told(block) == cells_told(reader, "TWICE", [2, 0], window)

@@ -166,6 +166,8 @@ def pixel_codes(pixels: Pixels, encoding: Encoding) -> Codes:
 
 def valid_pixels(pixels: Pixels, encoding: Encoding) -> BoolArray:
     """Return where pixels are values."""
+    if pixels.codes is not None:
+        return np.equal(pixels.codes.numbers, 0)
     valid = encoding.valid(pixels.numbers)
     return valid if pixels.valid is None else valid & pixels.valid
 

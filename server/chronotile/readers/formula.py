@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.expression import Expression
@@ -16,9 +17,9 @@ from chronotile.model.raster import (
     Encoding,
     Numbers,
     Pixels,
-    Raster,
     cell_reasons,
     pixel_codes,
+    valid_pixels,
 )
 from chronotile.model.source import Finding, SourceInfo, VariableInfo
 from chronotile.readers.alignment import Positions, are_same_cells, positions_in, shared_times
@@ -214,14 +215,22 @@ def _computed(formula: Formula, operands: list[Pixels]) -> Numbers:
     for start in range(0, shape[0], step):
         part = slice(start, start + step)
         values = {
-            each.info.name: Raster(
-                pixels.numbers[part], each.info.encoding, None if pixels.valid is None else pixels.valid[part]
-            ).values()
+            each.info.name: _values(pixels, each.info.encoding, part)
             for each, pixels in zip(formula.operands, operands, strict=True)
         }
         with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, which is no value
             numbers[part] = formula.expression.evaluate(values)
     return numbers
+
+
+def _values(pixels: Pixels, encoding: Encoding, part: slice) -> NDArray[np.float64]:
+    """Values of some rows or times of pixels, NaN where there is none."""
+    some = Pixels(
+        pixels.numbers[part],
+        None if pixels.valid is None else pixels.valid[part],
+        codes=None if pixels.codes is None else Codes(pixels.codes.numbers[part], pixels.codes.names),
+    )
+    return np.where(valid_pixels(some, encoding), encoding.values(some.numbers), np.nan)
 
 
 def _codes(formula: Formula, operands: list[Pixels], numbers: Numbers) -> Codes:

@@ -9,7 +9,15 @@ import numpy as np
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import Window
-from chronotile.model.raster import MASKED_CODE, REASON_MASKED, BoolArray, Pixels, cell_reasons, pixel_codes
+from chronotile.model.raster import (
+    MASKED_CODE,
+    REASON_MASKED,
+    BoolArray,
+    Pixels,
+    cell_reasons,
+    pixel_codes,
+    valid_pixels,
+)
 from chronotile.model.source import Finding, Mask, SourceInfo, VariableInfo
 from chronotile.readers.alignment import Positions, cells_across, overlay, positions_in, shared_times
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, Scattered, block_shape, read_block, scattered
@@ -30,6 +38,8 @@ class Masked:
     def kept(self, pixels: Pixels) -> BoolArray:
         """Return where pixels of the quality variable leave values standing."""
         kept: BoolArray = np.isin(pixels.numbers, self.keep)
+        if pixels.codes is not None:  # of a mask of its own, which takes away values alone
+            return kept & (valid_pixels(pixels, self.quality.encoding) | ~self.quality.encoding.valid(pixels.numbers))
         return kept if pixels.valid is None else kept & pixels.valid
 
 
