@@ -185,15 +185,32 @@ class NativeGrid:
         Raises:
             InvalidParameter: No pixel has coordinates in that CRS.
         """
+        half = WHOLE_CIRCLE / 2
+        if crs.is_geographic:
+            box = self.unwound_box_in(crs)
+            return box if box.xmax <= half + 1e-9 else box._replace(xmin=-half, xmax=half)
+        x, y, usable = self._usable_lattice(crs)
+        return BBox(float(x[usable].min()), float(y[usable].min()), float(x[usable].max()), float(y[usable].max()))
+
+    def unwound_box_in(self, crs: Crs) -> BBox:
+        """Return the box in a geographic CRS with longitudes that go on beyond 180 across the antimeridian.
+
+        The least is from -180 on; a grid that holds a pole has -180 ... 180.
+
+        Raises:
+            InvalidParameter: No pixel has coordinates in that CRS.
+        """
+        x, y, usable = self._usable_lattice(crs)
+        return self._unwound_box(x, y[usable])
+
+    def _usable_lattice(self, crs: Crs) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
         x, y = self.lattice_in(crs)
         usable = np.isfinite(x) & np.isfinite(y)
         if not usable.any():
             raise InvalidParameter(f"the data have no coordinates in {crs.name[:40]}", locator="crs")
-        if crs.is_geographic:
-            return self._geographic_box(x, y[usable])
-        return BBox(float(x[usable].min()), float(y[usable].min()), float(x[usable].max()), float(y[usable].max()))
+        return x, y, usable
 
-    def _geographic_box(self, x: FloatArray, latitudes: FloatArray) -> BBox:
+    def _unwound_box(self, x: FloatArray, latitudes: FloatArray) -> BBox:
         """Longitudes are unwound along the lattice first, so that a seam does not tear the box apart."""
         half = WHOLE_CIRCLE / 2
         poles = [latitude for latitude in (-90.0, 90.0) if self._holds_pole(latitude)]
@@ -206,8 +223,7 @@ class NativeGrid:
             longitudes = (longitudes - middle + half) % WHOLE_CIRCLE - half + middle
         west, east = float(longitudes.min()), float(longitudes.max())
         turns = math.floor((west + half) / WHOLE_CIRCLE) * WHOLE_CIRCLE
-        west, east = west - turns, east - turns
-        return BBox(west, south, east, north) if east <= half + 1e-9 else BBox(-half, south, half, north)
+        return BBox(west - turns, south, east - turns, north)
 
     def _holds_pole(self, latitude: float) -> bool:
         if self.crs.is_geographic:

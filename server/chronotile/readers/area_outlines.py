@@ -10,9 +10,14 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.area import Area
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import NativeGrid
+from chronotile.readers.area_clipping import extremes, near_parts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Extent = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+"""(area,) each: least and greatest column, least and greatest row."""
+
+HALF_CELL = 0.5
 
 STRAIGHT_M = 1000.0
 """Along which an edge is taken to be straight in another CRS too: it strays by some centimetres."""
@@ -39,6 +44,8 @@ class Outlines:
     """(polygon,)."""
     is_outside: NDArray[np.bool_]
     """(area,): whether it shares no cell with the grid."""
+    is_beyond: NDArray[np.bool_]
+    """(area,): whether a part of it lies farther outside than half a cell, and so beyond all centres."""
 
 
 def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
@@ -46,10 +53,12 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
 
     Edges that are straight in the CRS of the area are followed in that of the grid. Longitudes count modulo 360: an
     area lies where most of it meets the grid, and may reach beyond the first or last column of one that is circular.
+    What lies far from the grid, where its projection need not be sound, is left out.
 
     Raises:
         InvalidParameter: An area cannot be expressed in the CRS of the grid.
     """
+    areas = near_parts(areas, grid)
     listed = [
         (ring, number, polygon, place > 0)
         for polygon, (rings, number) in enumerate(
@@ -68,7 +77,8 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
     points, rings = _cut(corners, ring_of_corner, np.where(is_same, 0.0, units)[owner])
     owner = area_of_ring[rings]
     columns, rows = _in_cells(points, owner, areas, grid)
-    columns -= _turns(*_extremes(columns, owner, len(areas)), grid)[owner]
+    columns -= _turns(*extremes(columns, owner, len(areas)), grid)[owner]
+    extent = (*extremes(columns, owner, len(areas)), *extremes(rows, owner, len(areas)))
     after = _next(rings)
     return Outlines(
         columns=np.column_stack([columns, columns[after]]),
@@ -77,7 +87,8 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
         polygons=polygons,
         is_hole=np.array([hole for *_rest, hole in listed], dtype=bool),
         areas=area_of_ring[np.unique(polygons, return_index=True)[1]],
-        is_outside=_outside(_extremes(columns, owner, len(areas)), _extremes(rows, owner, len(areas)), grid),
+        is_outside=_outside(extent, grid),
+        is_beyond=_beyond(extent, grid),
     )
 
 
@@ -128,13 +139,6 @@ def _called(area: Area) -> str:
     return "" if area.id is None else f" of feature {str(area.id)[:40]!r}"
 
 
-def _extremes(values: FloatArray, area_of_point: IntArray, count: int) -> tuple[FloatArray, FloatArray]:
-    least, greatest = np.full(count, np.inf), np.full(count, -np.inf)
-    np.minimum.at(least, area_of_point, values)
-    np.maximum.at(greatest, area_of_point, values)
-    return least, greatest
-
-
 def _turns(least: FloatArray, greatest: FloatArray, grid: NativeGrid) -> FloatArray:
     """(area,): columns by which each is moved, whole circles of them, so that it lies round the middle of the grid."""
     period = grid.wrap_columns
@@ -144,9 +148,13 @@ def _turns(least: FloatArray, greatest: FloatArray, grid: NativeGrid) -> FloatAr
     return turns
 
 
-def _outside(
-    columns: tuple[FloatArray, FloatArray], rows: tuple[FloatArray, FloatArray], grid: NativeGrid
-) -> NDArray[np.bool_]:
-    (left, right), (top, bottom) = columns, rows
+def _outside(extent: Extent, grid: NativeGrid) -> NDArray[np.bool_]:
+    left, right, top, bottom = extent
     is_outside: NDArray[np.bool_] = (bottom <= 0) | (top >= grid.height)
     return is_outside if grid.is_circular else is_outside | (right <= 0) | (left >= grid.width)
+
+
+def _beyond(extent: Extent, grid: NativeGrid) -> NDArray[np.bool_]:
+    left, right, top, bottom = extent
+    is_beyond: NDArray[np.bool_] = (top < -HALF_CELL) | (bottom > grid.height + HALF_CELL)
+    return is_beyond if grid.is_circular else is_beyond | (left < -HALF_CELL) | (right > grid.width + HALF_CELL)

@@ -1,0 +1,160 @@
+"""The parts of areas near a native grid, where its projection is sound."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.model.area import Area, Polygon
+from chronotile.model.crs import Crs, transformer
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray, NativeGrid
+
+Extremes = tuple[NDArray[np.float64], NDArray[np.float64]]
+IntArray = NDArray[np.int64]
+
+MARGIN = 0.05
+"""By which parts may reach beyond the data, as a share of their width and height: one step of the grid's lattice."""
+
+TORN_M = 1000.0
+"""Between places a millionth of a degree from a meridian, on either side of it, along which a projection is cut."""
+
+
+def near_parts(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
+    """Return areas without what lies far from a grid, in whichever turn of the globe; far off, none has a polygon.
+
+    Farther off a projection may have no coordinates, or those of other places: an edge past the antipode of the
+    middle of EPSG:3035 goes round the wrong side of the data. An edge is cut where its line in the area's CRS meets
+    a box round the data. Areas that lie whole in that box are returned as they are, and so are those for which none is
+    known.
+    """
+    systems: dict[Crs, list[int]] = {}
+    for number, area in enumerate(areas):
+        systems.setdefault(area.crs, []).append(number)
+    near = list(areas)
+    for crs, numbers in systems.items():
+        boxes = _sound_boxes(grid, crs)
+        if boxes:
+            least, greatest = _boxes([areas[number] for number in numbers])
+            is_whole = np.logical_or.reduce([((least >= box[:2]) & (greatest <= box[2:])).all(axis=1) for box in boxes])
+            for number in np.array(numbers)[~is_whole].tolist():
+                near[number] = replace(areas[number], polygons=tuple(_parts(areas[number], boxes)))
+    return near
+
+
+def extremes(values: FloatArray, area_of_point: IntArray, count: int) -> Extremes:
+    """Return (area,) the least and the greatest value of each area's points; infinite where it has none."""
+    least, greatest = np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(least, area_of_point, values)
+    np.maximum.at(greatest, area_of_point, values)
+    return least, greatest
+
+
+def _boxes(areas: Sequence[Area]) -> Extremes:
+    """(area, 2) least and greatest x and y."""
+    rings = [ring for area in areas for polygon in area.polygons for ring in polygon]
+    corners = np.vstack([np.empty((0, 2)), *rings])
+    owner = np.repeat(np.arange(len(areas)), [area.vertices for area in areas])
+    (left, right), (bottom, top) = (extremes(corners[:, axis], owner, len(areas)) for axis in (0, 1))
+    return np.column_stack([left, bottom]), np.column_stack([right, top])
+
+
+def _parts(area: Area, boxes: Sequence[BBox]) -> Iterator[Polygon]:
+    """The parts in each box: of what goes round the globe, those of each turn."""
+    circle = WHOLE_CIRCLE if area.crs.is_geographic else math.inf
+    for polygon in area.polygons:
+        west, east = float(polygon[0][:, 0].min()), float(polygon[0][:, 0].max())
+        for box in boxes:
+            for shift in _shifts(west, east, box, circle):
+                part = _clipped(tuple(ring - (shift, 0.0) for ring in polygon), box)
+                if part is not None:
+                    yield part
+
+
+def _shifts(west: float, east: float, box: BBox, circle: float) -> list[float]:
+    """Whole circles by which what reaches from west to east has to be moved to meet a box."""
+    if math.isinf(circle) or math.isinf(box.xmax):
+        return [0.0]
+    first, last = math.floor((west - box.xmax) / circle) + 1, math.ceil((east - box.xmin) / circle)
+    return [circle * turn for turn in range(first, last)]
+
+
+def _clipped(polygon: Polygon, box: BBox) -> Polygon | None:
+    """The part of a polygon in a box, by Sutherland and Hodgman (1974, Reentrant Polygon Clipping), if there is any.
+
+    Parts of one ring stay one ring, with edges between them along the box, which bound nothing.
+    """
+    rings = []
+    for place, ring in enumerate(polygon):
+        corners = ring[:-1]
+        for axis, bound, side in ((0, box.xmin, 1), (0, box.xmax, -1), (1, box.ymin, 1), (1, box.ymax, -1)):
+            if math.isfinite(bound):
+                corners = _half(corners, axis, bound, side)
+        if len(corners) > 2:
+            rings.append(np.vstack([corners, corners[:1]]))
+        elif place == 0:
+            return None
+    return tuple(rings)
+
+
+def _half(corners: FloatArray, axis: int, bound: float, side: int) -> FloatArray:
+    """Corners (n, 2) of the part of a ring above a bound of one axis, or below where `side` is -1."""
+    heights = side * (corners[:, axis] - bound)
+    following = np.roll(heights, -1)
+    is_kept = heights >= 0
+    is_cut = is_kept != (following >= 0)
+    shares = heights / np.where(is_cut, heights - following, 1.0)
+    cuts = corners + shares[:, None] * (np.roll(corners, -1, axis=0) - corners)
+    cuts[:, axis] = bound
+    both = np.stack([corners, cuts], axis=1).reshape(-1, 2)
+    kept: FloatArray = both[np.column_stack([is_kept, is_cut]).ravel()]
+    return kept
+
+
+@lru_cache(maxsize=256)
+def _sound_boxes(grid: NativeGrid, crs: Crs) -> tuple[BBox, ...]:
+    """Boxes in a CRS that together hold the grid and have coordinates in its projection; none where not known."""
+    if crs == grid.crs or (crs.is_geographic and grid.crs.is_geographic):
+        return ()
+    x, y = grid.lattice_in(crs)
+    is_known = bool(np.isfinite(x).all() and np.isfinite(y).all())
+    if crs.is_geographic:
+        return _geographic_boxes(grid, crs, is_known=is_known)
+    return (_with_margin(BBox(x.min(), y.min(), x.max(), y.max())),) if is_known else ()
+
+
+def _geographic_boxes(grid: NativeGrid, crs: Crs, *, is_known: bool) -> tuple[BBox, ...]:
+    """One, or two where the data lie on both sides of the meridian along which their projection is cut."""
+    known = grid.unwound_box_in(crs) if is_known else BBox(-180.0, -90.0, 180.0, 90.0)
+    west, south, east, north = _with_margin(known)
+    south, north = max(-90.0, south), min(90.0, north)
+    seam = _seam(grid.crs, crs, (south + north) / 2)
+    if east - west >= WHOLE_CIRCLE:
+        west, east = (-math.inf, math.inf) if seam is None else (seam - WHOLE_CIRCLE, seam)
+    elif seam is not None:
+        seam += WHOLE_CIRCLE * math.ceil((west - seam) / WHOLE_CIRCLE)
+        if west < seam < east:
+            return BBox(west, south, seam, north), BBox(seam, south, east, north)
+    return (BBox(west, south, east, north),)
+
+
+def _with_margin(box: BBox) -> BBox:
+    x, y = MARGIN * (box.xmax - box.xmin), MARGIN * (box.ymax - box.ymin)
+    return BBox(box.xmin - x, box.ymin - y, box.xmax + x, box.ymax + y)
+
+
+def _seam(projected: Crs, geographic: Crs, latitude: float) -> float | None:
+    """The meridian along which a projection is cut, opposite to its middle; azimuthal ones are not."""
+    operation = projected.definition.coordinate_operation
+    parameters = [] if operation is None else operation.params
+    middle = next((float(each.value) for each in parameters if each.name.startswith("Longitude of")), None)
+    if middle is None:
+        return None
+    seam = middle + WHOLE_CIRCLE / 2
+    sides = np.array([seam - 1e-6, seam + 1e-6])
+    x, y = transformer(geographic, projected).transform(sides, np.full(2, latitude))
+    with np.errstate(invalid="ignore"):
+        distance = float(np.hypot(x[1] - x[0], y[1] - y[0])) * projected.metres_per_unit
+    return None if distance < TORN_M else seam
