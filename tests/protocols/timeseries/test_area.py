@@ -148,8 +148,15 @@ def test_a_box_is_west_south_east_north(client, square):
     assert mean_of(of_box) == mean_of(client.post(PATH, json={"type": "Polygon", "coordinates": [ring]}))
 
 
-def test_a_box_of_the_whole_world_holds_all_cells(client):
-    assert mean_of(client.get(f"{PATH}?bbox=-180,-90,180,90&datetime=2020-06-01"))[0] == 400 * 300
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param("-180,-90,180,90", id="degrees"),
+        pytest.param("-20037508,-20037508,20037508,20037508&crs=EPSG:3857", id="Mercator"),
+    ],
+)
+def test_a_box_of_the_whole_world_holds_all_cells(client, box):
+    assert mean_of(client.get(f"{PATH}?bbox={box}&datetime=2020-06-01"))[0] == 400 * 300
 
 
 @pytest.fixture

@@ -22,9 +22,6 @@ PARAMETERS_OF_AREA = (
 )
 PARAMETERS_OF_AREAS = tuple(name for name in PARAMETERS_OF_AREA if name not in {"place", "bbox"})
 
-MARGIN = 0.05
-"""By which a box may reach beyond the data, as a part of their height and width."""
-
 
 def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
     """Return the series that `/timeseries/{layer}/area` asks for, of the geometry in the body, of `bbox` or of a place.
@@ -85,7 +82,7 @@ def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
 
 def _area_of_box(text: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
     crs = asked_crs(query.optional("crs"), layer, catalogue)
-    box = _near_data(_box(text, crs), layer, crs)
+    box = _box(text, crs)
     corners = [(box.xmin, box.ymin), (box.xmax, box.ymin), (box.xmax, box.ymax), (box.xmin, box.ymax)]
     return Area(polygons=((np.array([*corners, corners[0]]),),), crs=crs)
 
@@ -101,15 +98,6 @@ def _box(text: str, crs: Crs) -> BBox:
     if west >= east or south >= north:
         raise InvalidParameter(f"bbox {text[:60]} is empty: each minimum must be less than its maximum", locator="bbox")
     return BBox(west, south, east, north)
-
-
-def _near_data(box: BBox, layer: Layer, crs: Crs) -> BBox:
-    """The part of a box round the data: farther off their projection may have no coordinates."""
-    west, south, east, north = layer.main_variable.grid.bbox_in(crs)
-    x, y = MARGIN * (east - west), MARGIN * (north - south)
-    part = BBox(max(box.xmin, west - x), max(box.ymin, south - y), min(box.xmax, east + x), min(box.ymax, north + y))
-    is_near = part.xmin < part.xmax and part.ymin < part.ymax
-    return part if is_near and box.xmax <= WHOLE_CIRCLE / 2 else box
 
 
 def _reducers(query: Kvp) -> tuple[Reducer, ...]:
