@@ -55,13 +55,12 @@ def cog_tiles(ground: Ground, layer: str, *, workers: int) -> Contender[Tile]:
 
 def cog_tiles_with_peers_cache(ground: Ground, layer: str, *, workers: int) -> Contender[Tile]:
     """Return tiles of a COG, each made anew, by workers that may keep as many decoded blocks as peers do."""
-    kept = PEERS_CACHE_BYTES * 2 * 16 // 13  # of 13/16 the other half is for Zarr, which the configuration has too
     return _uncached(
         ground,
         lambda tile: Ask(path=tile_path(layer, tile)),
         workers=workers,
         name=PEERS_CACHE,
-        more={"CHRONOTILE_CACHE_BYTES": str(kept * workers)},
+        more=_as_peers(workers),
     )
 
 
@@ -73,9 +72,12 @@ def cube_tiles(ground: Ground, layer: str) -> Contender[Tile]:
 
 def maps(ground: Ground, *, workers: int) -> Contender[Map]:
     """Return maps of the stack, each made anew."""
-    return _uncached(
-        ground, lambda each: Ask(path=each.wms("/wms?", "STACK", more=f"&TIME={each.day}")), workers=workers
-    )
+    return _uncached(ground, _map_of_stack, workers=workers)
+
+
+def maps_with_peers_cache(ground: Ground, *, workers: int) -> Contender[Map]:
+    """Return maps of the stack, each made anew, by workers that may keep as many decoded blocks as peers do."""
+    return _uncached(ground, _map_of_stack, workers=workers, name=PEERS_CACHE, more=_as_peers(workers))
 
 
 def cube_maps(ground: Ground) -> Contender[Map]:
@@ -148,6 +150,15 @@ def _contender(
         ),
         ask=ask,
     )
+
+
+def _as_peers(workers: int) -> dict[str, str]:
+    """As many decoded blocks in all as peers keep: of 13/16 the other half is for Zarr, which the configuration has."""
+    return {"CHRONOTILE_CACHE_BYTES": str(PEERS_CACHE_BYTES * 2 * 16 // 13 * workers)}
+
+
+def _map_of_stack(asked: Map) -> Ask:
+    return Ask(path=asked.wms("/wms?", "STACK", more=f"&TIME={asked.day}"))
 
 
 def tile_path(layer: str, tile: Tile) -> str:

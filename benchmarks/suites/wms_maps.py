@@ -24,6 +24,7 @@ def run(ground: Ground, options: Options) -> Findings:
     files = dict(zip(archive.stack_days, archive.stack, strict=True))
     found = [
         chronotile.maps(ground, workers=WORKERS),
+        chronotile.maps_with_peers_cache(ground, workers=WORKERS),
         *mapserver.maps(ground, workers=WORKERS),
         *titiler.maps(ground, files),
     ]
