@@ -116,7 +116,7 @@ def test_rasters_have_what_arrays_do_not_take():
 
     alone, sizes.has_arrays = sizes.raster_bytes, True
 
-    assert (alone, sizes.raster_bytes, sizes.array_bytes) == (20 << 20, 10 << 20, 10 << 20)
+    assert (alone, sizes.raster_bytes, sizes.array_bytes) == (20 << 20, 15 << 20, 5 << 20)
 
 
 def test_all_caches_of_a_process_fit_into_one_budget(configuration):

@@ -94,9 +94,9 @@ def test_workers_that_are_told_are_not_counted():
 @pytest.mark.parametrize(
     ("settings", "memory_bytes", "kept"),
     [
-        pytest.param(Settings(workers=4), 16 << 30, 4 * 128 << 20, id="128 MiB a worker"),
+        pytest.param(Settings(workers=4), 16 << 30, 4 * 104 << 20, id="104 MiB a worker"),
         pytest.param(Settings(workers=4), 1 << 30, 256 << 20, id="a quarter of the memory"),
-        pytest.param(Settings(), 16 << 30, 128 << 20, id="of one process"),
+        pytest.param(Settings(), 16 << 30, 104 << 20, id="of one process"),
         pytest.param(Settings(workers=2, cache_bytes=1 << 30), 1 << 30, 1 << 30, id="told"),
     ],
 )

@@ -153,8 +153,8 @@ def _contender(
 
 
 def _as_peers(workers: int) -> dict[str, str]:
-    """As many decoded blocks in all as peers keep: of 13/16 the other half is for Zarr, which the configuration has."""
-    return {"CHRONOTILE_CACHE_BYTES": str(PEERS_CACHE_BYTES * 2 * 16 // 13 * workers)}
+    """As many decoded blocks in all as peers keep: of 13/16 a quarter is for Zarr, which the configuration has."""
+    return {"CHRONOTILE_CACHE_BYTES": str(PEERS_CACHE_BYTES * 4 // 3 * 16 // 13 * workers)}
 
 
 def _map_of_stack(asked: Map) -> Ask:

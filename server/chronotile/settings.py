@@ -21,7 +21,7 @@ DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
 MOST_WORKERS = 1024
 WORKER_BYTES = 300 * 10**6
 """What a worker takes in the end with `WORKER_CACHE_BYTES`; `benchmarks.soak` measures it."""
-WORKER_CACHE_BYTES = 128 << 20
+WORKER_CACHE_BYTES = 104 << 20
 CACHE_PART = 4
 """What part of the memory caches are at most, where they are not told otherwise: a quarter."""
 
