@@ -132,3 +132,25 @@ def test_cells_here_and_there_come_from_the_cube_and_the_rest_from_the_files(rea
     cells = reader.read_cells("NDVI", indexes=range(7), rows=rows, columns=columns)
 
     np.testing.assert_array_equal(cells.numbers, SCENE.cube()[:, rows, columns])
+
+
+def test_cells_here_and_there_are_read_of_files_block_by_block(reader, files, monkeypatch):
+    path = Path(paths_of(files)[2])  # another file than the cube was made from, and the last date is not in the cube
+    again = replace(SCENE, shift=50)
+    write_tif(path, again.numbers(2), again, overviews=(2,))
+    expected = SCENE.cube()
+    expected[2] = again.numbers(2)
+    read, blocks = RasterStack.read_block, []
+
+    def spy(self, variable, *, indexes, window, along):
+        blocks.append((*indexes, window))
+        return read(self, variable, indexes=indexes, window=window, along=along)
+
+    monkeypatch.setattr(RasterStack, "read_block", spy)
+    rows, columns = np.array([29, 0, 14, 1, 0]), np.array([39, 0, 35, 3, 33])
+
+    cells = reader.read_cells("NDVI", indexes=range(7), rows=rows, columns=columns)
+
+    np.testing.assert_array_equal(cells.numbers, expected[:, rows, columns])
+    windows = [Window(0, 2, 0, 4), Window(0, 15, 33, 36), Window(29, 30, 39, 40)]
+    assert blocks == [(index, window) for index in (2, 6) for window in windows]

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,18 +118,11 @@ class WithSeries:
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of native cells, from the cube where it is up to date, else from the files."""
-        window = Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
-
-        def read_files(some: Sequence[int]) -> Pixels:
-            block = read_block(self._files, variable, indexes=some, window=window)
-            cells = (slice(None), rows - window.row_start, columns - window.column_start)
-            return Pixels(block.numbers[cells], None if block.valid is None else block.valid[cells])
-
         return self._from_both(
             variable,
             indexes,
             read_cube=lambda some: self._cube.read_cells(variable, indexes=some, rows=rows, columns=columns),
-            read_files=read_files,
+            read_files=lambda some: _cells_of_blocks(self._files, variable, some, rows=rows, columns=columns),
         )
 
     def close(self) -> None:
@@ -221,6 +215,36 @@ def _require_twin(ours: VariableInfo, theirs: VariableInfo) -> None:
 def _is_same(grid: NativeGrid, other: NativeGrid) -> bool:
     near = all(abs(a - b) <= grid.resolution * 1e-4 for a, b in zip(grid.transform, other.transform, strict=True))
     return near and (grid.width, grid.height) == (other.width, other.height)
+
+
+def _cells_of_blocks(
+    reader: Reader, variable: str, indexes: Sequence[int], *, rows: IntArray, columns: IntArray
+) -> Pixels:
+    """(time, cell) pixels, read block by block: cells may lie far apart, and the box round them be all there is."""
+    times, height, width = block_shape(reader, variable, "space")
+    blocks = rows // height * (int(columns.max()) // width + 1) + columns // width
+    order = np.argsort(blocks, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(blocks[order])) + 1)
+    windows = [_window_round(rows[cells], columns[cells]) for cells in groups]
+    shape = (len(indexes), rows.size)
+    numbers = np.empty(shape, dtype=reader.info.variables[variable].encoding.dtype)
+    valid: BoolArray | None = None
+    start = 0
+    for _block, run in groupby(indexes, key=lambda index: index // times):
+        some = list(run)
+        own = slice(start, start := start + len(some))
+        for cells, window in zip(groups, windows, strict=True):
+            block = read_block(reader, variable, indexes=some, window=window)
+            inside = (slice(None), rows[cells] - window.row_start, columns[cells] - window.column_start)
+            numbers[own, cells] = block.numbers[inside]
+            if block.valid is not None:
+                valid = np.ones(shape, dtype=bool) if valid is None else valid
+                valid[own, cells] = block.valid[inside]
+    return Pixels(numbers, valid)
+
+
+def _window_round(rows: IntArray, columns: IntArray) -> Window:
+    return Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
 
 
 def _merged(cells: Pixels, rest: Pixels, inside: BoolArray) -> Pixels:
