@@ -174,7 +174,11 @@ def check_length(count: int, services: Services) -> None:
     allowed = services.catalogue.limits.max_series_values
     if count > allowed:
         raise LimitExceeded(
-            "max_series_values", allowed=allowed, asked=count, alternative="ask for a shorter interval", locator="time"
+            "max_series_values",
+            allowed=allowed,
+            asked=count,
+            alternative="ask for a shorter interval, or page by page with limit=",
+            locator="time",
         )
 
 

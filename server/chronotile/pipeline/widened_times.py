@@ -57,12 +57,12 @@ def widened_times(
     reference = reference_indexes(analysis, layer, indexes, now=services.clock())
     check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
     if not set(reference) <= set(indexes):
-        time = _selection(layer.times, sorted({*indexes, *reference}))
+        time = selection_of(layer.times, sorted({*indexes, *reference}))
     return WidenedTimes(time=time, asked=instants_of(layer, indexes), reference=instants_of(layer, reference))
 
 
-def _selection(domain: TimeDomain, indexes: Sequence[int]) -> TimeSelection:
-    """What selects the times of ascending indexes: an interval for each run of them."""
+def selection_of(domain: TimeDomain, indexes: Sequence[int]) -> TimeSelection:
+    """Return what selects the times of ascending indexes, at least one: an interval for each run of them."""
     runs = np.split(indexes, np.flatnonzero(np.diff(indexes) > 1) + 1)
     spans = (TimeSpan(domain.starts[run[0]], domain.starts[run[-1]] + ONE_NS) for run in runs)
     return TimeSelection("parts", tuple(TimePart(span, is_interval=True) for span in spans))

@@ -206,7 +206,7 @@ def test_series_longer_than_the_limit_is_refused_before_reading(make_client, mak
         "limit": "max_series_values",
         "allowed": 3,
         "asked": 4,
-        "alternative": "ask for a shorter interval",
+        "alternative": "ask for a shorter interval, or page by page with limit=",
     }
     assert services.readers["s2"].cells_read == []
 

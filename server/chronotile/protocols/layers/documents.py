@@ -16,6 +16,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
 from chronotile.model.time import Instant, InstantArray, format_instant
 from chronotile.pipeline.revision import last_layer_revision
+from chronotile.protocols.common.cursor import url_of_page
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.texts import text_in
@@ -92,8 +93,7 @@ def next_page(
     page, rest = instants[start : start + limit], instants[start + limit :]
     if len(rest) == 0:
         return page, None
-    kept = [(name, value) for name, value in query if name.lower() != "cursor"]
-    return page, f"{path}?{urlencode([*kept, ('cursor', format_instant(rest[0]))])}"
+    return page, url_of_page(path, query, rest[0])
 
 
 def _times_in_short(layer: Layer, now: Instant) -> Document:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
-from chronotile.model.time import Instant, TimeSelection, parse_instant
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, bbox, datetime_of, integer
+from chronotile.model.time import Instant, TimeSelection
+from chronotile.protocols.common.cursor import cursor_of
+from chronotile.protocols.common.kvp import Kvp, bbox, datetime_of, integer
 
 PARAMETERS = ("lang",)
 """Of documents for people; the list of times has others."""
@@ -35,7 +36,7 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
         bbox(box, locator="bbox")
     if crs is not None:
         catalogue.offered_crs(crs)
-    return TimesQuery(time=datetime_of(query), limit=_limit(query), cursor=_cursor(query))
+    return TimesQuery(time=datetime_of(query), limit=_limit(query), cursor=cursor_of(query))
 
 
 def _limit(query: Kvp) -> int:
@@ -43,15 +44,3 @@ def _limit(query: Kvp) -> int:
     if limit > MAX_LIMIT:
         raise InvalidParameter(f"limit must be at most {MAX_LIMIT}, got {limit}", locator="limit")
     return limit
-
-
-def _cursor(query: Kvp) -> Instant | None:
-    text = query.optional("cursor")
-    if text is None:
-        return None
-    try:
-        return parse_instant(text).start
-    except InvalidParameter as error:
-        raise InvalidParameter(
-            f"cursor must be as `next` gives it, got {text[:MAX_SHOWN]!r}", locator="cursor"
-        ) from error

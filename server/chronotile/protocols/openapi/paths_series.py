@@ -68,8 +68,12 @@ def series_paths(examples: Examples) -> dict[str, Json]:
     weights = in_query(
         "weights", "Which cells an area has and what each counts for; otherwise `pixel`", one_of(WEIGHTS)
     )
+    paging = [
+        in_query("limit", "At most so many times; the header `Link` names the next page", {**WHOLE, "minimum": 1}),
+        in_query("cursor", "Where the page begins, as `Link` has it"),
+    ]
     dry = in_query("dry_run", "`true` tells what the answer would take", one_of(("true", "false")))
-    of_area = [layer, crs, datetime, reducers, weights, least, dry, written, *ANALYSIS]
+    of_area = [layer, crs, datetime, reducers, weights, least, dry, written, *paging, *ANALYSIS]
     bbox = in_query("bbox", "West, south, east, north, in place of a geometry")
     place = in_query("place", "A named place, as `set/id`, in place of a geometry", example=_place(examples))
     boxed = in_query(
@@ -83,7 +87,7 @@ def series_paths(examples: Examples) -> dict[str, Json]:
                 "getPointSeries",
                 "What happened at a place: the values of its native cell, and why there is none where there is none",
                 tag=SERIES,
-                parameters=[layer, *point, crs, datetime, written, *ANALYSIS],
+                parameters=[layer, *point, crs, datetime, written, *paging, *ANALYSIS],
                 answers=_in_all_formats(named("PointSeries")),
             )
         },

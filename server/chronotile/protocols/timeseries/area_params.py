@@ -15,9 +15,11 @@ from chronotile.protocols.common.asked_reduction import asked_min_valid, asked_w
 from chronotile.protocols.common.geojson import area_of, areas_of
 from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, numbers
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
+from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS
 
 PARAMETERS_OF_AREA = (
     *("place", "bbox", "crs", "datetime", "reducers", "weights", "min_valid", "dry_run", "format"),
+    *PAGE_PARAMETERS,
     *ANALYSIS_PARAMETERS,
 )
 PARAMETERS_OF_AREAS = tuple(name for name in PARAMETERS_OF_AREA if name not in {"place", "bbox"})

@@ -1,6 +1,7 @@
 """`/timeseries/{layer}/area` and `/areas`."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 import orjson
@@ -12,8 +13,11 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import SeriesCost
+from chronotile.model.time import Instant
 from chronotile.pipeline.analyse_area_series import analyse_area_series, widened_request
 from chronotile.pipeline.extract_area_series import cost_of_area_series
+from chronotile.pipeline.page_times import page_times
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
@@ -22,6 +26,7 @@ from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
 from chronotile.protocols.timeseries.area_params import area_request, areas_request, is_dry_run
 from chronotile.protocols.timeseries.faults import point_fault
 from chronotile.protocols.timeseries.formats import asked_format, encode_areas, respond_in
+from chronotile.protocols.timeseries.pages import link_to_next, page_of
 
 Asked = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
 
@@ -45,17 +50,28 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
     name = asked_format(query, request.headers.get("accept", ""))
     is_dry = is_dry_run(query)
 
-    def work(is_wanted: Callable[[], bool]) -> bytes | Iterable[bytes]:
-        asked = asked_of(layer, query, body, services.catalogue)
+    def work(is_wanted: Callable[[], bool]) -> tuple[bytes | Iterable[bytes], Instant | None]:
+        asked, following = _paged(asked_of(layer, query, body, services.catalogue), query, services)
         if is_dry:
-            return _told(cost_of_area_series(widened_request(asked, services).request, services), layer)
+            return _told(cost_of_area_series(widened_request(asked, services).request, services), layer), following
         if name != "json":
             refuse_in_columns(asked.analysis)
-        return encode_areas(analyse_area_series(asked, services, is_wanted=is_wanted), name, layer)
+        return encode_areas(analyse_area_series(asked, services, is_wanted=is_wanted), name, layer), following
 
     async with while_wanted(request) as is_wanted:
-        answer = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
-    return respond_in("json" if is_dry else name, answer, layer)
+        answer, following = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
+    response = respond_in("json" if is_dry else name, answer, layer)
+    response.headers.update(link_to_next(request, following))
+    return response
+
+
+def _paged(asked: AreaSeriesRequest, query: Kvp, services: Services) -> tuple[AreaSeriesRequest, Instant | None]:
+    """The request for one page of its times, and where the next begins."""
+    page = page_of(query, asked.analysis)
+    if page is None:
+        return asked, None
+    time, following = page_times(asked.layer, asked.time, page, services)
+    return replace(asked, time=time), following
 
 
 def _told(cost: SeriesCost, layer: Layer) -> bytes:

@@ -6,8 +6,9 @@ from chronotile.model.request import SeriesRequest
 from chronotile.protocols.common.asked_place import asked_point
 from chronotile.protocols.common.kvp import Kvp, datetime_of
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
+from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS
 
-PARAMETERS_OF_POINT = ("lon", "lat", "x", "y", "crs", "datetime", "format", *ANALYSIS_PARAMETERS)
+PARAMETERS_OF_POINT = ("lon", "lat", "x", "y", "crs", "datetime", "format", *PAGE_PARAMETERS, *ANALYSIS_PARAMETERS)
 
 
 def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesRequest:

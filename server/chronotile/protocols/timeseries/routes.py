@@ -1,6 +1,7 @@
 """`/timeseries`: our own series, and Terrascope's."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.routing import Route
 
 from chronotile.pipeline.analyse_points_series import analyse_points_series
 from chronotile.pipeline.extract_series import deliver_series
+from chronotile.pipeline.page_times import page_times
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
@@ -24,6 +26,7 @@ from chronotile.protocols.timeseries.formats import (
     point_format,
     respond_in,
 )
+from chronotile.protocols.timeseries.pages import link_to_next, page_of
 from chronotile.protocols.timeseries.params import point_request
 from chronotile.protocols.timeseries.points_params import PARAMETERS_OF_POINTS, points_requests
 from chronotile.protocols.timeseries.terrascope_routes import routes as terrascope_routes
@@ -40,9 +43,13 @@ async def get_point(request: Request) -> Response:
         refuse_in_columns(asked.analysis)
     written = point_format(name, layer)
     gate = state_of(request).gates.series
+    page, following = page_of(query, asked.analysis), None
+    if page is not None:
+        time, following = await in_thread(gate, page_times, layer.id, asked.time, page, services)
+        asked = replace(asked, time=time)
     work = partial(deliver_series, asked, written, services, known=known_etags(request))
     response = respond(await for_client(request, gate, layer.id, work, services=services))
-    response.headers.update({"Vary": "Accept", **file_headers(name, layer)})
+    response.headers.update({"Vary": "Accept", **file_headers(name, layer), **link_to_next(request, following)})
     return response
 
 

@@ -1,0 +1,39 @@
+"""Pages of long series: `limit` and `cursor` of a query, and the link to the next page."""
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from chronotile.errors import InvalidParameter
+from chronotile.model.analysis import Analysis
+from chronotile.model.time import Instant
+from chronotile.pipeline.page_times import Page
+from chronotile.protocols.common.cursor import cursor_of, url_of_page
+from chronotile.protocols.common.kvp import Kvp, integer
+from chronotile.protocols.common.public_url import base_url
+
+PAGE_PARAMETERS = ("limit", "cursor")
+
+
+def page_of(query: Kvp, analysis: Analysis | None) -> Page | None:
+    """Return the page of times that is asked for, `None` for all times at once.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted, or an analysis is asked for, which takes all times.
+    """
+    limit, cursor = query.optional("limit"), cursor_of(query)
+    if limit is None:
+        if cursor is not None:
+            raise InvalidParameter("cursor belongs to limit, the times of a page", locator="cursor")
+        return None
+    if analysis is not None:
+        raise InvalidParameter("an analysis takes all times at once; leave limit out", locator="limit")
+    return Page(limit=integer(limit, locator="limit", least=1), cursor=cursor)
+
+
+def link_to_next(request: Request, following: Instant | None) -> dict[str, str]:
+    """Return the header that names the next page (RFC 8288), where there is one."""
+    if following is None:
+        return {}
+    path = f"{base_url(request)}{quote(request.url.path.removeprefix(request.scope.get('root_path', '')))}"
+    return {"Link": f'<{url_of_page(path, request.query_params.multi_items(), following)}>; rel="next"'}
