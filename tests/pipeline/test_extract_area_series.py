@@ -10,6 +10,8 @@ from chronotile.model.crs import crs_of
 from chronotile.model.reducer import parse_reducers
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.time import parse_time
+from chronotile.pipeline import area_reading
+from chronotile.pipeline import extract_area_series as extract_area_series_module
 from chronotile.pipeline.extract_area_series import cost_of_area_series, extract_area_series
 from tests.protocols import served
 
@@ -142,6 +144,38 @@ def test_too_much_is_refused_before_it_is_read(limits, name):
     assert services.readers["s2"].windows_read == []
 
 
+def test_cells_of_areas_that_overlap_count_as_often_as_they_are_reduced():
+    services = served.make_services(limits=Limits(max_area_values=10**6))
+
+    with pytest.raises(LimitExceeded, match="smaller areas") as caught:
+        all_series(*[square(cells=100)] * 30, services=services, reducers=("mean",))
+
+    assert (caught.value.limit, caught.value.asked) == ("max_area_values", 30 * 100 * 100 * 4)
+    assert services.readers["s2"].windows_read == []
+
+
+def test_areas_that_overlap_are_held_one_after_the_other(monkeypatch):
+    areas = [*(square(row=row) for row in range(10, 15)), square(row=-100), square(row=200, cells=2)]
+    at_once = all_series(*areas, services=(whole := served.make_services()))
+    monkeypatch.setattr(area_reading, "RUN_CELLS", 2 * 8 * 8)
+
+    services = served.make_services()
+    in_runs = all_series(*areas, services=services)
+
+    assert len(services.readers["s2"].windows_read) > len(whole.readers["s2"].windows_read)
+    for one, other in zip(at_once.areas, in_runs.areas, strict=True):
+        assert (one.area.note, one.total, one.valid.tolist()) == (other.area.note, other.total, other.valid.tolist())
+        for name in REDUCERS:
+            np.testing.assert_array_equal(one.reduced[name], other.reduced[name])
+
+
+def test_an_area_of_too_many_cells_is_refused(monkeypatch):
+    monkeypatch.setattr(extract_area_series_module, "MAX_AREA_CELLS", 63)
+
+    with pytest.raises(LimitExceeded, match="max_area_cells"):
+        series()
+
+
 def test_an_area_outside_beside_others_has_no_cells_and_a_note():
     inside, outside = all_series(square(), square(row=-100)).areas
 
@@ -186,7 +220,7 @@ def test_the_cost_is_told_without_reading():
     cost = cost_of_area_series(request, services)
 
     assert (cost.chunks, cost.bytes, cost.values) == (4, 4 * 512 * 512, 2 * 2 * 4)
-    assert cost.seconds > 0
+    assert (cost.cells, cost.seconds > 0) == (2 * 64 * 4, True)
     assert services.readers["s2"].windows_read == []
 
 

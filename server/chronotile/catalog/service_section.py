@@ -109,7 +109,7 @@ class LimitsSection(Section):
     max_series_values: Positive = _LIMITS.max_series_values
     """Values in series: of points, or of areas by reducer."""
     max_area_values: Positive = _LIMITS.max_area_values
-    """Numbers read for series of areas: those of all chunks that hold a cell of one."""
+    """Numbers read for series of areas: of all chunks that hold a cell of one; also cells of all areas and times."""
     max_body_bytes: Positive = _LIMITS.max_body_bytes
     """Bytes of a request's body."""
     max_features: Positive = _LIMITS.max_features

@@ -94,5 +94,7 @@ class SeriesCost:
     """Of numbers in those chunks, decoded."""
     seconds: float
     """A rough expectation."""
+    cells: int
+    """Of all areas at all times; a cell of two areas counts twice."""
     values: int
     """In the answer."""

@@ -46,9 +46,15 @@ SCATTERED_VALUES = 1 << 20
 KEPT_CELLS = 2 << 20
 """As long as there are no more, where each cell goes is kept between times."""
 
+RUN_CELLS = 1 << 24
+"""Of all areas that are held at once, if one has not more already; those that overlap have each cell of their own."""
+
 CHUNK_S = 60e-6
 VALUE_S = 2e-9
 """What it takes to find and decode a chunk, and each number in it: of a local store on one core."""
+
+CELL_S = 3e-9
+"""What it takes to reduce a cell of an area at one time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +104,12 @@ class AreaReading:
         """Return what it takes to read; the answer has so many columns an area."""
         chunks = self.chunks()
         values = chunks * self.shape.times * self.shape.height * self.shape.width
+        cells = int(self.plan.bounds[-1]) * len(self.indexes)
         return SeriesCost(
             chunks=chunks,
             bytes=values * self._itemsize,
-            seconds=chunks * CHUNK_S + values * VALUE_S,
+            seconds=chunks * CHUNK_S + values * VALUE_S + cells * CELL_S,
+            cells=cells,
             values=len(self.indexes) * (self.plan.bounds.size - 1) * columns,
         )
 
@@ -118,6 +126,25 @@ def _runs(indexes: tuple[int, ...], most: int, length: int) -> Iterator[tuple[in
             stop = cut if cut > start else stop
         yield indexes[start:stop]
         start = stop
+
+
+def cheapest_readings(
+    spans: Spans, areas: int, *, layer: Layer, indexes: tuple[int, ...], services: Services
+) -> tuple[AreaReading, ...]:
+    """Return how to read areas that follow one another in runs, of which each has a bounded number of cells.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    ends = np.cumsum(np.bincount(spans.areas, weights=spans.lengths, minlength=areas))
+    readings, first = list[AreaReading](), 0
+    while first < areas or not readings:
+        reached = float(ends[first - 1]) if first else 0.0
+        last = max(int(np.searchsorted(ends, reached + RUN_CELLS, side="right")), min(first + 1, areas))
+        own = spans.from_to(first, last)
+        readings.append(cheapest_reading(own, last - first, layer=layer, indexes=indexes, services=services))
+        first = last
+    return tuple(readings)
 
 
 def cheapest_reading(

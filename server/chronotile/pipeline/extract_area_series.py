@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.reducer import Reducer
 from chronotile.model.request import AreaSeriesRequest, Point
 from chronotile.model.series import AreaSeries, AreasSeries, SeriesCost
-from chronotile.pipeline.area_reading import THREADS, AreaCells, AreaReading, cheapest_reading
+from chronotile.pipeline.area_reading import THREADS, AreaCells, AreaReading, cheapest_readings
 from chronotile.pipeline.cells import reach_of, swapped_hint
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
@@ -23,6 +24,9 @@ from chronotile.readers.area_coverage import covered_spans
 from chronotile.readers.area_outlines import outlines_of
 from chronotile.readers.area_spans import centre_spans
 from chronotile.stats.samples import FloatArray, IntArray, Reduced, reduce_samples
+
+MAX_AREA_CELLS = 1 << 28
+"""Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
 
 KEPT_KINDS = frozenset({"count", "valid_share"})
 """Reducers that tell how many cells have a value, and so stand however few they are."""
@@ -32,7 +36,11 @@ KEPT_KINDS = frozenset({"count", "valid_share"})
 class AreaTarget:
     """A request resolved to what exists."""
 
-    how: AreaReading
+    layer: Layer
+    indexes: tuple[int, ...]
+    """Into the layer's times."""
+    readings: tuple[AreaReading, ...]
+    """Of areas that follow one another."""
     areas: tuple[Area, ...]
     edges: Mapping[str, FloatArray]
     """(bin + 1,) by the name of each histogram."""
@@ -56,19 +64,17 @@ def extract_area_series(
         ChronotileError: A name or time is not accepted.
     """
     target = resolve_area_series(request, services)
-    layer = target.how.layer
-    cells = AreaCells(target.how, services, is_wanted)
-    parts: list[Reduced] = []
-    with ThreadPoolExecutor(THREADS) as threads:
-        for slab in target.how.slabs():
-            samples = cells.samples(slab)
-            encoding = layer.main_variable.encoding
-            parts.append(reduce_samples(samples, encoding, request.reducers, target.edges, in_order=threads.map))
+    areas, read = iter(target.areas), list[AreaSeries]()
+    for how in target.readings:
+        totals = np.diff(how.plan.bounds).tolist()
+        cells = AreaCells(how, services, is_wanted)
+        parts = _reduced(how, cells, request.reducers, target.edges)
+        read += _series(tuple(islice(areas, len(totals))), totals, parts, request, names=cells.names)
     return AreasSeries(
-        layer=layer.id,
-        units=layer.main_variable.encoding.units,
-        times=instants_of(layer, target.how.indexes),
-        areas=_series(target, parts, request, cells.names),
+        layer=target.layer.id,
+        units=target.layer.main_variable.encoding.units,
+        times=instants_of(target.layer, target.indexes),
+        areas=tuple(read),
         edges=target.edges,
     )
 
@@ -98,33 +104,47 @@ def resolve_area_series(request: AreaSeriesRequest, services: Services) -> AreaT
             alternative="ask for a shorter interval, fewer areas or fewer reducers",
             locator="time",
         )
-    areas, how = _reading(request, layer, indexes, services)
+    areas, readings = _readings(request, layer, indexes, services)
     cost = bounded_cost(
-        how,
+        readings,
         columns,
         services,
         alternative="ask for a shorter interval, or for smaller areas; dry_run=true tells what they take",
     )
-    return AreaTarget(how=how, areas=areas, edges=edges, cost=cost)
+    return AreaTarget(layer=layer, indexes=indexes, readings=readings, areas=areas, edges=edges, cost=cost)
 
 
-def bounded_cost(how: AreaReading, columns: int, services: Services, *, alternative: str) -> SeriesCost:
-    """Return what a reading takes.
+def bounded_cost(readings: Sequence[AreaReading], columns: int, services: Services, *, alternative: str) -> SeriesCost:
+    """Return what some readings take together.
 
     Raises:
-        LimitExceeded: It reads more than `max_area_values`.
+        LimitExceeded: They read more than `max_area_values`, or have more cells, of which one area has too many.
     """
-    cost = how.cost(columns)
-    read = cost.bytes // np.dtype(how.layer.main_variable.encoding.dtype).itemsize
-    allowed = services.catalogue.limits.max_area_values
-    if read > allowed:
-        raise LimitExceeded("max_area_values", allowed=allowed, asked=read, alternative=alternative, locator="time")
-    return cost
+    costs = [how.cost(columns) for how in readings]
+    read = sum(
+        cost.bytes // np.dtype(how.layer.main_variable.encoding.dtype).itemsize
+        for cost, how in zip(costs, readings, strict=True)
+    )
+    cells = sum(cost.cells for cost in costs)
+    largest = max((int(np.diff(how.plan.bounds).max(initial=0)) for how in readings), default=0)
+    for limit, asked, allowed in (
+        ("max_area_values", max(read, cells), services.catalogue.limits.max_area_values),
+        ("max_area_cells", largest, MAX_AREA_CELLS),
+    ):
+        if asked > allowed:
+            raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator="time")
+    return SeriesCost(
+        chunks=sum(cost.chunks for cost in costs),
+        bytes=sum(cost.bytes for cost in costs),
+        seconds=sum(cost.seconds for cost in costs),
+        cells=cells,
+        values=sum(cost.values for cost in costs),
+    )
 
 
-def _reading(
+def _readings(
     request: AreaSeriesRequest, layer: Layer, indexes: tuple[int, ...], services: Services
-) -> tuple[tuple[Area, ...], AreaReading]:
+) -> tuple[tuple[Area, ...], tuple[AreaReading, ...]]:
     """The areas, those outside with a note, and how to read the cells of the others."""
     grid: NativeGrid = layer.main_variable.grid
     outlines = outlines_of(request.areas, grid)
@@ -135,7 +155,7 @@ def _reading(
         for area, is_outside in zip(request.areas, outlines.is_outside.tolist(), strict=True)
     )
     spans = centre_spans(outlines, grid) if request.weights == "pixel" else covered_spans(outlines, grid)
-    return areas, cheapest_reading(spans, len(areas), layer=layer, indexes=indexes, services=services)
+    return areas, cheapest_readings(spans, len(areas), layer=layer, indexes=indexes, services=services)
 
 
 def _noted(area: Area, note: str) -> str:
@@ -152,9 +172,25 @@ def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray
     return edges
 
 
+def _reduced(
+    how: AreaReading, cells: AreaCells, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]
+) -> list[Reduced]:
+    """What becomes of areas that are read at once, for runs of times."""
+    encoding = how.layer.main_variable.encoding
+    with ThreadPoolExecutor(THREADS) as threads:
+        return [
+            reduce_samples(cells.samples(slab), encoding, reducers, edges, in_order=threads.map) for slab in how.slabs()
+        ]
+
+
 def _series(
-    target: AreaTarget, parts: Sequence[Reduced], request: AreaSeriesRequest, names: Sequence[str]
-) -> tuple[AreaSeries, ...]:
+    areas: Sequence[Area],
+    totals: Sequence[int],
+    parts: Sequence[Reduced],
+    request: AreaSeriesRequest,
+    *,
+    names: Sequence[str],
+) -> list[AreaSeries]:
     """What is told of each area, without the values for which too few cells have one."""
     share = _by_area([part.valid_share for part in parts])
     is_short = share < request.min_valid
@@ -165,17 +201,16 @@ def _series(
             columns[reducer.name][is_short] = np.nan
     valid = _by_area([part.valid for part in parts])
     reasons = _reasons(parts, names)
-    total = np.diff(target.how.plan.bounds).tolist()
-    return tuple(
+    return [
         AreaSeries(
             area=area,
             reduced={name: column[number] for name, column in columns.items()},
             valid=valid[number],
-            total=total[number],
+            total=totals[number],
             reasons={name: counts[number] for name, (counts, occurs) in reasons.items() if occurs[number]},
         )
-        for number, area in enumerate(target.areas)
-    )
+        for number, area in enumerate(areas)
+    ]
 
 
 def _reasons(parts: Sequence[Reduced], names: Sequence[str]) -> dict[str, tuple[IntArray, list[bool]]]:

@@ -70,7 +70,7 @@ def resolve_points_series(request: PointsSeriesRequest, services: Services) -> P
     cells = _cells(request.points, layer.main_variable.grid)
     held = np.flatnonzero(cells[:, 0] >= 0)
     how = cheapest_reading(_spans(cells[held]), held.size, layer=layer, indexes=indexes, services=services)
-    bounded_cost(how, 1, services, alternative="ask for a shorter interval or for fewer points")
+    bounded_cost((how,), 1, services, alternative="ask for a shorter interval or for fewer points")
     return PointsTarget(points=request.points, held=held, how=how)
 
 

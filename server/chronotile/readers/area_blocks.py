@@ -71,7 +71,9 @@ class AreaPlan:
         lengths = spans.lengths
         offsets = np.cumsum(lengths) - lengths
         starts = (spans.rows - top) * (right - left) + spans.starts - left
-        cells = np.arange(int(lengths.sum())) + np.repeat(starts - offsets, lengths)
+        steps = np.ones(int(lengths.sum()), dtype=np.intp)  # one array of them: areas that overlap have many
+        steps[offsets] = np.diff(starts, prepend=0) - np.append(0, lengths[:-1] - 1)
+        cells = np.cumsum(steps, out=steps)
         firsts = np.flatnonzero(np.diff(spans.areas, prepend=-1))
         ends = np.append(offsets[firsts[1:]], cells.size)
         return AreaWindow(

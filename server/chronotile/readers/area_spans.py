@@ -1,6 +1,6 @@
 """Which native cells lie in areas, and how much each weighs: runs of cells along rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,12 @@ class Spans:
     def cells(self) -> int:
         """The number of cells."""
         return int(self.lengths.sum())
+
+    def from_to(self, first: int, last: int) -> "Spans":
+        """Return those of the areas from one to before another, which are counted from 0 again."""
+        start, stop = np.searchsorted(self.areas, (first, last)).tolist()
+        own = self.chosen(np.arange(start, stop))
+        return replace(own, areas=own.areas - first)
 
     def chosen(self, places: NDArray[np.intp] | NDArray[np.bool_]) -> "Spans":
         """Return some of the spans."""
