@@ -19,3 +19,15 @@ def test_a_client_that_leaves_wants_nothing_any_more():
             return [*told, is_wanted()]
 
     assert asyncio.run(leave()) == [True, False]
+
+
+def test_messages_without_end_leave_others_their_turn():
+    async def answer() -> bool:
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async with while_wanted(Request({"type": "http"}, receive)) as is_wanted:
+            await asyncio.to_thread(lambda: None)
+            return is_wanted()
+
+    assert asyncio.run(answer())

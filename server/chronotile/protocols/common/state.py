@@ -17,6 +17,9 @@ from chronotile.readers.previews import Previews
 SERVICES = "chronotile.services"
 """Where a request keeps its services."""
 
+MAX_MESSAGES = 100
+"""After the body, among which a server's word that the client left is looked for."""
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -138,13 +141,18 @@ async def for_client(
 
 @asynccontextmanager
 async def while_wanted(request: Request) -> AsyncIterator[Callable[[], bool]]:
-    """Give what tells work in a thread whether the client is still there; its body must have been read."""
+    """Give what tells work in a thread whether the client is still there; its body must have been read.
+
+    Of a server that has messages without end and never waits, the client counts as there after `MAX_MESSAGES` of them.
+    """
     is_gone = threading.Event()
 
     async def watch() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        is_gone.set()
+        for _ in range(MAX_MESSAGES):
+            if (await request.receive())["type"] == "http.disconnect":
+                is_gone.set()
+                return
+            await asyncio.sleep(0)  # a message that is there already gives nobody else a turn
 
     watching = asyncio.create_task(watch())
     try:
