@@ -194,6 +194,39 @@ def test_an_area_between_centres_has_no_cells():
     assert found.reduced["count"].tolist() == [0] * 4
 
 
+@pytest.mark.parametrize(
+    ("area", "weights", "total", "note"),
+    [
+        pytest.param(square(cells=0.1), "pixel", 0, "weights=area counts parts of cells", id="between centres"),
+        pytest.param(square(cells=0.1), "area", 1, None, id="a part of a cell"),
+        pytest.param(square(row=-4), "pixel", 4 * 8, "a part of it lies outside the layer, which reaches", id="across"),
+        pytest.param(square(row=0, column=0), "pixel", 8 * 8, None, id="along the border"),
+    ],
+)
+def test_cells_that_an_area_lacks_are_told(area, weights, total, note):
+    found = series(area, weights=weights)
+
+    assert found.total == total
+    assert found.area.note is note or note in found.area.note
+
+
+def test_an_area_outside_with_latitude_first_is_told_as_such():
+    ring = np.array([(50.8, 4.6), (50.9, 4.6), (50.9, 4.7), (50.8, 4.6)])
+
+    _inside, swapped, elsewhere = all_series(
+        square(), Area(polygons=((ring,),)), Area(polygons=((ring + 20.0,),))
+    ).areas
+
+    assert swapped.area.note.endswith("; longitude and latitude seem to be swapped")
+    assert "swapped" not in elsewhere.area.note
+
+
+def test_areas_that_may_all_be_outside_have_no_cells():
+    (found,) = all_series(square(row=-100), may_be_outside=True).areas
+
+    assert (found.total, found.valid.tolist()) == (0, [0] * 4)
+
+
 def test_no_areas_have_no_series():
     assert all_series().areas == ()
 

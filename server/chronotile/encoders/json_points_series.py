@@ -29,7 +29,7 @@ def _as_areas(series: PointsSeries) -> AreasSeries:
 def _as_area(series: PointsSeries, row: int) -> AreaSeries:
     counts = None if series.findings is None else series.findings.counts
     codes, is_outside = series.codes[row], bool(series.is_outside[row])
-    note = f"it lies outside the layer, which {series.reach}" if is_outside else None
+    note = f"it lies outside the layer, which {series.reach}{series.hints[row]}" if is_outside else None
     causes = () if is_outside else np.unique(codes[codes > 0]).tolist()
     return AreaSeries(
         area=Area(polygons=(), id=series.points[row].id, note=note),

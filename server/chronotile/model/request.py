@@ -182,6 +182,10 @@ class AreaSeriesRequest:
     """The least share of cells with a value, 0 to 1, for which there is a reduced one."""
     analysis: Analysis | None = None
     """Of each reducer but counts of cells."""
+    given_by: str = "geometry"
+    """The parameter that says which areas, for what is refused."""
+    may_be_outside: bool = False
+    """Whether areas that all lie outside the layer have no cells, as one beside others has, rather than be refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Values along time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,6 +80,8 @@ class PointsSeries:
     """That codes stand for."""
     reach: str
     """How far the layer reaches, in words, for points outside."""
+    hints: Sequence[str]
+    """(point,): what else to say of it if it lies outside, to follow `reach`, or nothing."""
     findings: Findings | None = None
     """Of all points, where an analysis was asked for."""
 

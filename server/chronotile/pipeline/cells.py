@@ -36,10 +36,15 @@ def reach_of(layer: Layer) -> str:
 
 def swapped_hint(point: Point, layer: Layer) -> str:
     """Return what to say of a place that lies in the layer if its latitude is taken for a longitude; else nothing."""
+    return swapped_hints(np.array([(point.x, point.y)]), layer)[0] if point.crs.is_geographic else ""
+
+
+def swapped_hints(places: NDArray[np.float64], layer: Layer) -> list[str]:
+    """Return what to say of each of (place, 2) longitudes and latitudes, as `swapped_hint` does of one."""
     west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)
-    if point.crs.is_geographic and west <= point.y <= east and south <= point.x <= north:
-        return "; longitude and latitude seem to be swapped"
-    return ""
+    x, y = places.T
+    is_swapped = (south <= x) & (x <= north) & (west <= y) & (y <= east)
+    return ["; longitude and latitude seem to be swapped" if each else "" for each in is_swapped.tolist()]
 
 
 def read_cell(

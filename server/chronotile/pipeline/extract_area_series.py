@@ -14,16 +14,19 @@ from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.grid import NativeGrid
 from chronotile.model.reducer import Reducer
-from chronotile.model.request import AreaSeriesRequest, Point
+from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import AreaSeries, AreasSeries, SeriesCost
 from chronotile.pipeline.area_reading import THREADS, AreaCells, AreaReading, cheapest_readings
-from chronotile.pipeline.cells import reach_of, swapped_hint
+from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
 from chronotile.readers.area_coverage import covered_spans
 from chronotile.readers.area_outlines import outlines_of
 from chronotile.readers.area_spans import centre_spans
 from chronotile.stats.samples import FloatArray, IntArray, Reduced, reduce_samples
+
+Flags = NDArray[np.bool_]
+"""(area,)."""
 
 MAX_AREA_CELLS = 1 << 28
 """Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
@@ -53,11 +56,12 @@ def extract_area_series(
     """Return what the reducers make of the values in the native cells of each area.
 
     With `weights` of pixels an area has the cells whose centres lie in it, else all that it touches. One that has no
-    cell has no values, and a `total` of 0; if it lies outside the layer beside others that do not, a note says so.
+    cell has no values, a `total` of 0, and a note that says why; so has one of which a part lies outside the layer.
     Each chunk is read once for all areas, and what is held at once is bounded however large they are.
 
     Raises:
-        InvalidParameter: All areas lie outside the layer, one cannot be expressed in its CRS, or it is a composite.
+        InvalidParameter: All areas lie outside the layer and may not, one cannot be expressed in its CRS, or it is a
+            composite.
         LimitExceeded: The answer, or what is to be read for it, is too large.
         SourceUnavailable: The source is gone or damaged.
         ClientGone: `is_wanted` says that nobody waits any more.
@@ -145,21 +149,43 @@ def bounded_cost(readings: Sequence[AreaReading], columns: int, services: Servic
 def _readings(
     request: AreaSeriesRequest, layer: Layer, indexes: tuple[int, ...], services: Services
 ) -> tuple[tuple[Area, ...], tuple[AreaReading, ...]]:
-    """The areas, those outside with a note, and how to read the cells of the others."""
+    """The areas, those without cells or partly outside with a note, and how to read the cells."""
     grid: NativeGrid = layer.main_variable.grid
     outlines = outlines_of(request.areas, grid)
-    if request.areas and outlines.is_outside.all():
-        raise _outside(request.areas, layer)
-    areas = tuple(
-        replace(area, note=_noted(area, f"it lies outside the layer, which {reach_of(layer)}")) if is_outside else area
-        for area, is_outside in zip(request.areas, outlines.is_outside.tolist(), strict=True)
-    )
+    if request.areas and outlines.is_outside.all() and not request.may_be_outside:
+        raise _outside(request, layer)
     spans = centre_spans(outlines, grid) if request.weights == "pixel" else covered_spans(outlines, grid)
+    is_empty = np.bincount(spans.areas, minlength=len(request.areas)) == 0
+    is_outside = outlines.is_outside | is_empty if request.weights == "area" else outlines.is_outside
+    areas = _noted(request.areas, layer, is_outside=is_outside, is_empty=is_empty, is_beyond=outlines.is_beyond)
     return areas, cheapest_readings(spans, len(areas), layer=layer, indexes=indexes, services=services)
 
 
-def _noted(area: Area, note: str) -> str:
-    return note if area.note is None else f"{area.note}; {note}"
+def _noted(
+    areas: Sequence[Area], layer: Layer, *, is_outside: Flags, is_empty: Flags, is_beyond: Flags
+) -> tuple[Area, ...]:
+    """The areas, with a note where they have no cell or fewer than their outlines promise."""
+    noted = list(areas)
+    numbers = np.flatnonzero(is_outside | is_empty | is_beyond).tolist()
+    reach = reach_of(layer) if numbers else ""
+    hints = _swapped_hints([areas[number] for number in numbers], layer)
+    for number, hint in zip(numbers, hints, strict=True):
+        if is_outside[number]:
+            note = f"it lies outside the layer, which {reach}{hint}"
+        elif is_empty[number]:
+            note = "no cell's centre lies in it; weights=area counts parts of cells"
+        else:
+            note = f"a part of it lies outside the layer, which {reach}"
+        before = areas[number].note
+        noted[number] = replace(areas[number], note=note if before is None else f"{before}; {note}")
+    return tuple(noted)
+
+
+def _swapped_hints(areas: Sequence[Area], layer: Layer) -> list[str]:
+    if not areas:
+        return []
+    hints = swapped_hints(np.array([area.polygons[0][0].mean(axis=0) for area in areas]), layer)
+    return [hint if area.crs.is_geographic else "" for area, hint in zip(areas, hints, strict=True)]
 
 
 def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray]:
@@ -227,12 +253,12 @@ def _by_area(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.ascontiguousarray(np.concatenate(parts).swapaxes(0, 1))
 
 
-def _outside(areas: Sequence[Area], layer: Layer) -> InvalidParameter:
+def _outside(request: AreaSeriesRequest, layer: Layer) -> InvalidParameter:
+    areas = request.areas
     vertices = sum(area.vertices for area in areas)
-    x, y = areas[0].polygons[0][0].mean(axis=0).tolist()
     what = "the geometry" if len(areas) == 1 else f"all {len(areas)} geometries"
     return InvalidParameter(
         f"{what} of {vertices} vertices lies outside layer {layer.id}, which {reach_of(layer)}; "
-        f"coordinates are longitude first{swapped_hint(Point(x=x, y=y, crs=areas[0].crs), layer)}",
-        locator="geometry",
+        f"coordinates are longitude first{_swapped_hints(areas[:1], layer)[0]}",
+        locator=request.given_by,
     )

@@ -94,6 +94,7 @@ def extract_place_values(
             reducers=(request.reducer,),
             weights=request.weights,
             min_valid=request.min_valid,
+            may_be_outside=True,
         )
         series = extract_area_series(asked, services, is_wanted=is_wanted)
         values[near] = [each.reduced[request.reducer.name] for each in series.areas]

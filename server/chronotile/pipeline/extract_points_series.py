@@ -12,7 +12,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.request import NamedPoint, PointsSeriesRequest
 from chronotile.model.series import PointsSeries
 from chronotile.pipeline.area_reading import AreaCells, AreaReading, cheapest_reading
-from chronotile.pipeline.cells import reach_of
+from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.extract_area_series import bounded_cost
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
@@ -81,6 +81,7 @@ def _series(target: PointsTarget, services: Services, is_wanted: Callable[[], bo
     values[target.held], codes[target.held] = values_inside.T, codes_inside.T
     is_outside = np.ones(len(target.points), dtype=np.bool_)
     is_outside[target.held] = False
+    places = np.array([(point.longitude, point.latitude) for point in target.points]).reshape(-1, 2)
     return PointsSeries(
         layer=layer.id,
         units=layer.main_variable.encoding.units,
@@ -91,6 +92,7 @@ def _series(target: PointsTarget, services: Services, is_wanted: Callable[[], bo
         codes=codes,
         reasons=(*names, OUTSIDE),
         reach=reach_of(layer),
+        hints=swapped_hints(places, layer),
     )
 
 

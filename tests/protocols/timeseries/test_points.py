@@ -68,6 +68,18 @@ def test_a_point_outside_is_told_apart_from_nodata_inside(client, longitude_lati
     assert "note" not in good
 
 
+def test_a_point_outside_with_latitude_first_is_told_as_such(client, points):
+    longitude, latitude = points[0]
+
+    (result,) = client.post(PATH, json={"layers": ["NDVI"], "points": [[latitude, longitude], [10, 50]]}).json()[
+        "results"
+    ]
+
+    swapped, elsewhere = (feature["note"] for feature in result["features"])
+    assert swapped.endswith("; longitude and latitude seem to be swapped")
+    assert "swapped" not in elsewhere
+
+
 def test_points_of_one_block_are_read_once(make_client, make_services, longitude_latitude):
     services = make_services()
     reader = services.readers["s2"]

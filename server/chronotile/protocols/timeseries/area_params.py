@@ -32,7 +32,8 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
         ChronotileError: A parameter or the geometry is not accepted.
     """
     query.check_spelling(PARAMETERS_OF_AREA)
-    return _request(layer, query, (_area(layer, query, body, catalogue),))
+    given_by = next((name for name in ("place", "bbox") if query.optional(name) is not None), "geometry")
+    return _request(layer, query, (_area(layer, query, body, catalogue),), given_by=given_by)
 
 
 def areas_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
@@ -54,10 +55,11 @@ def is_dry_run(query: Kvp) -> bool:
     return choice((query.optional("dry_run") or "false").lower(), ("true", "false"), locator="dry_run") == "true"
 
 
-def _request(layer: Layer, query: Kvp, areas: tuple[Area, ...]) -> AreaSeriesRequest:
+def _request(layer: Layer, query: Kvp, areas: tuple[Area, ...], *, given_by: str = "geometry") -> AreaSeriesRequest:
     return AreaSeriesRequest(
         layer=layer.id,
         areas=areas,
+        given_by=given_by,
         time=datetime_of(query),
         reducers=_reducers(query),
         weights=asked_weights(query),
