@@ -86,22 +86,34 @@ def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
 
 def _area_of_box(text: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
     crs = asked_crs(query.optional("crs"), layer, catalogue)
-    box = _box(text, crs)
+    box = _box(text, crs, layer)
     corners = [(box.xmin, box.ymin), (box.xmax, box.ymin), (box.xmax, box.ymax), (box.xmin, box.ymax)]
     return Area(polygons=((np.array([*corners, corners[0]]),),), crs=crs)
 
 
-def _box(text: str, crs: Crs) -> BBox:
+def _box(text: str, crs: Crs, layer: Layer) -> BBox:
     """West, south, east and north; where west is more than east, it crosses the antimeridian (RFC 7946 §5.2)."""
     west, south, east, north = numbers(text, 4, locator="bbox")
     if crs.is_geographic:
         if max(abs(west), abs(east)) > WHOLE_CIRCLE or max(abs(south), abs(north)) > WHOLE_CIRCLE / 4:
             raise InvalidParameter("bbox must be west,south,east,north in degrees, longitude first", locator="bbox")
         if west > east:
+            _check_antimeridian(text, layer, crs)
             east += WHOLE_CIRCLE
     if west >= east or south >= north:
         raise InvalidParameter(f"bbox {text[:60]} is empty: each minimum must be less than its maximum", locator="bbox")
     return BBox(west, south, east, north)
+
+
+def _check_antimeridian(text: str, layer: Layer, crs: Crs) -> None:
+    """Refuse a box with west and east the wrong way round, which would have all of the layer but what was meant."""
+    reach, half = layer.main_variable.grid.unwound_box_in(crs), WHOLE_CIRCLE / 2
+    if reach.xmin > -half and reach.xmax < half:
+        raise InvalidParameter(
+            f"bbox {text[:60]} has its west east of its east, and so crosses the antimeridian, which layer {layer.id} "
+            "does not reach; give west,south,east,north",
+            locator="bbox",
+        )
 
 
 def _reducers(query: Kvp) -> tuple[Reducer, ...]:
