@@ -108,6 +108,20 @@ def test_across_the_seam_of_a_circular_grid_both_sides_count():
     assert found[80, [359, 0, 1]] / row_areas(DEGREES)[80] == pytest.approx([0.5, 1, 0.25])
 
 
+@pytest.mark.parametrize("edge", [-180.5, -180.25, -180.0])
+def test_a_cell_on_the_seam_of_a_circular_grid_counts_once(edge):
+    grid = NativeGrid(crs=CRS84, transform=Affine(1, 0, edge, 0, -1, 90), width=360, height=180)
+    box = ring_of((-180, 10), (180, 10), (180, 0), (-180, 0))
+    outlines = outlines_of([Area(polygons=((box,),), crs=CRS84)], grid)
+
+    spans = covered_spans(outlines, grid)
+
+    assert spans.cells == 3600
+    assert weights_of((box,), grid=grid, crs=CRS84)[80:90] == pytest.approx(
+        np.repeat(row_areas(grid)[80:90], 360).reshape(10, 360)
+    )
+
+
 def test_a_turned_geographic_grid_has_no_areas_of_rows():
     turned = NativeGrid(crs=CRS84, transform=Affine.rotation(10), width=10, height=10)
 

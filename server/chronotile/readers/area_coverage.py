@@ -20,14 +20,14 @@ NOTHING = 1e-9
 def covered_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     """Return the cells that each area touches, with the part inside times the cell's true area in square metres.
 
-    What lies in two polygons of an area counts twice, but no cell for more than the whole.
+    No cell counts for more than the whole, wherever polygons of an area and the turns of a circular grid overlap.
 
     Raises:
         InvalidParameter: The outlines are too long in cells, or the grid is geographic and turned.
     """
     spans = _covered(outlines, grid, reach_in(grid))
     if grid.is_circular:
-        spans = wrapped(spans, grid.width)
+        spans = _added(wrapped(spans, grid.width), grid.width)
     assert spans.weights is not None  # noqa: S101 -- for the type checker
     return Spans(
         areas=spans.areas,
@@ -142,3 +142,29 @@ def _summed(bits: Spans, own: FloatArray, heights: FloatArray, reach: Reach) -> 
         weights=parts,
     )
     return spans.chosen((parts > NOTHING) & (spans.starts < spans.stops))
+
+
+def _added(spans: Spans, width: int) -> Spans:
+    """Spans in order of which no two of an area share a cell: where some do, with the sum of their parts."""
+    is_line = (np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0)
+    if spans.weights is None or (is_line[1:] | (spans.starts[1:] >= spans.stops[:-1])).all():
+        return spans
+    line_of_span = np.cumsum(is_line) - 1
+    apart = width + 1  # lines one behind the other, none of which reaches the next
+    borders, places = np.unique(
+        np.append(spans.starts, spans.stops) + np.tile(line_of_span * apart, 2), return_inverse=True
+    )
+    steps = np.zeros(borders.size)
+    np.add.at(steps, places, np.append(spans.weights, -spans.weights))
+    parts = np.cumsum(steps)[:-1]
+    parts[parts > 1 - NOTHING] = 1.0
+    line, starts = np.divmod(borders[:-1], apart)
+    lines = np.flatnonzero(is_line)[line]
+    found = Spans(
+        areas=spans.areas[lines],
+        rows=spans.rows[lines],
+        starts=starts,
+        stops=starts + np.diff(borders),
+        weights=parts,
+    )
+    return found.chosen(parts > NOTHING)
