@@ -244,6 +244,19 @@ def test_weights_of_area_count_the_parts_inside():
     assert found.reduced["sum"][0] == pytest.approx((numbers * weights).sum(), rel=1e-12)
 
 
+@pytest.mark.parametrize(("cells", "left"), [(9, 0.1), (37, 1 / 3), (300, 0.7)], ids=["small", "larger", "counted"])
+def test_an_area_whose_cells_all_have_a_value_has_a_share_of_one(cells, left):
+    variable = served.make_variable(nodata=None)
+    services = served.make_services(served.make_collection(served.make_layer(variable=variable)))
+    ring = square(cells=cells).polygons[0][0]
+    shares = np.linspace(0, 1, 7)[1:-1]
+    areas = tuple(Area(polygons=((ring + np.array([100 * left, 31.7]) * each,),), crs=UTM) for each in shares)
+
+    for found in all_series(*areas, services=services, weights="area", min_valid=1).areas:
+        assert found.reduced["valid_share"].tolist() == [1.0] * 4
+        assert np.isfinite(found.reduced["mean"]).all()
+
+
 def test_the_cost_is_told_without_reading():
     services = served.make_services()
     request = AreaSeriesRequest(

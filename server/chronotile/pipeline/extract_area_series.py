@@ -34,6 +34,9 @@ MAX_AREA_CELLS = 1 << 28
 KEPT_KINDS = frozenset({"count", "valid_share"})
 """Reducers that tell how many cells have a value, and so stand however few they are."""
 
+ROUNDING = 1e-9
+"""Of shares, which are quotients of sums of weights."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaTarget:
@@ -219,7 +222,7 @@ def _series(
 ) -> list[AreaSeries]:
     """What is told of each area, without the values for which too few cells have one."""
     share = _by_area([part.valid_share for part in parts])
-    is_short = share < request.min_valid
+    is_short = share < request.min_valid - ROUNDING
     columns = {}
     for reducer in request.reducers:
         columns[reducer.name] = _by_area([part.values[reducer.name] for part in parts])

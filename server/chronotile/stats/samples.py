@@ -123,14 +123,15 @@ def reduce_samples(
         target = (place.times, slice(place.first, place.last))
         piece = _piece(samples, place, encoding)
         valid[target] = piece.count
-        share[target] = np.divide(piece.weight, piece.whole)
-        rest = np.diff(samples.bounds[place.first : place.last + 1]) - piece.count
+        cells = np.diff(samples.bounds[place.first : place.last + 1])
+        share[target] = own_share = _share(piece, cells)
+        rest = cells - piece.count
         for code in list(causes)[1:]:
             causes[code][target] = counts = piece.count_code(code)
             rest -= counts
         for code in list(causes)[:1]:  # what has no value for no other reason
             causes[code][target] = rest
-        for name, each in _reduced(piece, reducers, edges).items():
+        for name, each in _reduced(piece, own_share, reducers, edges).items():
             values[name][target] = each
 
     for _ in in_order(reduce_place, _places(samples)):
@@ -186,11 +187,19 @@ class _Piece(Protocol):
     def percentiles(self, percents: Sequence[float]) -> FloatArray: ...
 
 
-def _reduced(piece: _Piece, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def _share(piece: _Piece, cells: IntArray) -> FloatArray:
+    """(time, area): the part of the weight that has a value, exactly 1 of all cells, however sums are rounded."""
+    share: FloatArray = np.where(piece.count == cells, 1.0, np.minimum(piece.weight / piece.whole, 1.0))
+    return share
+
+
+def _reduced(
+    piece: _Piece, share: FloatArray, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]
+) -> dict[str, FloatArray]:
     """What reducers make of a piece; NaN where there is no value."""
     is_empty = piece.count == 0
     kinds = {reducer.kind for reducer in reducers}
-    found = {"count": piece.count.astype(np.float64), "valid_share": piece.weight / piece.whole}
+    found = {"count": piece.count.astype(np.float64), "valid_share": share}
     sums = piece.sums() if kinds & {"mean", "sum", "std"} else np.zeros(is_empty.shape)
     mean = np.divide(sums, piece.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty)
     found |= {"mean": mean, "sum": np.where(is_empty, np.nan, sums)}
