@@ -79,7 +79,7 @@ class Climatology:
     by: SlotKind | None = None
     """What a year is cut into; `None` is months for values four weeks and more apart, else dekads."""
     reference: TimeSelection = ABSENT
-    """Of which times; all that are asked for where there is none."""
+    """Of which times; all of the layer where none are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

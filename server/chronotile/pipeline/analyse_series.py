@@ -22,15 +22,15 @@ from chronotile.stats.period_means import Periods, periods_of
 Positions = NDArray[np.intp]
 
 
-def reference_indexes(
-    analysis: Analysis | None, layer: Layer, asked: tuple[int, ...], *, now: Instant
-) -> tuple[int, ...]:
+def reference_indexes(analysis: Analysis | None, layer: Layer, *, now: Instant) -> tuple[int, ...]:
     """Return the indexes of the times that series are held against: none where nothing is.
+
+    Where no reference is named, they are all times of the layer: held against itself alone, a year would be normal
+    throughout.
 
     Args:
         analysis: What is asked.
         layer: Of which layer.
-        asked: The indexes of the series, which are the reference where no other is named.
         now: For a reference such as `latest`.
 
     Raises:
@@ -38,10 +38,7 @@ def reference_indexes(
     """
     if analysis is None or not analysis.needs_normals:
         return ()
-    reference = analysis.climatology.reference
-    if reference.keyword == "absent":
-        return asked
-    return matching_times(layer, reference, now=now).indexes
+    return matching_times(layer, analysis.climatology.reference, now=now).indexes
 
 
 def check_analysis(

@@ -88,7 +88,7 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
     cell = _cell(layer, request.point)
     indexes = series_indexes(layer, request.time, services)
     times = instants_of(layer, indexes)
-    reference = reference_indexes(request.analysis, layer, indexes, now=services.clock())
+    reference = reference_indexes(request.analysis, layer, now=services.clock())
     check_analysis(request.analysis, layer, (indexes, reference), series=1, services=services)
     read = tuple(sorted({*indexes, *reference})) if reference else indexes
     check_length(len(read), services)

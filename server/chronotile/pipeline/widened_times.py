@@ -54,7 +54,7 @@ def widened_times(
     """
     layer = layer_with_values(name, services)
     indexes = series_indexes(layer, time, services)
-    reference = reference_indexes(analysis, layer, indexes, now=services.clock())
+    reference = reference_indexes(analysis, layer, now=services.clock())
     check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
     if not set(reference) <= set(indexes):
         time = selection_of(layer.times, sorted({*indexes, *reference}))

@@ -63,9 +63,7 @@ def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
         seasons=seasons,
         reasons={
             "smooth": _unless(_has_values(curve), _why_no_curve(analysis)),
-            "climatology": _unless(
-                _has_values(None if normals is None else normals.values), "the reference has no values"
-            ),
+            "climatology": () if normals is None else tuple(map(_why_no_normals, normals.counts.max(axis=1).tolist())),
             "anomaly": _unless(_has_values(anomalies), "no time of the year has a value and enough in the reference"),
             "trend": _unless(
                 _has_values(None if trends is None else trends.slope), "fewer than four values to compare"
@@ -92,6 +90,13 @@ def _has_values(found: FloatArray | None) -> list[bool]:
 
 def _unless(are_told: list[bool], reason: str) -> tuple[str | None, ...]:
     return tuple(None if is_told else reason for is_told in are_told)
+
+
+def _why_no_normals(most: int) -> str | None:
+    """Of the most values that a slot has; where that is one, values of the reference are held against themselves."""
+    if most > 1:
+        return None
+    return "the reference has one value at most for each time of the year" if most else "the reference has no values"
 
 
 def _why_no_curve(analysis: Analysis) -> str:

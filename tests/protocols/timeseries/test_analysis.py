@@ -117,6 +117,25 @@ def test_a_reference_may_lie_outside_of_the_times_asked_for(point):
     assert series["methods"]["climatology"]["reference"] == ["2001-01-01T00:00:00Z", "2003-12-21T00:00:00Z"]
 
 
+def test_without_a_reference_a_year_is_held_against_all_years(point):
+    series = point("datetime=2006&anomaly=abs").json()
+
+    normals = VALUES.reshape(6, 36).mean(axis=0)
+    np.testing.assert_allclose(series["analysis"]["anomaly"], VALUES[-36:] - normals)
+    assert series["analysis"]["normals"]["counts"] == [6] * 36
+    assert "reasons" not in series["analysis"]
+    assert series["methods"]["climatology"]["reference"] == ["2001-01-01T00:00:00Z", "2006-12-21T00:00:00Z"]
+
+
+def test_a_reference_of_one_year_is_told(point):
+    series = point("datetime=2006&anomaly=abs&reference=2006").json()
+
+    assert series["analysis"]["anomaly"] == [0.0] * 36
+    assert series["analysis"]["reasons"] == {
+        "climatology": "the reference has one value at most for each time of the year"
+    }
+
+
 def test_a_step_is_taken_of_the_reference_too(point):
     series = point("datetime=2006&step=P3M&climatology=mean&climatology_by=month&reference=2001/2005").json()
 
@@ -190,6 +209,7 @@ def test_what_is_not_one_value_a_time_has_no_place_in_csv(point, name):
             "2001-02-01",
             {
                 "smooth": "fewer than three values, or times too near for so stiff a curve",
+                "climatology": "the reference has one value at most for each time of the year",
                 "anomaly": "no time of the year has a value and enough in the reference",
                 "trend": "fewer than four values to compare",
                 "phenology": "no whole season was found",
@@ -209,7 +229,9 @@ def test_what_is_not_one_value_a_time_has_no_place_in_csv(point, name):
     ids=["one date", "no date"],
 )
 def test_what_cannot_be_found_is_null_with_its_reason(point, datetime, reasons):
-    answer = point(f"datetime={datetime}&smooth=whittaker&anomaly=z&trend=theil_sen&phenology=threshold")
+    asked = "smooth=whittaker&anomaly=z&trend=theil_sen&phenology=threshold"
+
+    answer = point(f"datetime={datetime}&reference={datetime}&{asked}")
 
     found = answer.json()["analysis"]
     assert answer.status_code == 200
@@ -280,6 +302,15 @@ def test_times_of_the_reference_count_towards_the_limit(make_client, longitude_l
     )
 
     assert answer.json()["asked"] == 144
+
+
+def test_all_times_count_towards_the_limit_where_they_are_the_reference(make_client, longitude_latitude):
+    client = make_client(services_of_dekads(limits=Limits(max_series_values=120)))
+    longitude, latitude = longitude_latitude(ROW, COLUMN)
+
+    answer = client.get(f"/timeseries/NDVI/point?lon={longitude}&lat={latitude}&datetime=2006&anomaly=abs")
+
+    assert answer.json()["asked"] == 216
 
 
 def test_etags_tell_analyses_apart_and_304_reads_nothing(point, services):
@@ -379,11 +410,21 @@ def test_an_area_takes_the_same_analyses_as_a_point(area, point):
 
 
 def test_a_dry_run_counts_the_times_of_the_reference(area):
-    alone, held_against = (
-        area(f"dry_run=true&datetime=2006&anomaly=abs{reference}").json() for reference in ("", "&reference=2001/2003")
+    alone, some_years, all_years = (
+        area(f"dry_run=true&datetime=2006{analysis}").json()
+        for analysis in ("", "&anomaly=abs&reference=2001/2003", "&anomaly=abs")
     )
 
-    assert held_against["bytes"] > alone["bytes"]
+    assert all_years["bytes"] > some_years["bytes"] > alone["bytes"]
+
+
+def test_without_a_reference_an_area_and_points_are_held_against_all_years(area, points):
+    series, of_points = area("datetime=2006&anomaly=abs").json(), points("anomaly=abs", datetime="2006").json()
+
+    means = cells().mean(axis=1).reshape(6, 36)
+    (feature,) = series["features"]
+    np.testing.assert_allclose(feature["analysis"]["mean"]["anomaly"], means[5] - means.mean(axis=0))
+    assert series["methods"] == of_points["results"][0]["methods"]
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ ANALYSIS: tuple[Json, ...] = (
     in_query("fill", "The values with their gaps filled", one_of(FILL_METHODS)),
     in_query("climatology", "What is normal for the time of the year: `mean`, `median`, or `p0` to `p100`"),
     in_query("climatology_by", "What a year is cut into", one_of(SLOT_KINDS)),
-    in_query("reference", "The times that normals are taken from, in any form of `datetime`"),
+    in_query("reference", "The times that normals are taken from, in any form of `datetime`; otherwise all"),
     in_query("anomaly", "How each value lies to what is normal", one_of(ANOMALY_KINDS)),
     in_query("trend", "Slope a year and its significance", one_of(TREND_METHODS)),
     in_query("phenology", "Start, peak and end of each season", one_of(PHENOLOGY_METHODS)),
