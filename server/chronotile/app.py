@@ -319,11 +319,14 @@ def system_clock() -> Instant:
 async def _http_fault(request: Request, error: Exception) -> Response:
     """What no route answers: an unknown path, or a method that a path does not take."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    fault: ChronotileError = UnknownPath(f"there is nothing at {request.scope['path'][:200]!r}")
+    path = request.scope["path"]
+    hint = "; what there is below /timeseries stands at /docs" if path.startswith("/timeseries") else ""
+    fault: ChronotileError = UnknownPath(f"there is nothing at {path[:200]!r}{hint}")
+    headers = (error.headers if isinstance(error, HTTPException) else None) or {}
     if status != fault.status:
-        fault = ChronotileError(f"{request.method} is not accepted here")
+        accepted = headers.get("Allow")
+        fault = ChronotileError(f"{request.method} is not accepted here{f'; use {accepted}' if accepted else ''}")
         fault.status = status
     response = with_error_caching(problem_response(fault, request))
-    if isinstance(error, HTTPException):
-        response.headers.update(error.headers or {})
+    response.headers.update(headers)
     return response

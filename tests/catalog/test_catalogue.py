@@ -73,3 +73,8 @@ def test_unknown_name_is_compared_with_so_many_names_only(make_catalogue):
 
     with pytest.raises(UnknownStyle, match=r"accepted are n0, n1, .* and others$"):
         catalogue.ramp("ndvi.green")
+
+
+def test_the_nearest_name_is_found_whatever_its_case(make_catalogue):
+    with pytest.raises(UnknownStyle, match=r"the nearest is NDVI$"):
+        make_catalogue(["other", "NDVI"]).ramp("ndvi")

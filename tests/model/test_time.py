@@ -62,7 +62,7 @@ def test_a_value_names_the_whole_period_of_its_precision(text, start, end):
      "2020-06-01T10:61", "2020-06-01Z", "2020-06-01T10:50+24:00", "2020-06-01T10:50-0160",
      "\uff12\uff10\uff12\uff10", "2020-06-01T10:50:07+2", "-2020", "/2020x",
      "2020//2021", "../..", "/", "2021/2020", "2020/2021/P0D0", "2020/2021/P", "2020/2021/PT", "2020,", "2020,latest",
-     "a/b/c/d", "2020/2021/P1Y/x", "NaT", "now"],
+     "P1M/P1M", "../P1M", "P1M/..", "2020/P0D", "a/b/c/d", "2020/2021/P1Y/x", "NaT", "now"],
 )  # fmt: skip
 def test_unreadable_time_is_an_invalid_parameter(text):
     with pytest.raises(InvalidParameter) as caught:
@@ -97,6 +97,25 @@ def test_an_interval_may_be_open_at_its_start_and_holds_its_last_day(text):
 
     assert part.span.end == instant("2020-03-02")
     assert part.span.start < instant("1700-01-01")
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2023-06-01/P1M", "2023-06-01", "2023-07-01"),
+        ("2023/P10D", "2023-01-01", "2023-01-11"),
+        ("2023-06-01T12:00:00Z/PT6H", "2023-06-01T12", "2023-06-01T18"),
+        ("P1M/2023-06-30", "2023-06-01", "2023-07-01"),
+        ("P1Y/2023", "2023-01-01", "2024-01-01"),
+        ("2200/P9999Y", "2200-01-01", "2262-01-01"),
+        ("P9999Y99999M/1700", "1678-01-01", "1701-01-01"),
+    ],
+)
+def test_an_interval_may_be_one_end_and_how_long(text, start, end):
+    (part,) = parse_time(text).parts
+
+    assert (part.is_interval, part.period) == (True, None)
+    assert (part.span.start, part.span.end) == (instant(start), instant(end))
 
 
 def test_an_interval_with_period_steps_through_both_ends():

@@ -196,10 +196,11 @@ class Catalogue:
 
 
 def _known(name: str, known: Names[str]) -> str:
-    """What is accepted in place of an unknown name: the nearest, or the first few."""
-    name = name[:80]
-    compared = heapq.nlargest(MAX_COMPARED, known, key=lambda each: _letters_in_common(name, each))
-    close = difflib.get_close_matches(name, compared, n=3, cutoff=0.5)
+    """What is accepted in place of an unknown name: the nearest, whatever its case, or the first few."""
+    name = name[:80].lower()
+    compared = heapq.nlargest(MAX_COMPARED, known, key=lambda each: _letters_in_common(name, each.lower()))
+    spelled = {each.lower(): each for each in compared}
+    close = [spelled[each] for each in difflib.get_close_matches(name, spelled, n=3, cutoff=0.5)]
     if close:
         return f"; the nearest {'is' if len(close) == 1 else 'are'} {', '.join(close)}"
     first = ", ".join(itertools.islice(known, MAX_LISTED))

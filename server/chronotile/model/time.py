@@ -37,13 +37,13 @@ MAX_PARTS = 2_000
 
 DISTANT_PAST = np.datetime64("1678-01-01", "ns")
 DISTANT_FUTURE = np.datetime64("2262-01-01", "ns")
-LAST_MONTH = int(DISTANT_FUTURE.astype("datetime64[M]").astype(int))
+FIRST_MONTH, LAST_MONTH = (int(end.astype("datetime64[M]").astype(int)) for end in (DISTANT_PAST, DISTANT_FUTURE))
 MAX_PERIOD_NS = 100 * 366 * 86_400_000_000_000
 
 ACCEPTED = (
     "accepted are an instant (2020, 2020-06, 2020-06-01, 2020-06-01T10:50:00Z), an interval (2020-01-01/2020-06-30, "
-    "../2020-06-30, 2020-01-01/..), an interval with period (2020-01-01/2020-06-30/P10D), a comma list, "
-    "current, latest or default"
+    "../2020-06-30, 2020-01-01/.., 2020-01-01/P6M), an interval with period (2020-01-01/2020-06-30/P10D), a comma "
+    "list, current, latest or default"
 )
 
 
@@ -63,7 +63,7 @@ class Period:
     is_dekad: bool = False
 
     def step(self, start: Instant, count: int) -> Instant:
-        """Return the instant `count` periods after `start`, at most the end of the years served.
+        """Return the instant `count` periods after `start`, within the years served.
 
         A day past the month's end becomes its last day.
         """
@@ -72,9 +72,12 @@ class Period:
         month = int(start.astype("datetime64[M]").astype(int)) + self.months * count
         if month >= LAST_MONTH:
             return DISTANT_FUTURE
+        if month < FIRST_MONTH:
+            return DISTANT_PAST
         moved = add_months(start, self.months * count)
         nanoseconds = int(moved.astype(int)) + int(self.fixed.astype(int)) * count
-        return np.datetime64(min(nanoseconds, int(DISTANT_FUTURE.astype(int))), "ns")
+        first, last = (int(end.astype(int)) for end in (DISTANT_PAST, DISTANT_FUTURE))
+        return np.datetime64(min(max(nanoseconds, first), last), "ns")
 
 
 DEKAD = Period(is_dekad=True)
@@ -248,6 +251,8 @@ def _parse_part(text: str) -> TimePart:
     start_text, end_text = bounds[0].strip(), bounds[1].strip()
     if start_text in _OPEN and end_text in _OPEN:
         raise InvalidParameter(f"the interval {text[:40]!r} has neither start nor end", locator="time")
+    if len(bounds) == 2 and (start_text[:1] == "P" or end_text[:1] == "P"):
+        return TimePart(_lasting(start_text, end_text), is_interval=True)
     period = _interval_period(bounds[2].strip()) if len(bounds) == 3 else None
     first = None if start_text in _OPEN else parse_instant(start_text)
     is_open = end_text in _OPEN or end_text.lower() in _LATEST
@@ -258,6 +263,15 @@ def _parse_part(text: str) -> TimePart:
     if period is None or first is None:
         return TimePart(TimeSpan(start, end), is_interval=True)
     return TimePart(first, is_interval=True, period=period, end=end)
+
+
+def _lasting(start_text: str, end_text: str) -> TimeSpan:
+    """A start and how long from it, or how long and the end (ISO 8601-1:2019 §5.5.2), which is held."""
+    if end_text[:1] == "P":
+        start = parse_instant(start_text).start
+        return TimeSpan(start, parse_period(end_text).step(start, 1))
+    end = parse_instant(end_text).end
+    return TimeSpan(parse_period(start_text).step(end, -1), end)
 
 
 def _interval_period(text: str) -> Period | None:

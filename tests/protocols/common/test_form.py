@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import LimitExceeded
+from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.state import Gates, ServerState
@@ -55,3 +55,13 @@ def test_nothing_is_read_where_the_length_says_too_much(make_request):
     with pytest.raises(LimitExceeded) as caught:
         anyio.run(body_of, request)
     assert (caught.value.status, caught.value.asked, read) == (413, 101, [])
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"br, gzip"])
+def test_a_compressed_body_is_415_with_a_reason(make_request, encoding):
+    read = []
+    request = make_request([b"a"], read, headers=[(b"content-encoding", encoding)])
+
+    with pytest.raises(InvalidParameter, match="Content-Encoding") as caught:
+        anyio.run(body_of, request)
+    assert (caught.value.status, read) == (415, [])

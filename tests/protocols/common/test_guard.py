@@ -69,6 +69,14 @@ def test_method_that_is_not_taken_is_405_and_names_those_that_are(client):
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
+def test_405_says_which_method_is_taken(client):
+    assert client.get("/timeseries/points").json()["detail"] == "GET is not accepted here; use POST"
+
+
+def test_unknown_path_below_timeseries_names_where_all_paths_are_told(client):
+    assert client.get("/timeseries/NDVI/polygon").json()["detail"].endswith("below /timeseries stands at /docs")
+
+
 def test_head_tells_the_same_without_a_body(client):
     get, head = (client.request(method, "/timeseries/v1.0/ts/") for method in ("GET", "HEAD"))
 

@@ -100,7 +100,34 @@ def test_only_so_many_unknown_names_are_compared():
     Kvp([*pairs, ("styles", "reds")]).check_spelling(["style"])
 
 
-@pytest.mark.parametrize("name", ["time", "DATE", "start", "end", "startDate", "ENDDATE"])
+NAMES_OF_TIMES = ["time", "DATE", "dates", "start", "end", "from", "to", "begin", "startDate", "ENDDATE", "start_date"]
+
+
+@pytest.mark.parametrize("name", NAMES_OF_TIMES)
 def test_another_services_name_for_datetime_is_refused(name):
     with pytest.raises(InvalidParameter, match="use datetime"):
         datetime_of(Kvp([(name, "2020")]))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("f", "format"),
+        ("F", "format"),
+        ("statistics", "reducers"),
+        ("aggregate", "step"),
+        ("lng", "lon"),
+        ("longitude", "lon"),
+        ("latitude", "lat"),
+        ("min_Valid", "minValid"),
+    ],
+)
+def test_another_services_name_is_refused_with_ours(name, meant):
+    known = ("format", "reducers", "step", "lon", "lat", "minValid")
+
+    with pytest.raises(InvalidParameter, match=f"{name} is no parameter here; use {meant}"):
+        Kvp([(name, "1")]).check_spelling(known)
+
+
+def test_another_services_name_is_let_be_where_nothing_is_meant_by_it():
+    Kvp([("f", "1"), ("longitude", "1")]).check_spelling(("datetime",))

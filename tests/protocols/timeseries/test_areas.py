@@ -89,6 +89,21 @@ def test_a_geometry_alone_is_no_collection(client, feature):
     answer = client.post(PATH, json=feature(30, 40))
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, "geometry")
+    assert answer.json()["detail"].endswith("; /timeseries/NDVI/area takes it")
+
+
+def test_many_features_are_no_area_and_are_told_where_they_are(client, feature):
+    answer = client.post("/timeseries/NDVI/area", json=collection(feature(30, 40), feature(100, 100)))
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"].endswith("; /timeseries/NDVI/areas takes it")
+
+
+@pytest.mark.parametrize("name", ["bbox=4,50,5,51", "place=regions/north"])
+def test_what_names_one_area_is_refused_beside_many(client, feature, name):
+    answer = client.post(f"{PATH}?{name}", json=collection(feature(30, 40)))
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, name.partition("=")[0])
 
 
 def test_the_cost_of_many_is_that_of_all(client, feature):

@@ -131,6 +131,33 @@ def test_x_and_y_may_be_in_the_layers_own_crs_though_no_map_is(make_client, make
     assert client.get(f"/timeseries/NDVI/point?x={x}&y={y}&crs=EPSG:32631").status_code == 200
 
 
+@pytest.mark.parametrize("names", [("x", "y"), ("lon", "lat")])
+def test_metres_without_crs_are_told_what_they_need(client, names):
+    x, y = served.BELGIUM_31N.centre_of(ROW, COLUMN)
+
+    answer = client.get(f"/timeseries/NDVI/point?{names[0]}={x}&{names[1]}={y}")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, names[0])
+    assert "coordinates in metres" in answer.json()["detail"]
+    assert answer.json()["detail"].endswith("need crs=")
+
+
+def test_an_unknown_crs_is_answered_with_each_that_is_accepted_once(make_client, make_services):
+    client = make_client(make_services(crs=["EPSG:4326", "EPSG:32631"]))
+
+    answer = client.get("/timeseries/NDVI/point?x=1&y=2&crs=EPSG:9999")
+
+    assert answer.json()["detail"].count("EPSG:32631") == 1
+
+
+@pytest.mark.parametrize("name", ["reducers=mean", "bbox=4,50,5,51", "dry_run=true"])
+def test_what_belongs_to_areas_is_refused_of_a_point(client, place, name):
+    answer = client.get(f"/timeseries/NDVI/point?{place}&{name}")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, name.partition("=")[0])
+    assert "/timeseries/{layer}/area" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("crs", ["", "&crs=CRS:84", "&crs=EPSG:4326"])
 def test_x_comes_before_y_whatever_the_crs_says(make_client, longitude_latitude, crs):
     longitude, latitude = longitude_latitude(ROW, COLUMN)

@@ -40,6 +40,38 @@ def test_each_layer_has_the_document_of_areas(client, points):
     }
 
 
+def test_datetime_may_stand_in_the_query(client, points):
+    body = {"layers": ["NDVI"], "points": points}
+
+    beside = client.post(f"{PATH}?datetime={SINCE}", json=body)
+    in_both = client.post(f"{PATH}?datetime={SINCE}", json={**body, "datetime": SINCE})
+
+    inside = client.post(PATH, json={**body, "datetime": SINCE})
+    assert beside.json() == in_both.json() == inside.json()
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "reason"),
+    [
+        ("datetime=2021", "datetime", "datetime is 2021 in the query, but the body says 2020-06-11/..; give one"),
+        ("layers=NDVI", "layers", "it belongs in the body"),
+        ("lon=4.5", "lon", "use the member points: it belongs in the body"),
+        ("time=2021", "time", "use datetime"),
+        ("start_date=2021", "start_date", "use datetime"),
+        ("reducers=mean", "reducers", "use /timeseries/{layer}/area"),
+        ("bbox=4,50,5,51", "bbox", "use /timeseries/{layer}/area"),
+        ("crs=EPSG:3857", "crs", "CRS84"),
+        ("limit=2", "limit", "a shorter datetime"),
+        ("formt=csv", "formt", "use format"),
+    ],
+)
+def test_what_a_query_has_no_place_for_is_refused(client, points, query, parameter, reason):
+    answer = client.post(f"{PATH}?{query}", json={"layers": ["NDVI"], "points": points, "datetime": SINCE})
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
+    assert reason in answer.json()["detail"]
+
+
 def test_points_may_have_names(client, points):
     named = [{"id": f"p{number}", "lon": lon, "lat": lat} for number, (lon, lat) in enumerate(points)]
 

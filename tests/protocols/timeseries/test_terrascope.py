@@ -216,3 +216,26 @@ def test_answers_are_as_small_as_json_allows(make_client, place):
     answer = make_client().get(f"{BASES[0]}/NDVI/point?{place}")
 
     assert answer.text == json.dumps(answer.json(), separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("stratDate", "startDate"),
+        ("start_date", "startDate"),
+        ("start", "startDate"),
+        ("to", "endDate"),
+        ("datetime", "startDate and endDate"),
+        ("maxValid", "maxValids"),
+        ("incl_count", "inclCount"),
+    ],
+)
+def test_misspelt_and_foreign_names_are_refused(client, place, name, instead):
+    answer = client.get(f"{BASES[0]}/NDVI/point?{place}&{name}=2020-06-01")
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == f"{name} is no parameter here; use {instead}"
+
+
+def test_names_of_other_programs_are_let_be(client, place):
+    assert client.get(f"{BASES[0]}/NDVI/point?{place}&_=17&token=secret").status_code == 200

@@ -18,26 +18,33 @@ def asked_point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:
     if not ("x" in query or "y" in query):
         if "crs" in query:
             raise InvalidParameter("crs belongs to x and y; lon and lat are in CRS84", locator="crs")
-        return longitude_latitude(query)
+        return longitude_latitude(query, hint="; coordinates in metres are x and y, and need crs=")
     if "lon" in query or "lat" in query:
         raise InvalidParameter("give either lon and lat, or x, y and crs", locator="x")
     x, y = (number(query.required(name), locator=name) for name in ("x", "y"))
     crs = asked_crs(query.optional("crs"), layer, catalogue)
-    return place_in_degrees(x, y, crs=crs, names=("x", "y")) if crs.is_geographic else Point(x=x, y=y, crs=crs)
+    if not crs.is_geographic:
+        return Point(x=x, y=y, crs=crs)
+    hint = "" if "crs" in query else "; coordinates in metres need crs="
+    return place_in_degrees(x, y, crs=crs, names=("x", "y"), hint=hint)
 
 
-def longitude_latitude(query: Kvp) -> Point:
+def longitude_latitude(query: Kvp, *, hint: str = "") -> Point:
     """Return the place of `lon` and `lat`.
+
+    Args:
+        query: What has them.
+        hint: What the message adds where one is no such degree.
 
     Raises:
         ChronotileError: One is missing or no such degree.
     """
     longitude, latitude = (number(query.required(name), locator=name) for name in ("lon", "lat"))
-    return place_in_degrees(longitude, latitude)
+    return place_in_degrees(longitude, latitude, hint=hint)
 
 
 def place_in_degrees(
-    longitude: float, latitude: float, *, crs: Crs = CRS84, names: tuple[str, str] = ("lon", "lat")
+    longitude: float, latitude: float, *, crs: Crs = CRS84, names: tuple[str, str] = ("lon", "lat"), hint: str = ""
 ) -> Point:
     """Return the place there; longitudes of a second turn are taken back to -180 ... 180.
 
@@ -46,13 +53,14 @@ def place_in_degrees(
         latitude: In degrees.
         crs: A geographic one.
         names: What messages call the two.
+        hint: What they add.
 
     Raises:
         InvalidParameter: One is no such degree.
     """
     for name, value, most in ((names[0], longitude, 360), (names[1], latitude, 90)):
         if abs(value) > most:
-            raise InvalidParameter(f"{name} must be from -{most} to {most} degrees, got {value:g}", locator=name)
+            raise InvalidParameter(f"{name} must be from -{most} to {most} degrees, got {value:g}{hint}", locator=name)
     if longitude > 180:
         longitude -= 360
     elif longitude < -180:
@@ -60,13 +68,14 @@ def place_in_degrees(
     return Point(x=longitude, y=latitude, crs=crs)
 
 
-def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue) -> GeometryRules:
-    """Return what the geometries of a body about a layer may be."""
+def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue, *, elsewhere: str) -> GeometryRules:
+    """Return what the geometries of a body about a layer may be; `elsewhere` is the path of one, or of many."""
     return GeometryRules(
         max_vertices=catalogue.limits.max_vertices,
         max_features=catalogue.limits.max_features,
         crs_named=lambda name: asked_crs(name, layer, catalogue),
         crs=query.optional("crs"),
+        elsewhere=elsewhere,
     )
 
 
@@ -84,4 +93,6 @@ def asked_crs(text: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
     try:
         return catalogue.offered_crs(text)
     except UnsupportedCrs as error:
+        if any(crs.name == own.name for crs in catalogue.crs):
+            raise
         raise UnsupportedCrs(f"{error.message}, and {own.name[:MAX_SHOWN]} of this layer", locator="crs") from error

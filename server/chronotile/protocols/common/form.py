@@ -11,7 +11,7 @@ FORM = "application/x-www-form-urlencoded"
 MAX_PAIRS = 1000
 MAX_FORM_BYTES = 1_048_576
 """A form is taken apart between other requests: the longest one wanted, a style sheet percent-encoded, has room."""
-TOO_LARGE = 413
+TOO_LARGE, UNSUPPORTED = 413, 415
 
 BODY = "chronotile.body"
 """Where a request keeps its body, which comes once though the request may be begun anew."""
@@ -48,10 +48,12 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
 
     Raises:
         LimitExceeded: It is larger.
+        InvalidParameter: It is compressed.
     """
     kept: bytes | None = request.scope.get(BODY)
     if kept is not None:
         return kept
+    _require_plain(request.headers.get("content-encoding", ""))
     limit, allowed = "max_body_bytes", services_of(request).catalogue.limits.max_body_bytes
     if at_most is not None and at_most < allowed:
         limit, allowed = "bytes of a form", at_most
@@ -63,6 +65,14 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
         body += piece
     whole = request.scope[BODY] = bytes(body)
     return whole
+
+
+def _require_plain(encoding: str) -> None:
+    """Without it a few bytes could stand for far more than `max_body_bytes`."""
+    if encoding.strip().lower() not in {"", "identity"}:
+        error = InvalidParameter(f"a body with Content-Encoding {encoding[:40]!r} is not read; send it as it is")
+        error.status = UNSUPPORTED
+        raise error
 
 
 def _check_size(size: int, limit: str, allowed: int) -> None:

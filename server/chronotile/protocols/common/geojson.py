@@ -24,6 +24,8 @@ LEAST_POSITIONS = 3
 GROWTH = 2
 """Of `max_vertices`, by repair, which adds some where edges cross."""
 
+ONE_AREA = frozenset({"Feature", "Polygon", "MultiPolygon"})
+
 MAX_DEPTH = 8
 """Of geometry collections within one another."""
 
@@ -41,6 +43,13 @@ class GeometryRules:
     """Gives the CRS of a name, or raises UnsupportedCrs."""
     crs: str | None = None
     """As the request names it beside the body."""
+    elsewhere: str = ""
+    """The path that takes many areas where this one takes one, or one where it takes many; empty is none."""
+
+    @property
+    def hint(self) -> str:
+        """What a message says of the other path."""
+        return f"; {self.elsewhere} takes it" if self.elsewhere else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,7 +79,9 @@ def area_of(body: bytes, rules: GeometryRules) -> Area:
     document = document_of(body)
     kind = _kind(document)
     if kind == "FeatureCollection":
-        raise InvalidParameter("a FeatureCollection has many areas; send one Feature or geometry here", locator=LOCATOR)
+        raise InvalidParameter(
+            f"a FeatureCollection has many areas; send one Feature or geometry here{rules.hint}", locator=LOCATOR
+        )
     draft = _feature(document, "") if kind == "Feature" else _bare(document, "")
     return _areas([draft], document, rules)[0]
 
@@ -88,7 +99,9 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     kind = _kind(document)
     if kind not in MEMBERS:
         raise InvalidParameter(
-            f"the body must be a FeatureCollection or a GeometryCollection, got {_shown(kind)}", locator=LOCATOR
+            f"the body must be a FeatureCollection or a GeometryCollection, got {_shown(kind)}"
+            f"{rules.hint if kind in ONE_AREA else ''}",
+            locator=LOCATOR,
         )
     key, one, draft_of = MEMBERS[kind]
     members = document.get(key)

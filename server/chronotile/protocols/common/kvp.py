@@ -4,7 +4,7 @@ import difflib
 import itertools
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import NoReturn
 
 from chronotile.errors import InvalidParameter, MissingParameter, UnknownParameter
@@ -16,7 +16,19 @@ MAX_SHOWN = 60
 MAX_COMPARED = 16
 NEARNESS = 0.8
 """Share of letters that two names have in common, in order, for one to be taken for a slip of the other."""
-OTHER_NAMES_OF_TIMES = ("time", "date", "start", "end", "startDate", "endDate")
+OTHER_NAMES_OF_TIMES = (
+    *("time", "times", "date", "dates", "start", "end", "startDate", "endDate", "start_date", "end_date"),
+    *("from", "to", "begin", "since", "until"),
+)
+OTHER_NAMES: Mapping[str, Collection[str]] = {
+    "format": ("f",),
+    "reducers": ("stat", "stats", "statistic", "statistics"),
+    "reducer": ("stat", "stats", "statistic", "statistics"),
+    "step": ("aggregate",),
+    "lon": ("lng", "long", "longitude"),
+    "lat": ("latitude",),
+}
+"""What other services call a parameter, by its name here; case and underscores do not matter."""
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -67,16 +79,23 @@ class Kvp:
                 self._refuse(name, instead)
 
     def check_spelling(self, known: Collection[str]) -> None:
-        """Refuse a name that is nearly one of `known`, in lower case; others are ignored, as clients add their own.
+        """Refuse a name that is nearly one of `known`, or another service's for it; others are ignored.
+
+        Clients add names of their own, which do no harm.
 
         Raises:
             UnknownParameter: There is such a name, among the first `MAX_COMPARED` that are not known.
         """
-        unknown = (name for name in self._values if name not in known)
+        spelled = {name.lower(): name for name in known}
+        foreign = {other: name for name, others in OTHER_NAMES.items() if name in spelled for other in others}
+        plain = {name.replace("_", ""): name for name in spelled}
+        unknown = (name for name in self._values if name not in spelled)
         for name in itertools.islice(unknown, MAX_COMPARED):
-            near = difflib.get_close_matches(name[:MAX_SHOWN], known, n=1, cutoff=NEARNESS)
+            letters = name[:MAX_SHOWN].replace("_", "")
+            meant = foreign.get(letters) or plain.get(letters)
+            near = [meant] if meant else difflib.get_close_matches(name[:MAX_SHOWN], spelled, n=1, cutoff=NEARNESS)
             if near:
-                self._refuse(name, near[0])
+                self._refuse(name, spelled[near[0]])
 
     def _refuse(self, name: str, instead: str) -> NoReturn:
         written = self._written[name.lower()][:MAX_SHOWN]

@@ -125,7 +125,7 @@ def series_paths(examples: Examples) -> dict[str, Json]:
                 "postPointsSeries",
                 "What happened at many places, in many layers",
                 tag=SERIES,
-                parameters=[written, *ANALYSIS],
+                parameters=[in_query("datetime", f"{DATETIME}; here or in the body"), written, *ANALYSIS],
                 posted=body(named("PointsRequest"), points),
                 answers=_in_all_formats(named("PointsSeries")),
                 refusals=("BadRequest", "NotFound", "TooLarge", "Unavailable"),

@@ -24,6 +24,8 @@ PARAMETERS_OF_AREA = (
 )
 PARAMETERS_OF_AREAS = tuple(name for name in PARAMETERS_OF_AREA if name not in {"place", "bbox"})
 
+OF_AREAS = ("reducers", "reducer", "weights", "min_valid", "bbox", "place", "dry_run")
+"""What series of points are not asked with."""
 
 def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
     """Return the series that `/timeseries/{layer}/area` asks for, of the geometry in the body, of `bbox` or of a place.
@@ -42,8 +44,11 @@ def areas_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -
     Raises:
         ChronotileError: A parameter or the body is not accepted.
     """
+    query.refuse(("bbox", "place"), instead="/timeseries/{layer}/area with it")
     query.check_spelling(PARAMETERS_OF_AREAS)
-    return _request(layer, query, areas_of(body, geometry_rules(layer, query, catalogue)))
+    return _request(
+        layer, query, areas_of(body, geometry_rules(layer, query, catalogue, elsewhere=f"/timeseries/{layer.id}/area"))
+    )
 
 
 def is_dry_run(query: Kvp) -> bool:
@@ -78,7 +83,7 @@ def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
     if named == ["bbox"]:
         return _area_of_box(query.required("bbox"), layer, query, catalogue)
     if not named:
-        return area_of(body, geometry_rules(layer, query, catalogue))
+        return area_of(body, geometry_rules(layer, query, catalogue, elsewhere=f"/timeseries/{layer.id}/areas"))
     if "crs" in query:
         raise InvalidParameter("a place has a geometry and crs of its own; give either it or a body", locator="place")
     return catalogue.place(query.required("place"))

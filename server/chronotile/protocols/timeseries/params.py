@@ -6,6 +6,7 @@ from chronotile.model.request import SeriesRequest
 from chronotile.protocols.common.asked_place import asked_point
 from chronotile.protocols.common.kvp import Kvp, datetime_of
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
+from chronotile.protocols.timeseries.area_params import OF_AREAS
 from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS
 
 PARAMETERS_OF_POINT = ("lon", "lat", "x", "y", "crs", "datetime", "format", *PAGE_PARAMETERS, *ANALYSIS_PARAMETERS)
@@ -17,6 +18,7 @@ def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesReque
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
+    query.refuse(OF_AREAS, instead="/timeseries/{layer}/area with it: a point is one cell")
     query.check_spelling(PARAMETERS_OF_POINT)
     return SeriesRequest(
         layer=layer.id,

@@ -8,23 +8,43 @@ from chronotile.model.request import NamedPoint, PointsSeriesRequest
 from chronotile.model.time import parse_time
 from chronotile.protocols.common.asked_place import place_in_degrees
 from chronotile.protocols.common.geojson import document_of
-from chronotile.protocols.common.kvp import MAX_SHOWN
+from chronotile.protocols.common.kvp import MAX_SHOWN, OTHER_NAMES_OF_TIMES, Kvp
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS
+from chronotile.protocols.timeseries.area_params import OF_AREAS
 
 MEMBERS = ("layers", "points", "datetime")
-PARAMETERS_OF_POINTS = ("format", *ANALYSIS_PARAMETERS)
+PARAMETERS_OF_POINTS = ("datetime", "format", *ANALYSIS_PARAMETERS)
 """Of the query."""
+IN_THE_BODY = {"layers": "layers", "layer": "layers", "points": "points", "point": "points"} | dict.fromkeys(
+    ("lon", "lat", "longitude", "latitude", "lng", "x", "y"), "points"
+)
+"""Members by what a query may call them."""
 MAX_LAYERS = 100
 
 Json = Any
 """What a client sent."""
 
 
-def points_requests(body: bytes, catalogue: Catalogue) -> tuple[PointsSeriesRequest, ...]:
-    """Return one request a layer.
+def check_points_query(query: Kvp) -> None:
+    """Refuse what a query has no place for, rather than answer as if it were not there.
 
     Raises:
-        ChronotileError: A member of the body is missing or not accepted.
+        UnknownParameter: It belongs in the body, or to areas, or is misspelt.
+    """
+    for name, member in IN_THE_BODY.items():
+        query.refuse((name,), instead=f"the member {member}: it belongs in the body")
+    query.refuse(OF_AREAS, instead="/timeseries/{layer}/area or /areas with it: a point is one cell")
+    query.refuse(("limit", "cursor"), instead="a shorter datetime: there are no pages of many points")
+    query.refuse(("crs",), instead="longitude and latitude in CRS84")
+    query.check_spelling(PARAMETERS_OF_POINTS)
+    query.refuse(OTHER_NAMES_OF_TIMES, instead="datetime")
+
+
+def points_requests(query: Kvp, body: bytes, catalogue: Catalogue) -> tuple[PointsSeriesRequest, ...]:
+    """Return one request a layer; `datetime` may stand in the query or in the body.
+
+    Raises:
+        ChronotileError: A member of the body is missing or not accepted, or the query says otherwise.
     """
     document = document_of(body)
     for name in document:
@@ -32,12 +52,22 @@ def points_requests(body: bytes, catalogue: Catalogue) -> tuple[PointsSeriesRequ
             raise UnknownParameter(
                 f"{name[:MAX_SHOWN]} is no member here; use {', '.join(MEMBERS)}", locator=name[:MAX_SHOWN]
             )
-    time = document.get("datetime")
-    if time is not None and not isinstance(time, str):
-        raise InvalidParameter("datetime must be text", locator="datetime")
+    time = _time(document, query)
     layers = [catalogue.layer(name).id for name in _layer_names(document)]
     selection, points = parse_time(time), _points(document, catalogue)
     return tuple(PointsSeriesRequest(layer=layer, points=points, time=selection) for layer in layers)
+
+
+def _time(document: dict[str, Json], query: Kvp) -> str | None:
+    inside, beside = document.get("datetime"), query.optional("datetime")
+    if inside is not None and not isinstance(inside, str):
+        raise InvalidParameter("datetime must be text", locator="datetime")
+    if inside and beside is not None and inside.strip() != beside:
+        raise InvalidParameter(
+            f"datetime is {beside[:MAX_SHOWN]} in the query, but the body says {inside[:MAX_SHOWN]}; give one of them",
+            locator="datetime",
+        )
+    return inside or beside
 
 
 def _layer_names(document: dict[str, Json]) -> list[str]:

@@ -28,7 +28,7 @@ from chronotile.protocols.timeseries.formats import (
 )
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 from chronotile.protocols.timeseries.params import point_request
-from chronotile.protocols.timeseries.points_params import PARAMETERS_OF_POINTS, points_requests
+from chronotile.protocols.timeseries.points_params import check_points_query, points_requests
 from chronotile.protocols.timeseries.terrascope_routes import routes as terrascope_routes
 
 
@@ -57,12 +57,12 @@ async def post_points(request: Request) -> Response:
     """Return the series of the points in the body, one document a layer."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(PARAMETERS_OF_POINTS)
+    check_points_query(query)
     name, analysis = asked_format(query, request.headers.get("accept", "")), analysis_of(query)
     if name != "json":
         refuse_in_columns(analysis)
     gate = state_of(request).gates.series
-    asked = await in_thread(gate, points_requests, await body_of(request), services.catalogue)
+    asked = await in_thread(gate, points_requests, query, await body_of(request), services.catalogue)
     layers = [services.catalogue.layer(each.layer) for each in asked]
 
     def work(is_wanted: Callable[[], bool]) -> bytes | Iterable[bytes]:

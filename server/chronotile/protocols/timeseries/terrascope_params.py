@@ -21,6 +21,8 @@ from chronotile.protocols.common.asked_place import geometry_rules, longitude_la
 from chronotile.protocols.common.geojson import area_of, areas_of, point_of
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, integer
 
+PARAMETERS = ("lon", "lat", "crs", "startDate", "endDate", "maxValids", "inclCount", "inclStDev", "zoom")
+
 ONLY_VALID = -1
 """Of `maxValids`: all entries that have a value."""
 
@@ -44,8 +46,9 @@ def wanted_entries(query: Kvp) -> Wanted:
     """Return what `maxValids`, `inclCount` and `inclStDev` say.
 
     Raises:
-        InvalidParameter: One of them is not accepted.
+        InvalidParameter: One of them is not accepted, or a parameter is misspelt.
     """
+    query.check_spelling(PARAMETERS)
     text = query.optional("maxValids")
     most = None if text is None else integer(text, locator="maxValids", least=ONLY_VALID)
     if most == 0:
@@ -75,7 +78,8 @@ def geometry_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue
     position = point_of(body)
     if position is not None:
         return SeriesRequest(layer=layer.id, point=place_in_degrees(*position), time=days_of(query))
-    return _areas_request(layer, query, (area_of(body, geometry_rules(layer, query, catalogue)),))
+    rules = geometry_rules(layer, query, catalogue, elsewhere=f"{layer.id}/features")
+    return _areas_request(layer, query, (area_of(body, rules),))
 
 
 def collection_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
@@ -84,15 +88,19 @@ def collection_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalog
     Raises:
         ChronotileError: A parameter or a geometry is not accepted.
     """
-    return _areas_request(layer, query, areas_of(body, geometry_rules(layer, query, catalogue)))
+    rules = geometry_rules(layer, query, catalogue, elsewhere=f"{layer.id}/geometry")
+    return _areas_request(layer, query, areas_of(body, rules))
 
 
 def days_of(query: Kvp) -> TimeSelection:
     """Return the times from `startDate` to `endDate`, both included; either may be absent.
 
     Raises:
-        InvalidParameter: One is no date, or the end is before the start.
+        InvalidParameter: One is no date, the end is before the start, or other names for them are there.
     """
+    query.refuse(("start", "from", "begin", "since"), instead="startDate")
+    query.refuse(("end", "to", "until"), instead="endDate")
+    query.refuse(("datetime", "time", "times", "date", "dates"), instead="startDate and endDate")
     start, end = (_span(query, name) for name in ("startDate", "endDate"))
     if start is None and end is None:
         return ABSENT
