@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from covjson_pydantic.coverage import CoverageCollection
 from chronotile.encoders.covjson_series import encode_series_covjson
 from chronotile.encoders.csv_places import encode_places_csv
 from chronotile.encoders.geojson_series import encode_series_geojson, encode_series_ndjson
+from chronotile.encoders.json_area_series import encode_area_series_json
 from chronotile.encoders.netcdf_series import encode_series_netcdf
 from chronotile.encoders.parquet_series import encode_series_parquet
 from chronotile.encoders.place_series import Credits, table_of_areas, table_of_point
@@ -99,7 +101,7 @@ def test_geojson_has_the_series_in_the_properties_of_features(areas):
         "geometry": {"type": "Polygon", "coordinates": [ring((4.5, 50.8))]},
         "properties": {
             "crop": "beet",
-            "series": {"mean": [0.5, None, 0.7], "histogram:2": [[1.0, 2.0]] * 3},
+            "series": {"mean": [0.5, None, 0.7], "histogram:2": [[1, 2]] * 3},
             "valid": [4, 0, 3],
             "total": 4,
             "note": "ring 1 was closed",
@@ -164,8 +166,9 @@ def test_long_texts_leave_in_pieces():
 def test_csv_is_a_long_table(areas):
     rows = list(csv.reader(io.StringIO(joined(encode_places_csv(areas)).decode())))
 
-    assert rows[0] == ["id", "time", "mean", "histogram:2.0", "histogram:2.1", "valid", "total"]
-    assert rows[1] == ["field 7", TEXTS[0], "0.5", "1.0", "2.0", "4", "4"]
+    assert rows[0] == ["id", "time", "mean", "histogram:2.0", "histogram:2.1", "valid", "total", "note"]
+    assert rows[1] == ["field 7", TEXTS[0], "0.5", "1.0", "2.0", "4", "4", "ring 1 was closed"]
+    assert {row[-1] for row in rows[4:]} == {""}
     assert rows[2][2] == ""
     assert [row[0] for row in rows[1::3]] == ["field 7", "two", "3"]
 
@@ -220,7 +223,8 @@ def test_coverage_json_without_time_has_no_axis_of_it(table, kind):
 def test_parquet_is_a_long_table(areas):
     table = pq.read_table(io.BytesIO(encode_series_parquet(areas)))
 
-    assert table.column_names == ["id", "time", "mean", "histogram:2.0", "histogram:2.1", "valid", "total"]
+    assert table.column_names == ["id", "time", "mean", "histogram:2.0", "histogram:2.1", "valid", "total", "note"]
+    assert table["note"].to_pylist()[::3] == ["ring 1 was closed", None, None]
     assert table["id"].to_pylist()[::3] == ["field 7", "two", "3"]
     assert table["mean"].to_pylist()[:4] == [0.5, None, 0.7, 0.6]
     assert table["time"].to_numpy()[:3].tolist() == TIMES.tolist()
@@ -258,6 +262,7 @@ def test_netcdf_of_areas_has_their_outlines(areas):
         assert found["part_node_count"].values.tolist() == [5] * 5
         assert found["interior_ring"].values.tolist() == [0, 0, 0, 0, 1]
         assert found["mean"].attrs["geometry"] == "outline"
+        assert found["note"].values.tolist() == ["ring 1 was closed", "", ""]
 
 
 def test_netcdf_places_an_area_inside_itself(areas):
@@ -299,3 +304,51 @@ EMPTY = [
 )
 def test_where_there_is_nothing_files_are_whole(table, encode, read):
     assert read(encode(table)) is not None
+
+
+def test_without_a_note_there_is_no_column_of_it():
+    table = table_of_areas(areas_series(TWO), CREDITS)
+
+    assert joined(encode_places_csv(table)).splitlines()[0].endswith(b",valid,total")
+    assert "note" not in pq.read_table(io.BytesIO(encode_series_parquet(table))).column_names
+    with xr.open_dataset(io.BytesIO(encode_series_netcdf(table)), engine="h5netcdf") as found:
+        assert "note" not in found
+
+
+def test_no_areas_have_the_columns_of_areas():
+    table = table_of_areas(areas_series(), CREDITS, reducers=["mean", "histogram:2"])
+
+    columns = ["mean", "histogram:2.0", "histogram:2.1", "valid", "total"]
+    assert joined(encode_places_csv(table)).decode() == f"id,time,{','.join(columns)}\n"
+    assert pq.read_table(io.BytesIO(encode_series_parquet(table))).column_names == ["id", "time", *columns]
+    assert list(json.loads(encode_series_covjson(table))["parameters"]) == columns[:-1]
+    with xr.open_dataset(io.BytesIO(encode_series_netcdf(table)), engine="h5netcdf") as found:
+        assert {"mean", "histogram_2_0", "valid", "total"} <= set(found)
+
+
+def test_totals_of_periods_stand_beside_each():
+    series = areas_series(FIELD)
+    periods = replace(series, areas=(replace(series.areas[0], totals=np.array([4, 8, 4])),))
+    table = table_of_areas(periods, CREDITS)
+
+    rows = list(csv.DictReader(io.StringIO(joined(encode_places_csv(table)).decode())))
+    assert [row["total"] for row in rows] == ["4", "8", "4"]
+    assert pq.read_table(io.BytesIO(encode_series_parquet(table)))["total"].to_pylist() == [4, 8, 4]
+    with xr.open_dataset(io.BytesIO(encode_series_netcdf(table)), engine="h5netcdf") as found:
+        assert found["total"].values.tolist() == [[4, 8, 4]]
+
+
+def test_numbers_of_cells_are_whole_in_json():
+    feature = json.loads(encode_area_series_json(areas_series(FIELD)))["features"][0]
+
+    assert json.dumps(feature["series"]["histogram:2"]) == "[[1, 2], [1, 2], [1, 2]]"
+
+
+def test_coverage_json_labels_tell_the_value_from_what_was_found():
+    table = table_of_point(point_series(), CREDITS)
+    found = replace(table.places[0], columns={"value": np.zeros(3), "smooth": np.zeros(3)})
+
+    parameters = json.loads(encode_series_covjson(replace(table, places=[found])))["parameters"]
+
+    labels = [parameters[name]["observedProperty"]["label"]["en"] for name in ("value", "smooth")]
+    assert labels == ["NDVI", "NDVI, smooth"]

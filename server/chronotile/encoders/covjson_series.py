@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 
 from chronotile.encoders.instants import format_instants
-from chronotile.encoders.place_series import PlaceSeries, PlacesSeries, outline
+from chronotile.encoders.place_series import VALUE, PlaceSeries, PlacesSeries, outline
 
 REFERENCING: list[Mapping[str, Any]] = [
     {
@@ -36,11 +36,15 @@ def encode_series_covjson(series: PlacesSeries) -> bytes:
 
 
 def _parameters(series: PlacesSeries) -> dict[str, Any]:
-    label = f"{series.layer}, {{}}" if series.has_areas else series.layer
-    parameters = {name: _parameter(label.format(name), series.units_of(name)) for name in series.columns}
+    parameters = {name: _parameter(_label(name, series), series.units_of(name)) for name in series.columns}
     if series.has_areas:
         parameters["valid"] = _parameter("cells with a value", "1")
     return parameters
+
+
+def _label(name: str, series: PlacesSeries) -> str:
+    """The layer alone for the values of points, which are as it has them."""
+    return series.layer if name == VALUE else f"{series.layer}, {name}"
 
 
 def _parameter(label: str, units: str) -> dict[str, Any]:

@@ -16,26 +16,28 @@ PLACES_A_PIECE = 64
 def encode_places_csv(series: PlacesSeries) -> Iterator[bytes]:
     """Yield a long table in pieces: one line a place and time, with the reducers, `valid` and `total` in columns.
 
-    `id` is what the client called the place, or its number from 1. Fields without a value are empty. Numbers are
-    written shortest-round-trip; lines end with a line feed alone.
+    Where any area has a note, the last column has them. `id` is what the client called the place, or its number from
+    1. Fields without a value are empty. Numbers are written shortest-round-trip; lines end with a line feed alone.
     """
     times = format_instants(series.times)
-    extra = ["valid", "total"] if series.has_areas else ["reason"]
+    has_notes = series.has_notes
+    extra = ["valid", "total", *(["note"] if has_notes else [])] if series.has_areas else ["reason"]
     yield _lines([["id", "time", *series.columns, *extra]])
     names = series.names
     for start in range(0, len(names), PLACES_A_PIECE):
         stop = start + PLACES_A_PIECE
         yield b"".join(
-            _lines(zip([name] * len(times), times, *_columns(place), strict=True))
+            _lines(zip([name] * len(times), times, *_columns(place, has_notes=has_notes), strict=True))
             for name, place in zip(names[start:stop], series.places[start:stop], strict=True)
         )
 
 
-def _columns(place: PlaceSeries) -> list[list[object]]:
+def _columns(place: PlaceSeries, *, has_notes: bool) -> list[list[object]]:
     columns = [_fields(values) for values in place.flat.values()]
     if place.valid is None:
         return [*columns, list(place.reasons or ())]
-    return [*columns, list(place.valid.tolist()), [place.total] * len(place.valid)]
+    notes: list[list[object]] = [[place.note] * len(place.valid)] if has_notes else []
+    return [*columns, list(place.valid.tolist()), list(place.totals.tolist()), *notes]
 
 
 def _fields(values: NDArray[np.float64] | NDArray[np.int64]) -> list[object]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from chronotile.encoders.counts import whole_counts
 from chronotile.encoders.instants import format_instants
 from chronotile.encoders.place_series import PlaceSeries, PlacesSeries, geometry_json
 
@@ -44,13 +45,16 @@ def _feature(place: PlaceSeries, shared: dict[str, Any]) -> dict[str, Any]:
     """A feature; what the client said of it comes first, so that no name of its own hides a series."""
     area = place.area
     properties: dict[str, Any] = {**((area.properties if area else None) or {}), **shared}
-    properties["series"] = {name: np.ascontiguousarray(values) for name, values in place.columns.items()}
+    properties["series"] = {name: whole_counts(name, values) for name, values in place.columns.items()}
     if place.reasons is not None:
         properties["reasons"] = place.reasons
     if place.valid is not None:
-        properties |= {"valid": np.ascontiguousarray(place.valid), "total": place.total}
-    if area is not None and area.note is not None:
-        properties["note"] = area.note
+        total = (
+            place.total if place.total is None or isinstance(place.total, int) else np.ascontiguousarray(place.total)
+        )
+        properties |= {"valid": np.ascontiguousarray(place.valid), "total": total}
+    if place.note is not None:
+        properties["note"] = place.note
     identity = {} if place.id is None else {"id": place.id}
     return {"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties}
 

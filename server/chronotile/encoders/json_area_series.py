@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
+from chronotile.encoders.counts import whole_counts
 from chronotile.encoders.findings import findings_document, methods_document
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
 from chronotile.model.analysis import Findings
@@ -17,8 +17,8 @@ def encode_area_series_json(series: AreasSeries) -> bytes:
     """Return the document of DESIGN 2.4.
 
     Numbers are shortest-round-trip, `null` where no cell, or too few, have a value. `properties`, `note`, `reasons`
-    and `edges` are there where they say something. Where an analysis was asked for, `analysis` of each area has what
-    was found by reducer, and `methods` how.
+    and `edges` are there where they say something. `total` is one number, or with a step one a period. Where an
+    analysis was asked for, `analysis` of each area has what was found by reducer, and `methods` how.
     """
     document: dict[str, Any] = {
         "layer": series.layer,
@@ -36,9 +36,9 @@ def encode_area_series_json(series: AreasSeries) -> bytes:
 def _feature(series: AreaSeries, number: int, findings: Mapping[str, Findings]) -> dict[str, Any]:
     feature: dict[str, Any] = {
         "id": series.area.id,
-        "series": _columns(series.reduced),
+        "series": {name: whole_counts(name, values) for name, values in series.reduced.items()},
         "valid": np.ascontiguousarray(series.valid),
-        "total": series.total,
+        "total": series.total if series.totals is None else np.ascontiguousarray(series.totals),
     }
     told = {
         "properties": series.area.properties,
@@ -47,11 +47,3 @@ def _feature(series: AreaSeries, number: int, findings: Mapping[str, Findings]) 
         "analysis": {name: findings_document(found, number) for name, found in findings.items()},
     }
     return feature | {name: said for name, said in told.items() if said}
-
-
-def _columns(reduced: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
-    """Counts of cells as whole numbers."""
-    return {
-        name: values.astype(np.int64) if name == "count" else np.ascontiguousarray(values)
-        for name, values in reduced.items()
-    }

@@ -36,5 +36,6 @@ def _as_area(series: PointsSeries, row: int) -> AreaSeries:
         reduced={MEAN.name: series.values[row]},
         valid=(codes == 0).astype(np.int64) if counts is None else counts[row],
         total=int(not is_outside),
+        totals=None if series.period_times is None else series.period_times * int(not is_outside),
         reasons={series.reasons[cause - 1]: (codes == cause).astype(np.int64) for cause in causes},
     )

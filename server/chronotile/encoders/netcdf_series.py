@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from chronotile.encoders.place_series import PlacesSeries, outline
+from chronotile.encoders.place_series import PlaceSeries, PlacesSeries, outline
 from chronotile.model.area import Polygon
 from chronotile.model.time import InstantArray
 
@@ -50,7 +50,7 @@ def encode_series_netcdf(series: PlacesSeries) -> bytes:
         file.dimensions = {STATION: len(series.places), TIME: len(series.times)}
         _write_times(file, series.times if series.has_time else None)
         _write_stations(file, series)
-        if series.has_areas:
+        if series.has_areas and series.places:
             _write_outlines(file, [outline(each.area) for each in series.places if each.area is not None])
         _write_values(file, series)
     return buffer.getvalue()
@@ -114,21 +114,41 @@ def _write_outlines(file: "h5netcdf.File", areas: Sequence[tuple[Polygon, ...]])
 
 def _write_values(file: "h5netcdf.File", series: PlacesSeries) -> None:
     places, shape = series.places, (STATION, TIME)
-    shared = {"coordinates": "longitude latitude id", **({"geometry": "outline"} if series.has_areas else {})}
+    size = len(places), len(series.times)
+    shared = {
+        "coordinates": "longitude latitude id",
+        **({"geometry": "outline"} if series.has_areas and places else {}),
+    }
     flat = [each.flat for each in places]
     for name in series.columns:
         attributes = {"long_name": f"{series.layer}, {name}", "units": series.units_of(name), **shared}
         if name in CELL_METHODS:
             attributes["cell_methods"] = CELL_METHODS[name]
-        values = np.array([each[name] for each in flat], dtype=np.float64)
+        values = np.array([each[name] for each in flat], dtype=np.float64).reshape(size)
         _write(file, _NO_NAME.sub("_", name), shape, values, attributes, fillvalue=np.nan)
     if series.has_areas:
-        counts = np.array([each.valid for each in places])
+        counts = np.array([each.valid for each in places], dtype=np.int64).reshape(size)
         _write(file, "valid", shape, counts, {"long_name": "cells with a value", "units": "1", **shared})
-        totals = np.array([each.total for each in places])
-        _write(file, "total", (STATION,), totals, {"long_name": "cells of the area", "units": "1", **shared})
+        _write_totals(file, places, shared)
+        if series.has_notes:
+            _write_notes(file, places)
     elif places:
         _write_reasons(file, series, shared)
+
+
+def _write_totals(file: "h5netcdf.File", places: Sequence[PlaceSeries], shared: dict[str, str]) -> None:
+    """One a station; of periods one a station and period."""
+    of_periods = any(isinstance(each.total, np.ndarray) for each in places)
+    totals = np.array([each.total for each in places], dtype=np.int64)
+    dimensions = (STATION, TIME) if of_periods else (STATION,)
+    _write(file, "total", dimensions, totals, {"long_name": "cells of the area", "units": "1", **shared})
+
+
+def _write_notes(file: "h5netcdf.File", places: Sequence[PlaceSeries]) -> None:
+    import h5py  # noqa: PLC0415 -- as above
+
+    notes = np.array([each.note or "" for each in places], dtype=object)
+    _write(file, "note", (STATION,), notes, {"long_name": "what was done to the area"}, dtype=h5py.string_dtype())
 
 
 def _write_reasons(file: "h5netcdf.File", series: PlacesSeries, shared: dict[str, str]) -> None:

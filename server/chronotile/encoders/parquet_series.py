@@ -14,9 +14,9 @@ ROWS_A_GROUP = 262_144
 def encode_series_parquet(series: PlacesSeries) -> bytes:
     """Return a long table, one row a place and time: `id`, `time`, the reducers, `valid` and `total` of areas.
 
-    Points have `longitude`, `latitude`, `value` and `reason` instead. `id` is what the client called the place, or its
-    number from 1; all are text where one is. Instants are UTC, in nanoseconds. Layer, units, attribution and licence
-    stand in the metadata of the schema.
+    Where an area has a note, there is a column `note`. Points have `longitude`, `latitude`, `value` and `reason`
+    instead. `id` is what the client called the place, or its number from 1; all are text where one is. Instants are
+    UTC, in nanoseconds. Layer, units, attribution and licence stand in the metadata of the schema.
 
     Raises:
         UnsupportedFormat: pyarrow, which writes it, is not installed.
@@ -50,10 +50,13 @@ def _columns(series: PlacesSeries) -> dict[str, NDArray[Any]]:
         longitudes, latitudes = np.array([each.point for each in places]).T
         columns |= {"longitude": np.repeat(longitudes, count), "latitude": np.repeat(latitudes, count)}
     flat = [each.flat for each in places]
-    columns |= {name: np.concatenate([each[name] for each in flat]) for name in series.columns}
+    columns |= {name: np.concatenate([each[name] for each in flat]) if flat else np.empty(0) for name in series.columns}
     if series.has_areas:
-        columns["valid"] = np.concatenate([each.valid for each in places])
-        columns["total"] = np.repeat([each.total for each in places], count)
+        none = np.empty(0, dtype=np.int64)
+        columns["valid"] = np.concatenate([none, *(each.valid for each in places if each.valid is not None)])
+        columns["total"] = np.concatenate([none, *(each.totals for each in places)])
+        if series.has_notes:
+            columns["note"] = np.repeat(np.array([each.note for each in places], dtype=object), count)
     elif places:
         columns["reason"] = np.array([reason for each in places for reason in each.reasons or ()], dtype=object)
     return columns

@@ -51,8 +51,20 @@ class PlaceSeries:
     """(time,): why a point has no value; `None` where it has one."""
     valid: IntArray | None = None
     """(time,): cells of an area with a value."""
-    total: int | None = None
-    """Cells of an area."""
+    total: int | IntArray | None = None
+    """Cells of an area; of periods (time,) those of all times of each."""
+
+    @property
+    def totals(self) -> IntArray:
+        """(time,): `total` at each time; none of a point."""
+        if self.valid is None or self.total is None:
+            return np.empty(0, dtype=np.int64)
+        return np.broadcast_to(np.asarray(self.total), self.valid.shape)
+
+    @property
+    def note(self) -> str | None:
+        """What was done to an area, in words."""
+        return None if self.area is None else self.area.note
 
     @property
     def flat(self) -> dict[str, FloatArray | IntArray]:
@@ -78,6 +90,15 @@ class PlacesSeries:
     edges: Mapping[str, FloatArray] = field(default_factory=dict)
     """(bin + 1,) by the name of each histogram."""
     credits: Credits = Credits()
+    has_areas: bool = False
+    """Whether the places are areas, or would be if there were any."""
+    columns_of_none: Sequence[str] = ()
+    """Names of the columns where there is no place."""
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether there is a note to any place."""
+        return any(each.note is not None for each in self.places)
 
     @property
     def has_time(self) -> bool:
@@ -85,14 +106,9 @@ class PlacesSeries:
         return not bool(np.isnat(self.times).any())
 
     @property
-    def has_areas(self) -> bool:
-        """Whether the places are areas; none is also where there is no place."""
-        return bool(self.places) and self.places[0].area is not None
-
-    @property
     def columns(self) -> list[str]:
         """Names of what there is of each place, each bin of a histogram for itself."""
-        return list(self.places[0].flat) if self.places else []
+        return list(self.places[0].flat if self.places else self.columns_of_none)
 
     def units_of(self, column: str) -> str:
         """Return those of the values, or 1 for counts and shares of cells; of what was found, its own."""
@@ -137,8 +153,8 @@ def table_of_points(series: PointsSeries, credits: Credits) -> PlacesSeries:
     )
 
 
-def table_of_areas(series: AreasSeries, credits: Credits) -> PlacesSeries:
-    """Return the table of areas."""
+def table_of_areas(series: AreasSeries, credits: Credits, *, reducers: Sequence[str] = ()) -> PlacesSeries:
+    """Return the table of areas; `reducers` were asked for, and name its columns where there is no area."""
     return PlacesSeries(
         layer=series.layer,
         units=series.units,
@@ -146,6 +162,8 @@ def table_of_areas(series: AreasSeries, credits: Credits) -> PlacesSeries:
         places=[_place_of_area(each, series.findings, row) for row, each in enumerate(series.areas)],
         edges=series.edges,
         credits=credits,
+        has_areas=True,
+        columns_of_none=[column for name in reducers for column in _columns_of(name, series.edges)],
     )
 
 
@@ -186,6 +204,11 @@ def _found(findings: Findings | None, row: int) -> Mapping[str, FloatArray | NDA
     return {} if findings is None else findings_columns(findings, row)
 
 
+def _columns_of(name: str, edges: Mapping[str, FloatArray]) -> list[str]:
+    """Of a reducer: itself, or of a histogram its bins."""
+    return [f"{name}.{number}" for number in range(len(edges[name]) - 1)] if name in edges else [name]
+
+
 def _place_of_area(series: AreaSeries, findings: Mapping[str, Findings], row: int) -> PlaceSeries:
     """What is found at each time stands under the reducer it is found of: `mean.smooth`."""
     columns: dict[str, FloatArray | IntArray] = {
@@ -198,5 +221,5 @@ def _place_of_area(series: AreaSeries, findings: Mapping[str, Findings], row: in
         area=series.area,
         columns=columns,
         valid=series.valid,
-        total=series.total,
+        total=series.total if series.totals is None else series.totals,
     )

@@ -44,6 +44,8 @@ class AreaSeries:
     """Cells of the area."""
     reasons: Mapping[str, NDArray[np.int64]]
     """(time,): cells without a value, by the reason; only reasons that occur."""
+    totals: NDArray[np.int64] | None = None
+    """(period,): the cells of all times of each period, of which `valid` is a part; `None` without a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +86,8 @@ class PointsSeries:
     """(point,): what else to say of it if it lies outside, to follow `reach`, or nothing."""
     findings: Findings | None = None
     """Of all points, where an analysis was asked for."""
+    period_times: NDArray[np.int64] | None = None
+    """(period,): how many times each holds; `None` without a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.widened_times import WidenedTimes, widened_times
 from chronotile.stats.analyse import analyse
-from chronotile.stats.period_means import period_means, period_sums, periods_of
+from chronotile.stats.period_means import period_counts, period_means, period_sums, periods_of
 
 NOT_ANALYSED = frozenset({"count", "valid_share", "histogram"})
 """Kinds of reducers that tell of cells, not of values."""
@@ -116,6 +116,7 @@ def _of_periods(series: AreasSeries, request: AreaSeriesRequest, period: Period)
             area,
             reduced={reducer.name: column(number, reducer) for reducer in request.reducers},
             valid=period_sums(area.valid, periods),
+            totals=period_counts(series.times, periods) * area.total,
             reasons=_occurring({name: period_sums(counts, periods) for name, counts in area.reasons.items()}),
         )
         for number, area in enumerate(series.areas)

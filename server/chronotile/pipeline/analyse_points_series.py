@@ -14,7 +14,7 @@ from chronotile.pipeline.extract_points_series import extract_points_series
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.widened_times import WidenedTimes, widened_times
 from chronotile.stats.analyse import analyse
-from chronotile.stats.period_means import Periods, period_sums, periods_of
+from chronotile.stats.period_means import Periods, period_counts, period_sums, periods_of
 
 
 def analyse_points_series(
@@ -50,11 +50,20 @@ def analyse_points_series(
 
 def _analysed(read: PointsSeries, wide: WidenedTimes, analysis: Analysis) -> PointsSeries:
     findings = analyse(*wide.curves_of(read.times, read.values), analysis)
-    codes = read.codes[:, wide.asked_of(read.times)]
+    codes, period_times = read.codes[:, wide.asked_of(read.times)], None
     if analysis.step is not None:
-        codes = _codes_of_periods(codes, len(read.reasons), periods_of(wide.asked, analysis.step.period))
+        periods = periods_of(wide.asked, analysis.step.period)
+        period_times = period_counts(wide.asked, periods)
+        codes = _codes_of_periods(codes, len(read.reasons), periods)
         codes[np.isfinite(findings.curves.values)] = 0
-    return replace(read, times=findings.curves.times, values=findings.curves.values, codes=codes, findings=findings)
+    return replace(
+        read,
+        times=findings.curves.times,
+        values=findings.curves.values,
+        codes=codes,
+        findings=findings,
+        period_times=period_times,
+    )
 
 
 def _codes_of_periods(codes: NDArray[np.uint8], count: int, periods: Periods) -> NDArray[np.uint8]:

@@ -44,6 +44,11 @@ def period_sums(values: NDArray[Number], periods: Periods) -> NDArray[Number]:
     return np.asarray(np.add.reduceat(values, periods.bounds, axis=0))
 
 
+def period_counts(times: InstantArray, periods: Periods) -> IntArray:
+    """Return how many of the times (time,) each period holds, (period,)."""
+    return period_sums(np.ones(times.size, dtype=np.int64), periods)
+
+
 def period_starts(times: InstantArray, period: Period) -> InstantArray:
     """Return the start of the period that holds each of the times (time,).
 

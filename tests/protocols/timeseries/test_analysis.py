@@ -374,8 +374,29 @@ def test_a_step_of_an_area_has_means_of_values_and_sums_of_cells(area):
         feature["series"]["histogram:2:0:250"]
         == np.stack([(values < 125).sum(axis=(1, 2)), (values >= 125).sum(axis=(1, 2))], axis=1).tolist()
     )
-    assert (feature["valid"], feature["total"]) == ([108] * 6, 3)
+    assert (feature["valid"], feature["total"]) == ([108] * 6, [108] * 6)
     assert feature["analysis"]["max"] == {"counts": [36] * 6}
+
+
+def test_valid_is_a_part_of_total_in_every_format_of_a_step(make_client):
+    variable = served.make_variable(times=domain_of_instants(TIMES), flags=((int(cells()[0, 0]), "cloud"),))
+    client = make_client(served.make_services(served.make_collection(served.make_layer(variable=variable))))
+    path = "/timeseries/NDVI/area?crs=EPSG:32631&step=P1M&datetime=2001"
+
+    (feature,) = client.post(path, json=SQUARE).json()["features"]
+    rows = list(csv.DictReader(io.StringIO(client.post(f"{path}&format=csv", json=SQUARE).text)))
+    (placed,) = client.post(f"{path}&format=geojson", json=SQUARE).json()["features"]
+
+    assert feature["total"] == [9] * 12
+    assert (feature["valid"][0], feature["reasons"]["cloud"][0]) == (8, 1)
+    assert [int(row["total"]) for row in rows] == placed["properties"]["total"] == feature["total"]
+
+
+def test_valid_is_a_part_of_total_of_points_with_a_step(points):
+    (inside, _) = points("step=P1M", datetime="2001").json()["results"][0]["features"]
+
+    assert inside["total"] == [3] * 12
+    assert inside["valid"][:2] == [3, 2]
 
 
 def test_reasons_of_an_area_are_those_of_the_times_asked_for(make_client, longitude_latitude):

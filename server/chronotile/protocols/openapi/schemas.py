@@ -64,7 +64,7 @@ AREA_FEATURE: Json = document(
         "id": ID,
         "series": {"type": "object", "additionalProperties": list_of({"type": ["number", "null", "array"]})},
         "valid": list_of(WHOLE),
-        "total": WHOLE,
+        "total": {"anyOf": [WHOLE, list_of(WHOLE)]},
     },
     {
         "properties": {"type": "object"},

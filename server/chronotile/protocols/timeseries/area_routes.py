@@ -56,7 +56,8 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
             return _told(cost_of_area_series(widened_request(asked, services).request, services), layer), following
         if name != "json":
             refuse_in_columns(asked.analysis)
-        return encode_areas(analyse_area_series(asked, services, is_wanted=is_wanted), name, layer), following
+        series = analyse_area_series(asked, services, is_wanted=is_wanted)
+        return encode_areas(series, name, layer, reducers=asked.reducers), following
 
     async with while_wanted(request) as is_wanted:
         answer, following = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)

@@ -20,6 +20,7 @@ from chronotile.encoders.parquet_series import encode_series_parquet
 from chronotile.encoders.place_series import Credits, PlacesSeries, table_of_areas, table_of_point, table_of_points
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
+from chronotile.model.reducer import Reducer
 from chronotile.model.series import AreasSeries, PointsSeries, Series
 from chronotile.pipeline.extract_series import SeriesFormat
 from chronotile.protocols.common.accept import preferred_type
@@ -67,11 +68,13 @@ def point_format(name: str, layer: Layer) -> SeriesFormat:
     return SeriesFormat(name=name, media_type=SERIES_MEDIA_TYPES[name], encode=encode)
 
 
-def encode_areas(series: AreasSeries, name: str, layer: Layer) -> bytes | Iterable[bytes]:
-    """Return series of areas in a format, whole or in pieces."""
+def encode_areas(
+    series: AreasSeries, name: str, layer: Layer, *, reducers: Sequence[Reducer]
+) -> bytes | Iterable[bytes]:
+    """Return series of areas in a format, whole or in pieces; `reducers` are those that were asked for."""
     if name == "json":
         return encode_area_series_json(series)
-    return FORMATS[name].encode(table_of_areas(series, credits_of(layer)))
+    return FORMATS[name].encode(table_of_areas(series, credits_of(layer), reducers=[each.name for each in reducers]))
 
 
 def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[Layer]) -> bytes | Iterable[bytes]:
