@@ -53,5 +53,14 @@ def test_pandas_reads_the_series_of_fields(run):
     assert (names["table"]["p10"] <= names["table"]["p90"]).any()
 
 
+@pytest.mark.slow
+@pytest.mark.client
+def test_pandas_reads_the_values_of_places(run):
+    names = run(PROGRAMS[2])
+
+    assert "mechelen" in names["by_region"].index
+    assert names["by_region"].shape[1] == 36
+
+
 def test_all_programs_of_the_page_are_run():
-    assert len(PROGRAMS) == 2
+    assert len(PROGRAMS) == 3
