@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from chronotile.encoders.instants import format_instants
 from chronotile.encoders.place_series import PlaceSeries, PlacesSeries
+from chronotile.model.places import PlaceValues
 
 PLACES_A_PIECE = 64
 
@@ -30,6 +31,19 @@ def encode_places_csv(series: PlacesSeries) -> Iterator[bytes]:
             _lines(zip([name] * len(times), times, *_columns(place, has_notes=has_notes), strict=True))
             for name, place in zip(names[start:stop], series.places[start:stop], strict=True)
         )
+
+
+def encode_place_values_csv(found: PlaceValues) -> bytes:
+    """Return the matrix as a long table: one line a place and time, the values in a column called as the reducer.
+
+    Fields without a value are empty; numbers and lines are as those of `encode_places_csv`.
+    """
+    times = format_instants(found.times)
+    rows = (
+        zip([name] * len(times), times, _fields(values), strict=True)
+        for name, values in zip(found.ids, found.values, strict=True)
+    )
+    return _lines([["id", "time", found.reducer]]) + b"".join(map(_lines, rows))
 
 
 def _columns(place: PlaceSeries, *, has_notes: bool) -> list[list[object]]:

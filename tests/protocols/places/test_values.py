@@ -1,5 +1,8 @@
 """The matrix of values of a set of places over HTTP."""
 
+import csv
+import io
+
 import numpy as np
 import pytest
 
@@ -78,11 +81,23 @@ def test_values_that_the_client_holds_are_not_read_again(client):
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_a_table_has_the_same_values(client):
+    document, answer = client.get(VALUES).json(), client.get(f"{VALUES}&format=csv")
+
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert rows[0] == ["id", "time", "mean"]
+    assert [row[:2] for row in rows[1:]] == [[name, time] for name in document["ids"] for time in document["times"]]
+    assert [float(row[2]) if row[2] else None for row in rows[1:]] == [
+        value for row in document["values"] for value in row
+    ]
+
+
 def test_other_values_have_another_validator(client):
-    queries = ("", "&reducer=max", "&weights=area", "&min_valid=0.5", "&limit=2", "&limit=2&offset=2")
+    queries = ("", "&reducer=max", "&weights=area", "&min_valid=0.5", "&limit=2", "&limit=2&offset=2", "&format=csv")
     tags = {client.get(f"{VALUES}{query}").headers["etag"] for query in queries}
 
-    assert len(tags) == 6
+    assert len(tags) == 7
 
 
 @pytest.mark.parametrize(
@@ -99,6 +114,8 @@ def test_other_values_have_another_validator(client):
         ("/places/squares/values?layer=NDVI&min_valid=2", 400, "min_valid"),
         ("/places/squares/values?layer=NDVI&datetime=soon", 400, "datetime"),
         ("/places/squares/values?layer=NDVI&limit=-1", 400, "limit"),
+        ("/places/squares/values?layer=NDVI&format=geojson", 400, "format"),
+        ("/places/squares/values?layer=NDVI&f=csv", 400, "f"),
     ],
 )
 def test_what_is_wrong_is_said(client, path, status, parameter):

@@ -171,10 +171,11 @@ def place_paths(examples: Examples) -> dict[str, Json]:
                     in_query("reducer", "One of those of `/timeseries`, but for histograms", example="mean"),
                     in_query("weights", "As of `/timeseries`; otherwise `pixel`", one_of(WEIGHTS)),
                     in_query("min_valid", "The least share of cells with a value for which there is one", NUMBER),
+                    in_query("format", "Otherwise JSON", one_of(("json", "csv"))),
                     limit,
                     offset,
                 ],
-                answers={"application/json": named("PlaceValues")},
+                answers={"application/json": named("PlaceValues"), "text/csv": TEXT},
             )
         },
         "/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt": {

@@ -11,11 +11,11 @@ from chronotile.protocols.common.asked_reduction import asked_min_valid, asked_w
 from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, integer
 from chronotile.protocols.common.tile_address import tile_grid_of
 
-FORMATS = ("json", "geojson")
+FORMATS, FORMATS_OF_VALUES = ("json", "geojson"), ("json", "csv")
 PARAMETERS_OF_LIST = ("lang",)
 PARAMETERS_OF_SET = ("lang", "format", "limit", "offset")
 PARAMETERS_OF_TILES = ("rev",)
-PARAMETERS_OF_VALUES = ("layer", "datetime", "reducer", "weights", "min_valid", "limit", "offset")
+PARAMETERS_OF_VALUES = ("layer", "datetime", "reducer", "weights", "min_valid", "format", "limit", "offset")
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
 
@@ -72,6 +72,15 @@ def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) ->
         offset=_offset(query),
         limit=None if limit is None else integer(limit, locator="limit", least=1),
     )
+
+
+def values_format(query: Kvp) -> str:
+    """Return how the matrix is written.
+
+    Raises:
+        InvalidParameter: `format` is none of `FORMATS_OF_VALUES`.
+    """
+    return choice((query.optional("format") or "json").lower(), FORMATS_OF_VALUES, locator="format")
 
 
 def _offset(query: Kvp) -> int:

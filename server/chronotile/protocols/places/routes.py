@@ -1,6 +1,6 @@
 """`/places`: sets of named geometries, their vector tiles, and their values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import orjson
@@ -8,12 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.encoders.csv_places import encode_place_values_csv
 from chronotile.encoders.json_places import encode_place_values_json, encode_places_geojson
 from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload
-from chronotile.model.places import PlaceSet, PlaceValuesRequest
+from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.pipeline.extract_place_values import extract_place_values, resolve_place_values
 from chronotile.pipeline.render_place_tile import render_place_tile, shapes_in
+from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
@@ -30,11 +32,17 @@ from chronotile.protocols.places.params import (
     PlacesQuery,
     places_query,
     tile_request,
+    values_format,
     values_request,
 )
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
+WRITTEN: Mapping[str, tuple[str, Callable[[PlaceValues], bytes]]] = {
+    "json": (JSON, encode_place_values_json),
+    "csv": ("text/csv", encode_place_values_csv),
+}
+"""Media type and encoder of a matrix of values, by its format."""
 
 
 async def get_sets(request: Request) -> Response:
@@ -69,22 +77,30 @@ async def get_tile(request: Request) -> Response:
 async def get_values(request: Request) -> Response:
     """Return the values of the places of a set, one number a place and instant."""
     services = services_of(request)
-    asked = values_request(request.path_params, Kvp(request.query_params.multi_items()), services.catalogue)
+    query = Kvp(request.query_params.multi_items())
+    asked, written = values_request(request.path_params, query, services.catalogue), values_format(query)
     gate = state_of(request).gates.series
     await body_of(request)
     async with while_wanted(request) as is_wanted:
-        work = partial(_values, asked, services, known=known_etags(request), is_wanted=is_wanted)
+        work = partial(_values, asked, services, written=written, known=known_etags(request), is_wanted=is_wanted)
         return respond(await for_client(request, gate, asked.layer, work, services=services))
 
 
 def _values(
-    asked: PlaceValuesRequest, services: Services, *, known: frozenset[str], is_wanted: Callable[[], bool]
+    asked: PlaceValuesRequest,
+    services: Services,
+    *,
+    written: str,
+    known: frozenset[str],
+    is_wanted: Callable[[], bool],
 ) -> Payload:
     target = resolve_place_values(asked, services)
-    if target.etag in known:
-        return Payload(body=b"", media_type=JSON, etag=target.etag, unchanged=True)
-    body = encode_place_values_json(extract_place_values(target, asked, services, is_wanted=is_wanted))
-    return Payload(body=body, media_type=JSON, etag=target.etag)
+    media_type, encode = WRITTEN[written]
+    etag = fingerprint(target.etag, written)
+    if etag in known:
+        return Payload(body=b"", media_type=media_type, etag=etag, unchanged=True)
+    body = encode(extract_place_values(target, asked, services, is_wanted=is_wanted))
+    return Payload(body=body, media_type=media_type, etag=etag)
 
 
 def _json(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> bytes:

@@ -27,6 +27,7 @@ PARAMETERS_OF_AREAS = tuple(name for name in PARAMETERS_OF_AREA if name not in {
 OF_AREAS = ("reducers", "reducer", "weights", "min_valid", "bbox", "place", "dry_run")
 """What series of points are not asked with."""
 
+
 def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
     """Return the series that `/timeseries/{layer}/area` asks for, of the geometry in the body, of `bbox` or of a place.
 
