@@ -14,6 +14,7 @@ from chronotile.model.crs import CRS84, crs_of
 from chronotile.protocols.common.geojson import GeometryRules, area_of, areas_of
 
 SQUARE = [[4.5, 50.8], [4.6, 50.8], [4.6, 50.9], [4.5, 50.9], [4.5, 50.8]]
+ASIDE, FURTHER = ([[x + by, y] for x, y in SQUARE] for by in (20, 40))
 BOWTIE = [[4.5, 50.8], [4.6, 50.9], [4.6, 50.8], [4.5, 50.9], [4.5, 50.8]]
 UTM = crs_of("EPSG:32631")
 
@@ -49,9 +50,13 @@ def extent(area):
     ("document", "count"),
     [
         pytest.param(polygon(SQUARE), 1, id="polygon"),
-        pytest.param({"type": "MultiPolygon", "coordinates": [[SQUARE], [SQUARE]]}, 2, id="multipolygon"),
+        pytest.param({"type": "MultiPolygon", "coordinates": [[SQUARE], [ASIDE]]}, 2, id="multipolygon"),
         pytest.param(feature(polygon(SQUARE)), 1, id="feature"),
-        pytest.param({"type": "GeometryCollection", "geometries": [polygon(SQUARE)] * 3}, 3, id="collection"),
+        pytest.param(
+            {"type": "GeometryCollection", "geometries": [polygon(each) for each in (SQUARE, ASIDE, FURTHER)]},
+            3,
+            id="collection",
+        ),
         pytest.param(polygon([[*each, 12.5] for each in SQUARE]), 1, id="heights"),
         pytest.param(polygon([[*SQUARE[0], 12.5], *SQUARE[1:]]), 1, id="some heights"),
     ],
@@ -60,7 +65,7 @@ def test_what_is_an_area_is_read_as_it_is(document, count):
     area = read(document)
 
     assert (len(area.polygons), area.note, area.crs) == (count, None, CRS84)
-    assert all(ring.tolist() == SQUARE for each in area.polygons for ring in each)
+    assert [ring.tolist() for (ring,) in area.polygons] == [SQUARE, ASIDE, FURTHER][:count]
 
 
 def test_a_feature_keeps_its_id_and_properties():
@@ -137,6 +142,23 @@ def test_rings_that_are_tangled_with_one_another_are_refused():
 
     with pytest.raises(InvalidParameter, match="polygon 1 is too tangled to be repaired"):
         read(polygon(comb.tolist(), comb[:, ::-1].tolist()), max_vertices=10_000)
+
+
+def test_polygons_that_overlap_are_what_they_cover_together():
+    one, other, apart = ([[left, 0], [left + 2, 0], [left + 2, 1], [left, 1], [left, 0]] for left in (0, 1, 5))
+
+    found = read({"type": "MultiPolygon", "coordinates": [[one], [other], [apart]]})
+
+    boxes = sorted((*ring.min(axis=0), *ring.max(axis=0)) for (ring,) in found.polygons)
+    assert boxes == [(0, 0, 3, 1), (5, 0, 7, 1)]
+    assert found.note is None
+
+
+def test_polygons_that_are_tangled_with_one_another_are_refused():
+    comb = _comb(500)
+
+    with pytest.raises(InvalidParameter, match="the polygons are too tangled with one another"):
+        read({"type": "MultiPolygon", "coordinates": [[comb.tolist()], [comb[:, ::-1].tolist()]]}, max_vertices=10_000)
 
 
 def test_vertices_are_counted_again_where_repair_adds_many():
@@ -272,7 +294,7 @@ def test_a_feature_collection_has_an_area_a_feature():
 
 
 def test_a_geometry_collection_has_an_area_a_geometry():
-    inner = {"type": "GeometryCollection", "geometries": [polygon(SQUARE), polygon(SQUARE)]}
+    inner = {"type": "GeometryCollection", "geometries": [polygon(SQUARE), polygon(ASIDE)]}
 
     areas = read_all({"type": "GeometryCollection", "geometries": [polygon(SQUARE), inner]})
 

@@ -15,7 +15,7 @@ from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import FloatArray
 from chronotile.protocols.common.geojson_size import features_in, positions_in
 from chronotile.protocols.common.kvp import MAX_SHOWN
-from chronotile.protocols.common.repair import Repaired, repaired
+from chronotile.protocols.common.repair import Repaired, repaired, united
 
 LOCATOR = "geometry"
 LEAST_POSITIONS = 3
@@ -259,11 +259,17 @@ def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: Geometr
     if not polygons:
         return ()
     names = [f"polygon {place}{draft.name}" for draft in drafts for place in range(1, len(draft.polygons) + 1)]
-    valid = repaired(polygons, names, locator=LOCATOR)
-    whole = [polygon for each in valid for polygon in each.polygons]
-    _require_vertices("max_repaired_vertices", whole, GROWTH * rules.max_vertices, alternative="untangle it")
-    mended = zip(names, valid, strict=True)
-    return tuple(_area(draft, [next(mended) for _ in draft.polygons], crs) for draft in drafts)
+    each_mended = zip(names, repaired(polygons, names, locator=LOCATOR), strict=True)
+    mended = [[next(each_mended) for _ in draft.polygons] for draft in drafts]
+    valid = [[polygon for _name, each in own for polygon in each.polygons] for own in mended]
+    whole = united(valid, [draft.name for draft in drafts], locator=LOCATOR)
+    _require_vertices(
+        "max_repaired_vertices",
+        [polygon for own in whole for polygon in own],
+        GROWTH * rules.max_vertices,
+        alternative="untangle it",
+    )
+    return tuple(_area(*each, crs) for each in zip(drafts, whole, mended, strict=True))
 
 
 def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, alternative: str) -> None:
@@ -272,11 +278,11 @@ def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, 
         raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator=LOCATOR)
 
 
-def _area(draft: Draft, mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
+def _area(draft: Draft, polygons: tuple[Polygon, ...], mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
     notes = [f"{name} was closed" for name in draft.closed]
     notes += [f"{name} was repaired: {each.note}" for name, each in mended if each.note is not None]
     return Area(
-        polygons=tuple(polygon for _name, each in mended for polygon in each.polygons),
+        polygons=polygons,
         crs=crs,
         id=draft.id,
         properties=draft.properties,

@@ -58,6 +58,41 @@ def repaired(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str)
     return done
 
 
+def united(areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator: str) -> list[tuple[Polygon, ...]]:
+    """Return the polygons of each area, of which no two overlap: as they are, or what they cover together.
+
+    Args:
+        areas: Valid polygons.
+        names: What messages add to tell each area: nothing, or ` of feature 3`.
+        locator: The parameter they came in.
+
+    Raises:
+        InvalidParameter: The polygons of one are too tangled with one another; the message names it.
+    """
+    done = [tuple(polygons) for polygons in areas]
+    pairs = edges = 0
+    for index, polygons in enumerate(done):
+        if len(polygons) < 2 or not _boxes_overlap(shapes := _shapes(polygons)):
+            continue
+        rings = tuple(ring for polygon in polygons for ring in polygon)
+        edges += sum(len(ring) - 1 for ring in rings)
+        pairs += _overlapping_pairs(rings, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
+        if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
+            raise InvalidParameter(
+                f"the polygons{names[index]} are too tangled with one another; send what they cover together",
+                locator=locator,
+            )
+        done[index] = tuple(_rings(part) for part in shapely.get_parts(shapely.union_all(shapes)))
+    return done
+
+
+def _boxes_overlap(shapes: NDArray[np.object_]) -> bool:
+    """Whether any two boxes do; some are asked for at once, each of which may overlap all."""
+    tree = shapely.STRtree(shapes)
+    some = (shapes[start : start + 16] for start in range(0, len(shapes), 16))
+    return any(tree.query(each).shape[1] > len(each) for each in some)
+
+
 def _shapes(polygons: Sequence[Polygon]) -> NDArray[np.object_]:
     rings = [ring for polygon in polygons for ring in polygon]
     ring_ends = np.cumsum([0, *(len(ring) for ring in rings)])
