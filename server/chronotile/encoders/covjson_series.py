@@ -56,7 +56,7 @@ def _parameter(label: str, units: str) -> dict[str, Any]:
 
 def _coverage(place: PlaceSeries, series: PlacesSeries) -> dict[str, Any]:
     identity = {} if place.id is None else {"id": str(place.id)}
-    polygons = 0 if place.area is None else len(place.area.polygons)
+    polygons = 1 if place.area is None else len(place.area.polygons)
     ranges = {name: _range(values.astype(np.float64), "float", polygons) for name, values in place.flat.items()}
     if place.valid is not None:
         ranges["valid"] = _range(place.valid, "integer", polygons)
@@ -81,7 +81,7 @@ def _domain(place: PlaceSeries, series: PlacesSeries) -> dict[str, Any]:
 def _range(values: np.ndarray[Any, Any], kind: str, polygons: int) -> dict[str, Any]:
     """One value a time; of several polygons, which share it, one a time and polygon."""
     listed = {"type": "NdArray", "dataType": kind, "axisNames": ["t"], "shape": [len(values)]}
-    if polygons < 2:
+    if polygons == 1:
         return {**listed, "values": np.ascontiguousarray(values)}
     listed |= {"axisNames": ["t", "composite"], "shape": [len(values), polygons]}
     return {**listed, "values": np.repeat(values, polygons)}

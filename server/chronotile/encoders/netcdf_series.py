@@ -77,7 +77,9 @@ def _write_stations(file: "h5netcdf.File", series: PlacesSeries) -> None:
 
 
 def _inside(polygons: Sequence[Polygon]) -> tuple[float, float]:
-    """A point of the largest polygon, which need not hold its own centre."""
+    """A point of the largest polygon, which need not hold its own centre; NaN without any."""
+    if not polygons:
+        return np.nan, np.nan
     shapes = [shapely.Polygon(rings[0], rings[1:]) for rings in polygons]
     point = shapely.point_on_surface(max(shapes, key=shapely.area))
     return float(shapely.get_x(point)), float(shapely.get_y(point))
@@ -88,7 +90,7 @@ def _write_outlines(file: "h5netcdf.File", areas: Sequence[tuple[Polygon, ...]])
     rings = [[ring for polygon in area for ring in polygon] for area in areas]
     is_hole = [number > 0 for area in areas for polygon in area for number in range(len(polygon))]
     sizes = [len(ring) for each in rings for ring in each]
-    nodes = np.concatenate([ring for each in rings for ring in each])
+    nodes = np.concatenate([np.empty((0, 2)), *(ring for each in rings for ring in each)])
     file.dimensions["node"], file.dimensions["part"] = len(nodes), len(sizes)
     attributes = {
         "geometry_type": "polygon",

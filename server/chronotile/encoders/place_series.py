@@ -189,10 +189,12 @@ def _turned(ring: NDArray[Any], *, is_hole: bool) -> FloatArray:
     return ring if is_anticlockwise != is_hole else ring[::-1]
 
 
-def geometry_json(place: PlaceSeries) -> dict[str, Any]:
-    """Return the GeoJSON geometry of a place (RFC 7946 §3.1): one polygon, or several."""
+def geometry_json(place: PlaceSeries) -> dict[str, Any] | None:
+    """Return the GeoJSON geometry of a place (RFC 7946 §3.1): one polygon, or several; `None` of an area without."""
     if place.area is None:
         return {"type": "Point", "coordinates": list(place.point or ())}
+    if not place.area.polygons:
+        return None
     polygons = [[np.ascontiguousarray(ring) for ring in polygon] for polygon in outline(place.area)]
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}

@@ -155,12 +155,19 @@ def _readings(
     """The areas, those without cells or partly outside with a note, and how to read the cells."""
     grid: NativeGrid = layer.main_variable.grid
     outlines = outlines_of(request.areas, grid)
-    if request.areas and outlines.is_outside.all() and not request.may_be_outside:
-        raise _outside(request, layer)
+    has_place = np.array([bool(area.polygons) for area in request.areas], dtype=bool)
+    if has_place.any() and outlines.is_outside[has_place].all() and not request.may_be_outside:
+        raise _outside(replace(request, areas=tuple(area for area in request.areas if area.polygons)), layer)
     spans = centre_spans(outlines, grid) if request.weights == "pixel" else covered_spans(outlines, grid)
     is_empty = np.bincount(spans.areas, minlength=len(request.areas)) == 0
     is_outside = outlines.is_outside | is_empty if request.weights == "area" else outlines.is_outside
-    areas = _noted(request.areas, layer, is_outside=is_outside, is_empty=is_empty, is_beyond=outlines.is_beyond)
+    areas = _noted(
+        request.areas,
+        layer,
+        is_outside=is_outside & has_place,
+        is_empty=is_empty & has_place,
+        is_beyond=outlines.is_beyond & has_place,
+    )
     return areas, cheapest_readings(spans, len(areas), layer=layer, indexes=indexes, services=services)
 
 

@@ -144,7 +144,8 @@ def _turns(least: FloatArray, greatest: FloatArray, grid: NativeGrid) -> FloatAr
     period = grid.wrap_columns
     if period is None:
         return np.zeros(least.size)
-    turns: FloatArray = period * np.rint((least + greatest - grid.width) / 2 / period)
+    with np.errstate(invalid="ignore"):  # of an area without a point
+        turns: FloatArray = period * np.rint((least + greatest - grid.width) / 2 / period)
     return turns
 
 

@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from affine import Affine
 
 from chronotile.catalog.catalogue import Limits
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import NativeGrid
 from tests.protocols import served
 
 PATH = "/timeseries/NDVI/areas"
@@ -57,6 +60,52 @@ def test_a_feature_outside_beside_others_has_a_note(client, feature):
     assert "note" not in inside
     assert outside["note"].startswith("it lies outside the layer")
     assert (outside["total"], outside["series"]["mean"]) == (0, [None] * 4)
+
+
+def test_a_feature_without_geometry_has_no_values_and_a_note(client, feature):
+    nowhere = {"type": "Feature", "id": "lost", "properties": {"crop": "oats"}, "geometry": None}
+
+    lost, found = client.post(PATH, json=collection(nowhere, feature(30, 40))).json()["features"]
+
+    assert lost == {
+        "id": "lost",
+        "series": {"mean": [None] * 4},
+        "valid": [0] * 4,
+        "total": 0,
+        "properties": {"crop": "oats"},
+        "note": "it has no geometry",
+    }
+    assert found == client.post(PATH, json=collection(feature(30, 40))).json()["features"][0]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("name", ["json", "csv", "geojson", "ndjson", "covjson", "parquet", "netcdf"])
+def test_features_without_geometry_are_told_in_every_format(client, feature, count, name):
+    nowhere = {"type": "Feature", "properties": None, "geometry": None}
+    members = [nowhere, feature(30, 40)][:count]
+
+    answer = client.post(f"{PATH}?format={name}&weights=area", json=collection(*members))
+
+    assert answer.status_code == 200
+    if name == "geojson":
+        assert answer.json()["features"][0]["geometry"] is None
+
+
+def test_a_feature_without_geometry_is_let_be_on_a_grid_round_the_globe(make_client, make_services, feature):
+    grid = NativeGrid(crs=CRS84, transform=Affine(1, 0, -180, 0, -1, 90), width=360, height=180)
+    layer = served.make_layer(variable=served.make_variable(grid=grid))
+    client = make_client(make_services(served.make_collection(layer)))
+    nowhere = {"type": "Feature", "properties": None, "geometry": None}
+
+    lost, _ = client.post(f"{PATH}?weights=area", json=collection(nowhere, feature(30, 40))).json()["features"]
+
+    assert (lost["total"], lost["note"]) == (0, "it has no geometry")
+
+
+def test_a_feature_without_geometry_is_no_area(client):
+    answer = client.post("/timeseries/NDVI/area", json={"type": "Feature", "properties": {}, "geometry": None})
+
+    assert (answer.status_code, answer.json()["detail"]) == (400, "the feature has no geometry: it is null")
 
 
 def test_no_features_have_no_series(client):

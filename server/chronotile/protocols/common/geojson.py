@@ -83,11 +83,15 @@ def area_of(body: bytes, rules: GeometryRules) -> Area:
             f"a FeatureCollection has many areas; send one Feature or geometry here{rules.hint}", locator=LOCATOR
         )
     draft = _feature(document, "") if kind == "Feature" else _bare(document, "")
+    if not draft.polygons:
+        raise InvalidParameter("the feature has no geometry: it is null", locator=LOCATOR)
     return _areas([draft], document, rules)[0]
 
 
 def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     """Return one area for each member of a FeatureCollection or GeometryCollection, in their order.
+
+    A feature whose geometry is null (RFC 7946 §3.2) is an area without polygons, and its note says so.
 
     Raises:
         InvalidParameter: It is no such thing; the message names the member and ring.
@@ -173,6 +177,8 @@ def _feature(document: Json, name: str) -> Draft:
     properties = document.get("properties")
     if properties is not None and not isinstance(properties, dict):
         raise InvalidParameter(f"the properties{name or ' of a feature'} must be an object", locator=LOCATOR)
+    if "geometry" in document and document["geometry"] is None:
+        return Draft(name=name, polygons=(), closed=(), id=identity, properties=properties)
     return _bare(document.get("geometry"), name, id=identity, properties=properties)
 
 
@@ -256,10 +262,8 @@ def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: Geometr
     if crs.is_geographic:
         for draft in drafts:
             _check_degrees(draft)
-    if not polygons:
-        return ()
     names = [f"polygon {place}{draft.name}" for draft in drafts for place in range(1, len(draft.polygons) + 1)]
-    each_mended = zip(names, repaired(polygons, names, locator=LOCATOR), strict=True)
+    each_mended = zip(names, repaired(polygons, names, locator=LOCATOR) if polygons else (), strict=True)
     mended = [[next(each_mended) for _ in draft.polygons] for draft in drafts]
     valid = [[polygon for _name, each in own for polygon in each.polygons] for own in mended]
     whole = united(valid, [draft.name for draft in drafts], locator=LOCATOR)
@@ -279,7 +283,8 @@ def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, 
 
 
 def _area(draft: Draft, polygons: tuple[Polygon, ...], mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
-    notes = [f"{name} was closed" for name in draft.closed]
+    notes = [] if draft.polygons else ["it has no geometry"]
+    notes += [f"{name} was closed" for name in draft.closed]
     notes += [f"{name} was repaired: {each.note}" for name, each in mended if each.note is not None]
     return Area(
         polygons=polygons,
