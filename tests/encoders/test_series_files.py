@@ -352,3 +352,20 @@ def test_coverage_json_labels_tell_the_value_from_what_was_found():
 
     labels = [parameters[name]["observedProperty"]["label"]["en"] for name in ("value", "smooth")]
     assert labels == ["NDVI", "NDVI, smooth"]
+
+
+def test_names_that_netcdf_does_not_tell_apart_are_numbered():
+    one, other = "histogram:4:0.5:1", "histogram:4:0:5.1"
+    found = AreaSeries(
+        area=Area(polygons=(square(4, 50),), crs=CRS84, id="a\0b"),
+        reduced={one: np.full((3, 4), 1.0), other: np.full((3, 4), 2.0)},
+        valid=np.array([4, 4, 4]),
+        total=4,
+        reasons={},
+    )
+    series = AreasSeries(layer="NDVI", units="1", times=TIMES, areas=(found,), edges={})
+    table = table_of_areas(series, CREDITS)
+
+    with xr.open_dataset(io.BytesIO(encode_series_netcdf(table)), engine="h5netcdf") as file:
+        assert file["id"].values.tolist() == ["ab"]
+        assert [file[name].values[0, 0] for name in ("histogram_4_0_5_1_0", "histogram_4_0_5_1_0_2")] == [1.0, 2.0]

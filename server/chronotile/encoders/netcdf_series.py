@@ -32,8 +32,8 @@ STATION, TIME = "station", "time"
 def encode_series_netcdf(series: PlacesSeries) -> bytes:
     """Return a NetCDF-4 file whose feature type is `timeSeries`, in the orthogonal form (CF-1.11 §9.3.1, H.2.1).
 
-    Variables are (station, time); names have an underscore for what is no letter or digit: `p2.5` is `p2_5`. Areas
-    stand at a point inside and have their outlines in a geometry container (§7.5).
+    Variables are (station, time); names have an underscore for what is no letter or digit: `p2.5` is `p2_5`; of two
+    that are then the same the second ends in `_2`. Areas stand at a point inside and have their outlines in a geometry container (§7.5).
     """
     import h5netcdf  # noqa: PLC0415 -- 5 MB that a server without such answers needs not
 
@@ -68,7 +68,7 @@ def _write_times(file: "h5netcdf.File", times: InstantArray | None) -> None:
 def _write_stations(file: "h5netcdf.File", series: PlacesSeries) -> None:
     import h5py  # noqa: PLC0415 -- as above
 
-    names = np.array([str(name) for name in series.names], dtype=object)
+    names = np.array([str(name).replace("\0", "") for name in series.names], dtype=object)  # ends a text of HDF5
     _write(file, "id", (STATION,), names, {"cf_role": "timeseries_id"}, dtype=h5py.string_dtype())
     inside = np.array([each.point or _inside(outline(each.area) if each.area else ()) for each in series.places])
     degrees = inside.reshape(-1, 2)
@@ -122,12 +122,12 @@ def _write_values(file: "h5netcdf.File", series: PlacesSeries) -> None:
         **({"geometry": "outline"} if series.has_areas and places else {}),
     }
     flat = [each.flat for each in places]
-    for name in series.columns:
+    for name, written in _written(series.columns).items():
         attributes = {"long_name": f"{series.layer}, {name}", "units": series.units_of(name), **shared}
         if name in CELL_METHODS:
             attributes["cell_methods"] = CELL_METHODS[name]
         values = np.array([each[name] for each in flat], dtype=np.float64).reshape(size)
-        _write(file, _NO_NAME.sub("_", name), shape, values, attributes, fillvalue=np.nan)
+        _write(file, written, shape, values, attributes, fillvalue=np.nan)
     if series.has_areas:
         counts = np.array([each.valid for each in places], dtype=np.int64).reshape(size)
         _write(file, "valid", shape, counts, {"long_name": "cells with a value", "units": "1", **shared})
@@ -151,6 +151,19 @@ def _write_notes(file: "h5netcdf.File", places: Sequence[PlaceSeries]) -> None:
 
     notes = np.array([each.note or "" for each in places], dtype=object)
     _write(file, "note", (STATION,), notes, {"long_name": "what was done to the area"}, dtype=h5py.string_dtype())
+
+
+def _written(columns: Sequence[str]) -> dict[str, str]:
+    """Names of variables, each once, by those of columns."""
+    written: dict[str, str] = {}
+    for column in columns:
+        name = stem = _NO_NAME.sub("_", column)
+        taken, number = set(written.values()), 1
+        while name in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        written[column] = name
+    return written
 
 
 def _write_reasons(file: "h5netcdf.File", series: PlacesSeries, shared: dict[str, str]) -> None:

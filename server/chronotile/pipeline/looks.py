@@ -37,8 +37,9 @@ class Looks:
         try:
             future.result(self._patience_s)
         except TimeoutError:
-            if future.done():
-                raise
+            if future.done():  # by an error of the look's own, or as patience ended
+                future.result()
+                return found[0]
             self._late[what] = future
             log.warning("a store does not answer; what was last known of it is told until it does")
             return known

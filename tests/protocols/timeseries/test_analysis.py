@@ -254,6 +254,7 @@ def test_what_cannot_be_found_is_null_with_its_reason(point, datetime, reasons):
         ("phenology=yes", "phenology", "threshold, derivative"),
         ("phenology=threshold&threshold=1", "threshold", "below 1"),
         ("phenology=threshold&threshold=0", "threshold", "above 0"),
+        ("phenology=threshold&threshold=1e-20", "threshold", "from 0.01"),
         ("step=monthly", "step", "P1M"),
         ("step=P0D", "step", "P1M"),
         ("step=P1M10D", "step", "either"),

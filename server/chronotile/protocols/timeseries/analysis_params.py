@@ -31,6 +31,8 @@ SMOOTHERS = ("whittaker", "savgol")
 MIN_STIFFNESS, MAX_STIFFNESS = 1e-3, 1e9
 """Beyond them gaps, and curves, are lost to rounding."""
 MAX_WINDOW_DAYS = 3660.0
+LEAST_THRESHOLD = 0.01
+"""Below it the day after a trough is lost to rounding."""
 MAX_ORDER = 5
 KINDS_OF_NORMALS = {"mean", "median", "percentile"}
 
@@ -158,8 +160,10 @@ def _order(query: Kvp) -> int:
 
 def _threshold(query: Kvp) -> float:
     threshold = _within(query, "threshold", Phenology().threshold, most=1.0)
-    if threshold == 1.0:
-        raise InvalidParameter("threshold must be a share below 1, got 1", locator="threshold")
+    if not LEAST_THRESHOLD <= threshold < 1.0:
+        raise InvalidParameter(
+            f"threshold must be a share from {LEAST_THRESHOLD} to below 1, got {threshold:g}", locator="threshold"
+        )
     return threshold
 
 
