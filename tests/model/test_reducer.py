@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.reducer import MEAN, MEDIAN, parse_reducer, parse_reducers
 
 
@@ -33,3 +33,10 @@ def test_what_is_no_reducer_is_refused(text):
 
 def test_each_reducer_comes_once():
     assert parse_reducers(["mean", "Median", "mean"]) == (MEAN, MEDIAN)
+
+
+def test_reducers_are_no_more_than_a_request_may_have():
+    assert len(parse_reducers(f"p{percent}" for percent in range(32))) == 32
+
+    with pytest.raises(LimitExceeded, match="max_reducers"):
+        parse_reducers(f"p{percent}" for percent in range(33))

@@ -270,6 +270,17 @@ def test_the_cost_is_told_without_reading():
     assert services.readers["s2"].windows_read == []
 
 
+def test_nothing_is_reduced_when_nobody_waits_any_more():
+    answers = iter([True])  # before the one window
+
+    with pytest.raises(ClientGone):
+        extract_area_series(
+            AreaSeriesRequest(layer="NDVI", areas=(square(),)),
+            served.make_services(),
+            is_wanted=lambda: next(answers, False),
+        )
+
+
 def test_work_stops_when_nobody_waits_any_more():
     services = served.make_services()
     request = AreaSeriesRequest(layer="NDVI", areas=(square(),))

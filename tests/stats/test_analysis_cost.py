@@ -54,6 +54,15 @@ def test_what_is_told_beside_the_values_counts_as_they_do():
     assert (caught.value.limit, caught.value.asked) == ("max_series_values", 5 * 7200)
 
 
+def test_what_is_told_of_each_slot_of_a_year_counts_too():
+    asked = Analysis(has_climatology=True, climatology=Climatology(by="day"))
+
+    with pytest.raises(LimitExceeded) as caught:
+        check_cost(asked, TWENTY_YEARS, TWENTY_YEARS, series=10, most_values=10_000)
+
+    assert caught.value.asked == 10 * (2 * 720 + 2 * 365)
+
+
 def test_each_value_is_ranked_among_those_of_its_slot():
     ten_years = dekads(2001, 2010)
 

@@ -33,7 +33,8 @@ def encode_series_netcdf(series: PlacesSeries) -> bytes:
     """Return a NetCDF-4 file whose feature type is `timeSeries`, in the orthogonal form (CF-1.11 §9.3.1, H.2.1).
 
     Variables are (station, time); names have an underscore for what is no letter or digit: `p2.5` is `p2_5`; of two
-    that are then the same the second ends in `_2`. Areas stand at a point inside and have their outlines in a geometry container (§7.5).
+    that are then the same the second ends in `_2`. Areas stand at a point inside and have their outlines in a geometry
+    container (§7.5).
     """
     import h5netcdf  # noqa: PLC0415 -- 5 MB that a server without such answers needs not
 

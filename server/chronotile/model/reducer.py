@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, LimitExceeded
 
 ReducerKind = Literal["mean", "min", "max", "std", "median", "percentile", "count", "valid_share", "sum", "histogram"]
 PLAIN: tuple[ReducerKind, ...] = ("mean", "min", "max", "std", "median", "count", "valid_share", "sum")
 """Those that are told by their names alone."""
 
 MAX_BINS = 1024
+MAX_REDUCERS = 32
+"""Of one request; percentiles of a large area take seconds each."""
+
 LOCATOR = "reducers"
 
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,4})?|100)", re.ASCII)
@@ -74,8 +77,18 @@ def parse_reducers(texts: Iterable[str]) -> tuple[Reducer, ...]:
 
     Raises:
         InvalidParameter: One is not accepted.
+        LimitExceeded: There are more than `MAX_REDUCERS`.
     """
-    return tuple(dict.fromkeys(map(parse_reducer, texts)))
+    reducers = tuple(dict.fromkeys(map(parse_reducer, texts)))
+    if len(reducers) > MAX_REDUCERS:
+        raise LimitExceeded(
+            "max_reducers",
+            allowed=MAX_REDUCERS,
+            asked=len(reducers),
+            alternative="ask for fewer at once",
+            locator=LOCATOR,
+        )
+    return reducers
 
 
 def _histogram(bins: int, low: str | None, high: str | None) -> Reducer:

@@ -172,7 +172,7 @@ class AreaCells:
     Args:
         how: What to read.
         services: To read it with.
-        is_wanted: Asked before each window whether anybody still waits for the answer.
+        is_wanted: Asked before each window and each piece of work whether anybody still waits for the answer.
     """
 
     def __init__(self, how: AreaReading, services: Services, is_wanted: Callable[[], bool]) -> None:
@@ -190,6 +190,15 @@ class AreaCells:
         if spans.weights is None:
             return None
         return CellWeights(ends=np.append(0, np.cumsum(spans.lengths)), weights=spans.weights)
+
+    def require_wanted(self) -> None:
+        """Check that somebody still waits.
+
+        Raises:
+            ClientGone: Nobody does.
+        """
+        if not self._is_wanted():
+            raise ClientGone("the client left")
 
     def samples(self, slab: tuple[int, ...]) -> Samples:
         """Return the numbers of all cells at the times of a slab.
@@ -210,8 +219,7 @@ class AreaCells:
 
         def read(job: tuple[tuple[tuple[int, ...], slice], _Fetch]) -> None:
             (part, times), fetch = job
-            if not self._is_wanted():
-                raise ClientGone("the client left")
+            self.require_wanted()
             with reading(self._how.layer):
                 cells, takes = fetch(part)
             told = pixel_codes(cells, self._how.layer.main_variable.encoding)

@@ -1,6 +1,6 @@
 """What happened in these areas: the values of their native cells, reduced to one an instant."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -23,7 +23,7 @@ from chronotile.pipeline.services import Services
 from chronotile.readers.area_coverage import covered_spans
 from chronotile.readers.area_outlines import outlines_of
 from chronotile.readers.area_spans import centre_spans
-from chronotile.stats.samples import FloatArray, IntArray, Reduced, reduce_samples
+from chronotile.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
 
 Flags = NDArray[np.bool_]
 """(area,)."""
@@ -75,7 +75,7 @@ def extract_area_series(
     for how in target.readings:
         totals = np.diff(how.plan.bounds).tolist()
         cells = AreaCells(how, services, is_wanted)
-        parts = _reduced(how, cells, request.reducers, target.edges)
+        parts = _reduced(how, cells, request, target.edges)
         read += _series(tuple(islice(areas, len(totals))), totals, parts, request, names=cells.names)
     return AreasSeries(
         layer=target.layer.id,
@@ -209,13 +209,22 @@ def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray
 
 
 def _reduced(
-    how: AreaReading, cells: AreaCells, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]
+    how: AreaReading, cells: AreaCells, request: AreaSeriesRequest, edges: Mapping[str, FloatArray]
 ) -> list[Reduced]:
     """What becomes of areas that are read at once, for runs of times."""
     encoding = how.layer.main_variable.encoding
     with ThreadPoolExecutor(THREADS) as threads:
+
+        def in_order(reduce_place: Callable[[Place], None], places: Iterable[Place]) -> Iterable[None]:
+            def reduce_wanted(place: Place) -> None:
+                cells.require_wanted()
+                reduce_place(place)
+
+            return threads.map(reduce_wanted, places)
+
         return [
-            reduce_samples(cells.samples(slab), encoding, reducers, edges, in_order=threads.map) for slab in how.slabs()
+            reduce_samples(cells.samples(slab), encoding, request.reducers, edges, in_order=in_order)
+            for slab in how.slabs()
         ]
 
 

@@ -3,7 +3,7 @@
 from chronotile.errors import LimitExceeded
 from chronotile.model.analysis import Analysis
 from chronotile.model.time import DAY, InstantArray
-from chronotile.stats.climatology import rank_count, slot_kind
+from chronotile.stats.climatology import SLOT_COUNTS, rank_count, slot_kind
 from chronotile.stats.period_means import periods_of
 from chronotile.stats.trend import groups_of, pair_count
 
@@ -34,7 +34,10 @@ def check_cost(
     if analysis.step is not None:
         times, reference = (periods_of(each, analysis.step.period).starts for each in (times, reference))
     fewer = "ask for a coarser step, a shorter interval or fewer series"
-    _check("max_series_values", (1 + analysis.columns) * times.size * series, most_values, alternative=fewer, of="time")
+    told = (1 + analysis.columns) * times.size
+    if analysis.has_climatology:
+        told += 2 * SLOT_COUNTS[slot_kind(times, analysis.climatology.by)]  # what is normal, and of how many values
+    _check("max_series_values", told * series, most_values, alternative=fewer, of="time")
     if analysis.trend is not None:
         pairs = pair_count(groups_of(times, analysis.trend, analysis.climatology.by)) * series
         other = "ask for trend=seasonal, a coarser step such as P1Y, or fewer series"
