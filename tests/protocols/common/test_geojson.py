@@ -168,6 +168,19 @@ def test_vertices_are_counted_again_where_repair_adds_many():
         read(polygon([*comb.tolist(), *comb[:, ::-1].tolist()]), max_vertices=100)
 
 
+def test_lists_of_nothing_are_counted_before_they_are_taken_apart():
+    body = b'{"type": "FeatureCollection", "features": [' + b"[]," * 1_000_000 + b"[]]}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(LimitExceeded, match="max_containers"):
+            areas_of(body, rules())
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 10_000_000  # a tenth of what they take
+
+
 def test_text_among_positions_takes_no_room():
     listed = [["x" * 5_000, 1.0], *([1.0, 2.0] for _ in range(1_000))]
     body = json.dumps(polygon(listed)).encode()

@@ -20,8 +20,9 @@ def test_features_are_counted(option):
     assert features_in(orjson.dumps(collection(7, 4), option=option)) == 7
 
 
-def test_positions_are_counted_past_the_pieces_of_the_text():
-    body = orjson.dumps(collection(400, 500))
+@pytest.mark.parametrize("option", [0, orjson.OPT_INDENT_2], ids=["dense", "indented"])
+def test_positions_are_counted_past_the_pieces_of_the_text(option):
+    body = orjson.dumps(collection(400, 500), option=option)
 
     assert len(body) > 2 * BYTES_AT_ONCE
     assert positions_in(body, more_than=100_000) == 200_000

@@ -208,6 +208,20 @@ def test_too_much_is_refused(make_client, make_services, points, limits, name):
     assert (answer.status_code, answer.json()["type"], answer.json()["limit"]) == (400, "limit-exceeded", name)
 
 
+def test_a_layer_named_twice_is_read_once(client, points):
+    answer = client.post(PATH, json={"layers": ["NDVI", "S2_NDVI"], "points": points})
+
+    assert [result["layer"] for result in answer.json()["results"]] == ["NDVI"]
+
+
+def test_lists_of_nothing_are_refused_before_they_are_taken_apart(make_client, make_services):
+    client = make_client(make_services(limits=Limits(max_features=10)))
+
+    answer = client.post(PATH, json={"layers": ["NDVI"], "points": [[[]] * 1000]})
+
+    assert (answer.status_code, answer.json()["limit"]) == (400, "max_containers")
+
+
 def test_a_source_that_is_gone_is_503(client, points):
     answer = client.post(PATH, json={"layers": ["NDVI", "GONE"], "points": points})
 

@@ -13,7 +13,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area, Polygon
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import FloatArray
-from chronotile.protocols.common.geojson_size import features_in, positions_in
+from chronotile.protocols.common.geojson_size import containers_in, features_in, positions_in
 from chronotile.protocols.common.kvp import MAX_SHOWN
 from chronotile.protocols.common.repair import Repaired, repaired, united
 
@@ -25,6 +25,9 @@ GROWTH = 2
 """Of `max_vertices`, by repair, which adds some where edges cross."""
 
 ONE_AREA = frozenset({"Feature", "Polygon", "MultiPolygon"})
+
+CONTAINERS_PER_FEATURE = 64
+"""Lists and objects of a body that are not positions or rings: properties may have some within one another."""
 
 MAX_DEPTH = 8
 """Of geometry collections within one another."""
@@ -116,15 +119,17 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
 
 
 def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
-    """Check that there are not too many features, nor positions, before they are taken apart.
+    """Check that there are not too many features, positions, nor lists and objects, before they are taken apart.
 
     Raises:
         LimitExceeded: There are.
     """
     vertices = positions_in(body, more_than=rules.max_vertices)
+    containers = 2 * rules.max_vertices + CONTAINERS_PER_FEATURE * (rules.max_features + 1)
     for name, allowed, asked in (
         ("max_features", rules.max_features, features),
         ("max_vertices", rules.max_vertices, vertices),
+        ("max_containers", containers, containers_in(body)),
     ):
         if asked > allowed:
             raise LimitExceeded(name, allowed=allowed, asked=asked, alternative="send fewer at once", locator=LOCATOR)

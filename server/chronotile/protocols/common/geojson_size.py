@@ -12,6 +12,11 @@ def features_in(body: bytes) -> int:
     return min(body.count(b'"geometry"'), body.count(b'"Feature"'))
 
 
+def containers_in(body: bytes) -> int:
+    """Return how many lists and objects a text has, or more; each takes 64 bytes and more, of two of its text."""
+    return body.count(b"[") + body.count(b"{")
+
+
 def positions_in(body: bytes, *, more_than: int) -> int:
     """Return how many positions a text has, or fewer; 0 where it is too short for more than so many.
 
@@ -19,10 +24,13 @@ def positions_in(body: bytes, *, more_than: int) -> int:
     """
     if len(body) < LEAST_BYTES * more_than:
         return 0
-    count, last = 0, 0
+    count, last = 0, np.zeros(1, dtype=np.uint8)
     for start in range(0, len(body), BYTES_AT_ONCE):
         piece = np.frombuffer(body, np.uint8, min(BYTES_AT_ONCE, len(body) - start), start)
-        before = np.concatenate([[last], piece[:-1]])
+        piece = piece[piece > ord(" ")]
+        if not piece.size:
+            continue
+        before = np.concatenate([last, piece[:-1]])
         count += int(np.count_nonzero((piece == ord("]")) & (before >= ord("0")) & (before <= ord("9"))))
-        last = int(piece[-1])
+        last = piece[-1:]
     return count

@@ -8,6 +8,7 @@ from chronotile.model.request import NamedPoint, PointsSeriesRequest
 from chronotile.model.time import parse_time
 from chronotile.protocols.common.asked_place import place_in_degrees
 from chronotile.protocols.common.geojson import document_of
+from chronotile.protocols.common.geojson_size import containers_in
 from chronotile.protocols.common.kvp import MAX_SHOWN, OTHER_NAMES_OF_TIMES, Kvp
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS
 from chronotile.protocols.timeseries.area_params import OF_AREAS
@@ -46,6 +47,11 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue) -> tuple[Poin
     Raises:
         ChronotileError: A member of the body is missing or not accepted, or the query says otherwise.
     """
+    most, containers = 2 * (catalogue.limits.max_features + MAX_LAYERS), containers_in(body)
+    if containers > most:  # before they are taken apart, which takes thirty times the memory of their text
+        raise LimitExceeded(
+            "max_containers", allowed=most, asked=containers, alternative="send fewer at once", locator="points"
+        )
     document = document_of(body)
     for name in document:
         if name not in MEMBERS:
@@ -53,7 +59,7 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue) -> tuple[Poin
                 f"{name[:MAX_SHOWN]} is no member here; use {', '.join(MEMBERS)}", locator=name[:MAX_SHOWN]
             )
     time = _time(document, query)
-    layers = [catalogue.layer(name).id for name in _layer_names(document)]
+    layers = dict.fromkeys(catalogue.layer(name).id for name in _layer_names(document))
     selection, points = parse_time(time), _points(document, catalogue)
     return tuple(PointsSeriesRequest(layer=layer, points=points, time=selection) for layer in layers)
 
