@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import LimitExceeded
+from chronotile.errors import ClientGone, LimitExceeded
+from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import NativeGrid
 from chronotile.model.request import NamedPoint, PointsSeriesRequest
@@ -32,11 +33,6 @@ class PointsTarget:
     how: AreaReading
     """How to read the cells of those, each of which is an area of one cell."""
 
-    @property
-    def values(self) -> int:
-        """In the answer."""
-        return len(self.points) * len(self.how.indexes)
-
 
 def extract_points_series(
     requests: Sequence[PointsSeriesRequest], services: Services, *, is_wanted: Callable[[], bool] = lambda: True
@@ -45,13 +41,15 @@ def extract_points_series(
 
     Raises:
         InvalidParameter: A layer is a composite.
-        LimitExceeded: All answers together, or what is to be read for one, are too large.
+        LimitExceeded: All answers together, or what is to be read for them, are too large.
         SourceUnavailable: A source is gone or damaged.
         ClientGone: `is_wanted` says that nobody waits any more.
         ChronotileError: A name or time is not accepted.
     """
-    targets = [resolve_points_series(request, services) for request in requests]
-    asked, allowed = sum(target.values for target in targets), services.catalogue.limits.max_series_values
+    layers = [layer_with_values(request.layer, services) for request in requests]
+    indexes = [series_indexes(layer, each.time, services) for layer, each in zip(layers, requests, strict=True)]
+    asked = sum(len(each.points) * len(own) for each, own in zip(requests, indexes, strict=True))
+    allowed = services.catalogue.limits.max_series_values
     if asked > allowed:
         raise LimitExceeded(
             "max_series_values",
@@ -60,18 +58,25 @@ def extract_points_series(
             alternative="ask for a shorter interval, or for fewer points or layers at once",
             locator="points",
         )
+    targets = []
+    for layer, each, own in zip(layers, requests, indexes, strict=True):
+        _require_wanted(is_wanted)
+        targets.append(_target(layer, each.points, own, services))
+    readings = [target.how for target in targets]
+    bounded_cost(readings, 1, services, alternative="ask for a shorter interval, or for fewer points or layers at once")
     return [_series(target, services, is_wanted) for target in targets]
 
 
-def resolve_points_series(request: PointsSeriesRequest, services: Services) -> PointsTarget:
-    """Return the layer, cells and times a request means, and refuse what is too much; reads no pixels."""
-    layer = layer_with_values(request.layer, services)
-    indexes = series_indexes(layer, request.time, services)
-    cells = _cells(request.points, layer.main_variable.grid)
+def _require_wanted(is_wanted: Callable[[], bool]) -> None:
+    if not is_wanted():
+        raise ClientGone("the client left")
+
+
+def _target(layer: Layer, points: tuple[NamedPoint, ...], indexes: tuple[int, ...], services: Services) -> PointsTarget:
+    cells = _cells(points, layer.main_variable.grid)
     held = np.flatnonzero(cells[:, 0] >= 0)
     how = cheapest_reading(_spans(cells[held]), held.size, layer=layer, indexes=indexes, services=services)
-    bounded_cost((how,), 1, services, alternative="ask for a shorter interval or for fewer points")
-    return PointsTarget(points=request.points, held=held, how=how)
+    return PointsTarget(points=points, held=held, how=how)
 
 
 def _series(target: PointsTarget, services: Services, is_wanted: Callable[[], bool]) -> PointsSeries:

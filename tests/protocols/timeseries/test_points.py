@@ -208,6 +208,18 @@ def test_too_much_is_refused(make_client, make_services, points, limits, name):
     assert (answer.status_code, answer.json()["type"], answer.json()["limit"]) == (400, "limit-exceeded", name)
 
 
+def test_what_is_read_for_all_layers_is_bounded_together(make_client, make_services, points):
+    one = 512 * 512 * 4
+    client = make_client(make_services(*served.varied_collections(), limits=Limits(max_area_values=one)))
+
+    alone, both = (
+        client.post(PATH, json={"layers": layers, "points": points}) for layers in (["NDVI"], ["NDVI", "UNDATED"])
+    )
+
+    assert alone.status_code == 200
+    assert (both.status_code, both.json()["limit"]) == (400, "max_area_values")
+
+
 def test_a_layer_named_twice_is_read_once(client, points):
     answer = client.post(PATH, json={"layers": ["NDVI", "S2_NDVI"], "points": points})
 
