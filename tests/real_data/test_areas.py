@@ -50,6 +50,11 @@ LAYERS = {
         "cube-1-250-250.conc_chl",
         lambda: xarray_truth(DATA / "xcube_chl" / "cube-1-250-250.zarr", "conc_chl"),
     ),
+    "vito_fusets": (
+        DATA / "vito_fusets" / "raw_s2_ndvi_field.nc",
+        "raw-s2-ndvi-field.NDVI",
+        lambda: xarray_truth(DATA / "vito_fusets" / "raw_s2_ndvi_field.nc", "NDVI", crs="EPSG:32630"),
+    ),
     "vito_openeo": (
         CONFIGURED["vito_openeo"],
         "fapar-1km.FAPAR",

@@ -143,6 +143,13 @@ EXPECTED = [
         lambda: xarray_truth(DATA / "xcube_chl" / "cube-1-250-250.zarr", "conc_chl"),
     ),
     Expected(
+        DATA / "vito_fusets" / "raw_s2_ndvi_field.nc",
+        "raw-s2-ndvi-field.NDVI",
+        (33, "2019-01-27T00:00:00Z", "2019-12-28T00:00:00Z"),
+        "EPSG:32630",
+        lambda: xarray_truth(DATA / "vito_fusets" / "raw_s2_ndvi_field.nc", "NDVI", crs="EPSG:32630"),
+    ),
+    Expected(
         CONFIGURED["vito_openeo"],
         "fapar-1km.FAPAR",
         (1, "2009-07-10T00:00:00Z", "2009-07-10T00:00:00Z"),
@@ -242,7 +249,8 @@ def test_point_series_are_the_numbers_of_the_files(served, expected):
 @each_layer
 def test_tile_over_a_valid_pixel_is_not_empty(served, archive_at, expected):
     truth = expected.truth()
-    row, column = np.argwhere(truth.valid()[-1])[-1]
+    valid = np.argwhere(truth.valid()[-1])
+    row, column = valid[len(valid) // 2]  # at an edge of the data a tile may have less than half a pixel of them
     sets = archive_at(expected.place).services.catalogue.tile_matrix_sets
 
     path = _tile_path(next(each for each in sets if each.id == "WebMercatorQuad"), truth.lonlat(row, column), zoom=10)
