@@ -18,7 +18,11 @@ try {
 	const tab = await browser.newPage({ deviceScaleFactor: 1 });
 	const faults = [];
 	tab.on("pageerror", (error) => faults.push(String(error)));
-	tab.on("requestfailed", (request) => faults.push(`${request.url()}: ${request.failure()?.errorText}`));
+	tab.on("requestfailed", (request) => {
+		const reason = request.failure()?.errorText;
+		// A page that goes on to another time lets go of the pictures it still waited for.
+		if (reason !== "net::ERR_ABORTED") faults.push(`${request.url()}: ${reason}`);
+	});
 	tab.setDefaultTimeout(30_000);
 	await tab.addScriptTag({ content: outputFiles[0].text });
 	const drawn = tab.evaluate((what) => window.draw(what), JSON.parse(asked));
