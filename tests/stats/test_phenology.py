@@ -69,8 +69,8 @@ def test_each_side_is_measured_from_its_own_trough():
 
     (found,) = find_seasons(curves(of_days(days), values), Phenology(threshold=0.5))
 
-    assert days_of(found.start) == [str(np.datetime64("2020-01-01") + 100)]
-    assert days_of(found.end) == [str(np.datetime64("2020-01-01") + 200)]
+    assert days_of(found.start) == [str(np.datetime64("2020-01-01") + np.timedelta64(100, "D"))]
+    assert days_of(found.end) == [str(np.datetime64("2020-01-01") + np.timedelta64(200, "D"))]
     np.testing.assert_allclose(found.amplitude, [0.8], atol=0.02)
 
 
@@ -80,7 +80,7 @@ def test_a_small_rise_within_a_season_is_part_of_it():
 
     (found,) = find_seasons(curves(of_days(days), values), Phenology())
 
-    assert days_of(found.peak) == [str(np.datetime64("2020-01-01") + 180)]
+    assert days_of(found.peak) == [str(np.datetime64("2020-01-01") + np.timedelta64(180, "D"))]
 
 
 def test_seasons_cut_off_by_the_ends_are_left_out():
