@@ -1,6 +1,6 @@
 """Variables that no file holds, computed from others of the same source as they are read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -151,12 +151,9 @@ class FormulaReader:
         formula = self._formulas.get(variable)
         if formula is None:
             return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
-        operands = [
-            self.read_cell(
-                each.info.name, indexes=[each.positions.at(index) for index in indexes], row=row, column=column
-            )
-            for each in formula.operands
-        ]
+        operands = _operands(
+            formula, indexes, lambda name, some: self.read_cell(name, indexes=some, row=row, column=column)
+        )
         numbers = _computed(formula, operands)
         return Pixels(numbers, reasons=_reasons(formula, operands, numbers))
 
@@ -172,12 +169,9 @@ class FormulaReader:
         formula = self._formulas.get(variable)
         if formula is None:
             return read_block(self._reader, variable, indexes=indexes, window=window, along=along)
-        operands = [
-            self.read_block(
-                each.info.name, indexes=[each.positions.at(index) for index in indexes], window=window, along=along
-            )
-            for each in formula.operands
-        ]
+        operands = _operands(
+            formula, indexes, lambda name, some: self.read_block(name, indexes=some, window=window, along=along)
+        )
         numbers = _computed(formula, operands)
         return Pixels(numbers, codes=_codes(formula, operands, numbers))
 
@@ -193,18 +187,20 @@ class FormulaReader:
         formula = self._formulas.get(variable)
         if formula is None:
             return cast("Scattered", self._reader).read_cells(variable, indexes=indexes, rows=rows, columns=columns)
-        operands = [
-            self.read_cells(
-                each.info.name, indexes=[each.positions.at(index) for index in indexes], rows=rows, columns=columns
-            )
-            for each in formula.operands
-        ]
+        operands = _operands(
+            formula, indexes, lambda name, some: self.read_cells(name, indexes=some, rows=rows, columns=columns)
+        )
         numbers = _computed(formula, operands)
         return Pixels(numbers, codes=_codes(formula, operands, numbers))
 
     def close(self) -> None:
         """Let go of open files."""
         self._reader.close()
+
+
+def _operands(formula: Formula, indexes: Sequence[int], read: Callable[[str, list[int]], Pixels]) -> list[Pixels]:
+    """What is read of each operand by its name, at its own indexes of the formula's times."""
+    return [read(each.info.name, [each.positions.at(index) for index in indexes]) for each in formula.operands]
 
 
 def _computed(formula: Formula, operands: list[Pixels]) -> Numbers:
