@@ -48,6 +48,7 @@ from chronotile.protocols.common.request_metrics import RequestMetrics
 from chronotile.protocols.common.state import Gates, ServerState
 from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
+from chronotile.protocols.ogcapi.routes import routes as ogcapi_routes
 from chronotile.protocols.openapi.routes import routes as openapi_routes
 from chronotile.protocols.ops.metrics import StateCollector
 from chronotile.protocols.ops.routes import metrics_routes
@@ -87,7 +88,8 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
 
     Args:
         services: The catalogue and the open sources; closed when the application shuts down.
-        threads: How many threads `pictures`, `series` and `documents` may hold at once, where not the usual number.
+        threads: How many threads `pictures`, `series`, `coverages` and `documents` may hold at once, where not the
+            usual number.
         viewer: The folder of the viewer's files, if there is one.
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         upkeep: Keeps the services current while the application runs; without it they stay as they are.
@@ -99,7 +101,8 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         ConfigurationError: One of `cog_places` or `sld_prefixes` is no place, or TiTiler is not installed.
     """
     registry = CollectorRegistry()
-    tokens = {"pictures": 8, "series": 8, "documents": 2, "readiness": 1, "metrics": 1, **(threads or {})}
+    tokens = {"pictures": 8, "series": 8, "coverages": 2, "documents": 2, "readiness": 1, "metrics": 1}
+    tokens |= threads or {}
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -136,6 +139,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             *wmts_routes(services.catalogue.service.wmts_paths),
             *layer_routes,
             *place_routes,
+            *ogcapi_routes,
             *landing_routes(partial(is_complete, viewer)),
             *openapi_routes,
             *viewer_routes(viewer),

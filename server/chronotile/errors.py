@@ -56,6 +56,13 @@ class UnknownLayer(ChronotileError):
     code = "LayerNotDefined"
 
 
+class UnknownCollection(ChronotileError):
+    """No collection or layer has this name."""
+
+    status = 404
+    code = "NotFound"
+
+
 class UnknownPlace(ChronotileError):
     """No set of places, or no place in it, has this name."""
 
@@ -82,6 +89,13 @@ class UnsupportedFormat(ChronotileError):
 
     status = 400
     code = "InvalidFormat"
+
+
+class NotAcceptable(ChronotileError):
+    """The client takes none of the media types offered (RFC 9110 §15.5.7)."""
+
+    status = 406
+    code = "NotAcceptable"
 
 
 class LayerNotQueryable(ChronotileError):

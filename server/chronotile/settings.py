@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     """Pictures drawn at once, in each process."""
     series_threads: int = Field(default=8, ge=1, le=256)
     """Series read at once, in each process."""
+    coverage_threads: int = Field(default=2, ge=1, le=256)
+    """Files of coverages written at once, in each process."""
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
     cache_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
@@ -139,6 +141,7 @@ class Settings(BaseSettings):
         return {
             "pictures": self.picture_threads,
             "series": self.series_threads,
+            "coverages": self.coverage_threads,
             "documents": self.document_threads,
         }
 

@@ -110,6 +110,8 @@ class LimitsSection(Section):
     """Values in series: of points, or of areas by reducer."""
     max_area_values: Positive = _LIMITS.max_area_values
     """Numbers read for series of areas: of all chunks that hold a cell of one; also cells of all areas and times."""
+    max_coverage_bytes: Positive = _LIMITS.max_coverage_bytes
+    """Bytes of a coverage's numbers, uncompressed; as text, as many values as `max_series_values`."""
     max_body_bytes: Positive = _LIMITS.max_body_bytes
     """Bytes of a request's body."""
     max_features: Positive = _LIMITS.max_features

@@ -30,6 +30,8 @@ class Gates:
 
     pictures: Gate
     series: Gate
+    coverages: Gate
+    """Files of many numbers, each of which keeps a thread for seconds."""
     documents: Gate
     readiness: Gate
     metrics: Gate
@@ -37,7 +39,7 @@ class Gates:
 
     def __iter__(self) -> Iterator[Gate]:
         """Iterate over all."""
-        return iter((self.pictures, self.series, self.documents, self.readiness, self.metrics))
+        return iter((self.pictures, self.series, self.coverages, self.documents, self.readiness, self.metrics))
 
 
 @dataclass(slots=True, kw_only=True)

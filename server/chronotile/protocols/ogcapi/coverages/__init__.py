@@ -1,0 +1,1 @@
+"""OGC API Coverages (OGC 19-087)."""

@@ -1,0 +1,1 @@
+"""OGC API Environmental Data Retrieval (OGC 19-086r6)."""

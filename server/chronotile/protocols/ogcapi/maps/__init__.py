@@ -1,0 +1,1 @@
+"""OGC API Maps (OGC 20-058)."""

@@ -1,0 +1,1 @@
+"""OGC API Styles (OGC 20-009)."""
