@@ -1,0 +1,90 @@
+"""The format of an answer: as `f` names it, else as the client's Accept header would have it."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from chronotile.errors import InvalidParameter, NotAcceptable
+from chronotile.protocols.common.accept import MAX_MEMBERS, weighted
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
+
+NO_ALIASES: Mapping[str, str] = {}
+
+
+class MediaType(NamedTuple):
+    """A media type, or a range of them, without its weight, in lower case (RFC 9110 §8.3.1)."""
+
+    name: str
+    parameters: Mapping[str, str]
+
+    def takes(self, offered: "MediaType") -> int:
+        """Return how narrowly this range takes a type, 0 where it does not.
+
+        A parameter that the type has not is let be, such as a character set; one of another value is not.
+        """
+        family = offered.name.partition("/")[0]
+        rank = {offered.name: 3, f"{family}/*": 2, "*/*": 1}.get(self.name, 0)
+        shared = [
+            (offered.parameters[key], value) for key, value in self.parameters.items() if key in offered.parameters
+        ]
+        return 0 if any(have != want for have, want in shared) else rank * 10 + len(shared) * bool(rank)
+
+
+def asked_format(
+    query: Kvp, accept: str, offered: Mapping[str, str], *, aliases: Mapping[str, str] = NO_ALIASES
+) -> str:
+    """Return the name of the format that a request asks for; the first one where it does not say.
+
+    Args:
+        query: Whose `f`, in any case, goes before the header.
+        accept: The header; empty takes all.
+        offered: Media types by the names of formats, the one that is preferred first.
+        aliases: Names of formats by other names or media types that stand for them, in lower case.
+
+    Raises:
+        InvalidParameter: `f` is none of them.
+        NotAcceptable: The header takes none of them.
+    """
+    named = query.optional("f")
+    if named is not None:
+        return _named(named, offered, aliases)
+    if not accept.strip():
+        return next(iter(offered))
+    ranges = list(_ranges(accept))
+    types = [*((media_type, name) for name, media_type in offered.items())]
+    types += [(alias, name) for alias, name in aliases.items() if "/" in alias]
+    rated = [(_wish(_media_type(media_type), ranges), name) for media_type, name in types]
+    best, name = max(rated, key=lambda each: each[0])
+    if best[0] <= 0:
+        listed = ", ".join(dict.fromkeys(offered.values()))
+        raise NotAcceptable(f"none of what Accept takes is offered here; offered are {listed}, also by f=")
+    return name
+
+
+def _named(named: str, offered: Mapping[str, str], aliases: Mapping[str, str]) -> str:
+    wanted = named.lower()
+    types = {media_type.lower(): name for name, media_type in reversed(tuple(offered.items()))}
+    known: dict[str, str] = {**types, **aliases, **{name.lower(): name for name in offered}}
+    # A plus sign in a query is a blank once decoded.
+    for spelled in (wanted, wanted.replace(" ", "+")):
+        if spelled in known:
+            return known[spelled]
+    raise InvalidParameter(f"f {named[:MAX_SHOWN]!r} is not accepted; use {', '.join(offered)}", locator="f")
+
+
+def _ranges(accept: str) -> Iterator[tuple[MediaType, float]]:
+    """The ranges of a header with their weights."""
+    for member in accept.split(",", MAX_MEMBERS)[:MAX_MEMBERS]:
+        for _name, weight in weighted(member):
+            yield _media_type(member), weight
+
+
+def _media_type(text: str) -> MediaType:
+    name, *parameters = (part.strip().lower() for part in text.split(";"))
+    pairs = (parameter.partition("=") for parameter in parameters)
+    return MediaType(name, {key: value.strip('"') for key, _equals, value in pairs if key != "q"})
+
+
+def _wish(offered: MediaType, ranges: list[tuple[MediaType, float]]) -> tuple[float, int]:
+    """How much a client wants a type, and how narrowly it said so: the narrowest range decides (RFC 9110 §12.5.1)."""
+    narrowness, weight = max(((each.takes(offered), weight) for each, weight in ranges), default=(0, 0.0))
+    return (weight, narrowness) if narrowness else (0.0, 0)

@@ -1,0 +1,90 @@
+"""CRS as OGC API spells them: URIs, safe CURIEs and labels; and boxes in the axis order of theirs."""
+
+import re
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter, UnsupportedCrs
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.grid import BBox
+from chronotile.protocols.common.asked_place import asked_crs
+from chronotile.protocols.common.axis_order import as_xy
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, number
+
+_URI = re.compile(
+    r"(?:https?://www\.opengis\.net/def/crs/|urn:ogc:def:crs:)(?P<authority>[a-z]{2,10})[/:][0-9.]{0,10}[/:]"
+    r"(?P<code>[a-z0-9]{1,12})",
+    re.ASCII | re.IGNORECASE,
+)
+_CODE = re.compile(r"(?P<authority>[A-Z]{2,10}):(?P<code>[A-Za-z0-9]{1,12})", re.ASCII)
+
+
+def crs_uri(crs: Crs) -> str | None:
+    """Return the URI of a CRS (OGC 09-048r5), or `None` for one without a code."""
+    if crs == CRS84:
+        return "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+    found = _CODE.fullmatch(crs.name)
+    return f"http://www.opengis.net/def/crs/{found['authority']}/0/{found['code']}" if found else None
+
+
+def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:
+    """Return the CRS in which a layer is answered: CRS84, those offered and its own."""
+    own = layer.main_variable.grid.crs
+    return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, own)}.values())
+
+
+def named_crs(text: str, layer: Layer, catalogue: Catalogue, *, locator: str = "crs") -> Crs:
+    """Return the CRS that a URI, a CURIE (safe or not), a URN or the label `CRS84` names.
+
+    Raises:
+        UnsupportedCrs: It is neither offered nor the layer's own.
+    """
+    plain = text.removeprefix("[").removesuffix("]") if text[:1] + text[-1:] == "[]" else text
+    found = _URI.fullmatch(plain)
+    code = f"{found['authority']}:{found['code']}" if found else plain
+    if code.upper() in {"CRS84", "OGC:CRS84", "CRS:84"}:
+        return CRS84
+    try:
+        return asked_crs(code, layer, catalogue)
+    except UnsupportedCrs as error:
+        raise UnsupportedCrs(error.message, locator=locator) from error
+
+
+def box_of(text: str, crs: Crs, *, locator: str = "bbox") -> BBox:
+    """Return four or six numbers in the axis order of `crs` as a box with x first; heights are left out.
+
+    Edges may be equal, and in a geographic CRS `xmin` may be greater than `xmax`: across the antimeridian.
+
+    Raises:
+        InvalidParameter: They are no finite numbers, too many or too few, or a lower edge is above its upper one.
+    """
+    parts = [part.strip() for part in text.split(",", 6)]
+    if len(parts) not in (4, 6):
+        raise InvalidParameter(
+            f"{locator} takes 4 numbers separated by commas, or 6 with heights, got {text[:MAX_SHOWN]!r}",
+            locator=locator,
+        )
+    edges = [number(part, locator=locator) for part in parts]
+    half = len(edges) // 2
+    box = as_xy(BBox(edges[0], edges[1], edges[half], edges[half + 1]), crs)
+    is_low_above = box.ymin > box.ymax or (box.xmin > box.xmax and not crs.is_geographic)
+    if is_low_above or (half == 3 and edges[2] > edges[5]):
+        raise InvalidParameter(
+            f"{locator} {text[:MAX_SHOWN]} has a lower edge above its upper one; its numbers are in the axis order of "
+            f"{crs.name[:MAX_SHOWN]}",
+            locator=locator,
+        )
+    return box
+
+
+def asked_box(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[BBox, Crs] | None:
+    """Return the box of `bbox` with x first, and the CRS of `bbox-crs`, CRS84 where there is none.
+
+    Raises:
+        ChronotileError: One of the two is not accepted.
+    """
+    text, name = query.optional("bbox"), query.optional("bbox-crs")
+    crs = CRS84 if name is None else named_crs(name, layer, catalogue, locator="bbox-crs")
+    if text is None:
+        return None
+    return box_of(text, crs), crs
