@@ -5,7 +5,7 @@ The style `steps` paints number `n` as the grey of exactly `n`, so a test can te
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from chronotile.model.grid import Grid, NativeGrid, Window
 from chronotile.model.places import PlaceSet
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
-from chronotile.model.style import Colour, Stop, Style
+from chronotile.model.style import Colour, Stop, Style, StyleClass
 from chronotile.model.time import NO_TIME, TimeDomain, domain_of_instants
 from chronotile.pipeline.services import Services
 
@@ -227,4 +227,55 @@ def varied_collections() -> tuple[Collection, ...]:
             make_layer("HEIGHT", collection="terrain", variable=make_variable("HEIGHT", times=NO_TIME)),
             make_layer("GONE", collection="terrain", variable=make_variable("GONE")),
         ),
+    )
+
+
+WORLD_4326 = NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(1, 0, -180, 0, -1, 90), width=360, height=180)
+"""1 degree, all round the earth."""
+
+FLANDERS_4326 = NativeGrid(
+    crs=crs_of("EPSG:4326"), transform=Affine(0.002, 0, 4.4, 0, -0.002, 51.0), width=300, height=200
+)
+"""0.002 degrees, 4.4 to 5.0 degrees east and 50.6 to 51.0 north."""
+
+CROPS = tuple(StyleClass(float(number), Colour(number, 0, 0), f"crop {number}") for number in range(250))
+
+
+def greys_of(variable: VariableInfo) -> Style:
+    """Return the style that paints digital number `n` of a variable as the grey of exactly `n`."""
+    low, high = (float(number * variable.encoding.scale + variable.encoding.offset) for number in (0, 250))
+    ramp = (Stop(low, STEPS.below), Stop(high, STEPS.above))
+    given = {"title": "Number as grey", "below": STEPS.below, "above": STEPS.above}
+    return Style(id=f"{variable.name.lower()}-greys", range=(low, high), ramp=ramp, **given)
+
+
+def tree_collections() -> tuple[Collection, ...]:
+    """Return what OGC API is asked of: coverages of one and of several fields, of each kind of grid, time and value.
+
+    `s2` has NDVI (scaled, with an alias), LAI (other times) and a composite; `kinds` has CROP (categories), FLAGGED
+    (flags 10 and 20, valid 0 to 200) and HEIGHT (no time); `flanders` is geographic; `world` goes round the earth.
+    Every layer but the composite is drawn with the grey of exactly its digital number.
+    """
+    lai_times = days_of("2020-06-01", "2020-06-11", "2020-07-01")
+    ndvi = make_variable("NDVI", scale=0.004, offset=-0.08)
+    lai = make_variable("LAI", times=lai_times, scale=0.03, units="m2 m-2")
+    flagged = make_variable("FLAGGED", flags=((10, "cloud"), (20, "water")), valid_range=(0.0, 200.0))
+    crops = replace(make_variable("CROP"), is_categorical=True, classes=CROPS)
+    told = {"attribution": "Copernicus & co", "license": "CC-BY-4.0", "keywords": ("vegetation",)}
+    return (
+        make_collection(
+            make_layer(variable=ndvi, styles=(greys_of(ndvi),), aliases=(Alias(name="S2_NDVI", advertise=True),)),
+            make_layer("LAI", variable=lai, styles=(greys_of(lai),)),
+            make_composite(),
+            **told,
+        ),
+        make_collection(
+            make_layer("CROP", collection="kinds", variable=crops),
+            make_layer("FLAGGED", collection="kinds", variable=flagged),
+            make_layer("HEIGHT", collection="kinds", variable=make_variable("HEIGHT", times=NO_TIME, units="m")),
+        ),
+        make_collection(
+            make_layer("FAPAR", collection="flanders", variable=make_variable("FAPAR", grid=FLANDERS_4326))
+        ),
+        make_collection(make_layer("DMP", collection="world", variable=make_variable("DMP", grid=WORLD_4326))),
     )

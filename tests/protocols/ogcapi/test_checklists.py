@@ -1,0 +1,31 @@
+"""Tests name lines of the checklists that there are; none is missing but those docs/conformance.md explains."""
+
+import pytest
+
+from tests.protocols.checklists import SUITES, ids_held, ids_of, lines_of
+
+IDS = [
+    ("AT 34", {"AT 34"}),
+    ("AT 2/3", {"AT 2", "AT 3"}),
+    ("AT 9-12", {"AT 9", "AT 10", "AT 11", "AT 12"}),
+    ("AT 35/36, 51/52, 83", {"AT 35", "AT 36", "AT 51", "AT 52", "AT 83"}),
+    ("A.3-A.5", {"A.3", "A.4", "A.5"}),
+    ("A.12/A.13", {"A.12", "A.13"}),
+    ("A.1.1-3", {"A.1.1", "A.1.2", "A.1.3"}),
+    ("landing page", {"landing page"}),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), IDS)
+def test_name_of_a_line_stands_for_each_of_its_tests(name, expected):
+    assert ids_of(name) == expected
+
+
+@pytest.mark.parametrize(("suite", "count"), [("edr", 20), ("tiles", 9), ("maps", 13), ("coverages", 4)])
+def test_every_clause_of_a_checklist_is_a_line(shared, suite, count):
+    assert len(lines_of(suite)) == count
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_no_test_names_a_line_that_is_none(shared, suite):
+    assert ids_held(suite) <= {each for line in lines_of(suite) for each in line.ids}
