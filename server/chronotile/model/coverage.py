@@ -17,13 +17,16 @@ from chronotile.model.time import ABSENT, TimeDomain, TimeSelection
 
 Numbers = NDArray[np.integer[Any] | np.floating[Any]]
 
+PIECE_BYTES = 64 << 20
+"""Of what is best read at once; one row at one time may take more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trim:
     """A box outside which a coverage is cut off; sides that are infinite are open.
 
-    Where two sides of an axis are equal it is a slice: the one row or column that holds the position, the later one (to
-    the south, to the east) where it lies between two.
+    Where two sides of an axis are equal it is a slice: the one row or column that holds the position, as a series at
+    that point has it. In another CRS than the answer's that holds of points; a line is as wide there as it bends.
     In a geographic CRS `xmin` greater than `xmax` goes across the antimeridian.
     """
 
@@ -75,6 +78,8 @@ class CoverageRequest:
     """Where cells are not native ones; `None` is the layer's own."""
     area: Area | None = None
     """Only cells whose centre lies in it have values, and the answer reaches no further than its box."""
+    area_locator: str = "geometry"
+    """The parameter that gave the area, for what is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +125,14 @@ class Coverage(Protocol):
     @property
     def rows_at_once(self) -> int:
         """Rows in which it is best read: whole blocks of the source, bounded memory."""
+
+    @property
+    def row_runs(self) -> tuple[range, ...]:
+        """All rows in such runs, which end where blocks of the source do, so that none is read twice."""
+
+    @property
+    def time_runs(self) -> tuple[range, ...]:
+        """All times in such runs for `read_times`; a run of rows at a run of times has about `PIECE_BYTES` at most."""
 
     def read(self, field: int, *, time: int, rows: range) -> Numbers:
         """Return (y, x) numbers of a field, in the type and with the `nodata` of its encoding.
