@@ -1,22 +1,14 @@
 """Series as CoverageJSON (OGC 21-069r2)."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import orjson
 
+from chronotile.encoders.covjson_parts import ANY_LANGUAGE, parameter, referencing
 from chronotile.encoders.instants import format_instants
 from chronotile.encoders.place_series import VALUE, PlaceSeries, PlacesSeries, outline
-
-REFERENCING: list[Mapping[str, Any]] = [
-    {
-        "coordinates": ["x", "y"],
-        "system": {"type": "GeographicCRS", "id": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"},
-    },
-    {"coordinates": ["t"], "system": {"type": "TemporalRS", "calendar": "Gregorian"}},
-]
-UCUM = "http://www.opengis.net/def/uom/UCUM/"
+from chronotile.model.crs import CRS84
 
 
 def encode_series_covjson(series: PlacesSeries) -> bytes:
@@ -29,29 +21,24 @@ def encode_series_covjson(series: PlacesSeries) -> bytes:
         "type": "CoverageCollection",
         **series.credits.told,
         "parameters": _parameters(series),
-        "referencing": REFERENCING if series.has_time else REFERENCING[:1],
+        "referencing": referencing(CRS84, has_time=series.has_time),
         "coverages": [_coverage(place, series) for place in series.places],
     }
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _parameters(series: PlacesSeries) -> dict[str, Any]:
-    parameters = {name: _parameter(_label(name, series), series.units_of(name)) for name in series.columns}
+    parameters = {
+        name: parameter({ANY_LANGUAGE: _label(name, series)}, series.units_of(name)) for name in series.columns
+    }
     if series.has_areas:
-        parameters["valid"] = _parameter("cells with a value", "1")
+        parameters["valid"] = parameter({ANY_LANGUAGE: "cells with a value"}, "1")
     return parameters
 
 
 def _label(name: str, series: PlacesSeries) -> str:
     """The layer alone for the values of points, which are as it has them."""
     return series.layer if name == VALUE else f"{series.layer}, {name}"
-
-
-def _parameter(label: str, units: str) -> dict[str, Any]:
-    parameter: dict[str, Any] = {"type": "Parameter", "observedProperty": {"label": {"en": label}}}
-    if units:
-        parameter["unit"] = {"symbol": {"value": units, "type": UCUM}}
-    return parameter
 
 
 def _coverage(place: PlaceSeries, series: PlacesSeries) -> dict[str, Any]:

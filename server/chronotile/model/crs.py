@@ -38,6 +38,15 @@ class Crs:
         return int(code) if authority == "EPSG" else None
 
     @property
+    def uri(self) -> str | None:
+        """The URI of its code (OGC 09-048r5); `None` without one."""
+        authority, _, code = self.name.partition(":")
+        if self.name == "OGC:CRS84":
+            return "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+        is_code = authority.isalpha() and code.isalnum()
+        return f"http://www.opengis.net/def/crs/{authority}/0/{code}" if is_code else None
+
+    @property
     def metres_per_unit(self) -> float:
         """Length of one CRS unit; a degree counts 111319.49079327358 m (OGC 17-083r4 §6.1.1)."""
         if self.is_geographic:

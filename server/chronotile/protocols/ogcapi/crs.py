@@ -16,15 +16,11 @@ _URI = re.compile(
     r"(?P<code>[a-z0-9]{1,12})",
     re.ASCII | re.IGNORECASE,
 )
-_CODE = re.compile(r"(?P<authority>[A-Z]{2,10}):(?P<code>[A-Za-z0-9]{1,12})", re.ASCII)
 
 
 def crs_uri(crs: Crs) -> str | None:
     """Return the URI of a CRS (OGC 09-048r5), or `None` for one without a code."""
-    if crs == CRS84:
-        return "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-    found = _CODE.fullmatch(crs.name)
-    return f"http://www.opengis.net/def/crs/{found['authority']}/0/{found['code']}" if found else None
+    return crs.uri
 
 
 def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:

@@ -1,0 +1,85 @@
+"""What documents of CoverageJSON (OGC 21-069r2) have in common: parameters, and reference systems of axes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chronotile.model.collection import Layer, LocalisedText
+from chronotile.model.crs import Crs, is_north_first
+from chronotile.model.style import StyleClass
+
+Json = dict[str, Any]
+
+UCUM = "http://www.opengis.net/def/uom/UCUM/"
+STANDARD_NAMES = "http://vocab.nerc.ac.uk/standard_name/"
+"""Where CF's names have URIs."""
+ANY_LANGUAGE = "en"
+"""The tag of a text for any language: CoverageJSON has no other."""
+
+TEMPORAL: Mapping[str, Any] = {"coordinates": ["t"], "system": {"type": "TemporalRS", "calendar": "Gregorian"}}
+
+
+def referencing(crs: Crs, *, has_time: bool) -> list[Mapping[str, Any]]:
+    """Return the reference systems of the axes x, y and t; x and y in the order that the CRS has them (§5.1)."""
+    system = {"type": "GeographicCRS" if crs.is_geographic else "ProjectedCRS"}
+    if crs.uri is not None:
+        system["id"] = crs.uri
+    spatial = {"coordinates": ["y", "x"] if is_north_first(crs) else ["x", "y"], "system": system}
+    return [spatial, TEMPORAL] if has_time else [spatial]
+
+
+def parameter(label: Mapping[str, str], units: str) -> Json:
+    """Return a parameter (§5.3) of numbers in some units; without a unit where there are none."""
+    told: Json = {"type": "Parameter", "observedProperty": {"label": label}}
+    if units:
+        told["unit"] = {"symbol": {"value": units, "type": UCUM}}
+    return told
+
+
+def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
+    """Return the parameter that the values of a layer are of; classes in place of a unit where they are categories.
+
+    Args:
+        layer: With values of its own.
+        method: How many values became one, such as `mean`; there are no categories then.
+    """
+    variable = layer.main_variable
+    label = i18n(layer.title) or {ANY_LANGUAGE: layer.id}
+    told = parameter(label, variable.encoding.units)
+    if layer.abstract:
+        told["description"] = i18n(layer.abstract)
+    if variable.standard_name:
+        told["observedProperty"]["id"] = standard_name_uri(variable.standard_name)
+    if method is not None:
+        return {**told, "measurementType": {"method": method}}
+    classes = [each for each in classes_of_layer(layer) if float(each.value).is_integer()]
+    if classes:
+        told.pop("unit", None)
+        told["observedProperty"]["categories"] = [
+            {"id": category_id(each), "label": {ANY_LANGUAGE: each.label}} for each in classes
+        ]
+        told["categoryEncoding"] = {category_id(each): int(each.value) for each in classes}
+    return told
+
+
+def classes_of_layer(layer: Layer) -> tuple[StyleClass, ...]:
+    """Return the classes of categories, those of the file or of the first style that has some; none of quantities."""
+    variable = layer.main_variable
+    if not variable.is_categorical:
+        return ()
+    return variable.classes or next((each.classes for each in layer.styles if each.classes), ())
+
+
+def category_id(each: StyleClass) -> str:
+    """Return the id of a class within its parameter: a relative URI."""
+    return f"#{each.value:g}"
+
+
+def standard_name_uri(name: str) -> str:
+    """Return the URI of a name of CF."""
+    return f"{STANDARD_NAMES}{name}/"
+
+
+def i18n(texts: LocalisedText) -> dict[str, str]:
+    """Return a text by language tags; the one for any language stands under `en`, if there is no English one."""
+    tagged = {tag: text for tag, text in texts.items() if tag and text}
+    return {ANY_LANGUAGE: texts[""], **tagged} if texts.get("") else tagged
