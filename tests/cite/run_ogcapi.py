@@ -1,0 +1,152 @@
+"""Run OGC's own suites of OGC API EDR and Tiles, where Maven has them.
+
+    python -m tests.cite.run_ogcapi FOLDER [LANDING_PAGE]
+
+Without a landing page the formula of `tests.protocols.served` is served and tested. What Maven fetches and the suites
+write is in FOLDER, outside of the repository. Exit status 1 only if a suite ran and a test of it failed: without Java,
+Maven or the suites there is nothing to tell.
+"""
+
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+import orjson
+from lxml import etree
+
+from chronotile.app import application
+from tests.places import make_places
+from tests.protocols import served
+from tests.protocols.listening import listening
+
+SUITES = {"ets-ogcapi-edr10": "1.3", "ets-ogcapi-tiles10": "1.2"}
+"""Artifacts of `org.opengis.cite` with their versions."""
+PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
+REASON = 160
+"""Characters of a failure that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a suite found."""
+
+    passed: int
+    skipped: int
+    failures: tuple[tuple[str, str], ...]
+    """Names of tests, with the first words of why."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run both suites; return the exit status."""
+    folder = Path(arguments[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    with _landing_page(arguments[1:]) as root:
+        outcomes = {name: run(name, root, folder) for name in SUITES}
+    for name, outcome in outcomes.items():
+        sys.stdout.write(f"{name} {SUITES[name]}: {describe(outcome)}\n")
+    return int(any(outcome is not None and outcome.failures for outcome in outcomes.values()))
+
+
+def run(name: str, root: str, folder: Path) -> Outcome | None:
+    """Return what a suite finds of a landing page, or None where it cannot be had."""
+    jar = fetch(name, folder)
+    java = shutil.which("java")
+    if jar is None or java is None:
+        return None
+    properties = folder / f"{name}.xml"
+    properties.write_text(properties_document(properties_of(name, root)), encoding="utf-8")
+    written = folder / f"{name}-results"
+    shutil.rmtree(written, ignore_errors=True)
+    subprocess.run([java, "-jar", jar, "-o", written, properties], check=False, timeout=1800)
+    (results,) = written.rglob("testng-results.xml")
+    return outcome_of(results.read_bytes())
+
+
+def fetch(name: str, folder: Path) -> Path | None:
+    """Return the suite's jar from Maven, or None where there is no Maven or it has none."""
+    maven = shutil.which("mvn")
+    if maven is None:
+        return None
+    artifact = f"org.opengis.cite:{name}:{SUITES[name]}:jar:aio"
+    call = [maven, "-B", "-q", f"{PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"]
+    subprocess.run(call, check=False, capture_output=True, timeout=600, cwd=folder)
+    jar = folder / f"{name}-{SUITES[name]}-aio.jar"
+    return jar if jar.exists() else None
+
+
+def properties_of(name: str, root: str) -> Mapping[str, str]:
+    """Return what a suite wants to be told, the tiles by the limits that a tileset tells."""
+    if name == "ets-ogcapi-edr10":
+        return {"iut": root, "apiDefinition": _link(_read(root), "service-desc"), "noofcollections": "3", "ics": ""}
+    collection = _read(f"{root}/collections")["collections"][0]
+    tileset = _read(f"{root}/collections/{collection['id']}/map/tiles/WebMercatorQuad")
+    limits = tileset["tileMatrixSetLimits"][-1]
+    return {
+        "iut": root,
+        "tilematrixsetdefinitionuri": "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad",
+        "urltemplatefortiles": _link(tileset, "item"),
+        "tilematrix": limits["tileMatrix"],
+        "mintilerow": str(limits["minTileRow"]),
+        "maxtilerow": str(limits["maxTileRow"]),
+        "mintilecol": str(limits["minTileCol"]),
+        "maxtilecol": str(limits["maxTileCol"]),
+    }
+
+
+def properties_document(entries: Mapping[str, str]) -> str:
+    """Return properties as the suites read them: without a document type, which newer ones refuse."""
+    rows = "".join(f"<entry key={quoteattr(key)}>{_escaped(value)}</entry>" for key, value in entries.items())
+    return f'<?xml version="1.0" encoding="UTF-8"?><properties version="1.0">{rows}</properties>'
+
+
+def outcome_of(results: bytes) -> Outcome:
+    """Return what TestNG's results say."""
+    methods = [each for each in etree.fromstring(results).iter("test-method") if each.get("is-config") != "true"]
+    failed = [each for each in methods if each.get("status") == "FAIL"]
+    return Outcome(
+        passed=sum(each.get("status") == "PASS" for each in methods),
+        skipped=sum(each.get("status") == "SKIP" for each in methods),
+        failures=tuple((each.get("name"), " ".join("".join(each.itertext()).split())[:REASON]) for each in failed),
+    )
+
+
+def describe(outcome: Outcome | None) -> str:
+    """Return an outcome in words."""
+    if outcome is None:
+        return "not found, so not run"
+    counted = f"{outcome.passed} passed, {len(outcome.failures)} failed, {outcome.skipped} skipped"
+    return "\n  ".join([counted, *(f"{name}: {reason}" for name, reason in outcome.failures)])
+
+
+@contextmanager
+def _landing_page(given: Sequence[str]) -> Iterator[str]:
+    if given:
+        yield given[0].rstrip("/")
+        return
+    services = served.make_services(*served.tree_collections(), places=[make_places()])
+    with listening(application(services)) as base:
+        yield f"{base}/ogcapi"
+
+
+def _read(url: str) -> dict[str, object]:
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return orjson.loads(answer.read())
+
+
+def _link(document: Mapping[str, object], rel: str) -> str:
+    return next(link["href"] for link in document["links"] if link["rel"] == rel)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,43 @@
+"""What is told to OGC's suites, and what is read from what they write."""
+
+from lxml import etree
+
+from tests.cite.run_ogcapi import Outcome, describe, fetch, outcome_of, properties_document
+
+RESULTS = b"""<testng-results skipped="1" failed="1" passed="1"><suite><test><class name="org.opengis.Core">
+<test-method status="PASS" is-config="true" name="set up"/>
+<test-method status="PASS" name="landingPage"/>
+<test-method status="SKIP" name="trajectory"/>
+<test-method status="FAIL" name="areaWithoutCoords"><exception class="AssertionError"><message>
+  Expected 400
+  but found 200</message></exception></test-method>
+</class></test></suite></testng-results>"""
+
+
+def test_properties_keep_every_letter():
+    document = properties_document({"iut": "http://h/ogcapi?a=1&b=<2>", "noofcollections": "3"})
+
+    entries = etree.fromstring(document.encode()).findall("entry")
+    assert {each.get("key"): each.text for each in entries} == {
+        "iut": "http://h/ogcapi?a=1&b=<2>",
+        "noofcollections": "3",
+    }
+
+
+def test_tests_are_counted_without_their_preparations():
+    assert outcome_of(RESULTS) == Outcome(
+        passed=1, skipped=1, failures=(("areaWithoutCoords", "Expected 400 but found 200"),)
+    )
+
+
+def test_failures_are_told_with_their_reason():
+    told = describe(outcome_of(RESULTS))
+
+    assert told == "1 passed, 1 failed, 1 skipped\n  areaWithoutCoords: Expected 400 but found 200"
+
+
+def test_suite_that_cannot_be_had_is_not_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert fetch("ets-ogcapi-edr10", tmp_path) is None
+    assert describe(None) == "not found, so not run"
