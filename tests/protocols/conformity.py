@@ -1,0 +1,156 @@
+"""Whether a server answers as its own OpenAPI document says, found by schemathesis.
+
+python -m tests.protocols.conformity /openapi.json 100 [TEXT]       100 requests of each kind; paths that hold TEXT
+"""
+
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure
+from schemathesis.schemas import APIOperation, BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from starlette.types import ASGIApp
+
+from chronotile.app import application
+from tests.places import make_places
+from tests.protocols import served
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+SHOWN = 600
+"""Characters of a finding."""
+
+
+@dataclass
+class Findings:
+    """What came of the requests to one operation."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    faults: dict[str, str] = field(default_factory=dict)
+    """A request for each thing that is wrong."""
+
+
+def tree_application() -> ASGIApp:
+    """Return the application over `served.tree_collections` and three places."""
+    return application(served.make_services(*served.tree_collections(), places=[make_places()]))
+
+
+def document_of(app: ASGIApp, path: str) -> BaseSchema:
+    """Return an OpenAPI document of the application, whose requests go to it directly."""
+    return schemathesis.openapi.from_asgi(path, app)
+
+
+def operations_of(schema: BaseSchema, holding: str = "") -> list[APIOperation]:
+    """Return all operations, or those whose path holds a text."""
+    return [each.ok() for each in schema.get_all_operations() if holding in each.ok().path]
+
+
+def findings_of(operation: APIOperation, examples: int) -> Findings:
+    """Return what becomes of requests that the document allows and of such as it does not.
+
+    Of the parameters all, or all but one, or none are the document's examples, the rest is made up: who only makes up
+    never comes further than an unknown collection.
+
+    Args:
+        operation: As `operations_of` gives it.
+        examples: Requests of each of both kinds.
+    """
+    findings = Findings()
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+        _ask(operation, mode, examples, findings)
+    return findings
+
+
+def _ask(operation: APIOperation, mode: GenerationMode, examples: int, findings: Findings) -> None:
+    cases = st.one_of([operation.as_strategy(generation_mode=mode, **given) for given in _given(operation)])
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases)
+    def ask(case: Case) -> None:
+        answer = case.call()
+        findings.statuses[answer.status_code] += 1
+        for fault in _faults(case, answer):
+            findings.faults.setdefault(fault, answer.request.url)
+
+    try:
+        ask()
+    except Unsatisfiable:  # nothing can be wrong with a request that has no parameters
+        return
+
+
+def _faults(case: Case, answer: Any) -> Iterator[str]:
+    try:
+        case.validate_response(answer, checks=CHECKS)
+    except Failure as failure:
+        yield _told(failure)
+    except BaseExceptionGroup as group:
+        yield from map(_told, group.exceptions)
+
+
+def _told(failure: Failure) -> str:
+    return " ".join(f"{failure.title}: {failure.message}".split())[:SHOWN]
+
+
+def _given(operation: APIOperation) -> list[Mapping[str, Mapping[str, Any]]]:
+    """What is kept of the examples: all, all but one, nothing."""
+    places = {"path_parameters": operation.path_parameters, "query": operation.query}
+    examples = {
+        (place, each.name): each.definition["example"]
+        for place, parameters in places.items()
+        for each in parameters
+        if "example" in each.definition
+    }
+    kept = [examples, *({key: examples[key] for key in examples if key != left} for left in examples), {}]
+    return [
+        {place: {name: value for (held, name), value in each.items() if held == place} for place in places}
+        for each in kept
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print what is found; return the exit status."""
+    logging.disable()
+    path, examples, *holding = arguments
+    operations = operations_of(document_of(tree_application(), path), *holding)
+    found = 0
+    for operation in operations:
+        start = time.perf_counter()
+        findings = findings_of(operation, int(examples))
+        found += len(findings.faults)
+        seconds = time.perf_counter() - start
+        sys.stdout.write(f"{seconds:6.2f} s {operation.method.upper()} {operation.path} {dict(findings.statuses)}\n")
+        for fault, url in findings.faults.items():
+            sys.stdout.write(f"    {fault}\n        {url[:400]}\n")
+    return int(found > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""Our OpenAPI documents are true: schemathesis finds no answer that they do not tell of.
+
+`CHRONOTILE_CONFORMITY=300` asks more of each operation.
+"""
+
+import os
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from tests.protocols.conformity import document_of, findings_of, operations_of, tree_application
+
+EXAMPLES = int(os.environ.get("CHRONOTILE_CONFORMITY", "12"))
+SHARES = 4
+PARAMETER = {"name": "count", "in": "query", "required": True, "schema": {"type": "integer"}, "example": 3}
+ANSWER = {"description": "n", "content": {"application/json": {"schema": {"type": "integer", "maximum": 9}}}}
+DOCUMENT = {
+    "openapi": "3.0.3",
+    "info": {"title": "n", "version": "1"},
+    "paths": {"/n": {"get": {"parameters": [PARAMETER], "responses": {"200": ANSWER}}}},
+}
+
+
+@pytest.fixture(scope="module")
+def app():
+    return tree_application()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize("document", ["/openapi.json"])
+def test_answers_are_those_that_the_document_tells(app, document, share):
+    operations = operations_of(document_of(app, document))[share::SHARES]
+
+    findings = {f"{each.method} {each.path}": findings_of(each, EXAMPLES).faults for each in operations}
+
+    assert operations
+    assert {name: faults for name, faults in findings.items() if faults} == {}
+
+
+def answering(respond):
+    """An application of one operation, and its document."""
+    routes = [Route("/n", respond), Route("/document", lambda _request: JSONResponse(DOCUMENT))]
+    return Starlette(routes=routes)
+
+
+@pytest.mark.parametrize(
+    ("answer", "count"),
+    [
+        (JSONResponse(3), 0),
+        (JSONResponse(10), 1),
+        (JSONResponse({}, 404), 1),
+        (JSONResponse(3, headers={"content-type": "text/plain"}), 1),
+        (JSONResponse(3, 500), 2),
+    ],
+    ids=["as told", "schema", "status", "type", "fault of the server"],
+)
+def test_what_the_document_does_not_tell_is_found(answer, count):
+    (operation,) = operations_of(document_of(answering(lambda _request: answer), "/document"))
+
+    assert len(findings_of(operation, 3).faults) == count
