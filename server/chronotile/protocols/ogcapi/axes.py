@@ -1,0 +1,89 @@
+"""Axes of coverages as requests name them, and the lists `axis(...)` in which they do."""
+
+import re
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from chronotile.errors import InvalidParameter
+from chronotile.protocols.common.kvp import MAX_SHOWN
+
+Axis = Literal["x", "y", "time"]
+
+GEOGRAPHIC: dict[str, Axis] = {"lat": "y", "latitude": "y", "lon": "x", "long": "x", "longitude": "x"}
+PROJECTED: dict[str, Axis] = {"x": "x", "y": "y", "e": "x", "n": "y", "easting": "x", "northing": "y"}
+"""Axes by their names in lower case (OGC 19-087 /req/subsetting/subset E, /rec/subsetting/subset-crs-axis-names)."""
+HORIZONTAL = GEOGRAPHIC | PROJECTED
+
+MAX_MEMBERS = 16
+MAX_TEXT = 20_000
+_MEMBER = re.compile(r"\s*(?P<name>[A-Za-z][\w.\-]{0,59})\s*\(\s*(?P<content>[^()]*?)\s*\)\s*", re.ASCII)
+
+
+class Member(NamedTuple):
+    """What stands in a list for one axis: `Lat(40:50)`."""
+
+    name: str
+    """As it was written."""
+    content: str
+    """Between the brackets, without blanks around."""
+
+
+def axis_names(*, is_geographic: bool) -> tuple[str, str]:
+    """Return what the axes x and y are called in documents."""
+    return ("Lon", "Lat") if is_geographic else ("x", "y")
+
+
+def members_of(text: str, *, locator: str) -> tuple[Member, ...]:
+    """Return the members of a list such as `Lat(40:50),Lon(10:20)`.
+
+    Raises:
+        InvalidParameter: It is none, or too long.
+    """
+    members: list[Member] = []
+    position = 0
+    while True:
+        found = _MEMBER.match(text, position) if len(text) <= MAX_TEXT and len(members) < MAX_MEMBERS else None
+        if found is None:
+            raise InvalidParameter(
+                f"{locator} is a list of up to {MAX_MEMBERS} axes such as Lat(...),Lon(...), got {text[:MAX_SHOWN]!r}",
+                locator=locator,
+            )
+        members.append(Member(found["name"], found["content"]))
+        position = found.end()
+        if position == len(text):
+            return tuple(members)
+        if text[position] != ",":
+            raise InvalidParameter(
+                f"{locator} has {text[position : position + MAX_SHOWN]!r} where a comma or the end is due",
+                locator=locator,
+            )
+        position += 1
+
+
+def by_axis(
+    members: Iterable[Member], known: dict[str, Axis], *, accepted: Iterable[str], locator: str
+) -> dict[Axis, Member]:
+    """Return members by their axes.
+
+    Args:
+        members: In any order.
+        known: Axes by their names in lower case.
+        accepted: Names that a message lists.
+        locator: The parameter.
+
+    Raises:
+        InvalidParameter: A name is not known, or an axis is there twice.
+    """
+    listed: dict[Axis, Member] = {}
+    for member in members:
+        axis = known.get(member.name.lower())
+        if axis is None:
+            raise InvalidParameter(
+                f"{locator} names an axis {member.name!r}, which is not there; use {', '.join(accepted)}",
+                locator=locator,
+            )
+        if axis in listed:
+            twice = " and ".join(dict.fromkeys((listed[axis].name, member.name)))
+            raise InvalidParameter(f"{locator} gives an axis twice: {twice}", locator=locator)
+        listed[axis] = member
+    return listed

@@ -1,0 +1,162 @@
+"""The query of `/coverage` turned into a request for numbers."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter
+from chronotile.model.collection import Layer, Resampling
+from chronotile.model.coverage import CoverageRequest, Trim
+from chronotile.model.crs import Crs
+from chronotile.model.grid import BBox
+from chronotile.model.time import ABSENT, TimeSelection
+from chronotile.protocols.common.kvp import MAX_SHOWN, OTHER_NAMES_OF_TIMES, Kvp, datetime_of
+from chronotile.protocols.ogcapi.coverages.scaling import SCALING_PARAMETERS, Scaling, asked_scaling
+from chronotile.protocols.ogcapi.crs import asked_box, named_crs
+from chronotile.protocols.ogcapi.offered import Offered
+from chronotile.protocols.ogcapi.subset import Subset, asked_subset, query_of
+
+PARAMETERS = (
+    *("bbox", "bbox-crs", "subset", "subset-crs", "datetime", "properties", "exclude-properties", "crs"),
+    *SCALING_PARAMETERS,
+    *("interpolation", "f"),
+)
+OLDER_NAMES: Mapping[str, str] = {"scalefactor": "scale-factor", "scaleaxes": "scale-axes", "scalesize": "scale-size"}
+"""What earlier drafts call parameters, and GDAL's driver still does."""
+INTERPOLATIONS: Mapping[str, Resampling] = {
+    "nearest": "nearest",
+    "nearest-neighbor": "nearest",
+    "nearest-neighbour": "nearest",
+    "bilinear": "bilinear",
+    "linear": "bilinear",
+}
+INTERPOLATION_URI = "http://www.opengis.net/def/interpolation/OGC/1/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedCoverage:
+    """What a request asks for."""
+
+    request: CoverageRequest
+    """Without its scale."""
+    scaling: Scaling | None
+
+
+def coverage_query(pairs: Iterable[tuple[str, str]]) -> Kvp:
+    """Return the parameters of a request for a coverage, in the names of the current draft.
+
+    Raises:
+        InvalidParameter: One is there twice with different values, nearly one of ours, or another service's.
+    """
+    query = query_of((OLDER_NAMES.get(name.lower(), name), value) for name, value in pairs)
+    query.refuse(OTHER_NAMES_OF_TIMES, instead="datetime")
+    query.refuse(("format", "outputformat"), instead="f")
+    query.refuse(("rangesubset", "range-subset", "parameter-name"), instead="properties")
+    query.check_spelling(PARAMETERS)
+    return query
+
+
+def asked_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> AskedCoverage:
+    """Return the numbers that a request asks for.
+
+    Raises:
+        ChronotileError: A parameter is not accepted, or two contradict one another.
+    """
+    layers = asked_layers(query, offered)
+    first, has_time = layers[0], any(len(layer.times) for layer in layers)
+    subset = asked_subset(query, first, catalogue, has_time=has_time)
+    crs = query.optional("crs")
+    request = CoverageRequest(
+        layers=tuple(layer.id for layer in layers),
+        trims=_trims(query, subset, first, catalogue),
+        time=_time(query, subset, offered, has_time=has_time),
+        crs=None if crs is None else named_crs(crs, first, catalogue),
+        resampling=_resampling(query.optional("interpolation")),
+    )
+    return AskedCoverage(request=request, scaling=asked_scaling(query))
+
+
+def asked_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
+    """Return the layers of the fields that `properties` and `exclude-properties` leave, in the order asked for.
+
+    Raises:
+        InvalidParameter: One is not known, the collection has no values, or none is left.
+    """
+    if not offered.has_values:
+        raise InvalidParameter(
+            f"collection {offered.id} is no coverage: it has colours, not values", locator="collectionId"
+        )
+    chosen = _fields(query, "properties", offered) or tuple(offered.fields.values())
+    excluded = _fields(query, "exclude-properties", offered)
+    left = tuple(layer for layer in chosen if layer not in excluded)
+    if not left:
+        raise InvalidParameter("exclude-properties leaves no field", locator="exclude-properties")
+    return left
+
+
+def _fields(query: Kvp, name: str, offered: Offered) -> tuple[Layer, ...]:
+    """The layers that a list names, each once, by the names of fields or the ids of layers."""
+    text = query.optional(name)
+    if text is None:
+        return ()
+    known = {layer.id: layer for layer in offered.fields.values()} | offered.fields
+    elsewhere = {layer.main_variable.name: layer for layer in offered.layers if not layer.is_composite}
+    layers: dict[str, Layer] = {}
+    for field in (part.strip() for part in text.split(",")):
+        if field not in known:
+            hint = f"; its grid is another one: ask collection {elsewhere[field].id}" if field in elsewhere else ""
+            raise InvalidParameter(
+                f"{name} names a field {field[:MAX_SHOWN]!r}; accepted are {', '.join(offered.fields)}{hint}",
+                locator=name,
+            )
+        layers[known[field].id] = known[field]
+    return tuple(layers.values())
+
+
+def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tuple[Trim, ...]:
+    """The one box of `bbox` or `subset`, in degrees that are such (clauses G and N)."""
+    asked = asked_box(query, layer, catalogue)
+    if asked is None:
+        trims = () if subset.trim is None else (subset.trim,)
+    else:
+        if subset.trim is not None:
+            raise InvalidParameter("bbox and subset both cut in space; give one of them", locator="subset")
+        trims = (Trim(box=asked[0], crs=asked[1]),)
+    for trim in trims:
+        _check_degrees(trim.box, trim.crs, locator=trim.locator)
+    return trims
+
+
+def _check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:
+    if not crs.is_geographic:
+        return
+    for name, edges, most in (("longitude", box[::2], 360), ("latitude", box[1::2], 90)):
+        wrong = [edge for edge in edges if math.isfinite(edge) and abs(edge) > most]
+        if wrong:
+            raise InvalidParameter(
+                f"{locator} has a {name} of {wrong[0]:g}; they go from -{most} to {most} degrees, in the axis order of "
+                f"{crs.name[:MAX_SHOWN]}",
+                locator=locator,
+            )
+
+
+def _time(query: Kvp, subset: Subset, offered: Offered, *, has_time: bool) -> TimeSelection:
+    if query.optional("datetime") is None:
+        return subset.time or ABSENT
+    if subset.time is not None:
+        raise InvalidParameter("datetime and subset=time(...) both select times; give one of them", locator="datetime")
+    if not has_time:
+        raise InvalidParameter(f"collection {offered.id} has no times; leave datetime out", locator="datetime")
+    return datetime_of(query)
+
+
+def _resampling(text: str | None) -> Resampling | None:
+    if text is None:
+        return None
+    name = text.removeprefix(INTERPOLATION_URI).lower()
+    if name not in INTERPOLATIONS:
+        raise InvalidParameter(
+            f"interpolation {text[:MAX_SHOWN]!r} is not accepted; use nearest or bilinear", locator="interpolation"
+        )
+    return INTERPOLATIONS[name]
