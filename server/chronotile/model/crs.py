@@ -116,3 +116,8 @@ def _meridian(axis: Mapping[str, Any]) -> float | None:
 
 
 CRS84 = crs_of("OGC:CRS84")
+
+
+def are_alike(first: Crs, second: Crs) -> bool:
+    """Return whether places have the same x and y in both: they are equal, or WGS 84 with either axis first."""
+    return first == second or {first.name, second.name} == {"EPSG:4326", CRS84.name}

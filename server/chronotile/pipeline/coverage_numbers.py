@@ -1,0 +1,75 @@
+"""How the numbers of a coverage are written: the source's own, with one number for all that is no value."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from chronotile.model.raster import Encoding, Numbers, Pixels, valid_pixels
+
+LARGER = {
+    "int8": "int16",
+    "uint8": "uint16",
+    "int16": "int32",
+    "uint16": "uint32",
+    "int32": "int64",
+    "uint32": "uint64",
+}
+"""Types that hold all numbers of another and more."""
+
+
+def told_encoding(encoding: Encoding) -> Encoding:
+    """Return how numbers of a source are told: scale and offset as they are, and one number for all that is no value.
+
+    That is NaN of floats; else the source's nodata, or a number that is no value of it: the greatest of a type without
+    sign, the least of one with, what a flag has. Where all may be values the type is the next larger one; there is none
+    of 64 bits, whose last number is taken to be no value.
+    """
+    dtype = np.dtype(encoding.dtype)
+    if dtype.kind == "f":
+        return replace(encoding, nodata=math.nan, flags=(), valid_range=None)
+    limits = np.iinfo(dtype)
+    last, first = (limits.max, limits.min) if dtype.kind == "u" else (limits.min, limits.max)
+    flags = [number for number, _name in encoding.flags]
+    own = [] if encoding.nodata is None or not float(encoding.nodata).is_integer() else [int(encoding.nodata)]
+    for number in (*own, last, first, *flags):
+        if limits.min <= number <= limits.max and (number in own or number in flags or _is_outside(number, encoding)):
+            return replace(encoding, nodata=float(number), flags=(), valid_range=None)
+    if dtype.name in LARGER:
+        return told_encoding(replace(encoding, dtype=LARGER[dtype.name], valid_range=(limits.min, limits.max)))
+    return replace(encoding, nodata=float(last), flags=(), valid_range=None)
+
+
+def told_numbers(pixels: Pixels, source: Encoding, told: Encoding) -> Numbers:
+    """Return numbers as they are told, in the shape of the pixels; they may be the pixels' own."""
+    numbers = pixels.numbers
+    is_plain = not source.flags and source.valid_range is None and pixels.valid is None and pixels.codes is None
+    if is_plain and told.dtype == source.dtype and told.nodata == source.nodata:
+        return numbers
+    valid = valid_pixels(pixels, source)
+    if valid.all():
+        return numbers.astype(told.dtype, copy=False)
+    out = numbers.astype(told.dtype)
+    out[~valid] = nodata_of(told)
+    return out
+
+
+def nothing(shape: tuple[int, ...], told: Encoding) -> Numbers:
+    """Return numbers that are no values."""
+    return np.full(shape, nodata_of(told), dtype=told.dtype)
+
+
+def nodata_of(told: Encoding) -> float | int:
+    """Return the number that is no value, as the type has it: whole numbers of 64 bits are none of a float."""
+    assert told.nodata is not None  # noqa: S101 -- `told_encoding` says so
+    if np.dtype(told.dtype).kind == "f":
+        return told.nodata
+    limits = np.iinfo(told.dtype)
+    return min(max(int(told.nodata), limits.min), limits.max)
+
+
+def _is_outside(number: int, encoding: Encoding) -> bool:
+    if encoding.valid_range is None:
+        return False
+    low, high = encoding.valid_range
+    return not low <= number <= high

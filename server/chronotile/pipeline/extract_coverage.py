@@ -1,0 +1,171 @@
+"""Give me these numbers: native cells, or such on another grid, of one collection's variables at some times."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
+from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedCrs
+from chronotile.model.area import Area
+from chronotile.model.collection import Layer
+from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
+from chronotile.model.crs import are_alike
+from chronotile.model.grid import Grid
+from chronotile.model.time import NO_TIME, InstantArray, TimeDomain, TimeSelection
+from chronotile.pipeline.coverage_area import cells_inside, inside_of, shrunk
+from chronotile.pipeline.coverage_cells import grid_of, trimmed
+from chronotile.pipeline.coverage_native import NativeCells
+from chronotile.pipeline.coverage_numbers import told_encoding
+from chronotile.pipeline.coverage_reading import ABSENT, ReadCoverage, coverage_bytes
+from chronotile.pipeline.extract_series import instants_of, layer_with_values
+from chronotile.pipeline.revision import fingerprint, pixel_revision
+from chronotile.pipeline.services import Services
+from chronotile.readers.alignment import are_same_cells
+
+IntArray = NDArray[np.int64]
+
+
+def extract_coverage(request: CoverageRequest, services: Services) -> Coverage:
+    """Return what a request means, which is then read piece by piece; reads no pixels itself.
+
+    Raises:
+        InvalidParameter: A trim or the area leaves nothing, layers lie on different grids or are of different
+            collections, or one is a composite.
+        TimeNotAvailable: No layer has the time, or any in the interval, that is asked for.
+        LimitExceeded: Its numbers take more than `max_coverage_bytes`.
+        SourceUnavailable: A source is gone.
+        ChronotileError: A name or time is not accepted.
+    """
+    layers = _layers(request.layers, services)
+    times, indexes = _times(layers, request.time, services)
+    native = layers[0].main_variable.grid
+    if request.scale is not None or not are_alike(request.crs or native.crs, native.crs) or native.transform.b:
+        raise UnsupportedCrs("only native cells are given", locator="crs")
+    window = trimmed(native, request.trims)
+    inside = None
+    if request.area is not None:
+        spans = cells_inside(request.area, native, locator=request.area_locator)
+        window = shrunk(window, spans, native, locator=request.area_locator)
+        inside = inside_of(window, spans, native)
+    grid = grid_of(native, window, request.crs or native.crs)
+    fields = tuple(_field(layer) for layer in layers)
+    _check_size(fields, grid, indexes[0].size, services)
+    states = tuple(_state(layer, own, services) for layer, own in zip(layers, indexes, strict=True))
+    return ReadCoverage(
+        collection=services.catalogue.collection(layers[0].collection),
+        fields=fields,
+        grid=grid,
+        times=times,
+        etag=_etag(request, times, grid, states),
+        indexes=indexes,
+        cells=NativeCells(grid=native, window=window),
+        inside=inside,
+        services=services,
+    )
+
+
+def _layers(names: Sequence[str], services: Services) -> tuple[Layer, ...]:
+    """Those of the names, one of each variable; all of one collection and grid."""
+    by_variable: dict[str, Layer] = {}
+    for name in names:
+        layer = layer_with_values(name, services)
+        by_variable.setdefault(layer.main_variable.name, layer)
+    layers = tuple(by_variable.values())
+    if not layers:
+        raise InvalidParameter("a coverage has at least one variable", locator="layer")
+    first = layers[0]
+    for layer in layers:
+        if layer.collection != first.collection:
+            raise InvalidParameter(
+                f"layers {first.id} and {layer.id} are of different collections; ask for each by itself",
+                locator="layer",
+            )
+    alike = [layer for layer in layers if are_same_cells(layer.main_variable.grid, first.main_variable.grid)]
+    if len(alike) < len(layers):
+        other = next(layer for layer in layers if layer not in alike)
+        names_alike = ", ".join(layer.main_variable.name for layer in alike)
+        raise InvalidParameter(
+            f"{other.main_variable.name} has another grid than {names_alike}; ask for it by itself", locator="layer"
+        )
+    return layers
+
+
+def _field(layer: Layer) -> CoverageField:
+    variable = layer.main_variable
+    title = variable.title or layer.title.get("") or next(iter(layer.title.values()), layer.id)
+    return CoverageField(name=variable.name, title=title, layer=layer, encoding=told_encoding(variable.encoding))
+
+
+def _times(
+    layers: Sequence[Layer], selection: TimeSelection, services: Services
+) -> tuple[TimeDomain, tuple[IntArray, ...]]:
+    """All times that any layer has of what is asked for, and where each of its own is; one without time is at all."""
+    dated = [layer for layer in layers if len(layer.times)]
+    if not dated:
+        return NO_TIME, tuple(np.zeros(1, dtype=np.int64) for _layer in layers)
+    resolved, missing = list[tuple[Layer, tuple[int, ...]]](), list[TimeNotAvailable]()
+    for layer in dated:
+        try:
+            resolved.append((layer, resolve_series_times(layer, selection, now=services.clock()).indexes))
+        except TimeNotAvailable as error:
+            missing.append(error)
+    if not any(indexes for _layer, indexes in resolved):
+        lacking = missing[0] if missing else time_not_available(dated[0], selection)
+        raise TimeNotAvailable(lacking.message, locator="datetime", nearest=lacking.nearest)
+    starts = np.unique(np.concatenate([instants_of(layer, indexes) for layer, indexes in resolved]))
+    indexes = tuple(_indexes(layer, starts) for layer in layers)
+    ends = np.full(starts.size, np.iinfo(np.int64).max).view(starts.dtype)
+    for layer, own in zip(layers, indexes, strict=True):
+        if len(layer.times):
+            there = own != ABSENT
+            ends[there] = np.minimum(ends[there], layer.times.ends[own[there]])
+    return TimeDomain(starts, ends), indexes
+
+
+def _indexes(layer: Layer, starts: InstantArray) -> IntArray:
+    if not len(layer.times):
+        return np.zeros(starts.size, dtype=np.int64)
+    own = np.searchsorted(layer.times.starts, starts)
+    is_there = layer.times.starts[np.minimum(own, len(layer.times) - 1)] == starts
+    return np.where(is_there, own, ABSENT)
+
+
+def _check_size(fields: Sequence[CoverageField], grid: Grid, times: int, services: Services) -> None:
+    allowed, asked = services.catalogue.limits.max_coverage_bytes, coverage_bytes(fields, grid, times=times)
+    if asked > allowed:
+        raise LimitExceeded(
+            "max_coverage_bytes",
+            allowed=allowed,
+            asked=asked,
+            alternative="ask for a smaller bbox, fewer times or fields, or coarser cells with scale-factor; "
+            "series of places are at /timeseries",
+            locator="bbox",
+        )
+
+
+def _state(layer: Layer, indexes: IntArray, services: Services) -> str:
+    """Of the pixels of a layer at its own times of some indexes, and of what they mean."""
+    there = tuple(indexes[indexes != ABSENT].tolist())
+    return pixel_revision(layer, tuple(instants_of(layer, there)) if len(layer.times) else (), services)
+
+
+def _etag(request: CoverageRequest, times: TimeDomain, grid: Grid, states: Sequence[str]) -> str:
+    return fingerprint(
+        "coverage",
+        states,
+        (times.starts.tobytes(), times.ends.tobytes()),
+        (grid.crs.name, tuple(grid.bbox), grid.width, grid.height),
+        None if request.area is None else _name_of_area(request.area),
+    )
+
+
+def _name_of_area(area: Area) -> str:
+    """A short text that another outline does not have."""
+    digest = hashlib.blake2b(area.crs.name.encode(), digest_size=12)
+    for polygon in area.polygons:
+        digest.update(b"polygon")
+        for ring in polygon:
+            digest.update(np.ascontiguousarray(ring).tobytes())
+    return digest.hexdigest()
