@@ -25,6 +25,7 @@ from benchmarks.suites import (
     cube_tiles,
     fixed_rate,
     in_process,
+    ogcapi,
     point_files,
     point_rate,
     point_series,
@@ -50,8 +51,17 @@ SUITES: dict[str, Callable[[Ground, Options], Findings]] = {
     "areas": areas.run,
     "point-rate": point_rate.run,
     "fixed-rate": fixed_rate.run,
+    "ogcapi": ogcapi.run,
 }
-NEED_WRK = set(SUITES) - {"in-process", "point-series", "point-files", "polygon", "areas", "vector-tiles"}
+NEED_WRK = set(SUITES) - {
+    "in-process",
+    "point-series",
+    "point-files",
+    "polygon",
+    "areas",
+    "vector-tiles",
+    "ogcapi",
+}
 LEFT_OUT_WHEN_QUICK = {"cog-tiles-real", "wms-cube"}
 
 

@@ -46,6 +46,11 @@ REAL = """  real:
     source: {{kind: cog, href: "{folder}/real_20240601.tif", time_pattern: '_(?P<time>\\d{{8}})'}}
     variables: {{NDVI: {{layer: REAL, styles: [bench]}}}}
 """
+MANY = """  c{number}:
+    title: Collection {number}
+    source: {{kind: cog, href: "{href}", time_pattern: '_(?P<time>\\d{{8}})'}}
+    variables: {{NDVI: {{layer: L{number}, styles: [bench]}}}}
+"""
 
 
 def cog_tiles(ground: Ground, layer: str, *, workers: int) -> Contender[Tile]:
@@ -115,6 +120,21 @@ def configuration(ground: Ground) -> Path:
     return ground.write("chronotile.yaml", CONFIGURATION.format(folder=folder, real=real))
 
 
+def many_collections(ground: Ground, count: int) -> Contender[str]:
+    """Return one worker as users have it, over so many collections of one small file; it is asked for paths."""
+    ground.write("styles/bench.yaml", STYLE)
+    entries = "".join(MANY.format(number=number, href=ground.archive.many[0]) for number in range(count))
+    config = ground.write("many.yaml", f"collections:\n{entries}")
+    environment = {"CHRONOTILE_WORKERS": "1"}
+    name = f"chronotile, {count} collections"
+    return _contender_of(config, name, _page, settings="defaults, 1 worker", environment=environment)
+
+
+def position_path(layer: str, point: Point) -> str:
+    """Return the path of a point's series as EDR has it."""
+    return f"/ogcapi/collections/{layer}/position?coords=POINT({point.longitude}%20{point.latitude})"
+
+
 def point_path(layer: str, point: Point) -> str:
     """Return the path of a point's series."""
     return f"/timeseries/{layer}/point?lon={point.longitude}&lat={point.latitude}"
@@ -138,7 +158,12 @@ def _uncached(
 def _contender(
     ground: Ground, name: str, ask: Callable[[Any], Ask], *, settings: str, environment: dict[str, str]
 ) -> Contender[Any]:
-    config = configuration(ground)
+    return _contender_of(configuration(ground), name, ask, settings=settings, environment=environment)
+
+
+def _contender_of(
+    config: Path, name: str, ask: Callable[[Any], Ask], *, settings: str, environment: dict[str, str]
+) -> Contender[Any]:
     return Contender(
         name=name,
         software=SOFTWARE,
@@ -155,6 +180,10 @@ def _contender(
 def _as_peers(workers: int) -> dict[str, str]:
     """As many decoded blocks in all as peers keep: of 13/16 a quarter is for Zarr, which the configuration has."""
     return {"CHRONOTILE_CACHE_BYTES": str(PEERS_CACHE_BYTES * 4 // 3 * 16 // 13 * workers)}
+
+
+def _page(path: str) -> Ask:
+    return Ask(path=path)
 
 
 def _map_of_stack(asked: Map) -> Ask:
