@@ -52,10 +52,13 @@ def encode_index_png(picture: IndexPicture) -> bytes:
 
 
 def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return a PNG of (y, x, 4); without its alpha where all is opaque, the shared one where all is transparent."""
+    """Return a PNG of (y, x, 4); without its alpha where all is opaque, the shared one where all is transparent black.
+
+    Colours that are not seen are kept.
+    """
     height, width, _bands = pixels.shape
     least_alpha, greatest_alpha = int(pixels[..., 3].min()), int(pixels[..., 3].max())
-    if greatest_alpha == 0:
+    if greatest_alpha == 0 and not pixels.any():
         return transparent_png(width, height)
     is_opaque = least_alpha == 255
     bands = 3 if is_opaque else 4

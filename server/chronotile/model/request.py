@@ -53,6 +53,15 @@ AS_STYLED = Colouring()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backdrop:
+    """What lies under a picture, where one opaque colour does not say it."""
+
+    colour: Colour
+    void: Colour
+    """Where the CRS has no place on earth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MapRequest:
     """Show this area at this time."""
 
@@ -76,7 +85,7 @@ class MapRequest:
     """What a pixel shows of several times."""
     expression: str | None = None
     """Arithmetic over the variables of the layer's collection, shown in place of the layer's own values."""
-    background: tuple[int, int, int] | None = None
+    background: tuple[int, int, int] | Backdrop | None = None
     """Red, green and blue under transparent pixels; `None` keeps them transparent where the format can."""
 
     @property

@@ -46,6 +46,8 @@ class TileMatrixSet:
     crs: Crs
     matrices: tuple[TileMatrix, ...]
     well_known_scale_set: str | None = None
+    uri: str | None = None
+    """Under which the set is registered, if it is."""
     aliases: tuple[str, ...] = ()
 
     def matrix(self, name: str) -> TileMatrix:

@@ -18,6 +18,7 @@ from chronotile.model.raster import Picture, Raster, RgbaPicture
 from chronotile.model.request import (
     AS_STYLED,
     VALUE_FORMATS,
+    Backdrop,
     IdentifyRequest,
     LegendRequest,
     MapRequest,
@@ -32,8 +33,10 @@ from chronotile.pipeline.expressions import with_expression
 from chronotile.pipeline.revision import described, fingerprint, pixel_states, revision_of_states, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.stopwatch import Stopwatch
+from chronotile.pipeline.void_area import void_area
 from chronotile.readers.warp import WarpPlan, plan_warp
 from chronotile.stats.over_time import difference, over_time
+from chronotile.styling.overlay import on_backdrop
 from chronotile.styling.paint import paint, paint_composite
 from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
 
@@ -217,9 +220,15 @@ def _encoded(request: MapRequest, target: MapTarget) -> bytes:
 
 
 def encoded(
-    picture: Picture, format: PictureFormat | PlacedFormat, grid: Grid, background: tuple[int, int, int] | None
+    picture: Picture,
+    format: PictureFormat | PlacedFormat,
+    grid: Grid,
+    background: tuple[int, int, int] | Backdrop | None,
 ) -> bytes:
     """Return a picture of `grid` in a format."""
+    if isinstance(background, Backdrop):
+        is_void = void_area(grid) if background.void != background.colour else None
+        picture, background = on_backdrop(picture, background, is_void), None
     if format == "image/geotiff":
         return encode_picture_geotiff(picture, grid, background)
     return encode_picture(picture, format, background=background)

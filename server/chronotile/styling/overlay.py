@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.raster import Picture, RgbaPicture
+from chronotile.model.raster import BoolArray, Picture, RgbaPicture
+from chronotile.model.request import Backdrop
 
 
 def overlay(pictures: Iterable[Picture]) -> RgbaPicture:
@@ -25,6 +26,27 @@ def overlay(pictures: Iterable[Picture]) -> RgbaPicture:
         if partial.any():
             result[partial] = _over(top[partial], result[partial])
     return RgbaPicture(result)
+
+
+def on_backdrop(picture: Picture, backdrop: Backdrop, is_void: BoolArray | None) -> RgbaPicture:
+    """Return a picture laid over a backdrop; where both are transparent it has the backdrop's colour, unseen.
+
+    Args:
+        picture: What is shown.
+        backdrop: What lies under it.
+        is_void: (y, x): where the void's colour lies; `None` where the other does everywhere.
+    """
+    pixels = picture.rgba().copy()
+    translucent = pixels[..., 3] < 255
+    top = pixels[translucent]
+    under = np.tile(np.array(backdrop.colour, dtype=np.uint8), (len(top), 1))
+    if is_void is not None:
+        under[is_void[translucent]] = backdrop.void
+    mixed = np.where(top[:, 3:] == 0, under, top)
+    both = (top[:, 3] > 0) & (under[:, 3] > 0)
+    mixed[both] = _over(top[both], under[both])
+    pixels[translucent] = mixed
+    return RgbaPicture(pixels)
 
 
 def _over(top: NDArray[np.uint8], under: NDArray[np.uint8]) -> NDArray[np.uint8]:

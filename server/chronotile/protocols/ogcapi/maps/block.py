@@ -1,5 +1,21 @@
-"""What this part brings to the tree."""
+"""OGC API - Maps - Part 1: Core (OGC 20-058)."""
 
 from chronotile.protocols.ogcapi.block import BuildingBlock
+from chronotile.protocols.ogcapi.maps.links import collection_links, landing_links
+from chronotile.protocols.ogcapi.maps.routes import routes
 
-block = BuildingBlock(routes=(), conformance=())
+CLASSES = (
+    *("core", "tilesets", "background", "collections-selection", "scaling", "display-resolution", "spatial-subsetting"),
+    *("datetime", "crs", "collection-map", "dataset-map", "styled-map", "png", "jpeg", "tiff", "cors"),
+)
+SCHEMES = ("https", "http")
+"""The standard has the first in its URIs; its drafts, and most clients, have the second."""
+
+block = BuildingBlock(
+    routes=routes,
+    conformance=tuple(
+        f"{scheme}://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/{name}" for scheme in SCHEMES for name in CLASSES
+    ),
+    landing_links=landing_links,
+    collection_links=collection_links,
+)

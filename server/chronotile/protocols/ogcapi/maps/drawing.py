@@ -1,0 +1,180 @@
+"""Which layers a picture shows and how they are drawn, whatever its area: what maps and map tiles share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.resolve import resolve_style
+from chronotile.errors import InvalidParameter, UnknownCollection, UnknownPath, UnknownStyle
+from chronotile.model.collection import Layer
+from chronotile.model.grid import Grid
+from chronotile.model.request import Backdrop, MapRequest, PictureFormat, PictureReducer, PlacedFormat
+from chronotile.model.time import TimeSelection
+from chronotile.protocols.common.kvp import (
+    MAX_SHOWN,
+    Kvp,
+    datetime_of,
+    difference_of,
+    picture_reducer,
+    value_range,
+)
+from chronotile.protocols.ogcapi.asked_format import asked_format
+from chronotile.protocols.ogcapi.maps.background import PARAMETERS as BACKGROUND
+from chronotile.protocols.ogcapi.maps.background import background_of
+from chronotile.protocols.ogcapi.offered import offered_collection, offered_collections
+from chronotile.protocols.ogcapi.subset import Subset, asked_subset
+
+LAYER_LIMIT = 20
+"""Layers that one picture shows; their pixels together are bounded by `max_cube_values`."""
+MEDIA_TYPES: Mapping[str, str] = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "tiff": "image/tiff; application=geotiff",
+}
+"""Of answers, by the names that `f` takes."""
+ALIASES: Mapping[str, str] = {"jpg": "jpeg", "image/jpg": "jpeg", "tif": "tiff", "gtiff": "tiff", "geotiff": "tiff"}
+FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "tiff": "image/geotiff",
+}
+"""What the core calls them."""
+COLOURING = ("range", "ramp", "reducer", "expression", "difference")
+"""Parameters that tiles at `/tiles` have too."""
+PARAMETERS = ("collections", "datetime", "subset", "subset-crs", *BACKGROUND, *COLOURING, "f", "lang")
+"""Those of maps and of map tiles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """Layers and how they are drawn."""
+
+    layers: tuple[Layer, ...]
+    """The first at the bottom."""
+    style: str
+    """Id, or nothing for the default of each."""
+    time: TimeSelection
+    difference: TimeSelection | None
+    range: tuple[float, float] | None
+    ramp: str | None
+    reducer: PictureReducer
+    expression: str | None
+    format: str
+    """A key of `MEDIA_TYPES`."""
+    background: tuple[int, int, int] | Backdrop | None
+
+    @property
+    def media_type(self) -> str:
+        """Of the answer."""
+        return MEDIA_TYPES[self.format]
+
+    def requests(self, grid: Grid) -> tuple[MapRequest, ...]:
+        """Return what is asked of the core, one request a layer."""
+        return tuple(
+            MapRequest(
+                layer=layer.id,
+                grid=grid,
+                time=self.time,
+                difference=self.difference,
+                style=self.style,
+                format=FORMATS[self.format],
+                range=self.range,
+                ramp=self.ramp,
+                reducer=self.reducer,
+                expression=self.expression,
+                background=self.background,
+            )
+            for layer in self.layers
+        )
+
+
+def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> tuple[Drawing, Subset]:
+    """Return what the path and the query ask to be drawn, and what `subset` cuts out.
+
+    Raises:
+        ChronotileError: A name is unknown or a parameter is not accepted.
+    """
+    format_name = asked_format(query, accept, MEDIA_TYPES, aliases=ALIASES)
+    value_range_text = query.optional("range")
+    layers = drawn_layers(path, query, catalogue)
+    subset = asked_subset(query, layers[0], catalogue, has_time=True)
+    drawing = Drawing(
+        layers=layers,
+        style=path.get("styleId", ""),
+        time=_time(query, subset),
+        difference=difference_of(query.optional("difference"), locator="difference"),
+        range=None if value_range_text is None else value_range(value_range_text, locator="range"),
+        ramp=query.optional("ramp"),
+        reducer=picture_reducer(query.optional("reducer"), locator="reducer"),
+        expression=query.optional("expression"),
+        format=format_name,
+        background=background_of(query, is_opaque=format_name == "jpeg"),
+    )
+    return drawing, subset
+
+
+def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> tuple[Layer, ...]:
+    """Return what is shown of a collection, or of the dataset: `collections`, else the first that has the style.
+
+    Raises:
+        UnknownCollection: The path names one that is not there.
+        UnknownPath: The path names a style that is not there, or not one of what is shown.
+        InvalidParameter: `collections` names one that is not there, or too many.
+    """
+    style = path.get("styleId", "")
+    if "collectionId" in path:
+        layers: tuple[Layer, ...] = (offered_collection(catalogue, path["collectionId"]).drawn,)
+    elif (named := query.optional("collections")) is not None:
+        layers = tuple(_named(name.strip(), catalogue) for name in _members(named))
+    else:
+        layers = _default_layers(style, catalogue)
+    for layer in layers:
+        _check_style(layer, style)
+    return layers
+
+
+def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
+    """A dataset is too much for one picture: of it the first collection is shown (OGC 20-058 §20.4.2 permits it)."""
+    if not style:
+        offered = offered_collections(catalogue)
+        if not offered:
+            raise UnknownPath("there is no collection to show", locator="collections")
+        return (offered[0].drawn,)
+    for layer in catalogue.layers:
+        if any(each.id == style for each in layer.styles):
+            return (layer,)
+    known = ", ".join(dict.fromkeys(each.id for layer in catalogue.layers for each in layer.styles))
+    raise UnknownPath(f"style {style[:MAX_SHOWN]!r} is not known; there are {known[:500]}", locator="styleId")
+
+
+def _members(text: str) -> list[str]:
+    names = text.split(",")
+    if len(names) > LAYER_LIMIT:
+        raise InvalidParameter(
+            f"collections names {len(names)}, at most {LAYER_LIMIT} are shown", locator="collections"
+        )
+    return names
+
+
+def _named(name: str, catalogue: Catalogue) -> Layer:
+    try:
+        return offered_collection(catalogue, name).drawn
+    except UnknownCollection as error:
+        raise InvalidParameter(error.message, locator="collections") from error
+
+
+def _check_style(layer: Layer, style: str) -> None:
+    try:
+        resolve_style(layer, style)
+    except UnknownStyle as error:
+        raise UnknownPath(error.message, locator="styleId") from error
+
+
+def _time(query: Kvp, subset: Subset) -> TimeSelection:
+    if subset.time is None:
+        return datetime_of(query)
+    if query.optional("datetime") is not None:
+        raise InvalidParameter("give either datetime or the axis time of subset", locator="datetime")
+    return subset.time

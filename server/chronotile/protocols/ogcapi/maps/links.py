@@ -1,0 +1,33 @@
+"""Links to maps from the landing page and from collections (OGC 20-058 §19.2, §20.3, §21.2)."""
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+from chronotile.model.style import Style
+from chronotile.protocols.ogcapi.block import Link, Told
+from chronotile.protocols.ogcapi.offered import Offered
+
+REL_MAP = "http://www.opengis.net/def/rel/ogc/1.0/map"
+PNG = "image/png"
+
+
+def landing_links(told: Told) -> Sequence[Link]:
+    """Return the map of the dataset."""
+    return [Link(rel=REL_MAP, href=f"{told.base}/map", type=PNG, title="map of the dataset")]
+
+
+def collection_links(offered: Offered, told: Told) -> Sequence[Link]:
+    """Return the map of a collection, in its default style first and then in each that it has."""
+    return list(_maps(offered, told))
+
+
+def styled_map(offered: Offered, style: Style, told: Told) -> Link:
+    """Return the map of a collection in one of its styles."""
+    path = f"{told.base}/collections/{quote(offered.id)}/styles/{quote(style.id)}/map"
+    return Link(rel=REL_MAP, href=path, type=PNG, title=f"map, {style.title}")
+
+
+def _maps(offered: Offered, told: Told) -> Iterator[Link]:
+    yield Link(rel=REL_MAP, href=f"{told.base}/collections/{quote(offered.id)}/map", type=PNG, title="map")
+    for style in offered.drawn.styles:
+        yield styled_map(offered, style, told)

@@ -1,0 +1,160 @@
+"""Path and query of a map turned into what the core understands (OGC 20-058)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter
+from chronotile.model.crs import CRS84, Crs, transformer
+from chronotile.model.grid import BBox, Grid, NativeGrid
+from chronotile.protocols.common.axis_order import as_xy
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, number, numbers
+from chronotile.protocols.ogcapi.crs import box_of, crs_uri, named_crs
+from chronotile.protocols.ogcapi.maps.drawing import PARAMETERS as DRAWING
+from chronotile.protocols.ogcapi.maps.drawing import Drawing, drawing_of
+from chronotile.protocols.ogcapi.maps.viewport import WHOLE_CIRCLE, Viewport, box_to, data_box
+from chronotile.protocols.ogcapi.subset import Subset
+
+PARAMETERS = (
+    *("bbox", "bbox-crs", "crs", "center", "center-crs"),
+    *("width", "height", "scale-denominator", "mm-per-pixel"),
+    *DRAWING,
+)
+FARTHEST = 1e15
+"""A coordinate beyond is a mistake: next to it a float cannot tell decimetres."""
+MM_PER_PIXEL = 0.28
+"""Of a rendering pixel (OGC 20-058 §12)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedMap:
+    """A map as it is asked for; its grid takes PROJ some milliseconds, so that it is found in a thread."""
+
+    drawing: Drawing
+    subset: Subset
+    query: Kvp
+
+    def grid(self, catalogue: Catalogue) -> Grid:
+        """Return the pixels of the map.
+
+        Raises:
+            ChronotileError: A parameter is not accepted, or does not go with another.
+        """
+        return _Reading(self, catalogue).viewport().grid(_natives(self.drawing))
+
+
+def asked_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedMap:
+    """Return the map that a path and a query ask for.
+
+    Raises:
+        ChronotileError: A name is unknown or a parameter is not accepted.
+    """
+    query.check_spelling(PARAMETERS)
+    drawing, subset = drawing_of(path, query, accept, catalogue)
+    return AskedMap(drawing, subset, query)
+
+
+def map_crs(drawing: Drawing) -> Crs:
+    """Return the CRS of a map for which none is asked: that of the data (OGC 20-058 §7.2.2), if it has a URI."""
+    own = drawing.layers[0].main_variable.grid.crs
+    return CRS84 if crs_uri(own) is None else own
+
+
+class _Reading:
+    """The parameters that say where a map is and how large."""
+
+    def __init__(self, asked: AskedMap, catalogue: Catalogue) -> None:
+        self._kvp = asked.query
+        self._subset = asked.subset
+        self._drawing = asked.drawing
+        self._catalogue = catalogue
+
+    def viewport(self) -> Viewport:
+        crs = self._crs("crs", otherwise=map_crs(self._drawing))
+        box, centre, pixel_m = self._box(crs), self._centre(crs), self._pixel_m()
+        width, height = self._side("width"), self._side("height")
+        if box is not None and centre is not None:
+            raise InvalidParameter("center does not go with bbox or subset; give one of them", locator="center")
+        if box is not None and pixel_m is not None and (width or height):
+            raise InvalidParameter(
+                "of bbox, scale-denominator and width or height two say all; leave one away",
+                locator="scale-denominator",
+            )
+        return Viewport(crs=crs, box=box, centre=centre, width=width, height=height, pixel_m=pixel_m)
+
+    def _crs(self, name: str, *, otherwise: Crs = CRS84) -> Crs:
+        text = self._kvp.optional(name)
+        if text is None:
+            return otherwise
+        return named_crs(text, self._drawing.layers[0], self._catalogue, locator=name)
+
+    def _box(self, crs: Crs) -> BBox | None:
+        text, bbox_crs, trim = self._kvp.optional("bbox"), self._crs("bbox-crs"), self._subset.trim
+        if text is not None and trim is not None:
+            raise InvalidParameter("subset has an axis that bbox has too; give one of them", locator="subset")
+        if text is not None:
+            return _in(crs, _solid(box_of(text, bbox_crs), bbox_crs, "bbox"), bbox_crs)
+        if trim is None:
+            return None
+        closed = _closed(trim.box, data_box(_natives(self._drawing), trim.crs))
+        return _in(crs, _solid(closed, trim.crs, "subset"), trim.crs)
+
+    def _centre(self, crs: Crs) -> tuple[float, float] | None:
+        text, centre_crs = self._kvp.optional("center"), self._crs("center-crs")
+        if text is None:
+            return None
+        first, second = numbers(text, 2, locator="center")
+        x, y, _x, _y = as_xy(BBox(first, second, first, second), centre_crs)
+        if centre_crs != crs:
+            x, y = transformer(centre_crs, crs).transform(x, y)
+        if not (abs(x) <= FARTHEST and abs(y) <= FARTHEST):
+            raise InvalidParameter(f"center {text[:MAX_SHOWN]} is no place in {crs.name[:MAX_SHOWN]}", locator="center")
+        return float(x), float(y)
+
+    def _pixel_m(self) -> float | None:
+        size = self._positive("mm-per-pixel") or MM_PER_PIXEL
+        scale = self._positive("scale-denominator")
+        return None if scale is None else scale * size / 1000
+
+    def _positive(self, name: str) -> float | None:
+        text = self._kvp.optional(name)
+        if text is None:
+            return None
+        value = number(text, locator=name)
+        if value <= 0:
+            raise InvalidParameter(f"{name} must be more than 0, got {text[:MAX_SHOWN]}", locator=name)
+        return value
+
+    def _side(self, name: str) -> int | None:
+        text = self._kvp.optional(name)
+        return None if text is None else integer(text, locator=name, least=1)
+
+
+def _natives(drawing: Drawing) -> list[NativeGrid]:
+    return [layer.main_variable.grid for layer in drawing.layers]
+
+
+def _closed(box: BBox, data: BBox) -> BBox:
+    """The box with the edges of the data where it is open."""
+    return BBox(*(edge if math.isfinite(edge) else end for edge, end in zip(box, data, strict=True)))
+
+
+def _solid(box: BBox, crs: Crs, locator: str) -> BBox:
+    """The box with something inside; across the antimeridian its longitudes go on beyond 180."""
+    if box.xmin > box.xmax:
+        box = box._replace(xmax=box.xmax + WHOLE_CIRCLE)
+    if box.xmin >= box.xmax or box.ymin >= box.ymax:
+        raise InvalidParameter(
+            f"{locator} is empty: a map takes an interval of each axis, from less to more", locator=locator
+        )
+    if max(abs(edge) for edge in box) > FARTHEST:
+        raise InvalidParameter(f"{locator} lies beyond all coordinates of {crs.name[:MAX_SHOWN]}", locator=locator)
+    return box
+
+
+def _in(target: Crs, box: BBox, source: Crs) -> BBox:
+    found = box_to(box, source, target)
+    if found.xmin >= found.xmax or found.ymin >= found.ymax or max(abs(edge) for edge in found) > FARTHEST:
+        raise InvalidParameter(f"bbox has no extent in {target.name[:MAX_SHOWN]}", locator="bbox")
+    return found

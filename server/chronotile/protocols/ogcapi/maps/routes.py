@@ -1,0 +1,49 @@
+"""`/ogcapi/…/map`: maps of a collection or of the dataset, in the default or in a named style."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.model.grid import Grid
+from chronotile.model.payload import Payload
+from chronotile.pipeline.overlay_maps import overlay_maps
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.state import for_client, services_of, state_of
+from chronotile.protocols.ogcapi.maps.faults import picture_fault
+from chronotile.protocols.ogcapi.maps.params import AskedMap, asked_map
+from chronotile.protocols.ogcapi.maps.told import told_of_grid, told_of_time
+from chronotile.protocols.ogcapi.subset import query_of
+
+
+async def get_map(request: Request) -> Response:
+    """Return a map, whose headers tell where and of which time it is."""
+    services = services_of(request)
+    query = query_of(request.query_params.multi_items())
+    asked = asked_map(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
+    gate = state_of(request).gates.pictures
+    work = partial(_draw, asked, services, known=known_etags(request))
+    first, *others = (layer.id for layer in asked.drawing.layers)
+    payload, grid = await for_client(request, gate, first, work, services=services, others=others)
+    response = respond(replace(payload, media_type=asked.drawing.media_type))
+    response.headers.update({**told_of_grid(grid), **told_of_time(payload.time), "Vary": "Accept"})
+    return response
+
+
+def _draw(asked: AskedMap, services: Services, *, known: Collection[str]) -> tuple[Payload, Grid]:
+    grid = asked.grid(services.catalogue)
+    return overlay_maps(asked.drawing.requests(grid), services, known=known).payload, grid
+
+
+PATHS = (
+    "/map",
+    "/styles/{styleId}/map",
+    "/collections/{collectionId}/map",
+    "/collections/{collectionId}/styles/{styleId}/map",
+)
+routes = [Route(f"/ogcapi{path}", endpoint(get_map, picture_fault)) for path in PATHS]

@@ -1,0 +1,35 @@
+"""What headers tell of a picture (OGC 20-058 §7.2.2)."""
+
+from chronotile.model.crs import Crs
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.payload import TimeUsed
+from chronotile.model.time import format_instant
+from chronotile.protocols.common.axis_order import in_axis_order
+from chronotile.protocols.ogcapi.crs import crs_uri
+
+HALF_CIRCLE = 180.0
+
+
+def told_of_grid(grid: Grid) -> dict[str, str]:
+    """Return `Content-Crs` and `Content-Bbox`, whose numbers are in the axis order of the CRS."""
+    uri = crs_uri(grid.crs)
+    numbers = ",".join(_text(edge) for edge in in_axis_order(_turned(grid.bbox, grid.crs), grid.crs))
+    return {**({} if uri is None else {"Content-Crs": uri}), "Content-Bbox": numbers}
+
+
+def told_of_time(time: TimeUsed) -> dict[str, str]:
+    """Return `Content-Datetime`: the instant that is shown, or the interval in which those lie that are."""
+    if not time.instants:
+        return {}
+    newest, oldest = format_instant(time.instants[0]), format_instant(time.instants[-1])
+    return {"Content-Datetime": newest if newest == oldest else f"{oldest}/{newest}"}
+
+
+def _turned(box: BBox, crs: Crs) -> BBox:
+    """Across the antimeridian the eastern edge is less than the western one, as in `bbox`."""
+    goes_on = crs.is_geographic and box.xmin < HALF_CIRCLE < box.xmax and box.xmax - box.xmin < 2 * HALF_CIRCLE
+    return box._replace(xmax=box.xmax - 2 * HALF_CIRCLE) if goes_on else box
+
+
+def _text(edge: float) -> str:
+    return repr(edge).removesuffix(".0")
