@@ -88,6 +88,7 @@ def _converted(source: morecantile.TileMatrixSet) -> TileMatrixSet:
         crs=crs,
         matrices=matrices,
         well_known_scale_set=_well_known_scale_set(crs, matrices),
+        uri=_registered_uri(source),
         aliases=ALIASES.get(identifier, ()),
     )
 
@@ -127,6 +128,12 @@ def _well_known_scale_set(crs: Crs, matrices: tuple[TileMatrix, ...]) -> str | N
     scales = (matrix.scale_denominator for matrix in matrices)
     is_whole = all(math.isclose(scale, _ANNEX_E_TOP / 2**level, rel_tol=1e-9) for level, scale in enumerate(scales))
     return _ANNEX_E.get(crs.name) if is_whole else None
+
+
+def _registered_uri(source: morecantile.TileMatrixSet) -> str | None:
+    """The set's own; WGS1984Quad, whose corners are written the other way, has that of WorldCRS84Quad."""
+    uri = "" if source.uri is None else str(source.uri)
+    return uri if source.id and uri.endswith(f"/{source.id}") else None
 
 
 def _is_y_first(axes: list[str] | None, crs: Crs) -> bool:

@@ -1,11 +1,15 @@
 """Which tiles of a tile matrix set a layer fills, and at which matrix its own pixels are reached."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from chronotile.errors import InvalidParameter, TileOutOfRange
 from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
+
+OVERZOOM = 2
+"""Matrices finer than the layer's own pixels that are advertised: clients take the finest for its resolution."""
 
 
 @lru_cache(maxsize=4096)
@@ -69,6 +73,15 @@ def tile_range(native: NativeGrid, tile_matrix_set: TileMatrixSet, matrix: TileM
     """Return the rows and columns of a matrix that the layer touches, or `None`."""
     box = box_in_set(native, tile_matrix_set)
     return None if box is None else tile_matrix_set.tiles_over(matrix, box)
+
+
+def shown_matrices(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
+    """Yield the matrices of a set in which a layer shows more than in those before, with the tiles that it touches."""
+    finest = native_matrix(native, tile_matrix_set) + OVERZOOM
+    for matrix in tile_matrix_set.matrices[: finest + 1]:
+        held = tile_range(native, tile_matrix_set, matrix)
+        if held is not None:
+            yield matrix, held
 
 
 def check_in_range(limits: TileRange | None, *, row: int, column: int) -> None:

@@ -2,6 +2,7 @@
 
 from functools import partial
 from typing import cast
+from urllib.parse import quote, urlencode
 
 import orjson
 from starlette.requests import Request
@@ -22,7 +23,7 @@ from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
-from chronotile.protocols.tiles.documents import tilejson
+from chronotile.protocols.common.tilejson import layer_tilejson
 from chronotile.protocols.tiles.faults import tile_fault
 from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset
 
@@ -84,8 +85,10 @@ def _tilejson(request: Request, services: Services) -> bytes:
     elif used.instants:
         template["datetime"] = query.required("datetime")
     template["rev"] = shown_revision(layer, template.get("expression"), services)
+    path = f"{base_url(request)}/tiles/{quote(shown.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.png"
     language = services.catalogue.service.languages[0]
-    return orjson.dumps(tilejson(shown, tile_matrix_set, base=base_url(request), language=language, query=template))
+    tiles = f"{path}?{urlencode(template)}"
+    return orjson.dumps(layer_tilejson(shown, tile_matrix_set, tiles=tiles, language=language))
 
 
 routes = [

@@ -6,10 +6,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.protocols.common.crs_names import urn
-from chronotile.protocols.common.tile_ranges import native_matrix, tile_range
-
-OVERZOOM = 2
-"""Matrices finer than the layer's own pixels that are advertised: clients take the finest for its resolution."""
+from chronotile.protocols.common.tile_ranges import shown_matrices, tile_range
 
 LIMITED_LAYERS = 50
 """Layers up to which a document has limits, which take more room than all else that it says of a layer."""
@@ -27,22 +24,21 @@ def offered_sets(catalogue: Catalogue) -> tuple[TileMatrixSet, ...]:
 
 def advertised_matrices(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
     """Yield the matrices of a set that a layer has tiles in, as far as they show more, with its limits."""
-    finest = native_matrix(layer.main_variable.grid, tile_matrix_set) + OVERZOOM
-    for matrix in tile_matrix_set.matrices[: finest + 1]:
-        held = tile_limits(layer, tile_matrix_set, matrix)
-        if held is not None:
-            yield matrix, held
+    for matrix, held in shown_matrices(layer.main_variable.grid, tile_matrix_set):
+        yield matrix, _as_limits(held, matrix)
 
 
 def tile_limits(layer: Layer, tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> TileRange | None:
-    """Return the limits of a tile matrix, or `None` where the layer has no tile in it.
-
-    They are the tiles that hold data, but reach to row and column 1 at least, where the matrix does: the schema has
-    no maximum of 0 (`positiveInteger` in wmtsGetCapabilities_response.xsd).
-    """
+    """Return the limits of a tile matrix, or `None` where the layer has no tile in it."""
     held = tile_range(layer.main_variable.grid, tile_matrix_set, matrix)
-    if held is None:
-        return None
+    return None if held is None else _as_limits(held, matrix)
+
+
+def _as_limits(held: TileRange, matrix: TileMatrix) -> TileRange:
+    """The tiles that hold data, but they reach to row and column 1 at least, where the matrix does.
+
+    The schema has no maximum of 0 (`positiveInteger` in wmtsGetCapabilities_response.xsd).
+    """
     return TileRange(
         row_min=held.row_min,
         row_max=max(held.row_max, min(1, matrix.matrix_height - 1)),

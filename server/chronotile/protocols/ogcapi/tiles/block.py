@@ -1,5 +1,53 @@
-"""What this part brings to the tree."""
+"""OGC API - Tiles - Part 1: Core (OGC 20-057), of maps and of places."""
 
-from chronotile.protocols.ogcapi.block import BuildingBlock
+from collections.abc import Sequence
+from urllib.parse import quote
 
-block = BuildingBlock(routes=(), conformance=())
+from chronotile.protocols.ogcapi.block import BuildingBlock, Link, Told
+from chronotile.protocols.ogcapi.offered import Offered
+from chronotile.protocols.ogcapi.tiles.routes import routes
+from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON, REL_SCHEMES, schemes_url
+
+REL_MAP = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
+REL_VECTOR = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
+TILES = (
+    *("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets", "collections-selection", "datetime"),
+    *("png", "jpeg", "tiff", "mvt", "oas30"),
+)
+TILE_MATRIX_SETS = ("tilematrixset", "tilematrixsetlimits", "json-tilematrixset", "json-tilematrixsetlimits")
+
+
+def landing_links(told: Told) -> Sequence[Link]:
+    """Return the tilesets of the dataset and the tile matrix sets."""
+    vector = Link(rel=REL_VECTOR, href=f"{told.base}/tiles?f=json", type=JSON, title="vector tiles of places")
+    return [
+        Link(rel=REL_MAP, href=f"{told.base}/map/tiles?f=json", type=JSON, title="map tiles of the dataset"),
+        *([vector] if told.catalogue.places else []),
+        Link(rel=REL_SCHEMES, href=schemes_url(told), type=JSON, title="tile matrix sets"),
+    ]
+
+
+def collection_links(offered: Offered, told: Told) -> Sequence[Link]:
+    """Return the tilesets of a collection, in its default style first and then in each that it has."""
+    base = f"{told.base}/collections/{quote(offered.id)}"
+    styled = [
+        Link(
+            rel=REL_MAP,
+            href=f"{base}/styles/{quote(style.id)}/map/tiles?f=json",
+            type=JSON,
+            title=f"map tiles, {style.title}",
+        )
+        for style in offered.drawn.styles
+    ]
+    return [Link(rel=REL_MAP, href=f"{base}/map/tiles?f=json", type=JSON, title="map tiles"), *styled]
+
+
+block = BuildingBlock(
+    routes=routes,
+    conformance=(
+        *(f"http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/{name}" for name in TILES),
+        *(f"http://www.opengis.net/spec/tms/2.0/conf/{name}" for name in TILE_MATRIX_SETS),
+    ),
+    landing_links=landing_links,
+    collection_links=collection_links,
+)

@@ -1,0 +1,48 @@
+"""TileJSON 3.0.0 (Mapbox, 2022)."""
+
+from typing import Any
+
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import BBox, box_in
+from chronotile.model.tiles import TileMatrixSet
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.tile_ranges import box_in_set, native_matrix
+
+
+def layer_tilejson(layer: Layer, tile_matrix_set: TileMatrixSet, *, tiles: str, language: str) -> dict[str, Any]:
+    """Return the TileJSON of a layer's pictures; `tiles` is their template with `{z}`, `{x}` and `{y}`."""
+    box = box_in_set(layer.main_variable.grid, tile_matrix_set)
+    return tilejson(
+        name=text_in(layer.title, language),
+        tiles=tiles,
+        finest=native_matrix(layer.main_variable.grid, tile_matrix_set),
+        attribution=layer.attribution or "",
+        box=None if box is None else box_in(box, tile_matrix_set.crs, CRS84),
+    )
+
+
+def tilejson(*, name: str, tiles: str, finest: int, attribution: str, box: BBox | None) -> dict[str, Any]:
+    """Return a TileJSON.
+
+    Args:
+        name: For people.
+        tiles: Template with `{z}`, `{x}` and `{y}`.
+        finest: Number of the last matrix that shows more than those before.
+        attribution: May be empty.
+        box: In CRS84; `None` where the set does not reach.
+    """
+    document: dict[str, Any] = {
+        "tilejson": "3.0.0",
+        "name": name,
+        "tiles": [tiles],
+        "scheme": "xyz",
+        "minzoom": 0,
+        "maxzoom": finest,
+        "attribution": attribution,
+    }
+    if box is not None:
+        bounds = [round(edge, 6) for edge in box]
+        document["bounds"] = bounds
+        document["center"] = [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, 0]
+    return document

@@ -1,0 +1,127 @@
+"""Documents of tilesets, of maps and of places."""
+
+from collections.abc import Mapping
+
+from chronotile.catalog.resolve_times import resolve_picture_times
+from chronotile.model.collection import Layer
+from chronotile.model.grid import BBox
+from chronotile.model.tiles import TileMatrixSet
+from chronotile.model.time import TimeSelection, format_instant
+from chronotile.pipeline.expressions import shown_revision, with_expression
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.tile_ranges import native_matrix
+from chronotile.protocols.common.tilejson import tilejson
+from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.maps.drawing import drawing_of
+from chronotile.protocols.ogcapi.tiles.limits import limits_of_boxes, limits_of_grids
+from chronotile.protocols.ogcapi.tiles.map_tilesets import layers_box, map_origin
+from chronotile.protocols.ogcapi.tiles.params import PARAMETERS, PARAMETERS_OF_PLACES
+from chronotile.protocols.ogcapi.tiles.place_tilesets import asked_places, places_box, places_origin, vector_layers
+from chronotile.protocols.ogcapi.tiles.tilesets import Origin, template, tileset, tilesets
+
+XYZ = "{z}/{y}/{x}"
+"""What a TileJSON fills in, in the order of OGC API."""
+
+
+def map_tilesets(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
+    """Return the tilesets of a map, one for each tile matrix set.
+
+    Raises:
+        ChronotileError: A name is unknown or a parameter is not accepted.
+    """
+    return tilesets(_map(path, query, told)[0], told)
+
+
+def map_tileset(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
+    """Return the metadata of one of them.
+
+    Raises:
+        ChronotileError: As `map_tilesets`; or the tile matrix set is not offered.
+    """
+    tile_matrix_set = told.catalogue.tile_matrix_set(path["tileMatrixSetId"])
+    origin, layers, _time = _map(path, query, told)
+    limits = limits_of_grids([layer.main_variable.grid for layer in layers], tile_matrix_set)
+    return tileset(origin, tile_matrix_set, told, limits=limits, box=layers_box(layers, tile_matrix_set))
+
+
+def map_tilejson(path: Mapping[str, str], query: Kvp, told: Told, services: Services) -> Json:
+    """Return the TileJSON of one of them; the template of a single layer names the instant and the revision it is of.
+
+    Raises:
+        ChronotileError: As `map_tileset`; or there is nothing at the time asked for.
+    """
+    tile_matrix_set = told.catalogue.tile_matrix_set(path["tileMatrixSetId"])
+    origin, layers, time = _map(path, query, told)
+    carried = {**origin.query, **(_settled(layers[0], query, time, services) if len(layers) == 1 else {})}
+    return tilejson(
+        name=origin.title,
+        tiles=template(origin, tile_matrix_set, told, place=XYZ, query={"f": "png", **carried}),
+        finest=max(native_matrix(layer.main_variable.grid, tile_matrix_set) for layer in layers),
+        attribution="; ".join(dict.fromkeys(layer.attribution for layer in layers if layer.attribution)),
+        box=layers_box(layers, tile_matrix_set),
+    )
+
+
+def place_tilesets(_path: Mapping[str, str], query: Kvp, told: Told) -> Json:
+    """Return the tilesets of places; none where there are no places.
+
+    Raises:
+        InvalidParameter: `collections` names a set that is not there.
+    """
+    query.check_spelling(PARAMETERS_OF_PLACES)
+    places = asked_places(query, told.catalogue) if told.catalogue.places or "collections" in query else ()
+    found = tilesets(places_origin(places, query, told), told)
+    return found if places else {**found, "tilesets": []}
+
+
+def place_tileset(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
+    """Return the metadata of one of them.
+
+    Raises:
+        ChronotileError: There are no places, a name is unknown, or a parameter is not accepted.
+    """
+    tile_matrix_set, origin, box = _places(path, query, told)
+    places = asked_places(query, told.catalogue)
+    limits = limits_of_boxes([each.bbox for each in places], tile_matrix_set)
+    return tileset(origin, tile_matrix_set, told, limits=limits, box=box if limits else None)
+
+
+def place_tilejson(path: Mapping[str, str], query: Kvp, told: Told, _services: Services) -> Json:
+    """Return the TileJSON of one of them.
+
+    Raises:
+        ChronotileError: As `place_tileset`.
+    """
+    tile_matrix_set, origin, box = _places(path, query, told)
+    document = tilejson(
+        name=origin.title,
+        tiles=template(origin, tile_matrix_set, told, place=XYZ, query={"f": "mvt", **origin.query}),
+        finest=len(tile_matrix_set.matrices) - 1,
+        attribution=origin.members.get("attribution", ""),
+        box=box,
+    )
+    return {**document, "vector_layers": vector_layers(asked_places(query, told.catalogue))}
+
+
+def _map(path: Mapping[str, str], query: Kvp, told: Told) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
+    """All that a tile would be asked is read, so that a template is one that works."""
+    query.check_spelling(PARAMETERS)
+    drawing, _subset = drawing_of(path, query.replacing("f", "png"), "", told.catalogue)
+    return map_origin(path, query, drawing.layers, told), drawing.layers, drawing.time
+
+
+def _settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) -> dict[str, str]:
+    """The instant that a template stands for, if it is one, and the revision."""
+    expression = query.optional("expression")
+    shown, _reading = with_expression(layer, expression, services)
+    used = resolve_picture_times(shown, time, now=services.clock()).used(shown.times)
+    named = {"datetime": format_instant(used.instants[0])} if len(used.instants) == 1 else {}
+    return {**named, "rev": shown_revision(layer, expression, services)}
+
+
+def _places(path: Mapping[str, str], query: Kvp, told: Told) -> tuple[TileMatrixSet, Origin, BBox]:
+    query.check_spelling(PARAMETERS_OF_PLACES)
+    tile_matrix_set = told.catalogue.tile_matrix_set(path["tileMatrixSetId"])
+    places = asked_places(query, told.catalogue)
+    return tile_matrix_set, places_origin(places, query, told), places_box(places)

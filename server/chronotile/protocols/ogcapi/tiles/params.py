@@ -1,0 +1,100 @@
+"""Path and query of tiles and tilesets turned into what the core understands (OGC 20-057)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter
+from chronotile.model.crs import Crs
+from chronotile.model.places import PlaceTileRequest
+from chronotile.model.request import MapRequest
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.tile_address import TileAddress, tile_address
+from chronotile.protocols.ogcapi.asked_format import asked_format
+from chronotile.protocols.ogcapi.crs import named_crs
+from chronotile.protocols.ogcapi.maps.drawing import PARAMETERS as DRAWING
+from chronotile.protocols.ogcapi.maps.drawing import Drawing, drawing_of
+from chronotile.protocols.ogcapi.tiles.limits import check_in_limits, limits_of_boxes, limits_of_grids
+from chronotile.protocols.ogcapi.tiles.place_tilesets import ALIASES, FORMATS, asked_places
+from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
+from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
+
+PARAMETERS = (*DRAWING, "crs", "rev")
+PARAMETERS_OF_PLACES = ("collections", "f", "lang", "rev")
+DOCUMENTS: Mapping[str, str] = {"json": JSON}
+METADATA: Mapping[str, str] = {"json": JSON, "tilejson": TILEJSON}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedTile:
+    """A tile of a map as it is asked for; its limits take PROJ some milliseconds, so they are looked at in a thread."""
+
+    drawing: Drawing
+    address: TileAddress
+    revision: str | None
+    """Of the layer, in the address."""
+
+    def requests(self) -> tuple[MapRequest, ...]:
+        """Return what is asked of the core.
+
+        Raises:
+            TileOutOfRange: There is no such tile.
+        """
+        natives = [layer.main_variable.grid for layer in self.drawing.layers]
+        check_in_limits(self.address, limits_of_grids(natives, self.address.tile_matrix_set))
+        return self.drawing.requests(self.address.grid())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPlaceTile:
+    """A vector tile as it is asked for."""
+
+    requests: tuple[PlaceTileRequest, ...]
+    revision: str | None
+
+
+def asked_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedTile:
+    """Return the tile that `…/map/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` asks for.
+
+    Raises:
+        ChronotileError: A name is unknown or a parameter is not accepted.
+    """
+    query.check_spelling(PARAMETERS)
+    address = _address(path, catalogue)
+    drawing, subset = drawing_of(path, query, accept, catalogue)
+    if subset.trim is not None:
+        raise InvalidParameter("subset of a tile takes the axis time alone", locator="subset")
+    _check_crs(query, drawing, address.tile_matrix_set.crs, catalogue)
+    return AskedTile(drawing=drawing, address=address, revision=query.optional("rev"))
+
+
+def asked_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedPlaceTile:
+    """Return the tile that `/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` asks for.
+
+    Raises:
+        ChronotileError: A name is unknown, there is no such tile, or a parameter is not accepted.
+    """
+    query.check_spelling(PARAMETERS_OF_PLACES)
+    asked_format(query, accept, FORMATS, aliases=ALIASES)
+    address = _address(path, catalogue)
+    places = asked_places(query, catalogue)
+    check_in_limits(address, limits_of_boxes([each.bbox for each in places], address.tile_matrix_set))
+    requests = tuple(PlaceTileRequest(places=each.id, grid=address.grid()) for each in places)
+    return AskedPlaceTile(requests=requests, revision=query.optional("rev"))
+
+
+def _address(path: Mapping[str, str], catalogue: Catalogue) -> TileAddress:
+    return tile_address(
+        catalogue,
+        tile_matrix_set=path["tileMatrixSetId"],
+        matrix=path["tileMatrix"],
+        row=path["tileRow"],
+        column=path["tileCol"],
+    )
+
+
+def _check_crs(query: Kvp, drawing: Drawing, own: Crs, catalogue: Catalogue) -> None:
+    """A tile is in the CRS of its set; to name it does no harm (OGC 20-057's description has the parameter)."""
+    text = query.optional("crs")
+    if text is not None and named_crs(text, drawing.layers[0], catalogue) != own:
+        raise InvalidParameter(f"tiles of this set are in {own.name[:60]}", locator="crs")

@@ -1,0 +1,99 @@
+"""Tilesets of places: vector tiles of the whole dataset, in which each set of places is a layer."""
+
+from collections.abc import Iterable
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.encoders.mvt import MEDIA_TYPE
+from chronotile.errors import InvalidParameter, UnknownPlace
+from chronotile.model.grid import BBox
+from chronotile.model.places import PlaceSet, Property
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.tiles.tilesets import Origin
+
+FORMATS = {"mvt": MEDIA_TYPE}
+ALIASES = {"pbf": "mvt", "application/x-protobuf": "mvt", "application/vnd.mapbox-vector-tile": "mvt"}
+PATH = "/tiles"
+POLYGONS = 2
+
+
+def asked_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
+    """Return the sets that `collections` names, else all.
+
+    Raises:
+        UnknownPlace: There is none at all.
+        InvalidParameter: `collections` names one that is not there, or one twice.
+    """
+    named = query.optional("collections")
+    if named is None:
+        found = tuple(catalogue.places.values())
+        if not found:
+            raise UnknownPlace("there are no places, and so no vector tiles; the configuration has none")
+        return found
+    names = [name.strip() for name in named.split(",")]
+    if len(set(names)) < len(names):
+        raise InvalidParameter("collections names a set of places twice", locator="collections")
+    try:
+        return tuple(catalogue.place_set(name) for name in names)
+    except UnknownPlace as error:
+        raise InvalidParameter(error.message, locator="collections") from error
+
+
+def places_origin(places: tuple[PlaceSet, ...], query: Kvp, told: Told) -> Origin:
+    """Return what the vector tiles are of."""
+    named = query.optional("collections")
+    attribution = "; ".join(dict.fromkeys(each.spec.attribution for each in places if each.spec.attribution))
+    return Origin(
+        title=", ".join(_title(each, told) for each in places),
+        path=PATH,
+        data_type="vector",
+        formats=FORMATS,
+        query={} if named is None else {"collections": named},
+        layers=[_layer(each, told) for each in places],
+        members={"attribution": attribution} if attribution else {},
+    )
+
+
+def places_box(places: tuple[PlaceSet, ...]) -> BBox:
+    """Return the box of all in CRS84."""
+    return BBox(
+        min(each.bbox.xmin for each in places),
+        min(each.bbox.ymin for each in places),
+        max(each.bbox.xmax for each in places),
+        max(each.bbox.ymax for each in places),
+    )
+
+
+def vector_layers(places: tuple[PlaceSet, ...]) -> list[Json]:
+    """Return the layers as TileJSON has them."""
+    return [
+        {"id": each.id, "fields": {name: _type(column) for name, column in each.columns.items()}} for each in places
+    ]
+
+
+def _layer(places: PlaceSet, told: Told) -> Json:
+    properties = {name: {"title": name, "type": _type(column)} for name, column in places.columns.items()}
+    attribution = {"attribution": places.spec.attribution} if places.spec.attribution else {}
+    return {
+        "id": places.id,
+        "title": _title(places, told),
+        "dataType": "vector",
+        "geometryDimension": POLYGONS,
+        **attribution,
+        "propertiesSchema": {"type": "object", "properties": properties},
+    }
+
+
+def _type(column: Iterable[Property]) -> str:
+    """The JSON type of a column's values."""
+    kinds = {type(value) for value in column if value is not None}
+    if kinds == {bool}:
+        return "boolean"
+    if kinds and kinds <= {int, float}:
+        return "number"
+    return "string"
+
+
+def _title(places: PlaceSet, told: Told) -> str:
+    return text_in(places.spec.title, told.language) or places.id

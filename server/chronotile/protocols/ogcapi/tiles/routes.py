@@ -1,0 +1,150 @@
+"""`/ogcapi/…/map/tiles`, `/ogcapi/tiles` and `/ogcapi/tileMatrixSets`: tiles, their tilesets and their sets."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.model.payload import Payload
+from chronotile.pipeline.expressions import shown_revision
+from chronotile.pipeline.overlay_maps import overlay_maps
+from chronotile.pipeline.overlay_place_tiles import overlay_place_tiles
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kept_answers import remember
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
+from chronotile.protocols.ogcapi.asked_format import asked_format
+from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.maps.faults import picture_fault
+from chronotile.protocols.ogcapi.maps.told import told_of_grid, told_of_time
+from chronotile.protocols.ogcapi.subset import query_of
+from chronotile.protocols.ogcapi.tiles import documents
+from chronotile.protocols.ogcapi.tiles.params import (
+    DOCUMENTS,
+    METADATA,
+    AskedPlaceTile,
+    AskedTile,
+    asked_place_tile,
+    asked_tile,
+)
+from chronotile.protocols.ogcapi.tiles.tiling_schemes import tiling_scheme, tiling_schemes
+from chronotile.protocols.ogcapi.told import in_language, told_for
+
+Write = Callable[[Mapping[str, str], Kvp, Told], Json]
+WriteTileJson = Callable[[Mapping[str, str], Kvp, Told, Services], Json]
+
+
+async def get_map_tile(request: Request) -> Response:
+    """Return one tile of a map, the same as at `/tiles`."""
+    services = services_of(request)
+    query = query_of(request.query_params.multi_items())
+    asked = asked_tile(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
+    gate = state_of(request).gates.pictures
+    work = partial(_map_tile, asked, services, known=known_etags(request))
+    first, *others = (layer.id for layer in asked.drawing.layers)
+    payload, is_current = await for_client(request, gate, first, work, services=services, others=others)
+    if not others and "f" in query and asked.drawing.expression is None and is_current == (asked.revision is not None):
+        remember(request, payload, layer=first, layer_revision=asked.revision)
+    response = respond(replace(payload, media_type=asked.drawing.media_type), is_immutable=is_current)
+    response.headers.update({**told_of_grid(asked.address.grid()), **told_of_time(payload.time), "Vary": "Accept"})
+    return response
+
+
+async def get_place_tile(request: Request) -> Response:
+    """Return one vector tile, the same as at `/places` where it is of one set."""
+    services = services_of(request)
+    query = Kvp(request.query_params.multi_items())
+    gate = state_of(request).gates.pictures
+    work = partial(_place_tile, request.path_params, query, request.headers.get("accept", ""), services)
+    payload, is_current = await in_thread(gate, work, known=known_etags(request))
+    return respond(payload, is_immutable=is_current)
+
+
+async def get_tiling_schemes(request: Request) -> Response:
+    """Return all tile matrix sets."""
+    return await _document(request, lambda _path, _query, told: tiling_schemes(told))
+
+
+async def get_tiling_scheme(request: Request) -> Response:
+    """Return one tile matrix set."""
+    return await _document(
+        request, lambda path, _query, told: tiling_scheme(told.catalogue.tile_matrix_set(path["tileMatrixSetId"]), told)
+    )
+
+
+async def get_map_tilesets(request: Request) -> Response:
+    """Return the tilesets of a map."""
+    return await _document(request, documents.map_tilesets)
+
+
+async def get_place_tilesets(request: Request) -> Response:
+    """Return the tilesets of places."""
+    return await _document(request, documents.place_tilesets)
+
+
+async def get_map_tileset(request: Request) -> Response:
+    """Return one tileset of a map, as OGC's metadata or as TileJSON."""
+    return await _metadata(request, documents.map_tileset, documents.map_tilejson)
+
+
+async def get_place_tileset(request: Request) -> Response:
+    """Return one tileset of places, as OGC's metadata or as TileJSON."""
+    return await _metadata(request, documents.place_tileset, documents.place_tilejson)
+
+
+def _map_tile(asked: AskedTile, services: Services, *, known: Collection[str]) -> tuple[Payload, bool]:
+    """The tile, and whether its address carries the revision of now."""
+    payload = overlay_maps(asked.requests(), services, known=known).payload
+    if asked.revision is None or len(asked.drawing.layers) > 1:
+        return payload, False
+    return payload, asked.revision == shown_revision(asked.drawing.layers[0], asked.drawing.expression, services)
+
+
+def _place_tile(
+    path: Mapping[str, str], query: Kvp, accept: str, services: Services, *, known: Collection[str]
+) -> tuple[Payload, bool]:
+    asked: AskedPlaceTile = asked_place_tile(path, query, accept, services.catalogue)
+    payload = overlay_place_tiles(asked.requests, services, known=known)
+    return payload, asked.revision == payload.revision
+
+
+async def _document(request: Request, write: Write) -> Response:
+    query = query_of(request.query_params.multi_items())
+    asked_format(query, request.headers.get("accept", ""), DOCUMENTS)
+    told = told_for(request, query)
+    body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, query, told)))
+    return in_language(respond_with_content(body, DOCUMENTS["json"], request), told)
+
+
+async def _metadata(request: Request, write: Write, write_tilejson: WriteTileJson) -> Response:
+    query = query_of(request.query_params.multi_items())
+    name = asked_format(query, request.headers.get("accept", ""), METADATA)
+    told, services, path = told_for(request, query), services_of(request), request.path_params
+
+    def body() -> bytes:
+        document = write(path, query, told) if name == "json" else write_tilejson(path, query, told, services)
+        return orjson.dumps(document)
+
+    return in_language(respond_with_content(await in_documents(request, body), METADATA[name], request), told)
+
+
+MAPS = ("", "/styles/{styleId}", "/collections/{collectionId}", "/collections/{collectionId}/styles/{styleId}")
+"""What there are maps of, below `/ogcapi`."""
+SET, TILE = "/{tileMatrixSetId}", "/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
+
+routes = [
+    Route("/ogcapi/tileMatrixSets", endpoint(get_tiling_schemes, picture_fault)),
+    Route(f"/ogcapi/tileMatrixSets{SET}", endpoint(get_tiling_scheme, picture_fault)),
+    *(Route(f"/ogcapi{origin}/map/tiles{TILE}", endpoint(get_map_tile, picture_fault)) for origin in MAPS),
+    *(Route(f"/ogcapi{origin}/map/tiles{SET}", endpoint(get_map_tileset, picture_fault)) for origin in MAPS),
+    *(Route(f"/ogcapi{origin}/map/tiles", endpoint(get_map_tilesets, picture_fault)) for origin in MAPS),
+    Route(f"/ogcapi/tiles{TILE}", endpoint(get_place_tile, picture_fault)),
+    Route(f"/ogcapi/tiles{SET}", endpoint(get_place_tileset, picture_fault)),
+    Route("/ogcapi/tiles", endpoint(get_place_tilesets, picture_fault)),
+]
