@@ -107,6 +107,12 @@ class NativeGrid:
         """Geometric mean of the pixel's two sizes, in CRS units."""
         return math.sqrt(abs(self.transform.determinant))
 
+    @property
+    def steps(self) -> tuple[float, float]:
+        """How far apart columns and rows are, in CRS units, in whatever direction."""
+        transform = self.transform
+        return math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
+
     def coarser(self, factor: int) -> "NativeGrid":
         """Return the grid of pixels `factor` times as wide and high, from the same corner on, rounded up."""
         return NativeGrid(

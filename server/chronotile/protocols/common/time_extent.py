@@ -6,13 +6,13 @@ from itertools import chain, islice
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import default_index, resolve_picture_times
 from chronotile.encoders.instants import format_instants
 from chronotile.errors import MissingTime
 from chronotile.model.collection import Layer
-from chronotile.model.time import DAY, LATEST, Instant, InstantArray, TimeDomain, format_day, format_instant
+from chronotile.model.time import LATEST, Instant, InstantArray, TimeDomain, format_day, format_instant
+from chronotile.model.time_steps import Stepped, differences, of_month, period_text, stepped
 
 MAX_LISTED = 1000
 """Times up to which each stands for itself, which every client understands."""
@@ -34,13 +34,6 @@ LEAST_RUNS = 16
 
 MAX_PHASES = 3
 """Series that go on month by month and are told one after the other: dekads begin on days 1, 11 and 21."""
-
-_UNITS = (
-    (DAY, "P", "D"),
-    (np.timedelta64(1, "h"), "PT", "H"),
-    (np.timedelta64(1, "m"), "PT", "M"),
-    (np.timedelta64(1, "s"), "PT", "S"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +131,7 @@ def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> t
     if len(domain) <= limit:
         return _texts(domain.instants, write)
     most = max(limit, LEAST_RUNS)
-    ways = [[_stepped(each) for each in series] for series in _phases(domain.instants)]
+    ways = [[stepped(each) for each in series] for series in _phases(domain.instants)]
     possible = [way for way in ways if sum(each.fewest for each in way) <= most]
     told = [tuple(islice(chain.from_iterable(_runs(each, write) for each in way), most + 1)) for way in possible]
     shortest = min(told, key=len, default=())
@@ -149,10 +142,10 @@ def _regular(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) ->
     """All times as intervals with period; nothing where they are not regular, or take more than `limit` values."""
     if len(domain) < LEAST_REGULAR:
         return ()
-    stepped = _stepped(domain.instants)
-    if np.any(stepped.steps != stepped.steps[0]):
+    found = stepped(domain.instants)
+    if np.any(found.steps != found.steps[0]):
         return ()
-    runs = tuple(islice(_runs(stepped, write, shortest=LEAST_REGULAR), limit + 1))
+    runs = tuple(islice(_runs(found, write, shortest=LEAST_REGULAR), limit + 1))
     return runs if len(runs) <= limit else ()
 
 
@@ -165,44 +158,16 @@ def _texts(instants: InstantArray, write: Callable[[Instant], str]) -> tuple[str
 def _phases(instants: InstantArray) -> Iterator[list[InstantArray]]:
     """Yield ways to take series apart: not at all, and by their place in the month where it has few."""
     yield [instants]
-    of_month = _of_month(instants)
-    phases = np.unique(of_month[: MAX_PHASES + 1])
-    if 1 < len(phases) <= MAX_PHASES and np.isin(of_month, phases).all():
-        yield [instants[of_month == phase] for phase in phases]
+    places = of_month(instants)
+    phases = np.unique(places[: MAX_PHASES + 1])
+    if 1 < len(phases) <= MAX_PHASES and np.isin(places, phases).all():
+        yield [instants[places == phase] for phase in phases]
 
 
-def _of_month(instants: InstantArray) -> NDArray[np.int64]:
-    """(time,): nanoseconds since the month began."""
-    return instants.astype(np.int64) - instants.astype("datetime64[M]").astype("datetime64[ns]").astype(np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class _Stepped:
-    """Instants with the steps between them."""
-
-    instants: InstantArray
-    steps: NDArray[np.int64]
-    """(time - 1,): months, or nanoseconds."""
-    is_monthly: bool
-
-    @property
-    def fewest(self) -> int:
-        """Values that they take at least: a run of n times has n - 2 equal steps in a row, and 4 times or more."""
-        return len(self.instants) - 3 * int(np.count_nonzero(self.steps[1:] == self.steps[:-1]))
-
-
-def _stepped(instants: InstantArray) -> _Stepped:
-    """In months, where every time stands at one place in its month that all have."""
-    of_month = _of_month(instants)
-    if bool((of_month == of_month[0]).all()) and of_month[0] < 28 * int(DAY.astype(np.int64)):
-        return _Stepped(instants, _differences(instants.astype("datetime64[M]")), is_monthly=True)
-    return _Stepped(instants, _differences(instants), is_monthly=False)
-
-
-def _runs(stepped: _Stepped, write: Callable[[Instant], str], *, shortest: int = SHORTEST_RUN) -> Iterator[str]:
+def _runs(along: Stepped, write: Callable[[Instant], str], *, shortest: int = SHORTEST_RUN) -> Iterator[str]:
     """Regular stretches become `start/end/period` (WMS 1.3.0 Annex C.3.2), what lies between them is listed."""
-    instants, steps = stepped.instants, stepped.steps
-    changes = np.append(np.flatnonzero(_differences(steps)) + 1, len(steps))
+    instants, steps = along.instants, along.steps
+    changes = np.append(np.flatnonzero(differences(steps)) + 1, len(steps))
     start = 0
     while start < len(instants):
         end = start
@@ -211,24 +176,8 @@ def _runs(stepped: _Stepped, write: Callable[[Instant], str], *, shortest: int =
             same_until = int(changes[np.searchsorted(changes, start, side="right")])
             end = min(same_until, start + LONGEST_RUN - 1)
         is_run = end - start + 1 >= shortest
-        period = _period(int(steps[start]), is_monthly=stepped.is_monthly) if is_run else None
+        period = period_text(int(steps[start]), is_monthly=along.is_monthly) if is_run else None
         if period is None:
             end = start
         yield write(instants[start]) if period is None else f"{write(instants[start])}/{write(instants[end])}/{period}"
         start = end + 1
-
-
-def _differences(along: InstantArray | NDArray[np.int64]) -> NDArray[np.int64]:
-    numbers: NDArray[np.int64] = along.astype(np.int64)
-    return numbers[1:] - numbers[:-1]
-
-
-def _period(step: int, *, is_monthly: bool) -> str | None:
-    """ISO 8601 for a number of months or nanoseconds, `None` where it has no short word for it."""
-    if is_monthly:
-        return f"P{step}M"
-    length = np.timedelta64(step, "ns")
-    for unit, before, after in _UNITS:
-        if length % unit == np.timedelta64(0, "ns"):
-            return f"{before}{length // unit}{after}"
-    return None

@@ -1,0 +1,111 @@
+"""Collections as OGC API has them: every one that is configured, and every layer."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import UnknownCollection, UnknownLayer
+from chronotile.model.collection import Collection, Layer, LocalisedText
+from chronotile.model.time import NO_TIME, TimeDomain, domain_of_instants
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offered:
+    """A collection of OGC API."""
+
+    id: str
+    title: LocalisedText
+    abstract: LocalisedText
+    keywords: tuple[str, ...]
+    attribution: str | None
+    license: str | None
+    collection: Collection
+    """That it is, or that its layer is of."""
+    layers: tuple[Layer, ...]
+    """The first is the one that is drawn."""
+    is_layer: bool
+
+    @property
+    def drawn(self) -> Layer:
+        """The layer that maps and tiles show."""
+        return self.layers[0]
+
+    @cached_property
+    def fields(self) -> dict[str, Layer]:
+        """Layers with values, by the name of their variable: those on the grid of the first of them."""
+        variables = [(layer.main_variable, layer) for layer in self.layers if not layer.is_composite]
+        return {variable.name: layer for variable, layer in variables if variable.grid == variables[0][0].grid}
+
+    @property
+    def main_field(self) -> Layer:
+        """The first of the fields, on whose grid all are; there is none without values."""
+        return next(iter(self.fields.values()))
+
+    @property
+    def has_values(self) -> bool:
+        """Whether it is a coverage: composites have colours alone."""
+        return bool(self.fields)
+
+    @cached_property
+    def times(self) -> TimeDomain:
+        """All times that any of its layers has."""
+        domains = list({id(layer.times): layer.times for layer in self.layers}.values())
+        if len(domains) == 1:
+            return domains[0]
+        instants = [instant for domain in domains for instant in domain.instants]
+        return domain_of_instants(instants) if instants else NO_TIME
+
+
+def offered_collections(catalogue: Catalogue) -> tuple[Offered, ...]:
+    """Return all, each configured collection before its layers; under `serve FOLDER` a layer may bear its name."""
+    listed: dict[str, Offered] = {}
+    for collection in catalogue.collections:
+        if collection.layers:
+            listed[collection.id] = _of_collection(collection)
+        for layer in collection.layers:
+            listed.setdefault(layer.id, _of_layer(layer, collection))
+    return tuple(listed.values())
+
+
+def offered_collection(catalogue: Catalogue, name: str) -> Offered:
+    """Return the collection of that id, or the layer of that id or alias.
+
+    Raises:
+        UnknownCollection: There is none; the message names the nearest.
+    """
+    for collection in catalogue.collections:
+        if collection.id == name and collection.layers:
+            return _of_collection(collection)
+    try:
+        layer = catalogue.layer(name)
+    except UnknownLayer as error:
+        raise UnknownCollection(error.message.replace("layer", "collection", 1), locator="collectionId") from error
+    return _of_layer(layer, catalogue.collection(layer.collection))
+
+
+def _of_collection(collection: Collection) -> Offered:
+    return Offered(
+        id=collection.id,
+        title=collection.title,
+        abstract=collection.abstract,
+        keywords=collection.keywords,
+        attribution=collection.attribution,
+        license=collection.license,
+        collection=collection,
+        layers=collection.layers,
+        is_layer=False,
+    )
+
+
+def _of_layer(layer: Layer, collection: Collection) -> Offered:
+    return Offered(
+        id=layer.id,
+        title=layer.title,
+        abstract=layer.abstract or collection.abstract,
+        keywords=layer.keywords or collection.keywords,
+        attribution=layer.attribution or collection.attribution,
+        license=layer.license or collection.license,
+        collection=collection,
+        layers=(layer,),
+        is_layer=True,
+    )
