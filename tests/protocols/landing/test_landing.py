@@ -72,6 +72,7 @@ def test_document_has_title_links_and_collections(client):
         "self",
         "wms",
         "wmts",
+        "ogcapi",
         "service-doc",
         "service-desc",
         "layers",
@@ -249,3 +250,10 @@ def test_five_hundred_layers_make_a_small_page(make_client, make_services):
 )
 def test_any_query_is_answered_or_refused(session_client, pairs):
     assert session_client.get("/", params=pairs).status_code in {200, 400}
+
+
+def test_page_leads_to_the_tree_of_ogc_api(client):
+    links = {link["rel"]: link["href"] for link in client.get("/", params={"f": "json"}).json()["links"]}
+
+    assert client.get(links["ogcapi"]).json()["links"]
+    assert f'href="{links["ogcapi"]}"' in client.get("/", params={"f": "html"}).text

@@ -1,12 +1,15 @@
-"""Pages for people, which run no script: template and style sheet of a folder, and the policy they work under."""
+"""Pages for people, which run no script: templates and style sheets, and the policy they work under."""
 
 import base64
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+
+COMMON = "protocols/common/templates"
+"""What all pages share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +21,37 @@ class Sheet:
     """How the content security policy names it (CSP 3 §2.3.1)."""
 
 
-def render_page(folder: str, **members: object) -> bytes:
-    """Return `page.html` of a folder of templates as HTML, with its style sheet."""
-    return _environment(folder).get_template("page.html").render(sheet=style_sheet(folder).text, **members).encode()
+def render_page(folder: str, template: str = "page", *, styled: str = "page", **members: object) -> bytes:
+    """Return a page as HTML, with its style sheet.
+
+    Args:
+        folder: Of templates; those of `protocols/common/templates` can be included too.
+        template: The page's, without `.html`.
+        styled: The style sheet's, without `.css`.
+        members: What the page is made of.
+    """
+    sheet = style_sheet(folder, styled).text
+    return _environment(folder).get_template(f"{template}.html").render(sheet=sheet, **members).encode()
 
 
-def content_security_policy(folder: str, *, images: str = "'none'") -> str:
+def content_security_policy(folder: str, *, styled: str = "page", images: str = "'none'") -> str:
     """Return the policy under which the page, and nothing else, works.
 
     Args:
         folder: Of its templates.
+        styled: Its style sheet, without `.css`.
         images: Where it may load pictures from.
     """
     return (
-        f"default-src 'none'; img-src {images}; style-src {style_sheet(folder).source}; "
+        f"default-src 'none'; img-src {images}; style-src {style_sheet(folder, styled).source}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
 
 
 @lru_cache(maxsize=8)
-def style_sheet(folder: str) -> Sheet:
-    """Return `page.css` of a folder and its digest."""
-    text = _environment(folder).get_template("page.css").render()
+def style_sheet(folder: str, styled: str) -> Sheet:
+    """Return a style sheet of a folder and its digest."""
+    text = _environment(folder).get_template(f"{styled}.css").render()
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return Sheet(text=Markup(text), source=f"'sha256-{digest}'")  # noqa: S704 -- our own file
 
@@ -47,7 +59,7 @@ def style_sheet(folder: str) -> Sheet:
 @lru_cache(maxsize=8)
 def _environment(folder: str) -> Environment:
     return Environment(
-        loader=PackageLoader("chronotile", folder),
+        loader=ChoiceLoader([PackageLoader("chronotile", each) for each in (folder, COMMON)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

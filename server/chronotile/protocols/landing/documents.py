@@ -11,7 +11,7 @@ from chronotile.model.crs import CRS84, transformer
 from chronotile.model.time import TimeDomain, format_day
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.landing.thumbnail import thumbnail
+from chronotile.protocols.common.thumbnail import thumbnail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +179,12 @@ def _places(services: Services, base: str) -> Iterable[Place]:
                 href=f"{base}{path}?{query}",
                 media_type="text/xml",
             )
+    yield Place(
+        rel="ogcapi",
+        title="OGC API",
+        purpose="coverages, environmental data, maps, tiles and styles; GDAL, OWSLib, OpenLayers",
+        href=f"{base}/ogcapi",
+    )
     yield Place(
         rel="service-doc",
         title="What to ask",

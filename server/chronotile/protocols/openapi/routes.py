@@ -9,17 +9,18 @@ from starlette.routing import Route
 
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.html_page import content_security_policy, render_page
+from chronotile.protocols.common.html_page import COMMON, content_security_policy, render_page
 from chronotile.protocols.common.kept_documents import respond_with_document
+from chronotile.protocols.common.operations import sections_of
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.openapi.document import openapi_document
-from chronotile.protocols.openapi.page import sections_of
 from chronotile.protocols.openapi.parts import Json
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
-TEMPLATES = "protocols/openapi/templates"
+PAGE = "operations"
+"""Template and style sheet."""
 
 
 async def get_document(request: Request) -> Response:
@@ -34,7 +35,7 @@ async def get_page(request: Request) -> Response:
     services, base = services_of(request), base_url(request)
     make = partial(_render, services, base, _served(request))
     response = await respond_with_document(request, services, make, key=("docs", base), media_type="text/html")
-    response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES)
+    response.headers["Content-Security-Policy"] = content_security_policy(COMMON, styled=PAGE)
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -50,7 +51,10 @@ def _encode(services: Services, base: str, served: frozenset[str]) -> bytes:
 
 def _render(services: Services, base: str, served: frozenset[str]) -> bytes:
     document = _document(services, base, served)
-    return render_page(TEMPLATES, title=document["info"]["title"], sections=sections_of(document))
+    title, sections = document["info"]["title"], sections_of(document)
+    return render_page(
+        COMMON, PAGE, styled=PAGE, title=title, sections=sections, description="openapi.json", version="3.1", home="./"
+    )
 
 
 def _document(services: Services, base: str, served: frozenset[str]) -> Json:

@@ -1,4 +1,4 @@
-"""The document as a page for people: what to ask, with addresses that work here."""
+"""An OpenAPI document as a page for people: what to ask, with addresses that work here."""
 
 import shlex
 from collections.abc import Iterator
@@ -8,7 +8,11 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from chronotile.protocols.openapi.parts import Json
+Json = dict[str, Any]
+
+MAX_LISTED = 12
+"""Accepted words of a parameter that are listed."""
+METHODS = ("get", "post", "put", "delete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +54,11 @@ def sections_of(document: Json) -> tuple[Section, ...]:
     """Return the operations of an OpenAPI document by their first tag, in its order."""
     named: dict[str, list[Entry]] = {}
     base = document["servers"][0]["url"]
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            named.setdefault(operation["tags"][0], []).append(_entry(base, path, method, operation))
+    for path, entry in document["paths"].items():
+        for method in METHODS:
+            if method in entry:
+                operation = _resolved(entry[method], entry, document)
+                named.setdefault(operation["tags"][0], []).append(_entry(base, path, method, operation))
     return tuple(Section(title=title, entries=tuple(entries)) for title, entries in named.items())
 
 
@@ -62,8 +68,31 @@ def example_address(path: str, operation: Json) -> str:
     for each in parameters:
         if each["in"] == "path":
             path = path.replace(f"{{{each['name']}}}", quote(str(each["example"]), safe=""))
-    query = [(each["name"], each["example"]) for each in parameters if each["in"] == "query"]
+    query = [(each["name"], _written(each["example"])) for each in parameters if each["in"] == "query"]
     return f"{path}?{urlencode(query, safe='/,:')}" if query else path
+
+
+def _written(example: Any) -> str:  # noqa: ANN401 -- any JSON
+    return ",".join(map(str, example)) if isinstance(example, list) else str(example)
+
+
+def _resolved(operation: Json, entry: Json, document: Json) -> Json:
+    """The operation with the parameters of its path, and what it refers to in place of references."""
+    parameters = [*entry.get("parameters", ()), *operation.get("parameters", ())]
+    return {
+        **operation,
+        "parameters": [_found(each, document) for each in parameters],
+        "responses": {status: _found(each, document) for status, each in operation["responses"].items()},
+    }
+
+
+def _found(member: Json, document: Json) -> Json:
+    if "$ref" not in member:
+        return member
+    found = document
+    for name in member["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return found
 
 
 def _entry(base: str, path: str, method: str, operation: Json) -> Entry:
@@ -75,7 +104,7 @@ def _entry(base: str, path: str, method: str, operation: Json) -> Entry:
         path=path,
         summary=operation["summary"],
         parameters=tuple(_parameters(operation)),
-        media_types=tuple(operation["responses"]["200"]["content"]),
+        media_types=tuple(operation["responses"].get("200", {}).get("content", {})),
         address=address,
         command=None if posted is None else _command(address, posted["content"]["application/json"]["example"]),
     )
@@ -88,14 +117,15 @@ def _parameters(operation: Json) -> Iterator[Parameter]:
             place=each["in"],
             is_required=each.get("required", False),
             accepted=_accepted(each["schema"]),
-            description=each["description"].replace("`", ""),
+            description=each.get("description", "").replace("`", ""),
         )
 
 
 def _accepted(schema: Json) -> str:
     if "enum" in schema:
-        return ", ".join(schema["enum"])
-    kind = schema["type"]
+        words = [str(each) for each in schema["enum"]]
+        return ", ".join(words[:MAX_LISTED]) + (" …" if len(words) > MAX_LISTED else "")
+    kind = schema.get("type", "")
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
