@@ -48,7 +48,7 @@ from chronotile.protocols.common.request_metrics import RequestMetrics
 from chronotile.protocols.common.state import Gates, ServerState
 from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
-from chronotile.protocols.ogcapi.routes import routes as ogcapi_routes
+from chronotile.protocols.ogcapi.routes import ogcapi_routes
 from chronotile.protocols.openapi.routes import routes as openapi_routes
 from chronotile.protocols.ops.metrics import StateCollector
 from chronotile.protocols.ops.routes import metrics_routes
@@ -139,7 +139,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             *wmts_routes(services.catalogue.service.wmts_paths),
             *layer_routes,
             *place_routes,
-            *ogcapi_routes,
+            *ogcapi_routes(partial(is_complete, viewer)),
             *landing_routes(partial(is_complete, viewer)),
             *openapi_routes,
             *viewer_routes(viewer),

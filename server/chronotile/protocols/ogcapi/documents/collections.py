@@ -1,0 +1,75 @@
+"""Collections: what pygeoapi says of them, put right and completed from all building blocks (OGC 20-024)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chronotile.catalog.offered import Offered, offered_collections
+from chronotile.protocols.common.time_extent import times_listed
+from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.ogcapi.blocks import BLOCKS
+from chronotile.protocols.ogcapi.crs import accepted_crs, crs_uri
+from chronotile.protocols.ogcapi.documents.extents import spatial_extent, temporal_extent
+from chronotile.protocols.ogcapi.documents.other_ways import other_ways
+from chronotile.protocols.ogcapi.documents.telling import Telling
+
+OWN_RELATIONS = ("self", "alternate")
+"""Links of pygeoapi's that hold here; those to data are the building blocks'."""
+NO_QUERIES: Mapping[str, Any] = {"data_queries": {}, "parameter_names": {}, "output_formats": []}
+"""Of what has colours alone: OGC 19-086r6 wants them of every collection."""
+JSON_LD = "application/ld+json"
+
+
+def collection_documents(telling: Telling, offered: Sequence[Offered]) -> list[Json]:
+    """Return the description of each collection; in `/collections` it is the same as at its own address."""
+    from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_collections  # noqa: PLC0415 -- its 70 MB
+
+    limit = times_listed(len(offered_collections(telling.told.catalogue)))
+    said = said_collections(telling, offered)
+    return [_completed(*pair, telling, limit) for pair in zip(said, offered, strict=True)]
+
+
+def _completed(said: Json, offered: Offered, telling: Telling, limit: int) -> Json:
+    return {
+        **{name: said[name] for name in ("id", "title", "description", "keywords")},
+        **_credits(offered),
+        "extent": _extent(offered, limit),
+        **_systems(offered, telling),
+        "dataType": "coverage" if offered.has_values else "map",
+        **_members(offered, telling),
+        "links": [*_own_links(said), *(link.document() for link in _links(offered, telling))],
+    }
+
+
+def _credits(offered: Offered) -> dict[str, str]:
+    both = {"attribution": offered.attribution, "license": offered.license}
+    return {name: text for name, text in both.items() if text}
+
+
+def _extent(offered: Offered, limit: int) -> Json:
+    temporal = temporal_extent(offered.times, limit=limit)
+    spatial = {"spatial": spatial_extent(offered)}
+    return spatial if temporal is None else {**spatial, "temporal": temporal}
+
+
+def _systems(offered: Offered, telling: Telling) -> Json:
+    """CRS by their URIs, CRS84 first; one without a code has none."""
+    layer = offered.main_field if offered.has_values else offered.drawn
+    accepted = [crs_uri(crs) for crs in accepted_crs(layer, telling.told.catalogue)]
+    own = crs_uri(layer.main_variable.grid.crs)
+    return {"crs": [uri for uri in accepted if uri], **({"storageCrs": own} if own else {})}
+
+
+def _members(offered: Offered, telling: Telling) -> dict[str, Any]:
+    members: dict[str, Any] = dict(NO_QUERIES)
+    for block in BLOCKS:
+        members |= block.collection_members(offered, telling.told)
+    return members
+
+
+def _own_links(said: Json) -> list[Json]:
+    return [link for link in said["links"] if link["rel"] in OWN_RELATIONS and link["type"] != JSON_LD]
+
+
+def _links(offered: Offered, telling: Telling) -> list[Link]:
+    blocks = [link for block in BLOCKS for link in block.collection_links(offered, telling.told)]
+    return [*blocks, *other_ways(offered, telling)]

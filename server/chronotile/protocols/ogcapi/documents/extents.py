@@ -1,0 +1,106 @@
+"""How far collections reach in space and time (OGC 20-024, OGC 19-087)."""
+
+from functools import lru_cache
+
+from chronotile.catalog.offered import Offered
+from chronotile.encoders.instants import format_instants
+from chronotile.errors import InvalidParameter
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.time import DAY, TimeDomain, format_instant
+from chronotile.model.time_steps import DEKAD, DEKAD_DAYS, step_of
+from chronotile.protocols.common.extent import DECIMALS
+from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.ogcapi.crs import crs_uri
+
+GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
+HALF_CIRCLE = 180.0
+
+
+def box_of_offered(offered: Offered) -> BBox:
+    """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
+    grids = {layer.main_variable.grid for layer in offered.layers}
+    box = _box(grids.pop()) if len(grids) == 1 else None
+    return box or _rounded(offered.collection.bbox)
+
+
+def spatial_extent(offered: Offered) -> Json:
+    """Return the box in CRS84 and, of a coverage, the box and the cells of its own grid."""
+    extent: Json = {"bbox": [list(box_of_offered(offered))], "crs": crs_uri(CRS84)}
+    return {**extent, **_native_extent(offered.main_field.main_variable.grid)} if offered.has_values else extent
+
+
+def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
+    """Return from when to when there are data, and which times; `None` for data without time.
+
+    `grid` tells them as OGC 20-024 does: every so often, or one by one up to `limit`, with the bounds of periods where
+    there is room for them; a `step` of our own names dekads. `values` tells the same as OGC 19-086r6 does, where dekads
+    are three series of months.
+    """
+    if len(times) == 0:
+        return None
+    step = step_of(times)
+    first, last = (format_instant(times.instants[index]) for index in (0, -1))
+    listed = format_instants(times.instants) if len(times) <= limit else []
+    extent: Json = {
+        "interval": [[first, last]],
+        "trs": GREGORIAN,
+        "values": _values(times, step) or listed or [f"{first}/{last}"],
+    }
+    if step not in {None, DEKAD}:
+        return {**extent, "grid": {"cellsCount": len(times), "resolution": step, "firstCoordinate": first}}
+    if not listed:
+        return extent
+    named = {} if step is None else {"step": step}
+    bounds = _bounds(times, room=limit - len(times))
+    return {**extent, "grid": {"cellsCount": len(times), **named, "coordinates": listed, **bounds}}
+
+
+def _bounds(times: TimeDomain, *, room: int) -> Json:
+    """First and last instant of each period, where times are longer than the day that they begin on."""
+    if len(times) * 2 > room or not bool((times.ends - times.starts > DAY).any()):
+        return {}
+    bounds = zip(format_instants(times.starts), format_instants(times.ends), strict=True)
+    return {"boundsCoordinates": [list(pair) for pair in bounds]}
+
+
+def _values(times: TimeDomain, step: str | None) -> list[str]:
+    """Repeating intervals: `R4/2020-01-01T00:00:00Z/P1M` are four times, a month from one another."""
+    if step is None:
+        return []
+    phases, period = (len(DEKAD_DAYS), "P1M") if step == DEKAD else (1, step)
+    series = [times.instants[phase::phases] for phase in range(phases)]
+    return [f"R{len(each)}/{format_instant(each[0])}/{period}" for each in series]
+
+
+def _native_extent(grid: NativeGrid) -> Json:
+    """Cells are told from west to east and from south to north by their centres, where they lie along the axes."""
+    box = grid.bbox
+    own = {} if grid.crs == CRS84 else {"storageCrsBbox": [list(box)]}
+    if grid.transform.b != 0 or grid.transform.d != 0:
+        return own
+    sides = ((grid.width, grid.steps[0], box.xmin), (grid.height, grid.steps[1], box.ymin))
+    return {**own, "grid": [_cells(*side) for side in sides]}
+
+
+def _cells(count: int, step: float, edge: float) -> Json:
+    half = step / 2
+    return {"cellsCount": count, "resolution": step, "firstCoordinate": edge + half, "relativeBounds": [-half, half]}
+
+
+@lru_cache(maxsize=4096)
+def _box(grid: NativeGrid) -> BBox | None:
+    """`None` of a grid without longitudes and latitudes."""
+    try:
+        box = grid.unwound_box_in(CRS84)
+    except InvalidParameter:
+        return None
+    if box.xmax <= HALF_CIRCLE + 1e-9:
+        return _rounded(box)
+    is_whole = box.xmax - box.xmin >= 2 * HALF_CIRCLE
+    west, east = (-HALF_CIRCLE, HALF_CIRCLE) if is_whole else (box.xmin, box.xmax - 2 * HALF_CIRCLE)
+    return _rounded(box._replace(xmin=west, xmax=east))
+
+
+def _rounded(box: BBox) -> BBox:
+    return BBox(*(round(edge, DECIMALS) for edge in box))

@@ -1,0 +1,39 @@
+"""Landing page and conformance (OGC 19-072)."""
+
+from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.ogcapi.blocks import BLOCKS
+from chronotile.protocols.ogcapi.documents.collections import JSON_LD
+from chronotile.protocols.ogcapi.documents.telling import Telling
+
+COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf"
+COMMON_2 = "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf"
+CONFORMANCE = (
+    *(f"{COMMON_1}/{name}" for name in ("core", "landing-page", "json", "html", "oas30")),
+    *(f"{COMMON_2}/{name}" for name in ("collections", "simple-query", "json", "html")),
+)
+KEPT_RELATIONS = ("self", "alternate", "service-desc", "service-doc", "conformance", "data")
+"""Links of pygeoapi's landing page that hold here: it tells of processes and tile matrix sets that it does not know."""
+
+
+def landing_document(telling: Telling) -> Json:
+    """Return the landing page of the tree."""
+    from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_landing  # noqa: PLC0415 -- its 70 MB
+
+    said = said_landing(telling)
+    kept = [
+        {name: member for name, member in link.items() if name != "hreflang"}  # which is not the language asked for
+        for link in said["links"]
+        if link["rel"] in KEPT_RELATIONS and link["type"] != JSON_LD
+    ]
+    blocks = [link.document() for block in BLOCKS for link in block.landing_links(telling.told)]
+    up = Link(rel="up", href=f"{telling.told.root}/", type="text/html", title="All that this server has")
+    return {"title": said["title"], "description": said["description"], "links": [*kept, *blocks, up.document()]}
+
+
+def conformance_document() -> Json:
+    """Return the classes that hold: those of the tree itself, then those of each building block.
+
+    pygeoapi's own list has classes that do not hold here, and in 0.21 grows with each request.
+    """
+    classes = [*CONFORMANCE, *(each for block in BLOCKS for each in block.conformance)]
+    return {"conformsTo": list(dict.fromkeys(classes))}

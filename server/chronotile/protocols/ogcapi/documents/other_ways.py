@@ -1,0 +1,54 @@
+"""Links from a collection to what is not OGC API: WMS, WMTS, tiles for web maps, series, viewer, licence, metadata."""
+
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode
+
+from chronotile.catalog.offered import Offered
+from chronotile.model.collection import Layer
+from chronotile.protocols.ogcapi.block import Link
+from chronotile.protocols.ogcapi.documents.telling import Telling
+
+SERVICE_TYPES = "http://www.opengis.net/def/serviceType/ogc"
+XML = "text/xml"
+JSON = "application/json"
+HTML = "text/html"
+
+
+def other_ways(offered: Offered, telling: Telling) -> Iterator[Link]:
+    """Yield the links of one collection; of a layer those to it, of a configured collection those to its layers."""
+    told = telling.told
+    up = f"{told.base}/collections"
+    yield Link(rel="collection", href=f"{up}/{quote(offered.id)}", type=JSON, title="This collection")
+    yield Link(rel="data", href=up, type=JSON, title="All collections")
+    yield from _services(offered, telling)
+    for layer in offered.layers:
+        yield from _of_layer(layer, telling)
+    if offered.license and offered.license.startswith(("https://", "http://")):
+        yield Link(rel="license", href=offered.license, type=HTML, title="Licence")
+    for record in offered.collection.metadata:
+        yield Link(rel="describedby", href=record.url, type=record.format, title="Metadata record")
+
+
+def _services(offered: Offered, telling: Telling) -> Iterator[Link]:
+    service, root = telling.told.catalogue.service, telling.told.root
+    names = ",".join(layer.id for layer in offered.layers)
+    for kind, paths in (("WMS", service.wms_paths), ("WMTS", service.wmts_paths)):
+        query = urlencode({"SERVICE": kind, "REQUEST": "GetCapabilities", "layers": names}, safe=",")
+        for path in paths[:1]:
+            href = f"{root}{path}?{query}"
+            yield Link(rel=f"{SERVICE_TYPES}/{kind.lower()}", href=href, type=XML, title=f"{kind} capabilities")
+
+
+def _of_layer(layer: Layer, telling: Telling) -> Iterator[Link]:
+    root, name = telling.told.root, quote(layer.id)
+    for each in telling.told.catalogue.tile_matrix_sets[:1]:
+        href = f"{root}/tiles/{name}/{quote(each.id)}/tilejson.json"
+        yield Link(rel="tilejson", href=href, type=JSON, title=f"{layer.id}: TileJSON of XYZ tiles")
+    if not layer.is_composite:
+        href = f"{root}/timeseries/{name}/point?lon={{lon}}&lat={{lat}}&datetime={{datetime}}"
+        yield Link(rel="series", href=href, type=JSON, title=f"{layer.id}: values of a place", is_template=True)
+    if len(layer.times):
+        yield Link(rel="times", href=f"{root}/layers/{name}/times", type=JSON, title=f"{layer.id}: all times")
+    if telling.has_viewer:
+        href = f"{root}/viewer/?{urlencode({'layer': layer.id})}"
+        yield Link(rel="viewer", href=href, type=HTML, title=f"{layer.id}: viewer")

@@ -1,0 +1,96 @@
+"""The tree's own documents as pages."""
+
+from collections.abc import Iterator
+from typing import Literal
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from chronotile.catalog.offered import Offered, offered_collection
+from chronotile.model.crs import CRS84, transformer
+from chronotile.protocols.common.html_page import COMMON, content_security_policy, render_page
+from chronotile.protocols.common.operations import sections_of
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.thumbnail import thumbnail
+from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.ogcapi.documents.telling import Telling
+from chronotile.protocols.ogcapi.pages import Step, document_page, with_policy
+
+Page = Literal["landing", "conformance", "collections", "collection", "openapi"]
+
+OPERATIONS = "operations"
+"""Template and style sheet of what to ask."""
+EXAMPLE_CELLS = 100
+"""A side of the coverage that is an example has about as many."""
+
+
+def page_of(page: Page, document: Json, telling: Telling) -> bytes:
+    """Return a document as HTML."""
+    told = telling.told
+    if page == "openapi":
+        title, sections = f"{document['info']['title']}: OGC API", sections_of(document)
+        addresses = {"description": f"{told.base}/openapi?f=json", "version": "3.0", "home": f"{told.base}?f=html"}
+        return render_page(COMMON, OPERATIONS, styled=OPERATIONS, title=title, sections=sections, **addresses)
+    if page == "landing":
+        title = f"{document['title']}: OGC API"
+        return document_page(title, document, told, template=page, lead=document["description"])
+    if page == "conformance":
+        return document_page("Conformance", document, told, template=page)
+    above = Step(title="Collections", href=f"{told.base}/collections?f=html")
+    if page == "collections":
+        return document_page(above.title, document, told, template=page)
+    return _collection_page(document, telling, above)
+
+
+def with_policy_of(page: Page, response: Response) -> Response:
+    """Return the answer that is a page with the policy under which it works."""
+    if page != "openapi":
+        return with_policy(response)
+    response.headers["Content-Security-Policy"] = content_security_policy(COMMON, styled=OPERATIONS)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _collection_page(document: Json, telling: Telling, above: Step) -> bytes:
+    offered = offered_collection(telling.told.catalogue, document["id"])
+    picture = thumbnail(offered.drawn.id, offered.drawn, telling.services)
+    return document_page(
+        document["title"],
+        document,
+        telling.told,
+        above=[above],
+        template="collection",
+        lead=document["description"],
+        picture=picture and f"../../{picture}",
+        fields=list(_fields(offered, telling.told.language)),
+        examples=list(_examples(offered, document, telling)),
+    )
+
+
+def _fields(offered: Offered, language: str) -> Iterator[dict[str, str]]:
+    for name, layer in offered.fields.items():
+        units = layer.main_variable.encoding.units or ""
+        yield {"name": name, "title": text_in(layer.title, language) or name, "units": units, "layer": layer.id}
+
+
+def _examples(offered: Offered, document: Json, telling: Telling) -> Iterator[Step]:
+    """Addresses about the middle of the data, of what the building blocks say is there."""
+    base = f"{telling.told.base}/collections/{quote(offered.id)}"
+    relations = {link["rel"].rpartition("/")[2] for link in document["links"]}
+    if "map" in relations:
+        yield Step(title="Map", href=f"{base}/map?width=800&f=png")
+    if not offered.has_values:
+        return
+    grid = offered.main_field.main_variable.grid
+    x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
+    if "position" in document.get("data_queries", {}):
+        yield Step(title="Values of a place along time", href=f"{base}/position?coords=POINT({x:.5f}%20{y:.5f})")
+    if "coverage" in relations:
+        share = min(1.0, EXAMPLE_CELLS / max(grid.width, grid.height)) / 2
+        west, south, east, north = document["extent"]["spatial"]["bbox"][0]
+        half_width, half_height = (east - west) * share, (north - south) * share
+        edges = (x - half_width, y - half_height, x + half_width, y + half_height)
+        box = ",".join(f"{edge:.5f}" for edge in edges)
+        temporal = document["extent"].get("temporal")
+        time = f"&datetime={temporal['interval'][0][1]}" if temporal else ""
+        yield Step(title="Values of an area as GeoTIFF", href=f"{base}/coverage?bbox={box}{time}&f=GTiff")

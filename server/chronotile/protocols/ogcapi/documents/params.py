@@ -1,0 +1,82 @@
+"""The query of `/ogcapi/collections` (OGC 20-024 simple query)."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from chronotile.catalog.offered import Offered
+from chronotile.errors import InvalidParameter
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import BBox
+from chronotile.model.time import TimeSelection
+from chronotile.protocols.common.kvp import Kvp, datetime_of, integer
+from chronotile.protocols.ogcapi.crs import box_of
+from chronotile.protocols.ogcapi.documents.extents import box_of_offered
+
+PARAMETERS = ("f", "lang")
+PARAMETERS_OF_COLLECTIONS = (*PARAMETERS, "bbox", "datetime", "limit", "offset")
+MAX_LIMIT = 10_000
+"""Which is also the default: clients expect all collections in one answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionsQuery:
+    """Which collections are listed."""
+
+    box: BBox | None
+    """In CRS84; west is more than east across the antimeridian."""
+    time: TimeSelection
+    limit: int
+    offset: int
+    written: tuple[tuple[str, str], ...]
+    """What selects, as it was written, for the links."""
+
+    def address(self, offset: int) -> str:
+        """Return the query of another page."""
+        paging = [("limit", str(self.limit))] if self.limit < MAX_LIMIT or offset else []
+        return urlencode([*self.written, *paging, *([("offset", str(offset))] if offset else [])], safe="/:,")
+
+    def takes(self, offered: Offered) -> bool:
+        """Whether the extent of a collection shares something with what is asked; one without time always does."""
+        return self._takes_box(box_of_offered(offered)) and self._takes_times(offered)
+
+    def _takes_box(self, box: BBox) -> bool:
+        asked = self.box
+        if asked is None:
+            return True
+        return any(one.intersects(other) for one in _halves(asked) for other in _halves(box))
+
+    def _takes_times(self, offered: Offered) -> bool:
+        times = offered.times
+        if not self.time.parts or len(times) == 0:
+            return True
+        first, end = times.starts[0], times.ends[-1]
+        return any(part.span.start < end and part.span.end > first for part in self.time.parts)
+
+
+def collections_query(query: Kvp) -> CollectionsQuery:
+    """Return what `/ogcapi/collections` is asked.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    query.refuse(("bbox-crs",), instead="bbox in CRS84")
+    query.check_spelling(PARAMETERS_OF_COLLECTIONS)
+    text = query.optional("bbox")
+    limit = integer(query.optional("limit") or str(MAX_LIMIT), locator="limit", least=1)
+    if limit > MAX_LIMIT:
+        raise InvalidParameter(f"limit must be at most {MAX_LIMIT}, got {limit}", locator="limit")
+    written = [(name, said) for name in ("bbox", "datetime") if (said := query.optional(name)) is not None]
+    return CollectionsQuery(
+        box=None if text is None else box_of(text, CRS84),
+        time=datetime_of(query),
+        limit=limit,
+        offset=integer(query.optional("offset") or "0", locator="offset", least=0),
+        written=tuple(written),
+    )
+
+
+def _halves(box: BBox) -> tuple[BBox, ...]:
+    """The box, or its two parts on either side of the antimeridian."""
+    if box.xmin <= box.xmax:
+        return (box,)
+    return (box._replace(xmax=180.0), box._replace(xmin=-180.0))

@@ -1,0 +1,22 @@
+"""What documents are made of, and for whom."""
+
+from dataclasses import dataclass
+
+from chronotile.model.time import Instant
+from chronotile.pipeline.services import Services
+from chronotile.protocols.ogcapi.block import Told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What one document tells of, in one language."""
+
+    services: Services
+    told: Told
+    has_viewer: bool
+    """Whether there is a viewer to lead to."""
+
+    @property
+    def now(self) -> Instant:
+        """What time it is."""
+        return self.services.clock()

@@ -1,0 +1,104 @@
+"""pygeoapi's own documents: its `API` made in memory from the catalogue, with our providers.
+
+It is made for each document that is not kept: that takes half a millisecond, and what a reload changed is in it.
+Imported where it is used: a worker that never tells of collections does not pay its 70 MB.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import orjson
+from pygeoapi.api import API, APIRequest, describe_collections, landing_page
+
+from chronotile.catalog.offered import Offered
+from chronotile.model.crs import CRS84
+from chronotile.model.time import Instant
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.crs import accepted_crs, crs_uri
+from chronotile.protocols.ogcapi.documents.extents import box_of_offered
+from chronotile.protocols.ogcapi.documents.telling import Telling
+from chronotile.pygeoapi.archives import Live
+
+PROVIDERS = "chronotile.pygeoapi"
+COVERAGE_FORMAT = {"name": "GTiff", "mimetype": "image/tiff; application=geotiff"}
+MAP_FORMAT = {"name": "png", "mimetype": "image/png"}
+
+
+class _JsonRequest:
+    """What pygeoapi looks at of a request: we negotiate format and language ourselves."""
+
+    args = {"f": "json"}  # noqa: RUF012 -- pygeoapi reads it alone
+    headers: dict[str, str] = {}  # noqa: RUF012
+    path_info = ""
+
+
+def said_landing(telling: Telling) -> Json:
+    """Return pygeoapi's landing page."""
+    return _said(telling, (), landing_page)
+
+
+def said_collections(telling: Telling, offered: Sequence[Offered]) -> list[Json]:
+    """Return pygeoapi's description of each collection."""
+    found: list[Json] = _said(telling, offered, describe_collections)["collections"]
+    return found
+
+
+def _said(telling: Telling, offered: Sequence[Offered], ask: Callable[[API, APIRequest], Any]) -> Json:
+    api = API(_configuration(telling, offered), {})
+    _headers, _status, body = ask(api, APIRequest(_JsonRequest(), api.locales))
+    document: Json = orjson.loads(body)
+    return document
+
+
+def _configuration(telling: Telling, offered: Sequence[Offered]) -> Json:
+    """Texts are in the language of the document already, so pygeoapi, which knows fewer, is told of one alone."""
+    told = telling.told
+    service = told.catalogue.service
+    identification = {
+        "title": text_in(service.title, told.language),
+        "description": text_in(service.abstract, told.language),
+        "keywords": [],
+        "url": f"{told.root}/",
+    }
+    live = Live(telling.services)
+    return {
+        "server": {"url": told.base, "languages": ["en"], "encoding": "utf-8", "gzip": False},
+        "logging": {"level": "ERROR"},
+        "metadata": {"identification": identification, "license": {}, "provider": {}, "contact": {}},
+        "resources": {each.id: _resource(each, told, live) for each in offered},
+    }
+
+
+def _resource(offered: Offered, told: Told, live: Live) -> Json:
+    times = offered.times.instants
+    spatial = {"bbox": list(box_of_offered(offered)), "crs": crs_uri(CRS84)}
+    temporal = {"temporal": {"begin": _datetime(times[0]), "end": _datetime(times[-1])}} if len(times) else {}
+    return {
+        "type": "collection",
+        "title": text_in(offered.title, told.language) or offered.id,
+        "description": text_in(offered.abstract, told.language),
+        "keywords": list(offered.keywords),
+        "links": [],
+        "extents": {"spatial": spatial, **temporal},
+        "providers": _providers(offered, told, live),
+    }
+
+
+def _providers(offered: Offered, told: Told, live: Live) -> list[Json]:
+    shared = {"data": live, "options": {"collection": offered.id}}
+    picture = {"type": "map", "name": f"{PROVIDERS}.MapProvider", "format": MAP_FORMAT, **shared}
+    if not offered.has_values:
+        return [picture]
+    layer = offered.main_field
+    crs = [uri for each in accepted_crs(layer, told.catalogue) if (uri := crs_uri(each))]
+    coverage = {"type": "coverage", "name": f"{PROVIDERS}.CoverageProvider", "format": COVERAGE_FORMAT, **shared}
+    return [{**coverage, "crs": crs}, picture]
+
+
+def _datetime(instant: Instant) -> datetime:
+    """As pygeoapi's configuration has them."""
+    microseconds = int(instant.astype("datetime64[us]").astype(np.int64))
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)

@@ -1,0 +1,44 @@
+"""Pages of the tree for people: any document of a building block as HTML, in the look of the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from chronotile.protocols.common.html_page import content_security_policy, render_page
+from chronotile.protocols.ogcapi.block import Json, Told
+
+TEMPLATES = "protocols/ogcapi/templates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One of the pages above a page."""
+
+    title: str
+    href: str
+
+
+def document_page(
+    title: str, document: Json, told: Told, *, above: Sequence[Step] = (), template: str = "document", **members: object
+) -> bytes:
+    """Return a document as a page that shows all its members.
+
+    Args:
+        title: The page's.
+        document: As it is as JSON.
+        told: For whom.
+        above: The pages above it, below the landing page of the tree.
+        template: That shows it better than member by member, if there is one.
+        members: What that wants besides.
+    """
+    trail = [Step(title="Start", href=f"{told.root}/"), Step(title="OGC API", href=f"{told.base}?f=html"), *above]
+    given: dict[str, object] = {"lead": "", "base": told.base, "language": told.language, **members}
+    return render_page(TEMPLATES, template, styled="page", title=title, document=document, trail=trail, **given)
+
+
+def with_policy(response: Response) -> Response:
+    """Return the answer that is such a page with the policy under which it works."""
+    response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES, images="'self'")
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

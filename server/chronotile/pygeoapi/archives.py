@@ -1,0 +1,94 @@
+"""What providers read: archives opened once a process, since pygeoapi makes a provider for every request."""
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+
+from chronotile.errors import ChronotileError
+from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed
+from chronotile.model.time import Instant
+from chronotile.pipeline.services import Services
+
+MAX_ARCHIVES = 16
+"""Opened at once; what was used longest ago is let go of, and closed once nobody reads it any more."""
+
+LOOK_S = 10.0
+"""How often configuration, styles and files are looked at; whether a serving cube grew is seen at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Live:
+    """Services that are open already, as a provider's `data`."""
+
+    services: Services
+
+    def __deepcopy__(self, memo: object) -> "Live":
+        """Return itself: pygeoapi copies its configuration, and open files cannot be."""
+        return self
+
+
+def opened(data: object) -> Services:
+    """Return the services of now of a provider's `data`: `Live` ones, or a configuration file, a file or a folder.
+
+    Raises:
+        ConfigurationError: With all mistakes of the configuration; or nothing there can be served.
+    """
+    return data.services if isinstance(data, Live) else _opened.services(Path(str(data)).expanduser().resolve())
+
+
+@dataclass(slots=True)
+class _Kept:
+    """An archive, once it is open, and when it was last looked at."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    archive: Archive | None = None
+    looked_s: float = 0.0
+    """By the monotonic clock."""
+
+
+class _Archives:
+    """Archives by place."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Path, _Kept] = OrderedDict()
+
+    def services(self, place: Path) -> Services:
+        with self._lock:
+            kept = self._kept.setdefault(place, _Kept())
+            self._kept.move_to_end(place)
+            if len(self._kept) > MAX_ARCHIVES:
+                self._kept.popitem(last=False)
+        with kept.lock:
+            kept.archive = _current(kept, place)
+            return kept.archive.services
+
+
+def _current(kept: _Kept, place: Path) -> Archive:
+    """The archive as it is now; where what is new has mistakes, as it was."""
+    now = monotonic()
+    if kept.archive is None:
+        archive = open_archive(place, environment=os.environ, clock=_clock)
+        kept.looked_s = now
+        return archive
+    try:
+        if has_grown(kept.archive, None):
+            return grown(kept.archive, clock=_clock)
+        if now - kept.looked_s > LOOK_S:
+            kept.looked_s = now
+            return refreshed(kept.archive, place, environment=os.environ, clock=_clock)
+    except (ChronotileError, OSError):
+        return kept.archive
+    return kept.archive
+
+
+def _clock() -> Instant:
+    return np.datetime64("now", "ns")
+
+
+_opened = _Archives()
