@@ -11,6 +11,7 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.readers.warp import HALF_WORLD
 
 EDGE_CELLS = 1e-9
 """A cell of which less than this is in a box only touches it; beside what numbers of that size are rounded by."""
@@ -98,10 +99,21 @@ def column_runs(grid: NativeGrid, window: Window) -> Iterator[CellRun]:
 
 def columns_in_turn(grid: NativeGrid) -> int | None:
     """Return after how many columns of degrees of longitude the same ones come again; `None` of other grids."""
-    period = grid.wrap_columns
+    period = _period(grid)
     if period is None:
         return None
     return grid.width if grid.is_circular else max(round(period), grid.width)
+
+
+def _period(grid: NativeGrid) -> float | None:
+    """Columns in a circle of longitudes, or of eastings that are longitudes."""
+    circle = circle_of(grid.crs)
+    return None if circle is None else abs(circle / grid.transform.a)
+
+
+def circle_of(crs: Crs) -> float | None:
+    """Return after how much of x the world begins again, if it does."""
+    return WHOLE_CIRCLE if crs.is_geographic else 2 * HALF_WORLD[crs.name] if crs.name in HALF_WORLD else None
 
 
 def _both(first: Trim, second: Trim) -> Trim:
@@ -178,7 +190,7 @@ def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
         return _cells(Interval(*ends), grid.width, tolerance)
     low, high = max(ends[0], 0.0) if math.isinf(ends[0]) else ends[0], ends[1]
     high = min(high, grid.width) if math.isinf(high) else high
-    period = grid.wrap_columns
+    period = _period(grid)
     if low == high and period is not None:
         position = low if 0 <= low <= grid.width else low % period
         return _cells(Interval(position, position), grid.width, tolerance)
@@ -238,11 +250,11 @@ def _box_on(grid: NativeGrid, trim: Trim) -> BBox | None:
         return box
     if trim.crs.is_geographic or not grid.crs.is_geographic:
         known = _clipped(box, grid, trim.crs)
-        return None if known is None else _outline(known, trim.crs, grid.crs)
+        return None if known is None else outline_in(known, trim.crs, grid.crs)
     if not all(map(math.isfinite, box)):
         reach = grid.bbox_in(trim.crs)
         box = BBox(*(own if math.isfinite(own) else end for own, end in zip(box, reach, strict=True)))
-    return _outline(box, trim.crs, grid.crs)
+    return outline_in(box, trim.crs, grid.crs)
 
 
 def _clipped(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
@@ -264,8 +276,8 @@ def _clipped(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
     return BBox(west, down.low, east, down.high) if west <= east else None
 
 
-def _outline(box: BBox, source: Crs, target: Crs) -> BBox:
-    """The smallest box that holds the outline of another one, in another CRS; longitudes go on beyond 180.
+def outline_in(box: BBox, source: Crs, target: Crs) -> BBox:
+    """Return the smallest box that holds the outline of another one, in another CRS; longitudes go on beyond 180.
 
     Raises:
         InvalidParameter: No point of the outline has coordinates there.
@@ -277,13 +289,15 @@ def _outline(box: BBox, source: Crs, target: Crs) -> BBox:
     x, y = transformer(source, target).transform(x, y)
     usable = np.isfinite(x) & np.isfinite(y)
     if not usable.any():
-        raise InvalidParameter(f"the box has no coordinates in the data's CRS, {target.name[:40]}", locator="bbox")
+        raise InvalidParameter(f"the box has no coordinates in {target.name[:40]}", locator="bbox")
     x, y = x[usable], y[usable]
     south, north = float(y.min()), float(y.max())
-    if target.is_geographic:
-        x = np.unwrap(x, period=WHOLE_CIRCLE)
+    circle = circle_of(target)
+    if circle is not None:
+        x = np.unwrap(x, period=circle)
+    if target.is_geographic and not source.is_geographic:
         poles = [latitude for latitude in (-90.0, 90.0) if _holds_pole(box, source, latitude)]
-        if poles and not source.is_geographic:
+        if poles:
             half = WHOLE_CIRCLE / 2
             return BBox(-half, min(south, *poles), half, max(north, *poles))
     return BBox(float(x.min()), south, float(x.max()), north)

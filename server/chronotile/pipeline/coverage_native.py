@@ -8,8 +8,8 @@ from chronotile.model.coverage import CoverageField, Numbers
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.pipeline.coverage_cells import CellRun, column_runs
 from chronotile.pipeline.coverage_numbers import nothing, told_numbers
-from chronotile.pipeline.coverage_pieces import Pieces, cheapest_layout, pieces_of_blocks
-from chronotile.readers.reader import Reader, read_block
+from chronotile.pipeline.coverage_pieces import Pieces, cheapest_layout, pieces_of_blocks, read_cheaply
+from chronotile.readers.reader import Reader
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,8 +58,7 @@ class NativeCells:
         return numbers[:, :: -1 if self._is_south_up else 1, :: -1 if self.grid.transform.a < 0 else 1]
 
     def _read(self, reader: Reader, field: CoverageField, indexes: Sequence[int], window: Window) -> Numbers:
-        along, _shape = cheapest_layout(reader, field.name, indexes=indexes, windows=(window,))
-        pixels = read_block(reader, field.name, indexes=indexes, window=window, along=along)
+        pixels = read_cheaply(reader, field.name, indexes=indexes, window=window)
         return told_numbers(pixels, field.layer.main_variable.encoding, field.encoding)
 
     def _windows(self, rows: range) -> list[Window]:

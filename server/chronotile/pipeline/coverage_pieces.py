@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from chronotile.model.coverage import PIECE_BYTES
 from chronotile.model.grid import Window
+from chronotile.model.raster import Pixels
 from chronotile.pipeline.area_reading import CHUNK_S, VALUE_S
-from chronotile.readers.reader import Along, BlockShape, Reader, block_shape
+from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
 
 LAYOUTS: tuple[Along, Along] = ("space", "time")
 
@@ -36,6 +37,22 @@ def cheapest_layout(
     shapes = {along: block_shape(reader, variable, along) for along in LAYOUTS}
     along = min(LAYOUTS, key=lambda each: _seconds(shapes[each], indexes, windows))
     return along, shapes[along]
+
+
+def read_cheaply(reader: Reader, variable: str, *, indexes: Sequence[int], window: Window) -> Pixels:
+    """Return (time, y, x) pixels of a window of the native grid, from the layout that takes the least time.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+    """
+    along, _shape = cheapest_layout(reader, variable, indexes=indexes, windows=(window,))
+    return read_block(reader, variable, indexes=indexes, window=window, along=along)
+
+
+def runs(count: int, most: int) -> Iterator[range]:
+    """Give what is counted up to `count` in runs of at most so many."""
+    for start in range(0, count, most):
+        yield range(start, min(start + most, count))
 
 
 def pieces_of_blocks(

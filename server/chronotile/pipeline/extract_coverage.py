@@ -7,18 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
-from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedCrs
+from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
-from chronotile.model.crs import are_alike
 from chronotile.model.grid import Grid
 from chronotile.model.time import NO_TIME, InstantArray, TimeDomain, TimeSelection
-from chronotile.pipeline.coverage_area import cells_inside, inside_of, shrunk
-from chronotile.pipeline.coverage_cells import grid_of, trimmed
+from chronotile.pipeline.coverage_grid import Place, place_of
 from chronotile.pipeline.coverage_native import NativeCells
 from chronotile.pipeline.coverage_numbers import told_encoding
-from chronotile.pipeline.coverage_reading import ABSENT, ReadCoverage, coverage_bytes
+from chronotile.pipeline.coverage_reading import ABSENT, CellSource, ReadCoverage, coverage_bytes
+from chronotile.pipeline.coverage_warped import warped_cells
 from chronotile.pipeline.extract_series import instants_of, layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
@@ -41,27 +40,23 @@ def extract_coverage(request: CoverageRequest, services: Services) -> Coverage:
     layers = _layers(request.layers, services)
     times, indexes = _times(layers, request.time, services)
     native = layers[0].main_variable.grid
-    if request.scale is not None or not are_alike(request.crs or native.crs, native.crs) or native.transform.b:
-        raise UnsupportedCrs("only native cells are given", locator="crs")
-    window = trimmed(native, request.trims)
-    inside = None
-    if request.area is not None:
-        spans = cells_inside(request.area, native, locator=request.area_locator)
-        window = shrunk(window, spans, native, locator=request.area_locator)
-        inside = inside_of(window, spans, native)
-    grid = grid_of(native, window, request.crs or native.crs)
+    place = place_of(request, native)
     fields = tuple(_field(layer) for layer in layers)
-    _check_size(fields, grid, indexes[0].size, services)
+    _check_size(fields, place.grid, indexes[0].size, services)
     states = tuple(_state(layer, own, services) for layer, own in zip(layers, indexes, strict=True))
+    if place.window is not None:
+        cells: CellSource = NativeCells(grid=native, window=place.window)
+    else:
+        cells = warped_cells(place.grid, fields, resampling=request.resampling, plans=services.caches.plans)
     return ReadCoverage(
         collection=services.catalogue.collection(layers[0].collection),
         fields=fields,
-        grid=grid,
+        grid=place.grid,
         times=times,
-        etag=_etag(request, times, grid, states),
+        etag=_etag(request, times, place, states),
         indexes=indexes,
-        cells=NativeCells(grid=native, window=window),
-        inside=inside,
+        cells=cells,
+        inside=place.inside,
         services=services,
     )
 
@@ -146,17 +141,20 @@ def _check_size(fields: Sequence[CoverageField], grid: Grid, times: int, service
 
 
 def _state(layer: Layer, indexes: IntArray, services: Services) -> str:
-    """Of the pixels of a layer at its own times of some indexes, and of what they mean."""
+    """Of the pixels of a layer at its own times of some indexes, of what they mean and how they are resampled."""
     there = tuple(indexes[indexes != ABSENT].tolist())
-    return pixel_revision(layer, tuple(instants_of(layer, there)) if len(layer.times) else (), services)
+    instants = tuple(instants_of(layer, there)) if len(layer.times) else ()
+    return f"{pixel_revision(layer, instants, services)} {layer.resampling}"
 
 
-def _etag(request: CoverageRequest, times: TimeDomain, grid: Grid, states: Sequence[str]) -> str:
+def _etag(request: CoverageRequest, times: TimeDomain, place: Place, states: Sequence[str]) -> str:
+    grid = place.grid
     return fingerprint(
         "coverage",
         states,
         (times.starts.tobytes(), times.ends.tobytes()),
         (grid.crs.name, tuple(grid.bbox), grid.width, grid.height),
+        request.resampling,
         None if request.area is None else _name_of_area(request.area),
     )
 

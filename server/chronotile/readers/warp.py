@@ -74,7 +74,7 @@ class WarpPlan:
             reader.read_window(variable.name, index=index, level=self.level, window=window, step=self.step)
             for window in self.windows
         ]
-        return pieces[0] if len(pieces) == 1 else _side_by_side(pieces)
+        return pieces[0] if len(pieces) == 1 else side_by_side(pieces)
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return what was read, on the grid."""
@@ -102,13 +102,22 @@ class WarpPlan:
         return Raster(whole, encoding, None if empty is not None else filled)
 
 
-def plan_warp(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest") -> WarpPlan | None:
-    """Return how to bring a source onto `grid`, or `None` where they share no pixel."""
+def plan_warp(
+    levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest", level: int | None = None
+) -> WarpPlan | None:
+    """Return how to bring a source onto `grid`, or `None` where they share no pixel.
+
+    Args:
+        levels: Of the source.
+        grid: What is asked for.
+        resampling: How.
+        level: Which to read; `None` is that of `level_for` this grid, of a part of a larger one it may be another.
+    """
     native = levels[0]
     place = _place(grid, native)
     if place is None:
         return None
-    level = choose_level(levels, _cells_per_pixel(place.grid, native))
+    level = level_for(levels, place.grid) if level is None else level
     chosen = levels[level]
     located = locate(place.grid, chosen.crs, chosen.resolution)
     if resampling == "nearest" and (near := _near_plan(located, grid, place, level=level, chosen=chosen)) is not None:
@@ -183,6 +192,11 @@ def _near_plan(
     )
 
 
+def level_for(levels: tuple[NativeGrid, ...], grid: Grid) -> int:
+    """Return the level whose cells are nearest in size to the pixels of a grid, in its middle."""
+    return choose_level(levels, cells_per_pixel(grid, levels[0]))
+
+
 def choose_level(levels: tuple[NativeGrid, ...], cells_per_pixel: float) -> int:
     """Return the level whose cells are nearest in size to the pixels asked for, by ratio."""
     ratios = [cells_per_pixel * levels[0].resolution / level.resolution for level in levels]
@@ -232,8 +246,8 @@ def _box_of(native: NativeGrid, crs: Crs) -> BBox | None:
     return BBox(box.xmin - margin_x, box.ymin - margin_y, box.xmax + margin_x, box.ymax + margin_y)
 
 
-def _cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
-    """Native cells along one side of a pixel asked for, in the middle of the grid or nearest to it."""
+def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
+    """Return the native cells along one side of a pixel asked for, in the middle of the grid or nearest to it."""
     for across, down in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
         columns = grid.width * across + np.array([-0.5, 0.5, -0.5])
         rows = grid.height * down + np.array([-0.5, -0.5, 0.5])
@@ -318,11 +332,12 @@ def _pieces(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[i
         start += math.ceil((piece_stop - start) / step) * step
 
 
-def _side_by_side(pieces: list[Pixels]) -> Pixels:
+def side_by_side(pieces: list[Pixels]) -> Pixels:
+    """Return (…, y, x) pixels of windows of one source that follow one another from west to east."""
     valids = [piece.valid for piece in pieces if piece.valid is not None]
     return Pixels(
-        np.concatenate([piece.numbers for piece in pieces], axis=1),
-        np.concatenate(valids, axis=1) if len(valids) == len(pieces) else None,
+        np.concatenate([piece.numbers for piece in pieces], axis=-1),
+        np.concatenate(valids, axis=-1) if len(valids) == len(pieces) else None,
     )
 
 
