@@ -1,8 +1,12 @@
 """What documents of CoverageJSON (OGC 21-069r2) have in common: parameters, and reference systems of axes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.model.area import Polygon
 from chronotile.model.collection import Layer, LocalisedText
 from chronotile.model.crs import Crs, is_north_first
 from chronotile.model.style import StyleClass
@@ -25,6 +29,42 @@ def referencing(crs: Crs, *, has_time: bool) -> list[Mapping[str, Any]]:
         system["id"] = crs.uri
     spatial = {"coordinates": ["y", "x"] if is_north_first(crs) else ["x", "y"], "system": system}
     return [spatial, TEMPORAL] if has_time else [spatial]
+
+
+def polygons_axis(polygons: Sequence[Polygon]) -> Json:
+    """Return the axis of polygons (§9.11.9), whose rings are in the order of RFC 7946."""
+    rings = [[np.ascontiguousarray(ring) for ring in polygon] for polygon in polygons]
+    return {"dataType": "polygon", "coordinates": ["x", "y"], "values": rings}
+
+
+def polygons_domain_type(count: int, *, has_time: bool) -> str:
+    """Return the type of a domain of so many polygons."""
+    return f"{'Polygon' if count == 1 else 'MultiPolygon'}{'Series' if has_time else ''}"
+
+
+def values_along_time(values: NDArray[Any], *, has_time: bool, polygons: int = 1, is_whole: bool = False) -> Json:
+    """Return (time,) values as an array; of several polygons, which share them, one a time and polygon.
+
+    The standard has no domain in which one value belongs to several polygons together.
+
+    Args:
+        values: Whole numbers, or others with NaN where there is none.
+        has_time: Whether there is an axis of time.
+        polygons: How many there are.
+        is_whole: Whether all are whole numbers, though some may be NaN.
+    """
+    kind = "integer" if is_whole or values.dtype.kind in "iu" else "float"
+    names, shape = (["t"], [len(values)]) if has_time else ([], [])
+    if polygons != 1:
+        names, shape, values = [*names, "composite"], [*shape, polygons], np.repeat(values, polygons)
+    told = _whole_numbers(values) if is_whole else np.ascontiguousarray(values)
+    return {"type": "NdArray", "dataType": kind, "axisNames": names, "shape": shape, "values": told}
+
+
+def _whole_numbers(values: NDArray[Any]) -> list[int | None]:
+    return [
+        int(value) if is_known else None for value, is_known in zip(values.tolist(), np.isfinite(values), strict=True)
+    ]
 
 
 def parameter(label: Mapping[str, str], units: str) -> Json:
@@ -51,7 +91,7 @@ def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
         told["observedProperty"]["id"] = standard_name_uri(variable.standard_name)
     if method is not None:
         return {**told, "measurementType": {"method": method}}
-    classes = [each for each in classes_of_layer(layer) if float(each.value).is_integer()]
+    classes = categories_of(layer)
     if classes:
         told.pop("unit", None)
         told["observedProperty"]["categories"] = [
@@ -61,12 +101,16 @@ def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
     return told
 
 
-def classes_of_layer(layer: Layer) -> tuple[StyleClass, ...]:
-    """Return the classes of categories, those of the file or of the first style that has some; none of quantities."""
+def categories_of(layer: Layer) -> tuple[StyleClass, ...]:
+    """Return the classes of categories, those of the file or of the first style that has some; none of quantities.
+
+    Nor are there any where one is no whole number, which an encoding of categories has no room for (§5.3.1).
+    """
     variable = layer.main_variable
     if not variable.is_categorical:
         return ()
-    return variable.classes or next((each.classes for each in layer.styles if each.classes), ())
+    classes = variable.classes or next((each.classes for each in layer.styles if each.classes), ())
+    return classes if all(float(each.value).is_integer() for each in classes) else ()
 
 
 def category_id(each: StyleClass) -> str:

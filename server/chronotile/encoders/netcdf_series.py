@@ -135,7 +135,7 @@ def _write_values(file: "h5netcdf.File", series: PlacesSeries) -> None:
         _write_totals(file, places, shared)
         if series.has_notes:
             _write_notes(file, places)
-    elif places:
+    elif any(each.reasons is not None for each in places):
         _write_reasons(file, series, shared)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chronotile.encoders.findings import findings_columns, units_of_column
 from chronotile.model.analysis import Findings
 from chronotile.model.area import Area, Polygon
-from chronotile.model.crs import CRS84, transformer
+from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.series import AreaSeries, AreasSeries, PointsSeries, Series
 from chronotile.model.time import InstantArray
 
@@ -94,6 +94,8 @@ class PlacesSeries:
     """Whether the places are areas, or would be if there were any."""
     columns_of_none: Sequence[str] = ()
     """Names of the columns where there is no place."""
+    column_units: Mapping[str, str] = field(default_factory=dict)
+    """Of columns that have others than `units`, by name."""
 
     @property
     def has_notes(self) -> bool:
@@ -112,6 +114,8 @@ class PlacesSeries:
 
     def units_of(self, column: str) -> str:
         """Return those of the values, or 1 for counts and shares of cells; of what was found, its own."""
+        if column in self.column_units:
+            return self.column_units[column]
         if column.partition(":")[0] in {"count", "valid_share", "histogram"}:
             return "1"
         return units_of_column(column.rpartition(".")[2], self.units)
@@ -167,15 +171,15 @@ def table_of_areas(series: AreasSeries, credits: Credits, *, reducers: Sequence[
     )
 
 
-def outline(area: Area) -> tuple[Polygon, ...]:
-    """Return the polygons of an area with their vertices in CRS84, outer rings anticlockwise and holes clockwise.
+def outline(area: Area, crs: Crs = CRS84) -> tuple[Polygon, ...]:
+    """Return the polygons of an area with their vertices in a CRS, outer rings anticlockwise and holes clockwise.
 
     That is the order of RFC 7946 §3.1.6 and of CF-1.11 §7.5.
     """
-    to_degrees = None if area.crs == CRS84 else transformer(area.crs, CRS84).transform
+    turn = None if area.crs == crs else transformer(area.crs, crs).transform
     return tuple(
         tuple(
-            _turned(ring if to_degrees is None else np.array(to_degrees(*ring.T)).T, is_hole=number > 0)
+            _turned(ring if turn is None else np.array(turn(*ring.T)).T, is_hole=number > 0)
             for number, ring in enumerate(polygon)
         )
         for polygon in area.polygons

@@ -5,7 +5,7 @@ from typing import Literal
 
 from chronotile.model.analysis import Analysis
 from chronotile.model.area import Area
-from chronotile.model.crs import CRS84, Crs
+from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.grid import Grid
 from chronotile.model.reducer import MEAN, Reducer
 from chronotile.model.style import Colour, Style
@@ -101,6 +101,14 @@ class Point:
     x: float
     y: float
     crs: Crs = CRS84
+
+    @property
+    def degrees(self) -> tuple[float, float]:
+        """Longitude and latitude in CRS84."""
+        if self.crs == CRS84:
+            return self.x, self.y
+        longitude, latitude = transformer(self.crs, CRS84).transform(self.x, self.y)
+        return float(longitude), float(latitude)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,14 +20,6 @@ def cell_of(grid: NativeGrid, point: Point) -> tuple[int, int] | None:
     return grid.cell_at(x, y)
 
 
-def longitude_latitude(point: Point) -> tuple[float, float]:
-    """Return a point in CRS84."""
-    if point.crs == CRS84:
-        return point.x, point.y
-    longitude, latitude = transformer(point.crs, CRS84).transform(point.x, point.y)
-    return float(longitude), float(latitude)
-
-
 def reach_of(layer: Layer) -> str:
     """Return in words, for whoever asked for a place outside, how far a layer reaches."""
     west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)

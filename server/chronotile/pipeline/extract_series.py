@@ -15,7 +15,7 @@ from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
 from chronotile.model.time import InstantArray, TimeSelection
 from chronotile.pipeline.analyse_series import analysed_series, check_analysis, reference_indexes
-from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, reach_of, read_cell, swapped_hint
+from chronotile.pipeline.cells import cell_of, cell_values, reach_of, read_cell, swapped_hint
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
 
@@ -121,7 +121,7 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
     layer = target.layer
     encoding = layer.main_variable.encoding
     pixels = read_cell(layer, layer.main_variable, cell=target.cell, indexes=target.read, services=services)
-    longitude, latitude = longitude_latitude(target.point)
+    longitude, latitude = target.point.degrees
     read = Series(
         layer=layer.id,
         units=encoding.units,

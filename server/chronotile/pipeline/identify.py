@@ -17,7 +17,7 @@ from chronotile.model.request import IdentifyRequest
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Colour, Style
 from chronotile.model.time import InstantArray, TimeSelection
-from chronotile.pipeline.cells import cell_of, cell_values, longitude_latitude, read_cell
+from chronotile.pipeline.cells import cell_of, cell_values, read_cell
 from chronotile.pipeline.render_map import (
     MapTarget,
     base_times,
@@ -151,7 +151,7 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
 
 def _identified(target: IdentifyTarget, services: Services) -> Identified:
     layer, request = target.layer, target.request
-    longitude, latitude = longitude_latitude(request.point)
+    longitude, latitude = request.point.degrees
     times = _times(target)
     pixels = [
         read_cell(layer, variable, cell=cell, indexes=_indexes(variable, times), services=services)

@@ -1,5 +1,6 @@
 """CRS as OGC API spells them: URIs, safe CURIEs and labels; and boxes in the axis order of theirs."""
 
+import math
 import re
 
 from chronotile.catalog.catalogue import Catalogue
@@ -84,3 +85,21 @@ def asked_box(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[BBox, Crs
     if text is None:
         return None
     return box_of(text, crs), crs
+
+
+def check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:
+    """Make sure that a box in a geographic CRS has edges that are degrees, or open.
+
+    Raises:
+        InvalidParameter: One is more.
+    """
+    if not crs.is_geographic:
+        return
+    for name, edges, most in (("longitude", box[::2], 360), ("latitude", box[1::2], 90)):
+        wrong = [edge for edge in edges if math.isfinite(edge) and abs(edge) > most]
+        if wrong:
+            raise InvalidParameter(
+                f"{locator} has a {name} of {wrong[0]:g}; they go from -{most} to {most} degrees, in the axis order of "
+                f"{crs.name[:MAX_SHOWN]}",
+                locator=locator,
+            )

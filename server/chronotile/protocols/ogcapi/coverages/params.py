@@ -1,6 +1,5 @@
 """The query of `/coverage` turned into a request for numbers."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -8,12 +7,11 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer, Resampling
 from chronotile.model.coverage import CoverageRequest, Trim
-from chronotile.model.crs import Crs
-from chronotile.model.grid import BBox
 from chronotile.model.time import ABSENT, TimeSelection
 from chronotile.protocols.common.kvp import MAX_SHOWN, OTHER_NAMES_OF_TIMES, Kvp, datetime_of
+from chronotile.protocols.ogcapi.asked_fields import named_fields
 from chronotile.protocols.ogcapi.coverages.scaling import SCALING_PARAMETERS, Scaling, asked_scaling
-from chronotile.protocols.ogcapi.crs import asked_box, named_crs
+from chronotile.protocols.ogcapi.crs import asked_box, check_degrees, named_crs
 from chronotile.protocols.ogcapi.offered import Offered
 from chronotile.protocols.ogcapi.subset import Subset, asked_subset, query_of
 
@@ -87,31 +85,12 @@ def asked_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
         raise InvalidParameter(
             f"collection {offered.id} is no coverage: it has colours, not values", locator="collectionId"
         )
-    chosen = _fields(query, "properties", offered) or tuple(offered.fields.values())
-    excluded = _fields(query, "exclude-properties", offered)
+    chosen = named_fields(query, "properties", offered) or tuple(offered.fields.values())
+    excluded = named_fields(query, "exclude-properties", offered)
     left = tuple(layer for layer in chosen if layer not in excluded)
     if not left:
         raise InvalidParameter("exclude-properties leaves no field", locator="exclude-properties")
     return left
-
-
-def _fields(query: Kvp, name: str, offered: Offered) -> tuple[Layer, ...]:
-    """The layers that a list names, each once, by the names of fields or the ids of layers."""
-    text = query.optional(name)
-    if text is None:
-        return ()
-    known = {layer.id: layer for layer in offered.fields.values()} | offered.fields
-    elsewhere = {layer.main_variable.name: layer for layer in offered.layers if not layer.is_composite}
-    layers: dict[str, Layer] = {}
-    for field in (part.strip() for part in text.split(",")):
-        if field not in known:
-            hint = f"; its grid is another one: ask collection {elsewhere[field].id}" if field in elsewhere else ""
-            raise InvalidParameter(
-                f"{name} names a field {field[:MAX_SHOWN]!r}; accepted are {', '.join(offered.fields)}{hint}",
-                locator=name,
-            )
-        layers[known[field].id] = known[field]
-    return tuple(layers.values())
 
 
 def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tuple[Trim, ...]:
@@ -124,21 +103,8 @@ def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tu
             raise InvalidParameter("bbox and subset both cut in space; give one of them", locator="subset")
         trims = (Trim(box=asked[0], crs=asked[1]),)
     for trim in trims:
-        _check_degrees(trim.box, trim.crs, locator=trim.locator)
+        check_degrees(trim.box, trim.crs, locator=trim.locator)
     return trims
-
-
-def _check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:
-    if not crs.is_geographic:
-        return
-    for name, edges, most in (("longitude", box[::2], 360), ("latitude", box[1::2], 90)):
-        wrong = [edge for edge in edges if math.isfinite(edge) and abs(edge) > most]
-        if wrong:
-            raise InvalidParameter(
-                f"{locator} has a {name} of {wrong[0]:g}; they go from -{most} to {most} degrees, in the axis order of "
-                f"{crs.name[:MAX_SHOWN]}",
-                locator=locator,
-            )
 
 
 def _time(query: Kvp, subset: Subset, offered: Offered, *, has_time: bool) -> TimeSelection:

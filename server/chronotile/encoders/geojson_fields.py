@@ -1,0 +1,73 @@
+"""Series of several variables as GeoJSON features of EDR (OGC 19-086r6 §8.2.3)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from chronotile.encoders.covjson_parts import Json, layer_parameter
+from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.place_series import Credits, PlaceSeries, geometry_json
+from chronotile.model.area import Area
+from chronotile.model.field_series import FieldsSeries, FloatArray
+from chronotile.model.request import Point
+from chronotile.model.time import InstantArray, format_instant
+
+UNBOUNDED = "../.."
+"""The time of what has none."""
+
+
+def encode_fields_geojson(
+    series: FieldsSeries, *, endpoint_of: Callable[[Point | Area], str], credits: Credits
+) -> Iterator[bytes]:
+    """Yield a FeatureCollection with a feature a place, in pieces; in CRS84, as RFC 7946 has it.
+
+    Its property `values` has a list for each variable with a value, or `null`, for each of `times`; there are no
+    features where there are no times to tell of.
+
+    Args:
+        series: What is written.
+        endpoint_of: Gives the URL that answers for one of the places.
+        credits: Whom the document names.
+    """
+    parameters = [{"id": each.name, **layer_parameter(each.layer, method=series.method)} for each in series.fields]
+    yield _dumps({"type": "FeatureCollection", **credits.told, "parameters": parameters})[:-1] + b',"features":['
+    columns, shared = series.columns, _shared(series)
+    for row, place in enumerate(series.places if series.times.size else ()):
+        values = {name: column[row] for name, column in columns.items()}
+        yield (b"," if row else b"") + _dumps(_feature(place, endpoint_of(place), shared, values))
+    yield b"]}"
+
+
+def interval_text(times: InstantArray) -> str:
+    """Return from when to when some instants reach, in the words of `datetime`."""
+    return f"{format_instant(times[0])}/{format_instant(times[-1])}" if times.size > 1 else format_instant(times[0])
+
+
+def _shared(series: FieldsSeries) -> Json:
+    """What properties of all features have."""
+    names = [field.name for field in series.fields]
+    if not series.has_time:
+        return {"datetime": UNBOUNDED, "parameter-name": names}
+    told = {"datetime": interval_text(series.times)} if series.times.size else {}
+    return {**told, "parameter-name": names, "times": json_instants(series.times)}
+
+
+def _feature(place: Point | Area, endpoint: str, shared: Json, values: Mapping[str, FloatArray]) -> Json:
+    if isinstance(place, Point):
+        told = PlaceSeries(id=None, point=place.degrees, columns={})
+        label = f"{place.x:.10g} {place.y:.10g}"
+    else:
+        told = PlaceSeries(id=place.id, area=place, columns={})
+        label = str((place.properties or {}).get("label", place.id))
+    identity: dict[str, Any] = {} if told.id is None else {"id": told.id}
+    return {
+        "type": "Feature",
+        **identity,
+        "geometry": geometry_json(told),
+        "properties": {**shared, "label": label, "edrqueryendpoint": endpoint, "values": values},
+    }
+
+
+def _dumps(document: Json) -> bytes:
+    return orjson.dumps(document, option=JSON_OPTIONS)

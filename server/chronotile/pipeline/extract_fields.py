@@ -1,0 +1,261 @@
+"""What happened at these places, by several variables: the values of native cells, or their means, along time."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import TypeVar
+
+import numpy as np
+
+from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable
+from chronotile.model.collection import Layer
+from chronotile.model.field_series import AreasRequest, FieldSeries, FieldsSeries, PositionsRequest
+from chronotile.model.payload import TimeUsed
+from chronotile.model.reducer import MEAN
+from chronotile.model.request import AreaSeriesRequest, NamedPoint, Point, PointsSeriesRequest, SeriesRequest
+from chronotile.model.series import PointsSeries
+from chronotile.model.time import InstantArray, TimeSelection
+from chronotile.pipeline.extract_area_series import extract_area_series
+from chronotile.pipeline.extract_points_series import extract_points_series
+from chronotile.pipeline.extract_series import (
+    SeriesTarget,
+    instants_of,
+    layer_with_values,
+    read_series,
+    resolve_series,
+    series_indexes,
+)
+from chronotile.pipeline.revision import fingerprint, pixel_revision
+from chronotile.pipeline.services import Services
+
+Resolved = TypeVar("Resolved")
+IsWanted = Callable[[], bool]
+SHORT = 1 << 16
+"""Values that are written at once, rather than while they are sent."""
+ALTERNATIVE = "ask for a shorter interval, fewer places or fewer parameters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldsFormat:
+    """How series of several variables are written."""
+
+    name: str
+    """Part of the ETag."""
+    media_type: str
+    encode: Callable[[FieldsSeries], Iterable[bytes]]
+    """In pieces, which may be made while they are sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldsTarget:
+    """A request resolved to what exists."""
+
+    etag: str
+    time: TimeUsed
+    read: Callable[[], FieldsSeries]
+    """Raises ChronotileError, such as SourceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldsPayload:
+    """An encoded answer."""
+
+    pieces: Iterable[bytes]
+    """A tuple where all are made already."""
+    media_type: str
+    etag: str
+    """Without quotes."""
+    time: TimeUsed
+    unchanged: bool = False
+    """The client holds this answer already: there are no pieces, nothing was read."""
+
+
+def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collection[str] = ()) -> FieldsPayload:
+    """Return what was asked, read and written.
+
+    Args:
+        target: The request, resolved.
+        format: How it is written.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        LimitExceeded: What is to be read is too large.
+        ClientGone: Nobody waits any more.
+    """
+    etag = fingerprint("fields", target.etag, format.name)
+    if etag in known:
+        return FieldsPayload(pieces=(), media_type=format.media_type, etag=etag, time=target.time, unchanged=True)
+    series = target.read()
+    pieces = format.encode(series)
+    if sum(field.values.size for field in series.fields) <= SHORT:
+        pieces = (b"".join(pieces),)
+    return FieldsPayload(pieces=pieces, media_type=format.media_type, etag=etag, time=target.time)
+
+
+def resolve_positions(request: PositionsRequest, services: Services, *, is_wanted: IsWanted) -> FieldsTarget:
+    """Return what gives the values of the native cells that hold the points; reads no pixels.
+
+    They are those of `extract_series`. A variable without the one time that is asked for is left out, where another has
+    it; of several points, one that lies outside has no values.
+
+    Raises:
+        InvalidParameter: All points lie outside, or a layer is a composite.
+        LimitExceeded: There are more than `max_series_values`.
+        TimeNotAvailable: No variable has the time.
+        ChronotileError: A name or time is not accepted.
+    """
+    if len(request.points) > 1:
+        return _resolve_many(request, services, is_wanted)
+    asked = partial(SeriesRequest, point=request.points[0], time=request.time)
+    targets = _with_times(request.layers, lambda name: resolve_series(asked(layer=name), services))
+    _check_values(sum(len(target.indexes) for target in targets), services)
+    return FieldsTarget(
+        etag=fingerprint([target.etag for target in targets]),
+        time=_used([instants_of(target.layer, target.indexes) for target in targets]),
+        read=partial(_read_one, request, targets, services),
+    )
+
+
+def resolve_areas(request: AreasRequest, services: Services, *, is_wanted: IsWanted) -> FieldsTarget:
+    """Return what gives the means of the native cells in the areas; reads no pixels.
+
+    They are those of `extract_area_series`. A variable without the one time that is asked for is left out, where
+    another has it.
+
+    Raises:
+        InvalidParameter: A layer is a composite; as they are read, all areas lie outside.
+        LimitExceeded: There are more than `max_series_values`; as they are read, that is too much.
+        TimeNotAvailable: No variable has the time.
+        ChronotileError: A name or time is not accepted.
+    """
+    layers, etag, time = _resolve_times(request.layers, request.time, len(request.areas), services)
+    told = [
+        (area.id, area.crs.name, [ring.tobytes() for each in area.polygons for ring in each]) for area in request.areas
+    ]
+    return FieldsTarget(
+        etag=fingerprint(etag, told), time=time, read=partial(_read_areas, request, layers, services, is_wanted)
+    )
+
+
+def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], services: Services) -> FieldsSeries:
+    read = [(target.layer, read_series(target, services)) for target in targets]
+    return FieldsSeries(
+        places=request.points,
+        fields=tuple(
+            FieldSeries(layer=layer, times=series.times, values=series.values[None]) for layer, series in read
+        ),
+    )
+
+
+def _resolve_many(request: PositionsRequest, services: Services, is_wanted: IsWanted) -> FieldsTarget:
+    layers, etag, time = _resolve_times(request.layers, request.time, len(request.points), services)
+    told = [(point.crs.name, point.x, point.y) for point in request.points]
+    return FieldsTarget(
+        etag=fingerprint(etag, told), time=time, read=partial(_read_many, request, layers, services, is_wanted)
+    )
+
+
+def _read_many(
+    request: PositionsRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted
+) -> FieldsSeries:
+    points = tuple(map(_named, request.points))
+    asked = [PointsSeriesRequest(layer=layer.id, points=points, time=request.time) for layer in layers]
+    read = extract_points_series(asked, services, is_wanted=is_wanted)
+    _check_inside(read)
+    series = zip(layers, read, strict=True)
+    return FieldsSeries(
+        places=request.points,
+        fields=tuple(FieldSeries(layer=layer, times=each.times, values=each.values) for layer, each in series),
+    )
+
+
+def _read_areas(
+    request: AreasRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted
+) -> FieldsSeries:
+    asked = partial(AreaSeriesRequest, areas=request.areas, time=request.time, reducers=(MEAN,), given_by="location")
+    read = [extract_area_series(asked(layer=layer.id), services, is_wanted=is_wanted) for layer in layers]
+    return FieldsSeries(
+        places=request.areas,
+        fields=tuple(
+            FieldSeries(
+                layer=layer, times=each.times, values=np.array([area.reduced[MEAN.name] for area in each.areas])
+            )
+            for layer, each in zip(layers, read, strict=True)
+        ),
+        method=MEAN.name,
+    )
+
+
+def _named(point: Point) -> NamedPoint:
+    longitude, latitude = point.degrees
+    return NamedPoint(longitude=longitude, latitude=latitude)
+
+
+def _check_inside(read: Sequence[PointsSeries]) -> None:
+    """Refuse points that all lie outside, as one point is.
+
+    Raises:
+        InvalidParameter: They do.
+    """
+    first = read[0]
+    if all(each.is_outside.all() for each in read):
+        raise InvalidParameter(
+            f"all {len(first.points)} points lie outside layer {first.layer}, which {first.reach}{first.hints[0]}",
+            locator="point",
+        )
+
+
+def _resolve_times(
+    names: Sequence[str], time: TimeSelection, places: int, services: Services
+) -> tuple[list[Layer], str, TimeUsed]:
+    """The layers that have times asked for, a name for the state of what they are at those, and which those are."""
+
+    def resolve(name: str) -> tuple[Layer, tuple[int, ...]]:
+        layer = layer_with_values(name, services)
+        return layer, series_indexes(layer, time, services)
+
+    found = _with_times(names, resolve)
+    _check_values(places * sum(len(indexes) for _layer, indexes in found), services)
+    layers, times = [layer for layer, _indexes in found], [instants_of(*each) for each in found]
+    states = [_state(*each, services) for each in zip(layers, times, strict=True)]
+    return layers, fingerprint(states), _used(times)
+
+
+def _state(layer: Layer, times: InstantArray, services: Services) -> tuple[str, bytes]:
+    return pixel_revision(layer, tuple(times) if len(layer.times) else (), services), times.tobytes()
+
+
+def _used(times: Sequence[InstantArray]) -> TimeUsed:
+    """All instants that any variable has, without what is no time."""
+    known = [each for each in times if not np.isnat(each).any()]
+    return TimeUsed(instants=tuple(reduce(np.union1d, known)[::-1]) if known else ())
+
+
+def _with_times(names: Sequence[str], resolve: Callable[[str], Resolved]) -> list[Resolved]:
+    """What is resolved of each name but of those that have no such time.
+
+    Raises:
+        TimeNotAvailable: None has.
+    """
+    found: list[Resolved] = []
+    missing: list[TimeNotAvailable] = []
+    for name in names:
+        try:
+            found.append(resolve(name))
+        except TimeNotAvailable as error:
+            missing.append(error)
+    if not found:
+        raise missing[0]
+    return found
+
+
+def _check_values(asked: int, services: Services) -> None:
+    """Refuse what has too many values.
+
+    Raises:
+        LimitExceeded: They are more than `max_series_values`.
+    """
+    allowed = services.catalogue.limits.max_series_values
+    if asked > allowed:
+        raise LimitExceeded("max_series_values", allowed=allowed, asked=asked, alternative=ALTERNATIVE, locator="time")

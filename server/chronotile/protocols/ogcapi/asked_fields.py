@@ -1,0 +1,34 @@
+"""Which fields of a collection a request names."""
+
+from chronotile.errors import InvalidParameter
+from chronotile.model.collection import Layer
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
+from chronotile.protocols.ogcapi.offered import Offered
+
+
+def named_fields(query: Kvp, name: str, offered: Offered) -> tuple[Layer, ...]:
+    """Return the layers that a list names, each once, by the names of fields or the ids of layers; none without a list.
+
+    Args:
+        query: Of the request.
+        name: Of the parameter.
+        offered: The collection.
+
+    Raises:
+        InvalidParameter: One is no field; the message names those that are.
+    """
+    text = query.optional(name)
+    if text is None:
+        return ()
+    known = {layer.id: layer for layer in offered.fields.values()} | offered.fields
+    elsewhere = {layer.main_variable.name: layer for layer in offered.layers if not layer.is_composite}
+    layers: dict[str, Layer] = {}
+    for field in (part.strip() for part in text.split(",")):
+        if field not in known:
+            hint = f"; its grid is another one: ask collection {elsewhere[field].id}" if field in elsewhere else ""
+            raise InvalidParameter(
+                f"{name} names a field {field[:MAX_SHOWN]!r}; accepted are {', '.join(offered.fields)}{hint}",
+                locator=name,
+            )
+        layers[known[field].id] = known[field]
+    return tuple(layers.values())

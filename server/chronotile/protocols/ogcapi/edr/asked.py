@@ -1,0 +1,87 @@
+"""What every data query begins with, and how its answer leaves."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from chronotile.model.payload import TimeUsed
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.respond import SHORT, instants_text
+from chronotile.protocols.common.state import services_of
+from chronotile.protocols.ogcapi.edr.formats import EXTENSIONS, data_format, media_type_of
+from chronotile.protocols.ogcapi.edr.params import valued_collection
+from chronotile.protocols.ogcapi.offered import Offered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request for data of a collection."""
+
+    services: Services
+    offered: Offered
+    query: Kvp
+    accept: str
+    address: str
+    """Public URL of the collection."""
+
+    def format_among(self, names: tuple[str, ...]) -> str:
+        """Return the name of the format that is asked for.
+
+        Raises:
+            InvalidParameter: `f` is none of `names`.
+            NotAcceptable: The header Accept takes none of them.
+        """
+        return data_format(self.query, self.accept, names)
+
+    def media_type(self, name: str) -> str:
+        """Return the media type under which a format leaves."""
+        return media_type_of(name, self.accept)
+
+
+def asked_of(request: Request) -> Asked:
+    """Return what is asked, and of which collection.
+
+    Raises:
+        UnknownCollection: There is none of that name, or it has no values.
+        InvalidParameter: A parameter is given twice, with different values.
+    """
+    services = services_of(request)
+    offered = valued_collection(services.catalogue, request.path_params["collectionId"])
+    return Asked(
+        services=services,
+        offered=offered,
+        query=Kvp(request.query_params.multi_items()),
+        accept=request.headers.get("accept", ""),
+        address=f"{base_url(request)}/ogcapi/collections/{quote(offered.id)}",
+    )
+
+
+def data_response(  # noqa: PLR0913 -- all that an answer is
+    pieces: Iterable[bytes], *, name: str, media_type: str, etag: str, time: TimeUsed, offered: Offered, unchanged: bool
+) -> Response:
+    """Return the answer with data; 304 where the client holds it already.
+
+    Args:
+        pieces: The body, of which several are sent as they are made, in threads.
+        name: Of the format.
+        media_type: Under which it leaves.
+        etag: Without quotes.
+        time: The instants that the data are of.
+        offered: The collection, after which files are called.
+        unchanged: Whether the client holds it.
+    """
+    headers = {"ETag": f'"{etag}"', "Cache-Control": SHORT, "Vary": "Accept"}
+    if time.instants:
+        headers["Chronotile-Time"] = instants_text(time)
+    if unchanged:
+        return Response(status_code=304, headers=headers)
+    if name in EXTENSIONS:
+        headers["Content-Disposition"] = f'attachment; filename="{offered.id}.{EXTENSIONS[name]}"'
+    if isinstance(pieces, tuple):
+        return Response(b"".join(pieces), media_type=media_type, headers=headers)
+    return StreamingResponse(pieces, media_type=media_type, headers=headers)

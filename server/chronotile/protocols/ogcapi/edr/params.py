@@ -1,0 +1,105 @@
+"""The queries of EDR (OGC 19-086r6 §8.2) turned into requests."""
+
+import re
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter, UnknownCollection
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.field_series import PositionsRequest
+from chronotile.model.request import Point
+from chronotile.protocols.common.asked_place import place_in_degrees
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, datetime_of
+from chronotile.protocols.ogcapi.asked_fields import named_fields
+from chronotile.protocols.ogcapi.crs import named_crs
+from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, points_of
+from chronotile.protocols.ogcapi.offered import Offered, offered_collection
+
+SHARED = ("datetime", "parameter-name", "crs", "z", "f")
+PARAMETERS_OF_POSITION = ("coords", *SHARED)
+
+_LEVEL = r"[+-]?\d{1,20}(?:\.\d{0,20})?"
+_LEVELS = re.compile(rf"{_LEVEL}(?:/{_LEVEL})?|{_LEVEL}(?:,{_LEVEL}){{1,99}}|R\d{{1,6}}/{_LEVEL}/{_LEVEL}", re.ASCII)
+
+
+def valued_collection(catalogue: Catalogue, name: str) -> Offered:
+    """Return the collection of that id, or of the layer of that id or alias, if it has values.
+
+    Raises:
+        UnknownCollection: There is none, or it has colours alone.
+    """
+    offered = offered_collection(catalogue, name)
+    if not offered.has_values:
+        raise UnknownCollection(
+            f"collection {offered.id} has colours, not values, and so no data queries", locator="collectionId"
+        )
+    return offered
+
+
+def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> PositionsRequest:
+    """Return what a position query asks for (§8.2.1).
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    check_query(query, PARAMETERS_OF_POSITION)
+    layers = asked_layers(offered, query)
+    return PositionsRequest(
+        layers=tuple(layer.id for layer in layers),
+        points=asked_points(query, layers[0], catalogue),
+        time=datetime_of(query),
+    )
+
+
+def check_query(query: Kvp, known: tuple[str, ...]) -> None:
+    """Refuse misspelt parameters, and a `z` that is no level.
+
+    No collection has heights, so any level is accepted and changes nothing, as `datetime` does without times (§A.13).
+
+    Raises:
+        InvalidParameter: There is such a parameter.
+    """
+    query.refuse(
+        ("parameter", "parameters", "parameter_name", "parameter_names", "properties"), instead="parameter-name"
+    )
+    query.refuse(("format",), instead="f")
+    query.check_spelling(known)
+    level = query.optional("z")
+    if level is not None and _LEVELS.fullmatch(level) is None:
+        raise InvalidParameter(
+            f"z must be a level, several with commas, least/greatest or Rn/least/step, got {level[:MAX_SHOWN]!r}",
+            locator="z",
+        )
+
+
+def asked_layers(offered: Offered, query: Kvp) -> tuple[Layer, ...]:
+    """Return the layers of `parameter-name`, all of the collection without it.
+
+    Raises:
+        InvalidParameter: One is not of the collection.
+    """
+    return named_fields(query, "parameter-name", offered) or tuple(offered.fields.values())
+
+
+def crs_of_query(query: Kvp, layer: Layer, catalogue: Catalogue) -> Crs | None:
+    """Return the CRS of `coords`, of `bbox` and of the answer, if one is named.
+
+    Raises:
+        UnsupportedCrs: It is neither offered nor that of the data.
+    """
+    text = query.optional("crs")
+    return None if text is None else named_crs(text, layer, catalogue)
+
+
+def asked_points(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[Point, ...]:
+    """Return the points of `coords`.
+
+    Raises:
+        ChronotileError: They are no points, or `crs` is not accepted.
+    """
+    crs = crs_of_query(query, layer, catalogue) or CRS84
+    positions = points_of(query, crs, most=catalogue.limits.max_features)
+    if not crs.is_geographic:
+        return tuple(Point(x=x, y=y, crs=crs) for x, y in positions)
+    hint = "; coordinates in metres need crs=" if crs == CRS84 else ""
+    return tuple(place_in_degrees(x, y, crs=crs, names=(LOCATOR, LOCATOR), hint=hint) for x, y in positions)

@@ -1,0 +1,53 @@
+"""Data queries of the tree's collections, at cells whose numbers follow the formula."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from covjson_pydantic.coverage import Coverage, CoverageCollection
+from pydantic import TypeAdapter
+
+from chronotile.model.crs import crs_of, transformer
+from tests.protocols import served
+
+ANY_COVERAGE = TypeAdapter(Coverage | CoverageCollection)
+
+
+@pytest.fixture
+def place() -> Callable[..., tuple[float, float]]:
+    """`place(row, column, crs="CRS:84", grid=BELGIUM_31N)`: x and y of the centre of a cell."""
+
+    def centre(row: float, column: float, crs: str = "CRS:84", grid=served.BELGIUM_31N) -> tuple[float, float]:
+        return transformer(grid.crs, crs_of(crs)).transform(*grid.centre_of(row, column))
+
+    return centre
+
+
+@pytest.fixture
+def ask(tree) -> Callable[..., Any]:
+    """`ask("s2/position", coords=…, parameter_name=…)`: the answer to a query."""
+
+    def answer(path: str, *, headers: dict[str, str] | None = None, **query: str):
+        named = {name.replace("_", "-"): value for name, value in query.items()}
+        return tree.get(f"/ogcapi/collections/{path}", params=named, headers=headers)
+
+    return answer
+
+
+@pytest.fixture
+def coverage_of(assert_valid) -> Callable[[Any], dict[str, Any]]:
+    """`coverage_of(answer)`: the CoverageJSON of an answer, held against its schema and covjson-pydantic."""
+
+    def read(answer) -> dict[str, Any]:
+        assert answer.status_code == 200, answer.text
+        document = answer.json()
+        assert_valid(document, "covjson", "coveragejson")
+        ANY_COVERAGE.validate_python(document)
+        return document
+
+    return read
+
+
+def point(x: float, y: float) -> str:
+    """Well-known text of a point."""
+    return f"POINT({x!r} {y!r})"
