@@ -25,7 +25,7 @@ def make_request():
             return {"type": "http.request", "body": read[-1], "more_body": bool(left)}
 
         app = Starlette()
-        gates = Gates(**{name: Gate(name, 1) for name in ("pictures", "series", "documents", "readiness", "metrics")})
+        gates = Gates(**{name: Gate(name, 1) for name in Gates.__slots__})
         services = served.make_services(limits=Limits(max_body_bytes=100))
         app.state.chronotile = ServerState(services=services, gates=gates)
         return Request({"type": "http", "method": "POST", "headers": list(headers), "app": app}, receive)

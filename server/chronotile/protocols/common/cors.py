@@ -4,7 +4,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chronotile.protocols.common.raw_headers import header_value, sending
 
-EXPOSED = "ETag, Chronotile-Time, Warning, Link, Location, Retry-After, Server-Timing"
+EXPOSED = (
+    "ETag, Chronotile-Time, Content-Crs, Content-Bbox, Content-Datetime, Content-Disposition, Warning, Link, Location, "
+    "Retry-After, Server-Timing"
+)
 METHODS = "GET, HEAD, POST, OPTIONS"
 ONE_DAY_S = "86400"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.errors import ChronotileError, InvalidParameter, UnknownParameter, UnsupportedCrs
+from chronotile.errors import ChronotileError, InvalidParameter, UnknownParameter, UnknownPath, UnsupportedCrs
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox
@@ -78,8 +78,8 @@ def test_other_fields_are_refused_naming_the_parameter(name, text, message):
 
 
 def test_colours_are_no_coverage():
-    with pytest.raises(InvalidParameter, match="TRUE_COLOUR is no coverage") as refused:
-        request_of("TRUE_COLOUR")
+    with pytest.raises(UnknownPath, match="TRUE_COLOUR is no coverage") as refused:
+        request_of("TRUE_COLOUR", properties="RED")
 
     assert refused.value.locator == "collectionId"
 

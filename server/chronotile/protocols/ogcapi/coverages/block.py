@@ -1,5 +1,9 @@
-"""What this part brings to the tree."""
+"""What coverages bring to the tree (OGC 19-087, draft)."""
 
 from chronotile.protocols.ogcapi.block import BuildingBlock
+from chronotile.protocols.ogcapi.coverages.routes import routes
 
-block = BuildingBlock(routes=(), conformance=())
+block = BuildingBlock(
+    routes=routes,
+    conformance=(),
+)

@@ -9,7 +9,7 @@ from chronotile.model.collection import Layer, Resampling
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.time import ABSENT, TimeSelection
 from chronotile.protocols.common.kvp import MAX_SHOWN, OTHER_NAMES_OF_TIMES, Kvp, datetime_of
-from chronotile.protocols.ogcapi.asked_fields import named_fields
+from chronotile.protocols.ogcapi.coverages.fields import asked_layers
 from chronotile.protocols.ogcapi.coverages.scaling import SCALING_PARAMETERS, Scaling, asked_scaling
 from chronotile.protocols.ogcapi.crs import asked_box, check_degrees, named_crs
 from chronotile.protocols.ogcapi.offered import Offered
@@ -73,24 +73,6 @@ def asked_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> AskedC
         resampling=_resampling(query.optional("interpolation")),
     )
     return AskedCoverage(request=request, scaling=asked_scaling(query))
-
-
-def asked_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
-    """Return the layers of the fields that `properties` and `exclude-properties` leave, in the order asked for.
-
-    Raises:
-        InvalidParameter: One is not known, the collection has no values, or none is left.
-    """
-    if not offered.has_values:
-        raise InvalidParameter(
-            f"collection {offered.id} is no coverage: it has colours, not values", locator="collectionId"
-        )
-    chosen = named_fields(query, "properties", offered) or tuple(offered.fields.values())
-    excluded = named_fields(query, "exclude-properties", offered)
-    left = tuple(layer for layer in chosen if layer not in excluded)
-    if not left:
-        raise InvalidParameter("exclude-properties leaves no field", locator="exclude-properties")
-    return left
 
 
 def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tuple[Trim, ...]:

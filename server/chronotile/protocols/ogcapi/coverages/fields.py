@@ -1,0 +1,34 @@
+"""The fields of a coverage: layers with values, by the names of their variables."""
+
+from chronotile.errors import InvalidParameter, UnknownPath
+from chronotile.model.collection import Layer
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.ogcapi.asked_fields import named_fields
+from chronotile.protocols.ogcapi.offered import Offered
+
+
+def layers_of(offered: Offered) -> tuple[Layer, ...]:
+    """Return the layers of all fields.
+
+    Raises:
+        UnknownPath: The collection has no values.
+    """
+    if not offered.has_values:
+        raise UnknownPath(f"collection {offered.id} is no coverage: it has colours, not values", locator="collectionId")
+    return tuple(offered.fields.values())
+
+
+def asked_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
+    """Return the layers of the fields that `properties` and `exclude-properties` leave, in the order asked for.
+
+    Raises:
+        InvalidParameter: One is not known, or none is left.
+        UnknownPath: The collection has no values.
+    """
+    everything = layers_of(offered)
+    chosen = named_fields(query, "properties", offered) or everything
+    excluded = named_fields(query, "exclude-properties", offered)
+    left = tuple(layer for layer in chosen if layer not in excluded)
+    if not left:
+        raise InvalidParameter("exclude-properties leaves no field", locator="exclude-properties")
+    return left

@@ -1,0 +1,21 @@
+"""The formats in which coverages leave."""
+
+from collections.abc import Mapping
+
+FORMATS: Mapping[str, str] = {
+    "GTiff": "image/tiff; application=geotiff",
+    "NetCDF": "application/x-netcdf",
+    "zarr": "application/zip",
+    "json": "application/prs.coverage+json",
+    "png": "image/png",
+}
+"""Media types by names; the first is for those who take anything (OGC 19-087 §13, table of media types)."""
+ALIASES: Mapping[str, str] = {
+    **dict.fromkeys(("geotiff", "tiff", "tif", "cog"), "GTiff"),
+    **dict.fromkeys(("nc", "netcdf4", "application/netcdf"), "NetCDF"),
+    **dict.fromkeys(("geozarr", "application/x-zarr", "application/zarr+zip", "application/vnd.zarr"), "zarr"),
+    **dict.fromkeys(("covjson", "coveragejson", "application/vnd.cov+json", "application/json"), "json"),
+}
+"""Other names and media types that clients ask for."""
+JSON, JSON_SCHEMA = "application/json", "application/schema+json"
+"""In which coverages are told of."""

@@ -1,0 +1,41 @@
+"""Links of a collection to its coverage, and to what tells of it."""
+
+from collections.abc import Sequence
+
+from chronotile.protocols.ogcapi.block import Link, Told
+from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
+from chronotile.protocols.ogcapi.offered import Offered
+
+RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
+TITLES = {
+    "GTiff": "Values as GeoTIFF",
+    "NetCDF": "Values as NetCDF",
+    "zarr": "Values as a zipped Zarr store",
+    "json": "Values as CoverageJSON",
+    "png": "Numbers of one field at one time as PNG",
+}
+
+
+def coverage_links(offered: Offered, told: Told) -> Sequence[Link]:
+    """Return the links of a collection, one a format; none of one that has colours alone.
+
+    The newer draft tells of the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
+    """
+    if not offered.has_values:
+        return ()
+    base = f"{told.base}/collections/{offered.id}"
+    described = [
+        ("coverage-domainset", "coverage/domainset", JSON, "Where and when there are values"),
+        ("coverage-rangetype", "coverage/rangetype", JSON, "Of which kind the values are"),
+        ("schema", "schema", JSON_SCHEMA, "The fields as a JSON Schema"),
+    ]
+    return [
+        *(
+            Link(rel=f"{RELATIONS}/coverage", href=f"{base}/coverage?f={name}", type=media_type, title=TITLES[name])
+            for name, media_type in FORMATS.items()
+        ),
+        *(
+            Link(rel=f"{RELATIONS}/{rel}", href=f"{base}/{path}", type=media_type, title=title)
+            for rel, path, media_type, title in described
+        ),
+    ]

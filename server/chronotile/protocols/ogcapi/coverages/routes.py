@@ -1,0 +1,67 @@
+"""`/ogcapi/collections/{collectionId}/coverage`, and what tells of it."""
+
+from collections.abc import Callable
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kept_documents import respond_with_document
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.state import services_of
+from chronotile.protocols.common.texts import language_of
+from chronotile.protocols.ogcapi.asked_format import asked_format
+from chronotile.protocols.ogcapi.coverages.documents import (
+    domain_set_document,
+    range_type_document,
+    schema_document,
+)
+from chronotile.protocols.ogcapi.coverages.formats import JSON, JSON_SCHEMA
+from chronotile.protocols.ogcapi.offered import Offered, offered_collection
+
+Make = Callable[[Offered, str, str], bytes]
+"""A document of a collection, the tree's address and a language."""
+
+
+async def get_domain_set(request: Request) -> Response:
+    """Return where and when a coverage has values."""
+    return await _described(request, domain_set_document, JSON)
+
+
+async def get_range_type(request: Request) -> Response:
+    """Return of which kind the values of a coverage are."""
+    return await _described(request, range_type_document, JSON)
+
+
+async def get_schema(request: Request) -> Response:
+    """Return the fields of a coverage as a JSON Schema."""
+    return await _described(request, schema_document, JSON_SCHEMA)
+
+
+async def _described(request: Request, make: Make, media_type: str) -> Response:
+    services = services_of(request)
+    query = Kvp(request.query_params.multi_items())
+    query.check_spelling(("f", "lang"))
+    asked_format(query, request.headers.get("accept", ""), {"json": media_type}, aliases={JSON: "json"})
+    language = language_of(request, query)
+    offered = offered_collection(services.catalogue, request.path_params["collectionId"])
+    base = f"{base_url(request)}/ogcapi"
+    key = (make.__name__, offered.id, offered.is_layer, base, language)
+    made = partial(make, offered, base, language)
+    response = await respond_with_document(request, services, made, key=key, media_type=media_type)
+    response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
+    return response
+
+
+routes: list[BaseRoute] = [
+    Route(f"/ogcapi/collections/{{collectionId}}/{path}", endpoint(handler, problem_response))
+    for path, handler in (
+        ("coverage/domainset", get_domain_set),
+        ("coverage/rangetype", get_range_type),
+        ("schema", get_schema),
+    )
+]
