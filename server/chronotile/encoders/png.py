@@ -11,14 +11,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.encoders.deflated import deflate
 from chronotile.model.raster import IndexPicture
 
-try:
-    from isal import isal_zlib as deflate
-except ImportError:  # no wheel for the platform: the same format, slower
-    deflate = zlib  # type: ignore[misc]  # both have what is used of them
-
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY = 0
 RGB = 2
 PALETTE = 3
 RGBA = 6
@@ -70,6 +67,22 @@ def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
     return b"".join(
         [
             _header(width, height, depth=8, colour_type=RGB if is_opaque else RGBA),
+            _chunk(b"IDAT", deflate.compress(rows, 1)),
+            _chunk(b"IEND", b""),
+        ]
+    )
+
+
+def encode_grey_png(numbers: NDArray[np.uint8] | NDArray[np.uint16], transparent: int | None) -> bytes:
+    """Return a PNG of (y, x), as deep as the numbers, whose greys are the numbers; one of them may be transparent."""
+    height, width = numbers.shape
+    size = numbers.itemsize
+    rows = np.zeros((height, width * size + 1), dtype=np.uint8)
+    rows[:, 1:] = np.ascontiguousarray(numbers, dtype=f">u{size}").view(np.uint8)
+    return b"".join(
+        [
+            _header(width, height, depth=8 * size, colour_type=GREY),
+            b"" if transparent is None else _chunk(b"tRNS", struct.pack(">H", transparent)),
             _chunk(b"IDAT", deflate.compress(rows, 1)),
             _chunk(b"IEND", b""),
         ]

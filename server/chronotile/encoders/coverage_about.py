@@ -1,0 +1,67 @@
+"""What files of coverages tell of themselves, whatever their format."""
+
+from dataclasses import dataclass
+
+from pyproj import CRS
+
+from chronotile import __version__
+from chronotile.encoders.place_series import Credits
+from chronotile.model.collection import LocalisedText
+from chronotile.model.coverage import Coverage, CoverageField
+from chronotile.model.crs import CRS84, Crs, crs_of
+from chronotile.model.time import format_instant
+
+SOFTWARE = f"chronotile {__version__}"
+PLANE_DEGREES = "EPSG:4326"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a file says of the whole of it."""
+
+    title: str
+    collection: str
+    """Its id."""
+    credits: Credits
+    first: str | None
+    """RFC 3339, as `last`; `None` without time."""
+    last: str | None
+    links: tuple[str, ...]
+    """Of metadata."""
+
+
+def about(coverage: Coverage) -> About:
+    """Return what a file of a coverage says of the whole of it."""
+    collection, instants = coverage.collection, coverage.times.instants
+    name = plain_text(collection.title) or collection.id
+    return About(
+        title=f"{name}: {', '.join(field.title for field in coverage.fields)}",
+        collection=collection.id,
+        credits=Credits(
+            attribution=_joined([each.layer.attribution or collection.attribution for each in coverage.fields]),
+            license=_joined([each.layer.license or collection.license for each in coverage.fields]),
+        ),
+        first=format_instant(instants[0]) if len(instants) else None,
+        last=format_instant(instants[-1]) if len(instants) else None,
+        links=tuple(link.url for link in collection.metadata),
+    )
+
+
+def plain_text(texts: LocalisedText) -> str:
+    """Return the text for any language, else the first there is, else nothing: a file has but one."""
+    return texts.get("") or next(iter(texts.values()), "")
+
+
+def definition_of(crs: Crs) -> CRS:
+    """Return the definition that is written: EPSG's for WGS 84, which more programs know; files have x before y."""
+    return crs_of(PLANE_DEGREES).definition if crs == CRS84 else crs.definition
+
+
+def is_scaled(field: CoverageField) -> bool:
+    """Whether values are other than the numbers."""
+    return (field.encoding.scale, field.encoding.offset) != (1.0, 0.0)
+
+
+def _joined(texts: list[str | None]) -> str | None:
+    """Each text once."""
+    return "; ".join(dict.fromkeys(text for text in texts if text)) or None

@@ -1,0 +1,158 @@
+"""How encoders take the numbers of a coverage: field by field, picture by picture, each block of the source once."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from chronotile.encoders.file_parts import scratch_file
+from chronotile.errors import ClientGone
+from chronotile.model.coverage import Coverage, Numbers
+
+CHUNK_SIDE = 512
+"""Cells along a side of a chunk, or tile, of a grid that is larger."""
+CHUNK_CELLS = CHUNK_SIDE * CHUNK_SIDE
+"""In a chunk; of a small grid one holds many times."""
+
+IsWanted = Callable[[], bool]
+"""Whether somebody still waits for the answer."""
+
+
+class Strip(NamedTuple):
+    """Numbers of one field, in all columns."""
+
+    times: range
+    rows: range
+    numbers: Numbers
+    """(time, y, x)."""
+
+
+class ChunkShape(NamedTuple):
+    """Cells of a chunk along each axis."""
+
+    time: int
+    y: int
+    x: int
+
+
+SINGLE = ChunkShape(1, 1, 1)
+
+
+def always_wanted() -> bool:
+    """Say that whoever asked is still there."""
+    return True
+
+
+def times_of(coverage: Coverage) -> int:
+    """Return how many pictures a field has: one without time."""
+    return len(coverage.times) or 1
+
+
+def chunk_shape(coverage: Coverage) -> ChunkShape:
+    """Return how files that are chunked are: squares of one time, or all of a small grid at many times."""
+    grid = coverage.grid
+    y, x = min(grid.height, CHUNK_SIDE), min(grid.width, CHUNK_SIDE)
+    if (y, x) != (grid.height, grid.width) or len(coverage.row_runs) > 1:
+        return ChunkShape(1, y, x)
+    return ChunkShape(min(times_of(coverage), max(1, CHUNK_CELLS // (y * x))), y, x)
+
+
+def strips(
+    coverage: Coverage, field: int, *, shape: ChunkShape = SINGLE, is_wanted: IsWanted = always_wanted
+) -> Iterator[Strip]:
+    """Read a field: whole pictures of as many times as fit, or each picture by itself from north to south.
+
+    Where the source has many times in a block, and pictures are too large to be held at all of them, the numbers take
+    the way over a file on disk.
+
+    Args:
+        coverage: What is read.
+        field: Index into its fields.
+        shape: Strips are whole chunks of this shape, but for the last ones of times and rows.
+        is_wanted: Whether somebody still waits.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: Nobody waits any more.
+    """
+    if len(coverage.row_runs) == 1:
+        yield from _whole_pictures(coverage, field, shape.time, is_wanted)
+    elif all(len(times) == 1 for times in coverage.time_runs):
+        for time in range(times_of(coverage)):
+            yield from _picture(time, _read_picture(coverage, field, time, is_wanted), shape.y)
+    else:
+        with scratch_file() as file:
+            _spread(coverage, field, file, is_wanted)
+            for time in range(times_of(coverage)):
+                yield from _picture(time, _spread_picture(coverage, field, time, file), shape.y)
+
+
+def require_wanted(is_wanted: IsWanted) -> None:
+    """Go on only if somebody still waits.
+
+    Raises:
+        ClientGone: Nobody does.
+    """
+    if not is_wanted():
+        raise ClientGone("the client left")
+
+
+def _whole_pictures(coverage: Coverage, field: int, step: int, is_wanted: IsWanted) -> Iterator[Strip]:
+    (rows,) = coverage.row_runs
+    start = 0
+    for numbers in _in_steps(_read_runs(coverage, field, rows, is_wanted), step):
+        yield Strip(range(start, start + len(numbers)), rows, numbers)
+        start += len(numbers)
+
+
+def _picture(time: int, parts: Iterable[Numbers], step: int) -> Iterator[Strip]:
+    start = 0
+    for numbers in _in_steps(parts, step):
+        yield Strip(range(time, time + 1), range(start, start + len(numbers)), numbers[np.newaxis])
+        start += len(numbers)
+
+
+def _in_steps(parts: Iterable[Numbers], step: int) -> Iterator[Numbers]:
+    """Cut what follows one another along the first axis anew: each but the last has a multiple of `step`."""
+    held: Numbers | None = None
+    for part in parts:
+        joined = part if held is None else np.concatenate([held, part])
+        whole = len(joined) // step * step
+        if whole:
+            yield joined[:whole]
+        held = joined[whole:] if whole < len(joined) else None
+    if held is not None:
+        yield held
+
+
+def _read_runs(coverage: Coverage, field: int, rows: range, is_wanted: IsWanted) -> Iterator[Numbers]:
+    """(time, y, x): all times."""
+    for times in coverage.time_runs:
+        require_wanted(is_wanted)
+        yield coverage.read_times(field, times=times, rows=rows)
+
+
+def _read_picture(coverage: Coverage, field: int, time: int, is_wanted: IsWanted) -> Iterator[Numbers]:
+    """(y, x): all rows of one time."""
+    for rows in coverage.row_runs:
+        require_wanted(is_wanted)
+        yield coverage.read(field, time=time, rows=rows)
+
+
+def _spread(coverage: Coverage, field: int, file: IO[bytes], is_wanted: IsWanted) -> None:
+    """Write all numbers of a field into a file, time after time."""
+    height = coverage.grid.height
+    for rows in coverage.row_runs:
+        numbers = _read_runs(coverage, field, rows, is_wanted)
+        for time, picture in enumerate(picture for run in numbers for picture in run):
+            file.seek((time * height + rows.start) * picture[0].nbytes)
+            file.write(np.ascontiguousarray(picture).data)
+
+
+def _spread_picture(coverage: Coverage, field: int, time: int, file: IO[bytes]) -> Iterator[Numbers]:
+    """(y, x): all rows of one time, as `_spread` wrote them."""
+    grid, dtype = coverage.grid, np.dtype(coverage.fields[field].encoding.dtype)
+    row_bytes = grid.width * dtype.itemsize
+    for rows in coverage.row_runs:
+        file.seek((time * grid.height + rows.start) * row_bytes)
+        yield np.frombuffer(file.read(len(rows) * row_bytes), dtype=dtype).reshape(len(rows), grid.width)

@@ -1,0 +1,65 @@
+"""Where a grid lies, as tags of GeoTIFF (OGC 19-008r4)."""
+
+import struct
+from collections.abc import Iterator
+from functools import lru_cache
+
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from rasterio.io import MemoryFile
+
+from chronotile.encoders.cog import Tag
+from chronotile.encoders.coverage_about import definition_of
+from chronotile.errors import UnsupportedFormat
+from chronotile.model.crs import Crs
+from chronotile.model.grid import Grid
+
+PLACE_TAGS = frozenset({33550, 33922, 34264, 34735, 34736, 34737})
+"""ModelPixelScale, ModelTiepoint, ModelTransformation, and the three of keys."""
+_SIZES = {2: 1, 3: 2, 12: 8}
+"""Bytes of a value of the types that those have."""
+
+
+def geo_tags(grid: Grid) -> list[Tag]:
+    """Return the tags that say where a grid lies.
+
+    Raises:
+        UnsupportedFormat: GeoTIFF has no words for its CRS.
+    """
+    x_size, y_size = grid.resolution
+    transform = Affine(x_size, 0, grid.bbox.xmin, 0, -y_size, grid.bbox.ymax)
+    return [tag for tag in _tags_of(_placed(grid.crs, transform)) if tag.number in PLACE_TAGS]
+
+
+@lru_cache(maxsize=64)
+def _placed(crs: Crs, transform: Affine) -> bytes:
+    """A file of one pixel: how a CRS is said in keys only GDAL knows."""
+    with MemoryFile() as memory:
+        try:
+            definition = CRS.from_wkt(definition_of(crs).to_wkt())
+            with memory.open(
+                driver="GTiff", count=1, width=1, height=1, dtype="uint8", crs=definition, transform=transform
+            ):
+                pass
+        except CRSError as error:
+            raise _untold(crs) from error
+        with memory.open() as written:
+            if not written.crs:
+                raise _untold(crs)
+        return bytes(memory.read())
+
+
+def _tags_of(body: bytes) -> Iterator[Tag]:
+    """The tags of a small classic TIFF whose values are text, 16-bit numbers or doubles."""
+    (start,) = struct.unpack_from("<I", body, 4)
+    (count,) = struct.unpack_from("<H", body, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        number, kind, values, where = struct.unpack_from("<HHII", body, entry)
+        size = _SIZES.get(kind, 4) * values
+        begin = entry + 8 if size <= 4 else where
+        yield Tag(number, kind, body[begin : begin + size])
+
+
+def _untold(crs: Crs) -> UnsupportedFormat:
+    return UnsupportedFormat(f"GeoTIFF cannot say {crs.name[:40]}; NetCDF and zarr can", locator="f")
