@@ -211,6 +211,13 @@ class ServerBusy(ChronotileError):
     code = "NoApplicableCode"
 
 
+class StorageFull(ChronotileError):
+    """There is no room for an answer that is written before it is sent."""
+
+    status = 503
+    code = "NoApplicableCode"
+
+
 class ServicesRenewed(Exception):
     """What is served was replaced since the request began: it is answered anew, so no protocol has words for it."""
 

@@ -1,0 +1,171 @@
+"""Give me these numbers as a file."""
+
+import io
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import strerror
+from typing import NamedTuple
+
+from chronotile.encoders.coverage_about import SOFTWARE, about
+from chronotile.encoders.coverage_covjson import encode_coverage_covjson
+from chronotile.encoders.coverage_geotiff import coverage_geotiff
+from chronotile.encoders.coverage_netcdf import coverage_netcdf
+from chronotile.encoders.coverage_png import check_coverage_png, encode_coverage_png
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted, times_of
+from chronotile.encoders.coverage_zarr import coverage_zarr_pieces
+from chronotile.encoders.file_parts import Body, FileParts, Streamed
+from chronotile.errors import LimitExceeded, StorageFull, UnsupportedFormat
+from chronotile.model.coverage import Coverage, CoverageRequest
+from chronotile.model.grid import Grid
+from chronotile.model.time import TimeDomain, format_day
+from chronotile.pipeline.extract_coverage import extract_coverage
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.services import Services
+
+FILE_VERSION = "1"
+"""Part of every file's ETag: raise it when the same coverage gives other bytes."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class CoverageFormat(NamedTuple):
+    """One way to write a coverage."""
+
+    media_type: str
+    extension: str
+    encode: Callable[[Coverage, IsWanted], Body]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageDelivery:
+    """A file that is ready to be sent."""
+
+    media_type: str
+    etag: str
+    """Strong validator without quotes, made of the resolved target and the format."""
+    file_name: str
+    grid: Grid
+    times: TimeDomain
+    body: Body
+    """To be closed by who takes it, whether all of it was sent or not."""
+    unchanged: bool = False
+    """The client holds this answer already: the body is empty, nothing was read."""
+
+
+def deliver_coverage(
+    request: CoverageRequest,
+    format_name: str,
+    services: Services,
+    *,
+    known: Collection[str] = (),
+    is_wanted: IsWanted = always_wanted,
+) -> CoverageDelivery:
+    """Return the coverage that `request` asks for as a file.
+
+    All but Zarr is written before this returns, into a file without a name that is gone with its body; of Zarr the
+    first MiB is, and the rest is made while it is sent.
+
+    Args:
+        request: Of what, where and when.
+        format_name: One of `COVERAGE_FORMATS`.
+        services: What to read it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        is_wanted: Whether somebody still waits.
+
+    Raises:
+        UnsupportedFormat: There is no such format, or it has no room for such numbers.
+        LimitExceeded: It is larger than `max_coverage_bytes`, or than the format may be: CoverageJSON has at most
+            `max_series_values` values, PNG `max_pixels` cells, GeoTIFF 65535 bands.
+        StorageFull: There is no room to write it.
+        SourceUnavailable: A source is gone or damaged.
+        ClientGone: Nobody waits any more.
+        ChronotileError: As `extract_coverage`.
+    """
+    written = COVERAGE_FORMATS.get(format_name)
+    if written is None:
+        raise UnsupportedFormat(f"f is one of {', '.join(COVERAGE_FORMATS)}, not {format_name[:40]!r}", locator="f")
+    coverage = extract_coverage(request, services)
+    etag = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, about(coverage))
+    is_known = etag in known
+    if not is_known:
+        _check_size(coverage, format_name, services)
+    with _storing():
+        body = FileParts(()) if is_known else written.encode(coverage, is_wanted)
+    return CoverageDelivery(
+        media_type=written.media_type,
+        etag=etag,
+        file_name=_file_name(coverage, written.extension),
+        grid=coverage.grid,
+        times=coverage.times,
+        body=body,
+        unchanged=is_known,
+    )
+
+
+def _check_size(coverage: Coverage, format_name: str, services: Services) -> None:
+    limits, grid = services.catalogue.limits, coverage.grid
+    if format_name == "json":
+        values = len(coverage.fields) * times_of(coverage) * grid.width * grid.height
+        if values > limits.max_series_values:
+            raise LimitExceeded(
+                "max_series_values",
+                allowed=limits.max_series_values,
+                asked=values,
+                alternative="ask for a smaller bbox, fewer times or a scale-factor, or for GTiff, NetCDF or zarr",
+                locator="f",
+            )
+    elif format_name == "png":
+        check_coverage_png(coverage)
+        if grid.width * grid.height > limits.max_pixels:
+            raise LimitExceeded(
+                "max_pixels",
+                allowed=limits.max_pixels,
+                asked=grid.width * grid.height,
+                alternative="ask for a smaller bbox or a scale-factor, or for GTiff, NetCDF or zarr",
+                locator="f",
+            )
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Say that a file could not be written; readers have words of their own for what cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        reason = strerror(error.errno) if error.errno else "the disk fails"
+        raise StorageFull(f"there is no room to write the file: {reason}; ask for less, or later") from error
+
+
+def _file_name(coverage: Coverage, extension: str) -> str:
+    """`collection_first_last.tif`, of letters, digits, dots and dashes alone."""
+    days = [format_day(instant) for instant in coverage.times.instants[[0, -1]]] if len(coverage.times) else []
+    return "_".join([_UNSAFE.sub("-", coverage.collection.id), *dict.fromkeys(days)]) + f".{extension}"
+
+
+def _in_memory(body: bytes) -> FileParts:
+    return FileParts([io.BytesIO(body)])
+
+
+COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
+    "GTiff": CoverageFormat(
+        "image/tiff; application=geotiff", "tif", lambda coverage, wanted: coverage_geotiff(coverage, is_wanted=wanted)
+    ),
+    "NetCDF": CoverageFormat(
+        "application/x-netcdf", "nc", lambda coverage, wanted: coverage_netcdf(coverage, is_wanted=wanted)
+    ),
+    "zarr": CoverageFormat(
+        "application/zip",
+        "zarr.zip",
+        lambda coverage, wanted: Streamed(coverage_zarr_pieces(coverage, is_wanted=wanted)),
+    ),
+    "json": CoverageFormat(
+        "application/prs.coverage+json",
+        "covjson",
+        lambda coverage, wanted: _in_memory(encode_coverage_covjson(coverage, is_wanted=wanted)),
+    ),
+    "png": CoverageFormat(
+        "image/png", "png", lambda coverage, wanted: _in_memory(encode_coverage_png(coverage, is_wanted=wanted))
+    ),
+}
+"""By the name that `f` gives them."""

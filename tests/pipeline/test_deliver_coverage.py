@@ -1,0 +1,223 @@
+"""Coverages as files: what is delivered, and what is refused."""
+
+import dataclasses
+import io
+
+import numpy as np
+import orjson
+import pytest
+import rasterio
+import xarray as xr
+import zarr
+from PIL import Image
+
+from chronotile.catalog.catalogue import Limits
+from chronotile.errors import (
+    ClientGone,
+    InvalidParameter,
+    LimitExceeded,
+    SourceUnavailable,
+    StorageFull,
+    UnsupportedFormat,
+)
+from chronotile.model.coverage import CoverageRequest
+from chronotile.model.time import parse_time
+from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, deliver_coverage
+from tests.protocols import served
+
+ONE_DAY = CoverageRequest(layers=("NDVI",), time=parse_time("2020-06-01"))
+ALL = CoverageRequest(layers=("NDVI",))
+SHAPE = (served.BELGIUM_31N.height, served.BELGIUM_31N.width)
+
+
+@pytest.fixture
+def services():
+    return served.make_services()
+
+
+def delivered(*given, **more):
+    """What is delivered, its body closed."""
+    delivery = deliver_coverage(*given, **more)
+    delivery.body.close()
+    return delivery
+
+
+def bytes_of(delivery):
+    body = b"".join(delivery.body.pieces())
+    delivery.body.close()
+    return body
+
+
+def formula(time):
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    return served.number_at(rows, columns, time)
+
+
+def as_geotiff(body, _folder):
+    with rasterio.MemoryFile(body) as file, file.open() as dataset:
+        return dataset.read(1)
+
+
+def as_netcdf(body, _folder):
+    with xr.open_dataset(io.BytesIO(body), engine="h5netcdf", mask_and_scale=False) as dataset:
+        return dataset["NDVI"].values[0]
+
+
+def as_zarr(body, folder):
+    (folder / "coverage.zarr.zip").write_bytes(body)
+    with zarr.storage.ZipStore(folder / "coverage.zarr.zip", mode="r") as store:
+        return xr.open_zarr(store, mask_and_scale=False)["NDVI"].values[0]
+
+
+def as_covjson(body, _folder):
+    listed = orjson.loads(body)["ranges"]["NDVI"]
+    numbers = np.array(listed["values"], dtype=np.float64).reshape(listed["shape"])[0]
+    return np.where(np.isnan(numbers), served.NODATA, numbers)
+
+
+def as_png(body, _folder):
+    return np.asarray(Image.open(io.BytesIO(body)))
+
+
+OPENED = {"GTiff": as_geotiff, "NetCDF": as_netcdf, "zarr": as_zarr, "json": as_covjson, "png": as_png}
+
+
+@pytest.mark.parametrize(("name", "opened"), OPENED.items(), ids=OPENED)
+def test_file_holds_the_numbers_of_the_source(name, opened, services, tmp_path):
+    delivery = deliver_coverage(ONE_DAY, name, services)
+
+    np.testing.assert_array_equal(opened(bytes_of(delivery), tmp_path), formula(1))
+
+
+@pytest.mark.parametrize("name", COVERAGE_FORMATS)
+def test_same_coverage_gives_the_same_bytes(name, services):
+    first, second = (deliver_coverage(ONE_DAY, name, services) for _ in range(2))
+
+    assert first.etag == second.etag
+    assert bytes_of(first) == bytes_of(second)
+
+
+@pytest.mark.parametrize("name", COVERAGE_FORMATS)
+def test_known_etag_reads_nothing(name, services):
+    etag = delivered(ONE_DAY, name, served.make_services()).etag
+
+    delivery = deliver_coverage(ONE_DAY, name, services, known=[etag])
+
+    assert (delivery.unchanged, delivery.etag, bytes_of(delivery)) == (True, etag, b"")
+    assert services.readers["s2"].windows_read == []
+
+
+def test_formats_have_etags_of_their_own(services):
+    etags = {delivered(ONE_DAY, name, services).etag for name in COVERAGE_FORMATS}
+
+    assert len(etags) == len(COVERAGE_FORMATS)
+
+
+def test_licence_that_changes_changes_the_etag(services):
+    licensed = served.make_services(served.make_collection(license="CC-BY-4.0"))
+
+    etags = {delivered(ONE_DAY, "GTiff", each).etag for each in (services, licensed)}
+
+    assert len(etags) == 2
+
+
+NAMES = {
+    "one day": ("GTiff", "2020-06-01", "s2_2020-06-01.tif"),
+    "several days": ("NetCDF", "2020-06-01/2020-06-21", "s2_2020-06-01_2020-06-21.nc"),
+    "zarr": ("zarr", "2020-06-01", "s2_2020-06-01.zarr.zip"),
+    "json": ("json", "2020-06-01", "s2_2020-06-01.covjson"),
+    "png": ("png", "2020-06-01", "s2_2020-06-01.png"),
+}
+
+
+@pytest.mark.parametrize(("name", "time", "expected"), NAMES.values(), ids=NAMES)
+def test_file_is_named_by_collection_and_days(name, time, expected, services):
+    asked = dataclasses.replace(ONE_DAY, time=parse_time(time))
+
+    assert delivered(asked, name, services).file_name == expected
+
+
+def test_file_name_is_plain(services):
+    layer = served.make_layer(collection='Bossen "é"/..', variable=served.make_variable(times=served.NO_TIME))
+    services = served.make_services(served.make_collection(layer))
+
+    assert delivered(ALL, "png", services).file_name == "Bossen-...png"
+
+
+def test_delivery_tells_where_and_when(services):
+    delivery = deliver_coverage(ALL, "GTiff", services)
+
+    assert (delivery.grid.height, delivery.grid.width) == SHAPE
+    assert delivery.times.instants.tolist() == served.DEKADS.instants.tolist()
+    assert delivery.body.size == len(bytes_of(delivery))
+
+
+def test_size_of_what_is_streamed_is_not_known(services):
+    assert delivered(ALL, "zarr", services).body.size is None
+
+
+@pytest.mark.parametrize("name", COVERAGE_FORMATS)
+def test_pieces_are_small(name):
+    services = served.make_services(limits=Limits(max_series_values=10**9))
+
+    delivery = deliver_coverage(ONE_DAY, name, services)
+    sizes = [len(piece) for piece in delivery.body.pieces()]
+    delivery.body.close()
+
+    assert max(sizes) <= 1 << 20
+
+
+def test_unknown_format_names_those_there_are(services):
+    with pytest.raises(UnsupportedFormat, match="GTiff, NetCDF, zarr, json, png") as refused:
+        deliver_coverage(ONE_DAY, "GIF", services)
+
+    assert refused.value.locator == "f"
+
+
+LIMITS = {
+    "text": ("json", Limits(max_series_values=119_999), "max_series_values", 120_000),
+    "picture": ("png", Limits(max_pixels=119_999), "max_pixels", 120_000),
+}
+
+
+@pytest.mark.parametrize(("name", "limits", "limit", "asked"), LIMITS.values(), ids=LIMITS)
+def test_too_much_for_a_format_is_refused_unread(name, limits, limit, asked):
+    services = served.make_services(limits=limits)
+
+    with pytest.raises(LimitExceeded, match="GTiff, NetCDF or zarr") as refused:
+        deliver_coverage(ONE_DAY, name, services)
+
+    assert (refused.value.limit, refused.value.asked, refused.value.locator) == (limit, asked, "f")
+    assert services.readers["s2"].windows_read == []
+
+
+def test_png_of_several_times_names_datetime(services):
+    with pytest.raises(InvalidParameter, match="these are 4") as refused:
+        deliver_coverage(ALL, "png", services)
+
+    assert refused.value.locator == "datetime"
+
+
+@pytest.mark.parametrize("name", COVERAGE_FORMATS)
+def test_source_that_is_gone_is_told_before_anything_is_sent(name):
+    services = served.make_services(broken=["NDVI"])
+
+    with pytest.raises(SourceUnavailable, match="NDVI"):
+        deliver_coverage(ONE_DAY, name, services)
+
+
+@pytest.mark.parametrize("name", COVERAGE_FORMATS)
+def test_work_ends_when_the_client_leaves(name, services):
+    with pytest.raises(ClientGone):
+        deliver_coverage(ONE_DAY, name, services, is_wanted=lambda: False)
+
+    assert services.readers["s2"].windows_read == []
+
+
+@pytest.mark.parametrize("name", ["GTiff", "NetCDF"])
+def test_no_folder_to_write_in_is_told(name, services, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr("chronotile.encoders.file_parts.IN_MEMORY_BYTES", 1)
+
+    with pytest.raises(StorageFull, match="No such file or directory"):
+        deliver_coverage(ALL, name, services)
