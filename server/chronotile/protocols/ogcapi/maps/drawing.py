@@ -1,9 +1,10 @@
 """Which layers a picture shows and how they are drawn, whatever its area: what maps and map tiles share."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.catalogue import MAX_LISTED, Catalogue
 from chronotile.catalog.resolve import resolve_style
 from chronotile.errors import InvalidParameter, UnknownCollection, UnknownPath, UnknownStyle
 from chronotile.model.collection import Layer
@@ -135,6 +136,20 @@ def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> t
     return layers
 
 
+def layer_with_style(style: str, catalogue: Catalogue) -> Layer:
+    """Return the first layer that has a style.
+
+    Raises:
+        UnknownPath: None has it.
+    """
+    for layer in catalogue.layers:
+        if any(each.id == style for each in layer.styles):
+            return layer
+    known = dict.fromkeys(each.id for layer in catalogue.layers for each in layer.styles)
+    listed = ", ".join(itertools.islice(known, MAX_LISTED))
+    raise UnknownPath(f"style {style[:MAX_SHOWN]!r} is not known; there are {listed}", locator="styleId")
+
+
 def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
     """A dataset is too much for one picture: of it the first collection is shown (OGC 20-058 §20.4.2 permits it)."""
     if not style:
@@ -142,11 +157,7 @@ def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
         if not offered:
             raise UnknownPath("there is no collection to show", locator="collections")
         return (offered[0].drawn,)
-    for layer in catalogue.layers:
-        if any(each.id == style for each in layer.styles):
-            return (layer,)
-    known = ", ".join(dict.fromkeys(each.id for layer in catalogue.layers for each in layer.styles))
-    raise UnknownPath(f"style {style[:MAX_SHOWN]!r} is not known; there are {known[:500]}", locator="styleId")
+    return (layer_with_style(style, catalogue),)
 
 
 def _members(text: str) -> list[str]:

@@ -1,5 +1,35 @@
-"""What this part brings to the tree."""
+"""OGC API - Styles - Part 1: Core (OGC 20-009, a draft)."""
 
-from chronotile.protocols.ogcapi.block import BuildingBlock
+from collections.abc import Sequence
+from urllib.parse import quote
 
-block = BuildingBlock(routes=(), conformance=())
+from chronotile.protocols.ogcapi.block import BuildingBlock, Link, Told
+from chronotile.protocols.ogcapi.offered import Offered
+from chronotile.protocols.ogcapi.styles.documents import JSON, REL_LEGEND
+from chronotile.protocols.ogcapi.styles.routes import routes
+
+REL_STYLES = "http://www.opengis.net/def/rel/ogc/1.0/styles"
+
+
+def landing_links(told: Told) -> Sequence[Link]:
+    """Return the list of all styles."""
+    return [Link(rel=REL_STYLES, href=f"{told.base}/styles", type=JSON, title="styles")]
+
+
+def collection_links(offered: Offered, told: Told) -> Sequence[Link]:
+    """Return the styles and the legend of a collection."""
+    base = f"{told.base}/collections/{quote(offered.id)}"
+    return [
+        Link(rel=REL_STYLES, href=f"{base}/styles", type=JSON, title="styles"),
+        Link(rel=REL_LEGEND, href=f"{base}/legend", type="image/png", title="legend"),
+    ]
+
+
+block = BuildingBlock(
+    routes=routes,
+    conformance=tuple(
+        f"http://www.opengis.net/spec/ogcapi-styles-1/1.0/conf/{name}" for name in ("core", "sld-10", "sld-11")
+    ),
+    landing_links=landing_links,
+    collection_links=collection_links,
+)

@@ -1,0 +1,127 @@
+"""Lists of styles, their metadata and their sheets (OGC 20-009)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from urllib.parse import quote
+
+import orjson
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.pipeline.draw_legend import LEGEND_TYPES
+from chronotile.protocols.common.sld import sld_document
+from chronotile.protocols.ogcapi.block import Json, Link, Told
+from chronotile.protocols.ogcapi.maps.links import PNG, REL_MAP
+from chronotile.protocols.ogcapi.styles.known_styles import KnownStyle, style_of, styles_of
+from chronotile.styling.write_style import style_members, style_yaml
+
+JSON = "application/json"
+REL_LEGEND = "http://www.opengis.net/def/rel/ogc/1.0/legend"
+SHEETS: Mapping[str, str] = {
+    "json": JSON,
+    "yaml": "application/yaml",
+    "sld10": "application/vnd.ogc.sld+xml;version=1.0",
+    "sld11": "application/vnd.ogc.sld+xml;version=1.1",
+}
+"""Media types of sheets by the names that `f` takes."""
+ALIASES: Mapping[str, str] = {
+    "sld": "sld10",
+    "application/vnd.ogc.sld+xml;version=1.0.0": "sld10",
+    "application/vnd.ogc.sld+xml;version=1.1.0": "sld11",
+    "text/yaml": "yaml",
+    "application/x-yaml": "yaml",
+}
+SPECIFICATIONS: Mapping[str, tuple[str, str]] = {
+    "json": ("chronotile's own, as JSON", "1"),
+    "yaml": ("chronotile's own, as its files", "1"),
+    "sld10": ("OGC Styled Layer Descriptor", "1.0.0"),
+    "sld11": ("OGC Styled Layer Descriptor and Symbology Encoding", "1.1.0"),
+}
+"""Titles and versions of encodings."""
+_WRITERS: Mapping[str, Callable[[KnownStyle], bytes]] = {
+    "json": lambda known: orjson.dumps(style_members(known.style)),
+    "yaml": lambda known: style_yaml(known.style).encode(),
+    "sld10": lambda known: sld_document([(known.layer.id, replace(known.layer, styles=(known.style,)))], "1.0.0"),
+    "sld11": lambda known: sld_document([(known.layer.id, replace(known.layer, styles=(known.style,)))], "1.1.0"),
+}
+
+
+def style_list(path: Mapping[str, str], told: Told) -> Json:
+    """Return the styles of a collection or of the dataset; of a collection with its default.
+
+    Raises:
+        UnknownCollection: There is no such collection.
+    """
+    known = styles_of(path, told.catalogue)
+    default = {"default": known[0].style.id} if "collectionId" in path else {}
+    return {
+        **default,
+        "styles": [_item(path, each, told) for each in known],
+        "links": [Link(rel="self", href=_url(path, told), type=JSON, title="styles").document()],
+    }
+
+
+def style_metadata(path: Mapping[str, str], told: Told) -> Json:
+    """Return what is known of a style.
+
+    Raises:
+        ChronotileError: A name is unknown.
+    """
+    known = style_of(path, told.catalogue)
+    style, url = known.style, f"{_url(path, told)}/{quote(known.style.id)}"
+    return {
+        "id": style.id,
+        "title": style.title,
+        "scope": "style",
+        "stylesheets": [
+            {
+                "title": title,
+                "version": version,
+                "native": name == "json",
+                "link": _sheet_link(url, name).document(),
+            }
+            for name, (title, version) in SPECIFICATIONS.items()
+        ],
+        "layers": [{"id": known.layer.id, "type": "coverage"}],
+        "links": [
+            Link(rel="self", href=f"{url}/metadata", type=JSON, title=f"metadata of {style.title}").document(),
+            Link(rel="preview", href=f"{url}/map", type=PNG, title=f"map, {style.title}").document(),
+            *(link.document() for link in _legends(url, style.title)),
+        ],
+    }
+
+
+def style_sheet(path: Mapping[str, str], name: str, catalogue: Catalogue) -> bytes:
+    """Return a style in one of the encodings of `SHEETS`; flags have no place in SLD.
+
+    Raises:
+        ChronotileError: A name is unknown.
+    """
+    return _WRITERS[name](style_of(path, catalogue))
+
+
+def _item(path: Mapping[str, str], known: KnownStyle, told: Told) -> Json:
+    url = f"{_url(path, told)}/{quote(known.style.id)}"
+    title = known.style.title
+    links = [
+        *(_sheet_link(url, name) for name in SHEETS),
+        Link(rel="describedby", href=f"{url}/metadata", type=JSON, title=f"metadata of {title}"),
+        Link(rel=REL_MAP, href=f"{url}/map", type=PNG, title=f"map, {title}"),
+        *_legends(url, title),
+    ]
+    return {"id": known.style.id, "title": title, "links": [link.document() for link in links]}
+
+
+def _sheet_link(url: str, name: str) -> Link:
+    return Link(rel="stylesheet", href=f"{url}?f={name}", type=SHEETS[name], title=SPECIFICATIONS[name][0])
+
+
+def _legends(url: str, title: str) -> list[Link]:
+    return [
+        Link(rel=REL_LEGEND, href=f"{url}/legend?f={name}", type=media_type, title=f"legend of {title} as {name}")
+        for name, media_type in LEGEND_TYPES.items()
+    ]
+
+
+def _url(path: Mapping[str, str], told: Told) -> str:
+    collection = f"/collections/{quote(path['collectionId'])}" if "collectionId" in path else ""
+    return f"{told.base}{collection}/styles"

@@ -1,0 +1,54 @@
+"""Styles written as `styling.load` reads them (DESIGN 2.3): as members of JSON, and as YAML."""
+
+import json
+import math
+from typing import Any
+
+from chronotile.model.style import TRANSPARENT, Colour, Stop, Style
+
+
+def style_members(style: Style) -> dict[str, Any]:
+    """Return the keys and values of a style's file; colours are text, and so are the values of a ramp's stops."""
+    flags = {"flags": {name: _text(colour) for name, colour in style.flags}} if style.flags else {}
+    common = {"nodata": _text(style.nodata), **flags}
+    if style.is_categorical:
+        classes = [{"value": each.value, "colour": _text(each.colour), "label": each.label} for each in style.classes]
+        return {"title": style.title, "classes": classes, **common}
+    return {
+        "title": style.title,
+        "range": list(style.range),
+        "ramp": {repr(stop.value): _text(stop.colour) for stop in _apart(style.ramp)},
+        "below": _text(style.below),
+        "above": _text(style.above),
+        **common,
+        **({"labels": list(style.labels)} if style.labels else {}),
+    }
+
+
+def style_yaml(style: Style) -> str:
+    """Return a style's file: a key a line, each value as JSON writes it, which YAML takes as it is."""
+    lines = []
+    for key, value in style_members(style).items():
+        if isinstance(value, dict):
+            lines += [f"{key}:", *(f"  {json.dumps(name)}: {json.dumps(each)}" for name, each in value.items())]
+        elif key == "classes":
+            lines += [f"{key}:", *(f"  - {json.dumps(each)}" for each in value)]
+        else:
+            lines.append(f"{key}: {json.dumps(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _apart(ramp: tuple[Stop, ...]) -> list[Stop]:
+    """The stops, none at the value of another: of two, the first is moved down by the least there is.
+
+    A value that equals both has the colour of the second in either case.
+    """
+    following = [stop.value for stop in ramp[1:]] + [math.inf]
+    return [
+        stop if stop.value != after else stop._replace(value=math.nextafter(stop.value, -math.inf))
+        for stop, after in zip(ramp, following, strict=True)
+    ]
+
+
+def _text(colour: Colour) -> str:
+    return "transparent" if colour == TRANSPARENT else colour.hex
