@@ -1,6 +1,7 @@
 """Where pixels are: north-up grids that are asked for, and the native grids of sources."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -236,6 +237,12 @@ class NativeGrid:
             return False
         x, y = transformer(CRS84, self.crs).transform(0.0, latitude)
         return self.cell_at(x, y) is not None
+
+
+def box_of_all(boxes: Sequence[BBox]) -> BBox:
+    """Return the least box that holds some boxes, of which there is one at least."""
+    xmins, ymins, xmaxs, ymaxs = zip(*boxes, strict=True)
+    return BBox(min(xmins), min(ymins), max(xmaxs), max(ymaxs))
 
 
 def box_in(box: BBox, source: Crs, target: Crs) -> BBox:

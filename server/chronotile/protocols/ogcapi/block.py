@@ -56,6 +56,8 @@ class BuildingBlock:
     schemas: Mapping[str, Json] = field(default_factory=dict)
     """OpenAPI 3.0 schemas that those refer to, by names that begin with the block's."""
     landing_links: Callable[[Told], Sequence[Link]] = field(default=lambda _told: ())
+    landing_members: Callable[[Told], Mapping[str, Any]] = field(default=lambda _told: {})
+    """More members of the landing page."""
     collection_links: Callable[[Offered, Told], Sequence[Link]] = field(default=lambda _offered, _told: ())
     collection_members: Callable[[Offered, Told], Mapping[str, Any]] = field(default=lambda _offered, _told: {})
     """More members of a collection's description, such as `data_queries`."""

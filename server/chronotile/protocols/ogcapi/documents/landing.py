@@ -27,7 +27,12 @@ def landing_document(telling: Telling) -> Json:
     ]
     blocks = [link.document() for block in BLOCKS for link in block.landing_links(telling.told)]
     up = Link(rel="up", href=f"{telling.told.root}/", type="text/html", title="All that this server has")
-    return {"title": said["title"], "description": said["description"], "links": [*kept, *blocks, up.document()]}
+    return {
+        "title": said["title"],
+        "description": said["description"],
+        **{name: member for block in BLOCKS for name, member in block.landing_members(telling.told).items()},
+        "links": [*kept, *blocks, up.document()],
+    }
 
 
 def conformance_document() -> Json:

@@ -1,10 +1,14 @@
 """Links to maps from the landing page and from collections (OGC 20-058 §19.2, §20.3, §21.2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import box_of_all
 from chronotile.model.style import Style
 from chronotile.protocols.ogcapi.block import Link, Told
+from chronotile.protocols.ogcapi.crs import crs_uri
 from chronotile.protocols.ogcapi.offered import Offered
 
 REL_MAP = "http://www.opengis.net/def/rel/ogc/1.0/map"
@@ -14,6 +18,14 @@ PNG = "image/png"
 def landing_links(told: Told) -> Sequence[Link]:
     """Return the map of the dataset."""
     return [Link(rel=REL_MAP, href=f"{told.base}/map", type=PNG, title="map of the dataset")]
+
+
+def landing_members(told: Told) -> Mapping[str, Any]:
+    """Return how far the dataset reaches, and the CRS that its map is offered in (OGC 20-058 §20.3)."""
+    boxes = [collection.bbox for collection in told.catalogue.collections if collection.layers]
+    systems = [crs_uri(each) for each in dict.fromkeys((CRS84, *told.catalogue.crs))]
+    extent = {"spatial": {"bbox": [list(box_of_all(boxes))], "crs": crs_uri(CRS84)}} if boxes else None
+    return {**({} if extent is None else {"extent": extent}), "crs": [uri for uri in systems if uri is not None]}
 
 
 def collection_links(offered: Offered, told: Told) -> Sequence[Link]:

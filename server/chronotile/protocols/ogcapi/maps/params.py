@@ -27,13 +27,14 @@ MM_PER_PIXEL = 0.28
 """Of a rendering pixel (OGC 20-058 §12)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskedMap:
     """A map as it is asked for; its grid takes PROJ some milliseconds, so that it is found in a thread."""
 
     drawing: Drawing
     subset: Subset
     query: Kvp
+    default_crs: Crs
 
     def grid(self, catalogue: Catalogue) -> Grid:
         """Return the pixels of the map.
@@ -52,13 +53,16 @@ def asked_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catal
     """
     query.check_spelling(PARAMETERS)
     drawing, subset = drawing_of(path, query, accept, catalogue)
-    return AskedMap(drawing, subset, query)
+    return AskedMap(drawing=drawing, subset=subset, query=query, default_crs=default_crs(path, drawing))
 
 
-def map_crs(drawing: Drawing) -> Crs:
-    """Return the CRS of a map for which none is asked: that of the data (OGC 20-058 §7.2.2), if it has a URI."""
+def default_crs(path: Mapping[str, str], drawing: Drawing) -> Crs:
+    """Return the CRS of a map for which none is asked (OGC 20-058 §7.2.2).
+
+    Of a collection it is that of the data, if it has a URI; of the dataset, which is in many, CRS84.
+    """
     own = drawing.layers[0].main_variable.grid.crs
-    return CRS84 if crs_uri(own) is None else own
+    return own if "collectionId" in path and crs_uri(own) is not None else CRS84
 
 
 class _Reading:
@@ -68,10 +72,11 @@ class _Reading:
         self._kvp = asked.query
         self._subset = asked.subset
         self._drawing = asked.drawing
+        self._default_crs = asked.default_crs
         self._catalogue = catalogue
 
     def viewport(self) -> Viewport:
-        crs = self._crs("crs", otherwise=map_crs(self._drawing))
+        crs = self._crs("crs", otherwise=self._default_crs)
         box, centre, pixel_m = self._box(crs), self._centre(crs), self._pixel_m()
         width, height = self._side("width"), self._side("height")
         if box is not None and centre is not None:

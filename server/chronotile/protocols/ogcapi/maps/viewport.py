@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84, Crs, transformer
-from chronotile.model.grid import BBox, Grid, NativeGrid, box_in
+from chronotile.model.grid import BBox, Grid, NativeGrid, box_in, box_of_all
 from chronotile.protocols.common.tile_ranges import is_cylindrical
 from chronotile.protocols.ogcapi.maps.ground import metres_in_box, metres_per_unit, native_cell_m
 
@@ -98,13 +98,7 @@ def data_box(natives: Sequence[NativeGrid], crs: Crs) -> BBox:
     Raises:
         InvalidParameter: It can express none of them.
     """
-    boxes = [_data_box(native, crs) for native in natives]
-    return BBox(
-        min(box.xmin for box in boxes),
-        min(box.ymin for box in boxes),
-        max(box.xmax for box in boxes),
-        max(box.ymax for box in boxes),
-    )
+    return box_of_all([_data_box(native, crs) for native in natives])
 
 
 def box_to(box: BBox, source: Crs, target: Crs) -> BBox:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from chronotile.protocols.ogcapi.block import BuildingBlock, Link, Told
 from chronotile.protocols.ogcapi.offered import Offered
 from chronotile.protocols.ogcapi.styles.documents import JSON, REL_LEGEND
+from chronotile.protocols.ogcapi.styles.openapi import SCHEMAS, style_paths
 from chronotile.protocols.ogcapi.styles.routes import routes
 
 REL_STYLES = "http://www.opengis.net/def/rel/ogc/1.0/styles"
@@ -30,6 +31,8 @@ block = BuildingBlock(
     conformance=tuple(
         f"http://www.opengis.net/spec/ogcapi-styles-1/1.0/conf/{name}" for name in ("core", "sld-10", "sld-11")
     ),
+    paths=style_paths,
+    schemas=SCHEMAS,
     landing_links=landing_links,
     collection_links=collection_links,
 )

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from chronotile.protocols.ogcapi.block import BuildingBlock, Link, Told
 from chronotile.protocols.ogcapi.offered import Offered
+from chronotile.protocols.ogcapi.tiles.openapi import SCHEMAS, tile_paths
 from chronotile.protocols.ogcapi.tiles.routes import routes
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON, REL_SCHEMES, schemes_url
 
@@ -48,6 +49,8 @@ block = BuildingBlock(
         *(f"http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/{name}" for name in TILES),
         *(f"http://www.opengis.net/spec/tms/2.0/conf/{name}" for name in TILE_MATRIX_SETS),
     ),
+    paths=tile_paths,
+    schemas=SCHEMAS,
     landing_links=landing_links,
     collection_links=collection_links,
 )

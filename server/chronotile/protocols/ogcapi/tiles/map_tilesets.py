@@ -6,7 +6,7 @@ from urllib.parse import quote
 from chronotile.catalog.resolve import resolve_style
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox, box_in
+from chronotile.model.grid import BBox, box_in, box_of_all
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.texts import text_in
@@ -62,14 +62,7 @@ def layers_box(layers: tuple[Layer, ...], tile_matrix_set: TileMatrixSet) -> BBo
     """Return the box in CRS84 of what layers have in a set, or `None` where none of them meets it."""
     found = [box_in_set(layer.main_variable.grid, tile_matrix_set) for layer in layers]
     boxes = [box_in(box, tile_matrix_set.crs, CRS84) for box in found if box is not None]
-    if not boxes:
-        return None
-    return BBox(
-        min(box.xmin for box in boxes),
-        min(box.ymin for box in boxes),
-        max(box.xmax for box in boxes),
-        max(box.ymax for box in boxes),
-    )
+    return box_of_all(boxes) if boxes else None
 
 
 def _layer(layer: Layer, style: str, told: Told) -> Json:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.encoders.mvt import MEDIA_TYPE
 from chronotile.errors import InvalidParameter, UnknownPlace
-from chronotile.model.grid import BBox
+from chronotile.model.grid import BBox, box_of_all
 from chronotile.model.places import PlaceSet, Property
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.texts import text_in
@@ -57,12 +57,7 @@ def places_origin(places: tuple[PlaceSet, ...], query: Kvp, told: Told) -> Origi
 
 def places_box(places: tuple[PlaceSet, ...]) -> BBox:
     """Return the box of all in CRS84."""
-    return BBox(
-        min(each.bbox.xmin for each in places),
-        min(each.bbox.ymin for each in places),
-        max(each.bbox.xmax for each in places),
-        max(each.bbox.ymax for each in places),
-    )
+    return box_of_all([each.bbox for each in places])
 
 
 def vector_layers(places: tuple[PlaceSet, ...]) -> list[Json]:

@@ -1,0 +1,132 @@
+"""Paths of styles in OpenAPI 3.0."""
+
+from collections.abc import Mapping
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.pipeline.draw_legend import LEGEND_TYPES
+from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.ogcapi.maps.openapi import first_offered, languages_of, origin_parameters
+from chronotile.protocols.ogcapi.offered import Offered
+from chronotile.protocols.ogcapi.path_items import (
+    BINARY,
+    COUNT,
+    NUMBER,
+    TEXT,
+    TRUTH,
+    format_of,
+    get,
+    in_query,
+    list_of,
+    members,
+    ref,
+    word,
+)
+from chronotile.protocols.ogcapi.styles.documents import JSON, SHEETS
+
+TAG = "Styles"
+ORIGINS: Mapping[str, str] = {"": "dataset", "/collections/{collectionId}": "collection"}
+OWN = (SHEETS["json"], SHEETS["yaml"])
+"""Media types of the server's own encodings, which have the same members."""
+_PAIR: Json = {**list_of(NUMBER), "minItems": 2, "maxItems": 2}
+_CLASS = members({"value": NUMBER}, {"colour": TEXT, "color": TEXT, "label": TEXT})
+SCHEMAS: Mapping[str, Json] = {
+    "StyleList": members(
+        {
+            "styles": list_of(members({"id": TEXT, "title": TEXT, "links": list_of(ref("Link"))})),
+            "links": list_of(ref("Link")),
+        },
+        {"default": TEXT},
+    ),
+    "StyleMetadata": members(
+        {
+            "id": TEXT,
+            "title": TEXT,
+            "stylesheets": list_of(
+                members({"title": TEXT, "version": TEXT, "native": TRUTH, "link": ref("Link")}),
+            ),
+            "links": list_of(ref("Link")),
+        },
+        {"scope": word(["style"]), "layers": list_of(members({"id": TEXT, "type": TEXT}))},
+    ),
+    "StyleSheet": members(
+        {"title": TEXT, "nodata": TEXT},
+        {
+            "range": _PAIR,
+            "ramp": {"type": "object", "additionalProperties": TEXT},
+            "classes": list_of(_CLASS),
+            "below": TEXT,
+            "above": TEXT,
+            "flags": {"type": "object", "additionalProperties": TEXT},
+            "labels": list_of(NUMBER),
+        },
+    ),
+    "StyleLegend": members(
+        {"layer": TEXT, "style": TEXT, "title": TEXT, "units": TEXT, "type": word(["ramp", "classes"]), "range": _PAIR},
+        {
+            "stops": list_of(members({"value": NUMBER, "color": TEXT})),
+            "labels": list_of(members({"value": NUMBER, "text": TEXT})),
+            "classes": list_of(_CLASS),
+            "nodata": TEXT,
+            "flags": list_of(members({"name": TEXT, "color": TEXT})),
+        },
+    ),
+}
+
+
+def style_paths(catalogue: Catalogue) -> Mapping[str, Json]:
+    """Return the path items, below the tree's own address; none where there is nothing to style."""
+    shown = first_offered(catalogue)
+    if shown is None:
+        return {}
+    paths = {path: item for origin in ORIGINS for path, item in _of_origin(origin, catalogue, shown).items()}
+    collection = "/collections/{collectionId}"
+    return {**paths, f"{collection}/legend": _legend("styles.collection.getLegend", collection, shown)}
+
+
+def _of_origin(origin: str, catalogue: Catalogue, shown: Offered) -> Mapping[str, Json]:
+    name, path = ORIGINS[origin], f"{origin}/styles/{{styleId}}"
+    both = [format_of(["json"]), languages_of(catalogue)]
+    return {
+        f"{origin}/styles": get(
+            f"styles.{name}.getStyles",
+            "Styles, the default of a collection first",
+            tag=TAG,
+            parameters=[*origin_parameters(origin, shown), *both],
+            answers={JSON: ref("StyleList")},
+        ),
+        path: get(
+            f"styles.{name}.getStyle",
+            "A style as SLD, or as the server's own JSON or YAML",
+            tag=TAG,
+            parameters=[*origin_parameters(path, shown), format_of(list(SHEETS))],
+            answers={**dict.fromkeys(SHEETS.values(), TEXT), **dict.fromkeys(OWN, ref("StyleSheet"))},
+        ),
+        f"{path}/metadata": get(
+            f"styles.{name}.getStyleMetadata",
+            "What is known of a style",
+            tag=TAG,
+            parameters=[*origin_parameters(path, shown), *both],
+            answers={JSON: ref("StyleMetadata")},
+        ),
+        f"{path}/legend": _legend(f"styles.{name}.getStyleLegend", path, shown),
+    }
+
+
+def _legend(operation: str, path: str, shown: Offered) -> Json:
+    side = {**COUNT, "maximum": 4096}
+    return get(
+        operation,
+        "What colours mean",
+        tag=TAG,
+        parameters=[
+            *origin_parameters(path, shown),
+            in_query("range", "Values at the ends of the ramp, in place of the style's own", _PAIR),
+            in_query("ramp", "Id of a style whose colours are stretched over the range", TEXT),
+            in_query("difference", "A time: colours are those of changes since then", TEXT),
+            in_query("width", "Of the picture, in pixels", side),
+            in_query("height", "Of the picture, in pixels", side),
+            in_query("orientation", "How the colours lie", word(["vertical", "horizontal"])),
+            format_of(list(LEGEND_TYPES)),
+        ],
+        answers={**dict.fromkeys(LEGEND_TYPES.values(), BINARY), JSON: ref("StyleLegend")},
+    )

@@ -1,0 +1,215 @@
+"""Paths of tiles in OpenAPI 3.0 (OGC 20-057 §13)."""
+
+from collections.abc import Mapping, Sequence
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.model.tiles import TileMatrixSet
+from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.ogcapi.maps.openapi import (
+    ORIGINS,
+    PICTURES,
+    drawing,
+    first_offered,
+    languages_of,
+    origin_parameters,
+)
+from chronotile.protocols.ogcapi.offered import Offered
+from chronotile.protocols.ogcapi.path_items import (
+    ADDRESS,
+    BINARY,
+    INDEX,
+    NUMBER,
+    TEXT,
+    format_of,
+    get,
+    in_path,
+    in_query,
+    list_of,
+    members,
+    ref,
+    word,
+)
+from chronotile.protocols.ogcapi.tiles.limits import Limits, finest, limits_of_boxes, limits_of_grids
+from chronotile.protocols.ogcapi.tiles.place_tilesets import FORMATS
+from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
+from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
+
+TAG = "Tiles"
+PLACE = "/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
+_CRS: Json = {"oneOf": [ADDRESS, members({"wkt": {"type": "object"}})]}
+_POINT: Json = {**list_of(NUMBER), "minItems": 2, "maxItems": 2}
+_LINKS = list_of(ref("Link"))
+_ITEM: Mapping[str, Json] = {
+    "dataType": word(["map", "vector"]),
+    "crs": _CRS,
+    "tileMatrixSetURI": ADDRESS,
+    "links": _LINKS,
+}
+_LIMITS = members(
+    {
+        "tileMatrix": TEXT,
+        "minTileRow": INDEX,
+        "maxTileRow": INDEX,
+        "minTileCol": INDEX,
+        "maxTileCol": INDEX,
+    }
+)
+_MATRIX = members(
+    {
+        "id": TEXT,
+        "scaleDenominator": NUMBER,
+        "cellSize": NUMBER,
+        "pointOfOrigin": _POINT,
+        "tileWidth": INDEX,
+        "tileHeight": INDEX,
+        "matrixWidth": INDEX,
+        "matrixHeight": INDEX,
+    },
+    {"cornerOfOrigin": word(["topLeft"])},
+)
+SCHEMAS: Mapping[str, Json] = {
+    "TileSetList": members({"tilesets": list_of(members(_ITEM, {"title": TEXT})), "links": _LINKS}),
+    "TileSet": members(
+        {**_ITEM, "tileMatrixSetLimits": list_of(_LIMITS), "layers": list_of(members({"id": TEXT, "dataType": TEXT}))},
+        {
+            "title": TEXT,
+            "boundingBox": members({"lowerLeft": _POINT, "upperRight": _POINT, "crs": ADDRESS}),
+            "centerPoint": members({"coordinates": _POINT, "crs": ADDRESS}, {"tileMatrix": TEXT}),
+            "mediaTypes": list_of(TEXT),
+            "style": members({"id": TEXT}, {"title": TEXT, "links": _LINKS}),
+            "attribution": TEXT,
+            "license": TEXT,
+        },
+    ),
+    "TileJson": members(
+        {"tilejson": word(["3.0.0"]), "tiles": {**list_of(TEXT), "minItems": 1}, "minzoom": INDEX, "maxzoom": INDEX},
+        {
+            "name": TEXT,
+            "attribution": TEXT,
+            "bounds": {**list_of(NUMBER), "minItems": 4, "maxItems": 4},
+            "center": {**list_of(NUMBER), "minItems": 3, "maxItems": 3},
+            "vector_layers": list_of(members({"id": TEXT, "fields": {"type": "object"}})),
+        },
+    ),
+    "TileMatrixSetList": members(
+        {
+            "tileMatrixSets": list_of(
+                members({"id": TEXT, "crs": _CRS, "links": _LINKS}, {"title": TEXT, "uri": ADDRESS})
+            )
+        }
+    ),
+    "TileMatrixSet": members(
+        {"id": TEXT, "crs": _CRS, "tileMatrices": {**list_of(_MATRIX), "minItems": 1}},
+        {"title": TEXT, "uri": ADDRESS, "orderedAxes": list_of(TEXT), "wellKnownScaleSet": ADDRESS, "links": _LINKS},
+    ),
+}
+
+
+def tile_paths(catalogue: Catalogue) -> Mapping[str, Json]:
+    """Return the path items, below the tree's own address."""
+    shown = first_offered(catalogue)
+    sets = catalogue.tile_matrix_sets
+    if not sets:
+        return {}
+    return {
+        **_schemes(catalogue),
+        **({} if shown is None else _of_maps(catalogue, shown)),
+        **(_of_places(catalogue) if catalogue.places else {}),
+    }
+
+
+def _schemes(catalogue: Catalogue) -> Mapping[str, Json]:
+    both = [format_of(["json"]), languages_of(catalogue)]
+    return {
+        "/tileMatrixSets": get(
+            "tiles.getTileMatrixSetsList",
+            "All tile matrix sets",
+            tag=TAG,
+            parameters=both,
+            answers={JSON: ref("TileMatrixSetList")},
+        ),
+        "/tileMatrixSets/{tileMatrixSetId}": get(
+            "tiles.getTileMatrixSet",
+            "One tile matrix set",
+            tag=TAG,
+            parameters=[_set(catalogue), *both],
+            answers={JSON: ref("TileMatrixSet")},
+        ),
+    }
+
+
+def _of_maps(catalogue: Catalogue, shown: Offered) -> Mapping[str, Json]:
+    tile_matrix_set = catalogue.tile_matrix_sets[0]
+    limits = limits_of_grids([shown.drawn.main_variable.grid], tile_matrix_set)
+    paths: dict[str, Json] = {}
+    for origin, name in ORIGINS.items():
+        first, drawn = origin_parameters(origin, shown), drawing(origin, shown)
+        tiles = _paths(f"{origin}/map/tiles", f"{name}.map", catalogue, metadata=[*first, *drawn[:-1]])
+        tile = get(
+            f"tiles.{name}.map.getTile",
+            "A tile of a map",
+            tag=TAG,
+            parameters=[*first, *_place(catalogue, tile_matrix_set, limits), *drawn, _revision()],
+            answers=PICTURES,
+        )
+        paths |= {**tiles, f"{origin}/map/tiles{PLACE}": tile}
+    return paths
+
+
+def _of_places(catalogue: Catalogue) -> Mapping[str, Json]:
+    tile_matrix_set = catalogue.tile_matrix_sets[0]
+    limits = limits_of_boxes([each.bbox for each in catalogue.places.values()], tile_matrix_set)
+    listed = in_query(
+        "collections", "Sets of places, each a layer of the tile; otherwise all", list_of(word(list(catalogue.places)))
+    )
+    tile = get(
+        "tiles.dataset.vector.getTile",
+        "A vector tile of places",
+        tag=TAG,
+        parameters=[*_place(catalogue, tile_matrix_set, limits), listed, format_of(list(FORMATS)), _revision()],
+        answers=dict.fromkeys(FORMATS.values(), BINARY),
+    )
+    return {**_paths("/tiles", "dataset.vector", catalogue, metadata=[listed]), f"/tiles{PLACE}": tile}
+
+
+def _paths(path: str, name: str, catalogue: Catalogue, *, metadata: Sequence[Json]) -> Mapping[str, Json]:
+    lang = languages_of(catalogue)
+    return {
+        path: get(
+            f"tiles.{name}.getTileSetsList",
+            "Tilesets, one a tile matrix set",
+            tag=TAG,
+            parameters=[*metadata, format_of(["json"]), lang],
+            answers={JSON: ref("TileSetList")},
+        ),
+        f"{path}/{{tileMatrixSetId}}": get(
+            f"tiles.{name}.getTileSet",
+            "Metadata of a tileset; templates of tiles carry its parameters on",
+            tag=TAG,
+            parameters=[*metadata, _set(catalogue), format_of(["json", "tilejson"]), lang],
+            answers={JSON: ref("TileSet"), TILEJSON: ref("TileJson")},
+        ),
+    }
+
+
+def _set(catalogue: Catalogue) -> Json:
+    names = [each.id for each in catalogue.tile_matrix_sets]
+    return in_path("tileMatrixSetId", "Id of a tile matrix set", word(names), example=names[0])
+
+
+def _place(catalogue: Catalogue, tile_matrix_set: TileMatrixSet, limits: Limits) -> list[Json]:
+    matrix = finest(limits, tile_matrix_set) or tile_matrix_set.matrices[0]
+    held = limits.get(matrix.id)
+    row, column = (0, 0) if held is None else (held.row_min, held.column_min)
+    return [
+        _set(catalogue),
+        in_path("tileMatrix", "Id of a tile matrix of the set", TEXT, example=matrix.id),
+        in_path("tileRow", "Row, from the north", INDEX, example=row),
+        in_path("tileCol", "Column, from the west", INDEX, example=column),
+    ]
+
+
+def _revision() -> Json:
+    return in_query(
+        "rev", "The state of the data that the address is of; while it is that, it may be kept for good", TEXT
+    )
