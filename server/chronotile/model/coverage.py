@@ -36,9 +36,10 @@ class Trim:
     """The parameter that gave it, for what is refused."""
 
     def __post_init__(self) -> None:
-        if any(math.isnan(edge) for edge in self.box):
+        xmin, ymin, xmax, ymax = self.box
+        if any(map(math.isnan, self.box)) or math.inf in {xmin, ymin} or -math.inf in {xmax, ymax}:
             raise InvalidParameter(f"{self.locator} has an edge that is no number", locator=self.locator)
-        if self.box.ymin > self.box.ymax or (self.box.xmin > self.box.xmax and not self.crs.is_geographic):
+        if ymin > ymax or (xmin > xmax and not self.crs.is_geographic):
             raise InvalidParameter(f"{self.locator} has a lower edge above its upper one", locator=self.locator)
 
 

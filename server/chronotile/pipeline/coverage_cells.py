@@ -131,6 +131,16 @@ def _nothing_in_common(first: Trim, second: Trim) -> InvalidParameter:
     return InvalidParameter(f"{what} {'have' if ' and ' in what else 'has'} no place in common", locator=second.locator)
 
 
+def filled(asked: Interval, reach: Interval, circle: float | None) -> Interval:
+    """Return positions with open ends where the data end; of longitudes in the turn in which the other end is."""
+    low, high = asked
+    if math.isinf(low) and low < 0:
+        low = reach.low if high > reach.low or circle is None else reach.low - circle
+    if math.isinf(high) and high > 0:
+        high = reach.high if low < reach.high or circle is None else reach.high + circle
+    return Interval(low, high)
+
+
 def _common(first: Interval, second: Interval, circle: float | None) -> Interval | None:
     """What lies in both, of longitudes in the turn of the first; an end alone is nothing, but of what is no longer."""
     if circle is not None and all(map(math.isfinite, (*first, *second))):
@@ -188,13 +198,12 @@ def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
     tolerance, turn = _tolerance(grid.width, inverse.c), columns_in_turn(grid)
     if turn is None:
         return _cells(Interval(*ends), grid.width, tolerance)
-    low, high = max(ends[0], 0.0) if math.isinf(ends[0]) else ends[0], ends[1]
-    high = min(high, grid.width) if math.isinf(high) else high
+    low, high = filled(Interval(*ends), Interval(0.0, grid.width), turn)
     period = _period(grid)
     if low == high and period is not None:
         position = low if 0 <= low <= grid.width else low % period
         return _cells(Interval(position, position), grid.width, tolerance)
-    if low > high:
+    if not (math.isfinite(low) and math.isfinite(high)):
         return None
     first, last = _whole(Interval(low, high), tolerance)
     if last - first >= turn:
@@ -263,17 +272,16 @@ def _clipped(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
     margin_x, margin_y = MARGIN * (reach.xmax - reach.xmin), MARGIN * (reach.ymax - reach.ymin)
     x = Interval(reach.xmin - margin_x, reach.xmax + margin_x)
     y = Interval(reach.ymin - margin_y, reach.ymax + margin_y)
-    if crs.is_geographic:
+    circle = WHOLE_CIRCLE if crs.is_geographic else None
+    if circle is not None:
         y = Interval(max(-90.0, y.low), min(90.0, y.high))
-        if x.high - x.low >= WHOLE_CIRCLE:
-            x = Interval(-math.inf, math.inf)
-    across = _common(x, Interval(box.xmin, box.xmax), WHOLE_CIRCLE if crs.is_geographic else None)
+        if x.high - x.low >= circle:
+            x = Interval(-circle / 2, circle / 2)
+    across = filled(Interval(box.xmin, box.xmax), x, circle)
+    is_all_round = circle is not None and x.high - x.low >= circle
+    found = across if is_all_round else _common(x, across, circle)
     down = _common(y, Interval(box.ymin, box.ymax), None)
-    if across is None or down is None:
-        return None
-    west = max(across.low, -WHOLE_CIRCLE / 2) if math.isinf(across.low) else across.low
-    east = min(across.high, WHOLE_CIRCLE / 2) if math.isinf(across.high) else across.high
-    return BBox(west, down.low, east, down.high) if west <= east else None
+    return None if found is None or down is None else BBox(found.low, down.low, found.high, down.high)
 
 
 def outline_in(box: BBox, source: Crs, target: Crs) -> BBox:
@@ -295,11 +303,11 @@ def outline_in(box: BBox, source: Crs, target: Crs) -> BBox:
     circle = circle_of(target)
     if circle is not None:
         x = np.unwrap(x, period=circle)
-    if target.is_geographic and not source.is_geographic:
-        poles = [latitude for latitude in (-90.0, 90.0) if _holds_pole(box, source, latitude)]
-        if poles:
-            half = WHOLE_CIRCLE / 2
-            return BBox(-half, min(south, *poles), half, max(north, *poles))
+        if not source.is_geographic:
+            quarter = circle / 4 if target.is_geographic else circle / 2
+            poles = [side * quarter for side in (-1, 1) if _holds_pole(box, source, side * WHOLE_CIRCLE / 4)]
+            if poles:
+                return BBox(-circle / 2, min(south, *poles), circle / 2, max(north, *poles))
     return BBox(float(x.min()), south, float(x.max()), north)
 
 

@@ -40,8 +40,6 @@ class WarpedCells:
     plans: ByteCache[WarpPlan | None]
     side: int
     """Of a tile."""
-    is_same_crs: bool
-    """As that of the source."""
 
     def pieces(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> Pieces:
         """Return in which pieces a field is best read: whole tiles."""
@@ -65,7 +63,7 @@ class WarpedCells:
         for top in range(first, rows.stop, self.side):
             for left in range(0, self.grid.width, self.side):
                 grid = _part(self.grid, top, left, self.side)
-                sampled = _nudged(grid) if self.is_same_crs and resampling == "nearest" else grid
+                sampled = _nudged(grid) if resampling == "nearest" else grid
                 plan = self._plan(sampled, variable, resampling, level)
                 if plan is None:
                     continue
@@ -93,8 +91,8 @@ def warped_cells(
         InvalidParameter: Means of classes are asked for.
     """
     variable = fields[0].layer.main_variable
-    is_same = are_alike(grid.crs, variable.grid.crs)
-    grid = replace(grid, crs=variable.grid.crs) if is_same else grid
+    if are_alike(grid.crs, variable.grid.crs):
+        grid = replace(grid, crs=variable.grid.crs)
     for each in fields:
         if resampling == "bilinear" and each.layer.main_variable.is_categorical:
             raise InvalidParameter(
@@ -103,9 +101,7 @@ def warped_cells(
     row_bytes = grid.width * max(np.dtype(each.encoding.dtype).itemsize for each in fields)
     level = variable.levels[level_for(variable.levels, grid)]
     fitting = min(TILE_SIDE, PIECE_BYTES // row_bytes, int(NATIVE_SIDE / cells_per_pixel(grid, level)))
-    return WarpedCells(
-        grid=grid, resampling=resampling, plans=plans, side=max(LEAST_SIDE, fitting), is_same_crs=is_same
-    )
+    return WarpedCells(grid=grid, resampling=resampling, plans=plans, side=max(LEAST_SIDE, fitting))
 
 
 def _part(grid: Grid, top: int, left: int, side: int) -> Grid:
