@@ -1,0 +1,139 @@
+"""What pygeoapi hands to providers, turned into requests."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered
+from chronotile.errors import InvalidParameter, UnsupportedCrs
+from chronotile.model.area import Area
+from chronotile.model.coverage import Trim
+from chronotile.model.crs import CRS84, Crs, is_north_first
+from chronotile.model.grid import BBox, FloatArray
+from chronotile.model.request import Point
+from chronotile.model.time import TimeSelection, parse_time
+
+MAX_SHOWN = 60
+TIME_AXIS = "time"
+X_AXES, Y_AXES = ("Lon", "x"), ("Lat", "y")
+
+Ends = Sequence[Any]
+"""The one or two values of a subset, as pygeoapi has parsed them: numbers or text."""
+
+
+def named_layers(offered: Offered, names: Iterable[str], *, locator: str) -> tuple[str, ...]:
+    """Return the ids of the layers of fields, all of the collection without names.
+
+    Raises:
+        InvalidParameter: One is no field.
+    """
+    fields = offered.fields
+    known = {layer.id: layer for layer in fields.values()} | fields
+    layers: dict[str, None] = {}
+    for name in names:
+        if name not in known:
+            raise InvalidParameter(
+                f"{locator} names a field {name[:MAX_SHOWN]!r}; accepted are {', '.join(fields)}", locator=locator
+            )
+        layers[known[name].id] = None
+    return tuple(layers) or tuple(layer.id for layer in fields.values())
+
+
+def named_crs(text: str | None, offered: Offered, catalogue: Catalogue, *, locator: str) -> Crs:
+    """Return one of the CRS offered, or that of the data, by its URI, URN or code; CRS84 where none is named.
+
+    Raises:
+        UnsupportedCrs: It is neither.
+    """
+    if not text:
+        return CRS84
+    own = offered.main_field.main_variable.grid.crs
+    if text in {own.uri, own.name}:
+        return own
+    try:
+        return CRS84 if text in {"CRS84", CRS84.uri} else catalogue.offered_crs(text)
+    except UnsupportedCrs as error:
+        raise UnsupportedCrs(error.message, locator=locator) from error
+
+
+def box_of(numbers: Sequence[float], crs: Crs) -> BBox:
+    """Return four or six numbers in the axis order of the CRS as a box with x first; heights are left out."""
+    half = len(numbers) // 2
+    first, second, third, fourth = numbers[0], numbers[1], numbers[half], numbers[half + 1]
+    return BBox(second, first, fourth, third) if is_north_first(crs) else BBox(first, second, third, fourth)
+
+
+def trims_of(subsets: Mapping[str, Ends], crs: Crs) -> tuple[Trim, ...]:
+    """Return what subsets of the axes of the data, but time, cut off.
+
+    Raises:
+        InvalidParameter: An end is no number.
+    """
+    trims = []
+    for axis, ends in subsets.items():
+        if axis == TIME_AXIS:
+            continue
+        low, high = (_edge(ends[index], open_edge, axis) for index, open_edge in ((0, -math.inf), (-1, math.inf)))
+        box = BBox(low, -math.inf, high, math.inf) if axis in X_AXES else BBox(-math.inf, low, math.inf, high)
+        trims.append(Trim(box=box, crs=crs, locator="subset"))
+    return tuple(trims)
+
+
+def time_of(datetime: str | None, subsets: Mapping[str, Ends]) -> TimeSelection:
+    """Return what `datetime`, or a subset of the axis of time, selects.
+
+    Raises:
+        InvalidParameter: It is no time, or there are both.
+    """
+    if TIME_AXIS not in subsets:
+        return parse_time(datetime)
+    if datetime:
+        raise InvalidParameter("give either datetime or a subset of time", locator="datetime")
+    return parse_time("/".join(str(end) for end in subsets[TIME_AXIS]))
+
+
+def points_of(geometry: shapely.Geometry, crs: Crs) -> tuple[Point, ...]:
+    """Return the points of a geometry, whose coordinates are in the axis order of the CRS.
+
+    Raises:
+        InvalidParameter: It is no point, or has none.
+    """
+    if geometry.geom_type not in {"Point", "MultiPoint"} or geometry.is_empty:
+        raise InvalidParameter(f"coords must be a POINT or MULTIPOINT, got a {geometry.geom_type}", locator="coords")
+    return tuple(Point(x=float(x), y=float(y), crs=crs) for x, y in _xy(shapely.get_coordinates(geometry), crs))
+
+
+def area_of(geometry: shapely.Geometry, crs: Crs) -> Area:
+    """Return what a polygon covers, whose coordinates are in the axis order of the CRS.
+
+    Raises:
+        InvalidParameter: It is no polygon, or its rings cross.
+    """
+    if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty:
+        raise InvalidParameter(
+            f"coords must be a POLYGON or MULTIPOLYGON, got a {geometry.geom_type}", locator="coords"
+        )
+    if not geometry.is_valid:
+        reason = shapely.is_valid_reason(geometry)
+        raise InvalidParameter(f"coords is no area: {reason}", locator="coords")
+    polygons = tuple(
+        tuple(_xy(shapely.get_coordinates(ring), crs) for ring in (polygon.exterior, *polygon.interiors))
+        for polygon in shapely.get_parts(geometry)
+    )
+    return Area(polygons=polygons, crs=crs)
+
+
+def _xy(coordinates: FloatArray, crs: Crs) -> FloatArray:
+    return np.ascontiguousarray(coordinates[:, ::-1]) if is_north_first(crs) else coordinates
+
+
+def _edge(value: Any, open_edge: float, axis: str) -> float:  # noqa: ANN401 -- as pygeoapi parsed it
+    if value == "*":
+        return open_edge
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidParameter(f"subset of {axis} takes numbers, got {str(value)[:MAX_SHOWN]!r}", locator="subset")
+    return float(value)
