@@ -19,7 +19,6 @@ BINARY = (
     "application/netcdf",
     "application/octet-stream",
     "application/vnd.apache.parquet",
-    "application/x-netcdf",
     "application/x-npy",
     "font/*",
     "image/tiff",

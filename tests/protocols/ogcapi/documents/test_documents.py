@@ -231,3 +231,11 @@ def test_without_collections_the_tree_is_empty_and_well(make_client):
     answers = [client.get(path, params={"f": form}) for path in PAGES[:4] for form in ("json", "html")]
 
     assert {answer.status_code for answer in answers} == {200}
+
+
+def test_texts_of_the_configuration_are_as_they_are_in_json(make_client):
+    title = {"": "NDVI > 0.2 & <dense>"}
+    client = make_client(served.make_services(served.make_collection(title=title), service=ServiceInfo(title=title)))
+
+    assert client.get("/ogcapi/collections/s2").json()["title"] == title[""]
+    assert client.get("/ogcapi").json()["title"] == title[""]

@@ -47,7 +47,7 @@ def test_collections_that_reach_into_a_box_are_listed(make_client, box, expected
     [("179,-18,179.5,-17", 2), ("-179.9,-18,-179.5,-17", 2), ("0,-18,10,-17", 0), ("179,-18,-179,-17", 2)],
 )
 def test_data_across_the_antimeridian_are_found_on_both_sides(make_client, box, count):
-    layer = served.make_layer("REEF", variable=served.make_variable("REEF", grid=FIJI))
+    layer = served.make_layer("REEF", collection="fiji", variable=served.make_variable("REEF", grid=FIJI))
     client = make_client(served.make_services(served.make_collection(layer, collection_id="fiji")))
 
     west, _south, east, _north = client.get("/ogcapi/collections/fiji").json()["extent"]["spatial"]["bbox"][0]

@@ -1,9 +1,12 @@
 """Collections: what pygeoapi says of them, put right and completed from all building blocks (OGC 20-024)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 from chronotile.catalog.offered import Offered, offered_collections
+from chronotile.model.time import TimeDomain
+from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import times_listed
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.blocks import BLOCKS
@@ -18,6 +21,8 @@ NO_QUERIES: Mapping[str, Any] = {"data_queries": {}, "parameter_names": {}, "out
 """Of what has colours alone: OGC 19-086r6 wants them of every collection."""
 JSON_LD = "application/ld+json"
 
+TellTimes = Callable[[TimeDomain], Json | None]
+
 
 def collection_documents(telling: Telling, offered: Sequence[Offered]) -> list[Json]:
     """Return the description of each collection; in `/collections` it is the same as at its own address."""
@@ -25,14 +30,19 @@ def collection_documents(telling: Telling, offered: Sequence[Offered]) -> list[J
 
     limit = times_listed(len(offered_collections(telling.told.catalogue)))
     said = said_collections(telling, offered)
-    return [_completed(*pair, telling, limit) for pair in zip(said, offered, strict=True)]
+    temporal = cache(partial(temporal_extent, limit=limit))  # of a collection as of its layers
+    return [_completed(*pair, telling, temporal) for pair in zip(said, offered, strict=True)]
 
 
-def _completed(said: Json, offered: Offered, telling: Telling, limit: int) -> Json:
+def _completed(said: Json, offered: Offered, telling: Telling, temporal: TellTimes) -> Json:
+    language = telling.told.language
     return {
-        **{name: said[name] for name in ("id", "title", "description", "keywords")},
+        "id": said["id"],
+        "title": text_in(offered.title, language) or offered.id,  # pygeoapi 0.24 gives texts with entities of HTML
+        "description": text_in(offered.abstract, language),
+        "keywords": list(offered.keywords),
         **_credits(offered),
-        "extent": _extent(offered, limit),
+        "extent": _extent(offered, temporal),
         **_systems(offered, telling),
         "dataType": "coverage" if offered.has_values else "map",
         **_members(offered, telling),
@@ -45,8 +55,8 @@ def _credits(offered: Offered) -> dict[str, str]:
     return {name: text for name, text in both.items() if text}
 
 
-def _extent(offered: Offered, limit: int) -> Json:
-    temporal = temporal_extent(offered.times, limit=limit)
+def _extent(offered: Offered, tell_times: TellTimes) -> Json:
+    temporal = tell_times(offered.times)
     spatial = {"spatial": spatial_extent(offered)}
     return spatial if temporal is None else {**spatial, "temporal": temporal}
 

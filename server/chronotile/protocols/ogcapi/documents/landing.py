@@ -1,5 +1,6 @@
 """Landing page and conformance (OGC 19-072)."""
 
+from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.collections import JSON_LD
@@ -19,7 +20,7 @@ def landing_document(telling: Telling) -> Json:
     """Return the landing page of the tree."""
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_landing  # noqa: PLC0415 -- its 70 MB
 
-    said = said_landing(telling)
+    said, service = said_landing(telling), telling.told.catalogue.service
     kept = [
         {name: member for name, member in link.items() if name != "hreflang"}  # which is not the language asked for
         for link in said["links"]
@@ -28,8 +29,8 @@ def landing_document(telling: Telling) -> Json:
     blocks = [link.document() for block in BLOCKS for link in block.landing_links(telling.told)]
     up = Link(rel="up", href=f"{telling.told.root}/", type="text/html", title="All that this server has")
     return {
-        "title": said["title"],
-        "description": said["description"],
+        "title": text_in(service.title, telling.told.language),
+        "description": text_in(service.abstract, telling.told.language),
         **{name: member for block in BLOCKS for name, member in block.landing_members(telling.told).items()},
         "links": [*kept, *blocks, up.document()],
     }

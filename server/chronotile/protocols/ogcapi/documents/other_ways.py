@@ -1,7 +1,7 @@
 """Links from a collection to what is not OGC API: WMS, WMTS, tiles for web maps, series, viewer, licence, metadata."""
 
 from collections.abc import Iterator
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
 from chronotile.model.collection import Layer
@@ -31,11 +31,10 @@ def other_ways(offered: Offered, telling: Telling) -> Iterator[Link]:
 
 def _services(offered: Offered, telling: Telling) -> Iterator[Link]:
     service, root = telling.told.catalogue.service, telling.told.root
-    names = ",".join(layer.id for layer in offered.layers)
+    names = ",".join(quote(layer.id) for layer in offered.layers)
     for kind, paths in (("WMS", service.wms_paths), ("WMTS", service.wmts_paths)):
-        query = urlencode({"SERVICE": kind, "REQUEST": "GetCapabilities", "layers": names}, safe=",")
         for path in paths[:1]:
-            href = f"{root}{path}?{query}"
+            href = f"{root}{path}?SERVICE={kind}&REQUEST=GetCapabilities&layers={names}"
             yield Link(rel=f"{SERVICE_TYPES}/{kind.lower()}", href=href, type=XML, title=f"{kind} capabilities")
 
 
@@ -50,5 +49,5 @@ def _of_layer(layer: Layer, telling: Telling) -> Iterator[Link]:
     if len(layer.times):
         yield Link(rel="times", href=f"{root}/layers/{name}/times", type=JSON, title=f"{layer.id}: all times")
     if telling.has_viewer:
-        href = f"{root}/viewer/?{urlencode({'layer': layer.id})}"
+        href = f"{root}/viewer/?layer={name}"
         yield Link(rel="viewer", href=href, type=HTML, title=f"{layer.id}: viewer")

@@ -1,6 +1,6 @@
 """pygeoapi's own documents: its `API` made in memory from the catalogue, with our providers.
 
-It is made for each document that is not kept: that takes half a millisecond, and what a reload changed is in it.
+It is made for each document that is not kept: that takes a millisecond, and what a reload changed is in it.
 Imported where it is used: a worker that never tells of collections does not pay its 70 MB.
 """
 
@@ -17,7 +17,7 @@ from chronotile.model.crs import CRS84
 from chronotile.model.time import Instant
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Told
-from chronotile.protocols.ogcapi.crs import accepted_crs, crs_uri
+from chronotile.protocols.ogcapi.crs import crs_uri
 from chronotile.protocols.ogcapi.documents.extents import box_of_offered
 from chronotile.protocols.ogcapi.documents.telling import Telling
 from chronotile.pygeoapi.archives import Live
@@ -47,13 +47,15 @@ def said_collections(telling: Telling, offered: Sequence[Offered]) -> list[Json]
 
 
 def _said(telling: Telling, offered: Sequence[Offered], ask: Callable[[API, APIRequest], Any]) -> Json:
-    api = API(_configuration(telling, offered), {})
+    api = API(_configuration(telling), {})
+    # Not before, since it copies all that it is given, for pages that it does not make here.
+    api.config["resources"] = _resources(telling, offered)
     _headers, _status, body = ask(api, APIRequest(_JsonRequest(), api.locales))
     document: Json = orjson.loads(body)
     return document
 
 
-def _configuration(telling: Telling, offered: Sequence[Offered]) -> Json:
+def _configuration(telling: Telling) -> Json:
     """Texts are in the language of the document already, so pygeoapi, which knows fewer, is told of one alone."""
     told = telling.told
     service = told.catalogue.service
@@ -63,13 +65,17 @@ def _configuration(telling: Telling, offered: Sequence[Offered]) -> Json:
         "keywords": [],
         "url": f"{told.root}/",
     }
-    live = Live(telling.services)
     return {
         "server": {"url": told.base, "languages": ["en"], "encoding": "utf-8", "gzip": False},
         "logging": {"level": "ERROR"},
         "metadata": {"identification": identification, "license": {}, "provider": {}, "contact": {}},
-        "resources": {each.id: _resource(each, told, live) for each in offered},
+        "resources": {},
     }
+
+
+def _resources(telling: Telling, offered: Sequence[Offered]) -> dict[str, Json]:
+    live = Live(telling.services)
+    return {each.id: _resource(each, telling.told, live) for each in offered}
 
 
 def _resource(offered: Offered, told: Told, live: Live) -> Json:
@@ -83,19 +89,17 @@ def _resource(offered: Offered, told: Told, live: Live) -> Json:
         "keywords": list(offered.keywords),
         "links": [],
         "extents": {"spatial": spatial, **temporal},
-        "providers": _providers(offered, told, live),
+        "providers": _providers(offered, live),
     }
 
 
-def _providers(offered: Offered, told: Told, live: Live) -> list[Json]:
+def _providers(offered: Offered, live: Live) -> list[Json]:
     shared = {"data": live, "options": {"collection": offered.id}}
     picture = {"type": "map", "name": f"{PROVIDERS}.MapProvider", "format": MAP_FORMAT, **shared}
     if not offered.has_values:
         return [picture]
-    layer = offered.main_field
-    crs = [uri for each in accepted_crs(layer, told.catalogue) if (uri := crs_uri(each))]
     coverage = {"type": "coverage", "name": f"{PROVIDERS}.CoverageProvider", "format": COVERAGE_FORMAT, **shared}
-    return [{**coverage, "crs": crs}, picture]
+    return [coverage, {"type": "edr", "name": f"{PROVIDERS}.EDRProvider", **shared}, picture]
 
 
 def _datetime(instant: Instant) -> datetime:

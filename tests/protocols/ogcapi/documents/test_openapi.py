@@ -1,0 +1,100 @@
+"""The OpenAPI document of the tree is valid, complete and says which collections there are."""
+
+from collections import Counter
+
+import pytest
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from chronotile.protocols.ogcapi.documents.params import PARAMETERS, PARAMETERS_OF_COLLECTIONS
+from tests.protocols import served
+
+METHODS = ("get", "post")
+
+
+@pytest.fixture
+def document(tree):
+    return tree.get("/ogcapi/openapi").json()
+
+
+def operations(document):
+    return {
+        (path, method): entry[method]
+        for path, entry in document["paths"].items()
+        for method in METHODS
+        if method in entry
+    }
+
+
+def parameters(document, path, method="get"):
+    entry = document["paths"][path]
+    return [*entry.get("parameters", ()), *entry[method].get("parameters", ())]
+
+
+@pytest.mark.checklist("edr", "AT 4/5")
+@pytest.mark.checklist("tiles", "A.23/A.24")
+def test_the_document_is_valid_openapi_3_0(document):
+    OpenAPIV30SpecValidator(document).validate()
+
+    assert document["openapi"].startswith("3.0.")
+
+
+@pytest.mark.parametrize("collections", [[served.make_composite()], []], ids=["composite", "NDVI"])
+def test_whatever_is_served_the_document_is_valid(make_client, collections):
+    services = served.make_services(served.make_collection(*collections))
+
+    OpenAPIV30SpecValidator(make_client(services).get("/ogcapi/openapi").json()).validate()
+
+
+def test_operations_have_ids_of_their_own(document):
+    counted = Counter(operation["operationId"] for operation in operations(document).values())
+
+    assert [name for name, count in counted.items() if count > 1] == []
+
+
+def test_the_server_is_the_tree_itself(tree, document):
+    assert document["servers"] == [{"url": "http://testserver/ogcapi"}]
+    assert tree.get(document["servers"][0]["url"]).status_code == 200
+
+
+def test_collections_are_enumerated(document):
+    (parameter,) = [each for each in parameters(document, "/collections/{collectionId}") if each["in"] == "path"]
+
+    assert {"s2", "NDVI", "TRUE_COLOUR", "HEIGHT"} <= set(parameter["schema"]["enum"])
+
+
+def test_many_collections_are_no_enumeration_but_an_example(make_client):
+    layers = [served.make_layer(f"L{number}") for number in range(120)]
+    client = make_client(served.make_services(served.make_collection(*layers)))
+
+    (parameter, *_others) = parameters(client.get("/ogcapi/openapi").json(), "/collections/{collectionId}")
+
+    assert "enum" not in parameter["schema"]
+    assert parameter["example"] == "s2"
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/", PARAMETERS),
+        ("/conformance", PARAMETERS),
+        ("/collections", PARAMETERS_OF_COLLECTIONS),
+        ("/collections/{collectionId}", PARAMETERS),
+        ("/openapi", PARAMETERS),
+    ],
+)
+def test_every_parameter_of_a_document_is_told(document, path, names):
+    assert {each["name"] for each in parameters(document, path) if each["in"] == "query"} == set(names)
+
+
+def test_every_refusal_is_a_problem(document):
+    refusals = document["components"]["responses"]
+
+    assert {"BadRequest", "NotFound", "NotAcceptable", "TooLarge", "Unavailable"} <= set(refusals)
+    assert {media_type for each in refusals.values() for media_type in each["content"]} == {"application/problem+json"}
+
+
+def test_the_page_tells_all_operations(tree, document):
+    text = tree.get("/ogcapi/openapi", params={"f": "html"}).text
+
+    names = [operation["operationId"] for operation in operations(document).values()]
+    assert [name for name in names if f'id="{name}"' not in text] == []

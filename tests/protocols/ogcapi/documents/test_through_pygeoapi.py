@@ -1,0 +1,63 @@
+"""What pygeoapi says of our collections through our providers is what the tree says of them."""
+
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from chronotile.catalog.offered import offered_collection
+from chronotile.protocols.ogcapi.block import Told
+from chronotile.protocols.ogcapi.documents.telling import Telling
+from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_collections
+
+UNLOADED = """
+import sys
+from starlette.testclient import TestClient
+from chronotile.app import application
+from chronotile.catalog.catalogue import Catalogue, ServiceInfo
+from chronotile.pipeline.services import Services
+print([name for name in sys.modules if name.partition(".")[0] == "pygeoapi"])
+"""
+
+
+@pytest.fixture
+def said(tree_services):
+    """`said("NDVI")`: pygeoapi's description of a collection."""
+    told = Told(catalogue=tree_services.catalogue, root="http://testserver", language="en")
+    telling = Telling(services=tree_services, told=told, has_viewer=False)
+
+    def describe(name):
+        return said_collections(telling, [offered_collection(tree_services.catalogue, name)])[0]
+
+    return describe
+
+
+@pytest.mark.parametrize("name", ["s2", "NDVI", "HEIGHT", "FAPAR", "world", "TRUE_COLOUR"])
+def test_box_and_identity_are_the_same(tree, said, name):
+    ours, theirs = tree.get(f"/ogcapi/collections/{name}").json(), said(name)
+
+    assert (theirs["id"], theirs["title"], theirs["keywords"]) == (ours["id"], ours["title"], ours["keywords"])
+    assert theirs["extent"]["spatial"]["bbox"] == ours["extent"]["spatial"]["bbox"]
+
+
+def test_a_composite_is_a_map_alone(said):
+    document = said("TRUE_COLOUR")
+
+    assert "parameter_names" not in document
+    assert "http://www.opengis.net/def/rel/ogc/1.0/map" in {link["rel"] for link in document["links"]}
+
+
+def test_pygeoapi_is_not_imported_before_a_document_is_asked_for():
+    found = subprocess.run([sys.executable, "-c", UNLOADED], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "[]"
+
+
+def test_pygeoapi_leaves_logging_as_it_is(tree):
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers))
+
+    tree.get("/ogcapi/collections")
+
+    assert (root.level, root.handlers) == before
