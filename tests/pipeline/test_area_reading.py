@@ -31,12 +31,7 @@ UTM = crs_of("EPSG:32631")
 
 
 def services_of(spec):
-    reader = open_source(spec)
-    variable = reader.info.variables["NDVI"]
-    layer = served.make_layer(collection="made", variable=variable)
-    services = served.make_services(served.make_collection(layer), limits=Limits(max_series_values=10**9))
-    services.readers["made"] = reader
-    return services
+    return served.make_services_of(open_source(spec), limits=Limits(max_series_values=10**9))
 
 
 def box(row, column, height, width):

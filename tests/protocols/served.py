@@ -23,6 +23,7 @@ from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.style import Colour, Stop, Style, StyleClass
 from chronotile.model.time import NO_TIME, TimeDomain, domain_of_instants
 from chronotile.pipeline.services import Services
+from chronotile.readers.reader import Reader
 
 NODATA = 255
 NOW = np.datetime64("2020-07-01T12:00:00", "ns")
@@ -199,6 +200,14 @@ def make_services(
     )
     readers = {collection.id: make_reader(collection, broken=broken) for collection in collections}
     return Services(catalogue=catalogue, readers=readers, clock=lambda: now)
+
+
+def make_services_of(reader: Reader, *, collection: str = "made", **members: object) -> Services:
+    """Return services over an open source: one layer for each of its variables, of that name."""
+    variables = reader.info.variables.values()
+    layers = [make_layer(each.name, collection=collection, variable=each) for each in variables]
+    services = make_services(make_collection(*layers), **members)
+    return replace(services, readers={collection: reader})
 
 
 def make_reader(collection: Collection, *, broken: Sequence[str] = ()) -> FormulaReader:
