@@ -112,3 +112,10 @@ def test_any_title_and_units_make_a_picture_and_well_formed_svg(title, units):
 
     assert legend_picture(PLAIN, title=title, units=units).pixels.shape == (height, width, 4)
     assert ET.fromstring(legend_svg(PLAIN, title=title, units=units)) is not None
+
+
+def test_a_ramp_at_the_end_of_all_numbers_is_drawn():
+    most = float(np.finfo(np.float64).max)
+    style = replace(RAMP, range=(most / 2, most), ramp=RAMP.stops_over(most / 2, most))
+
+    assert legend_picture(style, title="t", units="1").rgba().any()

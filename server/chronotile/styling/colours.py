@@ -62,7 +62,9 @@ def _ramp_colours(style: Style, values: NDArray[np.float64]) -> ColourArray:
     positions = np.array([stop.value for stop in style.ramp])
     stops = np.array([stop.colour for stop in style.ramp], dtype=np.float64)
     last = positions.size - 1
-    low = np.clip(np.searchsorted(positions, values + slack(style), side="right") - 1, 0, last)
+    with np.errstate(over="ignore"):  # what is beyond all numbers is beyond all stops, too
+        reached = values + slack(style)
+    low = np.clip(np.searchsorted(positions, reached, side="right") - 1, 0, last)
     high = np.minimum(low + 1, last)
     width = positions[high] - positions[low]
     inside = np.clip(values, positions[0], positions[-1])
