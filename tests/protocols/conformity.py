@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,8 +69,9 @@ def operations_of(schema: BaseSchema, holding: str = "") -> list[APIOperation]:
 def findings_of(operation: APIOperation, examples: int) -> Findings:
     """Return what becomes of requests that the document allows and of such as it does not.
 
-    Of the parameters all, or all but one, or none are the document's examples, the rest is made up: who only makes up
-    never comes further than an unknown collection.
+    Of the parameters all, all but one, or none are the document's examples and the rest is made up; or the path and
+    what must be there are examples and up to two others are made up. Who only makes up never comes further than an
+    unknown collection.
 
     Args:
         operation: As `operations_of` gives it.
@@ -83,7 +84,9 @@ def findings_of(operation: APIOperation, examples: int) -> Findings:
 
 
 def _ask(operation: APIOperation, mode: GenerationMode, examples: int, findings: Findings) -> None:
-    cases = st.one_of([operation.as_strategy(generation_mode=mode, **given) for given in _given(operation)])
+    cases = st.one_of(
+        *(operation.as_strategy(generation_mode=mode, **kept) for kept in _kept(operation)), _few(operation, mode)
+    )
 
     @settings(
         max_examples=examples,
@@ -119,20 +122,39 @@ def _told(failure: Failure) -> str:
     return " ".join(f"{failure.title}: {failure.message}".split())[:SHOWN]
 
 
-def _given(operation: APIOperation) -> list[Mapping[str, Mapping[str, Any]]]:
+def _kept(operation: APIOperation) -> list[dict[str, dict[str, Any]]]:
     """What is kept of the examples: all, all but one, nothing."""
-    places = {"path_parameters": operation.path_parameters, "query": operation.query}
-    examples = {
-        (place, each.name): each.definition["example"]
-        for place, parameters in places.items()
-        for each in parameters
-        if "example" in each.definition
-    }
-    kept = [examples, *({key: examples[key] for key in examples if key != left} for left in examples), {}]
+    paths, queries = _examples(operation.path_parameters), _examples(operation.query)
+    without = [{name: value for name, value in queries.items() if name != left} for left in queries]
+    elsewhere = [{name: value for name, value in paths.items() if name != left} for left in paths]
     return [
-        {place: {name: value for (held, name), value in each.items() if held == place} for place in places}
-        for each in kept
+        {"path_parameters": paths, "query": queries},
+        *({"path_parameters": paths, "query": kept} for kept in without),
+        *({"path_parameters": kept, "query": queries} for kept in elsewhere),
+        {},
     ]
+
+
+def _few(operation: APIOperation, mode: GenerationMode) -> st.SearchStrategy[Case]:
+    """Cases with no more than two parameters that need not be there."""
+    needed = {each.name for each in operation.query if each.is_required}
+    query = {name: value for name, value in _examples(operation.query).items() if name in needed}
+    cases = operation.as_strategy(
+        generation_mode=mode, path_parameters=_examples(operation.path_parameters), query=query
+    )
+    others = sorted({each.name for each in operation.query} - needed)
+    chosen = st.sets(st.sampled_from(others), max_size=2) if others else st.just(set[str]())
+
+    def cut(drawn: tuple[Case, set[str]]) -> Case:
+        case, names = drawn
+        case.query = {name: value for name, value in (case.query or {}).items() if name in names | needed}
+        return case
+
+    return st.tuples(cases, chosen).map(cut)
+
+
+def _examples(parameters: Iterable[Any]) -> dict[str, Any]:
+    return {each.name: each.definition["example"] for each in parameters if "example" in each.definition}
 
 
 def main(arguments: Sequence[str]) -> int:

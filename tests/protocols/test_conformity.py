@@ -13,7 +13,7 @@ from starlette.routing import Route
 from tests.protocols.conformity import document_of, findings_of, operations_of, tree_application
 
 EXAMPLES = int(os.environ.get("CHRONOTILE_CONFORMITY", "12"))
-SHARES = 4
+SHARES = 6
 PARAMETER = {"name": "count", "in": "query", "required": True, "schema": {"type": "integer"}, "example": 3}
 ANSWER = {"description": "n", "content": {"application/json": {"schema": {"type": "integer", "maximum": 9}}}}
 DOCUMENT = {
@@ -30,7 +30,7 @@ def app():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", range(SHARES))
-@pytest.mark.parametrize("document", ["/openapi.json"])
+@pytest.mark.parametrize("document", ["/openapi.json", "/ogcapi/openapi"])
 def test_answers_are_those_that_the_document_tells(app, document, share):
     operations = operations_of(document_of(app, document))[share::SHARES]
 

@@ -48,13 +48,23 @@ def _validator(schemas: Path, standard: str, name: str) -> Validator:
 
 
 def _bundled(path: Path, name: str) -> Validator:
-    bundle = _read(path)
+    bundle = _repaired(_read(path))
     if name not in bundle["components"]["schemas"]:
         raise KeyError(name)
     registry = Registry().with_resource(ROOT, Resource.from_contents(bundle, default_specification=DRAFT4))
     return OAS30Validator(
         {"$ref": f"{ROOT}#/components/schemas/{name}"}, registry=registry, format_checker=OAS30Validator.FORMAT_CHECKER
     )
+
+
+def _repaired(bundle: dict[str, Any]) -> dict[str, Any]:
+    """What extents hold of more dimensions, older bundles ask of `spatial` and `temporal` too: none would be valid."""
+    schemas = bundle["components"]["schemas"]
+    if "extent-uad" not in schemas:
+        return bundle
+    plain, further = schemas["extent-uad"]["allOf"]
+    further = {**further, "properties": {"spatial": {}, "temporal": {}}}
+    return {**bundle, "components": {"schemas": {**schemas, "extent-uad": {"allOf": [plain, further]}}}}
 
 
 def _covjson(schemas: Path, name: str) -> Validator:
