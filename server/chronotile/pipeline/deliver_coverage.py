@@ -59,6 +59,7 @@ def deliver_coverage(
     services: Services,
     *,
     known: Collection[str] = (),
+    with_body: bool = True,
     is_wanted: IsWanted = always_wanted,
 ) -> CoverageDelivery:
     """Return the coverage that `request` asks for as a file.
@@ -71,6 +72,7 @@ def deliver_coverage(
         format_name: One of `COVERAGE_FORMATS`.
         services: What to read it with.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        with_body: Otherwise it is empty, and nothing is read: for who wants to know what it would be.
         is_wanted: Whether somebody still waits.
 
     Raises:
@@ -91,7 +93,7 @@ def deliver_coverage(
     if not is_known:
         _check_size(coverage, format_name, services)
     with _storing():
-        body = FileParts(()) if is_known else written.encode(coverage, is_wanted)
+        body = written.encode(coverage, is_wanted) if with_body and not is_known else FileParts(())
     return CoverageDelivery(
         media_type=written.media_type,
         etag=etag,

@@ -19,6 +19,7 @@ BINARY = (
     "application/netcdf",
     "application/octet-stream",
     "application/vnd.apache.parquet",
+    "application/x-netcdf",
     "application/x-npy",
     "font/*",
     "image/tiff",

@@ -2,14 +2,10 @@
 
 from collections.abc import Mapping
 
-FORMATS: Mapping[str, str] = {
-    "GTiff": "image/tiff; application=geotiff",
-    "NetCDF": "application/x-netcdf",
-    "zarr": "application/zip",
-    "json": "application/prs.coverage+json",
-    "png": "image/png",
-}
-"""Media types by names; the first is for those who take anything (OGC 19-087 §13, table of media types)."""
+from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS
+
+FORMATS: Mapping[str, str] = {name: each.media_type for name, each in COVERAGE_FORMATS.items()}
+"""Media types by names; the first is for those who take anything."""
 ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("geotiff", "tiff", "tif", "cog"), "GTiff"),
     **dict.fromkeys(("nc", "netcdf4", "application/netcdf"), "NetCDF"),

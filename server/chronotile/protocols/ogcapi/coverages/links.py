@@ -29,13 +29,19 @@ def coverage_links(offered: Offered, told: Told) -> Sequence[Link]:
         ("coverage-rangetype", "coverage/rangetype", JSON, "Of which kind the values are"),
         ("schema", "schema", JSON_SCHEMA, "The fields as a JSON Schema"),
     ]
+    names = [name for name in FORMATS if name != "png" or _is_one_picture(offered)]
     return [
         *(
-            Link(rel=f"{RELATIONS}/coverage", href=f"{base}/coverage?f={name}", type=media_type, title=TITLES[name])
-            for name, media_type in FORMATS.items()
+            Link(rel=f"{RELATIONS}/coverage", href=f"{base}/coverage?f={name}", type=FORMATS[name], title=TITLES[name])
+            for name in names
         ),
         *(
             Link(rel=f"{RELATIONS}/{rel}", href=f"{base}/{path}", type=media_type, title=title)
             for rel, path, media_type, title in described
         ),
     ]
+
+
+def _is_one_picture(offered: Offered) -> bool:
+    """Whether the whole of it is one field at one time: the address of a PNG of more has to say which."""
+    return len(offered.fields) == 1 and len(offered.times) <= 1

@@ -96,7 +96,7 @@ def coverage_paths(catalogue: Catalogue) -> Mapping[str, Json]:
     root = "/collections/{collectionId}"
     return {
         f"{root}/coverage": _get(
-            "getCoverage", "Numbers of a collection", [collection, *_parameters(catalogue, offered[0])], answers
+            "getCoverage", "Numbers of a collection", [collection, *_parameters(offered[0])], answers
         ),
         f"{root}/coverage/domainset": _get(
             "getCoverageDomainSet",
@@ -119,10 +119,8 @@ def coverage_paths(catalogue: Catalogue) -> Mapping[str, Json]:
     }
 
 
-def _parameters(catalogue: Catalogue, example: Offered) -> list[Json]:
+def _parameters(example: Offered) -> list[Json]:
     layer = next(iter(example.fields.values()))
-    crs = [uri for each in (CRS84, *catalogue.crs) if (uri := crs_uri(each)) is not None]
-    in_any = {**TEXT, "example": crs[0]}
     west, south, east, north = example.collection.bbox
     middle = (west + east) / 2, (south + north) / 2
     return [
@@ -132,7 +130,7 @@ def _parameters(catalogue: Catalogue, example: Offered) -> list[Json]:
             {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}},
             example=[round(each, 6) for each in (*middle, east, north)],
         ),
-        _query("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84", in_any),
+        _query("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84", TEXT, example=crs_uri(CRS84)),
         _query(
             "subset",
             "Parts along axes: `Lat(50.8:50.9)`, open ends `*`, one position `Lat(50.8)`, "
@@ -140,13 +138,13 @@ def _parameters(catalogue: Catalogue, example: Offered) -> list[Json]:
             TEXT,
             example=f"Lat({south:.6g}:{middle[1]:.6g})",
         ),
-        _query("subset-crs", "Of `subset`; otherwise CRS84 for Lat and Lon, the native one for x and y", in_any),
+        _query("subset-crs", "Of `subset`; otherwise CRS84 for Lat and Lon, the native one for x and y", TEXT),
         _query("datetime", "An instant or an interval, either end of which may be open (`..`); otherwise all", TEXT),
         _query(
             "properties", "Fields, separated by commas, in order; otherwise all", TEXT, example=layer.main_variable.name
         ),
         _query("exclude-properties", "Fields that are left out", TEXT),
-        _query("crs", "Of the answer; otherwise the native one", in_any),
+        _query("crs", "Of the answer; otherwise the native one", TEXT, example=crs_uri(CRS84)),
         _query(
             "scale-factor", "How many cells become one along both axes", {"type": "number", "minimum": 1e-6}, example=2
         ),

@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_coverage
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.state import services_of
+from chronotile.protocols.common.respond import known_etags
+from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.coverages.documents import (
@@ -20,11 +21,35 @@ from chronotile.protocols.ogcapi.coverages.documents import (
     range_type_document,
     schema_document,
 )
-from chronotile.protocols.ogcapi.coverages.formats import JSON, JSON_SCHEMA
+from chronotile.protocols.ogcapi.coverages.faults import coverage_fault
+from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA
+from chronotile.protocols.ogcapi.coverages.params import asked_coverage, coverage_query
+from chronotile.protocols.ogcapi.coverages.sending import respond_with_file
+from chronotile.protocols.ogcapi.coverages.settling import settled
 from chronotile.protocols.ogcapi.offered import Offered, offered_collection
 
 Make = Callable[[Offered, str, str], bytes]
 """A document of a collection, the tree's address and a language."""
+
+
+async def get_coverage(request: Request) -> Response:
+    """Return numbers of a collection as a file."""
+    services = services_of(request)
+    query = coverage_query(request.query_params.multi_items())
+    name = asked_format(query, request.headers.get("accept", ""), FORMATS, aliases=ALIASES)
+    offered = offered_collection(services.catalogue, request.path_params["collectionId"])
+    asked = asked_coverage(query, offered, services.catalogue)
+    known, is_body_wanted = known_etags(request), request.method != "HEAD"
+
+    def work(is_wanted: Callable[[], bool]) -> CoverageDelivery:
+        return deliver_coverage(
+            settled(asked, services), name, services, known=known, with_body=is_body_wanted, is_wanted=is_wanted
+        )
+
+    gate, layer = state_of(request).gates.coverages, asked.request.layers[0]
+    async with while_wanted(request) as is_wanted:
+        delivery = await for_client(request, gate, layer, partial(work, is_wanted), services=services)
+    return respond_with_file(delivery, with_body=is_body_wanted)
 
 
 async def get_domain_set(request: Request) -> Response:
@@ -58,8 +83,9 @@ async def _described(request: Request, make: Make, media_type: str) -> Response:
 
 
 routes: list[BaseRoute] = [
-    Route(f"/ogcapi/collections/{{collectionId}}/{path}", endpoint(handler, problem_response))
+    Route(f"/ogcapi/collections/{{collectionId}}/{path}", endpoint(handler, coverage_fault))
     for path, handler in (
+        ("coverage", get_coverage),
         ("coverage/domainset", get_domain_set),
         ("coverage/rangetype", get_range_type),
         ("schema", get_schema),

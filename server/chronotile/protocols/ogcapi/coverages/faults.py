@@ -1,0 +1,14 @@
+"""Errors of coverages in OGC 19-087's names of parameters."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.errors import ChronotileError
+from chronotile.protocols.common.problem import problem_response
+
+
+def coverage_fault(error: ChronotileError, request: Request) -> Response:
+    """Return the problem document of an error; times are those of `subset` where it has them."""
+    named = {name.lower() for name, text in request.query_params.multi_items() if text.strip()}
+    time = "datetime" if "datetime" in named or "subset" not in named else "subset"
+    return problem_response(error, request, spelling={"time": time, "datetime": time, "layer": "properties"})

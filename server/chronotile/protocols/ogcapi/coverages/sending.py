@@ -1,0 +1,50 @@
+"""Files of coverages as HTTP answers."""
+
+import anyio
+from anyio.to_thread import run_sync
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from chronotile.encoders.file_parts import Body
+from chronotile.model.payload import TimeUsed
+from chronotile.pipeline.deliver_coverage import CoverageDelivery
+from chronotile.protocols.common.respond import SHORT, instants_text
+from chronotile.protocols.ogcapi.maps.told import told_of_grid
+
+SHOWN = {"application/prs.coverage+json", "image/png"}
+"""Media types that a browser can show; others it had better save."""
+
+
+class BodyResponse(StreamingResponse):
+    """An answer whose body is let go when it was sent, or nobody takes it any more."""
+
+    def __init__(self, body: Body, *, media_type: str, headers: dict[str, str]) -> None:
+        super().__init__(body.pieces(), media_type=media_type, headers=headers)
+        self._body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run_sync(self._body.close)
+
+
+def respond_with_file(delivery: CoverageDelivery, *, with_body: bool = True) -> Response:
+    """Return the answer that carries a file, or tells of it; 304 where the client holds it already."""
+    headers = {"ETag": f'"{delivery.etag}"', "Cache-Control": SHORT, "Vary": "Accept", **told_of_grid(delivery.grid)}
+    instants = tuple(reversed(delivery.times.instants))
+    if instants:
+        headers["Chronotile-Time"] = instants_text(TimeUsed(instants=instants))
+    if delivery.unchanged:
+        return Response(status_code=304, headers=headers)
+    shown = "inline" if delivery.media_type in SHOWN else "attachment"
+    headers["Content-Disposition"] = f'{shown}; filename="{delivery.file_name}"'
+    if not with_body:
+        response = Response(media_type=delivery.media_type, headers=headers)
+        del response.headers["Content-Length"]  # of the body that was not made
+        return response
+    if delivery.body.size is not None:
+        headers["Content-Length"] = str(delivery.body.size)
+    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers)
