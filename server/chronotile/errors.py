@@ -31,6 +31,10 @@ class InvalidParameter(ChronotileError):
     code = "InvalidParameterValue"
 
 
+class OutsideData(InvalidParameter):
+    """What is asked for holds none of the data."""
+
+
 class UnknownParameter(InvalidParameter):
     """There is no such parameter here, but another of nearly that name or meaning; `locator` is as it was written."""
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
@@ -49,7 +49,7 @@ def trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
     before the first or beyond the last one: `column_runs` tells which they are.
 
     Raises:
-        InvalidParameter: A trim leaves nothing, or two of them do.
+        OutsideData: A trim leaves nothing, or two of them do.
     """
     if len(trims) > 1:
         for trim in trims:
@@ -61,7 +61,7 @@ def joined(trims: Sequence[Trim]) -> tuple[Trim, ...]:
     """Return what several trims say together: one in each CRS, none of them across the antimeridian.
 
     Raises:
-        InvalidParameter: Two have nothing in common.
+        OutsideData: Two have nothing in common.
     """
     kept: dict[Crs, Trim] = {}
     for trim in trims:
@@ -126,9 +126,9 @@ def _both(first: Trim, second: Trim) -> Trim:
     return replace(second, box=BBox(x.low, y.low, x.high, y.high))
 
 
-def _nothing_in_common(first: Trim, second: Trim) -> InvalidParameter:
+def _nothing_in_common(first: Trim, second: Trim) -> OutsideData:
     what = f"{second.locator} and {first.locator}" if first.locator != second.locator else f"what {second.locator} says"
-    return InvalidParameter(f"{what} {'have' if ' and ' in what else 'has'} no place in common", locator=second.locator)
+    return OutsideData(f"{what} {'have' if ' and ' in what else 'has'} no place in common", locator=second.locator)
 
 
 def filled(asked: Interval, reach: Interval, circle: float | None) -> Interval:
@@ -159,7 +159,7 @@ def _trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
         rows = None if box is None else _rows(grid, Interval(box.ymin, box.ymax))
         columns = None if box is None else _columns(grid, Interval(box.xmin, box.xmax))
         if rows is None or columns is None:
-            raise InvalidParameter(
+            raise OutsideData(
                 f"{trim.locator} lies outside the data, which {reach_in_words(grid, trim.crs)}", locator=trim.locator
             )
         left = _in_both(grid, window, Window(*rows, *columns))

@@ -15,7 +15,11 @@ AS_IN_THE_CORE: Mapping[str, str] = {}
 
 
 def problem_response(
-    error: ChronotileError, request: Request, *, spelling: Mapping[str, str] = AS_IN_THE_CORE
+    error: ChronotileError,
+    request: Request,
+    *,
+    spelling: Mapping[str, str] = AS_IN_THE_CORE,
+    status: int | None = None,
 ) -> Response:
     """Return the problem document of an error.
 
@@ -23,11 +27,13 @@ def problem_response(
         error: What went wrong.
         request: Where.
         spelling: The protocol's names of parameters, by the core's.
+        status: Of HTTP, where the protocol has another one than the error.
     """
+    told = error.status if status is None else status
     members: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(error.status).phrase,
-        "status": error.status,
+        "title": HTTPStatus(told).phrase,
+        "status": told,
         "detail": error.message,
     }
     if error.locator:
@@ -45,4 +51,4 @@ def problem_response(
             "alternative": error.alternative,
         }
     body = b"" if request.method == "HEAD" else orjson.dumps(members)
-    return Response(body, status_code=error.status, media_type=MEDIA_TYPE)
+    return Response(body, status_code=told, media_type=MEDIA_TYPE)

@@ -237,3 +237,21 @@ def test_titles_are_in_the_language_that_is_asked_for(make_client, lang, title):
 
     document = document_of(client, "LAI/schema", lang=lang)
     assert (document["title"], document["properties"]["LAI"]["title"]) == (title, title)
+
+
+def test_domain_set_of_a_rotated_grid_is_that_of_its_coverage(client_of):
+    turned = NativeGrid(
+        crs=crs_of("EPSG:32631"), transform=Affine(8, 6, 500_000, 6, -8, 5_000_000), width=20, height=10
+    )
+    client = client_of(turned)
+    x, y, _time = document_of(client, "ONE/coverage/domainset")["generalGrid"]["axis"]
+    told = client.get(f"{BASE}/ONE/coverage", params={"datetime": "2020-06-01"}).headers["content-bbox"]
+
+    assert f"{x['lowerBound']},{y['lowerBound']},{x['upperBound']},{y['upperBound']}" == told
+    assert (x["lowerBound"], x["resolution"]) == ("500000", 10.0)
+
+
+def test_domain_set_of_what_is_too_large_to_be_had_at_once_is_told(make_client):
+    services = served.make_services(limits=served.Limits(max_coverage_bytes=1))
+
+    assert document_of(make_client(services), "NDVI/coverage/domainset")["type"] == "DomainSet"

@@ -120,6 +120,7 @@ def coverage_paths(catalogue: Catalogue) -> Mapping[str, Json]:
 
 
 def _parameters(example: Offered) -> list[Json]:
+    """All examples of the parameters go together; that of `subset`, which is in place of `bbox`, is its schema's."""
     layer = next(iter(example.fields.values()))
     west, south, east, north = example.collection.bbox
     middle = (west + east) / 2, (south + north) / 2
@@ -135,8 +136,7 @@ def _parameters(example: Offered) -> list[Json]:
             "subset",
             "Parts along axes: `Lat(50.8:50.9)`, open ends `*`, one position `Lat(50.8)`, "
             '`time("2020-06-01":"2020-06-30")`; `x` and `y` in a projected CRS; may be repeated',
-            TEXT,
-            example=f"Lat({south:.6g}:{middle[1]:.6g})",
+            {**TEXT, "example": f"Lat({south:.6g}:{middle[1]:.6g})"},
         ),
         _query("subset-crs", "Of `subset`; otherwise CRS84 for Lat and Lon, the native one for x and y", TEXT),
         _query("datetime", "An instant or an interval, either end of which may be open (`..`); otherwise all", TEXT),
