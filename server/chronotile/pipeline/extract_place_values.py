@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.collection import Layer
@@ -84,7 +84,7 @@ def extract_place_values(
     """
     layer, numbers = target.layer, np.array(target.numbers, dtype=np.int64)
     values = np.full((len(numbers), len(target.indexes)), np.nan)
-    near = _near(target.places, layer)[numbers]
+    near = near_layer(target.places, layer)[numbers]
     if near.any():
         areas = tuple(target.places.areas[number] for number in numbers[near].tolist())
         asked = AreaSeriesRequest(
@@ -112,9 +112,14 @@ def extract_place_values(
     )
 
 
-def _near(places: PlaceSet, layer: Layer) -> NDArray[np.bool_]:
-    """(place,): whether the box of a place meets that of the layer, in whichever turn of the globe."""
-    west, south, east, north = shapes_in(places, CRS84).bounds.T
+def near_layer(places: PlaceSet, layer: Layer) -> NDArray[np.bool_]:
+    """Return (place,): whether the box of a place meets that of a layer, in whichever turn of the globe."""
+    return meets_layer(shapes_in(places, CRS84).bounds, layer)
+
+
+def meets_layer(boxes: ArrayLike, layer: Layer) -> NDArray[np.bool_]:
+    """Return (box,): whether (box, 4) boxes in CRS84 meet that of a layer, in whichever turn of the globe."""
+    west, south, east, north = np.asarray(boxes, dtype=np.float64).T
     box = layer.main_variable.grid.bbox_in(CRS84)
     meets = [(west + turn < box.xmax) & (east + turn > box.xmin) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)]
     near: NDArray[np.bool_] = np.logical_or.reduce(meets) & (south < box.ymax) & (north > box.ymin)

@@ -4,9 +4,10 @@ import re
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnknownCollection
+from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
-from chronotile.model.field_series import PositionsRequest
+from chronotile.model.field_series import AreasRequest, PositionsRequest
 from chronotile.model.request import Point
 from chronotile.protocols.common.asked_place import place_in_degrees
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, datetime_of
@@ -49,6 +50,17 @@ def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> Posi
         points=asked_points(query, layers[0], catalogue),
         time=datetime_of(query),
     )
+
+
+def areas_request(offered: Offered, areas: tuple[Area, ...], query: Kvp) -> AreasRequest:
+    """Return what the data of named places ask for (§8.2.7).
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    check_query(query, SHARED)
+    layers = tuple(layer.id for layer in asked_layers(offered, query))
+    return AreasRequest(layers=layers, areas=areas, time=datetime_of(query))
 
 
 def check_query(query: Kvp, known: tuple[str, ...]) -> None:

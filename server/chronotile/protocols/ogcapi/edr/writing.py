@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from chronotile.encoders.covjson_fields import encode_fields_covjson
 from chronotile.encoders.csv_fields import encode_fields_csv
@@ -16,6 +16,7 @@ from chronotile.model.field_series import FieldsSeries
 from chronotile.model.request import Point
 from chronotile.pipeline.extract_fields import FieldsFormat
 from chronotile.protocols.ogcapi.edr.formats import COVERAGE_JSON, CSV, GEOJSON, NETCDF
+from chronotile.protocols.ogcapi.edr.locations import location_address
 from chronotile.protocols.ogcapi.offered import Offered
 
 
@@ -42,7 +43,7 @@ def fields_format(name: str, media_type: str, *, offered: Offered, crs: Crs, add
 def endpoint_of(place: Point | Area, *, address: str) -> str:
     """Return the URL of the query for one place of a collection."""
     if isinstance(place, Area):
-        return f"{address}/locations/{quote(str(place.id))}"
+        return location_address(address, str(place.id))
     longitude, latitude = place.degrees
     return f"{address}/position?{urlencode({'coords': f'POINT({longitude!r} {latitude!r})'})}"
 

@@ -1,0 +1,103 @@
+"""Pages of GeoJSON features: what selects them, and what they are told in (OGC 17-069r4 §7.15, OGC 19-086r6 §8.2.9)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import orjson
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.encoders.instants import JSON_OPTIONS
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import WHOLE_CIRCLE, BBox
+from chronotile.model.time import TimeSelection
+from chronotile.protocols.common.kvp import Kvp, datetime_of, integer
+from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.ogcapi.crs import box_of, check_degrees
+from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES
+from chronotile.protocols.ogcapi.edr.params import SHARED, asked_layers, check_query, crs_of_query
+from chronotile.protocols.ogcapi.offered import Offered
+
+PARAMETERS_OF_FEATURES = ("bbox", "limit", "offset", *SHARED)
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 10_000
+"""What is more is as much (requirement /req/edr/rc-limit-response C)."""
+MAX_OFFSET = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesQuery:
+    """Which features are asked for."""
+
+    layers: tuple[Layer, ...]
+    """Of `parameter-name`."""
+    box: BBox | None
+    """In CRS84, unwound: `xmin` is never more than `xmax`."""
+    time: TimeSelection
+    limit: int
+    offset: int
+    written: tuple[tuple[str, str], ...]
+    """What selects, as it was written, for links to other pages."""
+
+
+def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> FeaturesQuery:
+    """Return which features of a collection are asked for; `crs` is looked at, but GeoJSON is in CRS84.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    query.refuse(("bbox-crs",), instead="bbox in CRS84")
+    check_query(query, PARAMETERS_OF_FEATURES)
+    layers = asked_layers(offered, query)
+    crs_of_query(query, layers[0], catalogue)
+    limit = integer(query.optional("limit") or str(DEFAULT_LIMIT), locator="limit", least=1)
+    names = ("bbox", "datetime", "parameter-name", "crs", "z", "f")
+    return FeaturesQuery(
+        layers=layers,
+        box=_box(query.optional("bbox")),
+        time=datetime_of(query),
+        limit=min(limit, MAX_LIMIT),
+        offset=min(integer(query.optional("offset") or "0", locator="offset", least=0), MAX_OFFSET),
+        written=tuple((name, said) for name in names if (said := query.optional(name)) is not None),
+    )
+
+
+def features_document(
+    features: Sequence[Json], *, wanted: FeaturesQuery, matched: int, address: str, links: Sequence[Link] = ()
+) -> bytes:
+    """Return a page of features.
+
+    Args:
+        features: Those of the page.
+        wanted: What was asked.
+        matched: How many there are on all pages.
+        address: Public URL of the list.
+        links: Beside those to the pages.
+    """
+    following = wanted.offset + wanted.limit
+    pages = [_page("self", address, wanted, offset=wanted.offset)]
+    if following < matched:
+        pages.append(_page("next", address, wanted, offset=following))
+    document = {
+        "type": "FeatureCollection",
+        "numberMatched": matched,
+        "numberReturned": len(features),
+        "links": [link.document() for link in (*pages, *links)],
+        "features": features,
+    }
+    return orjson.dumps(document, option=JSON_OPTIONS)
+
+
+def _page(rel: str, address: str, wanted: FeaturesQuery, *, offset: int) -> Link:
+    paging = [("limit", str(wanted.limit)), *([("offset", str(offset))] if offset else [])]
+    href = f"{address}?{urlencode([*wanted.written, *paging], safe='/:,')}"
+    return Link(rel=rel, href=href, type=MEDIA_TYPES[GEOJSON], title=f"Features from {offset} on")
+
+
+def _box(text: str | None) -> BBox | None:
+    if text is None:
+        return None
+    box = box_of(text, CRS84)
+    check_degrees(box, CRS84, locator="bbox")
+    return box._replace(xmax=box.xmax + WHOLE_CIRCLE) if box.xmin > box.xmax else box

@@ -1,0 +1,120 @@
+"""What EDR tells of a collection: its queries and parameters (OGC 19-086r6 §8.1.4)."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from pyproj.exceptions import CRSError
+
+from chronotile.catalog.offered import Offered
+from chronotile.encoders.covjson_parts import UCUM, categories_of, category_id, standard_name_uri
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.time import ONE_NS, TimeDomain
+from chronotile.model.time_steps import period_text
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.ogcapi.block import Json, Link, Told
+from chronotile.protocols.ogcapi.edr.formats import ALL, MEDIA_TYPES
+from chronotile.protocols.ogcapi.edr.queries import CUBE, ITEMS, LENGTHS_M, RADIUS, DataQuery, queries_of
+
+
+def collection_members(offered: Offered, told: Told) -> dict[str, Any]:
+    """Return `data_queries`, `parameter_names` and `output_formats`; nothing of what has colours alone."""
+    queries = queries_of(offered, told.catalogue)
+    if not queries:
+        return {}
+    details = _crs_details(offered.main_field.main_variable.grid.crs)
+    return {
+        "data_queries": {query.name: {"link": _query_link(query, offered, told, details)} for query in queries},
+        "parameter_names": {name: parameter(layer, told.language) for name, layer in offered.fields.items()},
+        "output_formats": list(ALL),
+    }
+
+
+def collection_links(offered: Offered, told: Told) -> list[Link]:
+    """Return links to the queries (§8.1.3): `data`, and `items` for the list of times."""
+    return [
+        Link(
+            rel="items" if query is ITEMS else "data",
+            href=_address(query, offered, told),
+            type=MEDIA_TYPES[query.formats[0]],
+            title=query.title,
+        )
+        for query in queries_of(offered, told.catalogue)
+    ]
+
+
+def parameter(layer: Layer, language: str) -> Json:
+    """Return what is told of a parameter beside the data (requirement /req/edr/rc-parameters)."""
+    variable = layer.main_variable
+    label = text_in(layer.title, language) or variable.name
+    observed: Json = {"id": variable.name, "label": label}
+    if variable.standard_name:
+        observed["id"] = standard_name_uri(variable.standard_name)
+    classes, units = categories_of(layer), variable.encoding.units
+    if classes:
+        observed["categories"] = [{"id": category_id(each), "label": each.label} for each in classes]
+    described = text_in(layer.abstract, language)
+    return {
+        "type": "Parameter",
+        "id": variable.name,
+        "label": label,
+        **({"description": described} if described else {}),
+        "dataType": "integer" if classes else "float",
+        **({"categoryEncoding": {category_id(each): int(each.value) for each in classes}} if classes else {}),
+        **({"unit": {"label": units, "symbol": {"value": units, "type": UCUM}}} if units and not classes else {}),
+        "observedProperty": observed,
+        "measurementType": _measurement(layer.times),
+    }
+
+
+def _query_link(query: DataQuery, offered: Offered, told: Told, details: list[Json]) -> Json:
+    variables: Json = {"title": query.title, "description": query.description, "query_type": query.name}
+    if query is not ITEMS:
+        variables |= {
+            "output_formats": list(query.formats),
+            "default_output_format": query.formats[0],
+            "crs_details": details,
+        }
+    if query is RADIUS:
+        variables["within_units"] = list(LENGTHS_M)
+    if query is CUBE:
+        variables["height_units"] = []
+    return {
+        "href": _address(query, offered, told),
+        "rel": "data",
+        "type": MEDIA_TYPES[query.formats[0]],
+        "title": query.title,
+        "variables": variables,
+    }
+
+
+def _address(query: DataQuery, offered: Offered, told: Told) -> str:
+    return f"{told.base}/collections/{offered.id}/{query.name}"
+
+
+def _crs_details(own: Crs) -> list[Json]:
+    """Of CRS84, in which places are asked for unless another is named, and of the data's own, in which cells come.
+
+    All others that the collection lists have codes by which they are known.
+    """
+    systems = {crs.name: crs for crs in (CRS84, own)}.values()
+    return [{"crs": crs.uri or crs.name, "wkt": _well_known_text(crs)} for crs in systems]
+
+
+@lru_cache(maxsize=512)
+def _well_known_text(crs: Crs) -> str:
+    """In its first edition, where that can say it: half as long, and more clients read it."""
+    try:
+        return str(crs.definition.to_wkt("WKT1_GDAL"))
+    except CRSError:
+        return str(crs.definition.to_wkt())
+
+
+def _measurement(times: TimeDomain) -> Json:
+    """Instants, or what was observed in periods, with their length where all are as long."""
+    lengths = np.unique(times.ends - times.starts)
+    if lengths.size == 0 or bool((lengths == ONE_NS).all()):
+        return {"method": "instantaneous"}
+    duration = period_text(int(lengths[0].astype(np.int64)), is_monthly=False) if lengths.size == 1 else None
+    return {"method": "observation", **({"duration": duration} if duration else {})}

@@ -1,0 +1,73 @@
+"""The data queries that there are, and how they are told of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered
+from chronotile.model.places import PlaceSet
+from chronotile.pipeline.extract_place_values import meets_layer
+from chronotile.protocols.ogcapi.edr.formats import OF_CELLS, OF_FEATURES, OF_LOCATION, OF_POSITION
+
+LENGTHS_M: Mapping[str, float] = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "nmi": 1852.0, "ft": 0.3048}
+"""Metres in each unit of `within-units`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataQuery:
+    """One kind of query."""
+
+    name: str
+    """That EDR gives it, and the last part of its path."""
+    title: str
+    description: str
+    formats: tuple[str, ...]
+    """The first is what is given where none is asked for."""
+
+
+POSITION = DataQuery(
+    name="position",
+    title="Position query",
+    description="The values of the native cell that holds a point, or of each of several points, along time",
+    formats=OF_POSITION,
+)
+AREA = DataQuery(
+    name="area",
+    title="Area query",
+    description="The native cells whose centres lie in a polygon, at each time",
+    formats=OF_CELLS,
+)
+CUBE = DataQuery(
+    name="cube",
+    title="Cube query",
+    description="The native cells of a box at each time, or as many columns and rows as are asked for",
+    formats=OF_CELLS,
+)
+RADIUS = DataQuery(
+    name="radius",
+    title="Radius query",
+    description="The native cells whose centres lie within a distance of a point, at each time",
+    formats=OF_CELLS,
+)
+LOCATIONS = DataQuery(
+    name="locations",
+    title="Locations query",
+    description="Named places; of each the mean of the native cells whose centres lie in it, along time",
+    formats=OF_LOCATION,
+)
+ITEMS = DataQuery(
+    name="items", title="Items query", description="Which times there are, as features", formats=OF_FEATURES
+)
+
+
+def queries_of(offered: Offered, catalogue: Catalogue) -> tuple[DataQuery, ...]:
+    """Return the queries that a collection answers: locations only where there are places, none without values."""
+    if not offered.has_values:
+        return ()
+    places = (LOCATIONS,) if sets_of(offered, catalogue) else ()
+    return (POSITION, AREA, CUBE, RADIUS, *places, ITEMS)
+
+
+def sets_of(offered: Offered, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
+    """Return the sets of places whose boxes meet a collection with values."""
+    return tuple(each for each in catalogue.places.values() if meets_layer([each.bbox], offered.main_field)[0])
