@@ -7,7 +7,7 @@ import orjson
 from numpy.typing import NDArray
 
 from chronotile.encoders.coverage_about import about, is_scaled
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, strips, times_of
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted, coverage_values
 from chronotile.encoders.covjson_parts import layer_parameter, referencing
 from chronotile.encoders.instants import format_instants
 from chronotile.model.coverage import Coverage, CoverageField
@@ -30,7 +30,7 @@ def encode_coverage_covjson(coverage: Coverage, *, is_wanted: IsWanted = always_
         "domain": _domain(coverage),
         "parameters": {field.name: layer_parameter(field.layer) for field in coverage.fields},
         "ranges": {
-            field.name: _range(coverage, field, _values(coverage, number, is_wanted))
+            field.name: _range(coverage, field, coverage_values(coverage, number, is_wanted=is_wanted))
             for number, field in enumerate(coverage.fields)
         },
     }
@@ -53,16 +53,6 @@ def _domain(coverage: Coverage) -> dict[str, Any]:
 
 def _regular(ends: NDArray[Any], count: int) -> dict[str, Any]:
     return {"start": float(ends[0]), "stop": float(ends[1]), "num": count}
-
-
-def _values(coverage: Coverage, number: int, is_wanted: IsWanted) -> NDArray[np.float64]:
-    """(time, y, x), NaN where there is none."""
-    encoding, grid = coverage.fields[number].encoding, coverage.grid
-    values = np.empty((times_of(coverage), grid.height, grid.width))
-    for strip in strips(coverage, number, is_wanted=is_wanted):
-        part = values[strip.times.start : strip.times.stop, strip.rows.start : strip.rows.stop]
-        part[...] = np.where(encoding.valid(strip.numbers), encoding.values(strip.numbers), np.nan)
-    return values
 
 
 def _range(coverage: Coverage, field: CoverageField, values: NDArray[np.float64]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.encoders.file_parts import scratch_file
 from chronotile.errors import ClientGone
@@ -85,6 +86,21 @@ def strips(
             _spread(coverage, field, file, is_wanted)
             for time in range(times_of(coverage)):
                 yield from _picture(time, _spread_picture(coverage, field, time, file), shape.y)
+
+
+def coverage_values(coverage: Coverage, field: int, *, is_wanted: IsWanted = always_wanted) -> NDArray[np.float64]:
+    """Return all values (time, y, x) of a field, NaN where there is none; for documents, whose size is bounded.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: Nobody waits any more.
+    """
+    encoding, grid = coverage.fields[field].encoding, coverage.grid
+    values = np.empty((times_of(coverage), grid.height, grid.width))
+    for strip in strips(coverage, field, is_wanted=is_wanted):
+        part = values[strip.times.start : strip.times.stop, strip.rows.start : strip.rows.stop]
+        part[...] = np.where(encoding.valid(strip.numbers), encoding.values(strip.numbers), np.nan)
+    return values
 
 
 def require_wanted(is_wanted: IsWanted) -> None:

@@ -1,6 +1,6 @@
 """Series of several variables as CoverageJSON (OGC 21-069r2)."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from itertools import product
 
 import orjson
@@ -15,6 +15,7 @@ from chronotile.encoders.covjson_parts import (
     values_along_time,
 )
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.pieces import with_list
 from chronotile.encoders.place_series import Credits, outline
 from chronotile.model.area import Area
 from chronotile.model.crs import Crs
@@ -22,7 +23,7 @@ from chronotile.model.field_series import FieldSeries, FieldsSeries
 from chronotile.model.request import Point
 
 
-def encode_fields_covjson(series: FieldsSeries, *, crs: Crs, credits: Credits) -> Iterator[bytes]:
+def encode_fields_covjson(series: FieldsSeries, *, crs: Crs, credits: Credits) -> Generator[bytes]:
     """Yield a Coverage of one place if all variables have the same times, else a CoverageCollection, in pieces.
 
     A point is a PointSeries at the place that was asked for, an area a PolygonSeries, or a MultiPolygonSeries whose
@@ -43,10 +44,9 @@ def encode_fields_covjson(series: FieldsSeries, *, crs: Crs, credits: Credits) -
         yield _dumps({**coverage, **shared})
         return
     head = {"type": "CoverageCollection", **shared, "referencing": referencing(crs, has_time=series.has_time)}
-    yield _dumps(head)[:-1] + b',"coverages":['
-    for number, ((row, place), group) in enumerate(product(enumerate(series.places), groups)):
-        yield (b"," if number else b"") + _dumps(_coverage(row, place, group, crs))
-    yield b"]}"
+    each = product(enumerate(series.places), groups)
+    coverages = (_dumps(_coverage(row, place, group, crs)) for (row, place), group in each)
+    yield from with_list(_dumps(head), "coverages", coverages)
 
 
 def _coverage(row: int, place: Point | Area, group: tuple[FieldSeries, ...], crs: Crs) -> Json:

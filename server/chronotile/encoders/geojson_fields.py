@@ -1,12 +1,13 @@
 """Series of several variables as GeoJSON features of EDR (OGC 19-086r6 §8.2.3)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import orjson
 
 from chronotile.encoders.covjson_parts import Json, layer_parameter
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.pieces import with_list
 from chronotile.encoders.place_series import Credits, PlaceSeries, geometry_json
 from chronotile.model.area import Area
 from chronotile.model.field_series import FieldsSeries, FloatArray
@@ -19,7 +20,7 @@ UNBOUNDED = "../.."
 
 def encode_fields_geojson(
     series: FieldsSeries, *, endpoint_of: Callable[[Point | Area], str], credits: Credits
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """Yield a FeatureCollection with a feature a place, in pieces; in CRS84, as RFC 7946 has it.
 
     Its property `values` has a list for each variable with a value, or `null`, for each of `times`; there are no
@@ -31,12 +32,13 @@ def encode_fields_geojson(
         credits: Whom the document names.
     """
     parameters = [{"id": each.name, **layer_parameter(each.layer, method=series.method)} for each in series.fields]
-    yield _dumps({"type": "FeatureCollection", **credits.told, "parameters": parameters})[:-1] + b',"features":['
+    head = {"type": "FeatureCollection", **credits.told, "parameters": parameters}
     columns, shared = series.columns, _shared(series)
-    for row, place in enumerate(series.places if series.times.size else ()):
-        values = {name: column[row] for name, column in columns.items()}
-        yield (b"," if row else b"") + _dumps(_feature(place, endpoint_of(place), shared, values))
-    yield b"]}"
+    features = (
+        _dumps(_feature(place, endpoint_of(place), shared, {name: column[row] for name, column in columns.items()}))
+        for row, place in enumerate(series.places if series.times.size else ())
+    )
+    yield from with_list(_dumps(head), "features", features)
 
 
 def interval_text(times: InstantArray) -> str:

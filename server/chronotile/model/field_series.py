@@ -70,6 +70,11 @@ class FieldsSeries:
     """How values of cells became one of a place, such as `mean`; `None` where a place is one cell."""
 
     @property
+    def has_areas(self) -> bool:
+        """Whether the places are areas."""
+        return len(self.places) > 0 and isinstance(self.places[0], Area)
+
+    @property
     def has_time(self) -> bool:
         """Whether any has times."""
         return any(field.has_time for field in self.fields)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from os import strerror
 from typing import NamedTuple
 
+from chronotile.catalog.catalogue import Limits
 from chronotile.encoders.coverage_about import SOFTWARE, about
 from chronotile.encoders.coverage_covjson import encode_coverage_covjson
 from chronotile.encoders.coverage_geotiff import coverage_geotiff
@@ -29,12 +30,18 @@ FILE_VERSION = "1"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
+def _any_size(_coverage: Coverage, _limits: Limits) -> None:
+    """Let pass what the limit of all coverages lets."""
+
+
 class CoverageFormat(NamedTuple):
     """One way to write a coverage."""
 
     media_type: str
     extension: str
     encode: Callable[[Coverage, IsWanted], Body]
+    check: Callable[[Coverage, Limits], None] = _any_size
+    """Raises ChronotileError, such as LimitExceeded, if there is no room for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,7 @@ def deliver_coverage(
     format_name: str,
     services: Services,
     *,
+    formats: "Mapping[str, CoverageFormat] | None" = None,
     known: Collection[str] = (),
     with_body: bool = True,
     is_wanted: IsWanted = always_wanted,
@@ -69,8 +77,9 @@ def deliver_coverage(
 
     Args:
         request: Of what, where and when.
-        format_name: One of `COVERAGE_FORMATS`.
+        format_name: One of `formats`.
         services: What to read it with.
+        formats: By the names that protocols give them; `COVERAGE_FORMATS` unless there are others.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
         with_body: Otherwise it is empty, and nothing is read: for who wants to know what it would be.
         is_wanted: Whether somebody still waits.
@@ -84,14 +93,15 @@ def deliver_coverage(
         ClientGone: Nobody waits any more.
         ChronotileError: As `extract_coverage`.
     """
-    written = COVERAGE_FORMATS.get(format_name)
+    offered = COVERAGE_FORMATS if formats is None else formats
+    written = offered.get(format_name)
     if written is None:
-        raise UnsupportedFormat(f"f is one of {', '.join(COVERAGE_FORMATS)}, not {format_name[:40]!r}", locator="f")
+        raise UnsupportedFormat(f"f is one of {', '.join(offered)}, not {format_name[:40]!r}", locator="f")
     coverage = extract_coverage(request, services)
     etag = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, about(coverage))
     is_known = etag in known
     if not is_known:
-        _check_size(coverage, format_name, services)
+        written.check(coverage, services.catalogue.limits)
     with _storing():
         body = written.encode(coverage, is_wanted) if with_body and not is_known else FileParts(())
     return CoverageDelivery(
@@ -105,28 +115,34 @@ def deliver_coverage(
     )
 
 
-def _check_size(coverage: Coverage, format_name: str, services: Services) -> None:
-    limits, grid = services.catalogue.limits, coverage.grid
-    if format_name == "json":
-        values = len(coverage.fields) * times_of(coverage) * grid.width * grid.height
-        if values > limits.max_series_values:
-            raise LimitExceeded(
-                "max_series_values",
-                allowed=limits.max_series_values,
-                asked=values,
-                alternative="ask for a smaller bbox, fewer times or a scale-factor, or for GTiff, NetCDF or zarr",
-                locator="f",
-            )
-    elif format_name == "png":
-        check_coverage_png(coverage)
-        if grid.width * grid.height > limits.max_pixels:
-            raise LimitExceeded(
-                "max_pixels",
-                allowed=limits.max_pixels,
-                asked=grid.width * grid.height,
-                alternative="ask for a smaller bbox or a scale-factor, or for GTiff, NetCDF or zarr",
-                locator="f",
-            )
+def check_values(coverage: Coverage, limits: Limits, *, files: str = "GTiff, NetCDF or zarr") -> None:
+    """Refuse more values than a document may have; `files` are formats with more room.
+
+    Raises:
+        LimitExceeded: They are more than `max_series_values`.
+    """
+    asked = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
+    if asked > limits.max_series_values:
+        raise LimitExceeded(
+            "max_series_values",
+            allowed=limits.max_series_values,
+            asked=asked,
+            alternative=f"ask for a smaller area, fewer times or coarser cells, or for {files}",
+            locator="f",
+        )
+
+
+def _check_picture(coverage: Coverage, limits: Limits) -> None:
+    check_coverage_png(coverage)
+    asked = coverage.grid.width * coverage.grid.height
+    if asked > limits.max_pixels:
+        raise LimitExceeded(
+            "max_pixels",
+            allowed=limits.max_pixels,
+            asked=asked,
+            alternative="ask for a smaller area or coarser cells, or for GTiff, NetCDF or zarr",
+            locator="f",
+        )
 
 
 @contextmanager
@@ -165,9 +181,13 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
         "application/prs.coverage+json",
         "covjson",
         lambda coverage, wanted: _in_memory(encode_coverage_covjson(coverage, is_wanted=wanted)),
+        check_values,
     ),
     "png": CoverageFormat(
-        "image/png", "png", lambda coverage, wanted: _in_memory(encode_coverage_png(coverage, is_wanted=wanted))
+        "image/png",
+        "png",
+        lambda coverage, wanted: _in_memory(encode_coverage_png(coverage, is_wanted=wanted)),
+        _check_picture,
     ),
 }
 """By the name that `f` gives them."""

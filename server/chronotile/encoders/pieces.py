@@ -1,0 +1,32 @@
+"""Documents with long lists, in pieces of a size that is worth sending."""
+
+from collections.abc import Generator, Iterable, Iterator
+
+LEAST_BYTES = 1 << 16
+"""Of a piece, unless it is the last."""
+
+
+def with_list(document: bytes, name: str, members: Iterable[bytes]) -> Generator[bytes]:
+    """Yield a JSON object, one more of whose members is a list, while that is made.
+
+    Args:
+        document: The object without that list, with one member or more.
+        name: Of the list.
+        members: Of the list, each as JSON.
+    """
+    held, size = list[bytes](), 0
+    for part in _parts(document, name, members):
+        held.append(part)
+        size += len(part)
+        if size >= LEAST_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+def _parts(document: bytes, name: str, members: Iterable[bytes]) -> Iterator[bytes]:
+    yield document[:-1] + f',"{name}":['.encode()
+    for number, member in enumerate(members):
+        yield b"," + member if number else member
+    yield b"]}"
