@@ -11,6 +11,7 @@ from chronotile.encoders.pieces import with_list
 from chronotile.encoders.place_series import Credits, PlaceSeries, geometry_json
 from chronotile.model.area import Area
 from chronotile.model.field_series import FieldsSeries, FloatArray
+from chronotile.model.grid import WHOLE_CIRCLE
 from chronotile.model.request import Point
 from chronotile.model.time import InstantArray, format_instant
 
@@ -57,7 +58,8 @@ def _shared(series: FieldsSeries) -> Json:
 
 def _feature(place: Point | Area, endpoint: str, shared: Json, values: Mapping[str, FloatArray]) -> Json:
     if isinstance(place, Point):
-        told = PlaceSeries(id=None, point=place.degrees, columns={})
+        longitude, latitude = place.degrees
+        told = PlaceSeries(id=None, point=(longitude - _turns(longitude), latitude), columns={})
         label = f"{place.x:.10g} {place.y:.10g}"
     else:
         told = PlaceSeries(id=place.id, area=place, columns={})
@@ -69,6 +71,12 @@ def _feature(place: Point | Area, endpoint: str, shared: Json, values: Mapping[s
         "geometry": geometry_json(told),
         "properties": {**shared, "label": label, "edrqueryendpoint": endpoint, "values": values},
     }
+
+
+def _turns(longitude: float) -> float:
+    """Whole circles by which a longitude is beyond -180 to 180 (RFC 7946 §4)."""
+    half = WHOLE_CIRCLE / 2
+    return 0.0 if -half <= longitude <= half else (longitude + half) // WHOLE_CIRCLE * WHOLE_CIRCLE
 
 
 def _dumps(document: Json) -> bytes:

@@ -27,6 +27,7 @@ from chronotile.pipeline.services import Services
 
 FILE_VERSION = "1"
 """Part of every file's ETag: raise it when the same coverage gives other bytes."""
+SMALLER = "ask for a smaller bbox, fewer times or coarser cells, or for GTiff, NetCDF or zarr"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -60,12 +61,12 @@ class CoverageDelivery:
     """The client holds this answer already: the body is empty, nothing was read."""
 
 
-def deliver_coverage(
+def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
     request: CoverageRequest,
     format_name: str,
     services: Services,
     *,
-    formats: "Mapping[str, CoverageFormat] | None" = None,
+    formats: Mapping[str, CoverageFormat] | None = None,
     known: Collection[str] = (),
     with_body: bool = True,
     is_wanted: IsWanted = always_wanted,
@@ -115,8 +116,8 @@ def deliver_coverage(
     )
 
 
-def check_values(coverage: Coverage, limits: Limits, *, files: str = "GTiff, NetCDF or zarr") -> None:
-    """Refuse more values than a document may have; `files` are formats with more room.
+def check_values(coverage: Coverage, limits: Limits, *, alternative: str = SMALLER) -> None:
+    """Refuse more values than a document may have.
 
     Raises:
         LimitExceeded: They are more than `max_series_values`.
@@ -127,7 +128,7 @@ def check_values(coverage: Coverage, limits: Limits, *, files: str = "GTiff, Net
             "max_series_values",
             allowed=limits.max_series_values,
             asked=asked,
-            alternative=f"ask for a smaller area, fewer times or coarser cells, or for {files}",
+            alternative=alternative,
             locator="f",
         )
 
@@ -140,7 +141,7 @@ def _check_picture(coverage: Coverage, limits: Limits) -> None:
             "max_pixels",
             allowed=limits.max_pixels,
             asked=asked,
-            alternative="ask for a smaller area or coarser cells, or for GTiff, NetCDF or zarr",
+            alternative=SMALLER,
             locator="f",
         )
 

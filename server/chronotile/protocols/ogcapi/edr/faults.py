@@ -17,6 +17,11 @@ SPELLING = {
 }
 
 
+def area_fault(error: ChronotileError, request: Request) -> Response:
+    """Return the problem document of an error of a query whose `coords` are an area: cells have no other box."""
+    return problem_response(error, request, spelling={**SPELLING, "bbox": "coords"})
+
+
 def edr_fault(error: ChronotileError, request: Request) -> Response:
     """Return the problem document of an error."""
     return problem_response(error, request, spelling=SPELLING)

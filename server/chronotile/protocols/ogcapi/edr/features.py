@@ -16,10 +16,10 @@ from chronotile.protocols.common.kvp import Kvp, datetime_of, integer
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES
-from chronotile.protocols.ogcapi.edr.params import SHARED, asked_layers, check_query, crs_of_query
+from chronotile.protocols.ogcapi.edr.params import asked_layers, check_query, crs_of_query
+from chronotile.protocols.ogcapi.edr.queries import PARAMETERS_OF_LISTS
 from chronotile.protocols.ogcapi.offered import Offered
 
-PARAMETERS_OF_FEATURES = ("bbox", "limit", "offset", *SHARED)
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
 """What is more is as much (requirement /req/edr/rc-limit-response C)."""
@@ -48,7 +48,7 @@ def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> Featur
         ChronotileError: A parameter is not accepted.
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
-    check_query(query, PARAMETERS_OF_FEATURES)
+    check_query(query, PARAMETERS_OF_LISTS)
     layers = asked_layers(offered, query)
     crs_of_query(query, layers[0], catalogue)
     limit = integer(query.optional("limit") or str(DEFAULT_LIMIT), locator="limit", least=1)

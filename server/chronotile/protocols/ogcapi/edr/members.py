@@ -14,7 +14,7 @@ from chronotile.model.time import ONE_NS, TimeDomain
 from chronotile.model.time_steps import period_text
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link, Told
-from chronotile.protocols.ogcapi.edr.formats import ALL, MEDIA_TYPES
+from chronotile.protocols.ogcapi.edr.formats import ALL, GEOJSON, MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.queries import CUBE, ITEMS, LENGTHS_M, RADIUS, DataQuery, queries_of
 
 
@@ -32,13 +32,14 @@ def collection_members(offered: Offered, told: Told) -> dict[str, Any]:
 
 
 def collection_links(offered: Offered, told: Told) -> list[Link]:
-    """Return links to the queries (§8.1.3): `data`, and `items` for the list of times."""
+    """Return links to the queries (§8.1.3): `data`, templates where parameters are needed, and `items` for times."""
     return [
         Link(
             rel="items" if query is ITEMS else "data",
-            href=_address(query, offered, told),
-            type=MEDIA_TYPES[query.formats[0]],
+            href=f"{_address(query, offered, told)}{'' if query.is_list else _template(query)}",
+            type=_media_type(query),
             title=query.title,
+            is_template=not query.is_list,
         )
         for query in queries_of(offered, told.catalogue)
     ]
@@ -83,7 +84,7 @@ def _query_link(query: DataQuery, offered: Offered, told: Told, details: list[Js
     return {
         "href": _address(query, offered, told),
         "rel": "data",
-        "type": MEDIA_TYPES[query.formats[0]],
+        "type": _media_type(query),
         "title": query.title,
         "variables": variables,
     }
@@ -91,6 +92,15 @@ def _query_link(query: DataQuery, offered: Offered, told: Told, details: list[Js
 
 def _address(query: DataQuery, offered: Offered, told: Told) -> str:
     return f"{told.base}/collections/{offered.id}/{query.name}"
+
+
+def _template(query: DataQuery) -> str:
+    """The parameters (RFC 6570 §3.2.8)."""
+    return f"{{?{','.join(query.parameters)}}}"
+
+
+def _media_type(query: DataQuery) -> str:
+    return MEDIA_TYPES[GEOJSON if query.is_list else query.formats[0]]
 
 
 def _crs_details(own: Crs) -> list[Json]:

@@ -13,11 +13,9 @@ from chronotile.protocols.common.asked_place import place_in_degrees
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, datetime_of
 from chronotile.protocols.ogcapi.asked_fields import named_fields
 from chronotile.protocols.ogcapi.crs import named_crs
+from chronotile.protocols.ogcapi.edr.queries import POSITION, SHARED
 from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, points_of
 from chronotile.protocols.ogcapi.offered import Offered, offered_collection
-
-SHARED = ("datetime", "parameter-name", "crs", "z", "f")
-PARAMETERS_OF_POSITION = ("coords", *SHARED)
 
 _LEVEL = r"[+-]?\d{1,20}(?:\.\d{0,20})?"
 _LEVELS = re.compile(rf"{_LEVEL}(?:/{_LEVEL})?|{_LEVEL}(?:,{_LEVEL}){{1,99}}|R\d{{1,6}}/{_LEVEL}/{_LEVEL}", re.ASCII)
@@ -43,7 +41,7 @@ def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> Posi
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    check_query(query, PARAMETERS_OF_POSITION)
+    check_query(query, POSITION.parameters)
     layers = asked_layers(offered, query)
     return PositionsRequest(
         layers=tuple(layer.id for layer in layers),

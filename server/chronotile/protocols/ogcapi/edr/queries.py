@@ -13,6 +13,10 @@ LENGTHS_M: Mapping[str, float] = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "nmi":
 """Metres in each unit of `within-units`."""
 
 
+SHARED = ("datetime", "parameter-name", "crs", "z", "f")
+PARAMETERS_OF_LISTS = ("bbox", "limit", "offset", *SHARED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataQuery:
     """One kind of query."""
@@ -22,7 +26,11 @@ class DataQuery:
     title: str
     description: str
     formats: tuple[str, ...]
-    """The first is what is given where none is asked for."""
+    """Of the data; the first is what is given where none is asked for."""
+    parameters: tuple[str, ...]
+    """Of its path."""
+    is_list: bool = False
+    """Whether the path itself gives features, and needs no parameter."""
 
 
 POSITION = DataQuery(
@@ -30,33 +38,44 @@ POSITION = DataQuery(
     title="Position query",
     description="The values of the native cell that holds a point, or of each of several points, along time",
     formats=OF_POSITION,
+    parameters=("coords", *SHARED),
 )
 AREA = DataQuery(
     name="area",
     title="Area query",
     description="The native cells whose centres lie in a polygon, at each time",
     formats=OF_CELLS,
+    parameters=("coords", *SHARED),
 )
 CUBE = DataQuery(
     name="cube",
     title="Cube query",
     description="The native cells of a box at each time, or as many columns and rows as are asked for",
     formats=OF_CELLS,
+    parameters=("bbox", "resolution-x", "resolution-y", *SHARED),
 )
 RADIUS = DataQuery(
     name="radius",
     title="Radius query",
     description="The native cells whose centres lie within a distance of a point, at each time",
     formats=OF_CELLS,
+    parameters=("coords", "within", "within-units", *SHARED),
 )
 LOCATIONS = DataQuery(
     name="locations",
     title="Locations query",
     description="Named places; of each the mean of the native cells whose centres lie in it, along time",
     formats=OF_LOCATION,
+    parameters=PARAMETERS_OF_LISTS,
+    is_list=True,
 )
 ITEMS = DataQuery(
-    name="items", title="Items query", description="Which times there are, as features", formats=OF_FEATURES
+    name="items",
+    title="Items query",
+    description="Which times there are, as features",
+    formats=OF_FEATURES,
+    parameters=PARAMETERS_OF_LISTS,
+    is_list=True,
 )
 
 

@@ -4,40 +4,90 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from urllib.parse import urlencode
 
+from chronotile.catalog.catalogue import Limits
+from chronotile.encoders.coverage_fields import fields_of_cells
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.encoders.covjson_fields import encode_fields_covjson
 from chronotile.encoders.csv_fields import encode_fields_csv
+from chronotile.encoders.file_parts import Body, Streamed
 from chronotile.encoders.geojson_fields import encode_fields_geojson
 from chronotile.encoders.netcdf_fields import encode_fields_netcdf
 from chronotile.encoders.place_series import Credits
+from chronotile.errors import LimitExceeded
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
+from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.field_series import FieldsSeries
 from chronotile.model.request import Point
+from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.extract_fields import FieldsFormat
-from chronotile.protocols.ogcapi.edr.formats import COVERAGE_JSON, CSV, GEOJSON, NETCDF
+from chronotile.protocols.ogcapi.edr.asked import Asked
+from chronotile.protocols.ogcapi.edr.formats import COVERAGE_JSON, CSV, GEOJSON, GEOTIFF, MEDIA_TYPES, NETCDF
 from chronotile.protocols.ogcapi.edr.locations import location_address
 from chronotile.protocols.ogcapi.offered import Offered
 
+SMALLER = f"ask for a smaller area or fewer times, or for {NETCDF} or {GEOTIFF}"
+CHECK_VALUES = partial(check_values, alternative=SMALLER)
 
-def fields_format(name: str, media_type: str, *, offered: Offered, crs: Crs, address: str) -> FieldsFormat:
+
+def fields_format(name: str, asked: Asked, crs: Crs) -> FieldsFormat:
     """Return how series of several variables are written.
 
     Args:
         name: Of the format, as EDR has it.
-        media_type: Under which it leaves.
-        offered: The collection that they are of.
+        asked: The request, and the collection that they are of.
         crs: Of the coordinates.
-        address: Public URL of the collection.
     """
-    named = credits_of(tuple(offered.fields.values()), offered)
+    named = credits_of(tuple(asked.offered.fields.values()), asked.offered)
+    told = partial(endpoint_of, address=asked.address)
     encoders: dict[str, Callable[[FieldsSeries], Iterable[bytes]]] = {
         COVERAGE_JSON: partial(encode_fields_covjson, crs=crs, credits=named),
-        GEOJSON: partial(encode_fields_geojson, endpoint_of=partial(endpoint_of, address=address), credits=named),
+        GEOJSON: partial(encode_fields_geojson, endpoint_of=told, credits=named),
         CSV: encode_fields_csv,
-        NETCDF: partial(encode_fields_netcdf, title=offered.id, credits=named),
+        NETCDF: partial(encode_fields_netcdf, title=asked.offered.id, credits=named),
     }
-    return FieldsFormat(name=f"{name} {crs.name} {address}", media_type=media_type, encode=encoders[name])
+    return FieldsFormat(name=f"{name} {crs.name}", media_type=asked.media_type(name), encode=encoders[name])
+
+
+def cells_formats(asked: Asked) -> dict[str, CoverageFormat]:
+    """Return how cells are written, by the names that EDR has for formats; features have a point a cell."""
+
+    def features(coverage: Coverage, is_wanted: IsWanted) -> Body:
+        named = credits_of([field.layer for field in coverage.fields], asked.offered)
+        told = partial(endpoint_of, address=asked.address)
+        return Streamed(
+            encode_fields_geojson(fields_of_cells(coverage, is_wanted=is_wanted), endpoint_of=told, credits=named)
+        )
+
+    def lines(coverage: Coverage, is_wanted: IsWanted) -> Body:
+        return Streamed(encode_fields_csv(fields_of_cells(coverage, is_wanted=is_wanted)))
+
+    return {
+        COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),
+        GEOJSON: CoverageFormat(MEDIA_TYPES[GEOJSON], "geojson", features, _check_features),
+        CSV: CoverageFormat(MEDIA_TYPES[CSV], "csv", lines, CHECK_VALUES),
+        NETCDF: COVERAGE_FORMATS["NetCDF"],
+        GEOTIFF: COVERAGE_FORMATS["GTiff"],
+    }
+
+
+def _check_features(coverage: Coverage, limits: Limits) -> None:
+    """Refuse more features than a document may have.
+
+    Raises:
+        LimitExceeded: There are more cells than `max_features`, or more values than `max_series_values`.
+    """
+    CHECK_VALUES(coverage, limits)
+    cells = coverage.grid.width * coverage.grid.height
+    if cells > limits.max_features:
+        raise LimitExceeded(
+            "max_features",
+            allowed=limits.max_features,
+            asked=cells,
+            alternative=f"ask for a smaller area, or for {COVERAGE_JSON} or {CSV}",
+            locator="f",
+        )
 
 
 def endpoint_of(place: Point | Area, *, address: str) -> str:

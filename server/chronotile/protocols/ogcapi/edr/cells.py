@@ -1,0 +1,118 @@
+"""The queries for cells, area, cube and radius (OGC 19-086r6 §8.2.2 to §8.2.4), turned into requests for coverages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter
+from chronotile.model.area import Area
+from chronotile.model.coverage import CoverageRequest, ScaleSize, Trim
+from chronotile.model.crs import CRS84
+from chronotile.pipeline.coverage_grid import place_of
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, integer, number
+from chronotile.protocols.ogcapi.crs import box_of, check_degrees
+from chronotile.protocols.ogcapi.edr.circle import circle_of
+from chronotile.protocols.ogcapi.edr.params import asked_layers, asked_points, check_query, crs_of_query
+from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, LENGTHS_M, RADIUS
+from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, area_of_text
+from chronotile.protocols.ogcapi.offered import Offered
+
+OTHER_LENGTHS: Mapping[str, str] = {
+    **dict.fromkeys(("metre", "metres", "meter", "meters"), "m"),
+    **dict.fromkeys(("kilometre", "kilometres", "kilometer", "kilometers"), "km"),
+    **dict.fromkeys(("mile", "miles"), "mi"),
+    **dict.fromkeys(("nm", "nautical mile", "nautical miles"), "nmi"),
+    **dict.fromkeys(("foot", "feet"), "ft"),
+}
+"""What else units of `within-units` are called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellsRequest:
+    """Which cells are asked for."""
+
+    coverage: CoverageRequest
+    """Of native cells."""
+    columns: int = 0
+    """In place of native ones; 0 leaves them."""
+    rows: int = 0
+
+    def settled(self, services: Services) -> CoverageRequest:
+        """Return the request with the size that is asked for; native cells are counted where they stay along an axis.
+
+        Raises:
+            ChronotileError: The request is not accepted.
+        """
+        if not (self.columns or self.rows):
+            return self.coverage
+        native = services.catalogue.layer(self.coverage.layers[0]).main_variable.grid
+        grid = place_of(self.coverage, native).grid
+        locator = "resolution-x" if self.columns else "resolution-y"
+        size = ScaleSize(width=self.columns or grid.width, height=self.rows or grid.height, locator=locator)
+        return replace(self.coverage, scale=size)
+
+
+def area_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
+    """Return what an area query asks for.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    check_query(query, AREA.parameters)
+    crs = crs_of_query(query, offered.main_field, catalogue) or CRS84
+    area = area_of_text(query, crs, max_vertices=catalogue.limits.max_vertices)
+    return CellsRequest(coverage=_in_area(area, offered, query, catalogue))
+
+
+def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
+    """Return what a radius query asks for: the cells in a geodesic circle.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    check_query(query, RADIUS.parameters)
+    points = asked_points(query, offered.main_field, catalogue)
+    if len(points) != 1:
+        raise InvalidParameter(f"{LOCATOR} must be one POINT here, got {len(points)} points", locator=LOCATOR)
+    within = number(query.required("within"), locator="within")
+    named = query.required("within-units").lower()
+    units = choice(OTHER_LENGTHS.get(named, named), LENGTHS_M, locator="within-units")
+    return CellsRequest(coverage=_in_area(circle_of(points[0], within * LENGTHS_M[units]), offered, query, catalogue))
+
+
+def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
+    """Return what a cube query asks for; `bbox` is in `crs`, in its axis order.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    query.refuse(("bbox-crs",), instead="crs, which bbox is in")
+    check_query(query, CUBE.parameters)
+    crs = crs_of_query(query, offered.main_field, catalogue) or CRS84
+    box = box_of(query.required("bbox"), crs)
+    check_degrees(box, crs, locator="bbox")
+    columns, rows = (
+        integer(query.optional(name) or "0", locator=name, least=0) for name in ("resolution-x", "resolution-y")
+    )
+    coverage = CoverageRequest(
+        layers=_layer_ids(offered, query),
+        trims=(Trim(box=box, crs=crs),),
+        time=datetime_of(query),
+        crs=crs_of_query(query, offered.main_field, catalogue),
+    )
+    return CellsRequest(coverage=coverage, columns=columns, rows=rows)
+
+
+def _in_area(area: Area, offered: Offered, query: Kvp, catalogue: Catalogue) -> CoverageRequest:
+    return CoverageRequest(
+        layers=_layer_ids(offered, query),
+        time=datetime_of(query),
+        crs=crs_of_query(query, offered.main_field, catalogue),
+        area=area,
+        area_locator=LOCATOR,
+    )
+
+
+def _layer_ids(offered: Offered, query: Kvp) -> tuple[str, ...]:
+    return tuple(layer.id for layer in asked_layers(offered, query))
