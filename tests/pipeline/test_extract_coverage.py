@@ -10,6 +10,7 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.errors import (
     InvalidParameter,
     LimitExceeded,
+    OutsideData,
     SourceUnavailable,
     TimeNotAvailable,
     UnknownLayer,
@@ -101,7 +102,7 @@ def test_a_slice_has_the_cell_that_holds_the_position():
     ],
 )
 def test_trims_that_leave_nothing_are_refused_by_name(trims, locator):
-    with pytest.raises(InvalidParameter) as refused:
+    with pytest.raises(OutsideData) as refused:
         ask(trims=tuple(trims))
 
     assert refused.value.locator == locator

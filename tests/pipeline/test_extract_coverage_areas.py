@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import OutsideData
 from chronotile.model.area import Area
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, Trim
 from chronotile.model.crs import CRS84, crs_of
@@ -150,14 +150,14 @@ def test_other_cells_are_in_by_their_own_centres(request_of):
     ],
 )
 def test_areas_without_cells_are_refused_by_name(area, reason):
-    with pytest.raises(InvalidParameter, match=reason) as refused:
+    with pytest.raises(OutsideData, match=reason) as refused:
         ask(area, area_locator="coords")
 
     assert refused.value.locator == "coords"
 
 
 def test_an_area_beside_a_trim_is_refused():
-    with pytest.raises(InvalidParameter, match="no cell's centre"):
+    with pytest.raises(OutsideData, match="no cell's centre"):
         ask(WITH_HOLE, trims=(Trim(box=BBox(630_000.0, 5_640_000.0, 631_000.0, 5_641_000.0), crs=UTM),))
 
 

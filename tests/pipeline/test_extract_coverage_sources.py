@@ -24,7 +24,7 @@ from chronotile.readers.reader import BlockShape
 from chronotile.readers.with_series import open_with_series
 from tests.protocols import served
 from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers
-from tests.scenes import KINDS, Scene, make_spec, write_cogs, write_scene
+from tests.scenes import KINDS, Scene, make_spec, write_cogs, write_scene, write_tif
 
 SCENE = Scene(width=150, height=130, days=tuple(f"2020-01-{day:02}" for day in range(1, 10)))
 ROWS, COLUMNS = range(17, 101), range(33, 140)
@@ -115,6 +115,17 @@ def test_coarser_cells_are_those_of_the_overview_that_is_as_coarse(factor):
     np.testing.assert_array_equal(read_in_runs(coverage), overviews[factor // 4])
 
 
+def test_coarser_cells_of_files_without_overviews_are_means(tmp_path):
+    rows, columns = np.mgrid[:600, :700]
+    numbers = ((columns // 2 + 3 * (rows // 2)) % 200 + rows % 2 + columns % 2).astype("uint8")
+    write_tif(tmp_path / "NDVI_20200101.tif", numbers, SCENE)
+    reader = open_source(make_spec("cog", tmp_path / "NDVI_*.tif", time_pattern=r"_(?P<time>\d{8})"))
+
+    coverage = extract(reader, scale=ScaleFactors(x=2, y=2))
+
+    np.testing.assert_array_equal(read_in_runs(coverage)[0], numbers[::2, ::2] + 1)
+
+
 def test_without_overviews_coarser_cells_are_native_ones():
     coverage = extract(MemoryReader().add("NDVI", NIR), scale=ScaleFactors(x=3, y=3))
 
@@ -161,7 +172,17 @@ class BlockedReader(served.FormulaReader):
     def block_shape(self, variable, along):
         return self.shapes[along]
 
+    def read_window(self, variable, *, index, level, window, step=1):
+        self.count("space", [index], window)
+        return super().read_window(variable, index=index, level=level, window=window, step=step)
+
     def read_block(self, variable, *, indexes, window, along):
+        self.count(along, indexes, window)
+        rows = np.arange(window.row_start, window.row_stop)[:, None]
+        columns = np.arange(window.column_start, window.column_stop)
+        return Pixels(np.stack([served.number_at(rows, columns, index) for index in indexes]))
+
+    def count(self, along, indexes, window):
         shape = self.shapes[along]
         places = product(
             {index // shape.times for index in indexes},
@@ -169,9 +190,6 @@ class BlockedReader(served.FormulaReader):
             range(window.column_start // shape.width, -(-window.column_stop // shape.width)),
         )
         self.blocks.update((along, *place) for place in places)
-        rows = np.arange(window.row_start, window.row_stop)[:, None]
-        columns = np.arange(window.column_start, window.column_stop)
-        return Pixels(np.stack([served.number_at(rows, columns, index) for index in indexes]))
 
 
 SPACE = {"space": BlockShape(1, 64, 64), "time": BlockShape(1, 64, 64)}

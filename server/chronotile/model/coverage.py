@@ -17,7 +17,7 @@ from chronotile.model.time import ABSENT, TimeDomain, TimeSelection
 
 Numbers = NDArray[np.integer[Any] | np.floating[Any]]
 
-PIECE_BYTES = 64 << 20
+PIECE_BYTES = 32 << 20
 """Of what is best read at once; one row at one time may take more."""
 
 

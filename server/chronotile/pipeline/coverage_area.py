@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.model.area import Area
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import BoolArray
@@ -42,7 +42,8 @@ def cells_inside(area: Area, grid: NativeGrid, *, locator: str) -> Spans:
     """Return the cells of a grid whose centres lie in an area, as series of areas have them.
 
     Raises:
-        InvalidParameter: There is none.
+        OutsideData: There is none.
+        InvalidParameter: The area cannot be expressed in the CRS of the grid, or its outlines are too long.
     """
     try:
         outlines = outlines_of((area,), grid)
@@ -50,11 +51,9 @@ def cells_inside(area: Area, grid: NativeGrid, *, locator: str) -> Spans:
     except InvalidParameter as error:
         raise InvalidParameter(error.message, locator=locator) from error
     if outlines.is_outside[0]:
-        raise InvalidParameter(
-            f"{locator} lies outside the data, which {reach_in_words(grid, area.crs)}", locator=locator
-        )
+        raise OutsideData(f"{locator} lies outside the data, which {reach_in_words(grid, area.crs)}", locator=locator)
     if not spans.cells:
-        raise InvalidParameter(f"no cell's centre lies in {locator}; name a larger area, or a bbox", locator=locator)
+        raise OutsideData(f"no cell's centre lies in {locator}; name a larger area, or a bbox", locator=locator)
     return spans
 
 
@@ -62,14 +61,14 @@ def shrunk(window: Window, spans: Spans, grid: NativeGrid, *, locator: str) -> W
     """Return the part of a window of a grid that reaches no further than spans do.
 
     Raises:
-        InvalidParameter: It has none of them.
+        OutsideData: It has none of them.
     """
     if grid.is_circular and window.width == grid.width:
         start, width = _part_of_circle(spans, grid.width)
         window = window._replace(column_start=start, column_stop=start + width)
     rows, starts, stops = _in_window(spans, window, grid)
     if not rows.size:
-        raise InvalidParameter(f"{locator} has no cell's centre in what else is asked for", locator=locator)
+        raise OutsideData(f"{locator} has no cell's centre in what else is asked for", locator=locator)
     return Window(int(rows.min()), int(rows.max()) + 1, int(starts.min()), int(stops.max()))
 
 

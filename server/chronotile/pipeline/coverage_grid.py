@@ -45,7 +45,8 @@ def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
     boxes so get cells of one lattice, as long as they are as large.
 
     Raises:
-        InvalidParameter: A trim or the area leaves nothing, or a scale is none.
+        OutsideData: A trim or the area leaves nothing.
+        InvalidParameter: A scale is none, or the data have no cells in the CRS.
         LimitExceeded: There would be too many columns or rows.
     """
     crs = request.crs or native.crs

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from chronotile.model.coverage import CoverageField, Numbers
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.pipeline.coverage_cells import CellRun, column_runs
@@ -55,7 +57,8 @@ class NativeCells:
             numbers = nothing((len(indexes), len(rows), self.window.width), field.encoding)
             for run, part in zip(self.runs, parts, strict=True):
                 numbers[:, :, run.place : run.place + part.shape[2]] = part
-        return numbers[:, :: -1 if self._is_south_up else 1, :: -1 if self.grid.transform.a < 0 else 1]
+        turned = numbers[:, :: -1 if self._is_south_up else 1, :: -1 if self.grid.transform.a < 0 else 1]
+        return np.ascontiguousarray(turned)
 
     def _read(self, reader: Reader, field: CoverageField, indexes: Sequence[int], window: Window) -> Numbers:
         pixels = read_cheaply(reader, field.name, indexes=indexes, window=window)

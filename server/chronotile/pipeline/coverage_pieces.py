@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from chronotile.model.coverage import PIECE_BYTES
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
@@ -46,6 +48,9 @@ def read_cheaply(reader: Reader, variable: str, *, indexes: Sequence[int], windo
         SourceUnavailable: The source is gone or damaged.
     """
     along, _shape = cheapest_layout(reader, variable, indexes=indexes, windows=(window,))
+    if along == "space" and len(indexes) == 1:  # without the copies, and the reasons, that blocks of many times have
+        pixels = reader.read_window(variable, index=indexes[0], level=0, window=window)
+        return Pixels(pixels.numbers[np.newaxis], None if pixels.valid is None else pixels.valid[np.newaxis])
     return read_block(reader, variable, indexes=indexes, window=window, along=along)
 
 

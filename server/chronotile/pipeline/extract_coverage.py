@@ -30,8 +30,9 @@ def extract_coverage(request: CoverageRequest, services: Services) -> Coverage:
     """Return what a request means, which is then read piece by piece; reads no pixels itself.
 
     Raises:
-        InvalidParameter: A trim or the area leaves nothing, layers lie on different grids or are of different
-            collections, or one is a composite.
+        OutsideData: A trim or the area leaves nothing.
+        InvalidParameter: Layers lie on different grids or are of different collections, one is a composite, or a scale
+            is none.
         TimeNotAvailable: No layer has the time, or any in the interval, that is asked for.
         LimitExceeded: Its numbers take more than `max_coverage_bytes`.
         SourceUnavailable: A source is gone.
