@@ -19,7 +19,8 @@ def other_ways(offered: Offered, telling: Telling) -> Iterator[Link]:
     told = telling.told
     up = f"{told.base}/collections"
     yield Link(rel="collection", href=f"{up}/{quote(offered.id)}", type=JSON, title="This collection")
-    yield Link(rel="data", href=up, type=JSON, title="All collections")
+    # Not `data`: GDAL takes every document with such a link to JSON for a landing page.
+    yield Link(rel="up", href=up, type=JSON, title="All collections")
     yield from _services(offered, telling)
     for layer in offered.layers:
         yield from _of_layer(layer, telling)
