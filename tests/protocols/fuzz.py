@@ -110,6 +110,31 @@ VALID = (
     "/?f=html&lang=en",
     "/health/live",
     "/health/ready",
+    "/ogcapi?f=json&lang=en",
+    "/ogcapi/?f=html",
+    "/ogcapi/conformance?f=json",
+    "/ogcapi/openapi?f=json",
+    "/ogcapi/collections?bbox=4,50,5,51&datetime=2020-06-01/..&limit=2&offset=1&f=json",
+    "/ogcapi/collections/s2?f=html&lang=en",
+    "/ogcapi/collections/NDVI/position?coords=POINT(4.6+50.85)&datetime=2020-06-01/2020-06-30&parameter-name=NDVI&crs=CRS84"
+    "&f=CoverageJSON",
+    "/ogcapi/map?bbox=4.5,50.8,4.7,50.9&width=64&height=48&collections=HEIGHT,NDVI&transparent=false&bgcolor=CC00CC&f=png",
+    "/ogcapi/collections/NDVI/map?center=4.6,50.85&scale-denominator=200000&mm-per-pixel=0.28&width=50&datetime=2020-06-11"
+    "&crs=[EPSG:3857]&void-color=red&void-transparent=false",
+    "/ogcapi/collections/NDVI/styles/reds/map?subset=Lat(50.8:50.9),Lon(4.5:4.7)&subset-crs=[OGC:CRS84]&width=32&f=jpeg"
+    "&range=10,200",
+    "/ogcapi/collections/WORLD/map?bbox=-180,-90,180,90&bbox-crs=http://www.opengis.net/def/crs/OGC/1.3/CRS84&width=60&f=webp",
+    "/ogcapi/styles/steps/map?width=20&f=tiff",
+    "/ogcapi/tileMatrixSets?f=json",
+    "/ogcapi/tileMatrixSets/WebMercatorQuad?f=json",
+    "/ogcapi/map/tiles?collections=NDVI&f=json",
+    "/ogcapi/collections/NDVI/map/tiles/WebMercatorQuad?datetime=2020-06-11&f=tilejson",
+    "/ogcapi/collections/NDVI/map/tiles/WebMercatorQuad/11/687/1052?datetime=2020-06-11&ramp=reds&f=png",
+    "/ogcapi/collections/NDVI/styles/reds/map/tiles/WebMercatorQuad/11/687/1052?transparent=false&bgcolor=0x00ff00&f=jpeg",
+    "/ogcapi/tiles/WebMercatorQuad/9/171/262?collections=squares&f=mvt",
+    "/ogcapi/styles?f=json",
+    "/ogcapi/styles/steps?f=sld10",
+    "/ogcapi/collections/NDVI/styles/reds/legend?width=100&height=200&orientation=horizontal&f=svg",
 )
 
 LONG = "a" * 3000
@@ -129,6 +154,14 @@ WORDS = """
     Contents All Bogus GetMap getmap GetTile GetCapabilities GetFeatureInfo GetLegendGraphic GetBogus WMS WMTS WFS
     WebMercatorQuad WorldCRS84Quad EPSG:3857:11 WorldCRS84Quad:11 11 24 25 255 2047 4294967296 INIMAGE BLANK XML
     0xFFFFFF #ff0000 0xGGGGGG 10,200 200,10 5,5 -1e308,1e308 0,1e-320
+    [EPSG:3857] [EPSG:4326 [] http://www.opengis.net/def/crs/OGC/1.3/CRS84 http://www.opengis.net/def/crs/EPSG/0/0
+    Lat(50.8:50.9) Lat(50.8) lon(4.5:4.7),LAT(*:50.9) Lat(50.9:50.8) Lat(nan:1) Lat( Lat() Lat(:) x(1:2),x(1:2)
+    Lat(1),lat(2) time(2020-06-11) time("2020-06-01":"2020-06-30") time(*) time("a":"b") Lat(2),Lon(2) Lat(0)
+    width(10) 0.5 1e-9 POINT(4.6_50.85) POINT() POINTZ(4.6_50.85_0) POINT_EMPTY POINT(nan_nan) POINT(1e308_1e308)
+    MULTIPOINT((4.6_50.85),(4.7_50.8)) POLYGON((4.5_50.8,4.6_50.8,4.6_50.9,4.5_50.8)) POLYGON((4.5_50.8))
+    POLYGON((4_50,5_51,5_50,4_51,4_50)) POLYGON()
+    LINESTRING(4_50,5_51) GEOMETRYCOLLECTION(POINT(4_50)) POLYGON((-180_-90,180_-90,180_90,-180_90,-180_-90)) km parsec
+    CoverageJSON GeoJSON CSV NetCDF GTiff zarr tilejson html sld11 squares/S1 squares:S1 transparent red none
 """
 VALUES = (
     *(
@@ -143,7 +176,7 @@ VALUES = (
         "\uff11\uff12",
         "\ufffe",
     ),
-    *WORDS.split(),
+    *(word.replace("_", " ") if "(" in word else word for word in WORDS.split()),
 )
 TIME_WORDS = """
     current latest default now today 2020 2020-06 2020-06-11 20200611 2020-6-1 2020-163 2020-13-01 2020-02-30

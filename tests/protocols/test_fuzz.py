@@ -11,7 +11,7 @@ import pytest
 from chronotile.app import application
 from tests.protocols import fuzz
 
-COUNT = int(os.environ.get("CHRONOTILE_FUZZ", "1500"))
+COUNT = int(os.environ.get("CHRONOTILE_FUZZ", "3000"))
 SEED = int(os.environ.get("CHRONOTILE_FUZZ_SEED", "1"))
 
 

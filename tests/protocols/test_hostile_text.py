@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lxml import etree
+from lxml import etree, html
 from starlette.testclient import TestClient
 
 from chronotile.app import application
@@ -22,6 +22,16 @@ DOCUMENTS = (
     "/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION=1.3.0",
     "/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION=1.1.1",
     "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities",
+    "/ogcapi/styles/steps?f=sld10",
+    "/ogcapi/styles/steps?f=sld11",
+)
+PAGES = (
+    "/ogcapi?f=html",
+    "/ogcapi/conformance?f=html",
+    "/ogcapi/openapi?f=html",
+    "/ogcapi/collections?f=html",
+    "/ogcapi/collections/s2?f=html",
+    "/ogcapi/collections/NDVI?f=html",
 )
 REQUESTS = (
     "/wms?SERVICE=WMS&REQUEST=GetMap&VERSION=1.3.0&LAYERS={}",
@@ -42,6 +52,10 @@ def services_with(text):
     return served.make_services(collection, service=ServiceInfo(title={"": text}, abstract={"": text}, contact=contact))
 
 
+def tags_of(answer):
+    return [each.tag for each in html.document_fromstring(answer.raise_for_status().text).iter()]
+
+
 def elements_of(document):
     return [each.tag for each in etree.fromstring(document).iter()]
 
@@ -51,9 +65,29 @@ def elements_of(document):
 @given(TEXTS.filter(lambda text: re.search(r"[a-z]", text)))
 def test_texts_of_the_configuration_add_no_element(text):
     with TestClient(application(services_with(text))) as hostile, TestClient(application(services_with("a"))) as plain:
-        found = [elements_of(hostile.get(url).content) for url in DOCUMENTS]
+        found = [elements_of(hostile.get(url).raise_for_status().content) for url in DOCUMENTS]
 
         assert found == [elements_of(plain.get(url).content) for url in DOCUMENTS]
+
+
+@pytest.mark.slow
+@settings(max_examples=20)
+@given(TEXTS.filter(lambda text: re.search(r"[a-z]", text)))
+def test_texts_of_the_configuration_add_no_element_to_a_page(text):
+    with TestClient(application(services_with(text))) as hostile, TestClient(application(services_with("a"))) as plain:
+        found = [tags_of(hostile.get(url)) for url in PAGES]
+
+        assert found == [tags_of(plain.get(url)) for url in PAGES]
+
+
+@pytest.mark.slow
+@settings(max_examples=20)
+@given(TEXTS.filter(lambda text: re.search(r"[a-z]", text)))
+def test_collections_tell_texts_as_they_are(text):
+    with TestClient(application(services_with(text))) as hostile:
+        told = hostile.get("/ogcapi/collections/NDVI?f=json").json()
+
+    assert (told["title"], told["description"], told["attribution"]) == (text, text, text)
 
 
 @pytest.mark.slow
