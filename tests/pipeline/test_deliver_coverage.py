@@ -2,6 +2,9 @@
 
 import dataclasses
 import io
+import os
+import subprocess
+import sys
 
 import numpy as np
 import orjson
@@ -214,10 +217,46 @@ def test_work_ends_when_the_client_leaves(name, services):
     assert services.readers["s2"].windows_read == []
 
 
+FULL = """
+import resource, sys
+from chronotile.encoders import scratch
+from chronotile.errors import StorageFull
+from chronotile.model.coverage import CoverageRequest
+from chronotile.pipeline.deliver_coverage import deliver_coverage
+from tests.protocols import served
+
+scratch.IN_MEMORY_BYTES = 1
+services = served.make_services()
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), -1))
+try:
+    deliver_coverage(CoverageRequest(layers=("NDVI",)), sys.argv[1], services)
+except StorageFull as error:
+    print(error.message)
+"""
+"""Files of this process can be no larger than is said: it meets what it would on a disk that is full."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", [1, 20_000], ids=["at once", "half way"])
+@pytest.mark.parametrize("name", ["GTiff", "NetCDF"])
+def test_full_disk_is_told_and_nothing_is_left_behind(name, room, tmp_path):
+    told = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FULL, name, str(room)],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout == "there is no room to write the file: File too large; ask for less, or later\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["GTiff", "NetCDF"])
 def test_no_folder_to_write_in_is_told(name, services, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    monkeypatch.setattr("chronotile.encoders.file_parts.IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr("chronotile.encoders.scratch.IN_MEMORY_BYTES", 1)
 
     with pytest.raises(StorageFull, match="No such file or directory"):
         deliver_coverage(ALL, name, services)

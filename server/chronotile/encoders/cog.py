@@ -8,14 +8,15 @@ import struct
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.encoders.deflated import deflate
-from chronotile.encoders.file_parts import FileParts, scratch_file
+from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.halving import averaged, picked
+from chronotile.encoders.scratch import ScratchFile
 
 Numbers = NDArray[Any]
 
@@ -92,8 +93,11 @@ class CogProfile:
     @property
     def is_big(self) -> bool:
         """Whether it is a BigTIFF, whose offsets have 64 bits."""
-        pixels = sum(rows * columns for rows, columns in self.sizes)
-        return pixels * self.bands * self.dtype.itemsize > MOST_CLASSIC_BYTES
+        return sum(self.bytes_of(rows, columns) for rows, columns in self.sizes) > MOST_CLASSIC_BYTES
+
+    def bytes_of(self, rows: int, columns: int) -> int:
+        """Return what all bands of a level take before they are compressed."""
+        return rows * columns * self.bands * self.dtype.itemsize
 
 
 class CogWriter:
@@ -103,7 +107,8 @@ class CogWriter:
         self.profile = profile
         with ExitStack() as opened:
             self._levels = [
-                _Level(profile, rows, columns, opened.enter_context(scratch_file())) for rows, columns in profile.sizes
+                _Level(profile, rows, columns, opened.enter_context(ScratchFile(profile.bytes_of(rows, columns))))
+                for rows, columns in profile.sizes
             ]
             self._opened = opened.pop_all()
 
@@ -129,18 +134,15 @@ class CogWriter:
 
     def finish(self) -> FileParts:
         """Return the whole file: directories, overviews from the coarsest on, pixels."""
-        header = scratch_file()
-        self._opened.push(header)
-        files = [header, *(level.file for level in reversed(self._levels))]
-        header.write(self._directories([0] * len(self._levels)))
-        start, starts = header.tell(), []
+        start, starts = len(self._directories([0] * len(self._levels))), list[int]()
         for level in reversed(self._levels):
             starts.append(start)
-            start += level.file.tell()
-        header.seek(0)
-        header.write(self._directories(starts[::-1]))
+            start += level.file.size
+        directories = self._directories(starts[::-1])
+        header = self._opened.enter_context(ScratchFile(len(directories)))
+        header.write(directories)
         self._opened.pop_all()
-        return FileParts(files)
+        return FileParts([header, *(level.file for level in reversed(self._levels))])
 
     def close(self) -> None:
         """Let go of what was written, unless it was finished."""
@@ -161,7 +163,7 @@ class CogWriter:
 class _Level:
     """The tiles of one resolution."""
 
-    def __init__(self, profile: CogProfile, rows: int, columns: int, file: IO[bytes]) -> None:
+    def __init__(self, profile: CogProfile, rows: int, columns: int, file: ScratchFile) -> None:
         self.file = file
         self._profile, self._rows, self._columns = profile, rows, columns
         tile_rows, tile_columns = profile.tile
@@ -178,7 +180,7 @@ class _Level:
             numbers = np.concatenate([self._held, numbers])
         rows, _ = self._profile.tile
         whole = len(numbers) if is_last else len(numbers) // rows * rows
-        self._held = None if is_last else numbers[whole:]
+        self._held = None if is_last else numbers[whole:].copy()  # a view would hold all
         return [numbers[start : min(start + rows, whole)] for start in range(0, whole, rows)]
 
     def write(self, band: int, strip: Numbers) -> None:
@@ -190,7 +192,7 @@ class _Level:
                 lacking = ((0, rows - part.shape[0]), (0, columns - part.shape[1]))
                 part = np.pad(part, lacking, constant_values=self._profile.nodata or 0)
             body = deflate.compress(_predicted(part, self._profile.predictor), 1)
-            self._offsets[band, self._next_tile] = self.file.tell() + _LEADER.size
+            self._offsets[band, self._next_tile] = self.file.size + _LEADER.size
             self._counts[band, self._next_tile] = len(body)
             self.file.write(b"".join([_LEADER.pack(len(body)), body, body[-_LEADER.size :]]))
             self._next_tile = (self._next_tile + 1) % self._offsets.shape[1]

@@ -10,7 +10,8 @@ from chronotile.encoders.chunked import chunks_of
 from chronotile.encoders.coverage_cf import CfField, CfVariable, cf_dataset
 from chronotile.encoders.coverage_strips import ChunkShape, IsWanted, Strip, always_wanted, chunk_shape, strips
 from chronotile.encoders.deflated import deflate
-from chronotile.encoders.file_parts import FailureKept, FileParts, scratch_file
+from chronotile.encoders.file_parts import FileParts
+from chronotile.encoders.scratch import ScratchFile, UnfailingFile
 from chronotile.model.coverage import Coverage
 
 if TYPE_CHECKING:
@@ -29,15 +30,15 @@ def coverage_netcdf(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) 
         OSError: It cannot be written.
     """
     with ExitStack() as opened:
-        file = opened.enter_context(scratch_file())
-        target = FailureKept(file)
+        file = opened.enter_context(ScratchFile(coverage.nbytes))
+        target = UnfailingFile(file)
         _write(coverage, target, is_wanted)
         target.check()
         opened.pop_all()
         return FileParts([file])
 
 
-def _write(coverage: Coverage, target: FailureKept, is_wanted: IsWanted) -> None:
+def _write(coverage: Coverage, target: UnfailingFile, is_wanted: IsWanted) -> None:
     import h5netcdf  # noqa: PLC0415 -- 5 MB that a server without such answers needs not
 
     dataset = cf_dataset(coverage)
@@ -50,6 +51,7 @@ def _write(coverage: Coverage, target: FailureKept, is_wanted: IsWanted) -> None
             for strip in strips(coverage, number, shape=chunk_shape(coverage), is_wanted=is_wanted):
                 target.check()
                 _write_strip(created, strip, chunk_shape(coverage), field)
+                del strip  # before the next one is read
 
 
 def _write_variable(file: "h5netcdf.File", variable: CfVariable) -> None:
@@ -79,7 +81,7 @@ def _create_field(file: "h5netcdf.File", field: CfField) -> Any:  # noqa: ANN401
 
 def _write_strip(created: Any, strip: Strip, shape: ChunkShape, field: CfField) -> None:  # noqa: ANN401 -- as above
     """Chunks are deflated here and written as they are: HDF5 would hold its one lock for all threads meanwhile."""
-    for chunk in chunks_of(strip, shape, fill=field.fill):
+    for chunk in chunks_of(strip, shape, dtype=field.dtype, fill=field.fill):
         body = deflate.compress(_shuffled(chunk.numbers), LEVEL)
         created.write_direct_chunk(chunk.place[-len(field.shape) :], body)
 

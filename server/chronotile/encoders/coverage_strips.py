@@ -1,12 +1,12 @@
 """How encoders take the numbers of a coverage: field by field, picture by picture, each block of the source once."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.file_parts import scratch_file
+from chronotile.encoders.scratch import ScratchFile
 from chronotile.errors import ClientGone
 from chronotile.model.coverage import Coverage, Numbers
 
@@ -82,7 +82,7 @@ def strips(
         for time in range(times_of(coverage)):
             yield from _picture(time, _read_picture(coverage, field, time, is_wanted), shape.y)
     else:
-        with scratch_file() as file:
+        with ScratchFile(_field_bytes(coverage, field)) as file:
             _spread(coverage, field, file, is_wanted)
             for time in range(times_of(coverage)):
                 yield from _picture(time, _spread_picture(coverage, field, time, file), shape.y)
@@ -115,28 +115,34 @@ def require_wanted(is_wanted: IsWanted) -> None:
 
 def _whole_pictures(coverage: Coverage, field: int, step: int, is_wanted: IsWanted) -> Iterator[Strip]:
     (rows,) = coverage.row_runs
-    start = 0
+    stop = 0
     for numbers in _in_steps(_read_runs(coverage, field, rows, is_wanted), step):
-        yield Strip(range(start, start + len(numbers)), rows, numbers)
-        start += len(numbers)
+        start, stop = stop, stop + len(numbers)
+        yield Strip(range(start, stop), rows, numbers)
+        del numbers
 
 
 def _picture(time: int, parts: Iterable[Numbers], step: int) -> Iterator[Strip]:
-    start = 0
+    stop = 0
     for numbers in _in_steps(parts, step):
-        yield Strip(range(time, time + 1), range(start, start + len(numbers)), numbers[np.newaxis])
-        start += len(numbers)
+        start, stop = stop, stop + len(numbers)
+        yield Strip(range(time, time + 1), range(start, stop), numbers[np.newaxis])
+        del numbers
 
 
 def _in_steps(parts: Iterable[Numbers], step: int) -> Iterator[Numbers]:
-    """Cut what follows one another along the first axis anew: each but the last has a multiple of `step`."""
+    """Cut what follows one another along the first axis anew: each but the last has a multiple of `step`.
+
+    Nothing of a part that was given is held while the next one is read: each takes as much memory as may be taken.
+    """
     held: Numbers | None = None
     for part in parts:
         joined = part if held is None else np.concatenate([held, part])
         whole = len(joined) // step * step
+        held = joined[whole:].copy() if whole < len(joined) else None
         if whole:
             yield joined[:whole]
-        held = joined[whole:] if whole < len(joined) else None
+        del part, joined
     if held is not None:
         yield held
 
@@ -155,20 +161,24 @@ def _read_picture(coverage: Coverage, field: int, time: int, is_wanted: IsWanted
         yield coverage.read(field, time=time, rows=rows)
 
 
-def _spread(coverage: Coverage, field: int, file: IO[bytes], is_wanted: IsWanted) -> None:
+def _spread(coverage: Coverage, field: int, file: ScratchFile, is_wanted: IsWanted) -> None:
     """Write all numbers of a field into a file, time after time."""
     height = coverage.grid.height
     for rows in coverage.row_runs:
         numbers = _read_runs(coverage, field, rows, is_wanted)
         for time, picture in enumerate(picture for run in numbers for picture in run):
-            file.seek((time * height + rows.start) * picture[0].nbytes)
-            file.write(np.ascontiguousarray(picture).data)
+            file.write(np.ascontiguousarray(picture).data, at=(time * height + rows.start) * picture[0].nbytes)
 
 
-def _spread_picture(coverage: Coverage, field: int, time: int, file: IO[bytes]) -> Iterator[Numbers]:
+def _spread_picture(coverage: Coverage, field: int, time: int, file: ScratchFile) -> Iterator[Numbers]:
     """(y, x): all rows of one time, as `_spread` wrote them."""
     grid, dtype = coverage.grid, np.dtype(coverage.fields[field].encoding.dtype)
     row_bytes = grid.width * dtype.itemsize
     for rows in coverage.row_runs:
-        file.seek((time * grid.height + rows.start) * row_bytes)
-        yield np.frombuffer(file.read(len(rows) * row_bytes), dtype=dtype).reshape(len(rows), grid.width)
+        read = file.read((time * grid.height + rows.start) * row_bytes, len(rows) * row_bytes)
+        yield np.frombuffer(read, dtype=dtype).reshape(len(rows), grid.width)
+
+
+def _field_bytes(coverage: Coverage, field: int) -> int:
+    itemsize = np.dtype(coverage.fields[field].encoding.dtype).itemsize
+    return times_of(coverage) * coverage.grid.height * coverage.grid.width * itemsize

@@ -1,6 +1,5 @@
 """Give me these numbers as a file."""
 
-import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from chronotile.encoders.coverage_netcdf import coverage_netcdf
 from chronotile.encoders.coverage_png import check_coverage_png, encode_coverage_png
 from chronotile.encoders.coverage_strips import IsWanted, always_wanted, times_of
 from chronotile.encoders.coverage_zarr import coverage_zarr_pieces
-from chronotile.encoders.file_parts import Body, FileParts, Streamed
+from chronotile.encoders.file_parts import Body, Streamed, Whole
 from chronotile.errors import LimitExceeded, StorageFull, UnsupportedFormat
 from chronotile.model.coverage import Coverage, CoverageRequest
 from chronotile.model.grid import Grid
@@ -104,7 +103,7 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
     if not is_known:
         written.check(coverage, services.catalogue.limits)
     with _storing():
-        body = written.encode(coverage, is_wanted) if with_body and not is_known else FileParts(())
+        body = written.encode(coverage, is_wanted) if with_body and not is_known else Whole(b"")
     return CoverageDelivery(
         media_type=written.media_type,
         etag=etag,
@@ -162,10 +161,6 @@ def _file_name(coverage: Coverage, extension: str) -> str:
     return "_".join([_UNSAFE.sub("-", coverage.collection.id), *dict.fromkeys(days)]) + f".{extension}"
 
 
-def _in_memory(body: bytes) -> FileParts:
-    return FileParts([io.BytesIO(body)])
-
-
 COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
     "GTiff": CoverageFormat(
         "image/tiff; application=geotiff", "tif", lambda coverage, wanted: coverage_geotiff(coverage, is_wanted=wanted)
@@ -181,13 +176,13 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
     "json": CoverageFormat(
         "application/prs.coverage+json",
         "covjson",
-        lambda coverage, wanted: _in_memory(encode_coverage_covjson(coverage, is_wanted=wanted)),
+        lambda coverage, wanted: Whole(encode_coverage_covjson(coverage, is_wanted=wanted)),
         check_values,
     ),
     "png": CoverageFormat(
         "image/png",
         "png",
-        lambda coverage, wanted: _in_memory(encode_coverage_png(coverage, is_wanted=wanted)),
+        lambda coverage, wanted: Whole(encode_coverage_png(coverage, is_wanted=wanted)),
         _check_picture,
     ),
 }
