@@ -16,7 +16,7 @@ from chronotile.encoders.cog import (
 )
 from chronotile.encoders.common_type import CommonType, common_type
 from chronotile.encoders.coverage_about import SOFTWARE, about
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, strips, times_of
+from chronotile.encoders.coverage_strips import IsWanted, Strip, always_wanted, strips, times_of
 from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.geo_tags import geo_tags
 from chronotile.encoders.instants import format_instants
@@ -81,15 +81,20 @@ def _profile(coverage: Coverage, form: CommonType, bands: int) -> CogProfile:
 
 
 def _write_field(writer: CogWriter, coverage: Coverage, number: int, *, form: CommonType, is_wanted: IsWanted) -> None:
-    field = coverage.fields[number]
     for strip in strips(coverage, number, is_wanted=is_wanted):
-        for time, numbers in zip(strip.times, strip.numbers, strict=True):
-            writer.write(
-                time * len(coverage.fields) + number,
-                form.taking(numbers, field.encoding),
-                is_last=strip.rows.stop == coverage.grid.height,
-                has_means=_has_means(field),
-            )
+        _write_strip(writer, coverage, number, form=form, strip=strip)
+        del strip  # before the next one is read
+
+
+def _write_strip(writer: CogWriter, coverage: Coverage, number: int, *, form: CommonType, strip: Strip) -> None:
+    field = coverage.fields[number]
+    for time, numbers in zip(strip.times, strip.numbers, strict=True):
+        writer.write(
+            time * len(coverage.fields) + number,
+            form.taking(numbers, field.encoding),
+            is_last=strip.rows.stop == coverage.grid.height,
+            has_means=_has_means(field),
+        )
 
 
 def _has_means(field: CoverageField) -> bool:

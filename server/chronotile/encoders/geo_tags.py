@@ -44,10 +44,11 @@ def _placed(crs: Crs, transform: Affine) -> bytes:
                 pass
         except CRSError as error:
             raise _untold(crs) from error
-        with memory.open() as written:
-            if not written.crs:
-                raise _untold(crs)
-        return bytes(memory.read())
+        body = bytes(memory.read())
+    with MemoryFile(body) as alone, alone.open() as read:  # what GeoTIFF cannot say GDAL writes into a file beside it
+        if not read.crs:
+            raise _untold(crs)
+    return body
 
 
 def _tags_of(body: bytes) -> Iterator[Tag]:
