@@ -18,7 +18,7 @@ class Chunk(NamedTuple):
     """(time, y, x), contiguous."""
 
 
-def chunks_of(strip: Strip, shape: ChunkShape, *, fill: float | None) -> Iterator[Chunk]:
+def chunks_of(strip: Strip, shape: ChunkShape, *, dtype: np.dtype[Any], fill: float | None) -> Iterator[Chunk]:
     """Cut a strip, which begins where a chunk does; what lies beyond the grid is filled."""
     _, rows, columns = strip.numbers.shape
     for time in range(0, len(strip.times), shape.time):
@@ -29,4 +29,4 @@ def chunks_of(strip: Strip, shape: ChunkShape, *, fill: float | None) -> Iterato
                     lacking = [(0, whole - there) for whole, there in zip(shape, part.shape, strict=True)]
                     part = np.pad(part, lacking, constant_values=0 if fill is None else fill)
                 place = (strip.times.start + time, strip.rows.start + row, column)
-                yield Chunk(place, np.ascontiguousarray(part))
+                yield Chunk(place, np.ascontiguousarray(part, dtype=dtype))

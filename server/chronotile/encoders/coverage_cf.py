@@ -110,7 +110,7 @@ def _global_attributes(coverage: Coverage) -> Attributes:
 
 def _field(each: CoverageField, name: str, dimensions: tuple[str, ...], coverage: Coverage) -> CfField:
     encoding, variable = each.encoding, each.layer.main_variable
-    dtype = np.dtype(encoding.dtype)
+    dtype = _written_type(each)
     fill = None if encoding.nodata is None else dtype.type(encoding.nodata).item()
     attributes: dict[str, Any] = {"long_name": each.title, "units": encoding.units}
     if variable.standard_name:
@@ -130,6 +130,14 @@ def _field(each: CoverageField, name: str, dimensions: tuple[str, ...], coverage
         fill=fill,
         attributes=attributes,
     )
+
+
+def _written_type(each: CoverageField) -> np.dtype[Any]:
+    """That of the numbers; of short floats one that NetCDF has, and in which programs scale them without loss."""
+    dtype = np.dtype(each.encoding.dtype)
+    if dtype.kind != "f":
+        return dtype
+    return np.dtype(np.float64) if is_scaled(each) else np.promote_types(dtype, np.float32)
 
 
 def _flags(each: CoverageField, dtype: np.dtype[Any]) -> Attributes:

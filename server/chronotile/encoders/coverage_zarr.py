@@ -11,7 +11,7 @@ import orjson
 
 from chronotile.encoders.chunked import chunks_of
 from chronotile.encoders.coverage_cf import CfDataset, CfField, CfVariable, cf_dataset
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, chunk_shape, strips
+from chronotile.encoders.coverage_strips import ChunkShape, IsWanted, Strip, always_wanted, chunk_shape, strips
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import PIECE_BYTES
 from chronotile.model.coverage import Coverage
@@ -76,10 +76,15 @@ def _members(coverage: Coverage, is_wanted: IsWanted) -> Iterator[tuple[str, byt
     shape = chunk_shape(coverage)
     for number, field in enumerate(dataset.fields):
         for strip in strips(coverage, number, shape=shape, is_wanted=is_wanted):
-            for chunk in chunks_of(strip, shape, fill=field.fill):
-                place = [start // size for start, size in zip(chunk.place, shape, strict=True)]
-                name = ".".join(str(each) for each in place[-len(field.shape) :])
-                yield f"{field.name}/{name}", deflate.compress(chunk.numbers, LEVEL)
+            yield from _chunk_members(strip, shape, field)
+            del strip  # before the next one is read
+
+
+def _chunk_members(strip: Strip, shape: ChunkShape, field: CfField) -> Iterator[tuple[str, bytes]]:
+    for chunk in chunks_of(strip, shape, dtype=field.dtype, fill=field.fill):
+        place = [start // size for start, size in zip(chunk.place, shape, strict=True)]
+        name = ".".join(str(each) for each in place[-len(field.shape) :])
+        yield f"{field.name}/{name}", deflate.compress(chunk.numbers, LEVEL)
 
 
 def _metadata(dataset: CfDataset) -> dict[str, Any]:
