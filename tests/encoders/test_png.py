@@ -131,3 +131,9 @@ def test_png_is_as_readable_where_isal_is_not_installed(monkeypatch, noise):
 
     assert without_isal.deflate is zlib
     assert np.array_equal(decode(without_isal.encode_index_png(picture)), picture.rgba())
+
+
+def test_colours_that_nobody_sees_are_kept():
+    pixels = np.full((3, 4, 4), (204, 0, 204, 0), dtype=np.uint8)
+
+    assert np.array_equal(decode(encode_rgba_png(pixels)), pixels)

@@ -3,7 +3,9 @@
 import numpy as np
 
 from chronotile.model.raster import IndexPicture, RgbaPicture
-from chronotile.styling.overlay import overlay
+from chronotile.model.request import Backdrop
+from chronotile.model.style import TRANSPARENT, Colour
+from chronotile.styling.overlay import on_backdrop, overlay
 
 
 def picture(*pixels):
@@ -50,3 +52,25 @@ def test_an_index_picture_is_laid_over_by_its_palette():
     palette[7] = (5, 6, 7, 255)
 
     assert over(picture((1, 1, 1, 255)), IndexPicture(np.array([[7]], dtype=np.uint8), palette)) == [[5, 6, 7, 255]]
+
+
+def on(backdrop, *pixels, void=None):
+    return on_backdrop(picture(*pixels), backdrop, void).pixels[0].tolist()
+
+
+def test_what_shows_nothing_has_the_backdrops_colour_seen_or_not():
+    seen = Backdrop(colour=Colour(1, 2, 3), void=Colour(1, 2, 3))
+    unseen = Backdrop(colour=Colour(1, 2, 3, 0), void=Colour(1, 2, 3, 0))
+
+    assert on(seen, (9, 9, 9, 0), (7, 7, 7, 255)) == [[1, 2, 3, 255], [7, 7, 7, 255]]
+    assert on(unseen, (9, 9, 9, 0), (7, 7, 7, 100)) == [[1, 2, 3, 0], [7, 7, 7, 100]]
+
+
+def test_half_of_a_colour_over_a_backdrop_is_their_mean():
+    assert on(Backdrop(colour=Colour(0, 0, 200), void=TRANSPARENT), (200, 0, 0, 128)) == [[100, 0, 100, 255]]
+
+
+def test_the_void_has_a_colour_of_its_own():
+    backdrop = Backdrop(colour=Colour(1, 1, 1), void=Colour(2, 2, 2, 0))
+
+    assert on(backdrop, (0, 0, 0, 0), (0, 0, 0, 0), void=np.array([[True, False]])) == [[2, 2, 2, 0], [1, 1, 1, 255]]

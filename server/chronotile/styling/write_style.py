@@ -30,12 +30,18 @@ def style_yaml(style: Style) -> str:
     lines = []
     for key, value in style_members(style).items():
         if isinstance(value, dict):
-            lines += [f"{key}:", *(f"  {json.dumps(name)}: {json.dumps(each)}" for name, each in value.items())]
+            lines += [f"{key}:", *(f"  {_written(name)}: {_written(each)}" for name, each in value.items())]
         elif key == "classes":
-            lines += [f"{key}:", *(f"  - {json.dumps(each)}" for each in value)]
+            lines += [f"{key}:", *(f"  - {_written(each)}" for each in value)]
         else:
-            lines.append(f"{key}: {json.dumps(value)}")
+            lines.append(f"{key}: {_written(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _written(value: object) -> str:
+    """JSON, in which YAML wants what is not to be seen escaped in its own way, and nothing else."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in text)
 
 
 def _apart(ramp: tuple[Stop, ...]) -> list[Stop]:

@@ -222,10 +222,10 @@ def test_interpolation_is_as_asked_for(tree, name, number):
 @pytest.mark.parametrize(
     ("crs", "uri"),
     [
-        ("http://www.opengis.net/def/crs/EPSG/0/3035", "<http://www.opengis.net/def/crs/EPSG/0/3035>"),
-        ("[EPSG:3857]", "<http://www.opengis.net/def/crs/EPSG/0/3857>"),
-        ("EPSG:4326", "<http://www.opengis.net/def/crs/EPSG/0/4326>"),
-        ("CRS84", "<http://www.opengis.net/def/crs/OGC/1.3/CRS84>"),
+        ("http://www.opengis.net/def/crs/EPSG/0/3035", "http://www.opengis.net/def/crs/EPSG/0/3035"),
+        ("[EPSG:3857]", "http://www.opengis.net/def/crs/EPSG/0/3857"),
+        ("EPSG:4326", "http://www.opengis.net/def/crs/EPSG/0/4326"),
+        ("CRS84", "http://www.opengis.net/def/crs/OGC/1.3/CRS84"),
     ],
 )
 def test_another_crs_is_told_and_holds_the_same_numbers(tree, crs, uri):

@@ -14,10 +14,10 @@ def headers_of(crs: str, *edges: float) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("crs", "uri", "bbox"),
     [
-        ("CRS:84", "<http://www.opengis.net/def/crs/OGC/1.3/CRS84>", "4.5,50,5,51.25"),
-        ("EPSG:4326", "<http://www.opengis.net/def/crs/EPSG/0/4326>", "50,4.5,51.25,5"),
-        ("EPSG:32631", "<http://www.opengis.net/def/crs/EPSG/0/32631>", "4.5,50,5,51.25"),
-        ("EPSG:3035", "<http://www.opengis.net/def/crs/EPSG/0/3035>", "50,4.5,51.25,5"),
+        ("CRS:84", "http://www.opengis.net/def/crs/OGC/1.3/CRS84", "4.5,50,5,51.25"),
+        ("EPSG:4326", "http://www.opengis.net/def/crs/EPSG/0/4326", "50,4.5,51.25,5"),
+        ("EPSG:32631", "http://www.opengis.net/def/crs/EPSG/0/32631", "4.5,50,5,51.25"),
+        ("EPSG:3035", "http://www.opengis.net/def/crs/EPSG/0/3035", "50,4.5,51.25,5"),
     ],
 )
 def test_box_is_in_the_axis_order_of_the_crs(crs, uri, bbox):

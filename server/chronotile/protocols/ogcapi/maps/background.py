@@ -33,10 +33,12 @@ def background_of(query: Kvp, *, is_opaque: bool) -> tuple[int, int, int] | Back
     is_void_transparent = _truth(query, "void-transparent", otherwise=is_transparent)
     colour = _under(named or WHITE, is_transparent=is_transparent, is_opaque=is_opaque)
     void = _under(named_void or named or WHITE, is_transparent=is_void_transparent, is_opaque=is_opaque)
+    is_left_open = named is None and named_void is None and is_transparent and is_void_transparent
+    if is_left_open:
+        return None
     if void == colour and colour.alpha == 255:
         return colour.red, colour.green, colour.blue
-    is_plain = void == colour and named is None and named_void is None
-    return None if is_plain else Backdrop(colour=colour, void=void)
+    return Backdrop(colour=colour, void=void)
 
 
 def _under(colour: Colour, *, is_transparent: bool, is_opaque: bool) -> Colour:

@@ -22,7 +22,7 @@ from chronotile.protocols.common.kvp import (
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.maps.background import PARAMETERS as BACKGROUND
 from chronotile.protocols.ogcapi.maps.background import background_of
-from chronotile.protocols.ogcapi.offered import offered_collection, offered_collections
+from chronotile.protocols.ogcapi.offered import offered_collection
 from chronotile.protocols.ogcapi.subset import Subset, asked_subset
 
 LAYER_LIMIT = 20
@@ -152,12 +152,12 @@ def layer_with_style(style: str, catalogue: Catalogue) -> Layer:
 
 def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
     """A dataset is too much for one picture: of it the first collection is shown (OGC 20-058 §20.4.2 permits it)."""
-    if not style:
-        offered = offered_collections(catalogue)
-        if not offered:
-            raise UnknownPath("there is no collection to show", locator="collections")
-        return (offered[0].drawn,)
-    return (layer_with_style(style, catalogue),)
+    if style:
+        return (layer_with_style(style, catalogue),)
+    first = next(catalogue.layers, None)
+    if first is None:
+        raise UnknownPath("there is no collection to show", locator="collections")
+    return (first,)
 
 
 def _members(text: str) -> list[str]:

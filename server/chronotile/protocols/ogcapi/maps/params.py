@@ -23,6 +23,7 @@ PARAMETERS = (
 )
 FARTHEST = 1e15
 """A coordinate beyond is a mistake: next to it a float cannot tell decimetres."""
+LEAST_PIXEL_M, GREATEST_PIXEL_M = 1e-6, 1e8
 MM_PER_PIXEL = 0.28
 """Of a rendering pixel (OGC 20-058 §12)."""
 
@@ -120,7 +121,16 @@ class _Reading:
     def _pixel_m(self) -> float | None:
         size = self._positive("mm-per-pixel") or MM_PER_PIXEL
         scale = self._positive("scale-denominator")
-        return None if scale is None else scale * size / 1000
+        if scale is None:
+            return None
+        pixel_m = scale * size / 1000
+        if not LEAST_PIXEL_M <= pixel_m <= GREATEST_PIXEL_M:
+            raise InvalidParameter(
+                f"scale-denominator {scale:g} makes pixels of {pixel_m:g} m; maps have {LEAST_PIXEL_M:g} to "
+                f"{GREATEST_PIXEL_M:g} m",
+                locator="scale-denominator",
+            )
+        return pixel_m
 
     def _positive(self, name: str) -> float | None:
         text = self._kvp.optional(name)

@@ -11,10 +11,10 @@ HALF_CIRCLE = 180.0
 
 
 def told_of_grid(grid: Grid) -> dict[str, str]:
-    """Return `Content-Crs`, in angle brackets (OGC 18-058r1), and `Content-Bbox` in the axis order of the CRS."""
+    """Return `Content-Crs`, a bare URI as OGC's suite of Maps wants it, and `Content-Bbox` in its axis order."""
     uri = crs_uri(grid.crs)
     numbers = ",".join(_text(edge) for edge in in_axis_order(_turned(grid.bbox, grid.crs), grid.crs))
-    return {**({} if uri is None else {"Content-Crs": f"<{uri}>"}), "Content-Bbox": numbers}
+    return {**({} if uri is None else {"Content-Crs": uri}), "Content-Bbox": numbers}
 
 
 def told_of_time(time: TimeUsed) -> dict[str, str]:

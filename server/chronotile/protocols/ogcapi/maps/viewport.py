@@ -60,15 +60,15 @@ class Viewport:
         unit = metres_in_box(self.crs, box)
         across, along = (box.xmax - box.xmin) * unit.x, (box.ymax - box.ymin) * unit.y
         if self.pixel_m is not None:
-            pixel_m = self.pixel_m
+            pixel_m, given = self.pixel_m, "scale-denominator"
         elif self.width is not None:
-            pixel_m = across / self.width
+            pixel_m, given = across / self.width, "width"
         elif self.height is not None:
-            pixel_m = along / self.height
+            pixel_m, given = along / self.height, "height"
         else:
-            pixel_m = max(across, along) / DEFAULT_SIDE_PX
-        width = self.width or _pixels(across, pixel_m, "width")
-        return Grid(crs=self.crs, bbox=box, width=width, height=self.height or _pixels(along, pixel_m, "height"))
+            pixel_m, given = max(across, along) / DEFAULT_SIDE_PX, "bbox"
+        width = self.width or _pixels(across, pixel_m, given)
+        return Grid(crs=self.crs, bbox=box, width=width, height=self.height or _pixels(along, pixel_m, given))
 
     def _fitted(self, box: BBox) -> Grid:
         """The size asked for, round a box that it holds whole."""
