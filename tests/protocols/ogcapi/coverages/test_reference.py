@@ -1,0 +1,78 @@
+"""Requests and programs of docs/reference/ogc-api-coverages.md run as they stand, beside a small demo archive."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import create_app
+from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.protocols.ogcapi.coverages.formats import FORMATS
+from chronotile.protocols.ogcapi.coverages.params import PARAMETERS
+from chronotile.settings import Settings
+from tests.protocols.listening import listening
+
+PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-coverages.md").read_text(encoding="utf-8")
+REQUESTS = re.findall(r"^GET (\S+)$", PAGE, re.MULTILINE)
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def configuration(tmp_path_factory):
+    plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
+    return make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
+
+
+@pytest.fixture(scope="module")
+def demo(configuration):
+    with TestClient(create_app(Settings(config=configuration))) as client:
+        yield client
+
+
+@pytest.fixture
+def run(configuration):
+    """`run(program)`: what its names are in the end."""
+
+    def run(program):
+        names = {}
+        with listening(create_app(Settings(config=configuration))) as url:
+            exec(compile(program.replace("http://127.0.0.1:8000", url), "ogc-api-coverages.md", "exec"), names)
+        return names
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("request_line", REQUESTS)
+def test_requests_of_the_page_are_answered(demo, request_line):
+    answer = demo.get(request_line)
+
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.slow
+@pytest.mark.client
+def test_xarray_reads_the_cube_of_the_page(run):
+    names = run(PROGRAMS[0])
+
+    assert names["mean"].sizes == {"time": 3}
+    assert set(names["cube"].data_vars) >= {"NDVI", "FAPAR", "FCOVER", "LAI"}
+
+
+@pytest.mark.slow
+@pytest.mark.client
+def test_rasterio_reads_the_raster_of_the_page(run):
+    names = run(PROGRAMS[1])
+
+    assert names["ndvi"].shape == (64, 64)
+    assert np.ma.median(names["ndvi"]) < 1
+
+
+def test_the_page_has_every_parameter_and_format():
+    assert [name for name in (*PARAMETERS, *FORMATS) if f"`{name}`" not in PAGE] == []
+
+
+def test_all_programs_of_the_page_are_run():
+    assert (len(PROGRAMS), len(REQUESTS)) == (2, 13)
