@@ -28,7 +28,7 @@ def said(tree_services):
     telling = Telling(services=tree_services, told=told, has_viewer=False)
 
     def describe(name):
-        return said_collections(telling, [offered_collection(tree_services.catalogue, name)])[0]
+        return next(said_collections(telling, [offered_collection(tree_services.catalogue, name)]))
 
     return describe
 

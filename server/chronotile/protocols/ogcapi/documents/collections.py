@@ -1,6 +1,6 @@
 """Collections: what pygeoapi says of them, put right and completed from all building blocks (OGC 20-024)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -24,14 +24,14 @@ JSON_LD = "application/ld+json"
 TellTimes = Callable[[TimeDomain], Json | None]
 
 
-def collection_documents(telling: Telling, offered: Sequence[Offered]) -> list[Json]:
-    """Return the description of each collection; in `/collections` it is the same as at its own address."""
+def collection_documents(telling: Telling, offered: Sequence[Offered]) -> Iterator[Json]:
+    """Yield the description of each collection; in `/collections` it is the same as at its own address."""
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_collections  # noqa: PLC0415 -- its 70 MB
 
     limit = times_listed(len(offered_collections(telling.told.catalogue)))
-    said = said_collections(telling, offered)
     temporal = cache(partial(temporal_extent, limit=limit))  # of a collection as of its layers
-    return [_completed(*pair, telling, temporal) for pair in zip(said, offered, strict=True)]
+    for said, each in zip(said_collections(telling, offered), offered, strict=True):
+        yield _completed(said, each, telling, temporal)
 
 
 def _completed(said: Json, offered: Offered, telling: Telling, temporal: TellTimes) -> Json:

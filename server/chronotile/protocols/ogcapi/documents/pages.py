@@ -4,19 +4,17 @@ from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import quote
 
-from starlette.responses import Response
-
 from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.model.crs import CRS84, transformer
-from chronotile.protocols.common.html_page import COMMON, content_security_policy, render_page
+from chronotile.protocols.common.html_page import COMMON, render_page
 from chronotile.protocols.common.operations import sections_of
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.thumbnail import thumbnail
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.documents.telling import Telling
-from chronotile.protocols.ogcapi.pages import Step, document_page, with_policy
+from chronotile.protocols.ogcapi.pages import Step, document_page
 
-Page = Literal["landing", "conformance", "collections", "collection", "openapi"]
+Page = Literal["landing", "conformance", "collection", "openapi"]
 
 OPERATIONS = "operations"
 """Template and style sheet of what to ask."""
@@ -36,22 +34,11 @@ def page_of(page: Page, document: Json, telling: Telling) -> bytes:
         return document_page(title, document, told, template=page, lead=document["description"])
     if page == "conformance":
         return document_page("Conformance", document, told, template=page)
-    above = Step(title="Collections", href=f"{told.base}/collections?f=html")
-    if page == "collections":
-        return document_page(above.title, document, told, template=page)
-    return _collection_page(document, telling, above)
+    return _collection_page(document, telling)
 
 
-def with_policy_of(page: Page, response: Response) -> Response:
-    """Return the answer that is a page with the policy under which it works."""
-    if page != "openapi":
-        return with_policy(response)
-    response.headers["Content-Security-Policy"] = content_security_policy(COMMON, styled=OPERATIONS)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-def _collection_page(document: Json, telling: Telling, above: Step) -> bytes:
+def _collection_page(document: Json, telling: Telling) -> bytes:
+    above = Step(title="Collections", href=f"{telling.told.base}/collections?f=html")
     offered = offered_collection(telling.told.catalogue, document["id"])
     picture = thumbnail(offered.drawn.id, offered.drawn, telling.services)
     return document_page(

@@ -4,7 +4,7 @@ It is made for each document that is not kept: that takes a millisecond, and wha
 Imported where it is used: a worker that never tells of collections does not pay its 70 MB.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +26,9 @@ PROVIDERS = "chronotile.pygeoapi"
 COVERAGE_FORMAT = {"name": "GTiff", "mimetype": "image/tiff; application=geotiff"}
 MAP_FORMAT = {"name": "png", "mimetype": "image/png"}
 
+AT_ONCE = 50
+"""Collections that are described together: of more, so much is in memory that the garbage collector stops all."""
+
 
 class _JsonRequest:
     """What pygeoapi looks at of a request: we negotiate format and language ourselves."""
@@ -37,19 +40,23 @@ class _JsonRequest:
 
 def said_landing(telling: Telling) -> Json:
     """Return pygeoapi's landing page."""
-    return _said(telling, (), landing_page)
-
-
-def said_collections(telling: Telling, offered: Sequence[Offered]) -> list[Json]:
-    """Return pygeoapi's description of each collection."""
-    found: list[Json] = _said(telling, offered, describe_collections)["collections"]
-    return found
-
-
-def _said(telling: Telling, offered: Sequence[Offered], ask: Callable[[API, APIRequest], Any]) -> Json:
     api = API(_configuration(telling), {})
-    # Not before, since it copies all that it is given, for pages that it does not make here.
-    api.config["resources"] = _resources(telling, offered)
+    return _said(api, landing_page)
+
+
+def said_collections(telling: Telling, offered: Sequence[Offered]) -> Iterator[Json]:
+    """Yield pygeoapi's description of each collection."""
+    api = API(_configuration(telling), {})
+    live = Live(telling.services)
+    for start in range(0, len(offered), AT_ONCE):
+        # Not before the API is made, since that copies all that it is given, for pages that it does not make here.
+        api.config["resources"] = {
+            each.id: _resource(each, telling.told, live) for each in offered[start : start + AT_ONCE]
+        }
+        yield from _said(api, describe_collections)["collections"]
+
+
+def _said(api: API, ask: Callable[[API, APIRequest], Any]) -> Json:
     _headers, _status, body = ask(api, APIRequest(_JsonRequest(), api.locales))
     document: Json = orjson.loads(body)
     return document
@@ -71,11 +78,6 @@ def _configuration(telling: Telling) -> Json:
         "metadata": {"identification": identification, "license": {}, "provider": {}, "contact": {}},
         "resources": {},
     }
-
-
-def _resources(telling: Telling, offered: Sequence[Offered]) -> dict[str, Json]:
-    live = Live(telling.services)
-    return {each.id: _resource(each, telling.told, live) for each in offered}
 
 
 def _resource(offered: Offered, told: Told, live: Live) -> Json:

@@ -1,0 +1,98 @@
+"""All collections, or those that a query selects, as JSON and as a page."""
+
+from dataclasses import dataclass
+
+import orjson
+
+from chronotile.catalog.offered import Offered, offered_collections
+from chronotile.model.time import format_day
+from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.ogcapi.documents.collections import collection_documents
+from chronotile.protocols.ogcapi.documents.params import CollectionsQuery
+from chronotile.protocols.ogcapi.documents.telling import Telling
+from chronotile.protocols.ogcapi.pages import document_page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A collection as the page lists it."""
+
+    id: str
+    title: str
+    abstract: str
+    kind: str
+    times: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One page of the collections that a query selects."""
+
+    asked: CollectionsQuery
+    matched: int
+    listed: tuple[Offered, ...]
+
+    @property
+    def following(self) -> int | None:
+        """The offset of the next page, if there is one."""
+        end = self.asked.offset + self.asked.limit
+        return end if end < self.matched else None
+
+
+def list_collections(asked: CollectionsQuery, telling: Telling) -> Listing:
+    """Return which collections are asked for."""
+    matched = [each for each in offered_collections(telling.told.catalogue) if asked.takes(each)]
+    listed = tuple(matched[asked.offset : asked.offset + asked.limit])
+    return Listing(asked=asked, matched=len(matched), listed=listed)
+
+
+def listing_document(listing: Listing, telling: Telling) -> Json:
+    """Return the document; each collection is written as soon as it is described, which keeps little in memory."""
+    own = listing.asked.address(listing.asked.offset)
+    links = [
+        _link("self", "This document", own, telling),
+        _link("alternate", "This document as HTML", own, telling, html=True),
+    ]
+    if listing.following is not None:
+        following = listing.asked.address(listing.following)
+        links.append(_link("next", "The collections that follow", following, telling))
+    return {
+        "links": [link.document() for link in links],
+        "numberMatched": listing.matched,
+        "numberReturned": len(listing.listed),
+        "collections": [orjson.Fragment(orjson.dumps(each)) for each in collection_documents(telling, listing.listed)],
+    }
+
+
+def listing_page(listing: Listing, telling: Telling) -> bytes:
+    """Return the same as HTML, which tells less of each."""
+    following = listing.following
+    href = None if following is None else f"{telling.told.base}/collections?{listing.asked.address(following)}&f=html"
+    return document_page(
+        "Collections",
+        {},
+        telling.told,
+        template="collections",
+        matched=listing.matched,
+        entries=[_entry(each, telling.told.language) for each in listing.listed],
+        following=href,
+    )
+
+
+def _entry(offered: Offered, language: str) -> Entry:
+    instants = offered.times.instants
+    ends = [format_day(instants[index]) for index in (0, -1)] if len(instants) else []
+    return Entry(
+        id=offered.id,
+        title=text_in(offered.title, language) or offered.id,
+        abstract=text_in(offered.abstract, language),
+        kind="coverage" if offered.has_values else "map",
+        times=" to ".join(dict.fromkeys(ends)),
+    )
+
+
+def _link(rel: str, title: str, query: str, telling: Telling, *, html: bool = False) -> Link:
+    form, media_type = ("html", "text/html") if html else ("json", "application/json")
+    href = f"{telling.told.base}/collections?{query}{'&' if query else ''}f={form}"
+    return Link(rel=rel, href=href, type=media_type, title=title)
