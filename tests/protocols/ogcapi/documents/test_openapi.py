@@ -1,9 +1,11 @@
 """The OpenAPI document of the tree is valid, complete and says which collections there are."""
 
+import re
 from collections import Counter
 
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
+from starlette.routing import Route
 
 from chronotile.protocols.ogcapi.documents.params import PARAMETERS, PARAMETERS_OF_COLLECTIONS
 from tests.protocols import served
@@ -43,6 +45,18 @@ def test_whatever_is_served_the_document_is_valid(make_client, collections):
     services = served.make_services(served.make_collection(*collections))
 
     OpenAPIV30SpecValidator(make_client(services).get("/ogcapi/openapi").json()).validate()
+
+
+@pytest.mark.checklist("maps", "A.22")
+def test_every_path_of_the_tree_is_told_with_its_methods(tree, document):
+    routes = [each for each in tree.app.routes if isinstance(each, Route) and each.path.startswith("/ogcapi")]
+    answered = {
+        (re.sub(r":\w+\}", "}", route.path.removeprefix("/ogcapi")) or "/", method.lower())
+        for route in routes
+        for method in route.methods - {"HEAD"}
+    }
+
+    assert set(operations(document)) == answered
 
 
 def test_operations_have_ids_of_their_own(document):

@@ -41,6 +41,13 @@ def test_box_and_identity_are_the_same(tree, said, name):
     assert theirs["extent"]["spatial"]["bbox"] == ours["extent"]["spatial"]["bbox"]
 
 
+@pytest.mark.parametrize("name", ["s2", "NDVI", "FAPAR"])
+def test_fields_are_the_same(tree, said, name):
+    ours, theirs = tree.get(f"/ogcapi/collections/{name}").json(), said(name)
+
+    assert set(theirs["parameter_names"]) == set(ours["parameter_names"])
+
+
 def test_a_composite_is_a_map_alone(said):
     document = said("TRUE_COLOUR")
 
