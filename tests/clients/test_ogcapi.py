@@ -40,7 +40,7 @@ def test_owslib_reads_the_documents(url):
     api = API(url)
 
     assert api.api()["openapi"].startswith("3.0")
-    assert "http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/core" in api.conformance()["conformsTo"]
+    assert "http://www.opengis.net/spec/ogcapi-edr-1/1.0/conf/core" in api.conformance()["conformsTo"]
 
 
 @OWSLIB

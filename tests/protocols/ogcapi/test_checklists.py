@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.protocols.checklists import SUITES, ids_held, ids_of, lines_of
+from tests.protocols.checklists import SUITES, ids_held, ids_left_out, ids_of, lines_of
 
 IDS = [
     ("AT 34", {"AT 34"}),
@@ -29,3 +29,17 @@ def test_every_clause_of_a_checklist_is_a_line(shared, suite, count):
 @pytest.mark.parametrize("suite", SUITES)
 def test_no_test_names_a_line_that_is_none(shared, suite):
     assert ids_held(suite) <= {each for line in lines_of(suite) for each in line.ids}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_line_is_held_or_left_out_with_a_reason(shared, suite):
+    named = {each for line in lines_of(suite) for each in line.ids}
+
+    assert named - ids_held(suite) == ids_left_out(suite)
+
+
+def test_at_most_one_line_in_ten_is_left_out(shared):
+    lines = [(line.ids, ids_held(suite)) for suite in SUITES for line in lines_of(suite)]
+
+    left_out = [ids for ids, held in lines if ids.isdisjoint(held)]
+    assert len(left_out) <= len(lines) / 10

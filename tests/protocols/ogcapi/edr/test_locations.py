@@ -12,7 +12,6 @@ from chronotile.model.crs import CRS84, transformer
 from tests.places import make_places, square
 from tests.protocols import served
 
-checklist = pytest.mark.checklist
 GRID = served.BELGIUM_31N
 LOCATIONS = "/ogcapi/collections/NDVI/locations"
 
@@ -197,7 +196,6 @@ def test_what_is_not_accepted_is_named(ask, path, query, parameter):
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
 
 
-@checklist("edr", "AT 136")
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
