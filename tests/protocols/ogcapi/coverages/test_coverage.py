@@ -112,6 +112,12 @@ def test_a_position_is_one_row_or_column(tree):
     )
 
 
+def test_sizes_across_the_antimeridian_count_what_is_asked_for(tree):
+    raster = asked_geotiff(tree, "DMP", bbox="170,-10,-170,10", datetime="2020-06-01", width="10", height="4")
+
+    assert raster.numbers.shape == (1, 4, 10)
+
+
 def test_two_positions_are_one_cell(tree):
     raster = asked_geotiff(tree, "NDVI", subset="x(612345),y(5640099)", datetime="2020-06-21")
 
@@ -195,6 +201,11 @@ def test_scaled_cells_are_those_under_their_centres(tree):
         ({"resolution": "x(1000)"}, (300, 40)),
         ({"resolution": "x(),y(),time()"}, (300, 400)),
         ({**IN_WINDOW, "scale-size": "x(5)"}, (5, 5)),
+        ({"subset": "x(580000:620000),y(5640000:5650000)", "scale-size": "x(80),y(10)"}, (10, 40)),
+        ({"subset": "x(580000:620000),y(*:5660000)", "scale-size": "x(80)"}, (300, 40)),
+        ({"subset": "x(580000:620000)", "width": "80"}, (60, 40)),
+        ({"subset": "y(5649000:5690000)", "height": "41"}, (1, 40)),
+        ({"subset": "x(639999:800000)", "scale-size": "x(10),y(3)"}, (3, 1)),
     ],
 )
 def test_scaling_gives_so_many_rows_and_columns(tree, query, size):

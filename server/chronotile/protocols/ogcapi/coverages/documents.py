@@ -1,5 +1,7 @@
 """What tells of a coverage, as the bytes of its documents."""
 
+from urllib.parse import quote
+
 import orjson
 
 from chronotile.model.collection import Layer
@@ -26,7 +28,7 @@ def range_type_document(offered: Offered, _base: str, language: str) -> bytes:
 
 def schema_document(offered: Offered, base: str, language: str) -> bytes:
     """Return the schema of all fields; `base` is the public address of the tree."""
-    url = f"{base}/collections/{offered.id}/schema"
+    url = f"{base}/collections/{quote(offered.id)}/schema"
     title = text_in(offered.title, language) or offered.id
     return orjson.dumps(field_schema(layers_of(offered), url=url, title=title, language=language))
 

@@ -1,6 +1,7 @@
 """Links of a collection to its coverage, and to what tells of it."""
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from chronotile.protocols.ogcapi.block import Link, Told
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
@@ -23,7 +24,7 @@ def coverage_links(offered: Offered, told: Told) -> Sequence[Link]:
     """
     if not offered.has_values:
         return ()
-    base = f"{told.base}/collections/{offered.id}"
+    base = f"{told.base}/collections/{quote(offered.id)}"
     described = [
         ("coverage-domainset", "coverage/domainset", JSON, "Where and when there are values"),
         ("coverage-rangetype", "coverage/rangetype", JSON, "Of which kind the values are"),

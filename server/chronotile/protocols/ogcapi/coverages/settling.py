@@ -1,8 +1,11 @@
-"""A scale that leaves something to the native cells, as one that says all."""
+"""How many cells an answer has, where that hangs on the native ones."""
 
+import math
 from dataclasses import replace
 
-from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize
+from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
+from chronotile.model.crs import are_alike
+from chronotile.model.grid import WHOLE_CIRCLE, Grid
 from chronotile.pipeline.coverage_grid import place_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.ogcapi.coverages.params import AskedCoverage
@@ -10,18 +13,40 @@ from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolutio
 
 
 def settled(asked: AskedCoverage, services: Services) -> CoverageRequest:
-    """Return the request for numbers with its scale; where an axis keeps its native cells, they are counted first.
+    """Return the request for numbers with its scale.
+
+    What is asked of sizes counts along all that is asked for (OGC 19-087 /req/coverage-scaling/size D): where that
+    reaches beyond the data, the answer has as many of the cells as lie on them.
 
     Raises:
         ChronotileError: The request is not accepted.
     """
     request, scaling = asked.request, asked.scaling
-    if not isinstance(scaling, PartialSize | Resolution):
+    if scaling is None or isinstance(scaling, ScaleFactors):
         return replace(request, scale=scaling)
     native = place_of(request, services.catalogue.layer(request.layers[0]).main_variable.grid).grid
+    if isinstance(scaling, Resolution):
+        x, y = native.resolution
+        factors = ScaleFactors(x=(scaling.x or x) / x, y=(scaling.y or y) / y, locator="resolution")
+        return replace(request, scale=factors)
+    across, down = _shares(native, request.trims)
+    width, height = _share_of(scaling.width, across), _share_of(scaling.height, down)
     if isinstance(scaling, PartialSize):
-        size = ScaleSize(width=scaling.width or native.width, height=scaling.height or native.height)
-        return replace(request, scale=size)
-    x, y = native.resolution
-    factors = ScaleFactors(x=(scaling.x or x) / x, y=(scaling.y or y) / y, locator="resolution")
-    return replace(request, scale=factors)
+        return replace(request, scale=ScaleSize(width=width or native.width, height=height or native.height))
+    return replace(request, scale=replace(scaling, width=width, height=height))
+
+
+def _shares(grid: Grid, trims: tuple[Trim, ...]) -> tuple[float, float]:
+    """How much of what is asked for along x and y a grid covers; all of it where that is in another CRS."""
+    boxes = [trim.box for trim in trims if are_alike(trim.crs, grid.crs)]
+    if not boxes:
+        return 1.0, 1.0
+    xmin, ymin, xmax, ymax = boxes[0]
+    across, down = xmax - xmin + (WHOLE_CIRCLE if xmax < xmin else 0.0), ymax - ymin
+    sides = ((grid.bbox.xmax - grid.bbox.xmin, across), (grid.bbox.ymax - grid.bbox.ymin, down))
+    x, y = (min(1.0, own / side) if side and math.isfinite(side) else 1.0 for own, side in sides)
+    return x, y
+
+
+def _share_of(size: int | None, share: float) -> int | None:
+    return None if size is None else max(1, round(size * share))
