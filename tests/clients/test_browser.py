@@ -5,8 +5,10 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.pictures import share_differing
 
@@ -14,6 +16,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.client("node")]
 
 DRAW = Path(__file__).with_name("draw.mjs")
 TILES = {"WebMercatorQuad": ("11", 687, 1052), "WorldCRS84Quad": ("11", 445, 2100)}
+FINEST = {"WebMercatorQuad": 12, "WorldCRS84Quad": 12}
+"""The last matrix that limits of OGC API tell of: the second whose pixels are smaller than the data's 100 m."""
+QUAD = served.make_services().catalogue.tile_matrix_set("WebMercatorQuad")
 
 
 def grid_of(name):
@@ -26,8 +31,8 @@ def grid_of(name):
 def draw(make_url):
     """`draw("openlayers.js", time="2020-06-11", …)`: what the page gives, with its picture as bytes."""
 
-    def ask(page, **asked):
-        base = make_url(served.make_services())
+    def ask(page, *, places=(), **asked):
+        base = make_url(served.make_services(places=places))
         command = ["node", DRAW, page, json.dumps({"base": base, "size": 256, **asked})]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
         assert ran.returncode == 0, ran.stderr
@@ -68,6 +73,53 @@ def test_openlayers_draws_a_map_at_a_time(draw, name, crs):
     told = draw("openlayers.js", service="wms", crs=crs, bbox=list(grid.bbox), time="2020-06-01")
 
     assert share_differing(told["picture"], served.expected_rgba(served.BELGIUM_31N, grid, 1)) <= 0.001
+
+
+@pytest.mark.parametrize(
+    ("name", "crs"), [("WebMercatorQuad", "EPSG:3857"), ("WorldCRS84Quad", "EPSG:4326")], ids=["mercator", "degrees"]
+)
+@pytest.mark.parametrize(
+    ("path", "collections"),
+    [("/ogcapi/collections/NDVI/map/tiles", None), ("/ogcapi/map/tiles", ["NDVI"])],
+    ids=["collection", "dataset"],
+)
+def test_openlayers_draws_map_tiles_of_ogc_api_at_a_time(draw, name, crs, path, collections):
+    grid = grid_of(name)
+
+    told = draw(
+        "openlayers.js",
+        service="ogcMapTile",
+        path=f"{path}/{name}?datetime=2020-06-11",
+        collections=collections,
+        crs=crs,
+        bbox=list(grid.bbox),
+    )
+
+    assert share_differing(told["picture"], served.expected_rgba(served.BELGIUM_31N, grid, 2)) <= 0.001
+    assert told["offered"] == FINEST[name]
+
+
+@pytest.mark.parametrize("collections", [None, ["squares"]], ids=["all", "one set"])
+def test_openlayers_draws_vector_tiles_of_ogc_api(draw, collections):
+    grid = QUAD.tile_grid(QUAD.matrix("9"), row=171, column=262)
+
+    told = draw(
+        "openlayers.js",
+        service="ogcVectorTile",
+        path="/ogcapi/tiles/WebMercatorQuad",
+        collections=collections,
+        places=[make_places()],
+        crs="EPSG:3857",
+        bbox=list(grid.bbox),
+    )
+
+    x, y = np.meshgrid(grid.x_of(np.arange(256) + 0.5), grid.y_of(np.arange(256) + 0.5))
+    longitude, latitude = served.transformer(grid.crs, served.CRS84).transform(x, y)
+    is_inside = (longitude > 4.5) & (longitude < 4.8) & (latitude > 50.8) & (latitude < 50.9)
+    expected = np.zeros((256, 256, 4), dtype=np.uint8)
+    expected[is_inside] = (255, 0, 0, 255)
+    assert is_inside.sum() > 1000
+    assert share_differing(told["picture"], expected) <= 0.02
 
 
 def centre_of(grid):

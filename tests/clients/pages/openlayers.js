@@ -1,9 +1,13 @@
 /** OpenLayers over one tile: `draw` gives the pixels of its canvas. */
+import MVT from "ol/format/MVT.js";
 import WMTSCapabilities from "ol/format/WMTSCapabilities.js";
 import ImageLayer from "ol/layer/Image.js";
 import TileLayer from "ol/layer/Tile.js";
+import VectorTileLayer from "ol/layer/VectorTile.js";
 import OpenLayersMap from "ol/Map.js";
 import ImageWMS from "ol/source/ImageWMS.js";
+import OGCMapTile from "ol/source/OGCMapTile.js";
+import OGCVectorTile from "ol/source/OGCVectorTile.js";
 import WMTS, { optionsFromCapabilities } from "ol/source/WMTS.js";
 import View from "ol/View.js";
 
@@ -23,8 +27,37 @@ function wms({ base, time }) {
 	return { layer: new ImageLayer({ source }), offered: time };
 }
 
+/** Resolves when a source has read its tileset. */
+const ready = (source) =>
+	new Promise((resolve, reject) => {
+		const look = () => {
+			if (source.getState() === "ready") resolve();
+			if (source.getState() === "error") reject(new Error("the tileset is not understood"));
+		};
+		source.on("change", look);
+		look();
+	});
+
+/** Tiles of a map whose tileset is at `path`. */
+async function ogcMapTile({ base, path, collections }) {
+	const options = { url: `${base}${path}`, collections, crossOrigin: "anonymous", interpolate: false, transition: 0 };
+	const source = new OGCMapTile(options);
+	await ready(source);
+	return { layer: new TileLayer({ source }), offered: source.getTileGrid().getMaxZoom() };
+}
+
+/** Vector tiles whose tileset is at `path`, all in red. */
+async function ogcVectorTile({ base, path, collections }) {
+	const source = new OGCVectorTile({ url: `${base}${path}`, collections, format: new MVT(), transition: 0 });
+	await ready(source);
+	const layer = new VectorTileLayer({ source, style: { "fill-color": "#ff0000" } });
+	return { layer, offered: source.getTileGrid().getMaxZoom() };
+}
+
+const services = { wmts, wms, ogcMapTile, ogcVectorTile };
+
 window.draw = async (asked) => {
-	const { layer, offered } = await (asked.service === "wmts" ? wmts(asked) : wms(asked));
+	const { layer, offered } = await services[asked.service](asked);
 	const [west, south, east, north] = asked.bbox;
 	const target = document.body.appendChild(document.createElement("div"));
 	target.style.cssText = `width: ${asked.size}px; height: ${asked.size}px`;
