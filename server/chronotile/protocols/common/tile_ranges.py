@@ -77,11 +77,16 @@ def tile_range(native: NativeGrid, tile_matrix_set: TileMatrixSet, matrix: TileM
 
 def shown_matrices(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
     """Yield the matrices of a set in which a layer shows more than in those before, with the tiles that it touches."""
-    finest = native_matrix(native, tile_matrix_set) + OVERZOOM
-    for matrix in tile_matrix_set.matrices[: finest + 1]:
-        held = tile_range(native, tile_matrix_set, matrix)
+    for matrix in tile_matrix_set.matrices:
+        held = shown_range(native, tile_matrix_set, matrix)
         if held is not None:
             yield matrix, held
+
+
+def shown_range(native: NativeGrid, tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> TileRange | None:
+    """Return the tiles of a matrix that a layer touches, or `None` where it shows no more than those before."""
+    finest = tile_matrix_set.matrices[: native_matrix(native, tile_matrix_set) + OVERZOOM + 1][-1]
+    return tile_range(native, tile_matrix_set, matrix) if matrix.cell_size >= finest.cell_size else None
 
 
 def check_in_range(limits: TileRange | None, *, row: int, column: int) -> None:

@@ -1,13 +1,14 @@
 """Which tiles there are of what is shown (OGC 17-083r4 §7.1.5): what metadata say is what is answered."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 from chronotile.errors import InvalidParameter, TileOutOfRange
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.protocols.common.tile_address import TileAddress
-from chronotile.protocols.common.tile_ranges import check_in_range, shown_matrices
+from chronotile.protocols.common.tile_ranges import check_in_range, shown_matrices, shown_range
 from chronotile.protocols.ogcapi.maps.viewport import box_to
 
 Limits = dict[str, TileRange]
@@ -40,20 +41,36 @@ def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> Li
     return limits
 
 
-def check_in_limits(address: TileAddress, limits: Limits) -> None:
-    """Refuse a tile that there is not (OGC 20-057 §7.4, /req/core/tc-error).
+def check_tile_of_grids(address: TileAddress, natives: Sequence[NativeGrid]) -> None:
+    """Refuse a tile that there is not of some grids (OGC 20-057 §7.4, /req/core/tc-error).
 
     Raises:
         TileOutOfRange: The matrix has no such tile, or none at all.
     """
-    address.grid()
+    tile_matrix_set, matrix = address.tile_matrix_set, address.matrix
+    found = [shown_range(native, tile_matrix_set, matrix) for native in natives]
+    _check(address, [held for held in found if held is not None], lambda: limits_of_grids(natives, tile_matrix_set))
+
+
+def check_tile_of_boxes(address: TileAddress, boxes: Sequence[BBox]) -> None:
+    """Refuse a tile that there is not of some boxes in CRS84.
+
+    Raises:
+        TileOutOfRange: The matrix has no such tile, or none at all.
+    """
+    limits = limits_of_boxes(boxes, address.tile_matrix_set)
     held = limits.get(address.matrix.id)
-    if held is None:
+    _check(address, [] if held is None else [held], lambda: limits)
+
+
+def _check(address: TileAddress, held: Sequence[TileRange], limits: Callable[[], Limits]) -> None:
+    address.grid()
+    if not held:
         raise TileOutOfRange(
-            f"there are no tiles in tile matrix {address.matrix.id[:40]}; there are in {_listed(limits)}",
+            f"there are no tiles in tile matrix {address.matrix.id[:40]}; there are in {_listed(limits())}",
             locator="tile_matrix",
         )
-    check_in_range(held, row=address.row, column=address.column)
+    check_in_range(functools.reduce(_both, held), row=address.row, column=address.column)
 
 
 def limits_document(limits: Limits) -> list[dict[str, str | int]]:

@@ -14,7 +14,7 @@ from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.crs import named_crs
 from chronotile.protocols.ogcapi.maps.drawing import PARAMETERS as DRAWING
 from chronotile.protocols.ogcapi.maps.drawing import Drawing, drawing_of
-from chronotile.protocols.ogcapi.tiles.limits import check_in_limits, limits_of_boxes, limits_of_grids
+from chronotile.protocols.ogcapi.tiles.limits import check_tile_of_boxes, check_tile_of_grids
 from chronotile.protocols.ogcapi.tiles.place_tilesets import ALIASES, FORMATS, asked_places
 from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
@@ -41,7 +41,7 @@ class AskedTile:
             TileOutOfRange: There is no such tile.
         """
         natives = [layer.main_variable.grid for layer in self.drawing.layers]
-        check_in_limits(self.address, limits_of_grids(natives, self.address.tile_matrix_set))
+        check_tile_of_grids(self.address, natives)
         return self.drawing.requests(self.address.grid())
 
 
@@ -78,7 +78,7 @@ def asked_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue
     asked_format(query, accept, FORMATS, aliases=ALIASES)
     address = _address(path, catalogue)
     places = asked_places(query, catalogue)
-    check_in_limits(address, limits_of_boxes([each.bbox for each in places], address.tile_matrix_set))
+    check_tile_of_boxes(address, [each.bbox for each in places])
     requests = tuple(PlaceTileRequest(places=each.id, grid=address.grid()) for each in places)
     return AskedPlaceTile(requests=requests, revision=query.optional("rev"))
 
