@@ -50,8 +50,9 @@ def test_the_list_of_tilesets_is_valid_and_leads_on(tree, assert_valid, path, ki
     document = tree.get(path).json()
 
     assert [each["dataType"] for each in document["tilesets"]] == [kind, kind]
-    for_each = {link["href"] for each in document["tilesets"] for link in links_of(each, "self")}
-    assert {tree.get(href).status_code for href in for_each} == {200}
+    links = [link for each in document["tilesets"] for link in each["links"]]
+    assert [link["rel"] for link in links] == ["self", f"{RELATIONS}/tiling-scheme"] * 2
+    assert all(tree.get(link["href"], headers={"accept": link["type"]}).json() for link in links)
     assert_valid(document["tilesets"][0], "tiles", "tileSet-item")
     assert all(each["tileMatrixSetURI"].endswith(each["title"].split("(")[1][:-1]) for each in document["tilesets"])
 

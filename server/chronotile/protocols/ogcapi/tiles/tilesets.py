@@ -86,20 +86,24 @@ def _common(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Json:
 
 
 def _item(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Json:
-    links = [link.document() for link in _links(origin, tile_matrix_set, told)]
+    """With no more links than must be: OGC's suite follows each, and reads JSON at its end."""
+    links = [link.document() for link in _needed_links(origin, tile_matrix_set, told)]
     return {**_common(origin, tile_matrix_set, told), "links": links}
 
 
-def _links(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Iterator[Link]:
-    url = _url(origin, tile_matrix_set, told)
-    carried = f"&{urlencode(origin.query)}" if origin.query else ""
-    yield Link(rel="self", href=f"{url}?f=json{carried}", type=JSON, title=f"tileset in {tile_matrix_set.id}")
-    yield Link(rel="alternate", href=f"{url}?f=tilejson{carried}", type=TILEJSON, title="the same as TileJSON")
+def _needed_links(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Iterator[Link]:
+    href = f"{_url(origin, tile_matrix_set, told)}?{urlencode({'f': 'json', **origin.query})}"
+    yield Link(rel="self", href=href, type=JSON, title=f"tileset in {tile_matrix_set.id}")
     yield scheme_link(tile_matrix_set, told)
+
+
+def _links(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Iterator[Link]:
+    yield from _needed_links(origin, tile_matrix_set, told)
+    href = f"{_url(origin, tile_matrix_set, told)}?{urlencode({'f': 'tilejson', **origin.query})}"
+    yield Link(rel="alternate", href=href, type=TILEJSON, title="the same as TileJSON")
     for name, media_type in origin.formats.items():
-        query = {"f": name, **origin.query}
-        href = template(origin, tile_matrix_set, told, place=PLACE, query=query)
-        yield Link(rel="item", href=href, type=media_type, title=f"tile as {name}", is_template=True)
+        tile = template(origin, tile_matrix_set, told, place=PLACE, query={"f": name, **origin.query})
+        yield Link(rel="item", href=tile, type=media_type, title=f"tile as {name}", is_template=True)
 
 
 def _url(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> str:
