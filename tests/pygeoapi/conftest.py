@@ -5,9 +5,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import shapely
 import yaml
+from rasterio.warp import transform_bounds
 from starlette.testclient import TestClient
 
+from tests.places import feature, write_places
 from tests.scenes import Scene, write_cogs
 
 APPLICATION = "pygeoapi.starlette_app"
@@ -95,8 +98,11 @@ def archive(tmp_path_factory, scene):
     variables = {"NDVI": {"layer": "NDVI", "units": "1"}}
     source = {"kind": "cog", "href": spec.href, "time_pattern": spec.time_pattern}
     collection = {"title": "Made", "attribution": "Made here", "source": source, "variables": variables}
+    quarter = shapely.box(*transform_bounds(scene.crs, "OGC:CRS84", 500_000, 5_649_900, 500_100, 5_650_000))
+    write_places(folder / "parts.geojson", feature(0, quarter))
+    places = {"parts": {"href": "parts.geojson", "id": "code", "label": "name"}}
     path = folder / "chronotile.yaml"
-    path.write_text(yaml.safe_dump({"collections": {"made": collection}}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"collections": {"made": collection}, "places": places}), encoding="utf-8")
     return path
 
 

@@ -139,6 +139,41 @@ def test_area_has_the_cells_inside_and_no_others(stock, scene):
     assert np.isnan(found[5:26, 5:26][outside]).all()
 
 
+def test_radius_has_the_cells_near_a_point(stock, scene):
+    longitude, latitude = centre(scene)
+
+    document = stock.get(
+        "/collections/ndvi/radius",
+        params={
+            "coords": f"POINT({longitude} {latitude})",
+            "within": "14",
+            "within-units": "m",
+            "datetime": "2020-01-01",
+        },
+    ).json()
+
+    # The cell, its four neighbours 10 m away, and not those across its corners, 14.1 m away.
+    row, column = CELL
+    expected = values_of(scene, 0)[row - 1 : row + 2, column - 1 : column + 2]
+    expected[np.ix_([0, 2], [0, 2])] = np.nan
+    np.testing.assert_array_equal(read(document)[0], expected)
+
+
+def test_locations_are_the_places_of_the_configuration(stock):
+    document = stock.get("/collections/ndvi/locations").json()
+
+    assert [each["id"] for each in document["features"]] == ["parts:S0"]
+    assert document["features"][0]["properties"] == {"label": "Square 0"}
+
+
+def test_a_location_has_the_mean_of_its_cells(stock, scene):
+    document = stock.get("/collections/ndvi/locations/parts:S0").json()
+
+    expected = [np.nanmean(values_of(scene, t)[:10, :10]) for t in range(5)]
+    np.testing.assert_allclose(read(document), expected, rtol=0, atol=2e-3)
+    assert document["parameters"]["NDVI"]["measurementType"]["method"] == "mean"
+
+
 def test_map_is_a_picture(stock):
     answer = stock.get("/collections/ndvi/map", params={"bbox": "2.99,50.99,3.01,51", "width": 64, "height": 32})
 
@@ -155,6 +190,12 @@ def test_map_is_a_picture(stock):
         ("/collections/ndvi/area", {"coords": "POLYGON((1 1,2 2,1 2,2 1,1 1))"}, 400, "area"),
         ("/collections/ndvi/area", {"coords": "POLYGON((1 1,2 2,1 2,1 1))"}, 400, "outside"),
         ("/collections/ndvi/cube", {"bbox": "50,50,51,51"}, 400, "outside"),
+        ("/collections/ndvi/radius", {"coords": "POINT(3 50.99)"}, 400, "within is missing"),
+        ("/collections/ndvi/radius", {"coords": "POINT(3 50.99)", "within": "1", "within-units": "ell"}, 400, "ell"),
+        ("/collections/ndvi/radius", {"coords": "POINT(3 50.99)", "within": "x", "within-units": "m"}, 400, "number"),
+        ("/collections/ndvi/radius", {"coords": "POINT(3 50.99)", "within": "0", "within-units": "m"}, 400, "within"),
+        ("/collections/ndvi/locations/parts:S9", {}, 404, "S0"),
+        ("/collections/ndvi/locations/nothing", {}, 404, "parts"),
         (COVERAGE, {"bbox": "50,50,51,51"}, 400, "outside"),
         (COVERAGE, {"bbox": "2.9,50.9,3.1,51.2", "bbox-crs": "EPSG:999999"}, 400, "offered"),
         (COVERAGE, {"subset": "x(a:b)"}, 400, "numbers"),

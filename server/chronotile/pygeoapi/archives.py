@@ -1,8 +1,10 @@
 """What providers read: archives opened once a process, since pygeoapi makes a provider for every request."""
 
+import logging
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -13,6 +15,8 @@ from chronotile.errors import ChronotileError
 from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed
 from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
+
+log = logging.getLogger(__name__)
 
 MAX_ARCHIVES = 16
 """Opened at once; what was used longest ago is let go of, and closed once nobody reads it any more."""
@@ -51,39 +55,48 @@ class _Kept:
     """By the monotonic clock."""
 
 
-class _Archives:
-    """Archives by place."""
+class Archives:
+    """Archives by place, each opened by whoever asks first, while others wait.
 
-    def __init__(self) -> None:
+    Args:
+        most: That are kept.
+        now: A monotonic clock.
+    """
+
+    def __init__(self, *, most: int = MAX_ARCHIVES, now: Callable[[], float] = monotonic) -> None:
+        self._most = most
+        self._now = now
         self._lock = threading.Lock()
         self._kept: OrderedDict[Path, _Kept] = OrderedDict()
 
     def services(self, place: Path) -> Services:
+        """Return what is there now; where what is new has mistakes, what was there before.
+
+        Raises:
+            ConfigurationError: Nothing could be served there yet.
+        """
         with self._lock:
             kept = self._kept.setdefault(place, _Kept())
             self._kept.move_to_end(place)
-            if len(self._kept) > MAX_ARCHIVES:
+            if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         with kept.lock:
-            kept.archive = _current(kept, place)
+            kept.archive = _current(kept, place, self._now())
             return kept.archive.services
 
 
-def _current(kept: _Kept, place: Path) -> Archive:
-    """The archive as it is now; where what is new has mistakes, as it was."""
-    now = monotonic()
+def _current(kept: _Kept, place: Path, now: float) -> Archive:
     if kept.archive is None:
-        archive = open_archive(place, environment=os.environ, clock=_clock)
         kept.looked_s = now
-        return archive
+        return open_archive(place, environment=os.environ, clock=_clock)
     try:
         if has_grown(kept.archive, None):
             return grown(kept.archive, clock=_clock)
         if now - kept.looked_s > LOOK_S:
             kept.looked_s = now
             return refreshed(kept.archive, place, environment=os.environ, clock=_clock)
-    except (ChronotileError, OSError):
-        return kept.archive
+    except (ChronotileError, OSError) as error:
+        log.warning("what is new is not served, but what was before: %s", error)
     return kept.archive
 
 
@@ -91,4 +104,4 @@ def _clock() -> Instant:
     return np.datetime64("now", "ns")
 
 
-_opened = _Archives()
+_opened = Archives()

@@ -1,6 +1,7 @@
 """What pygeoapi hands to providers, turned into requests."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,17 +10,20 @@ import shapely
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.errors import InvalidParameter, UnsupportedCrs
+from chronotile.errors import InvalidParameter, MissingParameter, UnsupportedCrs
 from chronotile.model.area import Area
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs, is_north_first
 from chronotile.model.grid import BBox, FloatArray
+from chronotile.model.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.model.request import Point
 from chronotile.model.time import TimeSelection, parse_time
 
 MAX_SHOWN = 60
 TIME_AXIS = "time"
 X_AXES, Y_AXES = ("Lon", "x"), ("Lat", "y")
+
+_NUMBER = re.compile(r"\d{1,12}(\.\d{0,20})?", re.ASCII)
 
 Ends = Sequence[Any]
 """The one or two values of a subset, as pygeoapi has parsed them: numbers or text."""
@@ -94,6 +98,27 @@ def time_of(datetime: str | None, subsets: Mapping[str, Ends]) -> TimeSelection:
     if datetime:
         raise InvalidParameter("give either datetime or a subset of time", locator="datetime")
     return parse_time("/".join(str(end) for end in subsets[TIME_AXIS]))
+
+
+def metres_of(length: str | None, units: str | None) -> float:
+    """Return a length in metres.
+
+    Raises:
+        MissingParameter: The length or its unit is missing.
+        InvalidParameter: One of them is none.
+    """
+    for text, locator in ((length, "within"), (units, "within-units")):
+        if not text:
+            raise MissingParameter(f"{locator} is missing", locator=locator)
+    named = str(units).lower()
+    unit = LENGTHS_M.get(OTHER_LENGTHS.get(named, named))
+    if unit is None:
+        raise InvalidParameter(
+            f"within-units {named[:MAX_SHOWN]!r} is not accepted; use {', '.join(LENGTHS_M)}", locator="within-units"
+        )
+    if _NUMBER.fullmatch(str(length)) is None:
+        raise InvalidParameter(f"within must be a number, got {str(length)[:MAX_SHOWN]!r}", locator="within")
+    return float(str(length)) * unit
 
 
 def points_of(geometry: shapely.Geometry, crs: Crs) -> tuple[Point, ...]:

@@ -1,6 +1,7 @@
 """Environmental data retrieval for pygeoapi."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,25 +10,34 @@ from pygeoapi.provider.base_edr import BaseEDRProvider
 
 from chronotile.encoders.covjson_fields import encode_fields_covjson
 from chronotile.encoders.place_series import Credits
-from chronotile.errors import UnknownCollection
+from chronotile.errors import InvalidParameter, UnknownCollection
+from chronotile.model.area import Area
+from chronotile.model.circle import circle_of
 from chronotile.model.coverage import CoverageRequest, Trim
-from chronotile.model.crs import Crs
-from chronotile.model.field_series import PositionsRequest
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.field_series import AreasRequest, PositionsRequest
 from chronotile.model.time import parse_time
 from chronotile.pipeline.deliver_coverage import deliver_coverage
-from chronotile.pipeline.extract_fields import FieldsFormat, FieldsTarget, deliver_fields, resolve_positions
+from chronotile.pipeline.extract_fields import (
+    FieldsFormat,
+    FieldsTarget,
+    deliver_fields,
+    resolve_areas,
+    resolve_positions,
+)
 from chronotile.pygeoapi.archives import opened
-from chronotile.pygeoapi.asking import area_of, box_of, named_crs, named_layers, points_of
+from chronotile.pygeoapi.asking import area_of, box_of, metres_of, named_crs, named_layers, points_of
 from chronotile.pygeoapi.coverage import COVERAGE_JSON, whole
 from chronotile.pygeoapi.described import Json, chosen, fields_of
 from chronotile.pygeoapi.faults import worded
+from chronotile.pygeoapi.places import BETWEEN, places_document
 
 
 class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no types
     """A collection or layer as series and cubes of its fields, by place.
 
-    All answers are CoverageJSON, as values. pygeoapi calls each query with all that it knows; of a `crs`, which 0.24
-    reads, coordinates and answers are.
+    All answers but the list of locations are CoverageJSON, as values. pygeoapi calls each query with all that it knows;
+    a `crs`, which only 0.24 reads, is that of coordinates and answers.
     """
 
     def __init__(self, provider_def: dict[str, Any]) -> None:
@@ -77,13 +87,29 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
         with worded():
-            request = CoverageRequest(
-                layers=self._layers(select_properties),
-                time=parse_time(datetime_),
-                area=area_of(wkt, self._crs(others)),
-                area_locator="coords",
-            )
-            return self._cells(request)
+            return self._cells_in(area_of(wkt, self._crs(others)), select_properties, datetime_, others)
+
+    def radius(
+        self,
+        *,
+        wkt: shapely.Geometry,
+        within: str | None,
+        within_units: str | None,
+        select_properties: Sequence[str] = (),
+        datetime_: str | None = None,
+        **others: object,
+    ) -> Json:
+        """Return the native cells whose centre lies within a distance of a point, along the ellipsoid.
+
+        Raises:
+            ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
+        """
+        with worded():
+            points = points_of(wkt, self._crs(others))
+            if len(points) != 1:
+                raise InvalidParameter(f"coords must be one POINT here, got {len(points)} points", locator="coords")
+            circle = circle_of(points[0], metres_of(within, within_units))
+            return self._cells_in(circle, select_properties, datetime_, others)
 
     def cube(
         self,
@@ -104,15 +130,63 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
                 layers=self._layers(select_properties),
                 trims=(Trim(box=box_of(bbox, crs), crs=crs),),
                 time=parse_time(datetime_),
+                crs=self._named_crs(others),
             )
             return self._cells(request)
+
+    def locations(
+        self,
+        *,
+        location_id: str | None = None,
+        bbox: Sequence[float] | None = None,
+        select_properties: Sequence[str] = (),
+        datetime_: str | None = None,
+        limit: int | None = None,
+        **_others: object,
+    ) -> Json:
+        """Return the places that the configuration names, as GeoJSON, or what happened in one, `set:place`.
+
+        Of a place it is the mean of the cells whose centre lies inside.
+
+        Raises:
+            ProviderGenericError: There is no such place, or something else is not accepted.
+        """
+        catalogue = self._services.catalogue
+        with worded():
+            if location_id is None:
+                box = box_of(bbox, CRS84) if bbox else None
+                return places_document(catalogue, self._offered.main_field, box=box, limit=limit)
+            area = replace(catalogue.place(location_id.replace(BETWEEN, "/", 1)), id=location_id)
+            request = AreasRequest(layers=self._layers(select_properties), areas=(area,), time=parse_time(datetime_))
+            return self._series(resolve_areas(request, self._services, is_wanted=_always), CRS84)
+
+    def get_query_types(self) -> list[str]:
+        """Return the names of the queries that there are: `locations` only where there are places."""
+        has_places = bool(self._services.catalogue.places)
+        return [name for name in super().get_query_types() if has_places or name != "locations"]
+
+    def _cells_in(self, area: Area, names: Sequence[str], datetime: str | None, others: Mapping[str, object]) -> Json:
+        request = CoverageRequest(
+            layers=self._layers(names),
+            time=parse_time(datetime),
+            crs=self._named_crs(others),
+            area=area,
+            area_locator="coords",
+        )
+        return self._cells(request)
 
     def _layers(self, names: Sequence[str]) -> tuple[str, ...]:
         return named_layers(self._offered, names, locator="parameter-name")
 
-    def _crs(self, others: dict[str, object]) -> Crs:
+    def _named_crs(self, others: Mapping[str, object]) -> Crs | None:
+        """The CRS that is asked for, of coordinates and of cells; none are in CRS84 and in the data's own."""
         name = getattr(others.get("crs_transform_spec"), "target_crs_uri", None)
+        if name is None:
+            return None
         return named_crs(name, self._offered, self._services.catalogue, locator="crs")
+
+    def _crs(self, others: Mapping[str, object]) -> Crs:
+        return self._named_crs(others) or CRS84
 
     def _series(self, target: FieldsTarget, crs: Crs) -> Json:
         named = Credits(attribution=self._offered.attribution, license=self._offered.license)

@@ -11,7 +11,7 @@ from pygeoapi.provider.base import (
     ProviderItemNotFoundError,
 )
 
-from chronotile.errors import ChronotileError
+from chronotile.errors import ChronotileError, ConfigurationError
 
 
 class ProviderUnavailableError(ProviderConnectionError):  # type: ignore[misc]  # pygeoapi has no types
@@ -34,6 +34,8 @@ def worded() -> Iterator[None]:
 
 
 def _provider_error(error: ChronotileError) -> ProviderGenericError:
+    if isinstance(error, ConfigurationError):  # its words name files, which clients are not told
+        return ProviderUnavailableError(error.message, user_msg="the data of this collection cannot be served now")
     if error.status == HTTPStatus.NOT_FOUND:
         return ProviderItemNotFoundError(user_msg=error.message)
     if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:

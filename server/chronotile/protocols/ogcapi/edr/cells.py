@@ -1,31 +1,22 @@
 """The queries for cells, area, cube and radius (OGC 19-086r6 §8.2.2 to §8.2.4), turned into requests for coverages."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.area import Area
+from chronotile.model.circle import circle_of
 from chronotile.model.coverage import CoverageRequest, ScaleSize, Trim
 from chronotile.model.crs import CRS84
+from chronotile.model.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.pipeline.coverage_grid import place_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, integer, number
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
-from chronotile.protocols.ogcapi.edr.circle import circle_of
 from chronotile.protocols.ogcapi.edr.params import asked_layers, asked_points, check_query, crs_of_query
-from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, LENGTHS_M, RADIUS
+from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, RADIUS
 from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, area_of_text
 from chronotile.protocols.ogcapi.offered import Offered
-
-OTHER_LENGTHS: Mapping[str, str] = {
-    **dict.fromkeys(("metre", "metres", "meter", "meters"), "m"),
-    **dict.fromkeys(("kilometre", "kilometres", "kilometer", "kilometers"), "km"),
-    **dict.fromkeys(("mile", "miles"), "mi"),
-    **dict.fromkeys(("nm", "nautical mile", "nautical miles"), "nmi"),
-    **dict.fromkeys(("foot", "feet"), "ft"),
-}
-"""What else units of `within-units` are called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,13 @@ from chronotile.catalog.offered import Offered
 from chronotile.encoders.covjson_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
+from chronotile.model.lengths import LENGTHS_M
 from chronotile.model.time import ONE_NS, TimeDomain
 from chronotile.model.time_steps import period_text
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link, Told
 from chronotile.protocols.ogcapi.edr.formats import ALL, GEOJSON, MEDIA_TYPES
-from chronotile.protocols.ogcapi.edr.queries import CUBE, ITEMS, LENGTHS_M, RADIUS, DataQuery, queries_of
+from chronotile.protocols.ogcapi.edr.queries import CUBE, ITEMS, RADIUS, DataQuery, queries_of
 
 
 def collection_members(offered: Offered, told: Told) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.crs import CRS84
+from chronotile.model.lengths import LENGTHS_M
 from chronotile.model.time import format_instant
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.ogcapi.block import Json
@@ -25,7 +26,6 @@ from chronotile.protocols.ogcapi.edr.queries import (
     AREA,
     CUBE,
     ITEMS,
-    LENGTHS_M,
     LOCATIONS,
     POSITION,
     RADIUS,

@@ -1,6 +1,5 @@
 """The data queries that there are, and how they are told of."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
@@ -8,10 +7,6 @@ from chronotile.catalog.offered import Offered
 from chronotile.model.places import PlaceSet
 from chronotile.pipeline.extract_place_values import meets_layer
 from chronotile.protocols.ogcapi.edr.formats import OF_CELLS, OF_FEATURES, OF_LOCATION, OF_POSITION
-
-LENGTHS_M: Mapping[str, float] = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "nmi": 1852.0, "ft": 0.3048}
-"""Metres in each unit of `within-units`."""
-
 
 SHARED = ("datetime", "parameter-name", "crs", "z", "f")
 PARAMETERS_OF_LISTS = ("bbox", "limit", "offset", *SHARED)

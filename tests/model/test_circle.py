@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from chronotile.errors import InvalidParameter
+from chronotile.model.circle import MOST_M, circle_of
 from chronotile.model.request import Point
-from chronotile.protocols.ogcapi.edr.circle import MOST_M, circle_of
 
 GEOD = Geod(ellps="WGS84")
 
