@@ -31,6 +31,12 @@ def test_line_has_route_layer_instant_status_time_and_size(logged):
     )
 
 
+def test_collection_of_ogc_api_stands_for_its_layer(logged):
+    line = logged("/ogcapi/collections/NDVI/coverage?datetime=2020-06-11&width=8")[0]
+
+    assert line.startswith("GET /ogcapi/collections/{collectionId}/coverage layer=NDVI time=2020-06-11T00:00:00Z ")
+
+
 def test_layer_may_stand_in_the_query(logged):
     assert "layer=A,B " in logged("/nothing?LAYERS=A,B")[0]
 

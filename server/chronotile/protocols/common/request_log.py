@@ -57,8 +57,9 @@ def route_pattern(scope: Scope) -> str:
 
 
 def _layer(scope: Scope) -> str:
-    """The layer of the path or query; what is no name cannot stand in a log."""
-    named = scope.get("path_params", {}).get("layer")
+    """The layer of the path or query, or the collection of OGC API; what is no name cannot stand in a log."""
+    in_path = scope.get("path_params", {})
+    named = in_path.get("layer") or in_path.get("collectionId")
     if named is None:
         query = parse_qsl(scope["query_string"][:2000].decode("latin-1"))
         named = next((value for name, value in query if name.lower() in LAYER_PARAMETERS), "")

@@ -2,12 +2,18 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from http.client import IncompleteRead
+from urllib.request import urlopen
 
 import pytest
+from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from chronotile.errors import SourceUnavailable
 from chronotile.protocols.ogcapi.coverages.sending import BodyResponse
+from tests.protocols.listening import listening
 
 
 @dataclass
@@ -15,10 +21,14 @@ class Held:
     """A body of three pieces."""
 
     size: int | None = None
+    is_broken: bool = False
     closed: list[bool] = field(default_factory=list)
 
     def pieces(self):
-        yield from (b"one", b"two", b"three")
+        yield from (b"one", b"two")
+        if self.is_broken:
+            raise SourceUnavailable("the file is gone")
+        yield b"three"
 
     def close(self):
         self.closed.append(True)
@@ -48,3 +58,13 @@ def test_body_that_nobody_takes_any_more_is_let_go():
     with pytest.raises(ClientDisconnect):
         asyncio.run(answer_of(body)({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send))
     assert body.closed == [True]
+
+
+def test_body_that_cannot_be_made_to_its_end_is_broken_off(caplog):
+    body = Held(is_broken=True)
+    app = Starlette(routes=[Route("/coverage", lambda _request: answer_of(body))])
+
+    with listening(app) as url, urlopen(f"{url}/coverage") as answer, pytest.raises(IncompleteRead):
+        answer.read()
+    assert body.closed == [True]
+    assert "/coverage: broken off, the file is gone" in caplog.text

@@ -1,15 +1,20 @@
 """Files of coverages as HTTP answers."""
 
+import logging
+
 import anyio
 from anyio.to_thread import run_sync
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from chronotile.encoders.file_parts import Body
+from chronotile.errors import ChronotileError
 from chronotile.model.payload import TimeUsed
 from chronotile.pipeline.deliver_coverage import CoverageDelivery
 from chronotile.protocols.common.respond import SHORT, instants_text
 from chronotile.protocols.ogcapi.maps.told import told_of_grid
+
+log = logging.getLogger(__name__)
 
 SHOWN = {"application/prs.coverage+json", "image/png"}
 """Media types that a browser can show; others it had better save."""
@@ -23,9 +28,11 @@ class BodyResponse(StreamingResponse):
         self._body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it; where it cannot be made to its end the connection is broken off, which tells the client so."""
         try:
             await super().__call__(scope, receive, send)
+        except ChronotileError as error:
+            log.warning("%s: broken off, %s", scope["path"], error.message)
         finally:
             with anyio.CancelScope(shield=True):
                 await run_sync(self._body.close)
