@@ -118,6 +118,24 @@ VALID = (
     "/ogcapi/collections/s2?f=html&lang=en",
     "/ogcapi/collections/NDVI/position?coords=POINT(4.6+50.85)&datetime=2020-06-01/2020-06-30&parameter-name=NDVI&crs=CRS84"
     "&f=CoverageJSON",
+    "/ogcapi/collections/s2/position?coords=MULTIPOINT((4.6+50.85),(4.7+50.8))&datetime=2020-06&f=CSV&z=0",
+    "/ogcapi/collections/NDVI/area?coords=POLYGON((4.5+50.8,4.51+50.8,4.51+50.81,4.5+50.8))&datetime=2020-06-11/..&f=GeoJSON",
+    "/ogcapi/collections/HEIGHT/cube?bbox=4.5,50.8,4.51,50.81&crs=CRS84&resolution-x=3&resolution-y=2&f=CoverageJSON",
+    "/ogcapi/collections/NDVI/radius?coords=POINT(4.6+50.85)&within=500&within-units=m&parameter-name=NDVI&f=NetCDF",
+    "/ogcapi/collections/NDVI/locations?bbox=4,50,5,51&limit=2&offset=1&f=GeoJSON",
+    "/ogcapi/collections/NDVI/locations/squares:S1?datetime=2020-06-01/2020-06-30&parameter-name=NDVI&f=CoverageJSON",
+    "/ogcapi/collections/NDVI/items?datetime=2020-06&bbox=4,50,5,51&limit=2&offset=0&f=GeoJSON",
+    "/ogcapi/collections/NDVI/items/2020-06-11T00:00:00Z?f=GeoJSON",
+    "/ogcapi/collections/s2/coverage?bbox=4.5,50.8,4.51,50.81&bbox-crs=[OGC:CRS84]&datetime=2020-06-11&properties=NDVI&f=json",
+    '/ogcapi/collections/NDVI/coverage?subset=x(610000:612000),y(5630000:5632000),time("2020-06-01":"2020-06-11")'
+    "&scale-factor=2&interpolation=nearest&f=GTiff",
+    "/ogcapi/collections/WORLD/coverage?subset=Lat(40:50)&subset=Lon(170:-170)&datetime=2020-06-11&scale-size=Lat(5),Lon(9)&f=NetCDF",
+    "/ogcapi/collections/HEIGHT/coverage?crs=[EPSG:3035]&scale-axes=x(3),y(3)&interpolation=bilinear&f=png",
+    "/ogcapi/collections/POLE/coverage?bbox=-1000000,-1000000,1000000,1000000&bbox-crs=[EPSG:3031]&width=20&height=20"
+    "&datetime=2020-06-11&f=zarr",
+    "/ogcapi/collections/NDVI/coverage/domainset?f=json",
+    "/ogcapi/collections/NDVI/coverage/rangetype?f=json",
+    "/ogcapi/collections/NDVI/schema?f=json",
     "/ogcapi/map?bbox=4.5,50.8,4.7,50.9&width=64&height=48&collections=HEIGHT,NDVI&transparent=false&bgcolor=CC00CC&f=png",
     "/ogcapi/collections/NDVI/map?center=4.6,50.85&scale-denominator=200000&mm-per-pixel=0.28&width=50&datetime=2020-06-11"
     "&crs=[EPSG:3857]&void-color=red&void-transparent=false",
@@ -207,7 +225,14 @@ HEADER_VALUES = (
         b"gzip;q=0, br",
     ),
 )
-SIGNATURES = {"image/tiff": b"II*\x00", "image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
+SIGNATURES = {
+    "image/tiff": b"II*\x00",
+    "image/png": b"\x89PNG",
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/webp": b"RIFF",
+    "application/x-netcdf": b"\x89HDF",
+    "application/zip": b"PK\x03\x04",
+}
 
 
 @dataclass(frozen=True, slots=True)
