@@ -1,0 +1,107 @@
+"""Files of a gigabyte of numbers, over HTTP: how fast they come, and by how much the server grows meanwhile.
+
+`python -m benchmarks.coverages [FOLDER] [--dates 9] [--side 10980]`: the whole of a stack of COGs of noisy NDVI is
+asked for in each format, every time of a server newly started, warmed by a file of one tile.
+"""
+
+import argparse
+import http.client
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.load.kept_alive import HOST
+from benchmarks.optimise import make_stack
+from benchmarks.peers.server import Server, running
+from benchmarks.soak.archive import chronotile
+from benchmarks.soak.watch import descendants
+
+FORMATS = ("GTiff", "NetCDF", "zarr")
+CONFIGURATION = """
+collections:
+  stack:
+    source: {{kind: cog, href: "{folder}/stack_*.tif", time_pattern: '_(?P<time>\\d{{8}})'}}
+    variables: {{NDVI: {{scale: 0.004, offset: -0.08}}}}
+"""
+COVERAGE = "/ogcapi/collections/stack/coverage"
+WARMING = "bbox=500000,5694880,505120,5700000&bbox-crs=[EPSG:32631]&datetime=1998-01-01"
+PIECE_BYTES = 1 << 20
+MIB = 1 << 20
+
+
+class Download(NamedTuple):
+    """One file."""
+
+    bytes: int
+    first_s: float
+    """Until its first byte came."""
+    seconds: float
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "chronotile-bench")
+    parser.add_argument("--dates", type=int, default=9)
+    parser.add_argument("--side", type=int, default=10980)
+    parser.add_argument("--rounds", type=int, default=1)
+    given = parser.parse_args()
+    stack = make_stack(given.folder / f"stack-{given.side}", given.dates, given.side)
+    numbers = given.dates * given.side**2
+    print(f"{given.dates} dates of {given.side}² uint8, {numbers / 1e6:.0f} MB of numbers\n")
+    print("| format | file MB | first byte s | all s | MB of numbers/s | grown MiB |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for _ in range(given.rounds):
+        for name in FORMATS:
+            download, grown = measured(stack, name)
+            print(
+                f"| {name} | {download.bytes / 1e6:.0f} | {download.first_s:.1f} | {download.seconds:.1f} "
+                f"| {numbers / 1e6 / download.seconds:.0f} | {grown / MIB:.0f} |"
+            )
+
+
+def measured(stack: Path, name: str) -> tuple[Download, int]:
+    """Return how a format of the whole stack came, and by how many bytes the server that made it grew at most."""
+    with tempfile.TemporaryDirectory() as scratch:
+        config = Path(scratch) / "chronotile.yaml"
+        config.write_text(CONFIGURATION.format(folder=stack))
+        server = Server(
+            commands=lambda port: [[*chronotile(), "serve", str(config), "--port", str(port)]],
+            probe="/health",
+            environment={"CHRONOTILE_WORKERS": "1"},
+        )
+        with running("chronotile", server, Path(scratch)) as port:
+            download(port, f"{COVERAGE}?f={name}&{WARMING}")
+            worker = max(descendants(os.getpid()), key=lambda each: _memory(each, "VmRSS"))
+            before = _memory(worker, "VmRSS")
+            Path(f"/proc/{worker}/clear_refs").write_text("5")  # the peak is counted from here on (proc(5))
+            file = download(port, f"{COVERAGE}?f={name}")
+            return file, _memory(worker, "VmHWM") - before
+
+
+def download(port: int, path: str) -> Download:
+    """Return what it took to get a file, of which nothing is kept."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=600)
+    started = time.perf_counter()
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise RuntimeError(f"{answer.status}: {answer.read(300)!r}")
+    size = len(answer.read(1))
+    first_s = time.perf_counter() - started
+    while piece := answer.read(PIECE_BYTES):
+        size += len(piece)
+    connection.close()
+    return Download(bytes=size, first_s=first_s, seconds=time.perf_counter() - started)
+
+
+def _memory(process: int, entry: str) -> int:
+    """Bytes that a process has now, or had at most."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(entry))
+
+
+if __name__ == "__main__":
+    main()
