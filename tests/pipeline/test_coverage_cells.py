@@ -9,7 +9,7 @@ from affine import Affine
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, NativeGrid, Window
@@ -196,3 +196,78 @@ def test_cells_of_a_mercator_world_go_on_across_the_antimeridian():
 
     columns = [column for run in column_runs(MERCATOR, window) for column in range(run.start, run.stop)]
     assert columns == [797, 798, 799, 0, 1, 2]
+
+
+def test_trims_of_two_crs_hold_at_once():
+    window = trimmed(
+        BELGIUM,
+        [box(510_000.0, 5_600_000.0, 520_000.0, 5_700_000.0), box(3.2, 51.0, 5.0, 51.1, crs=CRS84)],
+    )
+
+    west = min(transformer(CRS84, UTM).transform([3.2, 3.2], [51.0, 51.1])[0])
+    assert (window.column_start, window.column_stop) == (int((west - 500_000) / 1000), 20)
+    assert window.row_start == int((5_700_000 - transformer(CRS84, UTM).transform(5.0, 51.1)[1]) / 1000)
+
+
+def test_trims_of_two_crs_without_a_common_cell_are_refused():
+    with pytest.raises(OutsideData, match="subset and bbox have no place in common"):
+        trimmed(
+            BELGIUM,
+            [
+                box(510_000.0, 5_600_000.0, 520_000.0, 5_700_000.0),
+                box(4.0, 50.9, 4.5, 51.1, crs=CRS84, locator="subset"),
+            ],
+        )
+
+
+def test_longitudes_of_two_crs_are_cut_in_one_turn():
+    window = trimmed(
+        GLOBE,
+        [box(170.0, 0.0, -170.0, 1.0, crs=CRS84), box(-178.0, 0.0, -160.0, 1.0, crs=crs_of("EPSG:4258"))],
+    )
+
+    assert [run.start for run in column_runs(GLOBE, window)] == [2]
+    assert window.width == 8
+
+
+@pytest.mark.parametrize(
+    "trim",
+    [
+        pytest.param(box(10.0, -20.0, 20.0, -15.0, crs=CRS84), id="another longitude"),
+        pytest.param(box(0.0, 0.0, 1e6, 1e6, crs=crs_of("EPSG:3857")), id="another CRS"),
+        pytest.param(box(80.0, 95.0, 100.0, 99.0, crs=CRS84), id="beyond the pole"),
+    ],
+)
+def test_boxes_beside_a_part_of_the_circle_are_outside(trim):
+    with pytest.raises(OutsideData):
+        trimmed(FIJI, [trim])
+
+
+def test_open_ends_of_another_crs_are_those_of_the_data():
+    window = trimmed(FIJI, [box(19_500_000.0, -INF, INF, INF, crs=crs_of("EPSG:3857"))])
+
+    assert (window.column_start, window.row_start, window.row_stop) == (5, 0, 10)
+
+
+def test_a_box_about_a_pole_has_all_longitudes():
+    window = trimmed(GLOBE, [box(-1e6, -1e6, 1e6, 1e6, crs=crs_of("EPSG:3413"))])
+
+    farthest = transformer(crs_of("EPSG:3413"), CRS84).transform(1e6, 1e6)[1]
+    assert window == Window(0, int(np.ceil(90 - farthest)), 0, 360)
+
+
+def test_a_box_without_coordinates_is_refused_by_name():
+    with pytest.raises(InvalidParameter) as refused:
+        trimmed(GLOBE, [box(1e30, 1e30, 2e30, 2e30, crs=crs_of("EPSG:3035"), locator="subset")])
+
+    assert refused.value.locator == "subset"
+
+
+@pytest.mark.parametrize(
+    "edges", [(3.25, 3.25 + 1e-13), (3.25 - 1e-13, 3.25 + 1e-13)], ids=["behind an edge", "about it"]
+)
+def test_a_box_thinner_than_can_be_told_from_an_edge_has_one_cell(edges):
+    window = trimmed(SIXTEENTHS, [box(edges[0], 8.0, edges[1], 8.5)])
+
+    assert window.width == 1
+    assert window.column_start in {3, 4}

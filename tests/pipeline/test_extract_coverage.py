@@ -19,7 +19,9 @@ from chronotile.model.collection import TimeRules
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.raster import Encoding
 from chronotile.model.time import NO_TIME, TimeDomain, parse_time
+from chronotile.pipeline.coverage_numbers import nodata_of, told_encoding
 from chronotile.pipeline.extract_coverage import extract_coverage
 from tests.protocols.served import (
     BELGIUM_31N,
@@ -233,6 +235,7 @@ def test_the_ends_of_periods_are_told():
         pytest.param({"nodata": None, "valid_range": (0, 200)}, "uint8", 255, id="beyond the range"),
         pytest.param({"nodata": -9999.0, "flags": ((254, "cloud"),)}, "uint8", 254, id="of a flag"),
         pytest.param({"nodata": None}, "uint16", 65535, id="of a larger type"),
+        pytest.param({"nodata": float("nan")}, "uint16", 65535, id="none that it could hold"),
     ],
 )
 def test_one_number_stands_for_all_that_is_no_value(encoding, dtype, nodata):
@@ -244,6 +247,28 @@ def test_one_number_stands_for_all_that_is_no_value(encoding, dtype, nodata):
     assert (told.dtype, told.nodata, told.flags, told.valid_range) == (dtype, nodata, (), None)
     assert (told.scale, told.offset) == (0.5, -1.0)
     assert coverage.read(0, time=0, rows=range(1)).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata"),
+    [("int8", -32_768), ("int16", -(2**31)), ("uint32", 2**64 - 1), ("int64", -(2**63)), ("uint64", 2**64 - 1)],
+)
+def test_numbers_of_which_all_may_be_values_have_a_larger_type_as_long_as_there_is_one(dtype, nodata):
+    told = told_encoding(Encoding(dtype=dtype))
+
+    assert nodata_of(told) == nodata
+    assert np.full(1, nodata_of(told), dtype=told.dtype)[0] == nodata
+
+
+def test_a_field_without_any_of_the_times_that_are_read_has_no_values():
+    services = make_services(
+        make_collection(make_layer(), make_layer("EVI", variable=make_variable("EVI", times=days_of("2020-06-05"))))
+    )
+
+    coverage = ask(services, ("NDVI", "EVI"))
+
+    assert (coverage.read(1, time=0, rows=range(3)) == NODATA).all()
+    assert coverage.read(1, time=0, rows=range(3)).shape == (3, 400)
 
 
 def test_flags_and_what_is_out_of_range_become_nodata():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.errors import OutsideData
+from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.model.area import Area
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, Trim
 from chronotile.model.crs import CRS84, crs_of
@@ -151,6 +151,18 @@ def test_other_cells_are_in_by_their_own_centres(request_of):
 )
 def test_areas_without_cells_are_refused_by_name(area, reason):
     with pytest.raises(OutsideData, match=reason) as refused:
+        ask(area, area_locator="coords")
+
+    assert refused.value.locator == "coords"
+
+
+def test_an_area_that_cannot_be_followed_is_refused_by_name():
+    teeth = np.column_stack(
+        [np.linspace(600_000, 640_000, 40_001), np.tile([5_620_000.0, 5_650_000.0], 20_001)[:40_001]]
+    )
+    area = Area(polygons=((np.vstack([teeth, teeth[:1]]),),), crs=UTM)
+
+    with pytest.raises(InvalidParameter, match="simplify") as refused:
         ask(area, area_locator="coords")
 
     assert refused.value.locator == "coords"

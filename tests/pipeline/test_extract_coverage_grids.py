@@ -35,6 +35,8 @@ FIJI = NativeGrid(
 GLOBE = NativeGrid(crs=CRS84, transform=Affine(1.0, 0, -180.0, 0, -1.0, 90.0), width=360, height=180)
 POLE = NativeGrid(crs=crs_of("EPSG:3413"), transform=Affine(1e5, 0, -2e6, 0, -1e5, 2e6), width=40, height=40)
 
+INF = float("inf")
+
 
 def ask(grid=BELGIUM_31N, services=None, **request):
     services = services or make_services(make_collection(make_layer(variable=make_variable(grid=grid))))
@@ -229,3 +231,19 @@ def test_the_etag_tells_grids_and_resampling_apart():
     asked.append({"scale": ScaleFactors(x=2, y=2), "resampling": "bilinear"})
 
     assert len({ask(**request).etag for request in asked}) == len(asked)
+
+
+def test_cells_larger_than_a_tenth_of_a_degree_divide_the_half_circle():
+    coverage = ask(FIJI, crs=CRS84, scale=ScaleFactors(x=1, y=1), trims=(box(-INF, -INF, INF, INF, crs=CRS84),))
+    coarse = ask(POLE, crs=CRS84)
+
+    assert 1 / coverage.grid.resolution[0] == pytest.approx(22)
+    assert 180 / coarse.grid.resolution[0] == pytest.approx(round(180 / coarse.grid.resolution[0]))
+
+
+def test_tiles_that_reach_no_data_have_no_values():
+    islands = replace(POLE, transform=Affine(1e5, 0, 0, 0, -1e5, 0))
+
+    coverage = ask(islands, crs=CRS84, scale=ScaleSize(width=1200, height=900))
+
+    assert (numbers_of(coverage)[:, :100] == NODATA).all()

@@ -224,11 +224,11 @@ def test_no_block_is_read_twice_in_one_pass(shapes, most, monkeypatch):
 
 @pytest.mark.parametrize("shapes", [SPACE, CHUNKS, BOTH], ids=["files", "chunks", "both"])
 def test_pieces_are_bounded(shapes):
-    wide = replace(GRID, transform=Affine(1e-4, 0, 0.0, 0, -1e-4, 50.0), width=100_000, height=1000)
+    wide = replace(GRID, transform=Affine(1e-4, 0, 0.0, 0, -1e-4, 50.0), width=400_000, height=200)
 
     coverage = extract(blocked(shapes, grid=wide))
 
-    pieces = [len(times) * len(rows) * 100_000 for times in coverage.time_runs for rows in coverage.row_runs]
+    pieces = [len(times) * len(rows) * 400_000 for times in coverage.time_runs for rows in coverage.row_runs]
     assert max(pieces) <= coverage_model.PIECE_BYTES
     assert sum(pieces) == coverage.nbytes
     assert coverage.rows_at_once == max(map(len, coverage.row_runs))

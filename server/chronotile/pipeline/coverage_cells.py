@@ -203,8 +203,6 @@ def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
     if low == high and period is not None:
         position = low if 0 <= low <= grid.width else low % period
         return _cells(Interval(position, position), grid.width, tolerance)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return None
     first, last = _whole(Interval(low, high), tolerance)
     if last - first >= turn:
         return (0, grid.width) if not grid.is_circular or first <= 0 < grid.width <= last else (first, first + turn)
@@ -259,11 +257,11 @@ def _box_on(grid: NativeGrid, trim: Trim) -> BBox | None:
         return box
     if trim.crs.is_geographic or not grid.crs.is_geographic:
         known = _clipped(box, grid, trim.crs)
-        return None if known is None else outline_in(known, trim.crs, grid.crs)
+        return None if known is None else outline_in(known, trim.crs, grid.crs, locator=trim.locator)
     if not all(map(math.isfinite, box)):
         reach = grid.bbox_in(trim.crs)
         box = BBox(*(own if math.isfinite(own) else end for own, end in zip(box, reach, strict=True)))
-    return outline_in(box, trim.crs, grid.crs)
+    return outline_in(box, trim.crs, grid.crs, locator=trim.locator)
 
 
 def _clipped(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
@@ -284,7 +282,7 @@ def _clipped(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
     return None if found is None or down is None else BBox(found.low, down.low, found.high, down.high)
 
 
-def outline_in(box: BBox, source: Crs, target: Crs) -> BBox:
+def outline_in(box: BBox, source: Crs, target: Crs, *, locator: str = "crs") -> BBox:
     """Return the smallest box that holds the outline of another one, in another CRS; longitudes go on beyond 180.
 
     Raises:
@@ -297,7 +295,7 @@ def outline_in(box: BBox, source: Crs, target: Crs) -> BBox:
     x, y = transformer(source, target).transform(x, y)
     usable = np.isfinite(x) & np.isfinite(y)
     if not usable.any():
-        raise InvalidParameter(f"the box has no coordinates in {target.name[:40]}", locator="bbox")
+        raise InvalidParameter(f"{locator} has no coordinates in {target.name[:40]}", locator=locator)
     x, y = x[usable], y[usable]
     south, north = float(y.min()), float(y.max())
     circle = circle_of(target)
