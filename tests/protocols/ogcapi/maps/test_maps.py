@@ -327,6 +327,13 @@ def test_how_values_are_coloured_is_asked_as_of_tiles(tree, query, parameter):
     assert response.json()["parameter"] == parameter
 
 
+def test_collections_are_chosen_of_the_dataset_alone(tree):
+    response = tree.get(f"{NDVI}?collections=LAI")
+
+    assert response.status_code == 400
+    assert response.json()["parameter"] == "collections"
+
+
 def test_an_expression_is_shown_in_place_of_the_layer(tree):
     told = tree.get(f"{NDVI}?{CELLS}&width=100&height=100&datetime=2020-06-11&expression=NDVI*2&range=-0.16,1.84")
 

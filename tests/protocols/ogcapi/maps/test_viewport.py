@@ -195,6 +195,7 @@ class TestWithABox:
         ("time=2020", "time"),
         ("f=gif", "f"),
         ("bgcolour=red", "bgcolour"),
+        ("style=reds", "style"),
         ("bboox=1,2,3,4", "bboox"),
     ],
 )

@@ -97,6 +97,9 @@ def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
     """
+    query.refuse(("style", "styles"), instead="…/styles/{styleId}/map in the path")
+    if "collectionId" in path:
+        query.refuse(("collections",), instead="the map of the dataset")
     format_name = asked_format(query, accept, MEDIA_TYPES, aliases=ALIASES)
     value_range_text = query.optional("range")
     layers = drawn_layers(path, query, catalogue)

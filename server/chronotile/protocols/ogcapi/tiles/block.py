@@ -15,7 +15,10 @@ TILES = (
     *("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets", "collections-selection", "datetime"),
     *("png", "jpeg", "tiff", "mvt", "oas30"),
 )
-TILE_MATRIX_SETS = ("tilematrixset", "tilematrixsetlimits", "json-tilematrixset", "json-tilematrixsetlimits")
+TILE_MATRIX_SETS = (
+    *("tilematrixset", "tilematrixsetlimits", "tilesetmetadata"),
+    *("json-tilematrixset", "json-tilematrixsetlimits", "json-tilesetmetadata"),
+)
 
 
 def landing_links(told: Told) -> Sequence[Link]:
