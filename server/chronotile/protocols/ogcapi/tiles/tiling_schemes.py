@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.crs import Crs
 from chronotile.model.tiles import TileMatrix, TileMatrixSet
 from chronotile.protocols.common.axis_order import in_axis_order
@@ -69,11 +68,6 @@ def scheme_uri(tile_matrix_set: TileMatrixSet, told: Told) -> str:
 def crs_member(crs: Crs) -> str | dict[str, Any]:
     """Return a CRS as tileset metadata have it: its URI, else PROJJSON."""
     return crs_uri(crs) or {"wkt": crs.definition.to_json_dict()}
-
-
-def scheme_ids(catalogue: Catalogue) -> list[str]:
-    """Return the ids of all, for the schema of the path."""
-    return [each.id for each in catalogue.tile_matrix_sets]
 
 
 def _item(tile_matrix_set: TileMatrixSet, told: Told) -> Json:
