@@ -189,6 +189,7 @@ TOGETHER = {
     "a nodata that is free in both": ([("uint8", 255.0), ("uint16", 65535.0)], "uint16", 65535.0),
     "nodata that is a value of the other": ([("uint8", 255.0), ("uint8", 0.0)], "uint16", 65535.0),
     "signs": ([("uint8", 255.0), ("int8", -128.0)], "int16", 255.0),
+    "floats with numbers for no value": ([("float32", -9999.0), ("float32", np.nan)], "float32", np.nan),
     "integers and floats": ([("int16", -1.0), ("float32", np.nan)], "float32", np.nan),
     "integers too large for short floats": ([("int32", -1.0), ("float32", np.nan)], "float64", np.nan),
 }

@@ -20,13 +20,10 @@ class CommonType:
 
     def taking(self, numbers: Numbers, encoding: Encoding) -> Numbers:
         """Return numbers of a field in this type."""
-        taken = numbers.astype(self.dtype, copy=False)
         if encoding.nodata is None or _are_same(encoding.nodata, self.nodata):
-            return taken
-        lacking = np.isnan(numbers) if np.isnan(encoding.nodata) else numbers == numbers.dtype.type(encoding.nodata)
-        if taken is numbers:
-            taken = numbers.copy()
-        taken[lacking] = self.nodata
+            return numbers.astype(self.dtype, copy=False)
+        taken = numbers.astype(self.dtype)
+        taken[~encoding.valid(numbers)] = self.nodata
         return taken
 
 
@@ -73,9 +70,8 @@ def _is_free(number: float, encoding: Encoding) -> bool:
     """Whether it is no value of a field."""
     if _are_same(number, encoding.nodata) or np.isnan(number):
         return True
-    dtype = np.dtype(encoding.dtype)
-    limits = np.iinfo(dtype)
-    return not limits.min <= number <= limits.max or not encoding.valid(np.array([number]).astype(dtype))[0]
+    limits = np.iinfo(encoding.dtype)
+    return not limits.min <= number <= limits.max
 
 
 def _are_same(first: float | None, second: float | None) -> bool:

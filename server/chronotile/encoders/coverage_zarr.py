@@ -46,7 +46,6 @@ class _Sink(io.RawIOBase):
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._given = 0
 
     def writable(self) -> bool:
         return True

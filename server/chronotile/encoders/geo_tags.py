@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
 from rasterio.io import MemoryFile
 
 from chronotile.encoders.cog import Tag
@@ -36,18 +35,15 @@ def geo_tags(grid: Grid) -> list[Tag]:
 def _placed(crs: Crs, transform: Affine) -> bytes:
     """A file of one pixel: how a CRS is said in keys only GDAL knows."""
     with MemoryFile() as memory:
-        try:
-            definition = CRS.from_wkt(definition_of(crs).to_wkt())
-            with memory.open(
-                driver="GTiff", count=1, width=1, height=1, dtype="uint8", crs=definition, transform=transform
-            ):
-                pass
-        except CRSError as error:
-            raise _untold(crs) from error
+        definition = CRS.from_wkt(definition_of(crs).to_wkt())
+        with memory.open(
+            driver="GTiff", count=1, width=1, height=1, dtype="uint8", crs=definition, transform=transform
+        ):
+            pass
         body = bytes(memory.read())
     with MemoryFile(body) as alone, alone.open() as read:  # what GeoTIFF cannot say GDAL writes into a file beside it
         if not read.crs:
-            raise _untold(crs)
+            raise UnsupportedFormat(f"GeoTIFF cannot say {crs.name[:40]}; NetCDF and zarr can", locator="f")
     return body
 
 
@@ -60,7 +56,3 @@ def _tags_of(body: bytes) -> Iterator[Tag]:
         size = _SIZES.get(kind, 4) * values
         begin = entry + 8 if size <= 4 else where
         yield Tag(number, kind, body[begin : begin + size])
-
-
-def _untold(crs: Crs) -> UnsupportedFormat:
-    return UnsupportedFormat(f"GeoTIFF cannot say {crs.name[:40]}; NetCDF and zarr can", locator="f")

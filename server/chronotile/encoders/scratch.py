@@ -114,7 +114,7 @@ class UnfailingFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a place."""
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        self._at = offset + (self._end if whence == io.SEEK_END else 0)  # HDF5 asks for no other
         return self._at
 
     def tell(self) -> int:
