@@ -11,6 +11,8 @@ import xarray as xr
 from pyproj import Geod
 
 from chronotile.model.crs import CRS84, transformer
+from chronotile.model.request import Point
+from chronotile.protocols.ogcapi.edr.circle import circle_of
 from tests.protocols import served
 from tests.protocols.ogcapi.edr.conftest import point
 
@@ -348,3 +350,26 @@ def test_source_that_is_gone_is_unavailable(make_client, f):
     client = make_client(served.make_services(*served.tree_collections(), broken=["NDVI"]))
 
     assert client.get("/ogcapi/collections/NDVI/area", params={**AREA, "f": f}).status_code == 503
+
+
+@pytest.mark.parametrize("query", ["area", "radius"])
+def test_cells_are_those_of_the_area_series(tree, ask, coverage_of, place, query):
+    x, y = place(150, 200)
+    circle = circle_of(Point(x=x, y=y), 1700)
+    ring = shapely.transform(TRIANGLE, lambda xy: np.column_stack(transformer(GRID.crs, CRS84).transform(*xy.T)))
+    asked, polygon = {
+        "area": ({"coords": ring.wkt}, ring),
+        "radius": (
+            {"coords": point(x, y), "within": "1.7", "within_units": "km"},
+            shapely.Polygon(circle.polygons[0][0]),
+        ),
+    }[query]
+
+    coverage = coverage_of(ask(f"NDVI/{query}", **asked))
+
+    values = np.array(coverage["ranges"]["NDVI"]["values"], dtype=float).reshape(4, -1)
+    (series,) = tree.post("/timeseries/NDVI/area?reducers=mean,count", json=shapely.geometry.mapping(polygon)).json()[
+        "features"
+    ]
+    assert np.isfinite(values).sum(axis=1).tolist() == series["series"]["count"] == series["valid"]
+    assert np.nanmean(values, axis=1).tolist() == pytest.approx(series["series"]["mean"], rel=1e-14)

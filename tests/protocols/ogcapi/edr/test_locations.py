@@ -218,3 +218,12 @@ def test_too_many_values_are_refused(make_client):
     answer = client.get("/ogcapi/collections/s2/locations/squares:S0")
 
     assert (answer.json()["limit"], answer.json()["asked"]) == ("max_series_values", 7)
+
+
+@pytest.mark.parametrize("name", ["squares:S0", "squares:S2"])
+def test_a_location_has_the_values_of_the_area_series_of_its_place(ask, tree, coverage_of, name):
+    coverage = coverage_of(ask(f"NDVI/locations/{name}"))
+
+    series = tree.get(f"/timeseries/NDVI/area?place={name.replace(':', '/')}").json()
+    assert coverage["ranges"]["NDVI"]["values"] == series["features"][0]["series"]["mean"]
+    assert coverage["domain"]["axes"]["t"]["values"] == series["times"]

@@ -367,3 +367,30 @@ def test_source_that_is_gone_is_unavailable(make_client, coords):
     answer = make_client(services).get(f"/ogcapi/collections/s2/position?coords={coords}")
 
     assert answer.status_code == 503
+
+
+@pytest.mark.parametrize("datetime", ["..", "2020-06-05/..", "2020-06-01", "latest"])
+def test_values_are_those_of_the_point_series_in_every_format(tree, ask, place, datetime):
+    x, y = place(30.3, 40.2)
+    when = {} if datetime == ".." else {"datetime": datetime}
+    series = tree.get("/timeseries/NDVI/point", params={"lon": x, "lat": y, **when}).json()["values"]
+    answers = {
+        f: ask("NDVI/position", coords=point(x, y), f=f, **when) for f in ("CoverageJSON", "GeoJSON", "CSV", "NetCDF")
+    }
+
+    with xr.open_dataset(io.BytesIO(answers["NetCDF"].content), engine="h5netcdf") as found:
+        netcdf = found["NDVI"].values[0].tolist()
+    (feature,) = answers["GeoJSON"].json()["features"]
+    rows = csv.DictReader(io.StringIO(answers["CSV"].text))
+    assert answers["CoverageJSON"].json()["ranges"]["NDVI"]["values"] == series
+    assert feature["properties"]["values"]["NDVI"] == series
+    assert [float(row["NDVI"]) for row in rows] == netcdf == series
+
+
+def test_many_points_have_the_values_that_each_has_alone(ask, coverage_of, place):
+    places = [place(row, column) for row, column in [(3.4, 7.7), (150, 200), (299.2, 399.1), (150.2, 200.3)]]
+    alone = [coverage_of(ask("NDVI/position", coords=point(*each))) for each in places]
+
+    together = coverage_of(ask("NDVI/position", coords=f"MULTIPOINT({','.join(f'{x!r} {y!r}' for x, y in places)})"))
+
+    assert [each["ranges"] for each in together["coverages"]] == [each["ranges"] for each in alone]
