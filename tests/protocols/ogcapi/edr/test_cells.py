@@ -10,9 +10,9 @@ import shapely
 import xarray as xr
 from pyproj import Geod
 
+from chronotile.model.circle import circle_of
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.request import Point
-from chronotile.protocols.ogcapi.edr.circle import circle_of
 from tests.protocols import served
 from tests.protocols.ogcapi.edr.conftest import point
 

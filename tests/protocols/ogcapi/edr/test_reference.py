@@ -1,0 +1,78 @@
+"""Requests and programs of docs/reference/ogc-api-edr.md run as they stand, beside a small demo archive."""
+
+import re
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import create_app
+from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.model.lengths import LENGTHS_M
+from chronotile.protocols.ogcapi.edr.formats import MEDIA_TYPES
+from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, POSITION, RADIUS
+from chronotile.settings import Settings
+from tests.protocols.listening import listening
+
+PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-edr.md").read_text(encoding="utf-8")
+REQUESTS = re.findall(r"^GET (/.+)$", PAGE, re.MULTILINE)
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+QUERIES = (POSITION, AREA, CUBE, RADIUS, LOCATIONS, ITEMS)
+
+
+@pytest.fixture(scope="module")
+def configuration(tmp_path_factory):
+    plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
+    return make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
+
+
+@pytest.fixture(scope="module")
+def demo(configuration):
+    with TestClient(create_app(Settings(config=configuration))) as client:
+        yield client
+
+
+@pytest.fixture
+def run(configuration):
+    """`run(program)`: what its names are in the end."""
+
+    def run(program):
+        names = {}
+        with listening(create_app(Settings(config=configuration))) as url:
+            exec(compile(program.replace("http://127.0.0.1:8000", url), "ogc-api-edr.md", "exec"), names)
+        return names
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("request_line", REQUESTS)
+def test_requests_of_the_page_are_answered(demo, request_line):
+    answer = demo.get(request_line)
+
+    assert answer.status_code == 200, answer.text
+    assert "2023-06-11" in answer.text or "locations?" in request_line or "NetCDF" in request_line
+
+
+@pytest.mark.slow
+@pytest.mark.client
+def test_pandas_reads_the_series_of_the_page(run):
+    names = run(PROGRAMS[0])
+
+    assert list(names["series"].columns) == ["x", "y", "NDVI", "FAPAR", "FCOVER", "LAI"]
+    assert len(names["monthly"]) == 12
+
+
+@pytest.mark.slow
+@pytest.mark.client
+def test_xarray_reads_the_cells_of_the_page(run):
+    names = run(PROGRAMS[1])
+
+    assert names["mean"].sizes == {"time": 3}
+    assert 20 < int(names["cells"]["NDVI"].isel(time=0).notnull().sum()) < 400
+
+
+def test_the_page_names_every_format_parameter_and_unit():
+    parameters = {name for query in QUERIES for name in query.parameters}
+
+    assert [name for name in (*MEDIA_TYPES, *parameters, *LENGTHS_M) if f"`{name}`" not in PAGE] == []
