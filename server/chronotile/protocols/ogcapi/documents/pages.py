@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.model.crs import CRS84, transformer
+from chronotile.model.time import TimeDomain, format_day, format_instant
+from chronotile.model.time_steps import DEKAD, step_of
 from chronotile.protocols.common.html_page import COMMON, render_page
 from chronotile.protocols.common.operations import sections_of
 from chronotile.protocols.common.texts import text_in
@@ -49,9 +51,22 @@ def _collection_page(document: Json, telling: Telling) -> bytes:
         template="collection",
         lead=document["description"],
         picture=picture and f"../../{picture}",
+        times=_times(offered.times),
         fields=list(_fields(offered, telling.told.language)),
         examples=list(_examples(offered, document, telling)),
     )
+
+
+def _times(times: TimeDomain) -> str:
+    """In words; how many there are is not in the document where they are too many to be listed."""
+    if len(times) == 0:
+        return ""
+    write = format_day if times.has_day_precision else format_instant
+    first, last, step = write(times.instants[0]), write(times.instants[-1]), step_of(times)
+    if len(times) == 1:
+        return first
+    counted = f"{len(times):,} {'dekads' if step == DEKAD else 'times'}"
+    return f"{first} to {last}, {counted}{'' if step in {None, DEKAD} else f', every {step}'}"
 
 
 def _fields(offered: Offered, language: str) -> Iterator[dict[str, str]]:

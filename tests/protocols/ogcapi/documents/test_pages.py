@@ -1,0 +1,93 @@
+"""Pages of the tree show what its documents say, with addresses that work."""
+
+import re
+from html import unescape
+
+import pytest
+
+from chronotile.model.time import DEKAD, Period, domain_of_periods
+from tests.protocols import served
+from tests.protocols.served import days_of
+
+YEAR = served.np.datetime64("2020-01-01", "ns")
+
+
+def page(client, path):
+    return client.get(path, params={"f": "html"}).text
+
+
+def pasted(text):
+    return [unescape(href) for href in re.findall(r'<dd><a href="([^"]+)"><code>', text)]
+
+
+@pytest.mark.parametrize("name", ["s2", "NDVI", "FAPAR", "HEIGHT", "DMP", "TRUE_COLOUR", "CROP"])
+def test_addresses_to_paste_are_answered(tree, name):
+    addresses = pasted(page(tree, f"/ogcapi/collections/{name}"))
+
+    assert addresses
+    assert {address: tree.get(address).status_code for address in addresses} == dict.fromkeys(addresses, 200)
+
+
+def test_a_collection_shows_its_fields_extent_and_credits(tree):
+    text = page(tree, "/ogcapi/collections/s2")
+
+    assert all(word in text for word in ("LAI", "m2 m-2", "Copernicus &amp; co", "CC-BY-4.0"))
+
+
+def test_picture_of_a_collection_is_of_this_server_and_there(tree):
+    (source,) = re.findall(r'<img class="preview" src="([^"]+)"', page(tree, "/ogcapi/collections/NDVI"))
+
+    answer = tree.get(unescape(source.removeprefix("../../")))
+
+    assert source.startswith("../../")
+    assert answer.headers["content-type"] == "image/png"
+
+
+def test_every_link_of_the_document_is_on_the_page(tree):
+    links = tree.get("/ogcapi/collections/NDVI").json()["links"]
+
+    text = unescape(page(tree, "/ogcapi/collections/NDVI"))
+    assert [link["href"] for link in links if link["href"] not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (domain_of_periods(YEAR, DEKAD, 36), "2020-01-01 to 2020-12-21, 36 dekads"),
+        (domain_of_periods(YEAR, Period(months=1), 12), "2020-01-01 to 2020-12-01, 12 times, every P1M"),
+        (days_of("2020-01-01", "2020-01-05", "2020-01-06"), "2020-01-01 to 2020-01-06, 3 times"),
+        (days_of("2020-01-01T10:30:00Z"), "2020-01-01T10:30:00Z"),
+    ],
+)
+def test_times_are_told_in_words(make_client, times, told):
+    layer = served.make_layer(variable=served.make_variable(times=times))
+    client = make_client(served.make_services(served.make_collection(layer)))
+
+    assert told in page(client, "/ogcapi/collections/NDVI")
+
+
+def test_all_collections_are_listed_with_links_to_their_pages(tree, tree_services):
+    text = page(tree, "/ogcapi/collections")
+
+    hrefs = re.findall(r'<h3[^>]*><a href="([^"]+)"', text)
+    assert len(hrefs) == 12
+    assert {tree.get(unescape(href)).status_code for href in hrefs} == {200}
+
+
+def test_pages_of_the_list_follow_one_another(tree):
+    first = tree.get("/ogcapi/collections?limit=5&f=html").text
+    (following,) = re.findall(r'<a href="([^"]+)">The collections that follow', first)
+
+    second = tree.get(unescape(following)).text
+
+    assert "5 of 12" in first
+    assert "5 of 12" in second
+    assert re.findall(r"<h3[^>]*><a", second) != []
+    assert "<code>s2</code>" not in second
+
+
+def test_landing_and_conformance_show_what_they_say(tree):
+    conformance = tree.get("/ogcapi/conformance").json()["conformsTo"]
+
+    assert [each for each in conformance if each not in page(tree, "/ogcapi/conformance")] == []
+    assert "/ogcapi/collections?f=html" in page(tree, "/ogcapi")
