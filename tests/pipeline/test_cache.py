@@ -75,6 +75,15 @@ def test_what_takes_too_much_is_not_kept():
     assert cache.state.entries == 0
 
 
+def test_what_takes_too_much_is_for_a_cache_to_say():
+    cache = ByteCache(80, len, largest_share=2)
+
+    cache.get_or_make("a", lambda: b"x" * 40)
+    cache.get_or_make("b", lambda: b"x" * 41)
+
+    assert (cache.state.entries, cache.state.bytes) == (1, 40)
+
+
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12)), max_size=60))
 def test_the_bound_holds_whatever_is_asked_for(asked):
     cache = ByteCache(50, len)

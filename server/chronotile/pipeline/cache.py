@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 LARGEST_SHARE = 8
-"""What takes more than this part of a cache is not kept: it would push too much else out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,13 @@ class ByteCache(Generic[Value]):
     Args:
         max_bytes: The most that is kept; with 0 nothing is, but things asked for at once are still made once.
         size_of: Bytes that a value takes.
+        largest_share: What takes more than this part is not kept: it would push too much else out.
     """
 
-    def __init__(self, max_bytes: int, size_of: Callable[[Value], int]) -> None:
+    def __init__(self, max_bytes: int, size_of: Callable[[Value], int], *, largest_share: int = LARGEST_SHARE) -> None:
         self._max_bytes = max_bytes
         self._size_of = size_of
+        self._largest_share = largest_share
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
         self._making: dict[Hashable, Future[Value]] = {}
         self._bytes = 0
@@ -93,7 +94,7 @@ class ByteCache(Generic[Value]):
 
     def _keep(self, key: Hashable, value: Value) -> None:
         size = self._size_of(value)
-        if size > self._max_bytes // LARGEST_SHARE:
+        if size > self._max_bytes // self._largest_share:
             return
         self._values[key] = value
         self._bytes += size

@@ -17,6 +17,8 @@ from chronotile.readers.warp import OVERHEAD_BYTES, WarpPlan
 DEFAULT_PAYLOAD_BYTES = 64 << 20
 DEFAULT_PLAN_BYTES = 32 << 20
 DOCUMENT_BYTES = 64 << 20
+DOCUMENT_SHARE = 2
+"""The description of 2,000 collections of OGC API takes half, and half a second to make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,9 @@ class Services:
     at_hand: frozenset[str] = frozenset()
     """Collections on disks of this machine: to look whether their files are as they were takes no time."""
     caches: Caches = field(default_factory=make_caches)
-    documents: ByteCache[Document] = field(default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes))
+    documents: ByteCache[Document] = field(
+        default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes, largest_share=DOCUMENT_SHARE)
+    )
     """What tells of the catalogue: not in `caches`, since those outlive a reload."""
     layer_revisions: dict[str, KeptRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""

@@ -239,3 +239,15 @@ def test_texts_of_the_configuration_are_as_they_are_in_json(make_client):
 
     assert client.get("/ogcapi/collections/s2").json()["title"] == title[""]
     assert client.get("/ogcapi").json()["title"] == title[""]
+
+
+@pytest.mark.slow
+def test_a_list_of_very_many_collections_is_kept(make_client):
+    layers = [served.make_layer(f"L{number}", collection=f"c{number}") for number in range(400)]
+    services = served.make_services(*(served.make_collection(layer) for layer in layers))
+    client = make_client(services)
+
+    answers = [client.get("/ogcapi/collections") for _ in range(2)]
+
+    assert [answer.json()["numberReturned"] for answer in answers] == [800, 800]
+    assert services.documents.state.hits == 1
