@@ -19,16 +19,30 @@ KEPT_S = 300
 GZIP_LEVEL = 5
 
 
-async def respond_with_document(
-    request: Request, services: Services, make: Callable[[], bytes], *, key: Hashable, media_type: str
+async def respond_with_document(  # noqa: PLR0913 -- all that a document is
+    request: Request,
+    services: Services,
+    make: Callable[[], bytes],
+    *,
+    key: Hashable,
+    media_type: str,
+    is_timeless: bool = False,
 ) -> Response:
-    """Return what `make` gives; `key` names all that it depends on but the catalogue and the time of day.
+    """Return what `make` gives, kept for `KEPT_S`, or where it `is_timeless` until a reload.
+
+    Args:
+        request: That asks for it.
+        services: What it tells of.
+        make: Makes it.
+        key: All that it depends on but the catalogue and the time of day.
+        media_type: Under which it leaves.
+        is_timeless: Whether it does not depend on the time of day.
 
     Raises:
         ServerBusy: Too much is waiting already.
     """
-    period = int(services.clock().astype("datetime64[s]").astype(np.int64)) // KEPT_S
-    whole_key = (key, media_type, period)
+    seconds = int(services.clock().astype("datetime64[s]").astype(np.int64))
+    whole_key = (key, media_type, None if is_timeless else seconds // KEPT_S)
     document = await in_documents(request, _kept, services, whole_key, lambda: _document(make(), media_type))
     return _response(document, request)
 

@@ -1,7 +1,9 @@
 """Landing page, conformance and collections hold what they say, in every format and language."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from chronotile.catalog.catalogue import ServiceInfo
@@ -251,3 +253,15 @@ def test_a_list_of_very_many_collections_is_kept(make_client):
 
     assert [answer.json()["numberReturned"] for answer in answers] == [800, 800]
     assert services.documents.state.hits == 1
+
+
+def test_documents_are_made_once_whatever_the_time_of_day(make_client):
+    now = [served.NOW]
+    services = replace(served.make_services(), clock=lambda: now[0])
+    client = make_client(services)
+
+    client.get("/ogcapi/collections")
+    now[0] += np.timedelta64(2, "h")
+    client.get("/ogcapi/collections")
+
+    assert (services.documents.state.misses, services.documents.state.hits) == (1, 1)

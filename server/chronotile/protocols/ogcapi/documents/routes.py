@@ -125,6 +125,8 @@ async def _answer(
     telling = Telling(services=services, told=told, has_viewer=has_viewer)
     write = partial(document.as_page if form == "html" else document.as_json, telling)
     key = ("ogcapi", document.key, told.root, language, has_viewer)
-    response = await respond_with_document(request, services, write, key=key, media_type=formats[form])
+    response = await respond_with_document(
+        request, services, write, key=key, media_type=formats[form], is_timeless=form == "json"
+    )
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
     return with_policy(response) if form == "html" else response
