@@ -19,7 +19,7 @@ KEPT_S = 300
 GZIP_LEVEL = 5
 
 
-async def respond_with_document(  # noqa: PLR0913 -- all that a document is
+async def respond_with_document(
     request: Request,
     services: Services,
     make: Callable[[], bytes],
