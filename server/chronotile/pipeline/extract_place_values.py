@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
-from chronotile.model.grid import WHOLE_CIRCLE
+from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.pipeline.extract_area_series import extract_area_series
@@ -114,13 +114,13 @@ def extract_place_values(
 
 def near_layer(places: PlaceSet, layer: Layer) -> NDArray[np.bool_]:
     """Return (place,): whether the box of a place meets that of a layer, in whichever turn of the globe."""
-    return meets_layer(shapes_in(places, CRS84).bounds, layer)
+    return meets_grid(shapes_in(places, CRS84).bounds, layer.main_variable.grid)
 
 
-def meets_layer(boxes: ArrayLike, layer: Layer) -> NDArray[np.bool_]:
-    """Return (box,): whether (box, 4) boxes in CRS84 meet that of a layer, in whichever turn of the globe."""
+def meets_grid(boxes: ArrayLike, grid: NativeGrid) -> NDArray[np.bool_]:
+    """Return (box,): whether (box, 4) boxes in CRS84 meet that of a grid, in whichever turn of the globe."""
     west, south, east, north = np.asarray(boxes, dtype=np.float64).T
-    box = layer.main_variable.grid.bbox_in(CRS84)
+    box = grid.bbox_in(CRS84)
     meets = [(west + turn < box.xmax) & (east + turn > box.xmin) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)]
     near: NDArray[np.bool_] = np.logical_or.reduce(meets) & (south < box.ymax) & (north > box.ymin)
     return near

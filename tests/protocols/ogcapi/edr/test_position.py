@@ -302,6 +302,7 @@ REFUSED = {
     "another geometry": ({"coords": "POLYGON((4 50,5 50,5 51,4 50))"}, "coords"),
     "not finite": ({"coords": "POINT(1e999 50)"}, "coords"),
     "outside": ({"coords": "POINT(40.8 50.8)"}, "coords"),
+    "nowhere on earth": ({"coords": "MULTIPOINT(1e30 1e30,610000 5640000)", "crs": "EPSG:32631"}, "coords"),
     "all outside": ({"coords": "MULTIPOINT(40.8 50.8,41 51)"}, "coords"),
     "no degrees": ({"coords": "POINT(500 50.8)"}, "coords"),
     "unknown parameter": ({"coords": "POINT(4.8 50.8)", "parameter_name": "FOO"}, "parameter-name"),
@@ -322,6 +323,13 @@ def test_what_is_not_accepted_is_named(ask, query, parameter):
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("name", ["parameter_names", "parameter_name", "PARAMETER-NAME"])
+def test_parameters_are_named_as_owslib_does_too(tree, name):
+    answer = tree.get("/ogcapi/collections/s2/position", params={"coords": "POINT(4.8 50.8)", name: "LAI"})
+
+    assert list(answer.json()["ranges"]) == ["LAI"]
 
 
 def test_unknown_parameter_is_told_which_there_are(ask):

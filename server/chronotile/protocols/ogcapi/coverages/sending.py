@@ -16,7 +16,10 @@ from chronotile.protocols.ogcapi.maps.told import told_of_grid
 
 log = logging.getLogger(__name__)
 
-SHOWN = {"application/prs.coverage+json", "image/png"}
+SHOWN = {
+    *("application/prs.coverage+json", "application/vnd.cov+json", "application/json", "application/geo+json"),
+    *("text/csv", "image/png"),
+}
 """Media types that a browser can show; others it had better save."""
 
 

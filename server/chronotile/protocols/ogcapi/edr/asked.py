@@ -1,6 +1,6 @@
 """What every data query begins with, and how its answer leaves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -16,6 +16,11 @@ from chronotile.protocols.common.state import services_of
 from chronotile.protocols.ogcapi.edr.formats import EXTENSIONS, data_format, media_type_of
 from chronotile.protocols.ogcapi.edr.params import valued_collection
 from chronotile.protocols.ogcapi.offered import Offered
+
+OTHER_NAMES: Mapping[str, str] = dict.fromkeys(
+    ("parameter_name", "parameter_names", "parameter-names", "parametername"), "parameter-name"
+)
+"""What clients call parameters: OWSLib the second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,7 @@ def asked_of(request: Request) -> Asked:
     return Asked(
         services=services,
         offered=offered,
-        query=Kvp(request.query_params.multi_items()),
+        query=Kvp((OTHER_NAMES.get(name.lower(), name), value) for name, value in request.query_params.multi_items()),
         accept=request.headers.get("accept", ""),
         address=f"{base_url(request)}/ogcapi/collections/{quote(offered.id)}",
     )

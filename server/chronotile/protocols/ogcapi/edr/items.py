@@ -13,7 +13,7 @@ from chronotile.encoders.geojson_fields import UNBOUNDED
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.collection import Clock, Layer
 from chronotile.model.time import InstantArray, TimeSelection, format_instant, parse_instant
-from chronotile.pipeline.extract_place_values import meets_layer
+from chronotile.pipeline.extract_place_values import meets_grid
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.kvp import MAX_SHOWN
 from chronotile.protocols.common.texts import text_in
@@ -110,7 +110,7 @@ def items_document(items: Items, wanted: FeaturesQuery, clock: Clock) -> bytes:
     Raises:
         MissingTime: The default time is asked for, and a parameter has none.
     """
-    is_met = wanted.box is None or meets_layer([wanted.box], items.offered.main_field)[0]
+    is_met = wanted.box is None or meets_grid([wanted.box], items.offered.main_field.main_variable.grid)[0]
     instants = items.matching(wanted.time, clock) if is_met else _NONE
     before = int(is_met and items.has_timeless)
     start, stop = (max(0, edge - before) for edge in (wanted.offset, wanted.offset + wanted.limit))

@@ -1,15 +1,13 @@
 """What EDR tells of a collection: its queries and parameters (OGC 19-086r6 §8.1.4)."""
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from pyproj.exceptions import CRSError
 
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.covjson_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, Crs
+from chronotile.model.crs import Crs
 from chronotile.model.lengths import LENGTHS_M
 from chronotile.model.time import ONE_NS, TimeDomain
 from chronotile.model.time_steps import period_text
@@ -105,21 +103,11 @@ def _media_type(query: DataQuery) -> str:
 
 
 def _crs_details(own: Crs) -> list[Json]:
-    """Of CRS84, in which places are asked for unless another is named, and of the data's own, in which cells come.
+    """Of the data's own CRS where it has no code: of the others the URIs say what they are, and `crs` lists them.
 
-    All others that the collection lists have codes by which they are known.
+    Each collection tells it five times, and there may be hundreds in one document.
     """
-    systems = {crs.name: crs for crs in (CRS84, own)}.values()
-    return [{"crs": crs.uri or crs.name, "wkt": _well_known_text(crs)} for crs in systems]
-
-
-@lru_cache(maxsize=512)
-def _well_known_text(crs: Crs) -> str:
-    """In its first edition, where that can say it: half as long, and more clients read it."""
-    try:
-        return str(crs.definition.to_wkt("WKT1_GDAL"))
-    except CRSError:
-        return str(crs.definition.to_wkt())
+    return [] if own.uri else [{"crs": own.name, "wkt": str(own.definition.to_wkt())}]
 
 
 def _measurement(times: TimeDomain) -> Json:

@@ -1,5 +1,6 @@
 """The queries of EDR (OGC 19-086r6 §8.2) turned into requests."""
 
+import math
 import re
 
 from chronotile.catalog.catalogue import Catalogue
@@ -69,9 +70,7 @@ def check_query(query: Kvp, known: tuple[str, ...]) -> None:
     Raises:
         InvalidParameter: There is such a parameter.
     """
-    query.refuse(
-        ("parameter", "parameters", "parameter_name", "parameter_names", "properties"), instead="parameter-name"
-    )
+    query.refuse(("parameter", "parameters", "properties"), instead="parameter-name")
     query.refuse(("format",), instead="f")
     query.check_spelling(known)
     level = query.optional("z")
@@ -110,6 +109,15 @@ def asked_points(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[Point,
     crs = crs_of_query(query, layer, catalogue) or CRS84
     positions = points_of(query, crs, most=catalogue.limits.max_features)
     if not crs.is_geographic:
-        return tuple(Point(x=x, y=y, crs=crs) for x, y in positions)
+        return tuple(_point(x, y, crs) for x, y in positions)
     hint = "; coordinates in metres need crs=" if crs == CRS84 else ""
     return tuple(place_in_degrees(x, y, crs=crs, names=(LOCATOR, LOCATOR), hint=hint) for x, y in positions)
+
+
+def _point(x: float, y: float, crs: Crs) -> Point:
+    point = Point(x=x, y=y, crs=crs)
+    if not all(map(math.isfinite, point.degrees)):
+        raise InvalidParameter(
+            f"{LOCATOR} has no longitude and latitude at {x:g} {y:g} of {crs.name[:MAX_SHOWN]}", locator=LOCATOR
+        )
+    return point

@@ -1,11 +1,13 @@
 """The data queries that there are, and how they are told of."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
+from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.places import PlaceSet
-from chronotile.pipeline.extract_place_values import meets_layer
+from chronotile.pipeline.extract_place_values import meets_grid
 from chronotile.protocols.ogcapi.edr.formats import OF_CELLS, OF_FEATURES, OF_LOCATION, OF_POSITION
 
 SHARED = ("datetime", "parameter-name", "crs", "z", "f")
@@ -84,4 +86,10 @@ def queries_of(offered: Offered, catalogue: Catalogue) -> tuple[DataQuery, ...]:
 
 def sets_of(offered: Offered, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
     """Return the sets of places whose boxes meet a collection with values."""
-    return tuple(each for each in catalogue.places.values() if meets_layer([each.bbox], offered.main_field)[0])
+    grid = offered.main_field.main_variable.grid
+    return tuple(each for each in catalogue.places.values() if _meets(grid, each.bbox))
+
+
+@lru_cache(maxsize=4096)
+def _meets(grid: NativeGrid, box: BBox) -> bool:
+    return bool(meets_grid([box], grid)[0])
