@@ -96,7 +96,8 @@ def _resource(offered: Offered, told: Told, live: Live) -> Json:
 
 
 def _providers(offered: Offered, live: Live) -> list[Json]:
-    shared = {"data": live, "options": {"collection": offered.id}}
+    # Which CRS it is stored in nobody asks here; from its name 0.24 would look it up for every provider.
+    shared = {"data": live, "options": {"collection": offered.id}, "storage_crs": CRS84.definition}
     picture = {"type": "map", "name": f"{PROVIDERS}.MapProvider", "format": MAP_FORMAT, **shared}
     if not offered.has_values:
         return [picture]
