@@ -15,6 +15,7 @@ import zarr
 from PIL import Image
 
 from chronotile.catalog.catalogue import Limits
+from chronotile.encoders.file_parts import STREAMED_AT_ONCE
 from chronotile.errors import (
     ClientGone,
     InvalidParameter,
@@ -156,6 +157,43 @@ def test_delivery_tells_where_and_when(services):
 
 
 def test_size_of_what_is_streamed_is_not_known(services):
+    assert delivered(ALL, "zarr", services).body.size is None
+
+
+@pytest.fixture
+def held_by_slow_clients(services):
+    """As many bodies as are made while they are sent, of which nobody takes anything yet."""
+    bodies = [deliver_coverage(ALL, "zarr", services).body for _ in range(STREAMED_AT_ONCE)]
+    yield bodies
+    for body in bodies:
+        body.close()
+
+
+def test_what_slow_clients_leave_no_memory_for_is_made_at_once(services, held_by_slow_clients):
+    one_more = deliver_coverage(ALL, "zarr", services)
+
+    assert [body.size for body in held_by_slow_clients] == [None] * STREAMED_AT_ONCE
+    body = bytes_of(one_more)
+    assert one_more.body.size == len(body)
+    assert body == b"".join(held_by_slow_clients[0].pieces())
+
+
+def ended(body):
+    b"".join(body.pieces())
+
+
+@pytest.mark.parametrize("let_go", [ended, lambda body: body.close()], ids=["sent", "broken off"])
+def test_body_that_is_let_go_makes_room_for_another(let_go, services, held_by_slow_clients):
+    let_go(held_by_slow_clients[0])
+
+    assert delivered(ALL, "zarr", services).body.size is None
+
+
+def test_body_that_cannot_be_begun_leaves_room_for_others(services):
+    for _ in range(STREAMED_AT_ONCE):
+        with pytest.raises(ClientGone):
+            deliver_coverage(ALL, "zarr", services, is_wanted=lambda: False)
+
     assert delivered(ALL, "zarr", services).body.size is None
 
 

@@ -1,12 +1,19 @@
 """Bodies of answers that are too large to be held: in files that nobody else sees, or made while they are sent."""
 
+import sys
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from itertools import chain
+from threading import BoundedSemaphore
 from typing import Protocol
 
 from chronotile.encoders.scratch import ScratchFile
 
 PIECE_BYTES = 1 << 20
+STREAMED_AT_ONCE = 4
+"""Bodies that are made while they are sent: each holds a part of its source for as long as its client takes."""
+
+_STREAMING = BoundedSemaphore(STREAMED_AT_ONCE)
 
 
 class Body(Protocol):
@@ -83,3 +90,32 @@ class Streamed:
     def close(self) -> None:
         """Stop making it."""
         self._pieces.close()
+
+
+def streamed(pieces: Generator[bytes]) -> Body:
+    """Return a body that is made while it is sent; while `STREAMED_AT_ONCE` others are, it is made now, into a file.
+
+    So clients that are slow hold no more memory than that many bodies take, and nobody waits for them.
+
+    Raises:
+        OSError: There is no room for the file.
+    """
+    if not _STREAMING.acquire(blocking=False):
+        return _stored(pieces)
+    return Streamed(_releasing(pieces))
+
+
+def _releasing(pieces: Generator[bytes]) -> Generator[bytes]:
+    try:
+        yield from pieces
+    finally:
+        _STREAMING.release()
+
+
+def _stored(pieces: Generator[bytes]) -> FileParts:
+    with closing(pieces), ExitStack() as opened:
+        file = opened.enter_context(ScratchFile(sys.maxsize))
+        for piece in pieces:
+            file.write(piece)
+        opened.pop_all()
+        return FileParts([file])

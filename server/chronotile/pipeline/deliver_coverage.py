@@ -15,7 +15,7 @@ from chronotile.encoders.coverage_netcdf import coverage_netcdf
 from chronotile.encoders.coverage_png import check_coverage_png, encode_coverage_png
 from chronotile.encoders.coverage_strips import IsWanted, always_wanted, times_of
 from chronotile.encoders.coverage_zarr import coverage_zarr_pieces
-from chronotile.encoders.file_parts import Body, Streamed, Whole
+from chronotile.encoders.file_parts import Body, Whole, streamed
 from chronotile.errors import LimitExceeded, StorageFull, UnsupportedFormat
 from chronotile.model.coverage import Coverage, CoverageRequest
 from chronotile.model.grid import Grid
@@ -73,7 +73,7 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
     """Return the coverage that `request` asks for as a file.
 
     All but Zarr is written before this returns, into a file without a name that is gone with its body; of Zarr the
-    first MiB is, and the rest is made while it is sent.
+    first MiB is, and the rest is made while it is sent, unless too many others are made so already.
 
     Args:
         request: Of what, where and when.
@@ -171,7 +171,7 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
     "zarr": CoverageFormat(
         "application/zip",
         "zarr.zip",
-        lambda coverage, wanted: Streamed(coverage_zarr_pieces(coverage, is_wanted=wanted)),
+        lambda coverage, wanted: streamed(coverage_zarr_pieces(coverage, is_wanted=wanted)),
     ),
     "json": CoverageFormat(
         "application/prs.coverage+json",
