@@ -7,7 +7,7 @@ from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.ogcapi.crs import accepted_crs, asked_box, box_of, crs_uri, named_crs
+from chronotile.protocols.ogcapi.crs import accepted_crs, asked_box, box_of, named_crs
 from tests.protocols import served
 
 UTM_33 = NativeGrid(crs=crs_of("EPSG:32633"), transform=Affine(10, 0, 500_000, 0, -10, 5_000_000), width=9, height=9)
@@ -61,7 +61,7 @@ def test_crs_are_answered_in_crs84_the_offered_and_the_native_ones():
     ],
 )
 def test_crs_with_a_code_has_a_uri(name, uri):
-    assert crs_uri(crs_of(name)) == uri
+    assert crs_of(name).uri == uri
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Which fields of a collection a request names."""
 
+from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
-from chronotile.protocols.ogcapi.offered import Offered
 
 
 def named_fields(query: Kvp, name: str, offered: Offered) -> tuple[Layer, ...]:

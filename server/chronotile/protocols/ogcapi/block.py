@@ -7,7 +7,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.protocols.ogcapi.offered import Offered
+from chronotile.catalog.offered import Offered
 
 Json = dict[str, Any]
 

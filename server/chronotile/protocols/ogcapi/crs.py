@@ -19,11 +19,6 @@ _URI = re.compile(
 )
 
 
-def crs_uri(crs: Crs) -> str | None:
-    """Return the URI of a CRS (OGC 09-048r5), or `None` for one without a code."""
-    return crs.uri
-
-
 def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:
     """Return the CRS in which a layer is answered: CRS84, those offered and its own."""
     own = layer.main_variable.grid.crs

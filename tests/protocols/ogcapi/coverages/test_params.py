@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chronotile.catalog.offered import offered_collection
 from chronotile.errors import ChronotileError, InvalidParameter, UnknownParameter, UnknownPath, UnsupportedCrs
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.model.crs import CRS84, crs_of
@@ -13,7 +14,6 @@ from chronotile.model.grid import BBox
 from chronotile.model.time import parse_time
 from chronotile.protocols.ogcapi.coverages.params import PARAMETERS, AskedCoverage, asked_coverage, coverage_query
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution
-from chronotile.protocols.ogcapi.offered import offered_collection
 from tests.protocols import served
 
 OTHER_GRID = served.make_layer("COARSE", variable=served.make_variable("COARSE", grid=served.FLANDERS_4326))

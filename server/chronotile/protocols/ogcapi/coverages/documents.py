@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import orjson
 
+from chronotile.catalog.offered import Offered
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import CoverageRequest
 from chronotile.model.grid import Grid
@@ -12,7 +13,6 @@ from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.coverages.domain_set import domain_set, instants_of_all
 from chronotile.protocols.ogcapi.coverages.fields import layers_of
 from chronotile.protocols.ogcapi.coverages.range_type import field_schema, range_type
-from chronotile.protocols.ogcapi.offered import Offered
 
 
 def domain_set_document(offered: Offered, _base: str, _language: str) -> bytes:

@@ -1,10 +1,10 @@
 """The fields of a coverage: layers with values, by the names of their variables."""
 
+from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.ogcapi.asked_fields import named_fields
-from chronotile.protocols.ogcapi.offered import Offered
 
 
 def layers_of(offered: Offered) -> tuple[Layer, ...]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from chronotile.catalog.offered import Offered
 from chronotile.protocols.ogcapi.block import Link, Told
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
-from chronotile.protocols.ogcapi.offered import Offered
 
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
 TITLES = {

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.crs import CRS84
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
-from chronotile.protocols.ogcapi.crs import crs_uri
-from chronotile.protocols.ogcapi.offered import Offered, offered_collections
 
 TAG = "Coverages"
 REFUSALS = {"400": "BadRequest", "404": "NotFound", "406": "NotAcceptable", "503": "Unavailable"}
@@ -131,7 +130,7 @@ def _parameters(example: Offered) -> list[Json]:
             {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}},
             example=[round(each, 6) for each in (*middle, east, north)],
         ),
-        _query("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84", TEXT, example=crs_uri(CRS84)),
+        _query("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84", TEXT, example=CRS84.uri),
         _query(
             "subset",
             "Parts along axes: `Lat(50.8:50.9)`, open ends `*`, one position `Lat(50.8)`, "
@@ -144,7 +143,7 @@ def _parameters(example: Offered) -> list[Json]:
             "properties", "Fields, separated by commas, in order; otherwise all", TEXT, example=layer.main_variable.name
         ),
         _query("exclude-properties", "Fields that are left out", TEXT),
-        _query("crs", "Of the answer; otherwise the native one", TEXT, example=crs_uri(CRS84)),
+        _query("crs", "Of the answer; otherwise the native one", TEXT, example=CRS84.uri),
         _query(
             "scale-factor", "How many cells become one along both axes", {"type": "number", "minimum": 1e-6}, example=2
         ),

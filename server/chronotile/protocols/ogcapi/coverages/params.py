@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer, Resampling
 from chronotile.model.coverage import CoverageRequest, Trim
@@ -12,7 +13,6 @@ from chronotile.protocols.common.kvp import MAX_SHOWN, OTHER_NAMES_OF_TIMES, Kvp
 from chronotile.protocols.ogcapi.coverages.fields import asked_layers
 from chronotile.protocols.ogcapi.coverages.scaling import SCALING_PARAMETERS, Scaling, asked_scaling
 from chronotile.protocols.ogcapi.crs import asked_box, check_degrees, named_crs
-from chronotile.protocols.ogcapi.offered import Offered
 from chronotile.protocols.ogcapi.subset import Subset, asked_subset, query_of
 
 PARAMETERS = (

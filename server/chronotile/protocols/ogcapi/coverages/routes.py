@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_coverage
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kept_documents import respond_with_document
@@ -26,7 +27,6 @@ from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON
 from chronotile.protocols.ogcapi.coverages.params import asked_coverage, coverage_query
 from chronotile.protocols.ogcapi.coverages.sending import respond_with_file
 from chronotile.protocols.ogcapi.coverages.settling import settled
-from chronotile.protocols.ogcapi.offered import Offered, offered_collection
 
 Make = Callable[[Offered, str, str], bytes]
 """A document of a collection, the tree's address and a language."""

@@ -10,7 +10,7 @@ from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import times_listed
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.blocks import BLOCKS
-from chronotile.protocols.ogcapi.crs import accepted_crs, crs_uri
+from chronotile.protocols.ogcapi.crs import accepted_crs
 from chronotile.protocols.ogcapi.documents.extents import spatial_extent, temporal_extent
 from chronotile.protocols.ogcapi.documents.other_ways import other_ways
 from chronotile.protocols.ogcapi.documents.telling import Telling
@@ -64,8 +64,8 @@ def _extent(offered: Offered, tell_times: TellTimes) -> Json:
 def _systems(offered: Offered, telling: Telling) -> Json:
     """CRS by their URIs, CRS84 first; one without a code has none."""
     layer = offered.main_field if offered.has_values else offered.drawn
-    accepted = [crs_uri(crs) for crs in accepted_crs(layer, telling.told.catalogue)]
-    own = crs_uri(layer.main_variable.grid.crs)
+    accepted = [crs.uri for crs in accepted_crs(layer, telling.told.catalogue)]
+    own = layer.main_variable.grid.crs.uri
     return {"crs": [uri for uri in accepted if uri], **({"storageCrs": own} if own else {})}
 
 

@@ -11,7 +11,6 @@ from chronotile.model.time import DAY, TimeDomain, format_instant
 from chronotile.model.time_steps import DEKAD, DEKAD_DAYS, step_of
 from chronotile.protocols.common.extent import DECIMALS
 from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.crs import crs_uri
 
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 HALF_CIRCLE = 180.0
@@ -26,7 +25,7 @@ def box_of_offered(offered: Offered) -> BBox:
 
 def spatial_extent(offered: Offered) -> Json:
     """Return the box in CRS84 and, of a coverage, the box and the cells of its own grid."""
-    extent: Json = {"bbox": [list(box_of_offered(offered))], "crs": crs_uri(CRS84)}
+    extent: Json = {"bbox": [list(box_of_offered(offered))], "crs": CRS84.uri}
     return {**extent, **_native_extent(offered.main_field.main_variable.grid)} if offered.has_values else extent
 
 

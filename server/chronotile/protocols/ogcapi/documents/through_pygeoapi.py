@@ -17,7 +17,6 @@ from chronotile.model.crs import CRS84
 from chronotile.model.time import Instant
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Told
-from chronotile.protocols.ogcapi.crs import crs_uri
 from chronotile.protocols.ogcapi.documents.extents import box_of_offered
 from chronotile.protocols.ogcapi.documents.telling import Telling
 from chronotile.pygeoapi.archives import Live
@@ -82,7 +81,7 @@ def _configuration(telling: Telling) -> Json:
 
 def _resource(offered: Offered, told: Told, live: Live) -> Json:
     times = offered.times.instants
-    spatial = {"bbox": list(box_of_offered(offered)), "crs": crs_uri(CRS84)}
+    spatial = {"bbox": list(box_of_offered(offered)), "crs": CRS84.uri}
     temporal = {"temporal": {"begin": _datetime(times[0]), "end": _datetime(times[-1])}} if len(times) else {}
     return {
         "type": "collection",

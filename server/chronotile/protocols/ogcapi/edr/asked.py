@@ -7,6 +7,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from chronotile.catalog.offered import Offered
 from chronotile.model.payload import TimeUsed
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.kvp import Kvp
@@ -15,7 +16,6 @@ from chronotile.protocols.common.respond import SHORT, instants_text
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.ogcapi.edr.formats import EXTENSIONS, data_format, media_type_of
 from chronotile.protocols.ogcapi.edr.params import valued_collection
-from chronotile.protocols.ogcapi.offered import Offered
 
 OTHER_NAMES: Mapping[str, str] = dict.fromkeys(
     ("parameter_name", "parameter_names", "parameter-names", "parametername"), "parameter-name"

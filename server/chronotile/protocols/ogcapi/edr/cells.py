@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
 from chronotile.model.area import Area
 from chronotile.model.circle import circle_of
@@ -16,7 +17,6 @@ from chronotile.protocols.ogcapi.crs import box_of, check_degrees
 from chronotile.protocols.ogcapi.edr.params import asked_layers, asked_points, check_query, crs_of_query
 from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, RADIUS
 from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, area_of_text
-from chronotile.protocols.ogcapi.offered import Offered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import orjson
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered
 from chronotile.encoders.instants import JSON_OPTIONS
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
@@ -18,7 +19,6 @@ from chronotile.protocols.ogcapi.crs import box_of, check_degrees
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.params import asked_layers, check_query, crs_of_query
 from chronotile.protocols.ogcapi.edr.queries import PARAMETERS_OF_LISTS
-from chronotile.protocols.ogcapi.offered import Offered
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000

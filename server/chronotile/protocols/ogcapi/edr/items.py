@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 import numpy as np
 import orjson
 
+from chronotile.catalog.offered import Offered
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.encoders.geojson_fields import UNBOUNDED
 from chronotile.errors import InvalidParameter, UnknownPath
@@ -20,7 +21,6 @@ from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.edr.features import FeaturesQuery, features_document
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES
-from chronotile.protocols.ogcapi.offered import Offered
 
 TIMELESS = "all"
 """Id of the item with the data that have no time."""

@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.encoders.geojson_fields import UNBOUNDED, interval_text
 from chronotile.errors import LimitExceeded, UnknownPath, UnknownPlace
@@ -26,7 +27,6 @@ from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.edr.features import FeaturesQuery, features_document
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.queries import sets_of
-from chronotile.protocols.ogcapi.offered import Offered
 
 BETWEEN = ":"
 """Set and place in the id of a location: a slash would end the segment of the path."""

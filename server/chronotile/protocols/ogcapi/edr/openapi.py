@@ -10,7 +10,6 @@ from chronotile.model.lengths import LENGTHS_M
 from chronotile.model.time import format_instant
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.crs import crs_uri
 from chronotile.protocols.ogcapi.edr.features import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
 from chronotile.protocols.ogcapi.edr.formats import (
     COVERAGE_JSON,
@@ -165,7 +164,7 @@ def _shared(offered: Sequence[Offered]) -> list[Json]:
             "Of `coords` or `bbox`, in its axis order, and of the answer; otherwise places are in CRS84 and cells are "
             "native ones",
             TEXT,
-            example=crs_uri(CRS84),
+            example=CRS84.uri,
         ),
         _query("z", "Levels; none of the data has any, and so any are accepted", TEXT),
     ]

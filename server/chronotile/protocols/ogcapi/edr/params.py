@@ -4,6 +4,7 @@ import math
 import re
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.errors import InvalidParameter, UnknownCollection
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
@@ -16,7 +17,6 @@ from chronotile.protocols.ogcapi.asked_fields import named_fields
 from chronotile.protocols.ogcapi.crs import named_crs
 from chronotile.protocols.ogcapi.edr.queries import POSITION, SHARED
 from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, points_of
-from chronotile.protocols.ogcapi.offered import Offered, offered_collection
 
 _LEVEL = r"[+-]?\d{1,20}(?:\.\d{0,20})?"
 _LEVELS = re.compile(rf"{_LEVEL}(?:/{_LEVEL})?|{_LEVEL}(?:,{_LEVEL}){{1,99}}|R\d{{1,6}}/{_LEVEL}/{_LEVEL}", re.ASCII)

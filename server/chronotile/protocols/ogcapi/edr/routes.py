@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered
 from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
@@ -38,7 +39,6 @@ from chronotile.protocols.ogcapi.edr.locations import Locations, areas_of_locati
 from chronotile.protocols.ogcapi.edr.params import areas_request, check_query, crs_of_query, position_request
 from chronotile.protocols.ogcapi.edr.queries import LOCATIONS, POSITION
 from chronotile.protocols.ogcapi.edr.writing import cells_formats, fields_format
-from chronotile.protocols.ogcapi.offered import Offered
 
 COLLECTION = "/ogcapi/collections/{collectionId}"
 

@@ -5,6 +5,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.offered import Offered
 from chronotile.encoders.coverage_fields import fields_of_cells
 from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.encoders.covjson_fields import encode_fields_covjson
@@ -25,7 +26,6 @@ from chronotile.pipeline.extract_fields import FieldsFormat
 from chronotile.protocols.ogcapi.edr.asked import Asked
 from chronotile.protocols.ogcapi.edr.formats import COVERAGE_JSON, CSV, GEOJSON, GEOTIFF, MEDIA_TYPES, NETCDF
 from chronotile.protocols.ogcapi.edr.locations import location_address
-from chronotile.protocols.ogcapi.offered import Offered
 
 SMALLER = f"ask for a smaller area or fewer times, or for {NETCDF} or {GEOTIFF}"
 CHECK_VALUES = partial(check_values, alternative=SMALLER)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import MAX_LISTED, Catalogue
+from chronotile.catalog.offered import offered_collection
 from chronotile.catalog.resolve import resolve_style
 from chronotile.errors import InvalidParameter, UnknownCollection, UnknownPath, UnknownStyle
 from chronotile.model.collection import Layer
@@ -22,7 +23,6 @@ from chronotile.protocols.common.kvp import (
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.maps.background import PARAMETERS as BACKGROUND
 from chronotile.protocols.ogcapi.maps.background import background_of
-from chronotile.protocols.ogcapi.offered import offered_collection
 from chronotile.protocols.ogcapi.subset import Subset, asked_subset
 
 LAYER_LIMIT = 20

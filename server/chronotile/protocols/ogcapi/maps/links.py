@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from chronotile.catalog.offered import Offered
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import box_of_all
 from chronotile.model.style import Style
 from chronotile.protocols.ogcapi.block import Link, Told
-from chronotile.protocols.ogcapi.crs import crs_uri
-from chronotile.protocols.ogcapi.offered import Offered
 
 REL_MAP = "http://www.opengis.net/def/rel/ogc/1.0/map"
 PNG = "image/png"
@@ -23,8 +22,8 @@ def landing_links(told: Told) -> Sequence[Link]:
 def landing_members(told: Told) -> Mapping[str, Any]:
     """Return how far the dataset reaches, and the CRS that its map is offered in (OGC 20-058 §20.3)."""
     boxes = [collection.bbox for collection in told.catalogue.collections if collection.layers]
-    systems = [crs_uri(each) for each in dict.fromkeys((CRS84, *told.catalogue.crs))]
-    extent = {"spatial": {"bbox": [list(box_of_all(boxes))], "crs": crs_uri(CRS84)}} if boxes else None
+    systems = [each.uri for each in dict.fromkeys((CRS84, *told.catalogue.crs))]
+    extent = {"spatial": {"bbox": [list(box_of_all(boxes))], "crs": CRS84.uri}} if boxes else None
     return {**({} if extent is None else {"extent": extent}), "crs": [uri for uri in systems if uri is not None]}
 
 

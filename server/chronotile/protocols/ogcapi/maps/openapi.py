@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.request import PICTURE_REDUCERS
 from chronotile.model.time import format_instant
 from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.crs import crs_uri
 from chronotile.protocols.ogcapi.maps.drawing import LAYER_LIMIT, MEDIA_TYPES
-from chronotile.protocols.ogcapi.offered import Offered, offered_collections
 from chronotile.protocols.ogcapi.path_items import (
     BINARY,
     COUNT,
@@ -101,7 +100,7 @@ def languages_of(catalogue: Catalogue) -> Json:
 
 
 def _placing(catalogue: Catalogue, shown: Offered) -> list[Json]:
-    uris = [uri for each in (CRS84, *catalogue.crs) if (uri := crs_uri(each)) is not None]
+    uris = [uri for each in (CRS84, *catalogue.crs) if (uri := each.uri) is not None]
     west, south, east, north = (round(edge, 6) for edge in shown.collection.bbox)
     crs = {**TEXT, "example": uris[0]}
     return [

@@ -10,7 +10,7 @@ from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.grid import BBox, Grid, NativeGrid
 from chronotile.protocols.common.axis_order import as_xy
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, number, numbers
-from chronotile.protocols.ogcapi.crs import box_of, crs_uri, named_crs
+from chronotile.protocols.ogcapi.crs import box_of, named_crs
 from chronotile.protocols.ogcapi.maps.drawing import PARAMETERS as DRAWING
 from chronotile.protocols.ogcapi.maps.drawing import Drawing, drawing_of
 from chronotile.protocols.ogcapi.maps.viewport import WHOLE_CIRCLE, Viewport, box_to, data_box
@@ -63,7 +63,7 @@ def default_crs(path: Mapping[str, str], drawing: Drawing) -> Crs:
     Of a collection it is that of the data, if it has a URI; of the dataset, which is in many, CRS84.
     """
     own = drawing.layers[0].main_variable.grid.crs
-    return own if "collectionId" in path and crs_uri(own) is not None else CRS84
+    return own if "collectionId" in path and own.uri is not None else CRS84
 
 
 class _Reading:

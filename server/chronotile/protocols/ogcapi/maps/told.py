@@ -5,14 +5,13 @@ from chronotile.model.grid import BBox, Grid
 from chronotile.model.payload import TimeUsed
 from chronotile.model.time import format_instant
 from chronotile.protocols.common.axis_order import in_axis_order
-from chronotile.protocols.ogcapi.crs import crs_uri
 
 HALF_CIRCLE = 180.0
 
 
 def told_of_grid(grid: Grid) -> dict[str, str]:
     """Return `Content-Crs`, a bare URI as OGC's suite of Maps wants it, and `Content-Bbox` in its axis order."""
-    uri = crs_uri(grid.crs)
+    uri = grid.crs.uri
     numbers = ",".join(_text(edge) for edge in in_axis_order(_turned(grid.bbox, grid.crs), grid.crs))
     return {**({} if uri is None else {"Content-Crs": uri}), "Content-Bbox": numbers}
 

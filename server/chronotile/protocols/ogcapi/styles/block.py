@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from chronotile.catalog.offered import Offered
 from chronotile.protocols.ogcapi.block import BuildingBlock, Link, Told
-from chronotile.protocols.ogcapi.offered import Offered
 from chronotile.protocols.ogcapi.styles.documents import JSON, REL_LEGEND
 from chronotile.protocols.ogcapi.styles.openapi import SCHEMAS, style_paths
 from chronotile.protocols.ogcapi.styles.routes import routes

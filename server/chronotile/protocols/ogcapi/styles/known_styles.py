@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import offered_collection
 from chronotile.catalog.resolve import resolve_style
 from chronotile.errors import UnknownPath, UnknownStyle
 from chronotile.model.collection import Layer
 from chronotile.model.style import Style
 from chronotile.protocols.ogcapi.maps.drawing import layer_with_style
-from chronotile.protocols.ogcapi.offered import offered_collection
 
 
 @dataclass(frozen=True, slots=True)

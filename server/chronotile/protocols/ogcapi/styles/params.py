@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import offered_collection
 from chronotile.errors import InvalidParameter
 from chronotile.model.request import LegendRequest
 from chronotile.pipeline.draw_legend import LEGEND_TYPES, LegendFormat
 from chronotile.protocols.common.kvp import Kvp, difference_of, integer, value_range
 from chronotile.protocols.ogcapi.asked_format import asked_format
-from chronotile.protocols.ogcapi.offered import offered_collection
 from chronotile.protocols.ogcapi.styles.known_styles import style_of
 from chronotile.styling.legend_picture import LegendShape
 

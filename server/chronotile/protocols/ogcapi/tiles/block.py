@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from chronotile.catalog.offered import Offered
 from chronotile.protocols.ogcapi.block import BuildingBlock, Link, Told
-from chronotile.protocols.ogcapi.offered import Offered
 from chronotile.protocols.ogcapi.tiles.openapi import SCHEMAS, tile_paths
 from chronotile.protocols.ogcapi.tiles.routes import routes
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON, REL_SCHEMES, schemes_url

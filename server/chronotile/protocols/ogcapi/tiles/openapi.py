@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.maps.openapi import (
@@ -13,7 +14,6 @@ from chronotile.protocols.ogcapi.maps.openapi import (
     languages_of,
     origin_parameters,
 )
-from chronotile.protocols.ogcapi.offered import Offered
 from chronotile.protocols.ogcapi.path_items import (
     ADDRESS,
     BINARY,

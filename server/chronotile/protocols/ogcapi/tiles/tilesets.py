@@ -9,7 +9,6 @@ from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.protocols.ogcapi.block import Json, Link, Told
-from chronotile.protocols.ogcapi.crs import crs_uri
 from chronotile.protocols.ogcapi.tiles.limits import Limits, finest, limits_document
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON, crs_member, scheme_link, scheme_uri
 
@@ -112,7 +111,7 @@ def _url(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> str:
 
 def _placed(box: BBox, limits: Limits, tile_matrix_set: TileMatrixSet) -> dict[str, Any]:
     west, south, east, north = (round(edge, DECIMALS) for edge in box)
-    crs = crs_uri(CRS84)
+    crs = CRS84.uri
     matrix = finest(limits, tile_matrix_set)
     centre = {"coordinates": [(west + east) / 2, (south + north) / 2], "crs": crs}
     return {

@@ -8,7 +8,6 @@ from chronotile.model.crs import Crs
 from chronotile.model.tiles import TileMatrix, TileMatrixSet
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.ogcapi.block import Json, Link, Told
-from chronotile.protocols.ogcapi.crs import crs_uri
 
 JSON = "application/json"
 REL_SCHEME = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
@@ -67,7 +66,7 @@ def scheme_uri(tile_matrix_set: TileMatrixSet, told: Told) -> str:
 
 def crs_member(crs: Crs) -> str | dict[str, Any]:
     """Return a CRS as tileset metadata have it: its URI, else PROJJSON."""
-    return crs_uri(crs) or {"wkt": crs.definition.to_json_dict()}
+    return crs.uri or {"wkt": crs.definition.to_json_dict()}
 
 
 def _item(tile_matrix_set: TileMatrixSet, told: Told) -> Json:
