@@ -81,7 +81,7 @@ def test_owslib_scales_a_coverage(url, scale, shape):
 @OWSLIB
 def test_owslib_gets_the_series_of_a_position(url):
     document = EnvironmentalDataRetrieval(url).query_data(
-        "NDVI", "position", coords="POINT(4.6 50.85)", datetime_="2020-06-01/2020-06-30"
+        "s2", "position", coords="POINT(4.6 50.85)", parameter_names=["NDVI"], datetime_="2020-06-01/2020-06-30"
     )
 
     row, column = served.BELGIUM_31N.cell_at(*served.transformer(CRS84, served.BELGIUM_31N.crs).transform(4.6, 50.85))
