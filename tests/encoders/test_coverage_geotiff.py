@@ -119,6 +119,13 @@ def test_coverage_lies_where_its_grid_does():
         assert dataset.tags()["AREA_OR_POINT"] == "Area"
 
 
+def test_cells_of_one_at_the_origin_lie_there_without_a_doubt():
+    grid = Grid(crs=DEGREES.crs, bbox=BBox(0, -4, 5, 0), width=5, height=4)
+
+    with opened(written(make_coverage(grid=grid))) as dataset:
+        assert tuple(dataset.bounds) == grid.bbox
+
+
 def test_degrees_are_told_as_epsg_4326_with_longitude_first():
     with opened(written(make_coverage(grid=DEGREES))) as dataset:
         assert dataset.crs.to_epsg() == 4326

@@ -14,8 +14,12 @@ from chronotile.errors import UnsupportedFormat
 from chronotile.model.crs import Crs
 from chronotile.model.grid import Grid
 
-PLACE_TAGS = frozenset({33550, 33922, 34264, 34735, 34736, 34737})
-"""ModelPixelScale, ModelTiepoint, ModelTransformation, and the three of keys."""
+MODEL_PIXEL_SCALE, MODEL_TIEPOINT = 33550, 33922
+KEY_TAGS = frozenset({34735, 34736, 34737})
+"""GeoKeyDirectory, GeoDoubleParams and GeoAsciiParams."""
+DOUBLE = 12
+SOMEWHERE = Affine(1, 0, 1, 0, -1, 1)
+"""Of cells of 1 whose first is at (0, 0) rasterio doubts that they are anywhere."""
 _SIZES = {2: 1, 3: 2, 12: 8}
 """Bytes of a value of the types that those have."""
 
@@ -27,17 +31,19 @@ def geo_tags(grid: Grid) -> list[Tag]:
         UnsupportedFormat: GeoTIFF has no words for its CRS.
     """
     x_size, y_size = grid.resolution
-    transform = Affine(x_size, 0, grid.bbox.xmin, 0, -y_size, grid.bbox.ymax)
-    return [tag for tag in _tags_of(_placed(grid.crs, transform)) if tag.number in PLACE_TAGS]
+    scale = struct.pack("<3d", x_size, y_size, 0)
+    corner = struct.pack("<6d", 0, 0, 0, grid.bbox.xmin, grid.bbox.ymax, 0)
+    keys = [tag for tag in _tags_of(_file_in(grid.crs)) if tag.number in KEY_TAGS]
+    return [Tag(MODEL_PIXEL_SCALE, DOUBLE, scale), Tag(MODEL_TIEPOINT, DOUBLE, corner), *keys]
 
 
 @lru_cache(maxsize=64)
-def _placed(crs: Crs, transform: Affine) -> bytes:
+def _file_in(crs: Crs) -> bytes:
     """A file of one pixel: how a CRS is said in keys only GDAL knows."""
     with MemoryFile() as memory:
         definition = CRS.from_wkt(definition_of(crs).to_wkt())
         with memory.open(
-            driver="GTiff", count=1, width=1, height=1, dtype="uint8", crs=definition, transform=transform
+            driver="GTiff", count=1, width=1, height=1, dtype="uint8", crs=definition, transform=SOMEWHERE
         ):
             pass
         body = bytes(memory.read())
