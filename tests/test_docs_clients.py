@@ -62,5 +62,16 @@ def test_pandas_reads_the_values_of_places(run):
     assert names["by_region"].shape[1] == 36
 
 
+@pytest.mark.slow
+@pytest.mark.client
+def test_owslib_reads_collections_series_and_files(run):
+    names = run(PROGRAMS[3])
+
+    assert {"biopar", "NDVI", "LAI"} <= set(names["collections"])
+    assert len(names["values"]) == 9
+    assert names["ndvi"].mean() < 1
+    assert names["ndvi"].size > 100
+
+
 def test_all_programs_of_the_page_are_run():
-    assert len(PROGRAMS) == 3
+    assert len(PROGRAMS) == 4

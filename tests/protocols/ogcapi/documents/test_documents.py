@@ -11,6 +11,8 @@ from tests.protocols import served
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 DOCUMENTS = ["/ogcapi", "/ogcapi/", "/ogcapi/conformance", "/ogcapi/collections", "/ogcapi/collections/s2"]
+COMMON = "http://www.opengis.net/spec/ogcapi-common-{part}/1.0/conf/{name}"
+COMMON_1 = ("core", "landing-page", "json", "html", "oas30")
 PAGES = [*DOCUMENTS, "/ogcapi/openapi"]
 
 
@@ -54,7 +56,8 @@ def test_conformance_is_a_list_without_doubles(tree, assert_valid):
     document = tree.get("/ogcapi/conformance").json()
 
     assert_valid(document, "edr", "confClasses")
-    assert "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections" in document["conformsTo"]
+    assert {COMMON.format(part=1, name=name) for name in COMMON_1} <= set(document["conformsTo"])
+    assert {COMMON.format(part=2, name=name) for name in ("collections", "simple-query")} <= set(document["conformsTo"])
     assert len(document["conformsTo"]) == len(set(document["conformsTo"]))
 
 

@@ -10,7 +10,7 @@ COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf"
 COMMON_2 = "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf"
 CONFORMANCE = (
     *(f"{COMMON_1}/{name}" for name in ("core", "landing-page", "json", "html", "oas30")),
-    *(f"{COMMON_2}/{name}" for name in ("collections", "simple-query", "json", "html")),
+    *(f"{COMMON_2}/{name}" for name in ("collections", "simple-query")),
 )
 KEPT_RELATIONS = ("self", "alternate", "service-desc", "service-doc", "conformance", "data")
 """Links of pygeoapi's landing page that hold here: it tells of processes and tile matrix sets that it does not know."""
