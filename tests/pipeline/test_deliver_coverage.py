@@ -1,10 +1,10 @@
 """Coverages as files: what is delivered, and what is refused."""
 
-import dataclasses
 import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -25,6 +25,7 @@ from chronotile.errors import (
     UnsupportedFormat,
 )
 from chronotile.model.coverage import CoverageRequest
+from chronotile.model.style import Colour, StyleClass
 from chronotile.model.time import parse_time
 from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, deliver_coverage
 from tests.protocols import served
@@ -93,6 +94,17 @@ def test_file_holds_the_numbers_of_the_source(name, opened, services, tmp_path):
     np.testing.assert_array_equal(opened(bytes_of(delivery), tmp_path), formula(1))
 
 
+@pytest.mark.parametrize("name", ["GTiff", "NetCDF", "zarr"])
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "uint32", "uint64"])
+def test_numbers_of_which_all_may_be_values_are_written_in_a_type_with_room_for_one_more(dtype, name, tmp_path):
+    layer = served.make_layer(variable=served.make_variable("NDVI", dtype=dtype, nodata=None))
+    services = served.make_services(served.make_collection(layer))
+
+    delivery = deliver_coverage(ONE_DAY, name, services)
+
+    np.testing.assert_array_equal(OPENED[name](bytes_of(delivery), tmp_path), formula(1))
+
+
 @pytest.mark.parametrize("name", COVERAGE_FORMATS)
 def test_same_coverage_gives_the_same_bytes(name, services):
     first, second = (deliver_coverage(ONE_DAY, name, services) for _ in range(2))
@@ -117,6 +129,30 @@ def test_formats_have_etags_of_their_own(services):
     assert len(etags) == len(COVERAGE_FORMATS)
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({"content": {"name": "LAI"}}, id="name"),
+        pytest.param({"content": {"standard_name": "leaf_area_index"}}, id="standard name"),
+        pytest.param({"content": {"classes": (StyleClass(1.0, Colour(0, 0, 0), "forest"),)}}, id="classes"),
+        pytest.param({"title": {"": "Green"}}, id="title of the layer"),
+        pytest.param({"abstract": {"": "How green plants are"}}, id="abstract"),
+    ],
+)
+@pytest.mark.parametrize("name", COVERAGE_FORMATS)
+def test_what_a_file_tells_of_a_field_changes_the_etag(members, name):
+    told = {"title": "NDVI", "is_categorical": True, "classes": (StyleClass(1.0, Colour(0, 0, 0), "water"),)}
+    layer = served.make_layer(variable=replace(served.make_variable("NDVI"), **told))
+    content = replace(layer.main_variable, **members.get("content", {}))
+    changed = replace(layer, **{**members, "content": content})
+
+    etags = {
+        delivered(ONE_DAY, name, served.make_services(served.make_collection(each))).etag for each in (layer, changed)
+    }
+
+    assert len(etags) == 2
+
+
 def test_licence_that_changes_changes_the_etag(services):
     licensed = served.make_services(served.make_collection(license="CC-BY-4.0"))
 
@@ -136,7 +172,7 @@ NAMES = {
 
 @pytest.mark.parametrize(("name", "time", "expected"), NAMES.values(), ids=NAMES)
 def test_file_is_named_by_collection_and_days(name, time, expected, services):
-    asked = dataclasses.replace(ONE_DAY, time=parse_time(time))
+    asked = replace(ONE_DAY, time=parse_time(time))
 
     assert delivered(asked, name, services).file_name == expected
 

@@ -1,10 +1,12 @@
 """What files of coverages tell of themselves, whatever their format."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from pyproj import CRS
 
 from chronotile import __version__
+from chronotile.encoders.covjson_parts import categories_of
 from chronotile.encoders.place_series import Credits
 from chronotile.model.collection import LocalisedText
 from chronotile.model.coverage import Coverage, CoverageField
@@ -45,6 +47,13 @@ def about(coverage: Coverage) -> About:
         last=format_instant(instants[-1]) if len(instants) else None,
         links=tuple(link.url for link in collection.metadata),
     )
+
+
+def told_of_field(field: CoverageField) -> Hashable:
+    """Return all that files may say of a field beside its encoding, which is part of the state of its numbers."""
+    layer, variable = field.layer, field.layer.main_variable
+    texts = tuple(tuple(each.items()) for each in (layer.title, layer.abstract))
+    return field.name, field.title, texts, variable.standard_name, variable.is_categorical, categories_of(layer)
 
 
 def plain_text(texts: LocalisedText) -> str:

@@ -8,7 +8,7 @@ from os import strerror
 from typing import NamedTuple
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.encoders.coverage_about import SOFTWARE, about
+from chronotile.encoders.coverage_about import SOFTWARE, about, told_of_field
 from chronotile.encoders.coverage_covjson import encode_coverage_covjson
 from chronotile.encoders.coverage_geotiff import coverage_geotiff
 from chronotile.encoders.coverage_netcdf import coverage_netcdf
@@ -98,7 +98,8 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
     if written is None:
         raise UnsupportedFormat(f"f is one of {', '.join(offered)}, not {format_name[:40]!r}", locator="f")
     coverage = extract_coverage(request, services)
-    etag = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, about(coverage))
+    told = (about(coverage), *map(told_of_field, coverage.fields))
+    etag = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, told)
     is_known = etag in known
     if not is_known:
         written.check(coverage, services.catalogue.limits)
