@@ -41,6 +41,7 @@ TYPES = {
     "uint32": 4294967295.0,
     "int32": -1.0,
     "int64": -1.0,
+    "uint64": 2.0**64 - 2048,
     "float32": np.nan,
     "float64": np.nan,
 }

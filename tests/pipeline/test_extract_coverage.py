@@ -251,7 +251,7 @@ def test_one_number_stands_for_all_that_is_no_value(encoding, dtype, nodata):
 
 @pytest.mark.parametrize(
     ("dtype", "nodata"),
-    [("int8", -32_768), ("int16", -(2**31)), ("uint32", 2**64 - 1), ("int64", -(2**63)), ("uint64", 2**64 - 1)],
+    [("int8", -32_768), ("int16", -(2**31)), ("uint32", 2**64 - 2048), ("int64", -(2**63)), ("uint64", 2**64 - 2048)],
 )
 def test_numbers_of_which_all_may_be_values_have_a_larger_type_as_long_as_there_is_one(dtype, nodata):
     told = told_encoding(Encoding(dtype=dtype))

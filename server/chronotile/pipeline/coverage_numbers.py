@@ -23,13 +23,15 @@ def told_encoding(encoding: Encoding) -> Encoding:
 
     That is NaN of floats; else the source's nodata, or a number that is no value of it: the greatest of a type without
     sign, the least of one with, what a flag has. Where all may be values the type is the next larger one; there is none
-    of 64 bits, whose last number is taken to be no value.
+    of 64 bits, whose last number is taken to be no value: the last that a float64 holds as it is, since encodings and
+    GDAL have it as such.
     """
     dtype = np.dtype(encoding.dtype)
     if dtype.kind == "f":
         return replace(encoding, nodata=math.nan, flags=(), valid_range=None)
     limits = np.iinfo(dtype)
-    last, first = (limits.max, limits.min) if dtype.kind == "u" else (limits.min, limits.max)
+    greatest = limits.max if dtype.itemsize < 8 else int(np.nextafter(float(limits.max), 0))
+    last, first = (greatest, limits.min) if dtype.kind == "u" else (limits.min, greatest)
     flags = [number for number, _name in encoding.flags]
     own = [] if encoding.nodata is None or not float(encoding.nodata).is_integer() else [int(encoding.nodata)]
     for number in (*own, last, first, *flags):
@@ -60,12 +62,9 @@ def nothing(shape: tuple[int, ...], told: Encoding) -> Numbers:
 
 
 def nodata_of(told: Encoding) -> float | int:
-    """Return the number that is no value, as the type has it: whole numbers of 64 bits are none of a float."""
+    """Return the number that is no value, as the type has it."""
     assert told.nodata is not None  # noqa: S101 -- `told_encoding` says so
-    if np.dtype(told.dtype).kind == "f":
-        return told.nodata
-    limits = np.iinfo(told.dtype)
-    return min(max(int(told.nodata), limits.min), limits.max)
+    return told.nodata if np.dtype(told.dtype).kind == "f" else int(told.nodata)
 
 
 def _is_outside(number: int, encoding: Encoding) -> bool:
