@@ -193,3 +193,17 @@ def test_numbers_come_through_as_they_are_written(first, second):
     low, high = sorted((first, second))
 
     assert subset_of(f"Lat({low!r}:{high!r})").trim.box[1::2] == (low, high)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Lat(" + 19_000 * " ", "Lat(1" + 19_000 * " ", 19_000 * " ", "Lat" + 19_000 * " ", 'time("' + 19_000 * " " + ")"]
+    + ["time(" + 19_000 * " " + '")', 'time("a"' + 19_000 * " " + "x)", "time(" + 19_000 * ":" + ")"],
+    ids=["content", "end", "nothing", "name", "quoted", "before a quote", "after a quote", "colons"],
+)
+def test_long_text_that_is_no_list_is_refused_in_the_time_it_takes_to_read_it(text):
+    """What goes through it again and again would take minutes, and all other requests would wait."""
+    with pytest.raises(InvalidParameter) as refused:
+        subset_of(text)
+
+    assert refused.value.locator == "subset"

@@ -16,7 +16,8 @@ HORIZONTAL = GEOGRAPHIC | PROJECTED
 
 MAX_MEMBERS = 16
 MAX_TEXT = 20_000
-_MEMBER = re.compile(r"\s*(?P<name>[A-Za-z][\w.\-]{0,59})\s*\(\s*(?P<content>[^()]*?)\s*\)\s*", re.ASCII)
+# Nothing that may be a blank stands next to something else that may: what does not match is refused in linear time.
+_MEMBER = re.compile(r"\s*(?P<name>[A-Za-z][\w.\-]{0,59})\s*\((?P<content>[^()]*)\)\s*", re.ASCII)
 
 
 class Member(NamedTuple):
@@ -48,7 +49,7 @@ def members_of(text: str, *, locator: str) -> tuple[Member, ...]:
                 f"{locator} is a list of up to {MAX_MEMBERS} axes such as Lat(...),Lon(...), got {text[:MAX_SHOWN]!r}",
                 locator=locator,
             )
-        members.append(Member(found["name"], found["content"]))
+        members.append(Member(found["name"], found["content"].strip()))
         position = found.end()
         if position == len(text):
             return tuple(members)

@@ -18,7 +18,7 @@ from chronotile.protocols.ogcapi.crs import named_crs
 
 OPEN = {"*", "..", ""}
 MAX_COLONS = 16
-_QUOTED_ENDS = re.compile(r'("[^"]*"|[^":]*)\s*:\s*("[^"]*"|[^"]*)')
+_QUOTED_ENDS = re.compile(r'("[^"]*"\s*|[^":]*):(\s*"[^"]*"|[^"]*)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
