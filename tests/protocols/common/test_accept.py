@@ -41,6 +41,7 @@ def test_media_type_with_the_greatest_weight_is_given(header, media_type):
         ("nl;q=0, *", "en"),
         ("*", "en"),
         ("", "en"),
+        ("nl" + 20_000 * "-x", "nl"),
     ],
 )
 def test_language_is_looked_up_by_its_beginning(header, language):

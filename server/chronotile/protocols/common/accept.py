@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 
 MAX_MEMBERS = 50
+MAX_SUBTAGS = 8
+"""Parts of a language range that are looked at: no language that is offered has more."""
 _WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 
@@ -55,7 +57,7 @@ def preferred_language(header: str, offered: Sequence[str]) -> str:
 def offered_language(language_range: str, offered: Sequence[str]) -> str | None:
     """Return the language that `language_range` or, part by part, its beginning names: `nl-BE` finds `nl`."""
     known = {language.lower(): language for language in offered}
-    parts = language_range.lower().split("-")
+    parts = language_range.lower().split("-", MAX_SUBTAGS)[:MAX_SUBTAGS]
     for length in range(len(parts), 0, -1):
         found = known.get("-".join(parts[:length]))
         if found is not None:
