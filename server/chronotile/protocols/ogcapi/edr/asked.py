@@ -1,6 +1,6 @@
 """What every data query begins with, and how its answer leaves."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from chronotile.catalog.offered import Offered
-from chronotile.model.payload import TimeUsed
+from chronotile.pipeline.extract_fields import FieldsPayload
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
@@ -66,27 +66,21 @@ def asked_of(request: Request) -> Asked:
     )
 
 
-def data_response(  # noqa: PLR0913 -- all that an answer is
-    pieces: Iterable[bytes], *, name: str, media_type: str, etag: str, time: TimeUsed, offered: Offered, unchanged: bool
-) -> Response:
-    """Return the answer with data; 304 where the client holds it already.
+def data_response(payload: FieldsPayload, name: str, asked: Asked) -> Response:
+    """Return the answer that carries series; 304 where the client holds it already.
 
     Args:
-        pieces: The body, of which several are sent as they are made, in threads.
+        payload: Of whose pieces several are sent as they are made, in threads.
         name: Of the format.
-        media_type: Under which it leaves.
-        etag: Without quotes.
-        time: The instants that the data are of.
-        offered: The collection, after which files are called.
-        unchanged: Whether the client holds it.
+        asked: What was asked for.
     """
-    headers = {"ETag": f'"{etag}"', "Cache-Control": SHORT, "Vary": "Accept"}
-    if time.instants:
-        headers["Chronotile-Time"] = instants_text(time)
-    if unchanged:
+    headers = {"ETag": f'"{payload.etag}"', "Cache-Control": SHORT, "Vary": "Accept"}
+    if payload.time.instants:
+        headers["Chronotile-Time"] = instants_text(payload.time)
+    if payload.unchanged:
         return Response(status_code=304, headers=headers)
     if name in EXTENSIONS:
-        headers["Content-Disposition"] = f'attachment; filename="{offered.id}.{EXTENSIONS[name]}"'
-    if isinstance(pieces, tuple):
-        return Response(b"".join(pieces), media_type=media_type, headers=headers)
-    return StreamingResponse(pieces, media_type=media_type, headers=headers)
+        headers["Content-Disposition"] = f'attachment; filename="{asked.offered.id}.{EXTENSIONS[name]}"'
+    if isinstance(payload.pieces, tuple):
+        return Response(b"".join(payload.pieces), media_type=payload.media_type, headers=headers)
+    return StreamingResponse(payload.pieces, media_type=payload.media_type, headers=headers)

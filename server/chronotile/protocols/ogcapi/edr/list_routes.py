@@ -1,0 +1,78 @@
+"""`/ogcapi/collections/{collectionId}/locations` and `/items`: what there is, as features."""
+
+from collections.abc import Callable
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from chronotile.model.collection import Layer
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.respond import respond_with_content
+from chronotile.protocols.common.state import in_documents
+from chronotile.protocols.common.texts import language_of
+from chronotile.protocols.ogcapi.edr.asked import Asked, asked_of
+from chronotile.protocols.ogcapi.edr.faults import edr_fault
+from chronotile.protocols.ogcapi.edr.features import features_query
+from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES, OF_FEATURES
+from chronotile.protocols.ogcapi.edr.items import Items, item_document, items_document
+from chronotile.protocols.ogcapi.edr.locations import Locations, require_sets
+from chronotile.protocols.ogcapi.edr.params import check_query
+
+
+async def get_locations(request: Request) -> Response:
+    """Return a page of the places that there are."""
+    asked = asked_of(request)
+    asked.format_among(OF_FEATURES)
+    catalogue = asked.services.catalogue
+    sets = require_sets(asked.offered, catalogue)
+    wanted = features_query(asked.offered, asked.query, catalogue)
+    locations = Locations(
+        offered=asked.offered,
+        sets=sets,
+        root=base_url(request),
+        address=asked.address,
+        language=language_of(request, asked.query),
+    )
+    return await _features(request, partial(locations.document, wanted, asked.services.clock))
+
+
+async def get_items(request: Request) -> Response:
+    """Return a page of the times that there are."""
+    asked = asked_of(request)
+    asked.format_among(OF_FEATURES)
+    wanted = features_query(asked.offered, asked.query, asked.services.catalogue)
+    items = _items(request, asked, wanted.layers)
+    return await _features(request, partial(items_document, items, wanted, asked.services.clock))
+
+
+async def get_item(request: Request) -> Response:
+    """Return one of them."""
+    asked = asked_of(request)
+    asked.format_among(OF_FEATURES)
+    check_query(asked.query, ("f", "lang"))
+    items = _items(request, asked, tuple(asked.offered.fields.values()))
+    return await _features(request, partial(item_document, items, request.path_params["itemId"]))
+
+
+def _items(request: Request, asked: Asked, layers: tuple[Layer, ...]) -> Items:
+    language = language_of(request, asked.query)
+    return Items(offered=asked.offered, layers=layers, address=asked.address, language=language)
+
+
+async def _features(request: Request, make: Callable[[], bytes]) -> Response:
+    body = await in_documents(request, make)
+    response = respond_with_content(body, MEDIA_TYPES[GEOJSON], request)
+    response.headers["Vary"] = "Accept, Accept-Language"
+    return response
+
+
+def list_routes(collection: str) -> list[BaseRoute]:
+    """Return the routes below the path of a collection."""
+    return [
+        Route(f"{collection}/locations", endpoint(get_locations, edr_fault)),
+        Route(f"{collection}/items", endpoint(get_items, edr_fault)),
+        Route(f"{collection}/items/{{itemId}}", endpoint(get_item, edr_fault)),
+    ]
