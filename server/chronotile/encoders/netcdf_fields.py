@@ -1,6 +1,6 @@
 """Series of several variables at points as NetCDF."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from chronotile.encoders.netcdf_series import encode_series_netcdf
 from chronotile.encoders.place_series import Credits, PlaceSeries, PlacesSeries
@@ -8,7 +8,7 @@ from chronotile.model.field_series import FieldsSeries
 from chronotile.model.request import Point
 
 
-def encode_fields_netcdf(series: FieldsSeries, *, title: str, credits: Credits) -> Iterator[bytes]:
+def encode_fields_netcdf(series: FieldsSeries, *, title: str, credits: Credits) -> Generator[bytes]:
     """Yield the file that `encode_series_netcdf` writes of one variable, with a variable for each, in one piece.
 
     Times are those that any variable has; NaN where one has no such time.

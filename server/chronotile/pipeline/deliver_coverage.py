@@ -103,7 +103,7 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
     is_known = etag in known
     if not is_known:
         written.check(coverage, services.catalogue.limits)
-    with _storing():
+    with storing():
         body = written.encode(coverage, is_wanted) if with_body and not is_known else Whole(b"")
     return CoverageDelivery(
         media_type=written.media_type,
@@ -147,7 +147,7 @@ def _check_picture(coverage: Coverage, limits: Limits) -> None:
 
 
 @contextmanager
-def _storing() -> Iterator[None]:
+def storing() -> Iterator[None]:
     """Say that a file could not be written; readers have words of their own for what cannot be read."""
     try:
         yield

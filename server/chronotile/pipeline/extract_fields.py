@@ -1,12 +1,13 @@
 """What happened at these places, by several variables: the values of native cells, or their means, along time."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import TypeVar
 
 import numpy as np
 
+from chronotile.encoders.file_parts import Body, Whole, streamed
 from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable
 from chronotile.model.collection import Layer
 from chronotile.model.field_series import AreasRequest, FieldSeries, FieldsSeries, PositionsRequest
@@ -15,6 +16,7 @@ from chronotile.model.reducer import MEAN
 from chronotile.model.request import AreaSeriesRequest, NamedPoint, Point, PointsSeriesRequest, SeriesRequest
 from chronotile.model.series import PointsSeries
 from chronotile.model.time import InstantArray, TimeSelection
+from chronotile.pipeline.deliver_coverage import storing
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_points_series import extract_points_series
 from chronotile.pipeline.extract_series import (
@@ -42,7 +44,7 @@ class FieldsFormat:
     name: str
     """Part of the ETag."""
     media_type: str
-    encode: Callable[[FieldsSeries], Iterable[bytes]]
+    encode: Callable[[FieldsSeries], Generator[bytes]]
     """In pieces, which may be made while they are sent."""
 
 
@@ -60,14 +62,14 @@ class FieldsTarget:
 class FieldsPayload:
     """An encoded answer."""
 
-    pieces: Iterable[bytes]
-    """A tuple where all are made already."""
+    body: Body
+    """To be closed by who takes it, whether all of it was sent or not."""
     media_type: str
     etag: str
     """Without quotes."""
     time: TimeUsed
     unchanged: bool = False
-    """The client holds this answer already: there are no pieces, nothing was read."""
+    """The client holds this answer already: the body is empty, nothing was read."""
 
 
 def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collection[str] = ()) -> FieldsPayload:
@@ -81,16 +83,18 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
     Raises:
         SourceUnavailable: The source is gone or damaged.
         LimitExceeded: What is to be read is too large.
+        StorageFull: There is no room to write what is long while many others are sent.
         ClientGone: Nobody waits any more.
     """
     etag = fingerprint("fields", target.etag, format.name)
     if etag in known:
-        return FieldsPayload(pieces=(), media_type=format.media_type, etag=etag, time=target.time, unchanged=True)
+        return FieldsPayload(body=Whole(b""), media_type=format.media_type, etag=etag, time=target.time, unchanged=True)
     series = target.read()
     pieces = format.encode(series)
-    if sum(field.values.size for field in series.fields) <= SHORT:
-        pieces = (b"".join(pieces),)
-    return FieldsPayload(pieces=pieces, media_type=format.media_type, etag=etag, time=target.time)
+    is_short = sum(field.values.size for field in series.fields) <= SHORT
+    with storing():
+        body = Whole(b"".join(pieces)) if is_short else streamed(pieces)
+    return FieldsPayload(body=body, media_type=format.media_type, etag=etag, time=target.time)
 
 
 def resolve_positions(request: PositionsRequest, services: Services, *, is_wanted: IsWanted) -> FieldsTarget:

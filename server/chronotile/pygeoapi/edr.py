@@ -195,7 +195,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
             media_type="application/prs.coverage+json",
             encode=lambda series: encode_fields_covjson(series, crs=crs, credits=named),
         )
-        document: Json = orjson.loads(b"".join(deliver_fields(target, written).pieces))
+        document: Json = orjson.loads(whole(deliver_fields(target, written).body))
         return document
 
     def _cells(self, request: CoverageRequest) -> Json:

@@ -402,3 +402,31 @@ def test_many_points_have_the_values_that_each_has_alone(ask, coverage_of, place
     together = coverage_of(ask("NDVI/position", coords=f"MULTIPOINT({','.join(f'{x!r} {y!r}' for x, y in places)})"))
 
     assert [each["ranges"] for each in together["coverages"]] == [each["ranges"] for each in alone]
+
+
+@pytest.fixture
+def long(make_client):
+    """`long("CSV")`: the answer of 100 points at 700 days, which is made while it is sent."""
+    days = served.days_of(*(str(np.datetime64("2018-01-01") + day) for day in range(700)))
+    layer = served.make_layer("DAILY", variable=served.make_variable("DAILY", times=days))
+    client = make_client(served.make_services(served.make_collection(layer)))
+    points = ",".join(f"{600_050 + 100 * column} 5646950" for column in range(100))
+    query = {"coords": f"MULTIPOINT({points})", "crs": "EPSG:32631"}
+    return lambda f: client.get("/ogcapi/collections/DAILY/position", params={**query, "f": f})
+
+
+@pytest.mark.slow
+def test_long_answers_are_whole_in_every_format(long, coverage_of):
+    expected = np.array(
+        [[served.number_at(np.array(30), np.array(column), time) for time in range(700)] for column in range(100)]
+    )
+
+    coverages = coverage_of(long("CoverageJSON"))["coverages"]
+    features = long("GeoJSON").json()["features"]
+    rows = list(csv.DictReader(io.StringIO(long("CSV").text)))
+    with xr.open_dataset(io.BytesIO(long("NetCDF").content), engine="h5netcdf") as found:
+        netcdf = found["DAILY"].values
+    assert np.array_equal([each["ranges"]["DAILY"]["values"] for each in coverages], expected)
+    assert np.array_equal([each["properties"]["values"]["DAILY"] for each in features], expected)
+    assert np.array_equal(np.array([float(row["DAILY"]) for row in rows]).reshape(100, 700), expected)
+    assert np.array_equal(netcdf, expected)

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from chronotile.catalog.offered import Offered
+from chronotile.encoders.file_parts import Whole
 from chronotile.pipeline.extract_fields import FieldsPayload
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import SHORT, instants_text
 from chronotile.protocols.common.state import services_of
+from chronotile.protocols.ogcapi.coverages.sending import BodyResponse
 from chronotile.protocols.ogcapi.edr.formats import EXTENSIONS, data_format, media_type_of
 from chronotile.protocols.ogcapi.edr.params import valued_collection
 
@@ -70,7 +72,7 @@ def data_response(payload: FieldsPayload, name: str, asked: Asked) -> Response:
     """Return the answer that carries series; 304 where the client holds it already.
 
     Args:
-        payload: Of whose pieces several are sent as they are made, in threads.
+        payload: With its body, which is let go when it is sent.
         name: Of the format.
         asked: What was asked for.
     """
@@ -81,6 +83,6 @@ def data_response(payload: FieldsPayload, name: str, asked: Asked) -> Response:
         return Response(status_code=304, headers=headers)
     if name in EXTENSIONS:
         headers["Content-Disposition"] = f'attachment; filename="{asked.offered.id}.{EXTENSIONS[name]}"'
-    if isinstance(payload.pieces, tuple):
-        return Response(b"".join(payload.pieces), media_type=payload.media_type, headers=headers)
-    return StreamingResponse(payload.pieces, media_type=payload.media_type, headers=headers)
+    if isinstance(payload.body, Whole):
+        return Response(b"".join(payload.body.pieces()), media_type=payload.media_type, headers=headers)
+    return BodyResponse(payload.body, media_type=payload.media_type, headers=headers)

@@ -1,6 +1,6 @@
 """How answers of data queries are written."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from urllib.parse import urlencode
 
@@ -10,7 +10,7 @@ from chronotile.encoders.coverage_fields import fields_of_cells
 from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.encoders.covjson_fields import encode_fields_covjson
 from chronotile.encoders.csv_fields import encode_fields_csv
-from chronotile.encoders.file_parts import Body, Streamed
+from chronotile.encoders.file_parts import Body, streamed
 from chronotile.encoders.geojson_fields import encode_fields_geojson
 from chronotile.encoders.netcdf_fields import encode_fields_netcdf
 from chronotile.encoders.place_series import Credits
@@ -41,7 +41,7 @@ def fields_format(name: str, asked: Asked, crs: Crs) -> FieldsFormat:
     """
     named = credits_of(tuple(asked.offered.fields.values()), asked.offered)
     told = partial(endpoint_of, address=asked.address)
-    encoders: dict[str, Callable[[FieldsSeries], Iterable[bytes]]] = {
+    encoders: dict[str, Callable[[FieldsSeries], Generator[bytes]]] = {
         COVERAGE_JSON: partial(encode_fields_covjson, crs=crs, credits=named),
         GEOJSON: partial(encode_fields_geojson, endpoint_of=told, credits=named),
         CSV: encode_fields_csv,
@@ -56,12 +56,12 @@ def cells_formats(asked: Asked) -> dict[str, CoverageFormat]:
     def features(coverage: Coverage, is_wanted: IsWanted) -> Body:
         named = credits_of([field.layer for field in coverage.fields], asked.offered)
         told = partial(endpoint_of, address=asked.address)
-        return Streamed(
+        return streamed(
             encode_fields_geojson(fields_of_cells(coverage, is_wanted=is_wanted), endpoint_of=told, credits=named)
         )
 
     def lines(coverage: Coverage, is_wanted: IsWanted) -> Body:
-        return Streamed(encode_fields_csv(fields_of_cells(coverage, is_wanted=is_wanted)))
+        return streamed(encode_fields_csv(fields_of_cells(coverage, is_wanted=is_wanted)))
 
     return {
         COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),
