@@ -145,3 +145,41 @@ def test_what_reaches_beyond_the_data_is_told():
     outlines = outlines_of([area_of(inside), area_of(across), area_of(beyond), area_of(WORLD)], LAEA)
 
     assert (outlines.is_beyond & ~outlines.is_outside).tolist() == [False, True, False, True]
+
+
+PACIFIC_GRIDS = {
+    "from 170": grid_of("EPSG:4326", 170, 20, 1, width=50, height=40),
+    "from -190": grid_of("OGC:CRS84", -190, 20, 1, width=50, height=40),
+    "NAD 83": grid_of("EPSG:4269", 170, 20, 1, width=50, height=40),
+}
+SPLIT = Area(  # at the antimeridian, as RFC 7946 has it
+    polygons=(
+        (np.array([[174, -10], [180, -10], [180, 10], [174, 10], [174, -10]], dtype=float),),
+        (np.array([[-180, -10], [-176, -10], [-176, 10], [-180, 10], [-180, -10]], dtype=float),),
+    ),
+    crs=CRS84,
+)
+
+
+@pytest.mark.parametrize("spans", [centre_spans, covered_spans], ids=["centres", "shares"])
+@pytest.mark.parametrize("grid", PACIFIC_GRIDS.values(), ids=PACIFIC_GRIDS)
+@pytest.mark.parametrize("west", [-180, -150, 0])
+def test_what_goes_round_the_globe_holds_all_cells_of_data_in_degrees(west, grid, spans):
+    area = area_of([(west, -80), (west + 360, -80), (west + 360, 80), (west, 80)])
+
+    assert (mask_of(area, grid, spans) == 1).all()
+
+
+@pytest.mark.parametrize("grid", PACIFIC_GRIDS.values(), ids=PACIFIC_GRIDS)
+def test_both_parts_of_what_is_split_at_the_antimeridian_have_cells(grid):
+    longitudes, _latitudes, _known = centres_of(grid)
+    rows = np.arange(grid.height)[:, np.newaxis]
+    is_inside = ((longitudes % 360 > 174) & (longitudes % 360 < 184)) & (rows >= 10) & (rows < 30)
+
+    np.testing.assert_array_equal(mask_of(SPLIT, grid), is_inside)
+
+
+def test_what_meets_the_data_in_two_turns_is_told_to_reach_beyond():
+    outlines = outlines_of([area_of(WORLD)], grid_of("EPSG:4326", 170, 20, 1, width=4, height=4))
+
+    assert (outlines.is_beyond[0], outlines.is_outside[0]) == (True, False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.area import Area, Polygon
-from chronotile.model.crs import Crs, transformer
+from chronotile.model.crs import Crs, are_alike, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray, NativeGrid
 
 Extremes = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -28,19 +28,23 @@ def near_parts(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
     Farther off a projection may have no coordinates, or those of other places: an edge past the antipode of the
     middle of EPSG:3035 goes round the wrong side of the data. An edge is cut where its line in the area's CRS meets
     a box round the data. Areas that lie whole in that box are returned as they are, and so are those for which none is
-    known.
+    known. Of degrees nothing is unsound, but an area that meets the grid in several turns has its part of each.
     """
     systems: dict[Crs, list[int]] = {}
     for number, area in enumerate(areas):
         systems.setdefault(area.crs, []).append(number)
     near = list(areas)
     for crs, numbers in systems.items():
+        least, greatest = _boxes([areas[number] for number in numbers])
         boxes = _sound_boxes(grid, crs)
+        is_whole = np.ones(len(numbers), dtype=np.bool_)
         if boxes:
-            least, greatest = _boxes([areas[number] for number in numbers])
             is_whole = np.logical_or.reduce([((least >= box[:2]) & (greatest <= box[2:])).all(axis=1) for box in boxes])
-            for number in np.array(numbers)[~is_whole].tolist():
-                near[number] = replace(areas[number], polygons=tuple(_parts(areas[number], boxes)))
+        elif crs.is_geographic and grid.wrap_columns is not None and not grid.is_circular:
+            boxes = (_columns_box(grid, crs),)
+            is_whole = _are_in_one_turn(least[:, 0], greatest[:, 0], boxes[0])
+        for number in np.array(numbers)[~is_whole].tolist():
+            near[number] = replace(areas[number], polygons=tuple(_parts(areas[number], boxes)))
     return near
 
 
@@ -79,6 +83,13 @@ def _shifts(west: float, east: float, box: BBox, circle: float) -> list[float]:
         return [0.0]
     first, last = math.floor((west - box.xmax) / circle) + 1, math.ceil((east - box.xmin) / circle)
     return [circle * turn for turn in range(first, last)]
+
+
+def _are_in_one_turn(west: FloatArray, east: FloatArray, box: BBox) -> NDArray[np.bool_]:
+    """(area,): whether what reaches from west to east meets a box in one turn of the globe at most."""
+    first, last = np.floor((west - box.xmax) / WHOLE_CIRCLE) + 1, np.ceil((east - box.xmin) / WHOLE_CIRCLE)
+    are_few: NDArray[np.bool_] = last - first < 2
+    return are_few
 
 
 def _clipped(polygon: Polygon, box: BBox) -> Polygon | None:
@@ -138,6 +149,12 @@ def _geographic_boxes(grid: NativeGrid, crs: Crs, *, is_known: bool) -> tuple[BB
         if west < seam < east:
             return BBox(west, south, seam, north), BBox(seam, south, east, north)
     return (BBox(west, south, east, north),)
+
+
+def _columns_box(grid: NativeGrid, crs: Crs) -> BBox:
+    """Longitudes of a grid in degrees with a column on each side, so that what reaches beyond the data still does."""
+    box, margin = grid.bbox if are_alike(crs, grid.crs) else grid.unwound_box_in(crs), grid.steps[0]
+    return BBox(box.xmin - margin, -math.inf, box.xmax + margin, math.inf)
 
 
 def _with_margin(box: BBox) -> BBox:
