@@ -70,6 +70,8 @@ from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_
 log = logging.getLogger(__name__)
 
 TIDIED_EVERY_S = 20.0
+PAGES = (("/timeseries", "/docs"), ("/ogcapi", "/ogcapi/openapi?f=html"))
+"""Where it stands what there is below a path."""
 """Often enough that holes stay small, and seldom enough that the pages asked for anew cost nothing."""
 
 
@@ -324,7 +326,7 @@ async def _http_fault(request: Request, error: Exception) -> Response:
     """What no route answers: an unknown path, or a method that a path does not take."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     path = request.scope["path"]
-    hint = "; what there is below /timeseries stands at /docs" if path.startswith("/timeseries") else ""
+    hint = next((f"; what there is below {root} stands at {page}" for root, page in PAGES if path.startswith(root)), "")
     fault: ChronotileError = UnknownPath(f"there is nothing at {path[:200]!r}{hint}")
     headers = (error.headers if isinstance(error, HTTPException) else None) or {}
     if status != fault.status:

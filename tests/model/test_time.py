@@ -82,6 +82,12 @@ def test_keywords(text, selection):
     assert parse_time(text) == selection
 
 
+@pytest.mark.parametrize("text", ["11/06/2023", "2023/06/11", "1/6/23", "01/06/2023/30/06/2023"])
+def test_a_date_with_slashes_is_told_what_times_look_like(text):
+    with pytest.raises(InvalidParameter, match=f"'{text}' is no time; accepted are an instant"):
+        parse_time(text)
+
+
 @pytest.mark.parametrize("text", ["2020-03-01/..", "2020-03-01/", "2020-03-01/*", "2020-03-01/current"])
 def test_an_interval_may_be_open_at_its_end(text):
     (part,) = parse_time(text).parts

@@ -138,6 +138,7 @@ _PERIOD = re.compile(
     r"(?:T(?=.)(?:(?P<hours>\d{1,7})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})(?:\.(?P<fraction>\d{1,9}))?S)?)?",
     re.ASCII,
 )
+_SLASHED_DATE = re.compile(r"\d{1,4}/\d{1,2}/\d{1,4}", re.ASCII)
 _OPEN = {"", "..", "*"}
 _LATEST = {"current", "latest"}
 
@@ -246,7 +247,7 @@ def _parse_part(text: str) -> TimePart:
             raise InvalidParameter(f"{text} cannot stand in a list of times", locator="time")
         return TimePart(parse_instant(text))
     bounds = text.split("/")
-    if len(bounds) > 3:
+    if len(bounds) > 3 or _SLASHED_DATE.fullmatch(text):
         raise _unreadable(text)
     start_text, end_text = bounds[0].strip(), bounds[1].strip()
     if start_text in _OPEN and end_text in _OPEN:

@@ -11,6 +11,10 @@ from chronotile.model.request import Point
 from chronotile.model.source import VariableInfo
 from chronotile.pipeline.services import Services, reading
 
+SWAPPED = "; longitude and latitude seem to be swapped"
+MAX_NAME = 40
+"""Characters of the name of a CRS that a message has; a definition can be long."""
+
 
 def cell_of(grid: NativeGrid, point: Point) -> tuple[int, int] | None:
     """Return (row, column) of the native cell that holds a point, or `None` outside."""
@@ -26,17 +30,21 @@ def reach_of(layer: Layer) -> str:
     return f"reaches from {west:.6g} to {east:.6g} in longitude and from {south:.6g} to {north:.6g} in latitude"
 
 
-def swapped_hint(point: Point, layer: Layer) -> str:
-    """Return what to say of a place that lies in the layer if its latitude is taken for a longitude; else nothing."""
-    return swapped_hints(np.array([(point.x, point.y)]), layer)[0] if point.crs.is_geographic else ""
+def swapped_hint(point: Point, grid: NativeGrid) -> str:
+    """Return what to say of a place that lies in the grid if its coordinates are swapped; else nothing."""
+    if cell_of(grid, Point(x=point.y, y=point.x, crs=point.crs)) is None:
+        return ""
+    if point.crs.is_geographic:
+        return SWAPPED
+    return f"; its numbers seem to be swapped, they are in the axis order of {point.crs.name[:MAX_NAME]}"
 
 
 def swapped_hints(places: NDArray[np.float64], layer: Layer) -> list[str]:
-    """Return what to say of each of (place, 2) longitudes and latitudes, as `swapped_hint` does of one."""
+    """Return the same of each of (place, 2) longitudes and latitudes, by the box of a layer."""
     west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)
     x, y = places.T
     is_swapped = (south <= x) & (x <= north) & (west <= y) & (y <= east)
-    return ["; longitude and latitude seem to be swapped" if each else "" for each in is_swapped.tolist()]
+    return [SWAPPED if each else "" for each in is_swapped.tolist()]
 
 
 def read_cell(

@@ -9,7 +9,8 @@ from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.model.area import Area
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import BoolArray
-from chronotile.pipeline.coverage_cells import columns_in_turn, reach_in_words
+from chronotile.model.request import Point
+from chronotile.pipeline.coverage_cells import columns_in_turn, outside
 from chronotile.readers.area_outlines import outlines_of
 from chronotile.readers.area_spans import Spans, centre_spans
 
@@ -51,7 +52,8 @@ def cells_inside(area: Area, grid: NativeGrid, *, locator: str) -> Spans:
     except InvalidParameter as error:
         raise InvalidParameter(error.message, locator=locator) from error
     if outlines.is_outside[0]:
-        raise OutsideData(f"{locator} lies outside the data, which {reach_in_words(grid, area.crs)}", locator=locator)
+        x, y = area.polygons[0][0].mean(axis=0)
+        raise outside(grid, Point(x=float(x), y=float(y), crs=area.crs), locator=locator)
     if not spans.cells:
         raise OutsideData(f"no cell's centre lies in {locator}; name a larger area, or a bbox", locator=locator)
     return spans

@@ -11,6 +11,8 @@ from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.model.request import Point
+from chronotile.pipeline.cells import swapped_hint
 from chronotile.readers.warp import HALF_WORLD
 
 EDGE_CELLS = 1e-9
@@ -159,9 +161,8 @@ def _trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
         rows = None if box is None else _rows(grid, Interval(box.ymin, box.ymax))
         columns = None if box is None else _columns(grid, Interval(box.xmin, box.xmax))
         if rows is None or columns is None:
-            raise OutsideData(
-                f"{trim.locator} lies outside the data, which {reach_in_words(grid, trim.crs)}", locator=trim.locator
-            )
+            x, y = (trim.box.xmin + trim.box.xmax) / 2, (trim.box.ymin + trim.box.ymax) / 2
+            raise outside(grid, Point(x=x, y=y, crs=trim.crs), locator=trim.locator)
         left = _in_both(grid, window, Window(*rows, *columns))
         if left is None:
             raise _nothing_in_common(trims[0], trim)
@@ -314,8 +315,13 @@ def _holds_pole(box: BBox, crs: Crs, latitude: float) -> bool:
     return bool(box.xmin <= x <= box.xmax and box.ymin <= y <= box.ymax)
 
 
-def reach_in_words(grid: NativeGrid, crs: Crs) -> str:
-    """Return in words, for whoever asked for a place outside, how far a grid reaches."""
+def outside(grid: NativeGrid, middle: Point, *, locator: str) -> OutsideData:
+    """Return what to say of an area about `middle` that lies outside a grid: how far that reaches."""
+    reach = _reach_in_words(grid, middle.crs)
+    return OutsideData(f"{locator} lies outside the data, which {reach}{swapped_hint(middle, grid)}", locator=locator)
+
+
+def _reach_in_words(grid: NativeGrid, crs: Crs) -> str:
     if not crs.is_geographic:
         try:
             box = grid.bbox_in(crs)

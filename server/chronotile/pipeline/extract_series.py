@@ -197,7 +197,7 @@ def _cell(layer: Layer, point: Point) -> tuple[int, int]:
     cell = cell_of(grid, point)
     if cell is None:
         raise InvalidParameter(
-            f"the point lies outside layer {layer.id}, which {reach_of(layer)}{swapped_hint(point, layer)}",
+            f"the point lies outside layer {layer.id}, which {reach_of(layer)}{swapped_hint(point, grid)}",
             locator="point",
         )
     return cell

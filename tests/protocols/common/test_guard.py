@@ -73,8 +73,15 @@ def test_405_says_which_method_is_taken(client):
     assert client.get("/timeseries/points").json()["detail"] == "GET is not accepted here; use POST"
 
 
-def test_unknown_path_below_timeseries_names_where_all_paths_are_told(client):
-    assert client.get("/timeseries/NDVI/polygon").json()["detail"].endswith("below /timeseries stands at /docs")
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/timeseries/NDVI/polygon", "below /timeseries stands at /docs"),
+        ("/ogcapi/collections/NDVI/corridor", "below /ogcapi stands at /ogcapi/openapi?f=html"),
+    ],
+)
+def test_unknown_path_names_where_all_paths_are_told(client, path, hint):
+    assert client.get(path).json()["detail"].endswith(hint)
 
 
 def test_head_tells_the_same_without_a_body(client):

@@ -27,6 +27,7 @@ OTHER_NAMES: Mapping[str, Collection[str]] = {
     "step": ("aggregate",),
     "lon": ("lng", "long", "longitude"),
     "lat": ("latitude",),
+    "crs": ("srs", "srsname", "epsg"),
 }
 """What other services call a parameter, by its name here; case and underscores do not matter."""
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
@@ -101,15 +102,19 @@ class Kvp:
         written = self._written[name.lower()][:MAX_SHOWN]
         raise UnknownParameter(f"{written} is no parameter here; use {instead}", locator=written)
 
-    def required(self, name: str) -> str:
+    def required(self, name: str, *, accepted: str = "") -> str:
         """Return a parameter that must be there and must not be empty.
+
+        Args:
+            name: Of the parameter.
+            accepted: What it takes, in words, for whoever left it out.
 
         Raises:
             MissingParameter: It is not, or is.
         """
         value = self.optional(name)
         if value is None:
-            raise MissingParameter(f"{name} is missing", locator=name)
+            raise MissingParameter(f"{name} is missing{accepted and f'; it is {accepted}'}", locator=name)
         return value
 
 

@@ -314,6 +314,34 @@ def test_what_is_not_accepted_is_named(ask, path, query, parameter):
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "accepted"),
+    [
+        ("position", {}, "POINT(4.5 50.8)"),
+        ("area", {}, "POLYGON((4 50,5 50,5 51,4 50))"),
+        ("area", {"coords": "POLYGON(4.8 50.8,4.81 50.8,4.8 50.81,4.8 50.8)"}, "POLYGON((4 50,5 50,5 51,4 50))"),
+        ("cube", {}, "4.4,51.0,4.5,51.1"),
+        ("radius", {"coords": POINT}, "a distance"),
+        ("radius", {"coords": POINT, "within": "1"}, "m, km, mi, nmi, ft"),
+    ],
+)
+def test_what_is_missing_or_misspelt_is_told_with_what_is_accepted(ask, path, query, accepted):
+    assert accepted in ask(f"NDVI/{path}", **query).json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "hint"),
+    [
+        ("position", {"coords": "POINT(5640000 610000)", "crs": "EPSG:32631"}, "in the axis order of EPSG:32631"),
+        ("position", {"coords": "POINT(4.8 50.8)", "crs": "EPSG:4326"}, "longitude and latitude seem to be swapped"),
+        ("area", {"coords": "POLYGON((50.8 4.8,50.81 4.8,50.81 4.81,50.8 4.8))"}, "latitude seem to be swapped"),
+        ("cube", {"bbox": "50.8,4.8,50.81,4.81"}, "longitude and latitude seem to be swapped"),
+    ],
+)
+def test_swapped_coordinates_are_hinted_at(ask, path, query, hint):
+    assert ask(f"NDVI/{path}", **query).json()["detail"].endswith(hint)
+
+
 def test_an_interval_without_an_instant_is_not_found(ask):
     answer = ask("NDVI/cube", bbox=BOX, datetime="1999/2000")
 

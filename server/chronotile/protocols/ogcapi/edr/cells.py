@@ -18,6 +18,8 @@ from chronotile.protocols.ogcapi.edr.params import asked_layers, asked_points, c
 from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, RADIUS
 from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, area_of_text
 
+CORNERS = "the lower and the upper corner, such as 4.4,51.0,4.5,51.1"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellsRequest:
@@ -66,8 +68,8 @@ def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsR
     points = asked_points(query, offered.main_field, catalogue)
     if len(points) != 1:
         raise InvalidParameter(f"{LOCATOR} must be one POINT here, got {len(points)} points", locator=LOCATOR)
-    within = number(query.required("within"), locator="within")
-    named = query.required("within-units").lower()
+    within = number(query.required("within", accepted="a distance, in within-units"), locator="within")
+    named = query.required("within-units", accepted=f"one of {', '.join(LENGTHS_M)}").lower()
     units = choice(OTHER_LENGTHS.get(named, named), LENGTHS_M, locator="within-units")
     return CellsRequest(coverage=_in_area(circle_of(points[0], within * LENGTHS_M[units]), offered, query, catalogue))
 
@@ -81,7 +83,7 @@ def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
     query.refuse(("bbox-crs",), instead="crs, which bbox is in")
     check_query(query, CUBE.parameters)
     crs = crs_of_query(query, offered.main_field, catalogue) or CRS84
-    box = box_of(query.required("bbox"), crs)
+    box = box_of(query.required("bbox", accepted=CORNERS), crs)
     check_degrees(box, crs, locator="bbox")
     columns, rows = (
         integer(query.optional(name) or "0", locator=name, least=0) for name in ("resolution-x", "resolution-y")

@@ -16,6 +16,7 @@ LOCATOR = "coords"
 POINTS = ("POINT", "MULTIPOINT")
 POLYGONS = {"POLYGON": "Polygon", "MULTIPOLYGON": "MultiPolygon"}
 """Names that GeoJSON has for them."""
+OPENED = {"POLYGON": "((", "MULTIPOLYGON": "((("}
 
 # Lengths are bounded, and blanks are single ones, so that no text takes long to refuse.
 _NUMBER = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,4})?"
@@ -57,6 +58,8 @@ def area_of_text(query: Kvp, crs: Crs, *, max_vertices: int) -> Area:
         LimitExceeded: It has more than `max_vertices`.
     """
     kind, body = _tagged(query, tuple(POLYGONS))
+    if not body.replace(" ", "").startswith(OPENED[kind]):
+        raise _unreadable(f"{kind}{body}", tuple(POLYGONS))
     geometry = {"type": POLYGONS[kind], "coordinates": _coordinates(body, crs)}
     rules = GeometryRules(max_vertices=max_vertices, max_features=1, crs_named=lambda _name: crs, crs=crs.name)
     return area_of(orjson.dumps(geometry), rules)
@@ -64,7 +67,7 @@ def area_of_text(query: Kvp, crs: Crs, *, max_vertices: int) -> Area:
 
 def _tagged(query: Kvp, accepted: tuple[str, ...]) -> tuple[str, str]:
     """The kind of geometry, and what stands in its brackets, with them."""
-    text = " ".join(query.required(LOCATOR).split())
+    text = " ".join(query.required(LOCATOR, accepted=_accepted(accepted)).split())
     found = _TAGGED.fullmatch(text)
     kind = found[1].upper() if found else ""
     if found is None or kind not in accepted:
@@ -107,8 +110,9 @@ def _finite(written: str) -> float:
 
 
 def _unreadable(text: str, accepted: tuple[str, ...]) -> InvalidParameter:
-    example = "POINT(4.5 50.8)" if accepted == POINTS else "POLYGON((4 50,5 50,5 51,4 50))"
-    return InvalidParameter(
-        f"{LOCATOR} must be well-known text of a {' or '.join(accepted)}, such as {example}, got {text[:MAX_SHOWN]!r}",
-        locator=LOCATOR,
-    )
+    return InvalidParameter(f"{LOCATOR} must be {_accepted(accepted)}, got {text[:MAX_SHOWN]!r}", locator=LOCATOR)
+
+
+def _accepted(kinds: tuple[str, ...]) -> str:
+    example = "POINT(4.5 50.8)" if kinds == POINTS else "POLYGON((4 50,5 50,5 51,4 50))"
+    return f"well-known text of a {' or '.join(kinds)}, such as {example}"
