@@ -285,7 +285,7 @@ class TestInAStyle:
         ("/ogcapi?f=json", ["/map"]),
         (
             "/ogcapi/collections/CROP?f=json",
-            [f"/collections/CROP/{rest}map" for rest in ("", "styles/steps/", "styles/reds/")],
+            [f"/collections/CROP/{rest}map" for rest in ("", "styles/reds/", "styles/steps/")],
         ),
         ("/ogcapi/collections/s2?f=json", ["/collections/s2/map", "/collections/s2/styles/ndvi-greys/map"]),
     ],

@@ -309,6 +309,13 @@ def test_links_lead_to_tilesets(tree, document, kinds):
     assert all(len(tree.get(link["href"]).json()["tilesets"]) == 2 for link in links)
 
 
+def test_the_last_tilesets_are_in_the_default_style_which_gdal_takes(tree):
+    links = tree.get("/ogcapi/collections/CROP?f=json").json()["links"]
+
+    hrefs = [link["href"] for link in links if link["rel"] == f"{RELATIONS}/tilesets-map"]
+    assert hrefs[-1] == "http://testserver/ogcapi/collections/CROP/styles/steps/map/tiles?f=json"
+
+
 def test_without_places_nothing_leads_to_vector_tiles(client):
     rels = [link["rel"] for link in client.get("/ogcapi?f=json").json()["links"]]
 

@@ -28,7 +28,7 @@ def landing_members(told: Told) -> Mapping[str, Any]:
 
 
 def collection_links(offered: Offered, told: Told) -> Sequence[Link]:
-    """Return the map of a collection, in its default style first and then in each that it has."""
+    """Return the map of a collection, and in each of its styles, the default last: GDAL takes the last."""
     return list(_maps(offered, told))
 
 
@@ -40,5 +40,5 @@ def styled_map(offered: Offered, style: Style, told: Told) -> Link:
 
 def _maps(offered: Offered, told: Told) -> Iterator[Link]:
     yield Link(rel=REL_MAP, href=f"{told.base}/collections/{quote(offered.id)}/map", type=PNG, title="map")
-    for style in offered.drawn.styles:
+    for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1]):
         yield styled_map(offered, style, told)

@@ -32,7 +32,7 @@ def landing_links(told: Told) -> Sequence[Link]:
 
 
 def collection_links(offered: Offered, told: Told) -> Sequence[Link]:
-    """Return the tilesets of a collection, in its default style first and then in each that it has."""
+    """Return the tilesets of a collection, and in each of its styles, the default last: GDAL takes the last."""
     base = f"{told.base}/collections/{quote(offered.id)}"
     styled = [
         Link(
@@ -41,7 +41,7 @@ def collection_links(offered: Offered, told: Told) -> Sequence[Link]:
             type=JSON,
             title=f"map tiles, {style.title}",
         )
-        for style in offered.drawn.styles
+        for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1])
     ]
     return [Link(rel=REL_MAP, href=f"{base}/map/tiles?f=json", type=JSON, title="map tiles"), *styled]
 
