@@ -169,7 +169,8 @@ def _times(domain: TimeDomain) -> str:
 
 def _places(services: Services, base: str) -> Iterable[Place]:
     service = services.catalogue.service
-    for kind, paths in (("WMS", service.wms_paths), ("WMTS", service.wmts_paths)):
+    services_xml = (("WMS", service.wms_paths, "text/xml"), ("WMTS", service.wmts_paths, "application/xml"))
+    for kind, paths, media_type in services_xml:
         query = urlencode({"SERVICE": kind, "REQUEST": "GetCapabilities"})
         for path in paths[:1]:
             yield Place(
@@ -177,7 +178,7 @@ def _places(services: Services, base: str) -> Iterable[Place]:
                 title=kind,
                 purpose="QGIS, ArcGIS, OpenLayers, GDAL",
                 href=f"{base}{path}?{query}",
-                media_type="text/xml",
+                media_type=media_type,
             )
     yield Place(
         rel="ogcapi",

@@ -140,8 +140,8 @@ def _links(name: str, layer: Layer, telling: Telling) -> list[Document]:
             _link("qgis", f"{base}/layers/{path}.qlr", QLR_TYPE, "layer definition for QGIS")
             for _path in catalogue.service.wms_paths[:1]
         ),
-        *(_capabilities("wms", where, base) for where in catalogue.service.wms_paths[:1]),
-        *(_capabilities("wmts", where, base) for where in catalogue.service.wmts_paths[:1]),
+        *(_capabilities("wms", where, base, "text/xml") for where in catalogue.service.wms_paths[:1]),
+        *(_capabilities("wmts", where, base, "application/xml") for where in catalogue.service.wmts_paths[:1]),
         _link("viewer", f"{base}/viewer/?layer={path}", "text/html", "map in the viewer"),
     ]
     if not layer.is_composite:
@@ -150,9 +150,9 @@ def _links(name: str, layer: Layer, telling: Telling) -> list[Document]:
     return links
 
 
-def _capabilities(service: str, where: str, base: str) -> Document:
+def _capabilities(service: str, where: str, base: str, media_type: str) -> Document:
     query = urlencode({"SERVICE": service.upper(), "REQUEST": "GetCapabilities"})
-    return _link(service, f"{base}{where}?{query}", "text/xml", f"capabilities of {service.upper()}")
+    return _link(service, f"{base}{where}?{query}", media_type, f"capabilities of {service.upper()}")
 
 
 def _link(rel: str, href: str, media_type: str, title: str) -> Document:

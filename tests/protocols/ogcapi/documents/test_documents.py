@@ -102,6 +102,13 @@ def test_extent_is_the_box_of_the_data_and_the_cells_of_its_grid(tree):
     assert counted == [(400, 100, 600_050), (300, 100, 5_620_050)]
 
 
+def test_the_box_in_a_crs_with_latitude_first_has_it_first_and_so_has_the_grid(tree):
+    extent = tree.get("/ogcapi/collections/FAPAR").json()["extent"]["spatial"]
+
+    assert extent["storageCrsBbox"] == [[pytest.approx(50.6), 4.4, 51.0, pytest.approx(5.0)]]
+    assert [each["cellsCount"] for each in extent["grid"]] == [200, 300]
+
+
 def test_box_of_a_world_that_goes_round_is_the_world(tree):
     box = tree.get("/ogcapi/collections/world").json()["extent"]["spatial"]["bbox"][0]
 
@@ -268,3 +275,11 @@ def test_documents_are_made_once_whatever_the_time_of_day(make_client):
     client.get("/ogcapi/collections")
 
     assert (services.documents.state.misses, services.documents.state.hits) == (1, 1)
+
+
+@pytest.mark.parametrize("service", ["wms", "wmts"])
+def test_capabilities_have_the_type_that_links_to_them_say(tree, service):
+    rel = f"http://www.opengis.net/def/serviceType/ogc/{service}"
+    (link,) = (link for link in tree.get("/ogcapi/collections/NDVI").json()["links"] if link["rel"] == rel)
+
+    assert tree.get(link["href"]).headers["content-type"].split(";")[0] == link["type"]

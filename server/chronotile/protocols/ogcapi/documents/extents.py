@@ -5,10 +5,11 @@ from functools import lru_cache
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.instants import format_instants
 from chronotile.errors import InvalidParameter
-from chronotile.model.crs import CRS84
+from chronotile.model.crs import CRS84, is_north_first
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.time import DAY, TimeDomain, format_instant
 from chronotile.model.time_steps import DEKAD, DEKAD_DAYS, step_of
+from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.extent import DECIMALS
 from chronotile.protocols.ogcapi.block import Json
 
@@ -73,13 +74,13 @@ def _values(times: TimeDomain, step: str | None) -> list[str]:
 
 
 def _native_extent(grid: NativeGrid) -> Json:
-    """Cells are told from west to east and from south to north by their centres, where they lie along the axes."""
+    """Axes in the order of the CRS; cells from west to east and from south to north, where they lie along the axes."""
     box = grid.bbox
-    own = {} if grid.crs == CRS84 else {"storageCrsBbox": [list(box)]}
+    own = {} if grid.crs == CRS84 else {"storageCrsBbox": [list(in_axis_order(box, grid.crs))]}
     if grid.transform.b != 0 or grid.transform.d != 0:
         return own
-    sides = ((grid.width, grid.steps[0], box.xmin), (grid.height, grid.steps[1], box.ymin))
-    return {**own, "grid": [_cells(*side) for side in sides]}
+    columns, rows = _cells(grid.width, grid.steps[0], box.xmin), _cells(grid.height, grid.steps[1], box.ymin)
+    return {**own, "grid": [rows, columns] if is_north_first(grid.crs) else [columns, rows]}
 
 
 def _cells(count: int, step: float, edge: float) -> Json:

@@ -9,7 +9,8 @@ from chronotile.protocols.ogcapi.block import Link
 from chronotile.protocols.ogcapi.documents.telling import Telling
 
 SERVICE_TYPES = "http://www.opengis.net/def/serviceType/ogc"
-XML = "text/xml"
+WMS_XML = "text/xml"
+WMTS_XML = "application/xml"
 JSON = "application/json"
 HTML = "text/html"
 
@@ -33,10 +34,10 @@ def other_ways(offered: Offered, telling: Telling) -> Iterator[Link]:
 def _services(offered: Offered, telling: Telling) -> Iterator[Link]:
     service, root = telling.told.catalogue.service, telling.told.root
     names = ",".join(quote(layer.id) for layer in offered.layers)
-    for kind, paths in (("WMS", service.wms_paths), ("WMTS", service.wmts_paths)):
+    for kind, paths, media_type in (("WMS", service.wms_paths, WMS_XML), ("WMTS", service.wmts_paths, WMTS_XML)):
         for path in paths[:1]:
             href = f"{root}{path}?SERVICE={kind}&REQUEST=GetCapabilities&layers={names}"
-            yield Link(rel=f"{SERVICE_TYPES}/{kind.lower()}", href=href, type=XML, title=f"{kind} capabilities")
+            yield Link(rel=f"{SERVICE_TYPES}/{kind.lower()}", href=href, type=media_type, title=f"{kind} capabilities")
 
 
 def _of_layer(layer: Layer, telling: Telling) -> Iterator[Link]:

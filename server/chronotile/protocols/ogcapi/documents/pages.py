@@ -51,6 +51,7 @@ def _collection_page(document: Json, telling: Telling) -> bytes:
         template="collection",
         lead=document["description"],
         picture=picture and f"../../{picture}",
+        grid=offered.main_field.main_variable.grid if "grid" in document["extent"]["spatial"] else None,
         times=_times(offered.times),
         fields=list(_fields(offered, telling.told.language)),
         examples=list(_examples(offered, document, telling)),
