@@ -333,6 +333,7 @@ def _lines(archive: "Archive", host: str, port: int) -> list[str]:
         f"viewer        {address}/viewer/",
         f"WMS           {address}{service.wms_paths[0]}",
         f"WMTS          {address}{service.wmts_paths[0]}",
+        f"OGC API       {address}/ogcapi",
     ]
 
 

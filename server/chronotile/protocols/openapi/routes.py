@@ -52,9 +52,8 @@ def _encode(services: Services, base: str, served: frozenset[str]) -> bytes:
 def _render(services: Services, base: str, served: frozenset[str]) -> bytes:
     document = _document(services, base, served)
     title, sections = document["info"]["title"], sections_of(document)
-    return render_page(
-        COMMON, PAGE, styled=PAGE, title=title, sections=sections, description="openapi.json", version="3.1", home="./"
-    )
+    addresses = {"description": "openapi.json", "version": "3.1", "home": "./", "ogcapi": "ogcapi/openapi?f=html"}
+    return render_page(COMMON, PAGE, styled=PAGE, title=title, sections=sections, **addresses)
 
 
 def _document(services: Services, base: str, served: frozenset[str]) -> Json:
