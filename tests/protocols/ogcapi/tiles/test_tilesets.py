@@ -135,7 +135,11 @@ def test_metadata_of_places_name_each_set_and_its_properties(tree):
 
 
 @pytest.mark.parametrize(
-    "query", ["datetime=2020-06-11", "range=0,0.5&ramp=steps", "reducer=max&datetime=2020-06", "bgcolor=navy"]
+    "query",
+    [
+        *("datetime=2020-06-11", "range=0,0.5&ramp=steps", "reducer=max&datetime=2020-06", "bgcolor=navy"),
+        'subset=time("2020-06-11")',
+    ],
 )
 def test_templates_carry_what_was_asked_of_the_metadata(tree, query):
     document = tree.get(f"{NDVI}/WebMercatorQuad?{query}").json()
@@ -152,6 +156,7 @@ def test_templates_carry_what_was_asked_of_the_metadata(tree, query):
         (NDVI, "datetime=x", "datetime"),
         (f"{NDVI}/WebMercatorQuad", "range=2,1", "range"),
         (f"{NDVI}/WebMercatorQuad", "f=html", "f"),
+        (f"{NDVI}/WebMercatorQuad", "subset=Lat(50.8:50.9)", "subset"),
         (f"{NDVI}/WebMercatorQuad", "lang=xx", "lang"),
         (f"{NDVI}/WebMercatorQuad", "dattime=2020", "dattime"),
         ("/ogcapi/map/tiles", "collections=nope", "collections"),
@@ -211,6 +216,15 @@ class TestTileJson:
         theirs = tree.get("/tiles/NDVI/WebMercatorQuad/tilejson.json").json()
 
         assert {**ours, "tiles": []} == {**theirs, "tiles": []}
+
+    @pytest.mark.parametrize("time", ['time("2020-06-11")', 'time("2020-06-01":"2020-06-11")'])
+    def test_tiles_are_of_the_time_of_subset(self, tree, time):
+        (template,) = tree.get(f"{NDVI}/WebMercatorQuad", params={"f": "tilejson", "subset": time}).json()["tiles"]
+
+        tile = tree.get(template.format(z=10, y=343, x=525))
+        own = tree.get(f"{NDVI}/WebMercatorQuad/10/343/525", params={"f": "png", "subset": time})
+        assert (tile.status_code, tile.headers["chronotile-time"]) == (200, own.headers["chronotile-time"])
+        assert tile.content == own.content
 
     def test_of_several_layers_it_reaches_over_all(self, tree):
         document = tree.get("/ogcapi/map/tiles/WebMercatorQuad?f=tilejson&collections=FAPAR,NDVI").json()

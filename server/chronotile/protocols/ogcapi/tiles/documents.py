@@ -13,10 +13,9 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.tile_ranges import native_matrix
 from chronotile.protocols.common.tilejson import tilejson
 from chronotile.protocols.ogcapi.block import Json, Told
-from chronotile.protocols.ogcapi.maps.drawing import drawing_of
 from chronotile.protocols.ogcapi.tiles.limits import limits_of_boxes, limits_of_grids
 from chronotile.protocols.ogcapi.tiles.map_tilesets import layers_box, map_origin
-from chronotile.protocols.ogcapi.tiles.params import PARAMETERS, PARAMETERS_OF_PLACES
+from chronotile.protocols.ogcapi.tiles.params import PARAMETERS, PARAMETERS_OF_PLACES, tile_drawing
 from chronotile.protocols.ogcapi.tiles.place_tilesets import asked_places, places_box, places_origin, vector_layers
 from chronotile.protocols.ogcapi.tiles.tilesets import Origin, template, tileset, tilesets
 
@@ -53,7 +52,9 @@ def map_tilejson(path: Mapping[str, str], query: Kvp, told: Told, services: Serv
     """
     tile_matrix_set = told.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     origin, layers, time = _map(path, query, told)
-    carried = {**origin.query, **(_settled(layers[0], query, time, services) if len(layers) == 1 else {})}
+    settled = _settled(layers[0], query, time, services) if len(layers) == 1 else {}
+    replaced = {"subset"} if "datetime" in settled else set()
+    carried = {name: text for name, text in origin.query.items() if name not in replaced} | settled
     return tilejson(
         name=origin.title,
         tiles=template(origin, tile_matrix_set, told, place=XYZ, query={"f": "png", **carried}),
@@ -107,7 +108,7 @@ def place_tilejson(path: Mapping[str, str], query: Kvp, told: Told, _services: S
 def _map(path: Mapping[str, str], query: Kvp, told: Told) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
     """All that a tile would be asked is read, so that a template is one that works."""
     query.check_spelling(PARAMETERS)
-    drawing, _subset = drawing_of(path, query.replacing("f", "png"), "", told.catalogue)
+    drawing = tile_drawing(path, query.replacing("f", "png"), "", told.catalogue)
     return map_origin(path, query, drawing.layers, told), drawing.layers, drawing.time
 
 

@@ -61,11 +61,21 @@ def asked_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     """
     query.check_spelling(PARAMETERS)
     address = _address(path, catalogue)
+    drawing = tile_drawing(path, query, accept, catalogue)
+    _check_crs(query, drawing, address.tile_matrix_set.crs, catalogue)
+    return AskedTile(drawing=drawing, address=address, revision=query.optional("rev"))
+
+
+def tile_drawing(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> Drawing:
+    """Return what a tile shows, or all tiles of a tileset do.
+
+    Raises:
+        ChronotileError: A name is unknown or a parameter is not accepted.
+    """
     drawing, subset = drawing_of(path, query, accept, catalogue)
     if subset.trim is not None:
         raise InvalidParameter("subset of a tile takes the axis time alone", locator="subset")
-    _check_crs(query, drawing, address.tile_matrix_set.crs, catalogue)
-    return AskedTile(drawing=drawing, address=address, revision=query.optional("rev"))
+    return drawing
 
 
 def asked_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedPlaceTile:
