@@ -18,6 +18,8 @@ from tests.protocols.served import STEPS, days_of, make_collection, make_layer, 
 DEKADS = days_of("2020-06-01", "2020-06-11", "2020-06-21")
 UTM = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(600_000.0, 5_646_300.0, 604_100.0, 5_650_000.0), width=41, height=37)
 """Cells of 100 m; both numbers of cells are odd."""
+WIDE = Grid(crs=crs_of("CRS:84"), bbox=BBox(-180.0, 50.0, 180.0, 50.2), width=70_000, height=40)
+"""Of which 512 rows take 286 MB in float64."""
 DEGREES = Grid(crs=crs_of("CRS:84"), bbox=BBox(4.0, 50.0, 4.5, 50.75), width=20, height=30)
 
 

@@ -24,6 +24,7 @@ from tests.encoders.coverages import (
     CLASSES,
     DEGREES,
     UTM,
+    WIDE,
     expected_numbers,
     expected_values,
     make_coverage,
@@ -143,6 +144,16 @@ def test_large_grid_lies_in_squares_of_one_time(opened, tmp_path):
     found = opened(make_coverage(grid=LARGE), tmp_path)["NDVI"]
 
     assert found.encoding.get("chunksizes", found.encoding.get("chunks")) == (1, 512, 512)
+
+
+@both
+def test_wide_grid_lies_in_flat_chunks_that_are_no_burden_to_memory(opened, tmp_path):
+    coverage = make_coverage(make_field(dtype="float64", nodata=np.nan), grid=WIDE, times=NO_TIME, rows_at_once=7)
+
+    found = opened(coverage, tmp_path, mask_and_scale=False)["NDVI"]
+
+    assert found.encoding.get("chunksizes", found.encoding.get("chunks")) == (16, 512)
+    np.testing.assert_array_equal(found, expected_numbers(coverage)[0])
 
 
 @both

@@ -22,6 +22,7 @@ from tests.encoders.coverages import (
     CLASSES,
     DEGREES,
     UTM,
+    WIDE,
     expected_numbers,
     expected_values,
     make_coverage,
@@ -323,6 +324,17 @@ def test_small_grid_has_a_small_tile():
     with opened(written(make_coverage())) as dataset:
         assert dataset.block_shapes == [(48, 48)] * 3
         assert dataset.overviews(1) == []
+
+
+def test_wide_grid_has_flat_tiles_that_are_no_burden_to_memory():
+    coverage = make_coverage(make_field(dtype="float64", nodata=np.nan), grid=WIDE, times=NO_TIME, rows_at_once=7)
+
+    body = written(coverage)
+
+    with opened(body) as dataset, opened(body, OVERVIEW_LEVEL=0) as half:
+        assert dataset.block_shapes == half.block_shapes == [(16, 512)]
+        np.testing.assert_array_equal(dataset.read(1), expected_numbers(coverage)[0])
+        np.testing.assert_allclose(half.read(1), means_of_four(expected_values(coverage)[0]))
 
 
 PREDICTORS = {"uint8": ("2", ()), "float32": ("3", ()), "classes": (None, CLASSES), "int64": (None, ())}

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.encoders.coverage_strips import CHUNK_SIDE, chunk_rows
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.halving import averaged, picked
@@ -20,7 +21,6 @@ from chronotile.encoders.scratch import ScratchFile
 
 Numbers = NDArray[Any]
 
-TILE_SIDE = 512
 TILE_UNIT = 16
 """Of which sides of tiles are multiples (TIFF 6.0, TileWidth)."""
 MOST_BANDS = 65535
@@ -77,15 +77,15 @@ class CogProfile:
 
     @property
     def tile(self) -> tuple[int, int]:
-        """Rows and columns."""
-        rows, columns = (min(TILE_SIDE, -(-side // TILE_UNIT) * TILE_UNIT) for side in (self.height, self.width))
-        return rows, columns
+        """Rows and columns: a row of tiles is held at a time, so that those of a wide picture are flat."""
+        rows, columns = (min(CHUNK_SIDE, -(-side // TILE_UNIT) * TILE_UNIT) for side in (self.height, self.width))
+        return min(rows, chunk_rows(self.width * self.dtype.itemsize)), columns
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
         """Rows and columns of each level, each half of the one before, down to that of one tile."""
         sizes = [(self.height, self.width)]
-        while max(sizes[-1]) > TILE_SIDE:
+        while max(sizes[-1]) > CHUNK_SIDE:
             rows, columns = sizes[-1]
             sizes.append((-(-rows // 2), -(-columns // 2)))
         return sizes

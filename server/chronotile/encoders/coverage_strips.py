@@ -14,6 +14,10 @@ CHUNK_SIDE = 512
 """Cells along a side of a chunk, or tile, of a grid that is larger."""
 CHUNK_CELLS = CHUNK_SIDE * CHUNK_SIDE
 """In a chunk; of a small grid one holds many times."""
+LEAST_ROWS = 16
+"""Of a chunk, however wide the grid is; sides of tiles of a GeoTIFF are multiples of it."""
+ROW_OF_CHUNKS_BYTES = 16 << 20
+"""Of a row of chunks across a grid, about: it is held until the last of its rows is there."""
 
 IsWanted = Callable[[], bool]
 """Whether somebody still waits for the answer."""
@@ -49,10 +53,19 @@ def times_of(coverage: Coverage) -> int:
     return len(coverage.times) or 1
 
 
+def chunk_rows(row_bytes: int) -> int:
+    """Return how many rows a chunk, or a tile, of a high grid has whose rows take so much: few of one that is wide."""
+    rows = CHUNK_SIDE
+    while rows > LEAST_ROWS and rows * row_bytes > ROW_OF_CHUNKS_BYTES:
+        rows //= 2
+    return rows
+
+
 def chunk_shape(coverage: Coverage) -> ChunkShape:
-    """Return how files that are chunked are: squares of one time, or all of a small grid at many times."""
+    """Return how files that are chunked are: squares of one time, flat ones of a wide grid, or all of a small one."""
     grid = coverage.grid
-    y, x = min(grid.height, CHUNK_SIDE), min(grid.width, CHUNK_SIDE)
+    row_bytes = grid.width * max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
+    y, x = min(grid.height, chunk_rows(row_bytes)), min(grid.width, CHUNK_SIDE)
     if (y, x) != (grid.height, grid.width) or len(coverage.row_runs) > 1:
         return ChunkShape(1, y, x)
     return ChunkShape(min(times_of(coverage), max(1, CHUNK_CELLS // (y * x))), y, x)

@@ -24,7 +24,7 @@ from chronotile.pipeline.extract_coverage import extract_coverage
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 
-FILE_VERSION = "1"
+FILE_VERSION = "2"
 """Part of every file's ETag: raise it when the same coverage gives other bytes."""
 SMALLER = "ask for a smaller bbox, fewer times or coarser cells, or for GTiff, NetCDF or zarr"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
