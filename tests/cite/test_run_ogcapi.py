@@ -1,8 +1,13 @@
 """What is told to OGC's suites, and what is read from what they write."""
 
+import urllib.request
+
+import pytest
 from lxml import etree
 
-from tests.cite.run_ogcapi import Outcome, describe, fetch, outcome_of, properties_document
+from chronotile.app import application
+from tests.cite.run_ogcapi import Outcome, describe, fetch, outcome_of, properties_document, properties_of, suited
+from tests.protocols.listening import listening
 
 RESULTS = b"""<testng-results skipped="1" failed="1" passed="1"><suite><test><class name="org.opengis.Core">
 <test-method status="PASS" is-config="true" name="set up"/>
@@ -22,6 +27,33 @@ def test_properties_keep_every_letter():
         "iut": "http://h/ogcapi?a=1&b=<2>",
         "noofcollections": "3",
     }
+
+
+@pytest.fixture(scope="module")
+def root():
+    with listening(application(suited())) as base:
+        yield f"{base}/ogcapi"
+
+
+def status_of(url):
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return answer.status
+
+
+def test_suite_of_edr_is_told_where_the_openapi_document_is(root):
+    told = properties_of("ets-ogcapi-edr10", root)
+
+    assert told["iut"] == root
+    assert status_of(told["apiDefinition"]) == 200
+
+
+def test_suite_of_tiles_is_told_of_tiles_that_there_are(root):
+    told = properties_of("ets-ogcapi-tiles10", root)
+
+    template = told["urltemplatefortiles"].replace("{tileMatrix}", told["tilematrix"])
+    tile = template.replace("{tileRow}", told["maxtilerow"]).replace("{tileCol}", told["mintilecol"])
+    assert "/tiles/WebMercatorQuad/" in template
+    assert status_of(tile) == 200
 
 
 def test_tests_are_counted_without_their_preparations():
