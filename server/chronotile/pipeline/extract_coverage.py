@@ -11,7 +11,6 @@ from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
-from chronotile.model.grid import Grid
 from chronotile.model.time import NO_TIME, InstantArray, TimeDomain, TimeSelection
 from chronotile.pipeline.coverage_grid import Place, place_of
 from chronotile.pipeline.coverage_native import NativeCells
@@ -43,7 +42,8 @@ def extract_coverage(request: CoverageRequest, services: Services) -> Coverage:
     native = layers[0].main_variable.grid
     place = place_of(request, native)
     fields = tuple(_field(layer) for layer in layers)
-    _check_size(fields, place.grid, indexes[0].size, services)
+    asked = coverage_bytes(fields, place.grid, times=indexes[0].size)
+    _check_size(asked, services, locator="bbox" if request.scale is None else request.scale.locator)
     states = tuple(_state(layer, own, services) for layer, own in zip(layers, indexes, strict=True))
     if place.window is not None:
         cells: CellSource = NativeCells(grid=native, window=place.window)
@@ -128,16 +128,16 @@ def _indexes(layer: Layer, starts: InstantArray) -> IntArray:
     return np.where(is_there, own, ABSENT)
 
 
-def _check_size(fields: Sequence[CoverageField], grid: Grid, times: int, services: Services) -> None:
-    allowed, asked = services.catalogue.limits.max_coverage_bytes, coverage_bytes(fields, grid, times=times)
+def _check_size(asked: int, services: Services, *, locator: str) -> None:
+    allowed = services.catalogue.limits.max_coverage_bytes
     if asked > allowed:
         raise LimitExceeded(
             "max_coverage_bytes",
             allowed=allowed,
             asked=asked,
-            alternative="ask for a smaller bbox, fewer times or fields, or coarser cells with scale-factor; "
+            alternative="ask for a smaller bbox, fewer times or fields, or fewer and coarser cells; "
             "series of places are at /timeseries",
-            locator="bbox",
+            locator=locator,
         )
 
 

@@ -35,7 +35,7 @@ REFUSALS = [
     ("crs=EPSG:9999", "crs", "not offered"),
     ("scale-factor=0", "scale-factor", "must be from"),
     ("scale-factor=1e-6", "scale-factor", "cells of a side"),
-    ("scale-factor=0.01", "bbox", "max_coverage_bytes"),
+    ("scale-factor=0.01", "scale-factor", "max_coverage_bytes"),
     ("scale-size=Lat(10)&scale-factor=2", "scale-factor", "give one of them"),
     ("scale-size=Lat(999999999999)", "scale-size", "cells of a side"),
     ("width=99999999999", "width", "cells of a side"),

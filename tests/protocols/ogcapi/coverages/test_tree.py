@@ -36,6 +36,16 @@ def test_png_is_linked_where_it_needs_no_more_words(tree):
     assert formats == list(FORMATS.values())
 
 
+def test_json_is_linked_where_it_may_hold_the_whole(make_client):
+    limits = served.Limits(max_series_values=2 * 4 * 400 * 300 - 1)
+    client = make_client(served.make_services(*served.tree_collections(), limits=limits))
+
+    formats = {each: [link["type"] for link in links_of(client, each)] for each in ("s2", "NDVI")}
+
+    assert "application/prs.coverage+json" not in formats["s2"]
+    assert "application/prs.coverage+json" in formats["NDVI"]
+
+
 @pytest.mark.parametrize("collection", ["s2", "NDVI", "HEIGHT", "FAPAR", "DMP"])
 def test_links_lead_to_what_they_say(tree, collection):
     links = links_of(tree, collection)

@@ -18,7 +18,7 @@ TITLES = {
 
 
 def coverage_links(offered: Offered, told: Told) -> Sequence[Link]:
-    """Return the links of a collection, one a format; none of one that has colours alone.
+    """Return the links of a collection, one a format that can hold the whole; none of one that has colours alone.
 
     The newer draft tells of the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
     """
@@ -30,7 +30,9 @@ def coverage_links(offered: Offered, told: Told) -> Sequence[Link]:
         ("coverage-rangetype", "coverage/rangetype", JSON, "Of which kind the values are"),
         ("schema", "schema", JSON_SCHEMA, "The fields as a JSON Schema"),
     ]
-    names = [name for name in FORMATS if name != "png" or _is_one_picture(offered)]
+    left_out = set[str]() if _is_one_picture(offered) else {"png"}
+    left_out |= {"json"} if _values(offered) > told.catalogue.limits.max_series_values else set()
+    names = [name for name in FORMATS if name not in left_out]
     return [
         *(
             Link(rel=f"{RELATIONS}/coverage", href=f"{base}/coverage?f={name}", type=FORMATS[name], title=TITLES[name])
@@ -46,3 +48,10 @@ def coverage_links(offered: Offered, told: Told) -> Sequence[Link]:
 def _is_one_picture(offered: Offered) -> bool:
     """Whether the whole of it is one field at one time: the address of a PNG of more has to say which."""
     return len(offered.fields) == 1 and len(offered.times) <= 1
+
+
+def _values(offered: Offered) -> int:
+    """How many the whole of it has."""
+    fields = offered.fields.values()
+    grid = next(iter(fields)).main_variable.grid
+    return len(fields) * max(1, len(offered.times)) * grid.width * grid.height
