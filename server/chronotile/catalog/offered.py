@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import UnknownCollection, UnknownLayer
 from chronotile.model.collection import Collection, Layer, LocalisedText
-from chronotile.model.time import NO_TIME, TimeDomain, domain_of_instants
+from chronotile.model.time import TimeDomain, domain_of_bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +50,13 @@ class Offered:
 
     @cached_property
     def times(self) -> TimeDomain:
-        """All times that any of its layers has."""
+        """All times that any of its layers has; of two that begin at once, the shorter."""
         domains = list({id(layer.times): layer.times for layer in self.layers}.values())
         if len(domains) == 1:
             return domains[0]
-        instants = [instant for domain in domains for instant in domain.instants]
-        return domain_of_instants(instants) if instants else NO_TIME
+        starts, ends = (np.concatenate(each) for each in zip(*((it.starts, it.ends) for it in domains), strict=True))
+        shortest = np.argsort(ends)
+        return domain_of_bounds(starts[shortest], ends[shortest])
 
 
 def offered_collections(catalogue: Catalogue) -> tuple[Offered, ...]:
