@@ -34,6 +34,13 @@ FIJI = NativeGrid(
 )
 GLOBE = NativeGrid(crs=CRS84, transform=Affine(1.0, 0, -180.0, 0, -1.0, 90.0), width=360, height=180)
 POLE = NativeGrid(crs=crs_of("EPSG:3413"), transform=Affine(1e5, 0, -2e6, 0, -1e5, 2e6), width=40, height=40)
+DISC = NativeGrid(
+    crs=crs_of("+proj=geos +h=35785831 +lon_0=-137.2 +sweep=x"),
+    transform=Affine(1e5, 0, -5.5e6, 0, -1e5, 5.5e6),
+    width=110,
+    height=110,
+)
+"""All that a satellite over the Pacific sees, with space round it."""
 
 INF = float("inf")
 
@@ -247,3 +254,16 @@ def test_tiles_that_reach_no_data_have_no_values():
     coverage = ask(islands, crs=CRS84, scale=ScaleSize(width=1200, height=900))
 
     assert (numbers_of(coverage)[:, :100] == NODATA).all()
+
+
+@pytest.mark.parametrize("crs", [CRS84, crs_of("EPSG:3857")], ids=["degrees", "mercator"])
+def test_disc_of_the_earth_seen_from_space_has_its_cells(crs):
+    coverage = ask(DISC, crs=crs, resampling="nearest")
+
+    with np.errstate(invalid="ignore"):
+        expected = expected_numbers(DISC, coverage.grid, 0)
+    west, south, east, north = coverage.grid.bbox
+    reach = np.array([east - west, north - south]) / (1 if crs == CRS84 else 111_319.49)
+    assert (numbers_of(coverage) == expected).mean() > 0.99
+    assert (reach > 140).all()
+    assert (reach < 360).all()

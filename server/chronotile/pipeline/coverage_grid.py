@@ -13,7 +13,7 @@ from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, 
 from chronotile.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.pipeline.coverage_area import Inside, cells_inside, inside_of, shrunk
-from chronotile.pipeline.coverage_cells import grid_of, outline_in, trimmed
+from chronotile.pipeline.coverage_cells import POINTS_A_SIDE, circle_of, grid_of, outline_in, trimmed
 from chronotile.readers.warp import HALF_WORLD
 
 MAX_SIDE = 1 << 20
@@ -166,12 +166,12 @@ def _part(grid: NativeGrid, trims: Sequence[Trim]) -> NativeGrid:
 def _box_in(crs: Crs, grid: NativeGrid) -> BBox:
     """A box that holds a grid in another CRS; that of Web Mercator ends where its world does."""
     if crs.name in HALF_WORLD:
-        box = grid.bbox if are_alike(grid.crs, CRS84) else outline_in(grid.bbox, grid.crs, CRS84)
+        box = grid.bbox if are_alike(grid.crs, CRS84) else _reach_of(grid, CRS84)
         south, north = (min(max(each, -MERCATOR_LATITUDE), MERCATOR_LATITUDE) for each in (box.ymin, box.ymax))
         _, (bottom, top) = transformer(CRS84, crs).transform([0.0, 0.0], [south, north])
         scale = 2 * HALF_WORLD[crs.name] / WHOLE_CIRCLE
         return BBox(box.xmin * scale, bottom, box.xmax * scale, top)
-    box = outline_in(grid.bbox, grid.crs, crs)
+    box = _reach_of(grid, crs)
     if crs.is_geographic:
         return box
     x, y = grid.lattice_in(crs)
@@ -183,6 +183,24 @@ def _box_in(crs: Crs, grid: NativeGrid) -> BBox:
         max(box.xmax, float(x.max())),
         max(box.ymax, float(y.max())),
     )
+
+
+def _reach_of(grid: NativeGrid, crs: Crs) -> BBox:
+    """A box that holds a grid in another CRS, by its outline, or what it holds where that is no place on earth."""
+    try:
+        return outline_in(grid.bbox, grid.crs, crs)
+    except InvalidParameter:
+        sides = (np.linspace(0, side, POINTS_A_SIDE) for side in (grid.width, grid.height))
+        x, y = transformer(grid.crs, crs).transform(*grid.points_at(*np.meshgrid(*sides)))
+        usable = np.isfinite(x) & np.isfinite(y)
+        if not usable.any():
+            raise
+        x, y = x[usable], y[usable]
+    circle = circle_of(crs)
+    if circle is not None:
+        west = x[x.size // 2] - circle / 2
+        x = west + (x - west) % circle
+    return BBox(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
 
 
 def _cell_size(crs: Crs, grid: NativeGrid) -> float:
