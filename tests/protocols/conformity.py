@@ -83,6 +83,16 @@ def findings_of(operation: APIOperation, examples: int) -> Findings:
     return findings
 
 
+def refused_examples(operation: APIOperation) -> list[str]:
+    """Return requests of the document's examples, those that must be there and one more, that are not answered 200."""
+    needed = {each.name for each in operation.query if each.is_required}
+    paths, queries = _examples(operation.path_parameters), _examples(operation.query)
+    least = {name: value for name, value in queries.items() if name in needed}
+    more = [least, *({**least, name: value} for name, value in queries.items() if name not in needed)]
+    answers = [operation.Case(path_parameters=paths, query=query).call() for query in more]
+    return [f"{each.status_code} {each.request.url}" for each in answers if each.status_code != 200]
+
+
 def _ask(operation: APIOperation, mode: GenerationMode, examples: int, findings: Findings) -> None:
     cases = st.one_of(
         *(operation.as_strategy(generation_mode=mode, **kept) for kept in _kept(operation)), _few(operation, mode)
@@ -154,7 +164,9 @@ def _few(operation: APIOperation, mode: GenerationMode) -> st.SearchStrategy[Cas
 
 
 def _examples(parameters: Iterable[Any]) -> dict[str, Any]:
-    return {each.name: each.definition["example"] for each in parameters if "example" in each.definition}
+    """Examples by name; schemathesis sends what it is given as it is, so lists are written as our documents say."""
+    given = {each.name: each.definition["example"] for each in parameters if "example" in each.definition}
+    return {name: ",".join(map(str, each)) if isinstance(each, list) else each for name, each in given.items()}
 
 
 def main(arguments: Sequence[str]) -> int:

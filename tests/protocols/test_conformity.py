@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.protocols.conformity import document_of, findings_of, operations_of, tree_application
+from tests.protocols.conformity import document_of, findings_of, operations_of, refused_examples, tree_application
 
 EXAMPLES = int(os.environ.get("CHRONOTILE_CONFORMITY", "12"))
 SHARES = 6
@@ -38,6 +38,13 @@ def test_answers_are_those_that_the_document_tells(app, document, share):
 
     assert operations
     assert {name: faults for name, faults in findings.items() if faults} == {}
+
+
+@pytest.mark.slow
+def test_examples_of_ogcapi_are_answered(app):
+    operations = operations_of(document_of(app, "/ogcapi/openapi"))
+
+    assert [refused for each in operations for refused in refused_examples(each)] == []
 
 
 def answering(respond):
