@@ -1,6 +1,9 @@
 """Which fields of a collection a request names."""
 
 from chronotile.catalog.offered import Offered
+from itertools import islice
+
+from chronotile.catalog.catalogue import MAX_LISTED
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
@@ -26,9 +29,10 @@ def named_fields(query: Kvp, name: str, offered: Offered) -> tuple[Layer, ...]:
     for field in (part.strip() for part in text.split(",")):
         if field not in known:
             hint = f"; its grid is another one: ask collection {elsewhere[field].id}" if field in elsewhere else ""
+            others = " and others" if len(offered.fields) > MAX_LISTED else ""
+            listed = ", ".join(islice(offered.fields, MAX_LISTED)) + others
             raise InvalidParameter(
-                f"{name} names a field {field[:MAX_SHOWN]!r}; accepted are {', '.join(offered.fields)}{hint}",
-                locator=name,
+                f"{name} names a field {field[:MAX_SHOWN]!r}; accepted are {listed}{hint}", locator=name
             )
         layers[known[field].id] = known[field]
     return tuple(layers.values())

@@ -54,6 +54,14 @@ def test_excluded_properties_are_left_out():
     assert request_of(exclude_properties="NDVI").layers == ("s2.LAI",)
 
 
+def test_of_many_fields_a_message_names_the_first():
+    layers = [served.make_layer(f"B{number}") for number in range(600)]
+    catalogue = served.make_services(served.make_collection(*layers)).catalogue
+
+    with pytest.raises(InvalidParameter, match="accepted are B0, B1, .*B11 and others$"):
+        asked_coverage(coverage_query([("properties", "nope")]), offered_collection(catalogue, "s2"), catalogue)
+
+
 def test_a_layer_is_a_collection_of_one_field():
     assert request_of("s2.LAI", properties="LAI").layers == ("s2.LAI",)
 
@@ -262,7 +270,7 @@ def test_parameters_of_others_are_ignored():
 
 
 def test_time_is_refused_of_what_has_none():
-    with pytest.raises(InvalidParameter, match="HEIGHT has no times") as refused:
+    with pytest.raises(InvalidParameter, match="no field that is asked for has times") as refused:
         request_of("HEIGHT", datetime="2020")
 
     assert refused.value.locator == "datetime"

@@ -68,7 +68,7 @@ def asked_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> AskedC
     request = CoverageRequest(
         layers=tuple(layer.id for layer in layers),
         trims=_trims(query, subset, first, catalogue),
-        time=_time(query, subset, layers, has_time=has_time),
+        time=_time(query, subset, has_time=has_time),
         crs=None if crs is None else named_crs(crs, first, catalogue),
         resampling=_resampling(query.optional("interpolation")),
     )
@@ -89,14 +89,13 @@ def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tu
     return trims
 
 
-def _time(query: Kvp, subset: Subset, layers: tuple[Layer, ...], *, has_time: bool) -> TimeSelection:
+def _time(query: Kvp, subset: Subset, *, has_time: bool) -> TimeSelection:
     if query.optional("datetime") is None:
         return subset.time or ABSENT
     if subset.time is not None:
         raise InvalidParameter("datetime and subset=time(...) both select times; give one of them", locator="datetime")
     if not has_time:
-        named = ", ".join(layer.main_variable.name for layer in layers)
-        raise InvalidParameter(f"{named} has no times; leave datetime out", locator="datetime")
+        raise InvalidParameter("no field that is asked for has times; leave datetime out", locator="datetime")
     return datetime_of(query)
 
 
