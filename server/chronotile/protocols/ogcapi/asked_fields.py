@@ -1,9 +1,9 @@
 """Which fields of a collection a request names."""
 
-from chronotile.catalog.offered import Offered
 from itertools import islice
 
 from chronotile.catalog.catalogue import MAX_LISTED
+from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp

@@ -58,7 +58,7 @@ def test_of_many_fields_a_message_names_the_first():
     layers = [served.make_layer(f"B{number}") for number in range(600)]
     catalogue = served.make_services(served.make_collection(*layers)).catalogue
 
-    with pytest.raises(InvalidParameter, match="accepted are B0, B1, .*B11 and others$"):
+    with pytest.raises(InvalidParameter, match=r"accepted are B0, B1, .*B11 and others$"):
         asked_coverage(coverage_query([("properties", "nope")]), offered_collection(catalogue, "s2"), catalogue)
 
 
