@@ -113,6 +113,21 @@ def make_coverage(*fields, grid=UTM, times=DEKADS, **members):
     return FormulaCoverage(fields=tuple(fields), grid=grid, times=times, collection=collection, **members)
 
 
+LARGE = Grid(crs=UTM.crs, bbox=BBox(600_000.0, 5_640_000.0, 611_030.0, 5_650_010.0), width=1103, height=1001)
+"""Of 3 by 2 tiles or chunks, with two overviews; no number of cells is even."""
+NODATA_OF_TYPES = {
+    "uint8": 255.0,
+    "int8": -128.0,
+    "uint16": 65535.0,
+    "int16": -32768.0,
+    "uint32": 4294967295.0,
+    "int32": -1.0,
+    "int64": -1.0,
+    "uint64": 2.0**64 - 2048,
+    "float32": np.nan,
+    "float64": np.nan,
+}
+
 CLASSES = (
     StyleClass(0.0, STEPS.below, "water & ice"),
     StyleClass(1.0, STEPS.below, "forest"),

@@ -18,11 +18,13 @@ from chronotile.encoders.coverage_netcdf import coverage_netcdf
 from chronotile.encoders.coverage_zarr import coverage_zarr_pieces
 from chronotile.errors import ClientGone, SourceUnavailable
 from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
+from chronotile.model.grid import Grid
 from chronotile.model.time import NO_TIME, domain_of_bounds
 from tests.encoders.coverages import (
     CLASSES,
     DEGREES,
+    LARGE,
+    NODATA_OF_TYPES,
     UTM,
     WIDE,
     expected_numbers,
@@ -32,20 +34,6 @@ from tests.encoders.coverages import (
 )
 from tests.protocols.served import days_of
 
-LARGE = Grid(crs=UTM.crs, bbox=BBox(600_000.0, 5_640_000.0, 611_030.0, 5_650_010.0), width=1103, height=1001)
-"""Of 3 by 2 chunks."""
-TYPES = {
-    "uint8": 255.0,
-    "int8": -128.0,
-    "uint16": 65535.0,
-    "int16": -32768.0,
-    "uint32": 4294967295.0,
-    "int32": -1.0,
-    "int64": -1.0,
-    "uint64": 2.0**64 - 2048,
-    "float32": np.nan,
-    "float64": np.nan,
-}
 RUNS = {"pictures": (10**6, 2), "strips": (100, 1), "rows": (7, 1), "all times of some rows": (100, 3)}
 
 
@@ -86,7 +74,7 @@ both_written = pytest.mark.parametrize("written", [netcdf_file, zarr_file], ids=
 
 
 @both
-@pytest.mark.parametrize(("dtype", "nodata"), TYPES.items(), ids=TYPES)
+@pytest.mark.parametrize(("dtype", "nodata"), NODATA_OF_TYPES.items(), ids=NODATA_OF_TYPES)
 def test_digital_numbers_are_those_of_the_source(opened, dtype, nodata, tmp_path):
     coverage = make_coverage(make_field(dtype=dtype, nodata=nodata))
 
@@ -97,7 +85,7 @@ def test_digital_numbers_are_those_of_the_source(opened, dtype, nodata, tmp_path
 
 
 @both
-@pytest.mark.parametrize(("dtype", "nodata"), TYPES.items(), ids=TYPES)
+@pytest.mark.parametrize(("dtype", "nodata"), NODATA_OF_TYPES.items(), ids=NODATA_OF_TYPES)
 def test_scaled_numbers_are_the_values_of_the_source(opened, dtype, nodata, tmp_path):
     coverage = make_coverage(make_field(dtype=dtype, nodata=nodata, scale=0.004, offset=-0.08))
 

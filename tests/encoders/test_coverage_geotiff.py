@@ -21,6 +21,8 @@ from chronotile.model.time import NO_TIME, TimeDomain
 from tests.encoders.coverages import (
     CLASSES,
     DEGREES,
+    LARGE,
+    NODATA_OF_TYPES,
     UTM,
     WIDE,
     expected_numbers,
@@ -28,21 +30,6 @@ from tests.encoders.coverages import (
     make_coverage,
     make_field,
 )
-
-LARGE = Grid(crs=UTM.crs, bbox=BBox(600_000.0, 5_640_000.0, 611_030.0, 5_650_010.0), width=1103, height=1001)
-"""Of 3 by 2 tiles, with two overviews; no number of cells is even."""
-TYPES = {
-    "uint8": 255.0,
-    "int8": -128.0,
-    "uint16": 65535.0,
-    "int16": -32768.0,
-    "uint32": 4294967295.0,
-    "int32": -1.0,
-    "int64": -1.0,
-    "uint64": 2.0**64 - 2048,
-    "float32": np.nan,
-    "float64": np.nan,
-}
 
 
 def written(coverage, **more):
@@ -76,7 +63,7 @@ def longs(body, tag):
     return [where] if count == 1 else list(struct.unpack_from(f"<{count}I", body, where))
 
 
-@pytest.mark.parametrize(("dtype", "nodata"), TYPES.items(), ids=TYPES)
+@pytest.mark.parametrize(("dtype", "nodata"), NODATA_OF_TYPES.items(), ids=NODATA_OF_TYPES)
 @pytest.mark.parametrize("grid", [UTM, LARGE], ids=["one tile", "many tiles"])
 def test_digital_numbers_are_those_of_the_source(dtype, nodata, grid):
     coverage = make_coverage(make_field(dtype=dtype, nodata=nodata), grid=grid)

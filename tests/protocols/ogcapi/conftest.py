@@ -1,14 +1,19 @@
 """What tests of OGC API share: services of every kind of coverage, and OGC's JSON schemas."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from chronotile.app import create_app
+from chronotile.ingest.demo import DemoPlan, make_demo
 from chronotile.pipeline.services import Services
+from chronotile.settings import Settings
 from tests.places import make_places
 from tests.protocols import served
+from tests.protocols.listening import listening
 from tests.protocols.ogcapi.schemas import faults
 
 
@@ -32,3 +37,30 @@ def assert_valid(shared) -> Callable[[Any, str, str], None]:
         assert faults(shared / "ogc" / "schemas", document, standard, name) == []
 
     return check
+
+
+@pytest.fixture(scope="session")
+def demo_configuration(tmp_path_factory) -> Path:
+    """Of a small demo archive, beside which the examples of the reference run."""
+    plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
+    return make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
+
+
+@pytest.fixture(scope="session")
+def demo(demo_configuration) -> Iterator[TestClient]:
+    """A client of that archive."""
+    with TestClient(create_app(Settings(config=demo_configuration))) as client:
+        yield client
+
+
+@pytest.fixture
+def run_beside_demo(demo_configuration) -> Callable[[str], dict[str, Any]]:
+    """`run_beside_demo(program)`: what the names of a program are in the end; its server is on a socket."""
+
+    def run(program: str) -> dict[str, Any]:
+        names: dict[str, Any] = {}
+        with listening(create_app(Settings(config=demo_configuration))) as url:
+            exec(program.replace("http://127.0.0.1:8000", url), names)
+        return names
+
+    return run

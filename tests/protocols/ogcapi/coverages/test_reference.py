@@ -5,43 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from starlette.testclient import TestClient
 
-from chronotile.app import create_app
-from chronotile.ingest.demo import DemoPlan, make_demo
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS
 from chronotile.protocols.ogcapi.coverages.params import PARAMETERS
-from chronotile.settings import Settings
-from tests.protocols.listening import listening
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-coverages.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (\S+)$", PAGE, re.MULTILINE)
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def configuration(tmp_path_factory):
-    plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
-    return make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
-
-
-@pytest.fixture(scope="module")
-def demo(configuration):
-    with TestClient(create_app(Settings(config=configuration))) as client:
-        yield client
-
-
-@pytest.fixture
-def run(configuration):
-    """`run(program)`: what its names are in the end."""
-
-    def run(program):
-        names = {}
-        with listening(create_app(Settings(config=configuration))) as url:
-            exec(compile(program.replace("http://127.0.0.1:8000", url), "ogc-api-coverages.md", "exec"), names)
-        return names
-
-    return run
 
 
 @pytest.mark.slow
@@ -54,8 +24,8 @@ def test_requests_of_the_page_are_answered(demo, request_line):
 
 @pytest.mark.slow
 @pytest.mark.client
-def test_xarray_reads_the_cube_of_the_page(run):
-    names = run(PROGRAMS[0])
+def test_xarray_reads_the_cube_of_the_page(run_beside_demo):
+    names = run_beside_demo(PROGRAMS[0])
 
     assert names["mean"].sizes == {"time": 3}
     assert set(names["cube"].data_vars) >= {"NDVI", "FAPAR", "FCOVER", "LAI"}
@@ -63,8 +33,8 @@ def test_xarray_reads_the_cube_of_the_page(run):
 
 @pytest.mark.slow
 @pytest.mark.client
-def test_rasterio_reads_the_raster_of_the_page(run):
-    names = run(PROGRAMS[1])
+def test_rasterio_reads_the_raster_of_the_page(run_beside_demo):
+    names = run_beside_demo(PROGRAMS[1])
 
     assert names["ndvi"].shape == (64, 64)
     assert np.ma.median(names["ndvi"]) < 1

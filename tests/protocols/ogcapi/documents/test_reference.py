@@ -6,28 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 from pygeoapi.plugin import load_plugin
-from starlette.testclient import TestClient
 
-from chronotile.app import create_app
-from chronotile.ingest.demo import DemoPlan, make_demo
 from chronotile.protocols.ogcapi.documents.params import PARAMETERS_OF_COLLECTIONS
-from chronotile.settings import Settings
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (\S+)$", PAGE, re.MULTILINE)
 RESOURCES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def configuration(tmp_path_factory):
-    plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
-    return make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
-
-
-@pytest.fixture(scope="module")
-def demo(configuration):
-    with TestClient(create_app(Settings(config=configuration))) as client:
-        yield client
 
 
 @pytest.mark.slow
@@ -52,9 +36,9 @@ def test_relations_of_the_page_are_those_of_a_collection(demo):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(3), ids=["coverage", "edr", "map"])
-def test_providers_of_the_page_have_the_field(configuration, number):
+def test_providers_of_the_page_have_the_field(demo_configuration, number):
     (text,) = RESOURCES
-    providers = yaml.safe_load(text.replace("data/demo/demo.yaml", str(configuration)))["resources"]["ndvi"][
+    providers = yaml.safe_load(text.replace("data/demo/demo.yaml", str(demo_configuration)))["resources"]["ndvi"][
         "providers"
     ]
 

@@ -4,45 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
-from chronotile.app import create_app
-from chronotile.ingest.demo import DemoPlan, make_demo
 from chronotile.model.lengths import LENGTHS_M
 from chronotile.protocols.ogcapi.edr.formats import MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, POSITION, RADIUS
-from chronotile.settings import Settings
-from tests.protocols.listening import listening
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-edr.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (/.+)$", PAGE, re.MULTILINE)
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 QUERIES = (POSITION, AREA, CUBE, RADIUS, LOCATIONS, ITEMS)
-
-
-@pytest.fixture(scope="module")
-def configuration(tmp_path_factory):
-    plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
-    return make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
-
-
-@pytest.fixture(scope="module")
-def demo(configuration):
-    with TestClient(create_app(Settings(config=configuration))) as client:
-        yield client
-
-
-@pytest.fixture
-def run(configuration):
-    """`run(program)`: what its names are in the end."""
-
-    def run(program):
-        names = {}
-        with listening(create_app(Settings(config=configuration))) as url:
-            exec(compile(program.replace("http://127.0.0.1:8000", url), "ogc-api-edr.md", "exec"), names)
-        return names
-
-    return run
 
 
 @pytest.mark.slow
@@ -56,8 +26,8 @@ def test_requests_of_the_page_are_answered(demo, request_line):
 
 @pytest.mark.slow
 @pytest.mark.client
-def test_pandas_reads_the_series_of_the_page(run):
-    names = run(PROGRAMS[0])
+def test_pandas_reads_the_series_of_the_page(run_beside_demo):
+    names = run_beside_demo(PROGRAMS[0])
 
     assert list(names["series"].columns) == ["x", "y", "NDVI", "FAPAR", "FCOVER", "LAI"]
     assert len(names["monthly"]) == 12
@@ -65,8 +35,8 @@ def test_pandas_reads_the_series_of_the_page(run):
 
 @pytest.mark.slow
 @pytest.mark.client
-def test_xarray_reads_the_cells_of_the_page(run):
-    names = run(PROGRAMS[1])
+def test_xarray_reads_the_cells_of_the_page(run_beside_demo):
+    names = run_beside_demo(PROGRAMS[1])
 
     assert names["mean"].sizes == {"time": 3}
     assert 20 < int(names["cells"]["NDVI"].isel(time=0).notnull().sum()) < 400
