@@ -38,14 +38,15 @@ class WarpedCells:
     resampling: Resampling | None
     """`None` is that of each layer."""
     plans: ByteCache[WarpPlan | None]
-    side: int
-    """Of a tile."""
+    tile_height: int
+    """Rows of a tile: fewer than columns where rows are so long that few are read at once."""
+    tile_width: int
 
     def pieces(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> Pieces:
         """Return in which pieces a field is best read: whole tiles."""
         del reader, field  # any is read so
         height = self.grid.height
-        rows = PIECE_BYTES // row_bytes // self.side * self.side or self.side
+        rows = PIECE_BYTES // row_bytes // self.tile_height * self.tile_height or self.tile_height
         times = max(1, PIECE_BYTES // (min(rows, height) * row_bytes))
         return Pieces(row_runs=tuple(runs(height, rows)), time_runs=tuple(runs(len(indexes), times)))
 
@@ -59,10 +60,10 @@ class WarpedCells:
         variable = field.layer.main_variable
         resampling = self.resampling or field.layer.resampling
         level = level_for(variable.levels, self.grid)
-        first = rows.start // self.side * self.side
-        for top in range(first, rows.stop, self.side):
-            for left in range(0, self.grid.width, self.side):
-                grid = _part(self.grid, top, left, self.side)
+        first = rows.start // self.tile_height * self.tile_height
+        for top in range(first, rows.stop, self.tile_height):
+            for left in range(0, self.grid.width, self.tile_width):
+                grid = self._tile(top, left)
                 sampled = _nudged(grid) if resampling == "nearest" else grid
                 plan = self._plan(sampled, variable, resampling, level)
                 if plan is None:
@@ -74,6 +75,14 @@ class WarpedCells:
                     told = told_numbers(Pixels(raster.numbers, raster.present), variable.encoding, field.encoding)
                     target[place] = told[start - top : stop - top]
         return numbers
+
+    def _tile(self, top: int, left: int) -> Grid:
+        """The grid of a tile, by its first row and column."""
+        whole = self.grid
+        bottom, right = min(top + self.tile_height, whole.height), min(left + self.tile_width, whole.width)
+        xs, ys = whole.x_of(np.array([left, right], dtype=float)), whole.y_of(np.array([bottom, top], dtype=float))
+        box = BBox(float(xs[0]), float(ys[0]), float(xs[1]), float(ys[1]))
+        return Grid(crs=whole.crs, bbox=box, width=right - left, height=bottom - top)
 
     def _plan(self, grid: Grid, variable: VariableInfo, resampling: Resampling, level: int) -> WarpPlan | None:
         return self.plans.get_or_make(
@@ -100,16 +109,9 @@ def warped_cells(
             )
     row_bytes = grid.width * max(np.dtype(each.encoding.dtype).itemsize for each in fields)
     level = variable.levels[level_for(variable.levels, grid)]
-    fitting = min(TILE_SIDE, PIECE_BYTES // row_bytes, int(NATIVE_SIDE / cells_per_pixel(grid, level)))
-    return WarpedCells(grid=grid, resampling=resampling, plans=plans, side=max(LEAST_SIDE, fitting))
-
-
-def _part(grid: Grid, top: int, left: int, side: int) -> Grid:
-    """A tile of a grid, by its first row and column."""
-    bottom, right = min(top + side, grid.height), min(left + side, grid.width)
-    xs, ys = grid.x_of(np.array([left, right], dtype=float)), grid.y_of(np.array([bottom, top], dtype=float))
-    box = BBox(float(xs[0]), float(ys[0]), float(xs[1]), float(ys[1]))
-    return Grid(crs=grid.crs, bbox=box, width=right - left, height=bottom - top)
+    width = max(LEAST_SIDE, min(TILE_SIDE, int(NATIVE_SIDE / cells_per_pixel(grid, level))))
+    height = max(LEAST_SIDE, min(width, PIECE_BYTES // row_bytes))
+    return WarpedCells(grid=grid, resampling=resampling, plans=plans, tile_height=height, tile_width=width)
 
 
 def _nudged(grid: Grid) -> Grid:
