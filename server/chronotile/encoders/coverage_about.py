@@ -8,7 +8,7 @@ from pyproj import CRS
 from chronotile import __version__
 from chronotile.encoders.covjson_parts import categories_of
 from chronotile.encoders.place_series import Credits
-from chronotile.model.collection import LocalisedText
+from chronotile.model.collection import Layer, LocalisedText
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.crs import CRS84, Crs, crs_of
 from chronotile.model.time import format_instant
@@ -51,9 +51,14 @@ def about(coverage: Coverage) -> About:
 
 def told_of_field(field: CoverageField) -> Hashable:
     """Return all that files may say of a field beside its encoding, which is part of the state of its numbers."""
-    layer, variable = field.layer, field.layer.main_variable
+    return field.name, field.title, told_of_layer(field.layer)
+
+
+def told_of_layer(layer: Layer) -> Hashable:
+    """Return all that answers may say of a layer beside its encoding and what they name once for all layers."""
+    variable = layer.main_variable
     texts = tuple(tuple(each.items()) for each in (layer.title, layer.abstract))
-    return field.name, field.title, texts, variable.standard_name, variable.is_categorical, categories_of(layer)
+    return texts, variable.standard_name, variable.is_categorical, categories_of(layer)
 
 
 def plain_text(texts: LocalisedText) -> str:

@@ -135,7 +135,8 @@ def resolve_areas(request: AreasRequest, services: Services, *, is_wanted: IsWan
     """
     layers, etag, time = _resolve_times(request.layers, request.time, len(request.areas), services)
     told = [
-        (area.id, area.crs.name, [ring.tobytes() for each in area.polygons for ring in each]) for area in request.areas
+        (area.id, area.properties, area.crs.name, [ring.tobytes() for each in area.polygons for ring in each])
+        for area in request.areas
     ]
     return FieldsTarget(
         etag=fingerprint(etag, told), time=time, read=partial(_read_areas, request, layers, services, is_wanted)

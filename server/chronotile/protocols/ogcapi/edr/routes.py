@@ -75,15 +75,17 @@ async def _series(
 
 async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue], CellsRequest]) -> Response:
     asked = asked_of(request)
-    name, services, formats = asked.format_among(OF_CELLS), asked.services, cells_formats(asked)
+    name, services = asked.format_among(OF_CELLS), asked.services
+    written, media_type = cells_formats(asked)[name], asked.media_type(name)
+    key = f"{name} {media_type} {asked.address}"
     known, with_body = known_etags(request), request.method != "HEAD"
 
     def work(is_wanted: IsWanted) -> CoverageDelivery:
         return deliver_coverage(
             requested(asked.offered, asked.query, services.catalogue).settled(services),
-            name,
+            key,
             services,
-            formats=formats,
+            formats={key: written},
             known=known,
             with_body=with_body,
             is_wanted=is_wanted,
@@ -93,7 +95,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
     await body_of(request)
     async with while_wanted(request) as is_wanted:
         delivery = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
-    return respond_with_file(replace(delivery, media_type=asked.media_type(name)), with_body=with_body)
+    return respond_with_file(replace(delivery, media_type=media_type), with_body=with_body)
 
 
 routes: list[BaseRoute] = [

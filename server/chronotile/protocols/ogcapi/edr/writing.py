@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.offered import Offered
+from chronotile.encoders.coverage_about import told_of_layer
 from chronotile.encoders.coverage_fields import fields_of_cells
 from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.encoders.covjson_fields import encode_fields_covjson
@@ -23,6 +24,7 @@ from chronotile.model.field_series import FieldsSeries
 from chronotile.model.request import Point
 from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.extract_fields import FieldsFormat
+from chronotile.pipeline.revision import fingerprint
 from chronotile.protocols.ogcapi.edr.asked import Asked
 from chronotile.protocols.ogcapi.edr.formats import COVERAGE_JSON, CSV, GEOJSON, GEOTIFF, MEDIA_TYPES, NETCDF
 from chronotile.protocols.ogcapi.edr.locations import location_address
@@ -39,7 +41,9 @@ def fields_format(name: str, asked: Asked, crs: Crs) -> FieldsFormat:
         asked: The request, and the collection that they are of.
         crs: Of the coordinates.
     """
-    named = credits_of(tuple(asked.offered.fields.values()), asked.offered)
+    layers = tuple(asked.offered.fields.values())
+    named, media_type = credits_of(layers, asked.offered), asked.media_type(name)
+    said = fingerprint(crs.name, asked.address, named, [told_of_layer(layer) for layer in layers])
     told = partial(endpoint_of, address=asked.address)
     encoders: dict[str, Callable[[FieldsSeries], Generator[bytes]]] = {
         COVERAGE_JSON: partial(encode_fields_covjson, crs=crs, credits=named),
@@ -47,7 +51,7 @@ def fields_format(name: str, asked: Asked, crs: Crs) -> FieldsFormat:
         CSV: encode_fields_csv,
         NETCDF: partial(encode_fields_netcdf, title=asked.offered.id, credits=named),
     }
-    return FieldsFormat(name=f"{name} {crs.name}", media_type=asked.media_type(name), encode=encoders[name])
+    return FieldsFormat(name=f"{name} {media_type} {said}", media_type=media_type, encode=encoders[name])
 
 
 def cells_formats(asked: Asked) -> dict[str, CoverageFormat]:
