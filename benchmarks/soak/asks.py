@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 from pyproj import Transformer
+from rasterio.io import MemoryFile
 
 from benchmarks.load.exchange import Answer, Ask
 from benchmarks.soak.archive import BLOCK, NORTH, RESOLUTION_M, SIDE, WEST, Archive, date_of, day
@@ -137,6 +138,45 @@ def point_series(chance: random.Random, known: Known) -> Question:
     return Question("point series", Ask(path=f"/timeseries/{layer}/point?x={x}&y={y}&crs=EPSG:32631"), check)
 
 
+def edr_position(chance: random.Random, known: Known) -> Question:
+    """Ask for the series of a cell by EDR, every value of which is checked."""
+    row, column = chance.randrange(SIDE), chance.randrange(SIDE)
+    x, y = WEST + (column + 0.5) * RESOLUTION_M, NORTH - (row + 0.5) * RESOLUTION_M
+    layer = chance.choice(["NDVI", "NDVI", "NDVI", "STACK"])
+    settled = known.cube_dates if layer == "NDVI" else known.dates
+
+    def check(answer: Answer) -> None:
+        _expect(answer, 200, "application/prs.coverage+json")
+        document = json.loads(answer.body)
+        dates = [date_of(instant) for instant in document["domain"]["axes"]["t"]["values"]]
+        _require(len(dates) >= settled, f"{layer} has {len(dates)} dates, {settled} were there before")
+        found = document["ranges"]["NDVI"]["values"]
+        _require(found == known.archive.values_at(row, column, dates), f"values at {row}, {column}")
+
+    path = f"/ogcapi/collections/{layer}/position?coords=POINT({x}%20{y})&crs=EPSG:32631"
+    return Question("EDR position", Ask(path=path), check)
+
+
+def coverage(chance: random.Random, known: Known) -> Question:
+    """Ask for the native cells of a square as GeoTIFF, every number of which is checked."""
+    top, left, side = chance.randrange(SIDE - 200), chance.randrange(SIDE - 200), chance.choice([20, 200])
+    west, north = WEST + left * RESOLUTION_M, NORTH - top * RESOLUTION_M
+    date = chance.randrange(known.dates)
+    path = (
+        f"/ogcapi/collections/{chance.choice(['NDVI', 'STACK'])}/coverage?bbox={west},{north - side * RESOLUTION_M},"
+        f"{west + side * RESOLUTION_M},{north}&bbox-crs=EPSG:32631&datetime={day(date)}&f=GTiff"
+    )
+
+    def check(answer: Answer) -> None:
+        _expect(answer, 200, "image/tiff")
+        with MemoryFile(answer.body) as memory, memory.open() as file:
+            found = file.read(1)
+        expected = known.archive.numbers(date)[top : top + side, left : left + side]
+        _require(np.array_equal(found, expected), f"numbers of {side} cells from {top}, {left}")
+
+    return Question("coverage", Ask(path=path), check)
+
+
 def terrascope_series(chance: random.Random, known: Known) -> Question:
     """Ask as Terrascope's clients do."""
     to = Transformer.from_crs("EPSG:32631", "EPSG:4326", always_xy=True)
@@ -253,6 +293,10 @@ DOCUMENTS = [
     ("/tiles/NDVI/WebMercatorQuad/tilejson.json", "application/json", b'"tiles"'),
     ("/tiles/NDVI/legend.svg", "image/svg+xml", b"</svg>"),
     ("/timeseries/v1.0/ts/", "application/json", b"NDVI"),
+    ("/ogcapi?f=json", "application/json", b"conformance"),
+    ("/ogcapi/collections?f=json", "application/json", b'"STACK"'),
+    ("/ogcapi/collections/NDVI?f=html", "text/html", b"</html>"),
+    ("/ogcapi/openapi?f=json", "application/vnd.oai.openapi+json", b'"paths"'),
     ("/", "application/json", b"links"),
     ("/viewer/", "text/html", b"<html"),
     ("/viewer/main.js", "text/javascript", b"import"),
@@ -269,7 +313,8 @@ MISTAKES = [
 ]
 MAKERS: dict[Maker, int] = {
     tile: 30, composed_tile: 6, values_tile: 3, wms_map: 14, wmts_tile: 10, point_series: 12, terrascope_series: 4,
-    area_series: 4, revalidation: 8, layers: 4, documents: 6, user_cog: 2, wrong_requests: 2, feature_info: 3,
+    area_series: 4, edr_position: 4, coverage: 3, revalidation: 8, layers: 4, documents: 6, user_cog: 2,
+    wrong_requests: 2, feature_info: 3,
 }  # fmt: skip
 """How often each is asked, beside the others."""
 NOT_YET = (area_series,)
