@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from chronotile.encoders.scratch import IN_MEMORY_BYTES, ScratchFile, UnfailingFile
+from chronotile.encoders.scratch import IN_MEMORY_BYTES, Room, ScratchFile, UnfailingFile
 
 
 @contextmanager
@@ -49,6 +49,28 @@ def test_file_is_as_long_as_it_is_made(file, size, expected):
     file.resize(size)
 
     assert (file.size, file.read(0, 100)) == (size, expected)
+
+
+def test_files_have_no_more_room_together_than_there_is_until_one_is_closed():
+    room = Room(1000)
+    with ScratchFile(IN_MEMORY_BYTES + 1, room) as first, ScratchFile(IN_MEMORY_BYTES + 1, room) as second:
+        first.write(bytes(600))
+        first.write(bytes(100), at=0)
+        with pytest.raises(OSError, match="No space left"):
+            second.write(bytes(401))
+        first.close()
+        first.close()
+
+        second.write(bytes(1000))
+        with pytest.raises(OSError, match="No space left"):
+            second.write(b"x")
+
+
+def test_what_lies_in_memory_takes_no_room_on_disk():
+    with ScratchFile(IN_MEMORY_BYTES, Room(0)) as file:
+        file.write(b"abc")
+
+        assert file.read(0, 3) == b"abc"
 
 
 def test_full_disk_fails_at_once_and_closing_does_not(on_disk):

@@ -1,8 +1,11 @@
 """Files without a name, which are gone when closed, whatever becomes of the process."""
 
+import errno
 import io
+import os
 import tempfile
 from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -12,14 +15,48 @@ IN_MEMORY_BYTES = 4 << 20
 """What is smaller never touches a disk."""
 
 
+ROOM_BYTES = 16 << 30
+
+
+class Room:
+    """What files on disk may take together; past it, writing fails as on a disk that is full."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._lock = Lock()
+
+    def take(self, count: int) -> None:
+        """Take so many bytes.
+
+        Raises:
+            OSError: They are not left.
+        """
+        with self._lock:
+            if count > self._left:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._left -= count
+
+    def give_back(self, count: int) -> None:
+        """Leave so many bytes to others."""
+        with self._lock:
+            self._left += count
+
+
+ROOM = Room(ROOM_BYTES)
+"""Of this process: clients that are slow keep their files until they have them."""
+
+
 class ScratchFile:
     """A new file, empty. Nothing is held back: what could not be written fails at once, and closing never does.
 
     Args:
         most: Bytes that it may come to hold, about; a small one lies in memory.
+        room: That files share.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, room: Room = ROOM) -> None:
+        self._room = room
+        self._taken = 0
         self._file: io.RawIOBase | io.BytesIO = io.BytesIO()
         if most > IN_MEMORY_BYTES:
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 -- `close` does
@@ -34,6 +71,7 @@ class ScratchFile:
         """
         view = memoryview(body).cast("B")
         start = self.size if at is None else at
+        self._take(start + len(view))
         self._file.seek(start)
         left = view
         while left:
@@ -63,6 +101,14 @@ class ScratchFile:
     def close(self) -> None:
         """Remove the file; more than once does no harm."""
         self._file.close()
+        taken, self._taken = self._taken, 0
+        self._room.give_back(taken)
+
+    def _take(self, size: int) -> None:
+        """Have room for a file of that size."""
+        if size > self._taken and not isinstance(self._file, io.BytesIO):
+            self._room.take(size - self._taken)
+            self._taken = size
 
     def __enter__(self) -> Self:
         return self
