@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from chronotile.encoders.file_parts import Body, Whole, streamed
-from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable
+from chronotile.errors import InvalidParameter, TimeNotAvailable
 from chronotile.model.collection import Layer
 from chronotile.model.field_series import AreasRequest, FieldSeries, FieldsSeries, PositionsRequest
 from chronotile.model.payload import TimeUsed
@@ -21,6 +21,7 @@ from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_points_series import extract_points_series
 from chronotile.pipeline.extract_series import (
     SeriesTarget,
+    check_length,
     instants_of,
     layer_with_values,
     read_series,
@@ -113,7 +114,7 @@ def resolve_positions(request: PositionsRequest, services: Services, *, is_wante
         return _resolve_many(request, services, is_wanted)
     asked = partial(SeriesRequest, point=request.points[0], time=request.time)
     targets = _with_times(request.layers, lambda name: resolve_series(asked(layer=name), services))
-    _check_values(sum(len(target.indexes) for target in targets), services)
+    check_length(sum(len(target.indexes) for target in targets), services, alternative=ALTERNATIVE)
     return FieldsTarget(
         etag=fingerprint([target.etag for target in targets]),
         time=_used([instants_of(target.layer, target.indexes) for target in targets]),
@@ -221,7 +222,7 @@ def _resolve_times(
         return layer, series_indexes(layer, time, services)
 
     found = _with_times(names, resolve)
-    _check_values(places * sum(len(indexes) for _layer, indexes in found), services)
+    check_length(places * sum(len(indexes) for _layer, indexes in found), services, alternative=ALTERNATIVE)
     layers, times = [layer for layer, _indexes in found], [instants_of(*each) for each in found]
     states = [_state(*each, services) for each in zip(layers, times, strict=True)]
     return layers, fingerprint(states), _used(times)
@@ -253,14 +254,3 @@ def _with_times(names: Sequence[str], resolve: Callable[[str], Resolved]) -> lis
     if not found:
         raise missing[0]
     return found
-
-
-def _check_values(asked: int, services: Services) -> None:
-    """Refuse what has too many values.
-
-    Raises:
-        LimitExceeded: They are more than `max_series_values`.
-    """
-    allowed = services.catalogue.limits.max_series_values
-    if asked > allowed:
-        raise LimitExceeded("max_series_values", allowed=allowed, asked=asked, alternative=ALTERNATIVE, locator="time")

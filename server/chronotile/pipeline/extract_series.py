@@ -19,6 +19,8 @@ from chronotile.pipeline.cells import cell_of, cell_values, reach_of, read_cell,
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
 
+SHORTER = "ask for a shorter interval, or page by page with limit="
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesTarget:
@@ -165,21 +167,15 @@ def series_indexes(layer: Layer, time: TimeSelection, services: Services) -> tup
     return indexes
 
 
-def check_length(count: int, services: Services) -> None:
-    """Refuse a series of too many times.
+def check_length(count: int, services: Services, *, alternative: str = SHORTER) -> None:
+    """Refuse series of too many values in all; `alternative` is the cheaper way to ask.
 
     Raises:
         LimitExceeded: They are more than `max_series_values`.
     """
     allowed = services.catalogue.limits.max_series_values
     if count > allowed:
-        raise LimitExceeded(
-            "max_series_values",
-            allowed=allowed,
-            asked=count,
-            alternative="ask for a shorter interval, or page by page with limit=",
-            locator="time",
-        )
+        raise LimitExceeded("max_series_values", allowed=allowed, asked=count, alternative=alternative, locator="time")
 
 
 def instants_of(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:

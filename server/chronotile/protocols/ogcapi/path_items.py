@@ -11,6 +11,8 @@ TRUTH: Json = {"type": "boolean"}
 BINARY: Json = {"type": "string", "format": "binary"}
 COUNT: Json = {"type": "integer", "minimum": 1}
 INDEX: Json = {"type": "integer", "minimum": 0}
+MAX_ENUMERATED = 100
+"""Collections up to which all are listed as values of the parameter."""
 REFUSALS = {"400": "BadRequest", "404": "NotFound", "406": "NotAcceptable", "503": "Unavailable"}
 
 
@@ -27,6 +29,11 @@ def list_of(schema: Json) -> Json:
 def word(words: Sequence[str]) -> Json:
     """Return the schema of a text that is one of some words."""
     return {"type": "string", "enum": list(words)}
+
+
+def name_of_few(names: Sequence[str]) -> Json:
+    """Return the schema of a text that is one of some names, which are told where they are few."""
+    return word(names) if len(names) <= MAX_ENUMERATED else TEXT
 
 
 def members(required: Mapping[str, Json], optional: Mapping[str, Json] | None = None) -> Json:

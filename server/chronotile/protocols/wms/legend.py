@@ -1,7 +1,6 @@
 """GetLegendGraphic: what the colours of a layer mean (OGC 02-070 §6.9, OGC 05-078r4 §8)."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnsupportedFormat
@@ -9,27 +8,17 @@ from chronotile.model.payload import Payload
 from chronotile.model.request import LegendRequest
 from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, number
+from chronotile.protocols.common.asked_legend import IS_HORIZONTAL, AskedLegend, legend_side
+from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, number
 from chronotile.protocols.wms.colouring import colour_range, colouring, style_and_ramp
 from chronotile.protocols.wms.own_styles import sheets_of, styled
 from chronotile.protocols.wms.params import asked_difference
 from chronotile.styling.legend_picture import LegendShape
 
 FORMATS: Mapping[str, LegendFormat] = {"image/png": "png", "image/svg+xml": "svg", "application/json": "json"}
-MAX_SIDE_PX = 4096
-LAYOUTS = {"vertical": False, "horizontal": True}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegendQuery:
-    """What GetLegendGraphic asks for."""
-
-    request: LegendRequest
-    format: LegendFormat
-    shape: LegendShape
-
-
-def legend_query(query: Kvp, catalogue: Catalogue) -> LegendQuery:
+def legend_query(query: Kvp, catalogue: Catalogue) -> AskedLegend:
     """Return what GetLegendGraphic asks for; LAYERS and STYLES are taken for LAYER and STYLE, as clients write them.
 
     WIDTH and HEIGHT are those of the picture. As in GeoServer, LEGEND_OPTIONS may hold `layout:horizontal`. Colours are
@@ -44,7 +33,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> LegendQuery:
     style, ramp = style_and_ramp(text, [each.id for each in layer.styles])
     (drawn,) = styled([(layer, style)], sheets_of(query))
     number(query.optional("SCALE") or "1", locator="SCALE")
-    return LegendQuery(
+    return AskedLegend(
         request=LegendRequest(
             layer=name,
             style=drawn.style,
@@ -57,13 +46,13 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> LegendQuery:
         format=_format(query.optional("FORMAT") or "image/png"),
         shape=LegendShape(
             is_horizontal=_is_horizontal(query.optional("LEGEND_OPTIONS") or ""),
-            width=_side(query, "WIDTH"),
-            height=_side(query, "HEIGHT"),
+            width=legend_side(query, "WIDTH"),
+            height=legend_side(query, "HEIGHT"),
         ),
     )
 
 
-def answer_legend(asked: LegendQuery, services: Services, *, known: Collection[str]) -> Payload:
+def answer_legend(asked: AskedLegend, services: Services, *, known: Collection[str]) -> Payload:
     """Return the legend."""
     return draw_legend(asked.request, asked.format, services, shape=asked.shape, known=known)
 
@@ -80,18 +69,8 @@ def _is_horizontal(options: str) -> bool:
     """Whether `layout:horizontal` is among options, which `;` separates; others are for other servers."""
     pairs = (option.partition(":") for option in options.lower().split(";"))
     layout = next((value.strip() for name, _, value in pairs if name.strip() == "layout"), "vertical")
-    if layout not in LAYOUTS:
+    if layout not in IS_HORIZONTAL:
         raise InvalidParameter(
             f"layout must be vertical or horizontal, got {layout[:MAX_SHOWN]!r}", locator="LEGEND_OPTIONS"
         )
-    return LAYOUTS[layout]
-
-
-def _side(query: Kvp, name: str) -> int | None:
-    text = query.optional(name)
-    if text is None:
-        return None
-    side = integer(text, locator=name, least=1)
-    if side > MAX_SIDE_PX:
-        raise InvalidParameter(f"{name} must be at most {MAX_SIDE_PX}, got {text[:MAX_SHOWN]}", locator=name)
-    return side
+    return IS_HORIZONTAL[layout]

@@ -7,13 +7,20 @@ from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.crs import CRS84
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
+from chronotile.protocols.ogcapi.path_items import (
+    BINARY,
+    COUNT,
+    TEXT,
+    format_of,
+    get,
+    in_path,
+    in_query,
+    name_of_few,
+    ref,
+    word,
+)
 
 TAG = "Coverages"
-REFUSALS = {"400": "BadRequest", "404": "NotFound", "406": "NotAcceptable", "503": "Unavailable"}
-MAX_ENUMERATED = 100
-TEXT: Json = {"type": "string"}
-WHOLE: Json = {"type": "integer", "minimum": 1}
-BINARY: Json = {"type": "string", "format": "binary"}
 
 SCHEMAS: Mapping[str, Json] = {
     "CoverageJson": {
@@ -87,33 +94,37 @@ def coverage_paths(catalogue: Catalogue) -> Mapping[str, Json]:
         return {}
     collection = _collection(offered)
     answers = dict.fromkeys(FORMATS.values(), BINARY)
-    answers[FORMATS["json"]] = {"$ref": "#/components/schemas/CoverageJson"}
-    f, lang = (
-        _query("f", "The format, in place of what the Accept header asks for", _word(("json",))),
-        _language(catalogue),
-    )
+    answers[FORMATS["json"]] = ref("CoverageJson")
+    f, lang = format_of(("json",)), _language(catalogue)
     root = "/collections/{collectionId}"
     return {
-        f"{root}/coverage": _get(
-            "getCoverage", "Numbers of a collection", [collection, *_parameters(offered[0])], answers
+        f"{root}/coverage": get(
+            "getCoverage",
+            "Numbers of a collection",
+            tag=TAG,
+            parameters=[collection, *_parameters(offered[0])],
+            answers=answers,
         ),
-        f"{root}/coverage/domainset": _get(
+        f"{root}/coverage/domainset": get(
             "getCoverageDomainSet",
             "Where and when there are values",
-            [collection, f],
-            {JSON: {"$ref": "#/components/schemas/CoverageDomainSet"}},
+            tag=TAG,
+            parameters=[collection, f],
+            answers={JSON: ref("CoverageDomainSet")},
         ),
-        f"{root}/coverage/rangetype": _get(
+        f"{root}/coverage/rangetype": get(
             "getCoverageRangeType",
             "Of which kind the values are",
-            [collection, f, lang],
-            {JSON: {"$ref": "#/components/schemas/CoverageRangeType"}},
+            tag=TAG,
+            parameters=[collection, f, lang],
+            answers={JSON: ref("CoverageRangeType")},
         ),
-        f"{root}/schema": _get(
+        f"{root}/schema": get(
             "getCollectionSchema",
             "The fields as a JSON Schema",
-            [collection, f, lang],
-            {JSON_SCHEMA: {"$ref": "#/components/schemas/CoverageSchema"}},
+            tag=TAG,
+            parameters=[collection, f, lang],
+            answers={JSON_SCHEMA: ref("CoverageSchema")},
         ),
     }
 
@@ -124,78 +135,44 @@ def _parameters(example: Offered) -> list[Json]:
     west, south, east, north = example.collection.bbox
     middle = (west + east) / 2, (south + north) / 2
     return [
-        _query(
+        in_query(
             "bbox",
             "Lower and upper corner in the axis order of `bbox-crs`, longitude first without it; heights are left out",
             {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}},
             example=[round(each, 6) for each in (*middle, east, north)],
         ),
-        _query("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84", TEXT, example=CRS84.uri),
-        _query(
+        in_query("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84", TEXT, example=CRS84.uri),
+        in_query(
             "subset",
             "Parts along axes: `Lat(50.8:50.9)`, open ends `*`, one position `Lat(50.8)`, "
             '`time("2020-06-01":"2020-06-30")`; `x` and `y` in a projected CRS; may be repeated',
             {**TEXT, "example": f"Lat({south:.6g}:{middle[1]:.6g})"},
         ),
-        _query("subset-crs", "Of `subset`; otherwise CRS84 for Lat and Lon, the native one for x and y", TEXT),
-        _query("datetime", "An instant or an interval, either end of which may be open (`..`); otherwise all", TEXT),
-        _query(
+        in_query("subset-crs", "Of `subset`; otherwise CRS84 for Lat and Lon, the native one for x and y", TEXT),
+        in_query("datetime", "An instant or an interval, either end of which may be open (`..`); otherwise all", TEXT),
+        in_query(
             "properties", "Fields, separated by commas, in order; otherwise all", TEXT, example=layer.main_variable.name
         ),
-        _query("exclude-properties", "Fields that are left out", TEXT),
-        _query("crs", "Of the answer; otherwise the native one", TEXT, example=CRS84.uri),
-        _query(
+        in_query("exclude-properties", "Fields that are left out", TEXT),
+        in_query("crs", "Of the answer; otherwise the native one", TEXT, example=CRS84.uri),
+        in_query(
             "scale-factor", "How many cells become one along both axes", {"type": "number", "minimum": 1e-6}, example=2
         ),
-        _query("scale-axes", "The same for each axis: `Lat(2),Lon(4)`", TEXT),
-        _query("scale-size", "How many cells each axis has: `Lat(100),Lon(200)`", TEXT),
-        _query("width", "How many columns; rows follow where they are not given", WHOLE),
-        _query("height", "How many rows; columns follow where they are not given", WHOLE),
-        _query("resolution", "How wide a cell is along each axis, in units of the CRS: `Lat(0.1),Lon(0.1)`", TEXT),
-        _query("interpolation", "How cells that are not native ones are made", _word(("nearest", "bilinear"))),
-        _query("f", "The format, in place of what the Accept header asks for", _word(tuple(FORMATS))),
+        in_query("scale-axes", "The same for each axis: `Lat(2),Lon(4)`", TEXT),
+        in_query("scale-size", "How many cells each axis has: `Lat(100),Lon(200)`", TEXT),
+        in_query("width", "How many columns; rows follow where they are not given", COUNT),
+        in_query("height", "How many rows; columns follow where they are not given", COUNT),
+        in_query("resolution", "How wide a cell is along each axis, in units of the CRS: `Lat(0.1),Lon(0.1)`", TEXT),
+        in_query("interpolation", "How cells that are not native ones are made", word(("nearest", "bilinear"))),
+        format_of(tuple(FORMATS)),
     ]
 
 
 def _collection(offered: Sequence[Offered]) -> Json:
     names = [each.id for each in offered]
-    schema = {**TEXT, "enum": names} if len(names) <= MAX_ENUMERATED else TEXT
     description = "Id of a collection that has values, or id or alias of such a layer"
-    return {
-        "name": "collectionId",
-        "in": "path",
-        "required": True,
-        "description": description,
-        "schema": schema,
-        "example": names[0],
-    }
+    return in_path("collectionId", description, name_of_few(names), example=names[0])
 
 
 def _language(catalogue: Catalogue) -> Json:
-    return _query("lang", "In place of what Accept-Language asks for", _word(catalogue.service.languages))
-
-
-def _word(words: Sequence[str]) -> Json:
-    return {"type": "string", "enum": list(words)}
-
-
-def _query(name: str, description: str, schema: Json, *, example: object = None) -> Json:
-    listed = {"style": "form", "explode": False} if schema["type"] == "array" else {}
-    given = {} if example is None else {"example": example}
-    return {"name": name, "in": "query", "description": description, **listed, "schema": schema, **given}
-
-
-def _get(name: str, summary: str, parameters: list[Json], answers: Mapping[str, Json]) -> Json:
-    content = {media_type: {"schema": schema} for media_type, schema in answers.items()}
-    responses = {
-        "200": {"description": summary, "content": content},
-        **{status: {"$ref": f"#/components/responses/{refusal}"} for status, refusal in REFUSALS.items()},
-    }
-    operation = {
-        "operationId": name,
-        "summary": summary,
-        "tags": [TAG],
-        "parameters": parameters,
-        "responses": responses,
-    }
-    return {"get": operation}
+    return in_query("lang", "In place of what Accept-Language asks for", word(catalogue.service.languages))

@@ -1,6 +1,6 @@
 """The OpenAPI 3.0 document of the whole tree, put together from all building blocks (OGC 19-072 §8.2)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 
 import chronotile
@@ -11,13 +11,12 @@ from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.paths import own_paths
 from chronotile.protocols.ogcapi.documents.schemas import SCHEMAS
+from chronotile.protocols.ogcapi.path_items import name_of_few
 
 VERSION = "3.0.3"
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 PROBLEM = "application/problem+json"
 COLLECTION_ID = "collectionId"
-MAX_ENUMERATED = 100
-"""Collections up to which all are listed as values of the parameter."""
 
 REFUSALS = {
     "BadRequest": "A parameter is missing or not accepted, or the answer would be larger than a limit",
@@ -54,18 +53,18 @@ def openapi_document(told: Told) -> Json:
 
 def _paths(catalogue: Catalogue) -> dict[str, Json]:
     paths = {path: entry for block in BLOCKS for path, entry in block.paths(catalogue).items()}
-    return {path: _named(entry, catalogue) for path, entry in {**own_paths(catalogue), **paths}.items()}
-
-
-def _named(entry: Json, catalogue: Catalogue) -> Json:
-    """The same with the ids of collections, where it does not say which it takes."""
     names = [each.id for each in offered_collections(catalogue)]
+    return {path: _named(entry, names) for path, entry in {**own_paths(catalogue), **paths}.items()}
+
+
+def _named(entry: Json, names: Sequence[str]) -> Json:
+    """The same with the ids of collections, where it does not say which it takes."""
     entry = deepcopy(entry)
     for parameter in _parameters(entry):
         schema = parameter.get("schema", {})
         if parameter.get("name") == COLLECTION_ID and "enum" not in schema and names:
             parameter.setdefault("example", names[0])
-            parameter["schema"] = {**schema, "enum": names} if len(names) <= MAX_ENUMERATED else schema
+            parameter["schema"] = {**schema, **name_of_few(names)}
     return entry
 
 

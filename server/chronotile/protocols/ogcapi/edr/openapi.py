@@ -31,11 +31,10 @@ from chronotile.protocols.ogcapi.edr.queries import (
     DataQuery,
     sets_of,
 )
-from chronotile.protocols.ogcapi.path_items import BINARY, INDEX, NUMBER, TEXT, get, in_path, ref, word
+from chronotile.protocols.ogcapi.path_items import BINARY, INDEX, NUMBER, TEXT, get, in_path, name_of_few, ref, word
 
 TAG = "Environmental data retrieval"
 COLLECTION = "/collections/{collectionId}"
-MAX_ENUMERATED = 100
 
 
 def edr_paths(catalogue: Catalogue) -> Mapping[str, Json]:
@@ -172,10 +171,8 @@ def _shared(offered: Sequence[Offered]) -> list[Json]:
 
 def _collection(offered: Sequence[Offered]) -> Json:
     names = [each.id for each in offered]
-    schema = word(names) if len(names) <= MAX_ENUMERATED else TEXT
-    return in_path(
-        "collectionId", "Id of a collection, or id or alias of a layer, with values", schema, example=names[0]
-    )
+    description = "Id of a collection, or id or alias of a layer, with values"
+    return in_path("collectionId", description, name_of_few(names), example=names[0])
 
 
 def _coords(kind: str, example: str) -> Json:

@@ -1,31 +1,20 @@
 """Path and query of styles and legends turned into what the core understands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import offered_collection
 from chronotile.errors import InvalidParameter
 from chronotile.model.request import LegendRequest
-from chronotile.pipeline.draw_legend import LEGEND_TYPES, LegendFormat
-from chronotile.protocols.common.kvp import Kvp, difference_of, integer, value_range
+from chronotile.pipeline.draw_legend import LEGEND_TYPES
+from chronotile.protocols.common.asked_legend import IS_HORIZONTAL, AskedLegend, legend_side
+from chronotile.protocols.common.kvp import Kvp, difference_of, value_range
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.styles.known_styles import style_of
 from chronotile.styling.legend_picture import LegendShape
 
 PARAMETERS = ("f", "lang")
 PARAMETERS_OF_LEGENDS = ("range", "ramp", "difference", "width", "height", "orientation", "datetime", "f", "lang")
-MAX_SIDE_PX = 4096
-ORIENTATIONS = {"vertical": False, "horizontal": True}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedLegend:
-    """A legend as it is asked for."""
-
-    request: LegendRequest
-    format: LegendFormat
-    shape: LegendShape
 
 
 def asked_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedLegend:
@@ -52,23 +41,13 @@ def asked_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
         ),
         format=next(each for each in LEGEND_TYPES if each == name),
         shape=LegendShape(
-            is_horizontal=_is_horizontal(query), width=_side(query, "width"), height=_side(query, "height")
+            is_horizontal=_is_horizontal(query), width=legend_side(query, "width"), height=legend_side(query, "height")
         ),
     )
 
 
 def _is_horizontal(query: Kvp) -> bool:
     text = query.optional("orientation") or "vertical"
-    if text.lower() not in ORIENTATIONS:
+    if text.lower() not in IS_HORIZONTAL:
         raise InvalidParameter(f"orientation must be vertical or horizontal, got {text[:60]!r}", locator="orientation")
-    return ORIENTATIONS[text.lower()]
-
-
-def _side(query: Kvp, name: str) -> int | None:
-    text = query.optional(name)
-    if text is None:
-        return None
-    side = integer(text, locator=name, least=1)
-    if side > MAX_SIDE_PX:
-        raise InvalidParameter(f"{name} must be at most {MAX_SIDE_PX}, got {text[:60]}", locator=name)
-    return side
+    return IS_HORIZONTAL[text.lower()]
