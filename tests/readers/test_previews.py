@@ -14,8 +14,8 @@ from rasterio.enums import ColorInterp
 
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
+from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.open import open_source
-from chronotile.readers.preview_folder import PreviewFolder
 from chronotile.readers.previews import Previews, say_previews
 from tests.scenes import NODATA, Scene, make_spec, write_tif
 
@@ -329,7 +329,7 @@ def test_processes_share_a_folder(tmp_path, previews):
 
 def test_folder_that_another_process_builds_in_is_left_to_it(file, tmp_path, previews):
     read(open_file(file))
-    with PreviewFolder(tmp_path / "cache" / "previews", 0).sole_builder():
+    with KeptFiles(tmp_path / "cache" / "previews", 0, end=".preview").sole_builder():
         is_next = previews.build_next()
 
     assert (is_next, previews.state.waiting, previews.state.built) == (False, 1, 0)

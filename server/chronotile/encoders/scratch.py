@@ -118,9 +118,9 @@ class ScratchFile:
 
 
 class UnfailingFile(io.RawIOBase):
-    """A scratch file for HDF5, which a write that fails takes down with the whole process.
+    """A scratch file for libraries in C: a write that fails takes HDF5 down with the whole process.
 
-    What fails is kept for `check`. From then on what is written is held in memory, so that HDF5 reads what it wrote.
+    What fails is kept for `check`. From then on what is written is held in memory, so that they read what they wrote.
     """
 
     def __init__(self, file: ScratchFile) -> None:
@@ -137,6 +137,14 @@ class UnfailingFile(io.RawIOBase):
         """
         if self._failure is not None:
             raise self._failure
+
+    def writable(self) -> bool:
+        """Return that it can be written."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that it can be written at any place."""
+        return True
 
     def write(self, body: "ReadableBuffer") -> int:
         """Write where the file stands."""
@@ -160,7 +168,7 @@ class UnfailingFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a place."""
-        self._at = offset + (self._end if whence == io.SEEK_END else 0)  # HDF5 asks for no other
+        self._at = offset + (self._end if whence == io.SEEK_END else 0)  # nobody asks for another
         return self._at
 
     def tell(self) -> int:

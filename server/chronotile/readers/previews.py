@@ -17,10 +17,10 @@ from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import one_line, opening
+from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.made_levels import made_pixels
 from chronotile.readers.overviews import Counting
 from chronotile.readers.preview_file import preview_file
-from chronotile.readers.preview_folder import PreviewFolder
 from chronotile.readers.raster_pixels import read_pixels
 from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, HandlePool, Layout, shared_pool
 
@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 """Of previews and of how they are made; those of other versions are not found, and make room in time."""
+
+END = ".preview"
+"""Of the names of files."""
 
 LEAST_FACTOR = 8
 """Cells along a side that a previewed cell stands for at least: what is finer takes few reads, and much room."""
@@ -86,7 +89,7 @@ class Previews:
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        self._folder = PreviewFolder(folder, max_bytes)
+        self._folder = KeptFiles(folder, max_bytes, end=END)
         self._waiting: OrderedDict[str, tuple[Preview, FileState]] = OrderedDict()
         self._hopeless: set[str] = set()
         self._built = 0

@@ -1,4 +1,4 @@
-"""The folder in which processes of one machine keep previews: within a bound, each file there whole or not at all."""
+"""Folders in which processes of one machine keep what they made: within a bound, each file whole or not there."""
 
 import fcntl
 import os
@@ -8,29 +8,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, time_ns
 
-END = ".preview"
-"""Of a preview's name: no pattern of an archive matches it."""
-
 PARTIAL = ".part"
 """End of the name of a file that is being written."""
 
 LOCK = "lock"
 
 TOUCH_S = 300.0
-"""How often it is noted that a preview is used."""
+"""How often it is noted that a file is used."""
+MOST_TOUCHED = 10_000
+"""Files whose use is remembered, beyond those of the last `TOUCH_S`."""
 
 
-class PreviewFolder:
+class KeptFiles:
     """Files by name; those unused for longest make room for others.
 
     Args:
         path: Made, for this user alone, when something is to be written.
         max_bytes: The most that all files take together.
+        end: Of the files' names, with a dot: no pattern of an archive matches it.
     """
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int, *, end: str) -> None:
         self._path = path
         self._max_bytes = max_bytes
+        self._end = end
         self._touched: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -40,16 +41,27 @@ class PreviewFolder:
         return self._max_bytes
 
     def path_of(self, name: str) -> Path:
-        """Return where a preview is, if it is there."""
-        return self._path / f"{name}{END}"
+        """Return where a file is, if it is there."""
+        return self._path / f"{name}{self._end}"
+
+    def read(self, name: str) -> bytes | None:
+        """Return the bytes of a file, if it is there, and note that it is used."""
+        try:
+            data = self.path_of(name).read_bytes()
+        except OSError:
+            return None
+        self.touch(name)
+        return data
 
     def touch(self, name: str) -> None:
-        """Note that a preview is used; its time of modification, by which open files are known, stays."""
+        """Note that a file is used; its time of modification, by which open files are known, stays."""
         now_s = monotonic()
         with self._lock:
             if now_s - self._touched.get(name, -TOUCH_S) < TOUCH_S:
                 return
             self._touched[name] = now_s
+            if len(self._touched) > MOST_TOUCHED:  # others may have removed most of them
+                self._touched = {name: at_s for name, at_s in self._touched.items() if now_s - at_s < TOUCH_S}
         path = self.path_of(name)
         try:
             os.utime(path, ns=(time_ns(), path.stat().st_mtime_ns))
@@ -57,7 +69,7 @@ class PreviewFolder:
             return  # it was removed in the meantime, or belongs to someone who lets others read
 
     def remove(self, name: str) -> None:
-        """Remove a preview, if it is there and may be."""
+        """Remove a file, if it is there and may be."""
         try:
             self.path_of(name).unlink(missing_ok=True)
         except OSError:
@@ -83,7 +95,7 @@ class PreviewFolder:
             os.close(descriptor)
 
     def put(self, name: str, data: bytes) -> bool:
-        """Write a preview under its name once it is whole; return whether the bound has room for one so large.
+        """Write a file under its name once it is whole; return whether the bound has room for one so large.
 
         Only the sole builder may.
 
@@ -109,7 +121,7 @@ class PreviewFolder:
         return True
 
     def usage(self) -> tuple[int, int]:
-        """Return how many previews there are and the bytes they take, those of other processes too."""
+        """Return how many files there are and the bytes they take, those of other processes too."""
         sizes = [status.st_size for _path, status in self._files()]
         return len(sizes), sum(sizes)
 
@@ -123,7 +135,7 @@ class PreviewFolder:
             path.unlink(missing_ok=True)
             total -= status.st_size
             with self._lock:
-                self._touched.pop(path.name.removesuffix(END), None)
+                self._touched.pop(path.name.removesuffix(self._end), None)
 
     def _files(self) -> list[tuple[Path, os.stat_result]]:
         found = []
@@ -132,7 +144,7 @@ class PreviewFolder:
         except OSError:
             return []  # not made yet
         for entry in entries:
-            if entry.name.endswith(END):
+            if entry.name.endswith(self._end):
                 try:
                     found.append((Path(entry.path), entry.stat()))
                 except FileNotFoundError:

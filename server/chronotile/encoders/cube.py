@@ -1,0 +1,205 @@
+"""Cubes as CTC1 (docs/ctc1.md): masks, residuals of a predictor, under gzip that looks for runs alone."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.model.cube import CubeAbout, CubeBlock, CubeNumbers
+from chronotile.model.raster import BoolArray
+
+ENCODER_VERSION = "2"
+"""Part of every cube's ETag: raise it when the same cube gives other bytes."""
+
+MAGIC = b"CTC1"
+ALIGNMENT = 8
+GZIP_LEVEL, GZIP_MEMORY = 6, 9
+GZIP_WRAPPER = 16 + zlib.MAX_WBITS
+
+Predictor = Literal[1, 2]
+BY_TIME: Predictor = 1
+BY_GRADIENT: Predictor = 2
+
+Wide = NDArray[np.signedinteger[Any]]
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What blocks tell as they pass."""
+
+    shares: list[float] = field(default_factory=list)
+    blocks: list[dict[str, int]] = field(default_factory=list)
+    least: int | None = None
+    most: int | None = None
+    is_empty: bool = True
+
+    def look_at(self, block: CubeBlock) -> None:
+        count = block.valid[0].size
+        self.shares += [round(int(np.count_nonzero(frame)) / count, 4) for frame in block.valid]
+        self.is_empty = self.is_empty and bool(block.gaps.all())
+
+    def reach(self, block: CubeBlock) -> None:
+        """Widen the range of the values seen."""
+        for numbers, valid in zip(block.numbers, block.valid, strict=True):
+            if valid.any():
+                limits = np.iinfo(numbers.dtype)
+                least, most = int(np.where(valid, numbers, limits.max).min()), int(np.where(valid, numbers, 0).max())
+                self.least = least if self.least is None else min(least, self.least)
+                self.most = most if self.most is None else max(most, self.most)
+
+
+def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock]) -> bytes:
+    """Return a cube as CTC1 under gzip, or nothing where it has neither a value nor a flag.
+
+    Args:
+        about: What it tells of itself.
+        blocks: In order of time; each is taken as it is needed, and let go of.
+    """
+    seen, parts = _Seen(), list[Bytes]()
+    predictor = BY_TIME if about.is_categorical else BY_GRADIENT
+    for block in blocks:
+        seen.look_at(block)
+        if about.numbering.range is None:
+            seen.reach(block)
+        parts += _packed(block, predictor, seen)
+    if seen.is_empty:
+        return b""
+    compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WRAPPER, GZIP_MEMORY, zlib.Z_RLE)
+    pieces = [compressor.compress(_head(about, seen))]
+    pieces += [compressor.compress(part.data) for part in parts]
+    return b"".join((*pieces, compressor.flush()))
+
+
+def _head(about: CubeAbout, seen: _Seen) -> bytes:
+    """The magic, the length of the header and the header, with spaces up to a multiple of 8 bytes."""
+    header = orjson.dumps(_header(about, seen))
+    length = len(header) + -(len(MAGIC) + 4 + len(header)) % ALIGNMENT
+    return MAGIC + length.to_bytes(4, "little") + header.ljust(length)
+
+
+def _header(about: CubeAbout, seen: _Seen) -> dict[str, Any]:
+    tile, numbering = about.tile, about.numbering
+    observed = None if seen.least is None else (seen.least, seen.most)
+    header = {
+        "v": 1,
+        "layer": about.layer,
+        "rev": about.revision,
+        "crs": tile.grid.crs.name,
+        "tms": tile.tile_matrix_set,
+        "z": int(tile.matrix) if tile.matrix.isdecimal() else tile.matrix,
+        "x": tile.column,
+        "y": tile.row,
+        "w": -(-tile.grid.width // about.res),
+        "h": -(-tile.grid.height // about.res),
+        "res": about.res,
+        "dtype": numbering.dtype,
+        "nodata": numbering.nodata,
+        "scale": numbering.scale,
+        "offset": numbering.offset,
+        "units": about.units,
+        "range": numbering.range or observed,
+        "times": about.times,
+        "valid": seen.shares,
+        "blocks": seen.blocks,
+        "categorical": about.is_categorical,
+        "mean": about.is_mean,
+        "quantised": numbering.is_quantised,
+    }
+    if about.is_warped:
+        header["warped"] = True
+    if numbering.flags:
+        header["flags"] = {str(number): name for number, (_number, name) in numbering.flags.items()}
+    if numbering.source_offset is not None:
+        header["source"] = {"shift": int(numbering.base), "offset": numbering.source_offset}
+    return header
+
+
+def _packed(block: CubeBlock, predictor: Predictor, seen: _Seen) -> Iterator[Bytes]:
+    """The mask of a block, if it has gaps, and its residuals."""
+    count = len(block.numbers)
+    has_gaps = bool(block.gaps.any())
+    if has_gaps:
+        yield np.packbits(block.gaps.reshape(count, -1), axis=1, bitorder="little")
+    filled = _filled(block.numbers, block.gaps) if has_gaps else block.numbers
+    seen.blocks.append({"n": count, "mask": int(has_gaps), "pred": predictor})
+    yield _by_time(filled) if predictor == BY_TIME else _by_gradient(filled)
+
+
+def _filled(numbers: CubeNumbers, gaps: BoolArray) -> CubeNumbers:
+    """(time, y, x) with each gap as the number before it, at the start the one after, where there is none the left one.
+
+    What costs twice is the edge of a gap in the residuals: this leaves none.
+    """
+    filled = numbers.copy()
+    first, still = filled[0], gaps[0].copy()
+    for later, missing in zip(filled[1:], gaps[1:], strict=True):
+        if not still.any():
+            break
+        np.copyto(first, later, where=still & ~missing)
+        still &= missing
+    if still.any():
+        _fill_from_left(first, still)
+    for frame, before, missing in zip(filled[1:], filled[:-1], gaps[1:], strict=True):
+        np.copyto(frame, before, where=missing)
+    return filled
+
+
+def _fill_from_left(frame: CubeNumbers, gaps: BoolArray) -> None:
+    """Give gaps of (y, x) the nearest number to their left in the row, or 0."""
+    columns = np.where(gaps, -1, np.arange(frame.shape[1], dtype=np.int32))
+    nearest = np.maximum.accumulate(columns, axis=1)
+    left = np.take_along_axis(frame, np.maximum(nearest, 0), axis=1)
+    np.copyto(frame, np.where(nearest < 0, 0, left), where=gaps)
+
+
+def _by_time(filled: CubeNumbers) -> Bytes:
+    """(time, byte, y, x) residuals against the frame before."""
+    residuals = np.empty_like(filled)
+    residuals[0] = filled[0]
+    np.subtract(filled[1:], filled[:-1], out=residuals[1:])
+    return _planes(residuals)
+
+
+def _by_gradient(filled: CubeNumbers) -> Bytes:
+    """(time, byte, y, x) residuals against the frame before plus the mean of its change on the left and above.
+
+    Frame by frame, since that stays in the processor's cache.
+    """
+    wide = np.dtype(np.int16 if filled.itemsize == 1 else np.int32)
+    most = np.iinfo(filled.dtype).max
+    residuals = np.empty_like(filled)
+    before, change = filled[0].astype(wide), np.empty(filled.shape[1:], dtype=wide)
+    predicted = np.empty_like(change)
+    _mean_of_neighbours(before, predicted)
+    np.subtract(before, predicted, out=residuals[0], casting="unsafe")
+    for numbers, out in zip(filled[1:], residuals[1:], strict=True):
+        now = numbers.astype(wide)
+        np.subtract(now, before, out=change)
+        _mean_of_neighbours(change, predicted)
+        np.add(predicted, before, out=predicted)
+        np.maximum(predicted, 0, out=predicted)
+        np.minimum(predicted, most, out=predicted)
+        np.subtract(now, predicted, out=out, casting="unsafe")
+        before = now
+    return _planes(residuals)
+
+
+def _mean_of_neighbours(numbers: Wide, out: Wide) -> None:
+    """Set each of (y, x) to half the sum, rounded down, of those to the left and above; at an edge to the only one."""
+    inner = out[1:, 1:]
+    np.add(numbers[1:, :-1], numbers[:-1, 1:], out=inner)
+    np.right_shift(inner, 1, out=inner)
+    out[0, 1:], out[1:, 0], out[0, 0] = numbers[0, :-1], numbers[:-1, 0], 0
+
+
+def _planes(residuals: CubeNumbers) -> Bytes:
+    """(time, byte, y, x): of each frame all low bytes, then all high ones."""
+    count, height, width = residuals.shape
+    little = residuals.astype(residuals.dtype.newbyteorder("<"), copy=False)
+    apart = little.view(np.uint8).reshape(count, height, width, residuals.itemsize)
+    return np.ascontiguousarray(np.moveaxis(apart, -1, 1))

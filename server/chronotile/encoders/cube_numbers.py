@@ -1,0 +1,258 @@
+"""Which numbers of a cube stand for which of its source: themselves, shifted, or steps of a stated size."""
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chronotile.errors import UnsupportedFormat
+from chronotile.model.cube import CubeBlock, CubeDtype, CubeFrame, CubeNumbering, Res
+from chronotile.model.raster import BoolArray, Encoding, Numbers
+
+MOST = {"uint8": 0xFF, "uint16": 0xFFFF}
+SAME_SIZE: dict[int, CubeDtype] = {1: "uint8", 2: "uint16"}
+LEVELS: dict[Res, int] = {1: 1000, 2: 250}
+"""Steps over the range of the layer's colours: four a colour, or one; each finer bit would be 8 kB of noise a date."""
+SMALLEST_STEP = 1e-30
+PRECISION = 8
+"""Steps are at least so many times as large as what tells two numbers of their size apart."""
+
+
+class Step(NamedTuple):
+    """1, 2 or 5 times a power of ten: with those, neighbouring tiles and other years mostly have the same numbers."""
+
+    digit: int
+    exponent: int
+
+    def times(self, count: int) -> float:
+        """Return so many steps, as they are read from decimal text."""
+        return float(f"{self.digit * count}e{self.exponent}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What the numbers of a source are, and what is made of them."""
+
+    encoding: Encoding
+    colours: tuple[float, float]
+    """The values at the ends of the layer's colours."""
+    res: Res
+    is_categorical: bool
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether a step a colour will do: for moving pictures, of numbers that have more to tell."""
+        return self.res > 1 and not self.is_categorical and np.dtype(self.encoding.dtype).itemsize > 1
+
+
+def numbering_of(meaning: Meaning) -> CubeNumbering | None:
+    """Return the numbering that suits most cubes of a source; some numbers may have none in it (`fits`).
+
+    `None` where it hangs on the numbers: of moving pictures of more than 8 bits.
+    """
+    encoding = meaning.encoding
+    kind = np.dtype(encoding.dtype)
+    if meaning.is_coarse:
+        return None
+    if kind.kind == "f":
+        return _about_colours(meaning)
+    if kind.itemsize > 2:
+        return _exact(encoding, "uint16", base=0, nodata=MOST["uint16"], holds=(0, MOST["uint16"] - 1))
+    dtype, base = SAME_SIZE[kind.itemsize], int(np.iinfo(kind).min)
+    nodata = _free_number(encoding, base, MOST[dtype])
+    if nodata is not None:
+        return _exact(encoding, dtype, base=base, nodata=nodata)
+    return _exact(encoding, dtype, base=base, nodata=MOST[dtype], holds=(base, base + MOST[dtype] - 1))
+
+
+def numbering_of_frames(frames: Iterable[CubeFrame], meaning: Meaning) -> CubeNumbering:
+    """Return the numbering of a cube by the least and the most of all that it holds.
+
+    Raises:
+        UnsupportedFormat: Classes reach farther than a cube's numbers.
+    """
+    encoding = meaning.encoding
+    kind = np.dtype(encoding.dtype)
+    if kind.kind == "f" or meaning.is_coarse:
+        return _within(_reach(frames, flags=False), meaning)
+    reach = _reach(frames, flags=True)
+    found = _exact_within(int(reach[0]), int(reach[1]), encoding, kind)
+    if found is not None:
+        return found
+    if meaning.is_categorical:
+        raise UnsupportedFormat(
+            f"its classes reach from {int(reach[0])} to {int(reach[1])}, farther than numbers of 16 bits; use tiles",
+            locator="layer",
+        )
+    return _within(reach, meaning)
+
+
+def fits(frame: CubeFrame, numbering: CubeNumbering) -> bool:
+    """Return whether all values, and where they keep their numbers all flags, have one in a numbering."""
+    if numbering.holds is None:
+        return True
+    some = frame.numbers[frame.valid if numbering.is_quantised else ~frame.gaps]
+    least, most = numbering.holds
+    return not some.size or bool(some.min() >= least and some.max() <= most)
+
+
+def numbered(frames: Sequence[CubeFrame], numbering: CubeNumbering) -> CubeBlock:
+    """Return frames, all of which fit, in the numbers of a cube."""
+    return CubeBlock(
+        numbers=np.stack([_numbered(frame, numbering) for frame in frames]),
+        valid=np.stack([frame.valid for frame in frames]),
+        gaps=np.stack([frame.gaps for frame in frames]),
+    )
+
+
+def is_flag(numbers: Numbers, encoding: Encoding) -> BoolArray:
+    """Return where numbers are flags."""
+    found = np.zeros(numbers.shape, dtype=bool)
+    for number, _name in encoding.flags:
+        found |= numbers == number
+    return found
+
+
+def nice_step(least: float) -> Step:
+    """Return the smallest step that is not below `least`, which is positive."""
+    power = math.floor(math.log10(least))
+    steps = (Step(digit, exponent) for exponent in range(power - 1, power + 2) for digit in (1, 2, 5))
+    return next(step for step in steps if step.times(1) >= least)
+
+
+def _free_number(encoding: Encoding, base: int, most: int) -> int | None:
+    """The number of the cube that is nodata: the source's own, or one that is neither valid nor a flag."""
+    nodata = encoding.nodata
+    if nodata is not None and float(nodata).is_integer() and 0 <= nodata - base <= most:
+        return int(nodata) - base
+    taken = {number - base for number, _name in encoding.flags}
+    low, high = _valid_range(encoding, base, most) or (0, most)
+    outside = itertools.chain(range(most, high, -1), range(low - 1, -1, -1))
+    return next((number for number in outside if number not in taken), None)
+
+
+def _valid_range(encoding: Encoding, base: int, most: int) -> tuple[int, int] | None:
+    """The valid range in numbers of the cube, `None` without one."""
+    if encoding.valid_range is None:
+        return None
+    low, high = encoding.valid_range
+    low, high = max(low - base, 0), min(high - base, most)
+    return (math.ceil(low), math.floor(high)) if low <= high else None
+
+
+def _exact(
+    encoding: Encoding, dtype: CubeDtype, *, base: int, nodata: int, holds: tuple[float, float] | None = None
+) -> CubeNumbering:
+    return CubeNumbering(
+        dtype=dtype,
+        nodata=nodata,
+        scale=encoding.scale,
+        offset=encoding.offset + base * encoding.scale,
+        base=base,
+        flags={
+            number - base: (float(number), name)
+            for number, name in encoding.flags
+            if 0 <= number - base <= MOST[dtype] and (holds is None or number - base != nodata)
+        },
+        range=_valid_range(encoding, base, MOST[dtype]),
+        source_offset=encoding.offset if base else None,
+        holds=holds,
+    )
+
+
+def _exact_within(least: int, most: int, encoding: Encoding, kind: np.dtype[Any]) -> CubeNumbering | None:
+    """The numbering of integers from `least` to `most` that leaves one free, if there is one."""
+    present = tuple(flag for flag in encoding.flags if least <= flag[0] <= most)
+    encoding = replace(encoding, flags=present)  # that of another may be the free one
+    if kind.itemsize <= 2:
+        dtype, base = SAME_SIZE[kind.itemsize], int(np.iinfo(kind).min)
+        if most - base < MOST[dtype]:
+            return _exact(encoding, dtype, base=base, nodata=MOST[dtype])
+        if least > base:
+            return _exact(encoding, dtype, base=base, nodata=0)
+        return _exact(encoding, "uint16", base=base, nodata=MOST["uint16"]) if dtype == "uint8" else None
+    base = 0 if least >= 0 and most < MOST["uint16"] else least
+    return _exact(encoding, "uint16", base=base, nodata=MOST["uint16"]) if most - base < MOST["uint16"] else None
+
+
+def _reach(frames: Iterable[CubeFrame], *, flags: bool) -> tuple[float, float]:
+    """The least and the most of the values, and of flags too; 0 where there are none."""
+    found = [
+        (some.min(), some.max())
+        for frame in frames
+        if (some := frame.numbers[~frame.gaps if flags else frame.valid]).size
+    ]
+    if not found:
+        return 0, 0
+    return min(least for least, _most in found).item(), max(most for _least, most in found).item()
+
+
+def _about_colours(meaning: Meaning) -> CubeNumbering:
+    """Steps to either side of the middle of the layer's colours, which reach thirty times as far as those."""
+    low, high = _colours(meaning)
+    step = _colour_step(meaning, (low, high))
+    middle = round((low + high) / 2 / step.times(1))
+    return _steps(meaning.encoding, "uint16", step=step, first=middle - MOST["uint16"] // 2)
+
+
+def _within(reach: tuple[float, float], meaning: Meaning) -> CubeNumbering:
+    """Steps from the least to the most: for moving pictures of 8 bits if they fit, else of 16, if need be coarser."""
+    least, most = reach
+    step = _colour_step(meaning, reach)
+    dtypes: tuple[CubeDtype, ...] = ("uint8", "uint16") if meaning.is_coarse else ("uint16",)
+    for dtype in dtypes:
+        first = math.floor(least / step.times(1))
+        if most / step.times(1) - first <= _room(meaning.encoding, dtype):
+            return _steps(meaning.encoding, dtype, step=step, first=first)
+    step = nice_step((most - least) / (_room(meaning.encoding, "uint16") - 1))
+    return _steps(meaning.encoding, "uint16", step=step, first=math.floor(least / step.times(1)))
+
+
+def _colours(meaning: Meaning) -> tuple[float, float]:
+    """The numbers of the source at the ends of the layer's colours."""
+    encoding = meaning.encoding
+    first, second = ((value - encoding.offset) / encoding.scale for value in meaning.colours)
+    return min(first, second), max(first, second)
+
+
+def _colour_step(meaning: Meaning, reach: tuple[float, float]) -> Step:
+    """The step that the layer's colours ask for, though none that numbers so large cannot tell apart."""
+    low, high = _colours(meaning)
+    precision = PRECISION * float(np.spacing(max(abs(end) for end in reach)))
+    return nice_step(max((high - low) / LEVELS[meaning.res], precision, SMALLEST_STEP))
+
+
+def _room(encoding: Encoding, dtype: CubeDtype) -> int:
+    """The greatest number that a value may have: above it are flags and nodata."""
+    return MOST[dtype] - 1 - len(encoding.flags)
+
+
+def _steps(encoding: Encoding, dtype: CubeDtype, *, step: Step, first: int) -> CubeNumbering:
+    base, last = step.times(first), step.times(first + _room(encoding, dtype))
+    return CubeNumbering(
+        dtype=dtype,
+        nodata=MOST[dtype],
+        scale=encoding.scale * step.times(1),
+        offset=encoding.offset + encoding.scale * base,
+        base=base,
+        step=step.times(1),
+        flags={MOST[dtype] - 1 - place: (float(number), name) for place, (number, name) in enumerate(encoding.flags)},
+        holds=(base, last),
+        is_quantised=True,
+    )
+
+
+def _numbered(frame: CubeFrame, numbering: CubeNumbering) -> Numbers:
+    if not numbering.is_quantised:
+        # Modulo the type's size, as casts are too: signed and wide numbers need no wider type in between.
+        shift = np.array(int(numbering.base) % (MOST[numbering.dtype] + 1), dtype=numbering.dtype)
+        shifted: Numbers = frame.numbers.astype(numbering.dtype, copy=False) - shift
+        return shifted
+    values = np.where(frame.valid, frame.numbers, numbering.base).astype(np.float64)
+    numbers: Numbers = np.rint((values - numbering.base) / numbering.step).astype(numbering.dtype)
+    for number, (source, _name) in numbering.flags.items():
+        numbers[~frame.gaps & ~frame.valid & (frame.numbers == source)] = number
+    return numbers

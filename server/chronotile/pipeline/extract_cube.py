@@ -1,0 +1,332 @@
+"""Show me this tile at all of these times: a request to a cube of digital numbers."""
+
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from chronotile.catalog.resolve_times import ResolvedTimes, resolve_series_times
+from chronotile.encoders.cube import ENCODER_VERSION, encode_cube
+from chronotile.encoders.cube_halved import halved
+from chronotile.encoders.cube_numbers import (
+    Meaning,
+    fits,
+    is_flag,
+    numbered,
+    numbering_of,
+    numbering_of_frames,
+)
+from chronotile.encoders.instants import format_instants
+from chronotile.errors import ClientGone, LimitExceeded
+from chronotile.model.collection import Layer
+from chronotile.model.cube import (
+    BLOCK_DATES,
+    CUBE_TYPE,
+    CubeAbout,
+    CubeBlock,
+    CubeFrame,
+    CubeNumbering,
+    CubeRequest,
+)
+from chronotile.model.grid import divides
+from chronotile.model.payload import Payload, TimeUsed
+from chronotile.model.raster import Encoding, Raster
+from chronotile.pipeline.extract_series import instants_of, layer_with_values
+from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states, time_index
+from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.stopwatch import Stopwatch
+from chronotile.pipeline.written_cubes import CubePath, whole_year
+from chronotile.readers.warp import WarpPlan, plan_warp
+from chronotile.readers.warp_times import cells_decoded, read_times
+
+MOST_READ = 64
+"""Cells decoded for each value that a cube may have, at most: of a source without overviews, far out."""
+SHORTER = "ask for a shorter interval"
+
+IsWanted = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CubeTarget:
+    """A request resolved to what exists."""
+
+    request: CubeRequest
+    services: Services
+    layer: Layer
+    times: ResolvedTimes
+    time_used: TimeUsed
+    states: tuple[str, ...]
+    """Of the pixels, by variable."""
+    revision: str
+    """Of the pixels at these times, of their meaning, and of the numbers that stand for them; of all tiles alike."""
+    etag: str
+    watch: Stopwatch
+
+
+def extract_cube(
+    request: CubeRequest,
+    services: Services,
+    *,
+    known: Collection[str] = (),
+    is_wanted: IsWanted = lambda: True,
+) -> Payload:
+    """Return a tile's numbers at all times asked for as CTC1 under gzip (docs/ctc1.md).
+
+    Args:
+        request: Which tile, and when.
+        services: What to read it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        is_wanted: Tells, between two times, whether anybody is still there for the answer.
+
+    Returns:
+        The cube; without a body where no time has a pixel in the tile.
+
+    Raises:
+        ChronotileError: As `find_cube` and `make_cube`.
+    """
+    found = find_cube(request, services, known=known)
+    return make_cube(found, is_wanted=is_wanted) if isinstance(found, CubeTarget) else found
+
+
+def find_cube(request: CubeRequest, services: Services, *, known: Collection[str] = ()) -> Payload | CubeTarget:
+    """Return what can be answered at once, or what is to be made by `make_cube`; reads no pixels.
+
+    Args:
+        request: Which tile, and when.
+        services: What to look with.
+        known: ETags of answers that the client holds.
+
+    Returns:
+        The answer, where the client holds it, it is kept, or no time is asked for that there is; else the target.
+
+    Raises:
+        InvalidParameter: The layer is a composite.
+        LimitExceeded: The cube is larger than `max_cube_values`.
+        SourceUnavailable: The source is gone.
+        ChronotileError: A name or time is not accepted.
+    """
+    target = resolve_cube(request, services)
+    if target.etag in known:
+        return replace(_payload(target, b""), unchanged=True)
+    if not target.times.indexes:
+        return _payload(target, b"")
+    body = _written(target) or services.caches.cubes.kept(target.etag)
+    return target if body is None else _payload(target, body)
+
+
+def make_cube(target: CubeTarget, *, is_wanted: IsWanted = lambda: True) -> Payload:
+    """Return the cube that was not there yet, from now on kept.
+
+    Args:
+        target: Of `find_cube`.
+        is_wanted: Tells, between two times, whether anybody is still there for the answer.
+
+    Returns:
+        The cube; without a body where no time has a pixel in the tile.
+
+    Raises:
+        LimitExceeded: Far more cells would have to be read than the cube has values.
+        ClientGone: Nobody wants it any more.
+        SourceUnavailable: The source is gone or damaged.
+    """
+    cubes = target.services.caches.cubes
+    body = cubes.get_or_make(target.etag, lambda: _encoded(target, is_wanted), is_wanted=is_wanted)
+    return _payload(target, body)
+
+
+def _written(target: CubeTarget) -> bytes | None:
+    """The cube, if it is of a whole year and lies in a file as it would be made now."""
+    written, request = target.services.caches.cubes.written, target.request
+    if written is None:
+        return None
+    year = whole_year(target.layer, target.times.indexes, now=target.services.clock())
+    if year is None:
+        return None
+    path = CubePath(layer=target.layer.id, tile=request.tile, year=year, res=request.res)
+    return written.read(path, target.revision)
+
+
+def _payload(target: CubeTarget, body: bytes) -> Payload:
+    return Payload(
+        body=body,
+        media_type=CUBE_TYPE,
+        etag=target.etag,
+        time=target.time_used,
+        states=target.states,
+        timing=target.watch.steps,
+    )
+
+
+def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
+    """Return the layer and times a request means, and refuse what is too large; reads no pixels.
+
+    Raises:
+        ChronotileError: As `find_cube`.
+    """
+    watch = Stopwatch()
+    with watch.step("resolve"):
+        layer = layer_with_values(request.layer, services)
+        times = resolve_series_times(layer, request.time, now=services.clock())
+        _check_values(request, len(times.indexes), services)
+        used = times.used(layer.times) if times.indexes else TimeUsed()
+        states = pixel_states(layer, used.instants, services) if times.indexes else ()
+        state = fingerprint(
+            "cube",
+            ENCODER_VERSION,
+            revision_of_states(layer, states),
+            used.instants,
+            (layer.resampling, layer.main_variable.is_categorical, layer.styles[0].range),
+        )
+    tile, grid = request.tile, request.tile.grid
+    etag = fingerprint(
+        state,
+        (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res),
+        (grid.crs.name, grid.bbox, grid.width, grid.height),
+    )
+    return CubeTarget(
+        request=request,
+        services=services,
+        layer=layer,
+        times=times,
+        time_used=used,
+        states=states,
+        revision=state[:12],
+        etag=etag,
+        watch=watch,
+    )
+
+
+def _plan(target: CubeTarget) -> WarpPlan | None:
+    """The plan by which a picture of the tile is read too, so that both show the same cells; `None` where it has none.
+
+    Raises:
+        LimitExceeded: It would take far more cells than the cube has values.
+    """
+    layer, grid = target.layer, target.request.tile.grid
+    variable, resampling = layer.main_variable, layer.resampling
+    plan = target.services.caches.plans.get_or_make(
+        (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
+    )
+    if plan is not None:
+        _check_cells(plan, target)
+    return plan
+
+
+def _check_values(request: CubeRequest, times: int, services: Services) -> None:
+    """Refuse more values than may be held at once."""
+    allowed = services.catalogue.limits.max_cube_values
+    asked = request.tile.grid.width * request.tile.grid.height * times
+    if asked > allowed:
+        raise LimitExceeded("max_cube_values", allowed=allowed, asked=asked, alternative=SHORTER, locator="time")
+
+
+def _check_cells(plan: WarpPlan, target: CubeTarget) -> None:
+    """Refuse to decode far more cells than a cube may have values."""
+    allowed = target.services.catalogue.limits.max_cube_values * MOST_READ
+    reader, variable = target.services.reader(target.layer), target.layer.main_variable
+    with reading(target.layer):
+        asked = cells_decoded(plan, reader, variable, len(target.times.indexes))
+    if asked > allowed:
+        raise LimitExceeded(
+            f"cells read, {MOST_READ} times max_cube_values,",
+            allowed=allowed,
+            asked=asked,
+            alternative=f"{SHORTER}, or for tiles of a finer tile matrix",
+            locator="time",
+        )
+
+
+def _encoded(target: CubeTarget, is_wanted: IsWanted) -> bytes:
+    """The cube; what does not fit into the numbering that suits most is read again, when its own is known."""
+    plan = _plan(target)
+    if plan is None:
+        return b""
+    variable = target.layer.main_variable
+    meaning = Meaning(
+        encoding=variable.encoding,
+        colours=target.layer.styles[0].range,
+        res=target.request.res,
+        is_categorical=variable.is_categorical,
+    )
+
+    def encoded(frames: Iterable[CubeFrame], numbering: CubeNumbering) -> bytes:
+        return encode_cube(_about(target, plan, numbering), _blocks(iter(frames), numbering))
+
+    def frames() -> Iterator[CubeFrame]:
+        return _frames(target, plan, is_wanted)
+
+    with target.watch.step("read"):
+        usual = numbering_of(meaning)
+        if usual is None:
+            held = list(frames())  # of a quarter of the pixels
+            return encoded(held, numbering_of_frames(held, meaning))
+        try:
+            return encoded(frames(), usual)
+        except _Misfit:
+            return encoded(frames(), numbering_of_frames(frames(), meaning))
+
+
+def _about(target: CubeTarget, plan: WarpPlan, numbering: CubeNumbering) -> CubeAbout:
+    request, layer, variable = target.request, target.layer, target.layer.main_variable
+    is_coarser = plan.level > 0 or request.res > 1 or layer.resampling != "nearest"
+    return CubeAbout(
+        layer=layer.id,
+        revision=target.revision,
+        tile=request.tile,
+        res=request.res,
+        numbering=numbering,
+        units=variable.encoding.units,
+        times=tuple(format_instants(instants_of(layer, target.times.indexes))),
+        is_categorical=variable.is_categorical,
+        is_mean=is_coarser and not variable.is_categorical,
+        is_warped=not divides(request.tile.grid, variable.grid),
+    )
+
+
+class _Misfit(Exception):
+    """A number of the source has none in the numbering."""
+
+
+def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[CubeBlock]:
+    """Frames in blocks, as they come.
+
+    Raises:
+        _Misfit: One does not fit.
+    """
+    while some := list(itertools.islice(frames, BLOCK_DATES)):
+        if not all(fits(frame, numbering) for frame in some):
+            raise _Misfit
+        yield numbered(some, numbering)
+
+
+def _frames(target: CubeTarget, plan: WarpPlan, is_wanted: IsWanted) -> Iterator[CubeFrame]:
+    """The tile at each time, in order.
+
+    Raises:
+        ClientGone: Nobody wants it any more.
+        SourceUnavailable: The source is gone or damaged.
+    """
+    variable = target.layer.main_variable
+    with reading(target.layer):
+        for pixels in read_times(plan, target.services.reader(target.layer), variable, _indexes(target)):
+            if not is_wanted():
+                raise ClientGone("the client left")
+            frame = _frame(plan.warp(pixels, variable.encoding), variable.encoding)
+            yield frame if target.request.res == 1 else halved(frame, is_categorical=variable.is_categorical)
+
+
+def _indexes(target: CubeTarget) -> Sequence[int]:
+    """Those of the times among the variable's own."""
+    layer = target.layer
+    if len(layer.times) == 0:
+        return target.times.indexes
+    own = layer.main_variable.times.instants
+    return [time_index(own, instant) for instant in instants_of(layer, target.times.indexes)]
+
+
+def _frame(raster: Raster, encoding: Encoding) -> CubeFrame:
+    valid = raster.valid
+    gaps = ~valid
+    if encoding.flags:
+        flags = is_flag(raster.numbers, encoding)
+        gaps &= ~flags if raster.present is None else ~(flags & raster.present)
+    return CubeFrame(numbers=raster.numbers, valid=valid, gaps=gaps)

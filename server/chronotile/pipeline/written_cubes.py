@@ -1,0 +1,105 @@
+"""Cube tiles of closed years that lie in a folder, as `chronotile optimise --cubes` writes them.
+
+Files lie at `{layer}/{tms}/{z}/{x}/{y}/{year}-res{1|2}.ctc.gz`; `cubes.json` above them tells the revision of those of
+each layer and year.
+"""
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from chronotile.catalog.resolve_times import matching_times
+from chronotile.model.collection import Layer
+from chronotile.model.cube import CubeTile, Res
+from chronotile.model.time import Instant, TimeSelection, parse_time
+
+MANIFEST = "cubes.json"
+FORMAT, VERSION = "chronotile-cubes", 1
+
+Revisions = dict[str, dict[int, str]]
+"""By layer and year: the revision of its cubes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CubePath:
+    """Which file a cube of a whole year is."""
+
+    layer: str
+    tile: CubeTile
+    year: int
+    res: Res
+
+    def below(self, folder: Path) -> Path:
+        """Return where it lies in a folder."""
+        tile = self.tile
+        place = folder / self.layer / tile.tile_matrix_set / tile.matrix / str(tile.column) / str(tile.row)
+        return place / f"{self.year}-res{self.res}.ctc.gz"
+
+
+class WrittenCubes:
+    """Reads the files of a folder, of which more may come and some be replaced at any time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._manifest = str(folder / MANIFEST)
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._revisions: Revisions = {}
+
+    def read(self, path: CubePath, revision: str) -> bytes | None:
+        """Return the gzip bytes of a cube of that revision, if it is there."""
+        if self._known().get(path.layer, {}).get(path.year) != revision:
+            return None
+        try:
+            return path.below(self._folder).read_bytes()
+        except OSError:
+            return None  # no date has a pixel there, or it is not written yet
+
+    def _known(self) -> Revisions:
+        """What the manifest says now; nothing where there is none."""
+        try:
+            status = os.stat(self._manifest)  # noqa: PTH116 -- the path is text, since building one takes longer
+        except OSError:
+            return {}
+        state = (status.st_mtime_ns, status.st_size, status.st_ino)
+        with self._lock:
+            if state != self._seen:
+                self._revisions, self._seen = read_manifest(self._folder), state
+            return self._revisions
+
+
+def read_manifest(folder: Path) -> Revisions:
+    """Return the revisions that a folder's manifest tells; none where there is no manifest that can be read."""
+    try:
+        document = orjson.loads((folder / MANIFEST).read_bytes())
+        if (document["format"], document["version"]) != (FORMAT, VERSION):
+            return {}
+        return {layer: {int(year): rev for year, rev in years.items()} for layer, years in document["layers"].items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # absent, or edited by hand
+        return {}
+
+
+def manifest_of(revisions: Revisions) -> bytes:
+    """Return the manifest that tells these revisions."""
+    layers = {layer: {str(year): revision for year, revision in years.items()} for layer, years in revisions.items()}
+    document: dict[str, Any] = {"format": FORMAT, "version": VERSION, "layers": layers}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+
+
+def times_of_year(year: int) -> TimeSelection:
+    """Return what asks for a calendar year."""
+    return parse_time(f"{year:04}")
+
+
+def whole_year(layer: Layer, indexes: tuple[int, ...], *, now: Instant) -> int | None:
+    """Return the year all of whose times these are, and no others; `None` where there is no such year."""
+    if not indexes or len(layer.times) == 0:
+        return None
+    ends = (layer.times.instants[index] for index in (indexes[-1], indexes[0]))
+    years = dict.fromkeys(int(str(end.astype("datetime64[Y]"))) for end in ends)
+    of_years = {year: matching_times(layer, times_of_year(year), now=now).indexes for year in years}
+    return next((year for year, times in of_years.items() if times == indexes), None)

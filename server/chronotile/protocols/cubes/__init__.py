@@ -1,0 +1,1 @@
+"""Cube tiles: all dates of a tile as numbers, for viewers that colour them themselves."""

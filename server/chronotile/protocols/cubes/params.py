@@ -1,0 +1,34 @@
+"""Path and query of a cube tile turned into a request."""
+
+from collections.abc import Mapping
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.model.cube import CubeRequest, CubeTile, Res
+from chronotile.protocols.common.kvp import Kvp, choice, datetime_of
+from chronotile.protocols.common.tile_address import tile_address
+
+PARAMETERS = ("datetime", "res", "rev")
+RES: Mapping[str, Res] = {"1": 1, "2": 2}
+
+
+def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> CubeRequest:
+    """Return the cube that `/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc` asks for.
+
+    Raises:
+        ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
+    """
+    query.check_spelling(PARAMETERS)
+    layer = catalogue.layer(path["layer"])
+    address = tile_address(catalogue, tile_matrix_set=path["tms"], matrix=path["z"], row=path["y"], column=path["x"])
+    return CubeRequest(
+        layer=layer.id,
+        tile=CubeTile(
+            tile_matrix_set=address.tile_matrix_set.id,
+            matrix=address.matrix.id,
+            column=address.column,
+            row=address.row,
+            grid=address.grid(),
+        ),
+        time=datetime_of(query),
+        res=RES[choice(query.optional("res") or "1", RES, locator="res")],
+    )

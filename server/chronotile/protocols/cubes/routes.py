@@ -1,0 +1,67 @@
+"""`/cubes`: all dates of a tile in one answer (docs/reference/cube-tiles.md)."""
+
+import zlib
+from dataclasses import replace
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.model.cube import CubeRequest
+from chronotile.model.payload import Payload
+from chronotile.pipeline.extract_cube import CubeTarget, find_cube, make_cube
+from chronotile.pipeline.revision import layer_revision
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.accept import takes_gzip
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of, while_wanted
+from chronotile.protocols.cubes.faults import cube_fault
+from chronotile.protocols.cubes.params import cube_request
+
+GZIP_WRAPPER = 16 + zlib.MAX_WBITS
+
+
+async def get_cube(request: Request) -> Response:
+    """Return the numbers of one tile at many times; nothing where no time has a pixel there."""
+    services, gates = services_of(request), state_of(request).gates
+    query = Kvp(request.query_params.multi_items())
+    asked = cube_request(request.path_params, query, services.catalogue)
+    find = partial(_found, asked, services, known=known_etags(request), revision=query.optional("rev"))
+    found, is_current = await for_client(request, gates.pictures, asked.layer, find, services=services)
+    if isinstance(found, CubeTarget):
+        async with while_wanted(request) as is_wanted:
+            make = partial(make_cube, found, is_wanted=is_wanted)
+            found = await for_client(request, gates.cubes, asked.layer, make, services=services)
+    if not found.body and not found.unchanged:
+        return _without_content(respond(found, is_immutable=is_current))
+    if takes_gzip(request.headers.get("accept-encoding", "")) or found.unchanged:
+        response = respond(found, is_immutable=is_current)
+        response.headers["Vary"] = "Accept-Encoding"
+        if found.body:
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+    body = await in_thread(gates.cubes, zlib.decompress, found.body, GZIP_WRAPPER)
+    return respond(replace(found, body=body), is_immutable=is_current)
+
+
+def _found(
+    asked: CubeRequest, services: Services, *, known: frozenset[str], revision: str | None
+) -> tuple[Payload | CubeTarget, bool]:
+    """The cube or what is to be made, and whether the address carries the revision of now."""
+    found = find_cube(asked, services, known=known)
+    if revision is None:
+        return found, False
+    return found, revision == layer_revision(services.catalogue.layer(asked.layer), services)
+
+
+def _without_content(response: Response) -> Response:
+    """The answer that there is nothing, with the validators of what there would be (RFC 9110 §15.3.5)."""
+    headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+    headers["Vary"] = "Accept-Encoding"
+    return Response(status_code=204, headers=headers)
+
+
+routes = [Route("/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc", endpoint(get_cube, cube_fault))]

@@ -1,0 +1,34 @@
+"""Cube tiles in OpenAPI."""
+
+from chronotile.model.cube import CUBE_TYPE
+from chronotile.protocols.openapi.examples import Examples
+from chronotile.protocols.openapi.parts import FILE, WHOLE, Json, in_path, in_query, one_of, operation
+
+NO_CONTENT: Json = {"description": "No date has a pixel in the tile"}
+
+
+def cube_paths(examples: Examples) -> dict[str, Json]:
+    """Return the path of cube tiles."""
+    matrix, column, row = examples.tile
+    found = operation(
+        "getCube",
+        "All dates of a tile as numbers (CTC1)",
+        tag="Cubes",
+        parameters=[
+            in_path("layer", "Id or alias of a layer with values", examples.layer),
+            in_path("tms", "Tile matrix set", examples.tile_matrix_set),
+            in_path("z", "Tile matrix", matrix, {"type": ["integer", "string"]}),
+            in_path("x", "Column", column, {**WHOLE, "minimum": 0}),
+            in_path("y", "Row, from the top", row, {**WHOLE, "minimum": 0}),
+            in_query(
+                "datetime",
+                "An instant, interval or list; otherwise the whole time domain, within the limit",
+                example=examples.times or None,
+            ),
+            in_query("res", "2 is half the resolution, for moving pictures", one_of(("1", "2"))),
+            in_query("rev", "The layer's `revision`: while it holds, the answer may be kept for a year"),
+        ],
+        answers={CUBE_TYPE: FILE},
+    )
+    found["responses"]["204"] = NO_CONTENT
+    return {"/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc": {"get": found}}
