@@ -1,0 +1,77 @@
+"""What is asked of a time-lapse, and the frames it is made of."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.model.raster import Picture
+from chronotile.model.request import MapRequest
+from chronotile.model.time import Period
+
+AnimationFormat = Literal["image/gif", "image/webp", "video/mp4"]
+
+AnimationLabel = Literal["date", "legend", "attribution"]
+ANIMATION_LABELS: tuple[AnimationLabel, ...] = ("date", "legend", "attribution")
+
+DEFAULT_FPS = 4.0
+"""Frames a second: flashes of more than three a second may harm (WCAG 2.2 §2.3.1), and clouds flash half as often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnimationRequest:
+    """Show this area at these times, one after the other."""
+
+    shown: MapRequest
+    """Layer, area and colours; its `time` is all that is asked for, of which each frame shows a part, and its `format`
+    is of no account."""
+    format: AnimationFormat
+    step: int | Period = 1
+    """Every so many times one is a frame; or each such period is, of all its times."""
+    fps: float = DEFAULT_FPS
+    """Frames a second."""
+    labels: frozenset[AnimationLabel] = frozenset(ANIMATION_LABELS)
+    """What is written on the frames."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Card:
+    """A label with what lies behind it, as it is laid on a picture."""
+
+    x: int
+    """Columns from the western edge."""
+    y: int
+    """Rows from the northern edge."""
+    pixels: NDArray[np.uint8]
+    """(y, x, 3), opaque; wholly inside the picture."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A picture of a time-lapse, opaque, with the cards that lie on it; they do not overlap."""
+
+    picture: Picture
+    cards: tuple[Card, ...]
+
+    def rgb(self) -> NDArray[np.uint8]:
+        """Return (y, x, 3)."""
+        pixels = np.ascontiguousarray(self.picture.rgba()[..., :3])
+        for card in self.cards:
+            height, width, _bands = card.pixels.shape
+            pixels[card.y : card.y + height, card.x : card.x + width] = card.pixels
+        return pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """What all frames of a time-lapse have in common."""
+
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    fps: float
+    """Frames a second."""
+    count: int
+    """Frames."""

@@ -1,0 +1,242 @@
+"""Show me this area through time: a request to a time-lapse."""
+
+import re
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from chronotile.encoders.animation import encode_animation
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
+from chronotile.encoders.file_parts import Body, FileParts, Whole
+from chronotile.encoders.picture import WHITE, on_background
+from chronotile.encoders.scratch import IN_MEMORY_BYTES
+from chronotile.errors import LimitExceeded
+from chronotile.model.animation import AnimationFormat, AnimationRequest, Film, Frame
+from chronotile.model.collection import Layer
+from chronotile.model.payload import TimeUsed
+from chronotile.model.request import MapRequest
+from chronotile.model.style import Style
+from chronotile.model.time import format_day
+from chronotile.pipeline.animation_times import FrameTimes, frame_times
+from chronotile.pipeline.deliver_coverage import storing
+from chronotile.pipeline.draw_legend import layer_title, told_style
+from chronotile.pipeline.expressions import with_expression
+from chronotile.pipeline.render_map import MapTarget, drawn, requested_style, resolve_map
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.widened_times import selection_of
+from chronotile.styling.cards import Lettering, lay_cards
+
+FILE_VERSION = "1"
+"""Part of every ETag: raise it when the same frames give other bytes."""
+MAX_FRAMES = 1000
+MAX_SIDE_PX = 4096
+"""What decoders of H.264 in devices take."""
+EXTENSIONS: dict[AnimationFormat, str] = {"image/gif": "gif", "image/webp": "webp", "video/mp4": "mp4"}
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnimationDelivery:
+    """A time-lapse that is ready to be sent."""
+
+    media_type: AnimationFormat
+    etag: str
+    """Strong validator without quotes, made of the resolved frames."""
+    file_name: str
+    time: TimeUsed
+    """Of all frames."""
+    body: Body
+    """To be closed by who takes it, whether all of it was sent or not."""
+    unchanged: bool = False
+    """The client holds this answer already: the body is empty, nothing was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shot:
+    """A frame resolved to what exists."""
+
+    text: str
+    """Its times, for people."""
+    request: MapRequest
+    target: MapTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolved:
+    """A time-lapse resolved to what exists."""
+
+    shots: tuple[_Shot, ...]
+    lettering: Lettering
+    delivery: AnimationDelivery
+    """Without its body."""
+
+
+def find_animation(
+    request: AnimationRequest, services: Services, *, known: Collection[str] = (), with_body: bool = True
+) -> AnimationDelivery | None:
+    """Return what can be answered at once, `None` where `render_animation` has frames to make; reads no pixels.
+
+    Args:
+        request: What to show.
+        services: What to show it with.
+        known: ETags of answers that the client holds.
+        with_body: Otherwise it is empty: for who wants to know what it would be.
+
+    Raises:
+        ChronotileError: As `render_animation`, of what is known before frames are made.
+    """
+    return _found(_resolved(request, services), services, known=known, with_body=with_body)
+
+
+def render_animation(
+    request: AnimationRequest,
+    services: Services,
+    *,
+    known: Collection[str] = (),
+    is_wanted: IsWanted = always_wanted,
+) -> AnimationDelivery:
+    """Read, paint, letter and encode the frames that `request` asks for, one after the other, on white.
+
+    Args:
+        request: What to show.
+        services: What to show it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        is_wanted: Whether somebody still waits; asked before each frame.
+
+    Raises:
+        LimitExceeded: The frames are too many or too large, their pixels together with the times they are made of are
+            more than `max_animation_pixels`, or the file is larger than may be.
+        StorageFull: There is no room to write it.
+        SourceUnavailable: A source is gone or damaged.
+        ClientGone: Nobody waits any more.
+        ChronotileError: A name, time or parameter is not accepted, or the layer has no times.
+    """
+    resolved = _resolved(request, services)
+    found = _found(resolved, services, known=known, with_body=True)
+    if found is not None:
+        return found
+    shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
+    film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
+    with storing():
+        body = encode_animation(_frames(shots, resolved.lettering, is_wanted), film, request.format)
+    return replace(delivery, body=_kept(body, delivery.etag, services))
+
+
+def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
+    shown = request.shown
+    layer, reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
+    style = requested_style(shown, layer, reading)
+    frames = frame_times(layer, shown.time, request.step, now=services.clock())
+    _check_size(request, frames, services)
+    shots = tuple(_shot(shown, layer, frame, services) for frame in frames)
+    lettering = _lettering(request, layer, style, shots)
+    states = [shot.target.etag for shot in shots]
+    delivery = AnimationDelivery(
+        media_type=request.format,
+        etag=fingerprint("animation", FILE_VERSION, states, lettering, request.fps, request.format),
+        file_name=_file_name(layer, shots, request.format),
+        time=_time_used(shots),
+        body=Whole(b""),
+    )
+    return _Resolved(shots=shots, lettering=lettering, delivery=delivery)
+
+
+def _found(
+    resolved: _Resolved, services: Services, *, known: Collection[str], with_body: bool
+) -> AnimationDelivery | None:
+    delivery = resolved.delivery
+    if delivery.etag in known:
+        return replace(delivery, unchanged=True)
+    if not with_body:
+        return delivery
+    kept = services.caches.payloads.kept(delivery.etag)
+    return None if kept is None else replace(delivery, body=Whole(kept))
+
+
+def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
+    request = replace(shown, time=selection_of(layer.times, frame.indexes))
+    return _Shot(text=frame.text, request=request, target=resolve_map(request, services))
+
+
+def _frames(shots: tuple[_Shot, ...], lettering: Lettering, is_wanted: IsWanted) -> Iterator[Frame]:
+    fixed, dates = lay_cards(lettering)
+    for number, shot in enumerate(shots):
+        require_wanted(is_wanted)
+        picture = on_background(drawn(shot.request, shot.target), WHITE)
+        yield Frame(picture, (*fixed, *dates[number : number + 1]))
+
+
+def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tuple[_Shot, ...]) -> Lettering:
+    grid, labels = request.shown.grid, request.labels
+    return Lettering(
+        width=grid.width,
+        height=grid.height,
+        dates=tuple(map(_date_text, shots)) if "date" in labels else (),
+        attribution=layer.attribution if "attribution" in labels else None,
+        legend=told_style(layer, style) if "legend" in labels and not layer.is_composite else None,
+        title=layer_title(layer),
+        units=layer.main_variable.encoding.units,
+    )
+
+
+def _date_text(shot: _Shot) -> str:
+    """With how several times became one picture, where that is not by taking the newest, and what was taken away."""
+    text, target = shot.text, shot.target
+    if target.reducer != "latest":
+        text = f"{text}, {target.reducer}"
+    base = target.time_used.base
+    if not base:
+        return text
+    first, last = format_day(base[-1]), format_day(base[0])
+    return f"{text} minus {first if first == last else f'{first} to {last}'}"
+
+
+def _kept(body: FileParts, etag: str, services: Services) -> Body:
+    """The file; a small one is kept like a picture, since it took long and pages show it again."""
+    if body.size > IN_MEMORY_BYTES:
+        return body
+    with closing(body):
+        return Whole(services.caches.payloads.get_or_make(etag, lambda: b"".join(body.pieces())))
+
+
+def _time_used(shots: tuple[_Shot, ...]) -> TimeUsed:
+    used = [shot.target.time_used for shot in reversed(shots)]
+    return TimeUsed(instants=tuple(instant for each in used for instant in each.instants), base=used[0].base)
+
+
+def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) -> str:
+    """`layer_first_last.gif`, of letters, digits, dots and dashes alone."""
+    first, last = shots[0].target.time_used.instants[-1], shots[-1].target.time_used.instants[0]
+    days = dict.fromkeys((format_day(first), format_day(last)))
+    return "_".join([_UNSAFE.sub("-", layer.id), *days]) + f".{EXTENSIONS[format]}"
+
+
+def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:
+    grid = request.shown.grid
+    if max(grid.width, grid.height) > MAX_SIDE_PX:
+        raise LimitExceeded(
+            "pixels of a side",
+            allowed=MAX_SIDE_PX,
+            asked=max(grid.width, grid.height),
+            alternative="ask for a smaller picture",
+            locator="width" if grid.width >= grid.height else "height",
+        )
+    if len(frames) > MAX_FRAMES:
+        raise LimitExceeded(
+            "frames of an animation",
+            allowed=MAX_FRAMES,
+            asked=len(frames),
+            alternative="ask for a shorter datetime, or for fewer of its times with step, such as step=2 or step=P1M",
+            locator="step",
+        )
+    allowed = services.catalogue.limits.max_animation_pixels
+    asked = grid.width * grid.height * sum(len(frame.indexes) for frame in frames)
+    if asked > allowed:
+        raise LimitExceeded(
+            "max_animation_pixels",
+            allowed=allowed,
+            asked=asked,
+            alternative="ask for a smaller picture, a shorter datetime, or fewer of its times, such as with step=2",
+            locator="width",
+        )

@@ -1,0 +1,1 @@
+"""`/animations`: time-lapses made by the server."""

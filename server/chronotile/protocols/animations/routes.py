@@ -1,0 +1,71 @@
+"""`/animations`: time-lapses as GIF, WebP and MP4."""
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.model.animation import AnimationRequest
+from chronotile.pipeline.expressions import shown_revision
+from chronotile.pipeline.render_animation import AnimationDelivery, find_animation, render_animation
+from chronotile.pipeline.services import Services
+from chronotile.protocols.animations.faults import animation_fault
+from chronotile.protocols.animations.params import animation_request
+from chronotile.protocols.common.body_response import BodyResponse
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.respond import IMMUTABLE, SHORT, instants_text, known_etags
+from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
+
+
+async def get_animation(request: Request) -> Response:
+    """Return a time-lapse of a layer; who leaves before it is made ends the making of it."""
+    services = services_of(request)
+    query = Kvp(request.query_params.multi_items())
+    asked = animation_request(request.path_params, query, services.catalogue)
+    known, is_body_wanted, revision = known_etags(request), request.method != "HEAD", query.optional("rev")
+
+    def is_current() -> bool:
+        return revision is not None and revision == _revision(asked, services)
+
+    def find() -> tuple[AnimationDelivery | None, bool]:
+        return find_animation(asked, services, known=known, with_body=is_body_wanted), is_current()
+
+    def make(is_wanted: Callable[[], bool]) -> tuple[AnimationDelivery, bool]:
+        return render_animation(asked, services, known=known, is_wanted=is_wanted), is_current()
+
+    gates, layer = state_of(request).gates, asked.shown.layer
+    # Mistakes and what is known are answered at once, whoever waits for a film meanwhile.
+    found, is_immutable = await for_client(request, gates.pictures, layer, find, services=services)
+    if found is not None:
+        return _answer(found, is_immutable=is_immutable, with_body=is_body_wanted)
+    async with while_wanted(request) as is_wanted:
+        delivery, is_immutable = await for_client(
+            request, gates.animations, layer, lambda: make(is_wanted), services=services
+        )
+    return _answer(delivery, is_immutable=is_immutable, with_body=True)
+
+
+def _revision(asked: AnimationRequest, services: Services) -> str:
+    return shown_revision(services.catalogue.layer(asked.shown.layer), asked.shown.expression, services)
+
+
+def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool) -> Response:
+    headers = {
+        "ETag": f'"{delivery.etag}"',
+        "Cache-Control": IMMUTABLE if is_immutable else SHORT,
+        "Chronotile-Time": instants_text(delivery.time),
+    }
+    if delivery.unchanged:
+        return Response(status_code=304, headers=headers)
+    headers["Content-Disposition"] = f'inline; filename="{delivery.file_name}"'
+    if not with_body:
+        response = Response(media_type=delivery.media_type, headers=headers)
+        del response.headers["Content-Length"]  # of the body that was not made
+        return response
+    headers["Content-Length"] = str(delivery.body.size)
+    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers)
+
+
+routes = [Route("/animations/{layer}.{extension}", endpoint(get_animation, animation_fault))]
