@@ -319,3 +319,40 @@ def test_a_hang_up_has_the_configuration_read_anew_and_keeps_the_last_good_one(c
 
         assert shown_within_ten_seconds(title, b'"New"')
         assert process.poll() is None
+
+
+def test_cube_tiles_of_closed_years_are_written(run, configuration, tmp_path):
+    written = run("optimise", configuration, tmp_path / "cubes", "--cubes", "--zooms", "12-13", "--workers", 1)
+
+    again = run("optimise", configuration, tmp_path / "cubes", "--cubes", "--zooms", "12-13", "--years", "2020")
+    assert written.exit_code == again.exit_code == 0, written.output
+    files = [path.relative_to(tmp_path / "cubes") for path in (tmp_path / "cubes").rglob("2020-res1.ctc.gz")]
+    assert {path.parts[:3] for path in files} == {("NDVI", "WebMercatorQuad", zoom) for zoom in ("12", "13")}
+    assert f"{2 * len(files)} files written" in written.output
+    assert f"{2 * len(files)} files were there" in again.output
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--cubes", "--layout", "map"], "not for --cubes"),
+        (["--cubes", "--verify"], "not for --cubes"),
+        (["--zooms", "3"], "needs --cubes"),
+        (["more", "--cubes"], "with --cubes there is one"),
+    ],
+    ids=str,
+)
+def test_options_of_cubes_and_of_stores_do_not_mix(run, configuration, options, reason):
+    result = run("optimise", configuration, "dest", *options)
+
+    assert result.exit_code == 2
+    assert reason in " ".join(result.output.split())
+
+
+def test_a_zoom_that_is_none_is_told_in_one_line(run, configuration):
+    result = run("optimise", configuration, "dest", "--cubes", "--zooms", "9-3")
+
+    assert (result.exit_code, result.output) == (
+        1,
+        "chronotile: --zooms takes a number or two with a hyphen, got '9-3'\n",
+    )

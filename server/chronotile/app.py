@@ -27,6 +27,8 @@ from chronotile.machine import this_machine
 from chronotile.model.time import Instant
 from chronotile.pipeline.looks import Looks
 from chronotile.pipeline.services import Services, make_caches
+from chronotile.pipeline.valid_shares import ValidShares
+from chronotile.pipeline.written_cubes import WrittenCubes
 from chronotile.process import (
     allow_open_files,
     give_back_freed_memory,
@@ -34,6 +36,7 @@ from chronotile.process import (
     keep_freed_memory,
     share_one_heap,
 )
+from chronotile.protocols.animations.routes import routes as animation_routes
 from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
@@ -46,6 +49,7 @@ from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
 from chronotile.protocols.common.request_metrics import RequestMetrics
 from chronotile.protocols.common.state import Gates, ServerState
+from chronotile.protocols.cubes.routes import routes as cube_routes
 from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
 from chronotile.protocols.ogcapi.routes import ogcapi_routes
@@ -64,15 +68,26 @@ from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.readers.block_memory import BlockMemory
 from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
 from chronotile.readers.kept_blocks import KeptBlocks, say_kept_blocks
+from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.previews import Previews, current_previews, say_previews
 from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 
 log = logging.getLogger(__name__)
 
 TIDIED_EVERY_S = 20.0
+"""Often enough that holes stay small, and seldom enough that the pages asked for anew cost nothing."""
+SHARES = "shares"
+"""Folder of shares of valid pixels, in that of previews."""
+ANIMATIONS_GIVE_WAY = {"niceness": 10}
+"""Nobody who waits for seconds minds one more; whoever waits for a tile does."""
+CUBES_GIVE_WAY = {"niceness": 10, "waiting_per_thread": 128}
+"""A viewer asks for a dozen cubes at once and shows what it has meanwhile; whoever asks for a tile sees nothing."""
+FILES_WAIT = {"waiting_per_thread": 1024}
+"""A thousandth of a second each."""
+KEPT_CUBE = ".cube"
+"""End of the names of cube tiles that are kept."""
 PAGES = (("/timeseries", "/docs"), ("/ogcapi", "/ogcapi/openapi?f=html"))
 """Where it stands what there is below a path."""
-"""Often enough that holes stay small, and seldom enough that the pages asked for anew cost nothing."""
 
 
 def application(  # noqa: PLR0913 -- all that a process brings, each by its name
@@ -85,35 +100,42 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     cog_places: Sequence[str] = (),
     sld_prefixes: Sequence[str] = (),
     siblings: Siblings | None = None,
+    shares: Path | None = None,
 ) -> Starlette:
     """Return the application that serves `services`.
 
     Args:
         services: The catalogue and the open sources; closed when the application shuts down.
-        threads: How many threads `pictures`, `series`, `coverages` and `documents` may hold at once, where not the
-            usual number.
+        threads: How many threads `pictures`, `series`, `coverages`, `cubes` and `documents` may hold at once, where
+            not the usual number.
         viewer: The folder of the viewer's files, if there is one.
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         upkeep: Keeps the services current while the application runs; without it they stay as they are.
         sld_prefixes: URLs below which WMS may fetch the documents that SLD names; without any it fetches none.
         cog_places: Below which `/cog` may open files; it is there only if there are some.
         siblings: The other workers, where `/metrics` tells of all.
+        shares: The folder in which shares of valid pixels are kept; otherwise they are in memory alone.
 
     Raises:
         ConfigurationError: One of `cog_places` or `sld_prefixes` is no place, or TiTiler is not installed.
     """
     registry = CollectorRegistry()
-    tokens = {"pictures": 8, "series": 8, "coverages": 2, "documents": 2, "readiness": 1, "metrics": 1}
+    tokens = {"pictures": 8, "series": 8, "coverages": 2, "cubes": 1, "animations": 1}
+    tokens |= {"documents": 2, "files": 1, "readiness": 1, "metrics": 1}
     tokens |= threads or {}
+    giving_way = {"cubes": CUBES_GIVE_WAY, "animations": ANIMATIONS_GIVE_WAY, "files": FILES_WAIT}
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # A gate belongs to the event loop it is made in.
         previews = current_previews()
-        gates = Gates(**{name: Gate(name, count) for name, count in tokens.items()})
+        gates = Gates(**{name: Gate(name, count, **giving_way.get(name, {})) for name, count in tokens.items()})
         # What FastAPI runs /cog in: 40 by default, each of which PROJ gives a database of 1.5 MB.
         anyio.to_thread.current_default_thread_limiter().total_tokens = tokens["pictures"]
-        state = app.state.chronotile = ServerState(services=services, gates=gates, previews=previews)
+        valid_shares = ValidShares(shares)
+        state = app.state.chronotile = ServerState(
+            services=services, gates=gates, previews=previews, valid_shares=valid_shares
+        )
         registry.register(StateCollector(state))
         if previews is not None:
             previews.start()
@@ -130,12 +152,15 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             telling.close()
         if previews is not None:
             await anyio.to_thread.run_sync(previews.close)
+        await anyio.to_thread.run_sync(valid_shares.close)
         for reader in state.services.readers.values():
             reader.close()
 
     return Starlette(
         routes=[
             *tile_routes,
+            *cube_routes,
+            *animation_routes,
             *series_routes,
             *wms_routes(services.catalogue.service.wms_paths, sld_prefixes=sld_prefixes),
             *wmts_routes(services.catalogue.service.wmts_paths),
@@ -205,7 +230,11 @@ def open_configured(settings: Settings, *, progress: Progress | None = None, mem
     else:
         say_kept_blocks(KeptBlocks(BlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1))
     archive = open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
-    caches = make_caches(payload_bytes=shares.payloads, plan_bytes=shares.plans)
+    cubes = KeptFiles(settings.cube_folder, settings.cube_bytes, end=KEPT_CUBE) if settings.cube_bytes else None
+    written = None if settings.cube_files is None else WrittenCubes(settings.cube_files)
+    caches = make_caches(
+        payload_bytes=shares.payloads, plan_bytes=shares.plans, cube_files=cubes, written_cubes=written
+    )
     return replace(archive, services=replace(archive.services, caches=caches))
 
 
@@ -223,6 +252,7 @@ def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None =
         cog_places=settings.cog_places,
         sld_prefixes=settings.sld_places,
         siblings=siblings,
+        shares=settings.preview_folder / SHARES if settings.preview_bytes else None,
     )
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -172,8 +172,39 @@ def optimise(
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare every number with the source.")] = False,
+    cubes: Annotated[
+        bool,
+        typer.Option(
+            "--cubes", help="Write cube tiles of closed years below DEST instead; SOURCE is what `serve` takes."
+        ),
+    ] = False,
+    layer: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="With --cubes: a layer; otherwise all with values and times.")
+    ] = None,
+    zooms: Annotated[
+        str | None,
+        typer.Option(metavar="A-B", help="With --cubes: zooms; otherwise up to the native one."),
+    ] = None,
+    years: Annotated[
+        str | None, typer.Option(metavar="A-B", help="With --cubes: years; otherwise all that are closed.")
+    ] = None,
+    tile_matrix_set: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --cubes: otherwise the first that is served.")
+    ] = None,
 ) -> None:
     """Write a serving cube: maps, overviews and series of rasters, NetCDF or Zarr; or add what is new."""
+    of_cubes = {"--layer": layer, "--zooms": zooms, "--years": years, "--tile-matrix-set": tile_matrix_set}
+    _refuse({} if cubes else of_cubes, "needs --cubes")
+    if cubes:
+        of_stores = (
+            *(("--layout", layout), ("--variable", variable), ("--time-pattern", time_pattern), ("--classes", classes)),
+            *(("--dtype", dtype), ("--memory", memory), ("--dask", dask), ("--resume", resume), ("--verify", verify)),
+        )
+        _refuse(dict(of_stores), "is not for --cubes")
+        if len(sources) != 1:
+            raise typer.BadParameter("with --cubes there is one: a configuration, folder or file", param_hint="SOURCE")
+        _write_cubes(sources[0], target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
+        return
     with _failing_in_one_line():
         from chronotile.ingest.optimise.conversion import Packing  # noqa: PLC0415
         from chronotile.ingest.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
@@ -200,6 +231,42 @@ def optimise(
             report = write_cube(sources, target, options, progress=progress)
         for line in report.lines():
             typer.echo(line)
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    """Refuse options that were given."""
+    for name, given in options.items():
+        if given:
+            raise typer.BadParameter(f"it {why}", param_hint=name)
+
+
+def _write_cubes(
+    place: str,
+    target: Path,
+    *,
+    layers: list[str] | None,
+    spans: tuple[str | None, str | None],
+    tms: str | None,
+    threads: int | None,
+) -> None:
+    """Write cube tiles of closed years as files."""
+    with _failing_in_one_line():
+        from chronotile.ingest.cube_files import CubeOptions, parse_span, write_cubes  # noqa: PLC0415
+        from chronotile.process import keep_freed_memory  # noqa: PLC0415
+
+        keep_freed_memory()
+        options = CubeOptions(
+            layers=tuple(layers or ()),
+            tile_matrix_set=tms,
+            zooms=parse_span(spans[0], locator="zooms"),
+            years=parse_span(spans[1], locator="years"),
+            threads=threads,
+        )
+        archive = _open(_settings(config=place), "error")
+        with _progress("writing") as progress:
+            report = write_cubes(archive.services, target, options, progress=progress)
+        archive.close()
+        _print(report.lines())
 
 
 def _settings(**given: object) -> "Settings":

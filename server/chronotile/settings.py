@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     """Series read at once, in each process."""
     coverage_threads: int = Field(default=2, ge=1, le=256)
     """Files of coverages written at once, in each process."""
+    cube_threads: int = Field(default=1, ge=1, le=256)
+    """Cube tiles made at once, in each process."""
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
     cache_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
@@ -70,6 +72,12 @@ class Settings(BaseSettings):
     """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
     preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
     """Previews that are kept, of all processes together; 0 makes none."""
+    cube_dir: Path | None = None
+    """Folder of cube tiles, which processes may share; otherwise among the user's caches."""
+    cube_bytes: int = Field(default=1 << 30, ge=0, le=1 << 50)
+    """Cube tiles that are kept, of all processes together; 0 keeps none but small ones."""
+    cube_files: Path | None = None
+    """Folder of cube tiles of closed years that `chronotile optimise --cubes` wrote."""
     watch_s: float = Field(default=10.0, ge=0, le=86_400)
     """How often configuration, styles and sources are looked at for changes, in seconds; 0 leaves it to SIGHUP."""
     forwarded_allow_ips: str = "127.0.0.1,::1"
@@ -120,15 +128,13 @@ class Settings(BaseSettings):
 
     @property
     def preview_folder(self) -> Path:
-        """`preview_dir`, or a folder among what the user's programs may keep and forget (XDG Base Directory 0.8)."""
-        if self.preview_dir is not None:
-            return self.preview_dir
-        told = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        try:
-            caches = told if told.is_absolute() else Path.home() / ".cache"
-        except RuntimeError:  # a user without a home, as in containers
-            caches = Path(gettempdir())
-        return caches / "chronotile" / "previews"
+        """`preview_dir`, or a folder among the user's caches."""
+        return self.preview_dir or _cache_folder() / "previews"
+
+    @property
+    def cube_folder(self) -> Path:
+        """`cube_dir`, or a folder among the user's caches."""
+        return self.cube_dir or _cache_folder() / "cubes"
 
     @property
     def sld_places(self) -> tuple[str, ...]:
@@ -142,6 +148,7 @@ class Settings(BaseSettings):
             "pictures": self.picture_threads,
             "series": self.series_threads,
             "coverages": self.coverage_threads,
+            "cubes": self.cube_threads,
             "documents": self.document_threads,
         }
 
@@ -149,6 +156,16 @@ class Settings(BaseSettings):
         """Return the variables from which another process has the same settings."""
         values = self.model_dump(exclude_none=True)
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def _cache_folder() -> Path:
+    """What this user's programs may keep and forget (XDG Base Directory 0.8)."""
+    told = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        caches = told if told.is_absolute() else Path.home() / ".cache"
+    except RuntimeError:  # a user without a home, as in containers
+        caches = Path(gettempdir())
+    return caches / "chronotile"
 
 
 def load_settings(**given: object) -> Settings:

@@ -323,3 +323,18 @@ def test_the_catalogue_has_the_service(build, ndvi):
     assert (catalogue.service.title, catalogue.limits.max_pixels) == ({"": "T"}, 7)
     assert [crs.name for crs in catalogue.crs] == ["EPSG:3857", "OGC:CRS84"]
     assert catalogue.tile_matrix_set("EPSG:3857").id == "WebMercatorQuad"
+
+
+def test_the_viewer_begins_with_a_layer_that_is_there_or_check_says_so(build, ndvi):
+    texts = [f"service: {{viewer: {{default_layer: {name}}}}}\n{in_collection('')}" for name in ("c.NDVI", "c.NVDI")]
+
+    findings = [build(text, c=ndvi)[1] for text in texts]
+
+    assert findings[0] == ()
+    assert findings[1] == (
+        Finding(
+            "warning",
+            "service.viewer.default_layer",
+            "layer 'c.NVDI' is not known; the nearest is c.NDVI; the viewer begins with the first",
+        ),
+    )

@@ -274,7 +274,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
     ("text", "mistake"),
     [
         ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, url, contact, "
-            "languages, paths, crs, tile_matrix_sets, limits, wms, inspire"),
+            "languages, paths, crs, tile_matrix_sets, limits, wms, inspire, viewer"),
         ("title: 5", "service.title: a mapping is wanted (key: value), got 5"),
         ("title: {}", "service.title: at least 1 are wanted"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),
@@ -298,8 +298,8 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
         ("limits: {max_pixels: 1.5}", "service.limits.max_pixels: a whole number is wanted, got 1.5"),
         ("limits: {max_pixels: many}", "service.limits.max_pixels: a whole number is wanted, got 'many'"),
         ("limits: {max_pixel: 1}", "service.limits.max_pixel: unknown key; the nearest is max_pixels; accepted are "
-            "max_pixels, max_cube_values, max_series_values, max_area_values, max_coverage_bytes, max_body_bytes, "
-            "max_features, max_vertices"),
+            "max_pixels, max_cube_values, max_animation_pixels, max_series_values, max_area_values, "
+            "max_coverage_bytes, max_body_bytes, max_features, max_vertices"),
         ("wms: {exception_status: 500}", "service.wms.exception_status: accepted are 200 or 400, got 500"),
         ("tile_matrix_sets: [a.json]", "service.tile_matrix_sets[0]: a.json cannot be read: No such file or directory"),
         ("tile_matrix_sets: [EPSG:3857, WebMercatorQuad]", "service.tile_matrix_sets[1]: tile matrix set "

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84, crs_of
-from chronotile.model.grid import BBox, Grid, NativeGrid, box_in
+from chronotile.model.grid import BBox, Grid, NativeGrid, box_in, divides
 
 WEB_MERCATOR = crs_of("EPSG:3857")
 POLAR = NativeGrid(
@@ -135,3 +135,30 @@ def test_names_of_crs84_are_one(name):
 
 def test_a_definition_of_epsg_goes_under_its_code():
     assert crs_of(crs_of("EPSG:32631").definition.to_wkt()).name == "EPSG:32631"
+
+
+def native_of(resolution, xmin=0.0, ymax=0.0, crs=WEB_MERCATOR, turned=0.0) -> NativeGrid:
+    """100 x 100 cells."""
+    transform = Affine(resolution, turned, xmin, turned, -resolution, ymax)
+    return NativeGrid(crs=crs, transform=transform, width=100, height=100)
+
+
+@pytest.mark.parametrize(
+    ("native", "expected"),
+    [
+        pytest.param(native_of(10), True, id="the same cells"),
+        pytest.param(native_of(20), True, id="halves of cells"),
+        pytest.param(native_of(30, xmin=-70, ymax=110), True, id="thirds, from another corner"),
+        pytest.param(native_of(10, xmin=1e-4), True, id="but for rounding"),
+        pytest.param(native_of(5), False, id="several cells"),
+        pytest.param(native_of(15), False, id="one and a half"),
+        pytest.param(native_of(10, xmin=5), False, id="shifted by half a cell"),
+        pytest.param(native_of(10, ymax=3), False, id="shifted down"),
+        pytest.param(native_of(10, turned=1), False, id="turned"),
+        pytest.param(native_of(10, crs=crs_of("EPSG:32631")), False, id="another CRS"),
+    ],
+)
+def test_pixels_that_lie_within_cells_are_told_from_others(native, expected):
+    grid = Grid(crs=WEB_MERCATOR, bbox=BBox(-2560, -2560, 2560, 2560), width=512, height=512)
+
+    assert divides(grid, native) is expected

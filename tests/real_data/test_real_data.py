@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from chronotile.ingest.archive import Archive
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.model.time import format_instant
+from tests.ctc1 import decode_cube
 from tests.real_data.truth import CONFIGURED, SHARED, Truth, client_of, open_place, raster_truth, xarray_truth
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
@@ -258,6 +259,41 @@ def test_tile_over_a_valid_pixel_is_not_empty(served, archive_at, expected):
 
     assert answer.status_code == 200
     assert np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGBA"))[..., 3].any()
+
+
+@each_layer
+def test_cube_has_the_values_of_tiles(served, archive_at, expected):
+    truth = expected.truth()
+    valid = np.argwhere(truth.valid()[-1])
+    row, column = valid[len(valid) // 2]
+    sets = archive_at(expected.place).services.catalogue.tile_matrix_sets
+    path = _tile_path(next(each for each in sets if each.id == "WebMercatorQuad"), truth.lonlat(row, column), zoom=10)
+    instants = archive_at(expected.place).services.catalogue.layer(expected.layer).times.instants
+    days = (
+        [format_instant(instant) for instant in np.unique(instants[[0, len(instants) // 2, -1]])]
+        if len(instants)
+        else []
+    )
+
+    cube = decode_cube(
+        served.get(f"/cubes/{expected.layer}/WebMercatorQuad/{path}.ctc", params={"datetime": ",".join(days)}).content
+    )
+
+    tiles = [
+        np.load(io.BytesIO(served.get(f"/tiles/{expected.layer}/WebMercatorQuad/{path}.npy", params=params).content))
+        for params in [{"datetime": day} for day in days] or [{}]
+    ]
+    step = cube.header["scale"] / 2 if cube.header["quantised"] else 0.0
+    assert cube.header["times"] == (days or [None])
+    np.testing.assert_allclose(cube.exact_values(), np.stack(tiles), rtol=2e-7, atol=step)
+
+
+def test_cube_of_a_calendar_of_360_days_has_the_times_that_are_listed(archive_at):
+    with client_of(archive_at(DATA / "weird" / "tos_O1_2001-2002.nc")) as client:
+        (layer,) = [each["id"] for each in client.get("/layers").json()["layers"] if each["variable"] == "tos"]
+        header = decode_cube(client.get(f"/cubes/{layer}/WebMercatorQuad/0/0/0.ctc?res=2").content).header
+
+        assert header["times"] == client.get(f"/layers/{layer}/times").json()["times"]
 
 
 def _series(client: TestClient, layer: str, lonlat: tuple[float, float]) -> list[float | None]:

@@ -27,11 +27,22 @@ def test_a_ramp_is_the_document_of_the_contract():
             {"value": 0.3, "color": "#e8d9a0"},
             {"value": 0.92, "color": "#0b4d14"},
         ],
+        "below": "#010203ff",
+        "above": "#040506ff",
         "labels": [{"value": 0.3, "text": "0.3"}, {"value": 0.9, "text": "0.9"}],
         "classes": [],
         "nodata": "#0708090a",
         "flags": [{"name": "cloud", "color": "#ffffff80"}, {"name": "snow", "color": "#c8dcff"}],
     }
+
+
+def test_values_are_those_of_painting_to_the_last_bit():
+    style = with_range(RAMP, (0.1 + 0.2, 0.9))
+
+    document = json.loads(orjson.dumps(legend_document(style, layer="NDVI", title="Greenness", units="1")))
+
+    assert document["range"] == [0.1 + 0.2, 0.9]
+    assert [stop["value"] for stop in document["stops"]] == [stop.value for stop in style.ramp]
 
 
 def test_classes_are_the_document_of_the_contract():
@@ -45,6 +56,8 @@ def test_classes_are_the_document_of_the_contract():
         "type": "classes",
         "range": [0.0, 1.0],
         "stops": [],
+        "below": "#00000000",
+        "above": "#00000000",
         "labels": [],
         "classes": [
             {"value": 0.0, "color": "#000063", "label": "class 0"},

@@ -183,3 +183,25 @@ def test_classes_have_no_difference():
         with_difference(classes_of(3), FIRE)
 
     assert caught.value.locator == "difference"
+
+
+def test_a_reversed_ramp_has_its_colours_at_the_mirrored_places():
+    style = with_colouring(FIRE, Colouring(is_reversed=True))
+
+    assert [stop.value for stop in style.ramp] == pytest.approx([10.0, 17.5, 20.0])
+    assert [stop.colour for stop in style.ramp] == [stop.colour for stop in reversed(FIRE.ramp)]
+    assert (style.ramp[0].value, style.ramp[-1].value) == FIRE.range
+
+
+def test_what_is_beyond_a_reversed_range_follows_the_ends_it_was_like():
+    style = replace(FIRE, below=Colour(0, 0, 0), above=Colour(8, 8, 8))
+
+    reversed_ = with_colouring(style, Colouring(is_reversed=True))
+
+    assert (reversed_.below, reversed_.above) == (Colour(255, 255, 255), Colour(8, 8, 8))
+
+
+def test_a_reversed_logarithmic_scale_has_the_powers_of_a_plain_one():
+    style = with_colouring(GREYS, Colouring(is_reversed=True, is_logarithmic=True))
+
+    assert greys(style, 1, 10, 100, 1000) == pytest.approx([240, 160, 80, 0], abs=1)

@@ -16,7 +16,7 @@ from chronotile.catalog.configuration import CollectionSection, CompositeSection
 from chronotile.catalog.cross_checks import default_id, style_mistakes
 from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretched
 from chronotile.catalog.load import Configuration
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, UnknownLayer
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
@@ -89,7 +89,7 @@ def build_catalogue(
         limits=_limits(configuration),
         places=places or {},
     )
-    return catalogue, tuple(findings)
+    return catalogue, (*findings, *_viewer_findings(catalogue))
 
 
 def absolute_href(href: str, folder: Path, *, kind: SourceKind | None = None) -> str:
@@ -105,6 +105,15 @@ def absolute_href(href: str, folder: Path, *, kind: SourceKind | None = None) ->
     is_pattern = kind == "cog" and (glob.has_magic(href) or "{variable}" in href)
     start = re.sub(r"[][*?{}]", "?", str(folder)) if is_pattern else str(folder)
     return os.path.normpath(Path(start, href))
+
+
+def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
+    name = catalogue.service.viewer.default_layer
+    try:
+        if name is not None:
+            catalogue.layer(name)
+    except UnknownLayer as error:
+        yield Finding("warning", "service.viewer.default_layer", f"{error.message}; the viewer begins with the first")
 
 
 def _limits(configuration: Configuration) -> Limits:

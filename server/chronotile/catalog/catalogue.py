@@ -36,6 +36,7 @@ class Limits:
 
     max_pixels: int = 16_777_216
     max_cube_values: int = 33_554_432
+    max_animation_pixels: int = 134_217_728
     max_series_values: int = 5_000_000
     max_area_values: int = 4_294_967_296
     max_coverage_bytes: int = 4_294_967_296
@@ -53,6 +54,27 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaseMap:
+    """A map of somebody else, on which the viewer lays layers."""
+
+    id: str
+    title: LocalisedText
+    href: str
+    """Template of its tiles in Web Mercator, with `{z}`, `{x}` and `{y}`: a URL, or a path of this server."""
+    attribution: str
+    max_zoom: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewerInfo:
+    """What the viewer shows beside the layers."""
+
+    default_layer: str | None = None
+    """Id or alias; `None` for the first."""
+    base_maps: tuple[BaseMap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
     """What the service says of itself."""
 
@@ -67,6 +89,7 @@ class ServiceInfo:
     wms_exception_status: int = 400
     inspire: MetadataLink | None = None
     """The service's metadata record, where WMS is an INSPIRE view service."""
+    viewer: ViewerInfo = ViewerInfo()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,9 +184,14 @@ class Catalogue:
         """
         style = self.styles.get(name)
         if style is None or style.is_categorical:
-            ramps = [style.id for style in self.styles.values() if not style.is_categorical]
+            ramps = [style.id for style in self.ramps]
             raise UnknownStyle(f"ramp {name[:80]!r} is not known{_known(name, ramps)}", locator="ramp")
         return style
+
+    @property
+    def ramps(self) -> tuple[Style, ...]:
+        """The styles that `ramp` gives."""
+        return tuple(style for style in self.styles.values() if not style.is_categorical)
 
     def tile_matrix_set(self, name: str) -> TileMatrixSet:
         """Return the tile matrix set of that id or alias.

@@ -118,6 +118,8 @@ def _language_mistakes(root: Node) -> Iterator[Mistake]:
 def _described(root: Node) -> Iterator[tuple[KeyPath, Node]]:
     """Everything that has a title."""
     yield ("service",), root.child("service")
+    for index, base_map in enumerate(root.child("service", "viewer", "base_maps").items):
+        yield ("service", "viewer", "base_maps", index), base_map
     for name, places in root.child("places").entries.items():
         yield ("places", name), places
     for collection, path in _collections(root):

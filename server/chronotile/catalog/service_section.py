@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from chronotile.catalog.catalogue import Contact, Limits, ServiceInfo
 from chronotile.catalog.kinds import CrsName, Localised, language
+from chronotile.catalog.viewer_section import ViewerSection
 from chronotile.model.collection import MetadataLink
 from chronotile.model.crs import crs_of
 from chronotile.sections import Positive, Section, Text, unique
@@ -106,6 +107,8 @@ class LimitsSection(Section):
     """Pixels of a picture."""
     max_cube_values: Positive = _LIMITS.max_cube_values
     """Values of a cube tile."""
+    max_animation_pixels: Positive = _LIMITS.max_animation_pixels
+    """Pixels of all frames of a time-lapse, each by the times that it is made of."""
     max_series_values: Positive = _LIMITS.max_series_values
     """Values in series: of points, or of areas by reducer."""
     max_area_values: Positive = _LIMITS.max_area_values
@@ -158,6 +161,8 @@ class ServiceSection(Section):
     """How WMS behaves."""
     inspire: InspireSection | None = None
     """Adds INSPIRE's extended capabilities to WMS 1.3.0."""
+    viewer: ViewerSection = ViewerSection()
+    """What the viewer shows beside the layers."""
 
     def info(self) -> ServiceInfo:
         """Return what the service says of itself."""
@@ -171,4 +176,5 @@ class ServiceSection(Section):
             wmts_paths=self.paths.wmts,
             wms_exception_status=self.wms.exception_status,
             inspire=self.inspire.link() if self.inspire else None,
+            viewer=self.viewer.info(),
         )

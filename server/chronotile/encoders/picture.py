@@ -44,7 +44,7 @@ def encode_picture(picture: Picture, format: PictureFormat, background: Backgrou
     if format == "image/webp":
         return _encode_webp(picture)
     if format == "image/png; mode=8bit":
-        picture = _indexed(picture)
+        picture = indexed(picture)
     return encode_index_png(picture) if isinstance(picture, IndexPicture) else encode_rgba_png(picture.pixels)
 
 
@@ -86,17 +86,17 @@ def _blend(colours: NDArray[np.uint8], background: Background) -> NDArray[np.uin
     return blended
 
 
-def _indexed(picture: Picture) -> IndexPicture:
-    """Return a picture in at most 256 colours: its own where it has no more, else those nearest to them."""
+def indexed(picture: Picture, colours: int = 256) -> IndexPicture:
+    """Return a picture in at most 256 colours: its own where it has no more, else so many that are near to them."""
     if isinstance(picture, IndexPicture):
         return picture
     pixels = np.ascontiguousarray(picture.pixels)
-    colours, index = np.unique(pixels.view(np.uint32)[..., 0], return_inverse=True)
+    own, index = np.unique(pixels.view(np.uint32)[..., 0], return_inverse=True)
     palette = np.zeros((256, 4), dtype=np.uint8)
-    if len(colours) <= 256:
-        palette[: len(colours)] = colours.view(np.uint8).reshape(-1, 4)
+    if len(own) <= 256:
+        palette[: len(own)] = own.view(np.uint8).reshape(-1, 4)
         return IndexPicture(index.reshape(pixels.shape[:2]).astype(np.uint8), palette)
-    fewer = Image.fromarray(pixels).quantize(256, method=Image.Quantize.FASTOCTREE)
+    fewer = Image.fromarray(pixels).quantize(colours, method=Image.Quantize.FASTOCTREE)
     found = np.array(fewer.getpalette("RGBA"), dtype=np.uint8).reshape(-1, 4)
     palette[: len(found)] = found
     return IndexPicture(np.asarray(fewer), palette)

@@ -259,3 +259,22 @@ def box_in(box: BBox, source: Crs, target: Crs) -> BBox:
     if not usable.any():
         raise InvalidParameter(f"the box has no coordinates in {target.name[:40]}", locator="crs")
     return BBox(float(x[usable].min()), float(y[usable].min()), float(x[usable].max()), float(y[usable].max()))
+
+
+ALIGNED_PX = 0.01
+"""By which edges of pixels and cells may miss one another, as stored coordinates are rounded."""
+
+
+def divides(grid: Grid, native: NativeGrid) -> bool:
+    """Whether each pixel of a grid lies within one cell of a native one: they are its cells, or even parts of them."""
+    transform = native.transform
+    if grid.crs != native.crs or transform.b != 0 or transform.d != 0:
+        return False
+    across, down = grid.resolution
+    edges = (
+        abs(transform.a) / across,
+        abs(transform.e) / down,
+        (transform.c - grid.bbox.xmin) / across,
+        (grid.bbox.ymax - transform.f) / down,
+    )
+    return min(edges[:2]) > 1 - ALIGNED_PX and all(abs(edge - round(edge)) < ALIGNED_PX for edge in edges)

@@ -42,6 +42,8 @@ class Colouring:
     bands: int | None = None
     """As many equal steps of one colour each, in place of a continuous ramp."""
     is_logarithmic: bool = False
+    is_reversed: bool = False
+    """The colours of the upper end lie at the lower one."""
     is_stretched: bool = False
     """The range is that of the values in the picture."""
     below: Colour | Extend | None = None

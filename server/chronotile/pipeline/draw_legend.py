@@ -37,7 +37,7 @@ def draw_legend(
         ChronotileError: A name or parameter is not accepted.
     """
     layer = services.catalogue.layer(request.layer)
-    style = _told(layer, requested_style(request, layer, services))
+    style = told_style(layer, requested_style(request, layer, services))
     etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension, shape)
     if etag in known:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
@@ -47,11 +47,11 @@ def draw_legend(
 
 def legend_pixels(layer: Layer, style: Style) -> tuple[int, int]:
     """Return width and height of the PNG that `draw_legend` gives, for documents that name them."""
-    return legend_size(_told(layer, style), title=_title(layer), units=layer.main_variable.encoding.units)
+    return legend_size(told_style(layer, style), title=layer_title(layer), units=layer.main_variable.encoding.units)
 
 
-def _told(layer: Layer, style: Style) -> Style:
-    """What there is to tell of a style on this layer: its own flags; of a composite, which variable is which colour."""
+def told_style(layer: Layer, style: Style) -> Style:
+    """Return what there is to tell of a style on a layer: its flags; of a composite, which variable is which colour."""
     if layer.is_composite:
         names = [variable.title or variable.name for variable in layer.variables]
         return Style(
@@ -65,7 +65,7 @@ def _told(layer: Layer, style: Style) -> Style:
 
 
 def _draw(extension: LegendFormat, layer: Layer, style: Style, shape: LegendShape) -> bytes:
-    title, units = _title(layer), layer.main_variable.encoding.units
+    title, units = layer_title(layer), layer.main_variable.encoding.units
     if extension == "json":
         return orjson.dumps(legend_document(style, layer=layer.id, title=title, units=units))
     if extension == "svg":
@@ -73,5 +73,6 @@ def _draw(extension: LegendFormat, layer: Layer, style: Style, shape: LegendShap
     return encode_picture(legend_picture(style, title=title, units=units, shape=shape), "image/png")
 
 
-def _title(layer: Layer) -> str:
+def layer_title(layer: Layer) -> str:
+    """Return the title that stands on a legend."""
     return layer.title.get("") or next(iter(layer.title.values()), layer.id)

@@ -19,6 +19,7 @@ from chronotile.model.request import (
     AS_STYLED,
     VALUE_FORMATS,
     Backdrop,
+    Colouring,
     IdentifyRequest,
     LegendRequest,
     MapRequest,
@@ -42,6 +43,8 @@ from chronotile.styling.restyle import with_colouring, with_difference, with_ram
 
 DIFFERENCE_STYLE = "difference"
 """The shipped style whose colours differences have; a configuration may have its own of that name."""
+REVERSED = "-inv"
+"""What ncWMS writes behind a ramp whose colours are the other way round."""
 MAX_SIDE_PX = 65_535
 """Of any picture, and JPEG's own: what takes room a row or a column is bounded by no number of pixels."""
 
@@ -170,8 +173,17 @@ def _ramped(
     if request.ramp is not None:
         if layer.is_composite:
             raise InvalidParameter(f"layer {layer.id} is a composite, which takes a range but no ramp", locator="ramp")
-        style = with_ramp(style, services.catalogue.ramp(request.ramp))
+        style = with_ramp(style, _ramp(request.ramp, services))
     return style if request.range is None else with_range(style, request.range)
+
+
+def _ramp(name: str, services: Services) -> Style:
+    """The ramp of that name, the other way round where the name ends as ncWMS writes that."""
+    catalogue = services.catalogue
+    plain = name.removesuffix(REVERSED)
+    if name == plain or name in catalogue.styles:
+        return catalogue.ramp(name)
+    return with_colouring(catalogue.ramp(plain), Colouring(is_reversed=True))
 
 
 def base_times(request: MapRequest | IdentifyRequest, layer: Layer, services: Services) -> ResolvedTimes | None:

@@ -10,7 +10,10 @@ from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
 from chronotile.model.time import Instant
 from chronotile.pipeline.cache import ByteCache
+from chronotile.pipeline.kept_cubes import KeptCubes
 from chronotile.pipeline.looks import Looks
+from chronotile.pipeline.written_cubes import WrittenCubes
+from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.reader import Reader
 from chronotile.readers.warp import OVERHEAD_BYTES, WarpPlan
 
@@ -29,13 +32,23 @@ class Caches:
     """Encoded answers by ETag, which is made of the resolved target: a new revision is another key."""
     plans: ByteCache[WarpPlan | None]
     """How to warp a source onto a grid: the same tile at another date needs no coordinates."""
+    cubes: KeptCubes
+    """Those of several dates, which are too large for `payloads`, by ETag too."""
 
 
-def make_caches(*, payload_bytes: int = DEFAULT_PAYLOAD_BYTES, plan_bytes: int = DEFAULT_PLAN_BYTES) -> Caches:
-    """Return empty caches of those sizes."""
+def make_caches(
+    *,
+    payload_bytes: int = DEFAULT_PAYLOAD_BYTES,
+    plan_bytes: int = DEFAULT_PLAN_BYTES,
+    cube_files: KeptFiles | None = None,
+    written_cubes: WrittenCubes | None = None,
+) -> Caches:
+    """Return empty caches of those sizes; cubes lie where they lay before, if anywhere."""
+    payloads: ByteCache[bytes] = ByteCache(payload_bytes, len)
     return Caches(
-        payloads=ByteCache(payload_bytes, len),
+        payloads=payloads,
         plans=ByteCache(plan_bytes, lambda plan: OVERHEAD_BYTES if plan is None else plan.nbytes),
+        cubes=KeptCubes(payloads, cube_files, written_cubes),
     )
 
 

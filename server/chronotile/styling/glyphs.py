@@ -34,6 +34,18 @@ def text_width(text: str, size: int) -> int:
     return int(-(-font_of(size).getlength(drawable(text)) // 1))
 
 
+def wrapped(text: str, size: int, most: int) -> list[str]:
+    """Return the words of a text in lines of `most` pixels at that size; a word that is longer has its own."""
+    lines = list[str]()
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= most:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
 @lru_cache(maxsize=8)
 def font_of(size: int) -> ImageFont.FreeTypeFont:
     """Return Pillow's own font at a size in pixels; it needs no file."""

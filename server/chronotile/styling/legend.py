@@ -57,7 +57,11 @@ class LegendDocument:
     units: str
     type: Literal["ramp", "classes"]
     range: tuple[float, float]
+    """As painting has it, as the values of stops and classes: not rounded, so that programs can paint the same."""
     stops: tuple[LegendStop, ...]
+    below: str
+    """`#rrggbbaa`, always with alpha, of values below the range."""
+    above: str
     labels: tuple[LegendLabel, ...]
     classes: tuple[LegendClass, ...]
     nodata: str
@@ -67,19 +71,45 @@ class LegendDocument:
 
 def legend_document(style: Style, *, layer: str, title: str, units: str) -> LegendDocument:
     """Return the legend of a style for a layer."""
-    low, high = style.range
     return LegendDocument(
         layer=layer,
         style=style.id,
         title=title,
         units=units,
         type="classes" if style.is_categorical else "ramp",
-        range=(without_noise(low), without_noise(high)),
-        stops=tuple(LegendStop(without_noise(stop.value), stop.colour.hex) for stop in style.ramp),
+        range=style.range,
+        stops=_stops(style),
+        below=_hex_with_alpha(style.below),
+        above=_hex_with_alpha(style.above),
         labels=tuple(LegendLabel(value, number_text(value)) for value in tick_values(style)),
         classes=tuple(LegendClass(each.value, each.colour.hex, each.label) for each in style.classes),
         nodata=_hex_with_alpha(style.nodata),
         flags=tuple(LegendFlag(name, colour.hex) for name, colour in style.flags),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RampDocument:
+    """The colours of a ramp as they are written in JSON, field by field."""
+
+    id: str
+    title: str
+    range: tuple[float, float]
+    stops: tuple[LegendStop, ...]
+    below: str
+    """`#rrggbbaa`, as in legends."""
+    above: str
+
+
+def ramp_document(style: Style) -> RampDocument:
+    """Return the colours of a style that has a ramp."""
+    return RampDocument(
+        id=style.id,
+        title=style.title,
+        range=style.range,
+        stops=_stops(style),
+        below=_hex_with_alpha(style.below),
+        above=_hex_with_alpha(style.above),
     )
 
 
@@ -99,6 +129,10 @@ def number_text(value: float) -> str:
 def without_noise(value: float) -> float:
     """Return the value without what only floating point adds: 0.3 for 0.1 + 0.2."""
     return float(f"{value:.{DIGITS}g}")
+
+
+def _stops(style: Style) -> tuple[LegendStop, ...]:
+    return tuple(LegendStop(stop.value, stop.colour.hex) for stop in style.ramp)
 
 
 def _round_values(low: float, high: float) -> tuple[float, ...]:

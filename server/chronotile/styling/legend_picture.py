@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from chronotile.model.raster import RgbaPicture
 from chronotile.model.style import Colour, Style
 from chronotile.styling.colours import colours_of_values
-from chronotile.styling.glyphs import drawable, font_of, printable, text_width
+from chronotile.styling.glyphs import drawable, font_of, printable, text_width, wrapped
 from chronotile.styling.legend import number_text, tick_values
 
 MARGIN_PX = 8
@@ -184,12 +184,12 @@ class _Layout:
             self.texts.append(_Text(left, foot + TICK_PX + LINE_PX // 2, label))
         self.y = foot + TICK_PX + LINE_PX
 
-    def add_swatches_across(self, swatches: Iterable[tuple[Colour, str]]) -> None:
-        """Add swatches side by side, in as many lines as they take."""
+    def add_swatches_across(self, swatches: Iterable[tuple[Colour, str]], most: int) -> None:
+        """Add swatches side by side, in as many lines of `most` pixels as they take."""
         x = MARGIN_PX
         for colour, label in swatches:
             width = SWATCH_PX + 6 + text_width(drawable(label), TEXT_PX)
-            if x > MARGIN_PX and x + width > ACROSS_PX:
+            if x > MARGIN_PX and x + width > most:
                 x, self.y = MARGIN_PX, self.y + LINE_PX
             middle = self.y + LINE_PX // 2
             self.boxes.append(_Box(x, middle - SWATCH_PX // 2, SWATCH_PX, SWATCH_PX, colour))
@@ -211,18 +211,24 @@ def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layou
 
 def _laid_out(style: Style, title: str, units: str, shape: LegendShape, *, length: int = BAR_HEIGHT_PX) -> _Layout:
     layout = _Layout()
-    for line in textwrap.wrap(title, TITLE_LETTERS):
+    across = min(ACROSS_PX, shape.width or ACROSS_PX) - MARGIN_PX
+    for line in _title_lines(title, across if shape.is_horizontal else ACROSS_PX):
         layout.add_line(line, TITLE_PX)
     if units not in NO_UNITS:
         layout.add_line(units, TEXT_PX)
     if not style.is_categorical:
         (layout.add_bar_across if shape.is_horizontal else layout.add_bar)(style, length)
     if shape.is_horizontal:
-        layout.add_swatches_across(_swatches(style))
+        layout.add_swatches_across(_swatches(style), across)
         return layout
     for colour, label in _swatches(style):
         layout.add_swatch(colour, label)
     return layout
+
+
+def _title_lines(title: str, most: int) -> list[str]:
+    """Of a legend that is given its width no wider than that, unless a word is."""
+    return [line for each in textwrap.wrap(title, TITLE_LETTERS) for line in wrapped(each, TITLE_PX, most - MARGIN_PX)]
 
 
 def _swatches(style: Style) -> Iterator[tuple[Colour, str]]:

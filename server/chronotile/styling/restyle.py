@@ -79,6 +79,8 @@ def with_colouring(style: Style, colouring: Colouring) -> Style:
     bands = colouring.bands
     if bands is not None and not 1 <= bands <= MAX_BANDS:
         raise InvalidParameter(f"there may be 1 to {MAX_BANDS} bands of colour, not {bands}", locator="bands")
+    if colouring.is_reversed:
+        style = _reversed(style)
     below, above = (Colour(*end) for end in colours_of_values(style, np.array([low, high])).tolist())
     ramp = style.ramp
     if colouring.is_logarithmic or bands is not None:
@@ -89,6 +91,24 @@ def with_colouring(style: Style, colouring: Colouring) -> Style:
         below=_outside(colouring.below, style.below, below),
         above=_outside(colouring.above, style.above, above),
         labels=() if colouring.is_logarithmic else style.labels,
+    )
+
+
+def _reversed(style: Style) -> Style:
+    """The style with its colours the other way round.
+
+    What lies beyond the range keeps its colour, unless that is the one of the end it lies beside.
+    """
+    low, high = style.range
+    ends = colours_of_values(style, np.array([low, high])).tolist()
+    first, last = (Colour(*end) for end in ends)
+    shares = [(stop.value - low) / ((high - low) or 1.0) for stop in style.ramp]
+    stops = zip(reversed(shares), reversed(style.ramp), strict=True)
+    return replace(
+        style,
+        ramp=tuple(Stop(low * share + high * (1 - share), stop.colour) for share, stop in stops),
+        below=last if style.below == first else style.below,
+        above=first if style.above == last else style.above,
     )
 
 

@@ -1,4 +1,4 @@
-"""The process that accepts connections and hands them to its workers in turn (docs/design/workers.md)."""
+"""The process that accepts connections and hands them to the least busy of its workers (docs/design/workers.md)."""
 
 import asyncio
 import logging
@@ -18,6 +18,7 @@ from chronotile.process import GRACE_S, hang_ups_held, take_hang_ups
 from chronotile.protocols.ops.siblings import folder_for_sockets
 from chronotile.readers.block_memory import shareable_memory
 from chronotile.workers import channel
+from chronotile.workers.loads import Loads, loads_bytes
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +73,15 @@ class Supervisor:
         self._announce: Callable[[], None] | None = announce
         self._running = set[Running]()
         self._turns = deque[Running]()
-        """Workers that are ready, the one whose turn it is first."""
+        """Workers that are ready; of those that are as busy the first has its turn."""
         self._waiting = deque[socket.socket]()
         """Connections for the next worker that is ready."""
         self._folder = tempfile.TemporaryDirectory(prefix="chronotile-", dir=folder_for_sockets(tempfile.gettempdir()))
         """Where workers find one another."""
-        memory = shareable_memory(block_bytes)
-        self._shared = () if memory is None else (memory,)
+        blocks, loads = shareable_memory(block_bytes), shareable_memory(loads_bytes(count))
+        self._shared = () if blocks is None or loads is None else (blocks, loads)
         """Descriptors of the memory, which outlives the workers."""
+        self._loads = None if loads is None else Loads(loads, count)
         self._is_accepting = False
         self._is_stopping = False
         self._failed = False
@@ -112,7 +114,9 @@ class Supervisor:
         if self._is_stopping:
             return
         ours, theirs = socket.socketpair()
-        arguments = (str(theirs.fileno()), self._folder.name, str(number), *map(str, self._shared))
+        arguments = (str(theirs.fileno()), self._folder.name, str(number), str(self._count), *map(str, self._shared))
+        if self._loads is not None:
+            self._loads.begin(number)
         with hang_ups_held():  # one that comes before the worker can take it waits for it
             process = subprocess.Popen(  # noqa: S603 -- nothing of it comes from outside
                 [sys.executable, "-P", "-m", "chronotile.workers.worker", *arguments],
@@ -162,7 +166,7 @@ class Supervisor:
         loop.call_later(seconds, self._hand_over)
 
     def _hand_over(self) -> None:
-        """Hand what waits to workers in turn, and accept more as long as they take it."""
+        """Hand what waits to workers, and accept more as long as they take it."""
         if self._announce is not None or self._is_stopping:
             return
         while self._waiting and self._is_handed_over(self._waiting[0]):
@@ -174,13 +178,18 @@ class Supervisor:
             self._is_accepting = True
 
     def _is_handed_over(self, connection: socket.socket) -> bool:
-        for _ in range(len(self._turns)):
-            worker = self._turns[0]
-            self._turns.rotate(-1)
+        for worker in sorted(self._turns, key=self._load):
             with suppress(BlockingIOError, ConnectionError):  # full, or ending
                 socket.send_fds(worker.channel, [channel.CONNECTION], [connection.fileno()])
+                self._turns.remove(worker)
+                self._turns.append(worker)
+                if self._loads is not None:
+                    self._loads.hand(worker.number)
                 return True
         return False
+
+    def _load(self, worker: Running) -> int:
+        return 0 if self._loads is None else self._loads.of(worker.number)
 
     def _look_who_ended(self) -> None:
         for worker in [each for each in self._running if each.process.poll() is not None]:

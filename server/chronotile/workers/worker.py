@@ -14,6 +14,7 @@ from chronotile.errors import ConfigurationError
 from chronotile.process import end_well_when_stopped, server_options
 from chronotile.protocols.ops.siblings import Siblings
 from chronotile.workers.channel import ENDING, READY
+from chronotile.workers.loads import CountedTasks, Loads
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +22,13 @@ log = logging.getLogger(__name__)
 class Worker(uvicorn.Server):
     """A server that listens nowhere: connections come over a channel."""
 
-    def __init__(self, config: uvicorn.Config, channel: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, channel: socket.socket, number: int, loads: Loads | None) -> None:
         super().__init__(config)
         self._channel = channel
+        self._number = number
+        self._loads = loads
+        if loads is not None:
+            self.server_state.tasks = CountedTasks(loads, number)
         self._opening = set[asyncio.Task[object]]()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 -- it has none
@@ -51,6 +56,8 @@ class Worker(uvicorn.Server):
         if not message:
             asyncio.get_running_loop().remove_reader(self._channel)
             self.should_exit = True
+        if message and self._loads is not None:
+            self._loads.take(self._number)
         for descriptor in descriptors:  # none, where this process may have no more
             opening = asyncio.create_task(self._open(socket.socket(fileno=descriptor)))
             self._opening.add(opening)
@@ -72,17 +79,22 @@ class Worker(uvicorn.Server):
 
 
 def main() -> None:
-    """Serve what `CHRONOTILE_*` variables say; arguments: the channel, the workers' folder, the number, the memory."""
+    """Serve what `CHRONOTILE_*` variables say.
+
+    Arguments: the channel, the workers' folder, the number of this one and of all, and what they share if they share
+    any: the memory of blocks and that of loads.
+    """
     end_well_when_stopped()
-    _, descriptor, folder, number, *memory = sys.argv
+    _, descriptor, folder, number, count, *shared = sys.argv
     siblings = Siblings(Path(folder), int(number))
+    blocks, loads = (int(shared[0]), Loads(int(shared[1]), int(count))) if shared else (None, None)
     with socket.socket(fileno=int(descriptor)) as channel:
         try:
-            application = create_app_from_environment(siblings=siblings, memory=int(memory[0]) if memory else None)
+            application = create_app_from_environment(siblings=siblings, memory=blocks)
         except ConfigurationError as error:
             log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
             sys.exit(1)
-        Worker(uvicorn.Config(application, **server_options()), channel).run()
+        Worker(uvicorn.Config(application, **server_options()), channel, int(number), loads).run()
 
 
 if __name__ == "__main__":

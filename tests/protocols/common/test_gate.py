@@ -1,5 +1,7 @@
 """How much work runs and waits."""
 
+import os
+import sys
 import threading
 
 import anyio
@@ -145,3 +147,20 @@ def test_an_error_of_the_work_frees_its_place():
         return gate.running, gate.waiting
 
     assert anyio.run(main) == (0, 0)
+
+
+def test_as_many_wait_for_a_thread_as_the_gate_is_told():
+    gate = Gate("cubes", 2, waiting_per_thread=5)
+
+    assert gate.max_waiting == 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no niceness of their own")
+def test_threads_give_way_by_the_niceness_of_their_gate():
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def main():
+        return await Gate("cubes", 1, niceness=7).run(niceness), await Gate("pictures", 1).run(niceness)
+
+    assert anyio.run(main) == (min(niceness() + 7, 19), niceness())

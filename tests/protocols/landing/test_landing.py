@@ -78,6 +78,8 @@ def test_document_has_title_links_and_collections(client):
         "layers",
         "tiles",
         "tilejson",
+        "animation",
+        "cubes",
         "series",
         "timeseries",
     ]

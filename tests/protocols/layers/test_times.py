@@ -14,8 +14,12 @@ HOURS = served.domain_of_instants(np.datetime64("2020-01-01T00:30", "ns") + np.a
 def test_all_times_where_nothing_is_asked(client):
     answer = client.get("/layers/NDVI/times")
 
-    assert list(answer.json()) == ["times", "valid_shares", "total", "next"]
-    assert answer.json() == {"times": DEKADS, "valid_shares": [None] * 4, "total": 4, "next": None}
+    assert list(answer.json()) == ["times", "valid_shares", "valid_shares_pending", "total", "next"]
+    assert {name: answer.json()[name] for name in ("times", "total", "next")} == {
+        "times": DEKADS,
+        "total": 4,
+        "next": None,
+    }
 
 
 def test_alias_answers(client):
@@ -52,7 +56,9 @@ def test_nothing_stands_in_for_a_time_that_is_not_there(client):
 
 
 def test_layer_without_time_has_none(client):
-    assert client.get("/layers/HEIGHT/times").json() == {"times": [], "valid_shares": [], "total": 0, "next": None}
+    page = client.get("/layers/HEIGHT/times").json()
+
+    assert page == {"times": [], "valid_shares": [], "valid_shares_pending": 0, "total": 0, "next": None}
 
 
 @pytest.fixture
@@ -155,3 +161,49 @@ def test_any_query_is_answered_or_refused(session_client, path, pairs):
 
     assert answer.status_code in {200, 400}
     assert "NaN" not in answer.text
+
+
+def counted(client, url: str) -> dict:
+    """The page when all that was asked for is counted."""
+    client.get(url)
+    list(iter(client.app.state.chronotile.valid_shares.count_next, False))
+    return client.get(url).json()
+
+
+def test_shares_of_valid_pixels_are_told_when_they_are_counted(client):
+    page = counted(client, "/layers/NDVI/times?datetime=2020-06")
+
+    assert (page["valid_shares"], page["valid_shares_pending"]) == ([0.9967] * 3, 0)
+
+
+def test_shares_are_those_of_the_box(client):
+    north = "crs=EPSG:32631&bbox=600000,5649000,640000,5650000"
+
+    assert counted(client, f"/layers/NDVI/times?{north}")["valid_shares"] == [0.9] * 4
+    assert counted(client, "/layers/NDVI/times?bbox=0,0,1,1")["valid_shares"] == [None] * 4
+
+
+def test_a_page_has_the_shares_of_its_times(hourly):
+    page = counted(hourly, "/layers/NDVI/times?datetime=2020-01-02&limit=3&cursor=2020-01-02T05:30:00Z")
+
+    assert page["valid_shares"] == [0.9967] * 3
+    assert hourly.app.state.chronotile.valid_shares.waiting == 0
+
+
+def test_what_is_still_to_be_counted_is_not_to_be_kept(client):
+    first = client.get("/layers/NDVI/times")
+    counted(client, "/layers/NDVI/times")
+    later = client.get("/layers/NDVI/times")
+
+    assert (first.json()["valid_shares"], first.json()["valid_shares_pending"]) == ([None] * 4, 4)
+    assert [answer.headers["cache-control"].split(",")[0] for answer in (first, later)] == ["no-cache", "public"]
+
+
+def test_shares_of_a_layer_that_cannot_be_read_stay_unknown(client):
+    page = counted(client, "/layers/GONE/times")
+
+    assert (page["valid_shares"], page["valid_shares_pending"]) == ([None] * 4, 0)
+
+
+def test_metrics_tell_how_many_shares_wait(client):
+    assert "chronotile_shares_waiting 0.0" in client.get("/metrics").text

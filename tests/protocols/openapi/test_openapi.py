@@ -6,6 +6,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
+from chronotile.protocols.animations import params as animations
+from chronotile.protocols.cubes import params as cubes
 from chronotile.protocols.layers import params as layers
 from chronotile.protocols.places import params as places
 from chronotile.protocols.tiles import params as tiles
@@ -53,6 +55,8 @@ def test_every_endpoint_of_our_own_is_told_with_its_methods(client, document):
         ("/timeseries/{layer}/areas", "post", areas.PARAMETERS_OF_AREAS),
         ("/timeseries/points", "post", points.PARAMETERS_OF_POINTS),
         ("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", "get", tiles.PARAMETERS),
+        ("/animations/{layer}.{extension}", "get", animations.PARAMETERS),
+        ("/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc", "get", cubes.PARAMETERS),
         ("/layers", "get", layers.PARAMETERS),
         ("/layers/{layer}/times", "get", layers.PARAMETERS_OF_TIMES),
         ("/places/{set}", "get", places.PARAMETERS_OF_SET),

@@ -127,6 +127,9 @@ def test_a_preflight_is_answered(client):
         pytest.param("/tiles/UNDATED/WebMercatorQuad/10/525/343.png", 400, "datetime", id="no-default-time"),
         pytest.param("/tiles/TRUE_COLOUR/WebMercatorQuad/10/525/343.tif", 400, "format", id="composite-values"),
         pytest.param("/tiles/GONE/WebMercatorQuad/10/525/343.png", 503, None, id="source"),
+        pytest.param("/tiles/NDVI/legend.json?reversed=yes", 400, "reversed", id="legend-reversed"),
+        pytest.param("/tiles/NDVI/legend.json?range=0,1&logarithmic=true", 400, "logarithmic", id="legend-log-of-0"),
+        pytest.param("/tiles/NDVI/legend.json?ramp=blues-inv", 400, "ramp", id="legend-inverted-ramp"),
         pytest.param("/tiles/NDVI/legend.bmp", 404, "format", id="legend-extension"),
         pytest.param("/tiles/NDVY/legend.png", 404, "layer", id="legend-layer"),
         pytest.param("/tiles/NDVI/legend.png?difference=soon", 400, "difference", id="legend-difference"),
@@ -251,6 +254,62 @@ def test_the_legend_of_a_difference_has_its_colours_and_range(client, path):
         (0, "#fafafa"),
         (125, "#fa0000"),
     ]
+
+
+def test_ramps_are_told_with_their_colours(client):
+    ramps = {ramp["id"]: ramp for ramp in client.get("/ramps").json()["ramps"]}
+
+    assert {"steps", "reds", "difference"} <= set(ramps)
+    assert ramps["difference"] == {
+        "id": "difference",
+        "title": "Less blue, more red",
+        "range": [-1.0, 1.0],
+        "stops": [
+            {"value": -1.0, "color": "#0000fa"},
+            {"value": 0.0, "color": "#fafafa"},
+            {"value": 1.0, "color": "#fa0000"},
+        ],
+        "below": "#0000faff",
+        "above": "#fa0000ff",
+    }
+
+
+def test_each_ramp_that_is_told_is_one_that_tiles_take(client):
+    ramps = client.get("/ramps").json()["ramps"]
+
+    assert {client.get(f"{TILE}.png?ramp={ramp['id']}").status_code for ramp in ramps} == {200}
+
+
+def test_the_legend_of_a_reversed_style_has_its_colours_the_other_way_round(client):
+    plain, turned = (client.get(f"/tiles/NDVI/legend.json{query}").json() for query in ("", "?reversed=true"))
+
+    assert [stop["color"] for stop in turned["stops"]] == [stop["color"] for stop in reversed(plain["stops"])]
+
+
+def test_a_ramp_of_ncwms_that_is_inverted_has_its_colours_the_other_way_round(client):
+    plain, turned = (client.get(f"/tiles/NDVI/legend.json?ramp={ramp}").json() for ramp in ("reds", "reds-inv"))
+
+    assert [stop["color"] for stop in turned["stops"]] == [stop["color"] for stop in reversed(plain["stops"])]
+
+
+def test_a_logarithmic_legend_gives_powers_equal_shares(client):
+    legend = client.get("/tiles/NDVI/legend.json?range=1,100&logarithmic=true").json()
+
+    middle = next(stop for stop in legend["stops"] if stop["value"] > 10)
+    assert (legend["range"], middle["color"]) == ([1, 100], "#7d7d7d")
+
+
+def test_a_tile_has_the_colours_of_its_legend(client):
+    query = "range=1,240&logarithmic=true&reversed=true"
+    legend = client.get(f"/tiles/NDVI/legend.json?{query}").json()
+
+    seen = {
+        f"#{red:02x}{green:02x}{blue:02x}"
+        for red, green, blue, _ in rgba(client.get(f"{TILE}.png?{query}"))[::8, ::8].reshape(-1, 4).tolist()
+    }
+
+    assert len(seen) > 20
+    assert seen <= {stop["color"] for stop in legend["stops"]} | {legend["below"][:7], legend["above"][:7], "#000000"}
 
 
 @pytest.mark.parametrize(("extension", "media_type"), [("png", "image/png"), ("svg", "image/svg+xml")])

@@ -1,6 +1,9 @@
 """How much work of one kind runs at once, and how much may wait for it."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,17 +19,27 @@ SOURCE_SHARE = 4
 WAITING_PER_THREAD = 16
 """Requests that may wait for each thread; half of all that wait may be for one source."""
 
+MOST_NICE = 19
+
 
 class Gate:
     """Lets work into threads, `threads` at once; what would wait too long is refused.
 
     Belongs to the event loop in which it is made.
+
+    Args:
+        name: For messages and metrics.
+        threads: How many pieces of work run at once.
+        waiting_per_thread: Requests that may wait for each of them.
+        niceness: By how much its threads give way to all others where both want a core, on Linux.
     """
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(
+        self, name: str, threads: int, *, waiting_per_thread: int = WAITING_PER_THREAD, niceness: int = 0
+    ) -> None:
         self.name = name
         self.threads = threads
-        self.max_waiting = threads * WAITING_PER_THREAD
+        self.max_waiting = threads * waiting_per_thread
         self.running = 0
         """Threads at work."""
         # Semaphores that are free and a pool cost a request 0.1 ms less than anyio's limiters, which give way to other
@@ -36,7 +49,7 @@ class Gate:
         self.waiting = 0
         """Requests that wait for a thread."""
         self._waiting: Counter[str] = Counter()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way, initargs=(niceness,))
 
     async def run(
         self,
@@ -105,6 +118,12 @@ class Gate:
         is_source_full = any(self._waiting[source] >= self.max_waiting // 2 for source in sources)
         if is_full or is_source_full:
             raise ServerBusy(f"too many requests wait for {self.name} already; try again in a few seconds")
+
+
+def _give_way(niceness: int) -> None:
+    if niceness and sys.platform == "linux":  # where a thread has a niceness of its own
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + niceness, MOST_NICE))
 
 
 async def _take(shares: Sequence[asyncio.Semaphore]) -> None:

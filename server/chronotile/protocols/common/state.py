@@ -4,13 +4,14 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 
 from chronotile.errors import ClientGone, ServicesRenewed
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.gate import Gate
 from chronotile.readers.previews import Previews
 
@@ -32,14 +33,21 @@ class Gates:
     series: Gate
     coverages: Gate
     """Files of many numbers, each of which keeps a thread for seconds."""
+    cubes: Gate
+    """Cube tiles, which give way to all else."""
+    animations: Gate
+    """Time-lapses, each of which keeps a thread for seconds: one at a time, so that pictures have the rest."""
     documents: Gate
+    files: Gate
+    """Of the viewer: a page asks for dozens at the same moment, and breaks where one of them is refused."""
     readiness: Gate
     metrics: Gate
     """Apart from `documents`, which look at all stores, of which one may hang: an operator wants to know just then."""
 
     def __iter__(self) -> Iterator[Gate]:
         """Iterate over all."""
-        return iter((self.pictures, self.series, self.coverages, self.documents, self.readiness, self.metrics))
+        work = (self.pictures, self.series, self.coverages, self.cubes, self.animations)
+        return iter((*work, self.documents, self.files, self.readiness, self.metrics))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +65,7 @@ class ServerState:
     """Of configurations with mistakes; the last good one went on serving."""
     previews: Previews | None = None
     """Of rasters without overviews, where such are kept."""
+    valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
 
 
 def state_of(connection: HTTPConnection) -> ServerState:

@@ -6,8 +6,8 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, box_in
 from chronotile.model.tiles import TileMatrixSet
+from chronotile.pipeline.tile_ranges import box_in_set, native_matrix
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.tile_ranges import box_in_set, native_matrix
 
 
 def layer_tilejson(layer: Layer, tile_matrix_set: TileMatrixSet, *, tiles: str, language: str) -> dict[str, Any]:

@@ -8,10 +8,14 @@ from urllib.parse import quote, urlencode
 from chronotile import __version__
 from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import CRS84, transformer
-from chronotile.model.time import TimeDomain, format_day
+from chronotile.model.cube import CUBE_TYPE
+from chronotile.model.time import TimeDomain, format_day, format_instant
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.thumbnail import thumbnail
+
+NEWEST = 60
+"""Times of the time-lapse that the page links to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +211,10 @@ def _places(services: Services, base: str) -> Iterable[Place]:
     layers = list(services.catalogue.layers)
     if layers:
         yield from _tiles(layers[0], services, base)
-    yield from (_series(layer, base) for layer in [each for each in layers if not each.is_composite][:1])
+    yield from (_animation(layer, base) for layer in [each for each in layers if len(each.times)][:1])
+    for layer in [each for each in layers if not each.is_composite][:1]:
+        yield from _cubes(layer, services, base)
+        yield _series(layer, base)
     yield Place(
         rel="timeseries",
         title="Time series",
@@ -225,6 +232,31 @@ def _tiles(layer: Layer, services: Services, base: str) -> Iterable[Place]:
             rel="tiles", title="XYZ tiles", purpose=purpose, href=href, media_type="image/png", is_template=True
         )
         yield Place(rel="tilejson", title="TileJSON", purpose=purpose, href=f"{path}/tilejson.json")
+
+
+def _animation(layer: Layer, base: str) -> Place:
+    """The newest times of a layer, as many as are shown in a quarter of a minute."""
+    first = format_instant(layer.times.instants[-min(len(layer.times), NEWEST)])
+    query = urlencode({"datetime": f"{first}/.."}, safe="/:")
+    return Place(
+        rel="animation",
+        title="Time-lapse",
+        purpose=f"slides, reports; of layer {layer.id}",
+        href=f"{base}/animations/{quote(layer.id)}.mp4?{query}",
+        media_type="video/mp4",
+    )
+
+
+def _cubes(layer: Layer, services: Services, base: str) -> Iterable[Place]:
+    for each in services.catalogue.tile_matrix_sets[:1]:
+        yield Place(
+            rel="cubes",
+            title="Cube tiles",
+            purpose=f"all dates of a tile as numbers, for viewers of your own; of layer {layer.id}",
+            href=f"{base}/cubes/{quote(layer.id)}/{quote(each.id)}/{{z}}/{{x}}/{{y}}.ctc",
+            media_type=CUBE_TYPE,
+            is_template=True,
+        )
 
 
 def _series(layer: Layer, base: str) -> Place:

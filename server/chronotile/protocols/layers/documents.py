@@ -12,10 +12,12 @@ from chronotile.catalog.resolve_times import default_index
 from chronotile.encoders.instants import format_instants
 from chronotile.errors import MissingTime
 from chronotile.model.collection import Layer
+from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
 from chronotile.model.time import Instant, InstantArray, format_instant
 from chronotile.pipeline.revision import last_layer_revision
+from chronotile.pipeline.valid_shares import Shares
 from chronotile.protocols.common.cursor import url_of_page
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.layer_entries import Telling
@@ -27,8 +29,13 @@ Document = dict[str, Any]
 
 def layer_list(telling: Telling) -> Document:
     """Return all layers, each with the little that a choice among them needs; advertised aliases are listed too."""
-    offered = telling.services.catalogue.offered_layers
-    return {"layers": [layer_summary(name, layer, telling) for name, layer in offered]}
+    catalogue = telling.services.catalogue
+    offered = catalogue.offered_layers
+    collections = [catalogue.collection(name) for name in dict.fromkeys(layer.collection for _name, layer in offered)]
+    return {
+        "layers": [layer_summary(name, layer, telling) for name, layer in offered],
+        "collections": [{"id": each.id, "title": text_in(each.title, telling.language)} for each in collections],
+    }
 
 
 def layer_summary(name: str, layer: Layer, telling: Telling) -> Document:
@@ -67,11 +74,12 @@ def layer_whole(name: str, layer: Layer, telling: Telling) -> Document:
     }
 
 
-def times_page(page: InstantArray, *, total: int, next_url: str | None) -> Document:
-    """Return one page of a layer's times; shares of valid pixels are not counted yet."""
+def times_page(page: InstantArray, shares: Shares, *, total: int, next_url: str | None) -> Document:
+    """Return one page of a layer's times, with the shares of valid pixels as far as they are known."""
     return {
         "times": format_instants(page),
-        "valid_shares": [None] * len(page),
+        "valid_shares": shares.values,
+        "valid_shares_pending": shares.pending,
         "total": total,
         "next": next_url,
     }
@@ -144,10 +152,19 @@ def _links(name: str, layer: Layer, telling: Telling) -> list[Document]:
         *(_capabilities("wmts", where, base, "application/xml") for where in catalogue.service.wmts_paths[:1]),
         _link("viewer", f"{base}/viewer/?layer={path}", "text/html", "map in the viewer"),
     ]
+    if len(layer.times):
+        href = f"{base}/animations/{path}.{{extension}}{{?bbox,width,datetime,step,fps}}"
+        links.append({**_link("animation", href, "video/mp4", "time-lapse"), "templated": True})
     if not layer.is_composite:
+        links.append(_cubes(f"{base}/cubes/{path}"))
         href = f"{base}/timeseries/{path}/point{{?lon,lat,datetime}}"
         links.append({**_link("series", href, "application/json", "values of a point"), "templated": True})
     return links
+
+
+def _cubes(path: str) -> Document:
+    href = f"{path}/{{tms}}/{{z}}/{{x}}/{{y}}.ctc"
+    return {**_link("cubes", href, CUBE_TYPE, "all dates of a tile as numbers"), "templated": True}
 
 
 def _capabilities(service: str, where: str, base: str, media_type: str) -> Document:

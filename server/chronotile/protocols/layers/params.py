@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
+from chronotile.model.crs import CRS84
 from chronotile.model.time import Instant, TimeSelection
+from chronotile.pipeline.valid_share import LayerArea
 from chronotile.protocols.common.cursor import cursor_of
 from chronotile.protocols.common.kvp import Kvp, bbox, datetime_of, integer
 
@@ -22,6 +24,8 @@ class TimesQuery:
     limit: int
     cursor: Instant | None
     """Where the page starts; `None` at the first time."""
+    area: LayerArea | None
+    """In which shares of valid pixels are counted; `None` in all of the layer."""
 
 
 def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
@@ -31,12 +35,10 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
         ChronotileError: A parameter is not accepted.
     """
     query.check_spelling(PARAMETERS_OF_TIMES)
-    box, crs = query.optional("bbox"), query.optional("crs")
-    if box is not None:  # shares of valid pixels, which a box would narrow down, are not counted yet
-        bbox(box, locator="bbox")
-    if crs is not None:
-        catalogue.offered_crs(crs)
-    return TimesQuery(time=datetime_of(query), limit=_limit(query), cursor=cursor_of(query))
+    box, crs_name = query.optional("bbox"), query.optional("crs")
+    crs = CRS84 if crs_name is None else catalogue.offered_crs(crs_name)
+    area = None if box is None else LayerArea(bbox(box, locator="bbox"), crs)
+    return TimesQuery(time=datetime_of(query), limit=_limit(query), cursor=cursor_of(query), area=area)
 
 
 def _limit(query: Kvp) -> int:

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +19,7 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import respond_with_content
-from chronotile.protocols.common.state import in_documents, services_of
+from chronotile.protocols.common.state import in_documents, services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.layers.documents import (
     layer_list,
@@ -70,11 +71,15 @@ async def get_times(request: Request) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     asked = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
-    body = await in_documents(request, _times, request, layer, asked, now=services.clock())
-    return respond_with_content(body, "application/json", request)
+    body, is_whole = await in_documents(request, _times, request, layer, asked, now=services.clock())
+    response = respond_with_content(body, "application/json", request)
+    if not is_whole:
+        response.headers["Cache-Control"] = "no-cache"  # in a second more is known
+    return response
 
 
-def _times(request: Request, layer: Layer, asked: TimesQuery, *, now: Instant) -> bytes:
+def _times(request: Request, layer: Layer, asked: TimesQuery, *, now: Instant) -> tuple[bytes, bool]:
+    """One page, and whether all shares of it are counted."""
     instants = layer.times.instants[list(matching_times(layer, asked.time, now=now).indexes)]
     page, next_url = next_page(
         instants,
@@ -83,7 +88,10 @@ def _times(request: Request, layer: Layer, asked: TimesQuery, *, now: Instant) -
         path=f"{base_url(request)}/layers/{request.path_params['layer']}/times",
         query=request.query_params.multi_items(),
     )
-    return orjson.dumps(times_page(page, total=len(instants), next_url=next_url))
+    indexes = np.searchsorted(layer.times.instants, page).tolist()
+    shares = state_of(request).valid_shares.shares(layer, indexes, services_of(request), area=asked.area)
+    document = times_page(page, shares, total=len(instants), next_url=next_url)
+    return orjson.dumps(document), shares.pending == 0
 
 
 def _revisions(services: Services) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.openapi.examples import examples_of
 from chronotile.protocols.openapi.parts import Json, named
-from chronotile.protocols.openapi.paths_maps import layer_paths, place_paths, service_paths, tile_paths
+from chronotile.protocols.openapi.paths_cubes import cube_paths
+from chronotile.protocols.openapi.paths_maps import animation_paths, layer_paths, place_paths, service_paths, tile_paths
 from chronotile.protocols.openapi.paths_series import series_paths, terrascope_paths
 from chronotile.protocols.openapi.schemas import SCHEMAS
 
@@ -32,6 +33,8 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
     paths = {
         **layer_paths(examples),
         **tile_paths(examples),
+        **animation_paths(examples),
+        **cube_paths(examples),
         **series_paths(examples),
         **terrascope_paths(examples),
         **place_paths(examples),

@@ -25,6 +25,8 @@ class Examples:
     ring: list[list[float]]
     """Around it, longitudes and latitudes."""
     tile_matrix_set: str
+    tile: tuple[str, int, int]
+    """Matrix, column and row of a tile of that set that shows the layer."""
     place_set: str
     place: str
     languages: tuple[str, ...]
@@ -57,10 +59,22 @@ def examples_of(catalogue: Catalogue) -> Examples:
         latitude=latitude,
         ring=ring,
         tile_matrix_set=catalogue.tile_matrix_sets[0].id if catalogue.tile_matrix_sets else "WebMercatorQuad",
+        tile=("0", 0, 0) if layer is None else _tile(layer, catalogue),
         place_set="" if places is None else places.id,
         place="" if places is None or not places.ids else places.ids[0],
         languages=catalogue.service.languages,
     )
+
+
+def _tile(layer: Layer, catalogue: Catalogue) -> tuple[str, int, int]:
+    """The smallest tile that holds a layer whole, or else the first that shares area with it."""
+    for each in catalogue.tile_matrix_sets[:1]:
+        box = layer.main_variable.grid.bbox_in(each.crs)
+        found = [(matrix.id, tiles) for matrix in each.matrices if (tiles := each.tiles_over(matrix, box)) is not None]
+        whole = [(name, one) for name, one in found if one.row_min == one.row_max and one.column_min == one.column_max]
+        for name, one in whole[-1:] or found[:1]:
+            return name, one.column_min, one.row_min
+    return "0", 0, 0
 
 
 def _middle(layer: Layer) -> tuple[float, float, list[list[float]]]:

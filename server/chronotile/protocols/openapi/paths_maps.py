@@ -15,7 +15,7 @@ from chronotile.protocols.openapi.parts import (
     operation,
 )
 
-LAYERS, TILES, PLACES, SERVICE = "Layers", "Tiles", "Places", "Service"
+LAYERS, TILES, ANIMATIONS, PLACES, SERVICE = "Layers", "Tiles", "Time-lapses", "Places", "Service"
 PICTURES = {
     "png": "image/png",
     "webp": "image/webp",
@@ -23,6 +23,7 @@ PICTURES = {
     "tif": "image/tiff",
     "npy": "application/x-npy",
 }
+VIDEOS = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 LEGENDS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
 DATETIME = "An instant, interval or list"
 
@@ -71,7 +72,10 @@ def layer_paths(examples: Examples) -> dict[str, Json]:
                 parameters=[
                     layer,
                     datetime,
-                    in_query("bbox", "West, south, east, north: checked, so far without effect"),
+                    in_query(
+                        "bbox",
+                        "West, south, east, north: where shares are counted; otherwise everywhere",
+                    ),
                     in_query("crs", "Of `bbox`; otherwise CRS84"),
                     in_query("limit", "At most so many times a page", {**WHOLE, "minimum": 1, "maximum": 1000}),
                     in_query("cursor", "Where the page starts, as `next` of the one before has it"),
@@ -86,26 +90,20 @@ def tile_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of tiles."""
     layer = in_path("layer", "Id or alias", examples.layer)
     tms = in_path("tms", "Tile matrix set", examples.tile_matrix_set)
-    style = [
-        in_query("style", "A style of the layer; otherwise its first"),
-        in_query("range", "`low,high`: the values at the ends of the ramp"),
-        in_query("ramp", "A style whose colours are taken in place of the style's own"),
-        in_query("difference", "A second time, whose values are taken away"),
-    ]
+    style = _style()
     shown = [
         in_query("datetime", f"{DATETIME}; otherwise the layer's default"),
         in_query("reducer", "What a pixel shows of several times", one_of(PICTURE_REDUCERS)),
         in_query("expression", "Arithmetic over the variables of the layer's collection"),
         *style,
     ]
-    revision = in_query("rev", "The layer's `revision`: while it holds, the answer may be kept for a year")
     return {
         "/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}": {
             "get": operation(
                 "getTile",
                 "A tile as a picture, or as values",
                 tag=TILES,
-                parameters=[layer, tms, *_address(), _extension(PICTURES), *shown, revision],
+                parameters=[layer, tms, *_address(), _extension(PICTURES), *shown, _revision()],
                 answers=dict.fromkeys(PICTURES.values(), FILE),
             )
         },
@@ -125,6 +123,50 @@ def tile_paths(examples: Examples) -> dict[str, Json]:
                 tag=TILES,
                 parameters=[layer, _extension(LEGENDS), *style],
                 answers=dict.fromkeys(LEGENDS.values(), FILE),
+            )
+        },
+        "/ramps": {
+            "get": operation(
+                "getRamps",
+                "The ramps that `ramp` takes, with their colours",
+                tag=TILES,
+                answers={"application/json": named("Ramps")},
+                refusals=("Unavailable",),
+            )
+        },
+    }
+
+
+def animation_paths(examples: Examples) -> dict[str, Json]:
+    """Return the path of time-lapses."""
+    whole = {**WHOLE, "minimum": 16}
+    return {
+        "/animations/{layer}.{extension}": {
+            "get": operation(
+                "getAnimation",
+                "A time-lapse",
+                tag=ANIMATIONS,
+                parameters=[
+                    in_path("layer", "Id or alias", examples.layer),
+                    _extension(VIDEOS),
+                    in_query("bbox", "West, south, east, north; otherwise the layer's extent"),
+                    in_query("crs", "Of `bbox` and the pictures; otherwise CRS84"),
+                    in_query("width", "In pixels; otherwise 640", whole, example=64),
+                    in_query("height", "In pixels; otherwise pixels are square on the ground", whole, example=48),
+                    in_query(
+                        "datetime", f"{DATETIME}; otherwise the whole time domain", example=examples.times or None
+                    ),
+                    in_query(
+                        "step", "Every how many times one is a frame, or a period of which each is: `P1M`, `dekad`"
+                    ),
+                    in_query("fps", "Frames a second; otherwise 4", {**NUMBER, "minimum": 0.1, "maximum": 30}),
+                    in_query("labels", "`none`, or any of `date`, `legend`, `attribution`; otherwise all"),
+                    in_query("reducer", "What a pixel shows of the times of a frame", one_of(PICTURE_REDUCERS)),
+                    in_query("expression", "Arithmetic over the variables of the layer's collection"),
+                    *_style(),
+                    _revision(),
+                ],
+                answers=dict.fromkeys(VIDEOS.values(), FILE),
             )
         },
     }
@@ -227,6 +269,21 @@ def service_paths() -> dict[str, Json]:
     }
 
 
+def _style() -> list[Json]:
+    return [
+        in_query("style", "A style of the layer; otherwise its first"),
+        in_query("range", "`low,high`: the values at the ends of the ramp"),
+        in_query("ramp", "A style whose colours are taken in place of the style's own"),
+        in_query("reversed", "Whether the ramp's colours are the other way round", one_of(("true", "false"))),
+        in_query("logarithmic", "Whether the ramp's colours follow the logarithm of values", one_of(("true", "false"))),
+        in_query("difference", "A second time, whose values are taken away"),
+    ]
+
+
+def _revision() -> Json:
+    return in_query("rev", "The layer's `revision`: while it holds, the answer may be kept for a year")
+
+
 def _health(name: str, summary: str) -> Json:
     return operation(name, summary, tag=SERVICE, answers={"application/json": named("Health")}, refusals=())
 
@@ -240,4 +297,4 @@ def _address() -> list[Json]:
 
 
 def _extension(types: dict[str, str]) -> Json:
-    return in_path("extension", "Of the format", "png", one_of(list(types)))
+    return in_path("extension", "Of the format", next(iter(types)), one_of(list(types)))

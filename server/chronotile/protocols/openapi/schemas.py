@@ -45,6 +45,17 @@ LAYER: Json = document(
     }
 )
 
+RAMP: Json = document(
+    {
+        "id": TEXT,
+        "title": TEXT,
+        "range": {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2},
+        "stops": list_of(document({"value": NUMBER, "color": TEXT})),
+        "below": TEXT,
+        "above": TEXT,
+    }
+)
+
 PLACE_SET: Json = document(
     {
         "id": TEXT,
@@ -87,8 +98,18 @@ SCHEMAS: Json = {
         },
     ),
     "Layer": LAYER,
-    "Layers": document({"layers": list_of(named("Layer"))}),
-    "Times": document({"times": TIMES, "valid_shares": list_of(VALUE), "total": WHOLE, "next": or_null(TEXT)}),
+    "Layers": document(
+        {"layers": list_of(named("Layer")), "collections": list_of(document({"id": TEXT, "title": TEXT}))}
+    ),
+    "Times": document(
+        {
+            "times": TIMES,
+            "valid_shares": list_of(VALUE),
+            "valid_shares_pending": WHOLE,
+            "total": WHOLE,
+            "next": or_null(TEXT),
+        }
+    ),
     "PointSeries": document(
         {
             "layer": TEXT,
@@ -146,6 +167,7 @@ SCHEMAS: Json = {
     ),
     "TerrascopeSeries": document({"results": RESULTS}),
     "TerrascopeSeriesOfMany": document({"results": list_of(RESULTS)}),
+    "Ramps": document({"ramps": list_of(RAMP)}),
     "TileJson": document({"tilejson": TEXT, "tiles": list_of(TEXT)}),
     "PlaceSet": PLACE_SET,
     "PlaceSets": document({"places": list_of(named("PlaceSet"))}),

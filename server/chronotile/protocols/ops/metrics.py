@@ -22,7 +22,8 @@ class StateCollector(Collector):
         caches = self._state.services.caches
         yield from _gates(self._state)
         blocks = current_blocks().state
-        yield from _caches({"payloads": caches.payloads.state, "plans": caches.plans.state, "blocks": blocks})
+        states = {"payloads": caches.payloads.state, "plans": caches.plans.state, "cubes": caches.cubes.state}
+        yield from _caches({**states, "blocks": blocks})
         yield _counter("chronotile_reloads", "Times that what is served was replaced", self._state.reloads)
         yield _counter(
             "chronotile_failed_reloads",
@@ -34,6 +35,8 @@ class StateCollector(Collector):
         yield revision
         if self._state.previews is not None:
             yield from _previews(self._state.previews.state)
+        waiting = self._state.valid_shares.waiting
+        yield _gauge("chronotile_shares_waiting", "Shares of valid pixels that are to be counted", waiting)
         layers = GaugeMetricFamily("chronotile_layers", "Layers that are served")
         layers.add_metric([], sum(1 for _ in self._state.services.catalogue.layers))
         yield layers

@@ -6,7 +6,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import UnknownPath
 from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.protocols.common.kvp import Kvp, datetime_of, difference_of, picture_reducer, value_range
+from chronotile.protocols.common.kvp import Kvp, colouring_of, datetime_of, difference_of, picture_reducer, value_range
 from chronotile.protocols.common.tile_address import tile_grid_of
 
 FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
@@ -16,7 +16,8 @@ FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "tif": "image/tiff",
     "npy": "application/x-npy",
 }
-PARAMETERS = ("datetime", "style", "range", "ramp", "reducer", "expression", "difference", "rev")
+COLOURS = ("style", "range", "ramp", "reversed", "logarithmic")
+PARAMETERS = ("datetime", *COLOURS, "reducer", "expression", "difference", "rev")
 """Those of tiles; TileJSON and legends leave aside what they have no use for, as one query often goes to all."""
 LEGENDS = ("png", "svg", "json")
 
@@ -39,6 +40,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
         format=_format(path["extension"]),
         range=_range(query),
         ramp=query.optional("ramp"),
+        colouring=colouring_of(query),
         reducer=picture_reducer(query.optional("reducer"), locator="reducer"),
         expression=query.optional("expression"),
     )
@@ -69,7 +71,8 @@ def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
     """Return which colours of the path's layer a query asks for.
 
     Raises:
-        InvalidParameter: The range is not two numbers in order, the difference is no time, or a name is misspelt.
+        InvalidParameter: The range is not two numbers in order, the difference is no time, a truth is none, or a name
+            is misspelt.
     """
     query.check_spelling(PARAMETERS)
     return LegendRequest(
@@ -78,6 +81,7 @@ def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
         is_difference=difference_of(query.optional("difference"), locator="difference") is not None,
         range=_range(query),
         ramp=query.optional("ramp"),
+        colouring=colouring_of(query),
     )
 
 

@@ -1,4 +1,4 @@
-"""`/tiles`: pictures by tile, TileJSON, legends."""
+"""`/tiles` and `/ramps`: pictures by tile, TileJSON, legends, and the colours they may have."""
 
 from functools import partial
 from typing import cast
@@ -19,15 +19,17 @@ from chronotile.pipeline.render_map import render_map, requested_style
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kept_answers import remember
+from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.tilejson import layer_tilejson
 from chronotile.protocols.tiles.faults import tile_fault
-from chronotile.protocols.tiles.params import legend_request, style_request, tile_request, tileset
+from chronotile.protocols.tiles.params import COLOURS, legend_request, style_request, tile_request, tileset
+from chronotile.styling.legend import ramp_document
 
-TEMPLATE = ("style", "range", "ramp", "reducer", "expression", "difference")
+TEMPLATE = (*COLOURS, "reducer", "expression", "difference")
 """Parameters of a TileJSON that are those of its tiles."""
 
 
@@ -60,6 +62,15 @@ async def get_legend(request: Request) -> Response:
     return respond(await in_documents(request, draw_legend, asked, extension, services, known=known_etags(request)))
 
 
+async def get_ramps(request: Request) -> Response:
+    """Return the ramps that `ramp` takes, with their colours."""
+    services = services_of(request)
+    make = partial(_ramps, services)
+    return await respond_with_document(
+        request, services, make, key="ramps", media_type="application/json", is_timeless=True
+    )
+
+
 def _tile(
     asked: MapRequest, services: Services, *, known: frozenset[str], revision: str | None
 ) -> tuple[Payload, bool]:
@@ -69,6 +80,10 @@ def _tile(
         return payload, False
     layer = services.catalogue.layer(asked.layer)
     return payload, revision == shown_revision(layer, asked.expression, services)
+
+
+def _ramps(services: Services) -> bytes:
+    return orjson.dumps({"ramps": [ramp_document(style) for style in services.catalogue.ramps]})
 
 
 def _tilejson(request: Request, services: Services) -> bytes:
@@ -92,6 +107,7 @@ def _tilejson(request: Request, services: Services) -> bytes:
 
 
 routes = [
+    Route("/ramps", endpoint(get_ramps, tile_fault)),
     Route("/tiles/{layer}/legend.{extension}", endpoint(get_legend, tile_fault)),
     Route("/tiles/{layer}/{tms}/tilejson.json", endpoint(get_tilejson, tile_fault)),
     Route("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", endpoint(get_tile, tile_fault)),

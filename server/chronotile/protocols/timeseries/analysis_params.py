@@ -20,7 +20,8 @@ from chronotile.model.analysis import (
     Whittaker,
 )
 from chronotile.model.reducer import MEAN, Reducer, parse_reducer
-from chronotile.model.time import DAY, TimeSelection, parse_period, parse_time
+from chronotile.model.time import TimeSelection, parse_time
+from chronotile.protocols.common.asked_step import asked_period
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, integer, number
 
 ANALYSIS_PARAMETERS = (
@@ -90,17 +91,7 @@ def _step(query: Kvp) -> Step | None:
     text = query.optional("step")
     if text is None:
         return None
-    try:
-        period = parse_period("dekad" if text.lower() == "dekad" else text.upper())
-    except InvalidParameter as error:
-        raise InvalidParameter(
-            f"step {text[:MAX_SHOWN]!r} is not accepted; use dekad, or a period such as P1M, P3M, P1Y, P8D or PT6H",
-            locator="step",
-        ) from error
-    if period.months and int(period.fixed.astype(int)):
-        raise InvalidParameter("step is either of years and months, or of weeks, days and shorter", locator="step")
-    if period.fixed > 366 * DAY:
-        raise InvalidParameter("a step of days begins anew each year and is at most P366D; use P2Y", locator="step")
+    period = asked_period(text)
     return Step(period, "dekad" if period.is_dekad else text.upper())
 
 

@@ -13,7 +13,7 @@ from chronotile.model.request import AreaSeriesRequest
 from chronotile.protocols.common.asked_place import asked_crs, geometry_rules
 from chronotile.protocols.common.asked_reduction import asked_min_valid, asked_weights
 from chronotile.protocols.common.geojson import area_of, areas_of
-from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, numbers
+from chronotile.protocols.common.kvp import Kvp, datetime_of, is_true, numbers
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
 from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS
 
@@ -58,7 +58,7 @@ def is_dry_run(query: Kvp) -> bool:
     Raises:
         InvalidParameter: `dry_run` is neither true nor false.
     """
-    return choice((query.optional("dry_run") or "false").lower(), ("true", "false"), locator="dry_run") == "true"
+    return is_true(query, "dry_run")
 
 
 def _request(layer: Layer, query: Kvp, areas: tuple[Area, ...], *, given_by: str = "geometry") -> AreaSeriesRequest:

@@ -1,21 +1,26 @@
-"""`/viewer/`: the viewer's files, sent as they are."""
+"""`/viewer/`: the viewer's files, sent as they are, and what the configuration has for it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chronotile.protocols.common.accept import takes_gzip
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.problem import problem_response
-from chronotile.protocols.common.respond import known_etags
-from chronotile.protocols.common.state import in_thread, state_of
-from chronotile.protocols.viewer.files import ViewerFile, is_complete, read_viewer_file
+from chronotile.protocols.common.respond import IMMUTABLE, known_etags, respond_with_content
+from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.texts import language_of
+from chronotile.protocols.viewer.documents import viewer_document
+from chronotile.protocols.viewer.files import is_complete, read_viewer_file
+from chronotile.protocols.viewer.policy import content_security_policy
 
-POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; worker-src 'self'"
-"""Leaflet sets styles of its elements, hence `unsafe-inline`."""
-
+EMBEDDED = "embed"
+"""The parameter of the page by which it is made to be shown in others."""
 MISSING = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -35,8 +40,7 @@ def viewer_routes(folder: Path | None) -> Sequence[BaseRoute]:
         path = request.path_params["path"]
         if folder is None or (path == "" and not is_complete(folder)):
             return _not_built()
-        file = await in_thread(state_of(request).gates.documents, read_viewer_file, folder, path)
-        return _answer(file, request)
+        return await in_thread(state_of(request).gates.files, _file, request, folder, path)
 
     async def redirect(request: Request) -> Response:
         """Relative, so that it holds under any prefix and behind any proxy."""
@@ -45,15 +49,38 @@ def viewer_routes(folder: Path | None) -> Sequence[BaseRoute]:
 
     return [
         Route("/viewer", endpoint(redirect, problem_response)),
+        Route("/viewer/config.json", endpoint(get_config, problem_response)),
         Route("/viewer/{path:path}", endpoint(get_file, problem_response)),
     ]
 
 
-def _answer(file: ViewerFile, request: Request) -> Response:
-    headers = {"ETag": f'"{file.etag}"', "Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
+async def get_config(request: Request) -> Response:
+    """Return what the configuration has for the viewer."""
+    query = Kvp(request.query_params.multi_items())
+    query.check_spelling(("lang",))
+    language = language_of(request, query)
+    body = orjson.dumps(viewer_document(services_of(request).catalogue, language))
+    response = respond_with_content(body, "application/json", request)
+    response.headers.update({"Cache-Control": "no-cache", "Content-Language": language, "Vary": "Accept-Language"})
+    return response
+
+
+def _file(request: Request, folder: Path, path: str) -> Response:
+    file = read_viewer_file(folder, path)
+    base_maps = services_of(request).catalogue.service.viewer.base_maps
+    policy = content_security_policy(base_maps, is_embedded=request.query_params.get(EMBEDDED) == "1")
+    headers = {
+        "ETag": f'"{file.etag}"',
+        "Cache-Control": IMMUTABLE if file.is_immutable else "no-cache",
+        "Content-Security-Policy": policy,
+        "Vary": "Accept-Encoding",
+    }
     if file.etag in known_etags(request):
         return Response(status_code=304, headers=headers)
-    return Response(file.body, media_type=file.media_type, headers=headers)
+    gzipped = file.gzipped if takes_gzip(request.headers.get("accept-encoding", "")) else None
+    if gzipped is None:
+        return Response(file.body, media_type=file.media_type, headers=headers)
+    return Response(gzipped, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"})
 
 
 def _not_built() -> Response:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from chronotile.model.collection import Layer
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import urn
 from chronotile.protocols.common.layer_entries import (
@@ -17,7 +18,6 @@ from chronotile.protocols.common.layer_entries import (
     told_layers,
 )
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.tile_ranges import box_in_set, is_cylindrical
 from chronotile.protocols.common.time_extent import LAYER_BYTES, times_listed
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml

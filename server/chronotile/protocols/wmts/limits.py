@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.pipeline.tile_ranges import shown_matrices, tile_range
 from chronotile.protocols.common.crs_names import urn
-from chronotile.protocols.common.tile_ranges import shown_matrices, tile_range
 
 LIMITED_LAYERS = 50
 """Layers up to which a document has limits, which take more room than all else that it says of a layer."""

@@ -16,9 +16,9 @@ from chronotile.model.collection import Layer
 from chronotile.model.request import MapRequest, PictureFormat
 from chronotile.model.time import ABSENT, Instant, TimeSelection, format_instant, parse_time
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.tile_ranges import check_in_range
 from chronotile.protocols.common.accept import weighted
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, picture_reducer
-from chronotile.protocols.common.tile_ranges import check_in_range
 from chronotile.protocols.common.time_extent import stand_in_default
 from chronotile.protocols.wmts.limits import has_limits, tile_limits
 

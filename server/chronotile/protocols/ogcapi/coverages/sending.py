@@ -1,44 +1,18 @@
 """Files of coverages as HTTP answers."""
 
-import logging
+from starlette.responses import Response
 
-import anyio
-from anyio.to_thread import run_sync
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
-
-from chronotile.encoders.file_parts import Body
-from chronotile.errors import ChronotileError
 from chronotile.model.payload import TimeUsed
 from chronotile.pipeline.deliver_coverage import CoverageDelivery
+from chronotile.protocols.common.body_response import BodyResponse
 from chronotile.protocols.common.respond import SHORT, instants_text
 from chronotile.protocols.ogcapi.maps.told import told_of_grid
-
-log = logging.getLogger(__name__)
 
 SHOWN = {
     *("application/prs.coverage+json", "application/vnd.cov+json", "application/json", "application/geo+json"),
     *("text/csv", "image/png"),
 }
 """Media types that a browser can show; others it had better save."""
-
-
-class BodyResponse(StreamingResponse):
-    """An answer whose body is let go when it was sent, or nobody takes it any more."""
-
-    def __init__(self, body: Body, *, media_type: str, headers: dict[str, str]) -> None:
-        super().__init__(body.pieces(), media_type=media_type, headers=headers)
-        self._body = body
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; where it cannot be made to its end the connection is broken off, which tells the client so."""
-        try:
-            await super().__call__(scope, receive, send)
-        except ChronotileError as error:
-            log.warning("%s: broken off, %s", scope["path"], error.message)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await run_sync(self._body.close)
 
 
 def respond_with_file(delivery: CoverageDelivery, *, with_body: bool = True) -> Response:

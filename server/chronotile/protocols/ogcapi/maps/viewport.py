@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.grid import BBox, Grid, NativeGrid, box_in, box_of_all
-from chronotile.protocols.common.tile_ranges import is_cylindrical
+from chronotile.pipeline.tile_ranges import is_cylindrical
 from chronotile.protocols.ogcapi.maps.ground import metres_in_box, metres_per_unit, native_cell_m
 
 DEFAULT_SIDE_PX = 1024

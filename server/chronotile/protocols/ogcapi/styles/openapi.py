@@ -64,6 +64,8 @@ SCHEMAS: Mapping[str, Json] = {
         {"layer": TEXT, "style": TEXT, "title": TEXT, "units": TEXT, "type": word(["ramp", "classes"]), "range": _PAIR},
         {
             "stops": list_of(members({"value": NUMBER, "color": TEXT})),
+            "below": TEXT,
+            "above": TEXT,
             "labels": list_of(members({"value": NUMBER, "text": TEXT})),
             "classes": list_of(_CLASS),
             "nodata": TEXT,

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from chronotile.errors import SourceUnavailable
-from chronotile.protocols.ogcapi.coverages.sending import BodyResponse
+from chronotile.protocols.common.body_response import BodyResponse
 from tests.protocols.listening import listening
 
 

@@ -1,0 +1,95 @@
+"""What the configuration has for the viewer."""
+
+import pytest
+
+SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
+
+
+def in_viewer(text):
+    return f"service:\n  viewer: {{{text}}}\n{SMALLEST}"
+
+
+def base_map(href, more=""):
+    return in_viewer(f"base_maps: [{{id: osm, title: Streets, href: '{href}', attribution: OSM{more}}}]")
+
+
+def test_without_a_word_the_viewer_has_its_own_maps_and_begins_with_the_first_layer(load):
+    viewer = load(SMALLEST).service.info().viewer
+
+    assert (viewer.default_layer, viewer.base_maps) == (None, ())
+
+
+def test_a_base_map_has_titles_in_languages_and_a_finest_zoom(load):
+    text = "id: osm, title: {en: Streets, nl: Straten}, href: 'https://t.example/{z}/{x}/{y}.png', attribution: © OSM"
+    languages = in_viewer(f"base_maps: [{{{text}}}]").replace("service:", "service:\n  languages: [en, nl]")
+
+    (found,) = load(languages).service.info().viewer.base_maps
+
+    told = (found.id, found.title, found.attribution, found.max_zoom)
+    assert told == ("osm", {"en": "Streets", "nl": "Straten"}, "© OSM", 19)
+
+
+@pytest.mark.parametrize(
+    ("href", "template"),
+    [
+        ("https://t.example/{z}/{x}/{y}.png?key=1", "https://t.example/{z}/{x}/{y}.png?key=1"),
+        ("http://t.example:8080/{z}/{y}/{x}", "http://t.example:8080/{z}/{y}/{x}"),
+        ("/osm/{z}/{x}/{y}.png", "/osm/{z}/{x}/{y}.png"),
+        (
+            "https://t.example/wmts/a/GM/{TileMatrix}/{TileRow}/{TileCol}.png",
+            "https://t.example/wmts/a/GM/{z}/{y}/{x}.png",
+        ),
+        (
+            "https://t.example/wmts?TILEMATRIX=EPSG:3857:{TILEMATRIX}&TILEROW={tilerow}&TILECOL={x}",
+            "https://t.example/wmts?TILEMATRIX=EPSG:3857:{z}&TILEROW={y}&TILECOL={x}",
+        ),
+    ],
+)
+def test_tiles_are_named_by_xyz_or_as_wmts_does(load, href, template):
+    (found,) = load(base_map(href)).service.info().viewer.base_maps
+
+    assert found.href == template
+
+
+@pytest.mark.parametrize(
+    ("href", "said"),
+    [
+        ("ftp://t.example/{z}/{x}/{y}", "is no address of tiles"),
+        ("//t.example/{z}/{x}/{y}", "is no address of tiles"),
+        ("tiles/{z}/{x}/{y}", "is no address of tiles"),
+        ("https://me:secret@t.example/{z}/{x}/{y}", "is no address of tiles"),
+        ("https://t.example; script-src *//{z}/{x}/{y}", "is no address of tiles"),
+        ("https://{s}.t.example/{z}/{x}/{y}", "is no address of tiles"),
+        ("https://t.example/{z}/{x}.png", "must have each of"),
+        ("https://t.example/{z}/{x}/{y}{r}.png", "must have each of"),
+        ("https://t.example/{z}/{x}/{x}/{y}.png", "must have each of"),
+    ],
+)
+def test_what_is_no_template_is_refused(mistakes_of, href, said):
+    (mistake,) = mistakes_of(base_map(href))
+
+    assert mistake.startswith("config.yaml:2: service.viewer.base_maps[0].href: ")
+    assert said in mistake
+
+
+@pytest.mark.parametrize("name", ["NaturalEarth", "osm"])
+def test_base_maps_have_names_of_their_own(mistakes_of, name):
+    each = "{id: %s, title: A, href: '/{z}/{x}/{y}', attribution: A}"
+    (mistake,) = mistakes_of(in_viewer(f"base_maps: [{each % 'osm'}, {each % name}]"))
+
+    assert f"base map {name} is there already" in mistake
+
+
+def test_titles_are_in_the_languages_of_the_service(mistakes_of):
+    text = base_map("/{z}/{x}/{y}").replace("title: Streets", "title: {nl: Straten}")
+
+    (mistake,) = mistakes_of(text)
+
+    assert "service.viewer.base_maps[0].title.nl: language 'nl'" in mistake
+
+
+@pytest.mark.parametrize("zoom", [-1, 25])
+def test_zooms_are_those_of_tiles(mistakes_of, zoom):
+    (mistake,) = mistakes_of(base_map("/{z}/{x}/{y}", more=f", max_zoom: {zoom}"))
+
+    assert "max_zoom" in mistake

@@ -1,0 +1,242 @@
+"""Shares are counted when asked for, kept by the state of each time, and shared through a folder."""
+
+from dataclasses import replace
+
+import numpy as np
+import orjson
+import pytest
+
+from chronotile.errors import SourceUnavailable
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import BBox
+from chronotile.pipeline import valid_shares as module
+from chronotile.pipeline.valid_share import LayerArea
+from chronotile.pipeline.valid_shares import ValidShares
+from tests.protocols import served
+
+AREA = LayerArea(BBox(4.5, 50.8, 4.7, 50.9), CRS84)
+WHOLE = round(299 / 300, 4)
+"""All rows but the first."""
+
+
+@pytest.fixture
+def still(monkeypatch):
+    """Nothing is counted but by `count_next`."""
+    monkeypatch.setattr(ValidShares, "_start", lambda _self: None)
+
+
+def services_of(*revisions: str):
+    """Services of NDVI, whose times have these states."""
+    services = served.make_services()
+    services.readers["s2"].replaced.update(enumerate(revisions))
+    return services
+
+
+def count_all(shares: ValidShares) -> int:
+    """Count what is asked for, and return how many that were."""
+    return sum(1 for _ in iter(shares.count_next, False))
+
+
+def ask(shares, services, *indexes, area=None):
+    return shares.shares(services.catalogue.layer("NDVI"), indexes or range(4), services, area=area)
+
+
+def reads_of(services) -> int:
+    return len(services.readers["s2"].windows_read)
+
+
+def test_nothing_is_known_until_it_was_counted(still):
+    shares, services = ValidShares(None), served.make_services()
+
+    before = ask(shares, services)
+    assert (before.values, before.pending, shares.waiting) == ((None,) * 4, 4, 4)
+    assert count_all(shares) == 4
+
+    after = ask(shares, services)
+    assert (after.values, after.pending, shares.waiting) == ((WHOLE,) * 4, 0, 0)
+
+
+def test_only_what_is_asked_for_is_counted_the_newest_first(still):
+    shares, services = ValidShares(None), served.make_services()
+    ask(shares, services, 1, 3)
+
+    shares.count_next()
+
+    assert ask(shares, services).values == (None, None, None, WHOLE)
+    assert shares.waiting == 3
+
+
+def test_what_was_asked_for_last_is_counted_first(still):
+    shares, services = ValidShares(None), served.make_services()
+    ask(shares, services)
+    ask(shares, services, 0, area=AREA)
+
+    shares.count_next()
+
+    assert ask(shares, services, 0, area=AREA).values == (1.0,)
+    assert ask(shares, services).pending == 4
+
+
+def test_a_time_that_was_replaced_is_counted_anew_and_the_others_are_not(still, monkeypatch):
+    monkeypatch.setattr("chronotile.pipeline.revision.KEPT_S", 0.0)
+    shares, services = ValidShares(None), services_of("a", "b", "c", "d")
+    ask(shares, services)
+    count_all(shares)
+    read = reads_of(services)
+    services.readers["s2"].replaced[1] = "another"
+
+    assert ask(shares, services).pending == 4
+    count_all(shares)
+
+    assert ask(shares, services).pending == 0
+    assert reads_of(services) == read + 1
+
+
+def test_what_cannot_be_read_is_not_known_and_tried_again_later(still, monkeypatch):
+    shares, services = ValidShares(None), served.make_services(broken=["NDVI"])
+    ask(shares, services)
+    count_all(shares)
+    assert ask(shares, services) == module.Shares((None,) * 4, 0)
+
+    monkeypatch.setattr(module, "RETRY_S", -1.0)
+
+    assert ask(shares, services).pending == 4
+
+
+def test_an_unforeseen_error_does_not_end_the_counting(still, monkeypatch, caplog):
+    shares, services = ValidShares(None), served.make_services()
+    monkeypatch.setattr(services.readers["s2"], "read_window", lambda *_args, **_kwargs: np.zeros(3))
+    ask(shares, services)
+
+    assert count_all(shares) == 4
+    assert "cannot be counted" in caplog.text
+
+
+def test_an_area_without_cells_has_no_shares(still):
+    shares, services = ValidShares(None), served.make_services()
+    elsewhere = LayerArea(BBox(10, 10, 11, 11), CRS84)
+    ask(shares, services, area=elsewhere)
+    count_all(shares)
+
+    assert ask(shares, services, area=elsewhere) == module.Shares((None,) * 4, 0)
+    assert reads_of(services) == 0
+
+
+def test_another_process_takes_shares_from_the_folder(still, tmp_path):
+    first, services = ValidShares(tmp_path / "shares"), served.make_services()
+    ask(first, services)
+    count_all(first)
+    read = reads_of(services)
+
+    second = ValidShares(tmp_path / "shares")
+    ask(second, services)
+    count_all(second)
+
+    assert ask(second, services).values == (WHOLE,) * 4
+    assert reads_of(services) == read
+
+
+def test_processes_add_to_what_the_others_kept(still, tmp_path):
+    services = served.make_services()
+    both = [ValidShares(tmp_path) for _ in range(2)]
+    for each, index in zip(both, (0, 3), strict=True):
+        ask(each, services, index)
+    for each in both:
+        count_all(each)
+
+    (file,) = tmp_path.glob("*.shares")
+    assert list(orjson.loads(file.read_bytes()).values()) == [WHOLE, WHOLE]
+
+
+def test_areas_are_kept_in_memory_alone(still, tmp_path):
+    shares, services = ValidShares(tmp_path), served.make_services()
+    ask(shares, services, area=AREA)
+    count_all(shares)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"a": "b"}', b"\xff\x00"])
+def test_a_damaged_file_is_counted_anew(still, tmp_path, content):
+    shares, services = ValidShares(tmp_path), served.make_services()
+    (tmp_path / f"{module._name(services.catalogue.layer('NDVI'))}.shares").write_bytes(content)
+    ask(shares, services)
+
+    count_all(shares)
+
+    assert ask(shares, services).values == (WHOLE,) * 4
+
+
+def test_a_folder_that_cannot_be_written_is_told_once(still, tmp_path, caplog):
+    (tmp_path / "file").write_text("no folder")
+    shares, services = ValidShares(tmp_path / "file" / "shares"), served.make_services()
+    ask(shares, services)
+    count_all(shares)
+    ask(shares, services, area=AREA)
+    count_all(shares)
+
+    assert caplog.text.count("in memory alone") == 1
+    assert ask(shares, services).values == (WHOLE,) * 4
+
+
+def test_a_folder_has_no_more_than_twice_as_many_shares_as_the_layer_has_times(still, tmp_path):
+    shares, services = ValidShares(tmp_path), served.make_services()
+    layer = services.catalogue.layer("NDVI")
+    many = {f"{number}-gone": 0.5 for number in range(100)}
+    file = tmp_path / f"{module._name(layer)}.shares"
+    file.write_bytes(orjson.dumps(many))
+    ask(shares, services)
+
+    count_all(shares)
+
+    assert len(orjson.loads(file.read_bytes())) == 8
+
+
+def test_no_more_tables_are_kept_than_may_be(still, monkeypatch):
+    monkeypatch.setattr(module, "MAX_TABLES", 2)
+    shares, services = ValidShares(None), served.make_services()
+    for west in (4.4, 4.5, 4.6):
+        ask(shares, services, area=replace(AREA, box=BBox(west, 50.8, 4.7, 50.9)))
+
+    assert shares.waiting == 8
+
+
+def test_areas_that_nobody_asks_for_any_more_are_not_counted_further(still, monkeypatch):
+    shares, services = ValidShares(None), served.make_services()
+    ask(shares, services, area=AREA)
+    ask(shares, services)
+    monkeypatch.setattr(module, "ABANDONED_S", -1.0)
+
+    assert (count_all(shares), shares.waiting) == (4, 0)
+    assert ask(shares, services).values == (WHOLE,) * 4
+    assert ask(shares, services, area=AREA).pending == 4
+
+
+def test_counting_goes_on_in_the_background_and_ends():
+    shares, services = ValidShares(None), served.make_services()
+    ask(shares, services)
+    count_all(shares)
+
+    shares.close()
+
+    assert ask(shares, services).values == (WHOLE,) * 4
+    assert not shares.count_next()
+
+
+def test_what_is_asked_after_the_end_is_not_counted():
+    shares, services = ValidShares(None), served.make_services()
+    shares.close()
+
+    assert ask(shares, services).pending == 4
+    assert shares.waiting == 0
+
+
+def test_a_source_that_is_not_open_is_not_known(still):
+    services = replace(served.make_services(), readers={})
+    with pytest.raises(SourceUnavailable):
+        services.reader(services.catalogue.layer("NDVI"))
+    shares = ValidShares(None)
+    ask(shares, services)
+    count_all(shares)
+
+    assert ask(shares, services).values == (None,) * 4
