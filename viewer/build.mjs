@@ -1,5 +1,6 @@
 /**
- * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each, and the base map.
+ * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each, and the base map; and the places
+ * of the search (gazetteer.mjs).
  *
  * Our own modules are never bundled: what runs is what is written. The libraries are, because the browser should not
  * load ten files for one of them. Beside each stand its licence and the types of what we use of it.
@@ -9,6 +10,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { feature, mesh } from "topojson-client";
+import { makeGazetteer } from "./gazetteer.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = join(HERE, "..", "node_modules");
@@ -20,7 +22,7 @@ const WORLD_SIZE = 65536;
 /** Where Web Mercator ends, in degrees. */
 const SOUTH_EDGE = -85.0511;
 
-/** @typedef {{ name: string, package: string, module: string, exports: string[], css?: string }} Library */
+/** @typedef {{ name: string, package: string, module: string, exports: string[], css?: string, licence?: string }} Library */
 
 /** @type {Library[]} */
 const LIBRARIES = [
@@ -28,7 +30,22 @@ const LIBRARIES = [
 		name: "leaflet",
 		package: "leaflet",
 		module: "leaflet/dist/leaflet-src.esm.js",
-		exports: ["CircleMarker", "Control", "GridLayer", "LatLngBounds", "Map", "TileLayer"],
+		exports: [
+			"CircleMarker",
+			"Control",
+			"DomUtil",
+			"GridLayer",
+			"LatLngBounds",
+			"Layer",
+			"LayerGroup",
+			"Map",
+			"Marker",
+			"DivIcon",
+			"Point",
+			"Polygon",
+			"Polyline",
+			"TileLayer",
+		],
 		css: "leaflet/dist/leaflet.css",
 	},
 	{
@@ -44,10 +61,27 @@ const LIBRARIES = [
 		exports: ["default"],
 		css: "uplot/dist/uPlot.min.css",
 	},
+	{ name: "gifenc", package: "gifenc", module: "gifenc", exports: ["GIFEncoder"], licence: "LICENSE.md" },
+	{
+		name: "mediabunny",
+		package: "mediabunny",
+		module: "mediabunny",
+		exports: [
+			"BufferTarget",
+			"CanvasSource",
+			"Mp4OutputFormat",
+			"Output",
+			"QUALITY_HIGH",
+			"WebMOutputFormat",
+			"canEncodeVideo",
+		],
+	},
+	{ name: "togeojson", package: "@tmcw/togeojson", module: "@tmcw/togeojson", exports: ["kml"] },
+	{ name: "fflate", package: "fflate", module: "fflate", exports: ["unzipSync", "zipSync"] },
 ];
 
 /** @param {Library} library */
-async function buildLibrary({ name, package: owner, module, exports, css }) {
+async function buildLibrary({ name, package: owner, module, exports, css, licence = "LICENSE" }) {
 	const names = exports.join(", ");
 	await build({
 		stdin: { contents: `export { ${names} } from ${JSON.stringify(module)};`, resolveDir: HERE },
@@ -59,7 +93,7 @@ async function buildLibrary({ name, package: owner, module, exports, css }) {
 		target: "es2022",
 	});
 	await writeFile(join(VENDOR, `${name}.d.ts`), `export { ${names} } from ${JSON.stringify(owner)};\n`);
-	await cp(join(PACKAGES, owner, "LICENSE"), join(VENDOR, `${name}.LICENSE.txt`));
+	await cp(join(PACKAGES, owner, licence), join(VENDOR, `${name}.LICENSE.txt`));
 	if (css) {
 		const source = await readFile(join(PACKAGES, css), "utf8");
 		const { code } = await transform(source, { loader: "css", minify: true });
@@ -146,4 +180,4 @@ async function buildBaseMap() {
 
 await rm(VENDOR, { recursive: true, force: true });
 await mkdir(VENDOR, { recursive: true });
-await Promise.all([...LIBRARIES.map(buildLibrary), buildBaseMap()]);
+await Promise.all([...LIBRARIES.map(buildLibrary), buildBaseMap(), makeGazetteer()]);

@@ -1,160 +1,180 @@
-/** Starts the viewer: controls of the panel, notices, the status line, and the link in the address bar. */
-import { formatDate } from "./dates.js";
-import { startLegend } from "./legend.js";
-import { centreOf, startMap } from "./map.js";
+/** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
+import { fetchConfig, fetchOwn } from "./api.js";
+import { startMap } from "./map/map.js";
 import { onAddressChange, readAddress, writeAddress } from "./permalink.js";
 import {
-	applyMapLink,
-	BACKGROUNDS,
-	background,
+	applyLink,
+	attributions,
 	catalogue,
-	chooseLayer,
-	choosePoint,
-	chooseStyle,
+	configure,
 	dismiss,
 	followLink,
+	foundPlace,
+	isDark,
+	isMoving,
+	joinLink,
 	layer,
 	layers,
 	link,
 	notices,
 	notify,
-	opacity,
 	openCatalogue,
-	overlay,
-	point,
+	places,
 	reportFaults,
+	serviceTitle,
 	shownDate,
-	style,
+	spoken,
+	theme,
 	tileProgress,
 	timeDomain,
-	zoomToLayer,
 } from "./state.js";
-import { text } from "./text.js";
-import { startTimeline } from "./timeline.js";
-import { effect } from "./vendor/signals-core.js";
+import { fillTexts, language, pickLanguage, text, useTexts } from "./text.js";
+import { startTimeline } from "./time/timeline.js";
+import { effect, signal } from "./vendor/signals-core.js";
 
 const LINK_WAIT_MS = 300;
+const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
 
-/** @typedef {import("./api.js").Layer} Layer */
+/** @typedef {import("./permalink.js").Link} Link */
+/** @typedef {{ isWanted: (link: Link) => boolean, start: (isOpened: boolean) => Promise<unknown>, control?: string }} Feature */
 
-/** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
-function byId(id, type) {
+/** @param {string} id */
+function byId(id) {
 	const element = document.getElementById(id);
-	if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
+	if (!element) throw new Error(`index.html has no #${id}`);
 	return element;
 }
 
-/** @param {{ id: string, title: string }[]} entries */
-const toOptions = (entries) => entries.map(({ id, title }) => new Option(title, id));
+/**
+ * The parts that are loaded when something of theirs is wanted: by the link that was followed, by the state, or by their
+ * control in the page, which then opens them.
+ * @type {Record<string, Feature>}
+ */
+const FEATURES = {
+	legend: {
+		isWanted: () => true,
+		start: async () => (await import("./layers/legend-source.js")).startLegends(),
+	},
+	extras: {
+		isWanted: (link) => link.layers !== undefined,
+		start: async () => (await import("./layers/extras.js")).startExtras(),
+	},
+	frame: {
+		isWanted: () => true,
+		start: async () => (await import("./shell/frame.js")).startFrame(),
+	},
+	embed: {
+		isWanted: ({ embed }) => embed === true,
+		start: async () => (await import("./shell/embed.js")).startEmbed(byId("map-frame")),
+	},
+	found: {
+		isWanted: () => foundPlace.value !== null,
+		start: async () => (await import("./map/found.js")).startFound(),
+	},
+	panel: {
+		isWanted: () => true,
+		start: async () => (await import("./layers/panel.js")).startPanel(byId("layers-panel")),
+	},
+	areas: {
+		isWanted: ({ aoi }) => aoi !== undefined || places.value.length > 0 || tileProgress.value.phase === "shown",
+		start: async () => {
+			const page = { panel: byId("areas-panel"), tools: byId("map-tools"), frame: byId("map-frame") };
+			await (await import("./areas/areas.js")).startAreas(page, "embed" in document.documentElement.dataset);
+		},
+	},
+	compare: {
+		isWanted: ({ compare }) => compare !== undefined,
+		control: "compare-button",
+		start: async (isOpened) => {
+			const page = { bar: byId("compare-bar"), frame: byId("map-frame"), button: byId("compare-button") };
+			await (await import("./compare/compare.js")).startCompare(page, isOpened);
+		},
+	},
+	export: {
+		isWanted: () => false,
+		control: "export-button",
+		start: async (isOpened) => (await import("./export/export.js")).startExport(byId("export-button"), isOpened),
+	},
+	chart: {
+		isWanted: () => places.value.length > 0,
+		start: async () => (await import("./chart/chart.js")).startChart(byId("chart")),
+	},
+};
 
-/** The layers under the names of their collections, when there are several. @param {Layer[]} all */
-function layerOptions(all) {
-	const collections = [...new Set(all.map(({ collection }) => collection))];
-	if (collections.length < 2) return toOptions(all);
-	return collections.map((collection) => {
-		const group = document.createElement("optgroup");
-		group.label = collection;
-		group.append(...toOptions(all.filter((each) => each.collection === collection)));
-		return group;
+/** Starts each feature once, at the first moment that it is wanted. */
+function startFeatures() {
+	for (const [name, { isWanted, start, control }] of Object.entries(FEATURES)) {
+		/** @type {Promise<unknown> | null} */
+		let started = null;
+		const ensure = (/** @type {boolean} */ isOpened) => {
+			started ??= start(isOpened).catch(() => {
+				started = null;
+				notify(`feature ${name}`, text("shell.partFailed"));
+			});
+			return started;
+		};
+		const stop = effect(() => {
+			if (!isWanted(readAddress().link)) return;
+			queueMicrotask(() => stop());
+			void ensure(false);
+		});
+		if (control) byId(control).addEventListener("click", () => ensure(true), { once: true });
+	}
+}
+
+/** Wears the colours that the link, the switch or the system wants. */
+function startTheme() {
+	const sheet = /** @type {HTMLLinkElement} */ (byId("dark-theme"));
+	const system = window.matchMedia(SYSTEM_IS_DARK);
+	const isSystemDark = signal(system.matches);
+	system.addEventListener("change", () => {
+		isSystemDark.value = system.matches;
 	});
-}
-
-/** What a list takes beside its text: its padding, and the arrow. */
-const SELECT_FRAME_PX = 40;
-
-/** Writes what is chosen in a list below it where the list itself cuts it off. @param {HTMLSelectElement} select @param {HTMLElement} whole */
-function tellWhole(select, whole) {
-	const canvas = document.createElement("canvas").getContext("2d");
-	const tell = () => {
-		const chosen = select.selectedOptions[0]?.label ?? "";
-		select.title = chosen;
-		if (canvas) canvas.font = getComputedStyle(select).font;
-		const width = canvas?.measureText(chosen).width ?? 0;
-		whole.textContent = width + SELECT_FRAME_PX > select.clientWidth ? chosen : "";
-		whole.hidden = whole.textContent === "";
-	};
-	new ResizeObserver(tell).observe(select);
-	return tell;
-}
-
-function startLayerControls() {
-	const layerSelect = byId("layer", HTMLSelectElement);
-	const styleSelect = byId("style", HTMLSelectElement);
-	const tellLayer = tellWhole(layerSelect, byId("layer-whole", HTMLElement));
-	const tellStyle = tellWhole(styleSelect, byId("style-whole", HTMLElement));
-	layerSelect.addEventListener("change", () => chooseLayer(layerSelect.value));
-	styleSelect.addEventListener("change", () => chooseStyle(styleSelect.value));
-	byId("zoom-button", HTMLButtonElement).addEventListener("click", () => zoomToLayer());
+	joinLink({
+		write: () => ({ theme: theme.value === "auto" ? undefined : theme.value }),
+		read: (asked) => {
+			theme.value = asked.theme ?? "auto";
+		},
+	});
+	const isLoaded = signal(sheet.sheet !== null);
+	sheet.addEventListener("load", () => {
+		isLoaded.value = true;
+	});
+	// Paper is white.
+	const isOnPaper = signal(false);
+	for (const [name, isBefore] of /** @type {const} */ ([
+		["beforeprint", true],
+		["afterprint", false],
+	])) {
+		window.addEventListener(name, () => {
+			isOnPaper.value = isBefore;
+		});
+	}
 	effect(() => {
-		const all = layers.value;
-		const now = layer.value;
-		// A link may name a layer that answers but is not listed.
-		layerSelect.replaceChildren(...layerOptions(now && !all.includes(now) ? [now, ...all] : all));
-		layerSelect.value = now?.id ?? "";
-		layerSelect.disabled = all.length === 0;
-		tellLayer();
-		byId("layer-times", HTMLElement).textContent = now ? extentInTime(now) : "";
-	});
-	effect(() => {
-		const styles = layer.value?.styles ?? [];
-		styleSelect.replaceChildren(...toOptions(styles));
-		styleSelect.value = style.value;
-		byId("style-field", HTMLElement).hidden = styles.length < 2;
-		tellStyle();
+		const wanted = isOnPaper.value ? "light" : theme.value;
+		sheet.media = { auto: SYSTEM_IS_DARK, dark: "all", light: "not all" }[wanted];
+		isDark.value = isLoaded.value && (wanted === "auto" ? isSystemDark.value : wanted === "dark");
 	});
 }
 
-function startDisplayControls() {
-	const backgroundSelect = byId("background", HTMLSelectElement);
-	const opacityRange = byId("opacity", HTMLInputElement);
-	const overlayBox = byId("overlay", HTMLInputElement);
-	backgroundSelect.replaceChildren(...toOptions(BACKGROUNDS));
-	backgroundSelect.addEventListener("change", () => {
-		background.value = backgroundSelect.value;
-		dismiss("background");
-	});
-	opacityRange.addEventListener("input", () => {
-		opacity.value = Number(opacityRange.value) / 100;
-	});
-	overlayBox.addEventListener("change", () => {
-		overlay.value = overlayBox.checked;
-	});
-	effect(() => {
-		backgroundSelect.value = background.value;
-		overlayBox.checked = overlay.value;
-		opacityRange.value = String(Math.round(opacity.value * 100));
-		byId("opacity-value", HTMLOutputElement).textContent = `${opacityRange.value} %`;
-	});
-}
-
-/** @param {Layer} of */
-function extentInTime({ times: { first, last, count } }) {
-	if (first === null || last === null) return text.noDates;
-	const write = (/** @type {string} */ time) => formatDate(Date.parse(time), text.locale);
-	return text.extentInTime(write(first), write(last), count);
-}
-
-/** On a narrow screen the panel is behind a button. */
-function startPanelButton() {
-	const button = byId("panel-button", HTMLButtonElement);
-	const panel = byId("panel", HTMLElement);
-	/** @param {boolean} isOpen */
-	const show = (isOpen) => {
-		panel.dataset.open = String(isOpen);
-		button.setAttribute("aria-expanded", String(isOpen));
-	};
-	button.addEventListener("click", () => show(panel.dataset.open !== "true"));
-	document.addEventListener("keydown", (event) => {
-		if (event.key !== "Escape" || panel.dataset.open !== "true") return;
-		show(false);
-		button.focus();
-	});
-	show(false);
+/** A page within a page, and one that shall show little, stay so from their first link to the last. */
+function startForm() {
+	const { embed, ui } = readAddress().link;
+	const { dataset } = document.documentElement;
+	if (embed) dataset.embed = "";
+	if (embed || ui) {
+		dataset.ui = "min";
+		// The header is not there, and its heading with it.
+		const caption = byId("status");
+		caption.setAttribute("role", "heading");
+		caption.setAttribute("aria-level", "1");
+	}
+	joinLink({ write: () => ({ embed, ui }), read: () => {} });
 }
 
 /** Shows the messages; one that stays is not written again, or else it would be spoken again. */
 function startNotices() {
-	const list = byId("notices", HTMLElement);
+	const list = byId("notices");
 	effect(() => {
 		const coming = new Map(notices.value.map((notice) => [`${notice.id} ${notice.message}`, notice]));
 		for (const item of /** @type {HTMLElement[]} */ ([...list.children])) {
@@ -182,10 +202,10 @@ function noticeItem({ id, message, action }, list) {
 	if (action) item.append(makeButton(action.label, runNow));
 	const close = makeButton("×", () => {
 		dismiss(id);
-		const next = list.querySelector("button.icon") ?? byId("map", HTMLElement);
+		const next = list.querySelector("button.icon") ?? byId("map");
 		if (next instanceof HTMLElement) next.focus();
 	});
-	close.setAttribute("aria-label", text.dismiss);
+	close.setAttribute("aria-label", text("action.dismiss"));
 	close.className = "icon";
 	item.append(close);
 	return item;
@@ -200,18 +220,26 @@ function makeButton(label, run) {
 	return button;
 }
 
+/** A layer and its date, in words. @param {"map.showing" | "map.loading"} key @param {string} title */
+function shownText(key, title) {
+	const date = shownDate.value;
+	if (date) return text(key, { layer: title, date });
+	return key === "map.loading" ? text("map.loadingUndated", { layer: title }) : title;
+}
+
 /** What is on the map, in words: for the page's title, and for those who do not see it. */
 function startStatus() {
-	const status = byId("status", HTMLElement);
-	const attribution = byId("layer-attribution", HTMLElement);
+	const status = byId("status");
+	effect(() => {
+		byId("layer-attribution").textContent = attributions.value.join(" · ");
+	});
 	effect(() => {
 		const { phase, why } = catalogue.value;
-		if (phase === "loading") status.textContent = text.loadingLayers;
+		if (phase === "loading") status.textContent = text("layers.loading");
 		else if (phase === "failed") {
 			status.textContent = "";
-			const retry = { label: text.tryAgain, run: open };
-			notify("catalogue", text.layersFailed(why), retry);
-		} else if (layers.value.length === 0) status.textContent = text.noLayers;
+			notify("catalogue", text("layers.failed", { why }), { label: text("action.tryAgain"), run: open });
+		} else if (layers.value.length === 0) status.textContent = text("layers.none");
 		if (phase !== "failed") dismiss("catalogue");
 		status.dataset.phase = phase;
 	});
@@ -220,34 +248,26 @@ function startStatus() {
 		const { title } = layer.value;
 		const { phase } = timeDomain.value;
 		const isLoading = phase === "loading" || (phase === "ready" && tileProgress.value.phase === "loading");
-		status.textContent = (isLoading ? text.loadingTiles : text.showing)(title, shownDate.value);
+		const words = shownText(isLoading ? "map.loading" : "map.showing", title);
+		status.textContent = words;
 		status.dataset.phase = phase === "ready" ? tileProgress.value.phase : phase;
-		document.title = `${text.showing(title, shownDate.value)} · chronotile`;
-		attribution.textContent = layer.value.attribution ?? "";
-	});
-}
-
-/** Loads the chart with the first place that is chosen. @param {import("./vendor/leaflet.js").Map} map */
-function startSeries(map) {
-	byId("centre-button", HTMLButtonElement).addEventListener("click", () => choosePoint(centreOf(map)));
-	const stop = effect(() => {
-		if (!point.value) return;
-		queueMicrotask(() => stop());
-		import("./chart.js")
-			.then(({ startChart }) => startChart(byId("series", HTMLElement)))
-			.catch(() => notify("chart", text.chartFailed));
+		// What moves is seen; told is where it comes to rest.
+		if (isMoving.value) return;
+		spoken.value = words;
+		document.title = `${shownText("map.showing", title)} · ${serviceTitle.value || "chronotile"}`;
 	});
 }
 
 /** Keeps the address bar at a link to what is shown, and follows it when the user goes Back. */
 function startLink() {
 	/** The link written last; null until the first one, and after each step Back, which are no steps of their own. */
-	let written = /** @type {import("./permalink.js").Link | null} */ (null);
+	let written = /** @type {Link | null} */ (null);
 	let waiting = 0;
 	effect(() => {
 		const now = link.value;
 		window.clearTimeout(waiting);
-		if (!now) return;
+		// One step for a whole drag, not one a date.
+		if (!now || isMoving.value) return;
 		waiting = window.setTimeout(() => {
 			writeAddress(now, written !== null && (written.layer !== now.layer || written.date !== now.date));
 			written = now;
@@ -257,26 +277,41 @@ function startLink() {
 		window.clearTimeout(waiting);
 		written = null;
 		const { link: asked } = readAddress();
-		applyMapLink(asked);
+		applyLink(asked);
 		void followLink(asked);
 	});
 }
 
 function open() {
 	const { link: asked, faults } = readAddress();
-	applyMapLink(asked);
+	applyLink(asked);
 	reportFaults(faults);
 	void openCatalogue(asked);
 }
 
-byId("stuck", HTMLElement).remove();
-startLayerControls();
-startDisplayControls();
-startPanelButton();
-startNotices();
-startStatus();
-startTimeline(byId("timeline", HTMLElement));
-startLegend(byId("legend-body", HTMLElement), byId("legend-title", HTMLElement));
-startSeries(startMap(byId("map", HTMLElement)));
-startLink();
-open();
+async function start() {
+	const code = pickLanguage([readAddress().link.language, ...window.navigator.languages]);
+	// Questions are asked in that language too.
+	useTexts(code, {});
+	const { signal: never } = new AbortController();
+	const [texts, config] = await Promise.all([
+		fetchOwn(`i18n/${code}.json`, never),
+		fetchConfig(never).catch(() => null),
+	]);
+	useTexts(code, texts);
+	configure(config);
+	document.documentElement.lang = language();
+	fillTexts(document);
+	byId("stuck").remove();
+	startTheme();
+	startForm();
+	startNotices();
+	startStatus();
+	startTimeline(byId("timeline"));
+	startMap(byId("map"));
+	startFeatures();
+	startLink();
+	open();
+}
+
+void start();

@@ -1,26 +1,41 @@
 /**
  * The state of the viewer as a query string, both ways, and the only module that touches the address bar.
  *
- * Keys are those of Terrascope's viewer (language, layer, date, bbox, overlay, bgLayer) and our own (view, opacity,
- * style, pt). Every value is checked here; parameters we do not know are kept as they came.
+ * Keys are those of Terrascope's viewer (language, layer, date, bbox, overlay, bgLayer) and our own, which all are optional. Every value is checked here; parameters we do not know are kept as they came.
  *
  * @typedef {[west: number, south: number, east: number, north: number]} BBox degrees; west > east crosses 180
  * @typedef {{ lon: number, lat: number }} Point
  * @typedef {Point & { zoom: number }} View
  * @typedef {{
  *   language?: string, layer?: string, date?: string, bbox?: BBox, overlay?: boolean, bgLayer?: string,
- *   view?: View, opacity?: number, style?: string, pt?: Point[],
+ *   view?: View, layers?: LayerEntry[], opacity?: number, style?: string, ramp?: string, min?: number, max?: number,
+ *   reversed?: boolean, log?: boolean, gaps?: "last", compare?: CompareMode, layer2?: string, date2?: string, style2?: string,
+ *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
+ *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
+ *   pt?: Point[], aoi?: NamedLine[], places?: string, chart?: boolean, agg?: string, theme?: Theme, embed?: boolean, ui?: "min",
  * }} Link
- * @typedef {{ key: string, value: string, expected: string }} Fault
+ * @typedef {{ id: string, opacity: number }} LayerEntry
+ * @typedef {"swipe" | "side" | "opacity" | "spy" | "diff"} CompareMode
+ * @typedef {"light" | "dark" | "auto"} Theme
+ * @typedef {{ name: string, line: string }} NamedLine the outline as an encoded polyline of 5 decimals
+ * @typedef {import("./text.js").TextKey} TextKey
+ * @typedef {{ key: TextKey, values?: Record<string, string | number> }} Expected what would have been right, as a text of i18n/
+ * @typedef {{ key: string, value: string, expected: Expected }} Fault
  */
-import { parseDate } from "./dates.js";
+import { parseDate } from "./time/dates.js";
 
 const MAX_POINTS = 8;
+const MAX_LAYERS = 8;
+const MAX_AREAS = 3;
+/** Of all areas together; larger ones do not fit into a link. */
+export const MAX_AREA_TEXT = 1500;
+/** What encoded polylines are written with, but for `;`, which stands between areas: those of 5 decimals need `?` to `~`. */
+const POLYLINE = /^[?-~]+$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/;
 const LANGUAGE = /^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)$/;
 
-/** @template T @typedef {{ parse: (text: string) => T | null, format: (value: T) => string, expected: string }} Key */
+/** @template T @typedef {{ parse: (text: string) => T | null, format: (value: T) => string, expected: Expected }} Key */
 
 /** @param {string} text @returns {number | null} */
 const parseNumber = (text) => (NUMBER.test(text) ? Number(text) : null);
@@ -33,6 +48,9 @@ function parseNumbers(text, count) {
 
 /** At most `digits` decimals, never an exponent, never -0. @param {number} value @param {number} [digits] */
 const formatNumber = (value, digits = 5) => String(Number(value.toFixed(digits)) + 0);
+
+/** Nine digits that count, however small the number is, and never an exponent. */
+const SIGNIFICANT = new Intl.NumberFormat("en", { maximumSignificantDigits: 9, useGrouping: false });
 
 /** @param {...number} values */
 const formatNumbers = (...values) => values.map((value) => formatNumber(value)).join(",");
@@ -62,52 +80,146 @@ function parsePoints(text) {
 	return good ? places.map(([lon, lat]) => ({ lon, lat })) : null;
 }
 
-/** @param {RegExp} pattern @param {string} expected @returns {Key<string>} */
-const name = (pattern, expected) => ({
+/** @param {RegExp} pattern @param {TextKey} key what is expected @returns {Key<string>} */
+const name = (pattern, key) => ({
 	parse: (text) => (pattern.test(text) ? text : null),
 	format: (value) => value,
-	expected,
+	expected: { key },
 });
+
+/** @param {number} low @param {number} high @param {string} text */
+function parseWithin(low, high, text) {
+	const value = parseNumber(text);
+	return value !== null && value >= low && value <= high ? value : null;
+}
+
+/** @param {number} low @param {number} high @param {number} digits @returns {Key<number>} */
+const number = (low, high, digits) => ({
+	parse: (text) => parseWithin(low, high, text),
+	format: (value) => formatNumber(value, digits),
+	expected: { key: "link.expected.number", values: { low, high } },
+});
+
+const LARGEST = 1e12;
+
+/** A value of a layer, in its units. @type {Key<number>} */
+const VALUE = {
+	parse: (text) => parseWithin(-LARGEST, LARGEST, text),
+	format: (value) => SIGNIFICANT.format(value + 0),
+	expected: { key: "link.expected.value" },
+};
+
+/** @template {string} T @param {...T} words @returns {Key<T>} */
+const oneOf = (...words) => ({
+	parse: (text) => words.find((word) => word === text) ?? null,
+	format: (value) => value,
+	expected: { key: "link.expected.oneOf", values: { words: words.join(", ") } },
+});
+
+/** @type {Key<boolean>} */
+const FLAG = {
+	parse: (text) => (text === "1" ? true : text === "0" ? false : null),
+	format: (value) => (value ? "1" : "0"),
+	expected: { key: "link.expected.oneOf", values: { words: "1, 0" } },
+};
+
+/** @type {Key<string>} */
+const DATE = {
+	parse: (text) => (parseDate(text) === null ? null : text),
+	format: (value) => value,
+	expected: { key: "link.expected.date" },
+};
+
+/** @param {string} text @returns {LayerEntry[] | null} */
+function parseLayers(text) {
+	const entries = text.split(",").map((part) => {
+		const [id, opacity = "1", ...more] = part.split(":");
+		const share = parseNumber(opacity);
+		const good = NAME.test(id) && more.length === 0 && share !== null && share >= 0 && share <= 1;
+		return good ? { id, opacity: share } : null;
+	});
+	return entries.length <= MAX_LAYERS && entries.every((entry) => entry !== null) ? entries : null;
+}
+
+/** @param {string} text @returns {NamedLine[] | null} */
+function parseAreas(text) {
+	if (text.length > MAX_AREA_TEXT) return null;
+	const areas = text.split(";").map((part) => {
+		const at = part.indexOf("~");
+		const line = part.slice(at + 1);
+		return at >= 0 && POLYLINE.test(line) ? { name: decode(part.slice(0, at)), line } : null;
+	});
+	return areas.length <= MAX_AREAS && areas.every((area) => area !== null) ? areas : null;
+}
 
 /** In the order in which they are written. @type {{ [K in keyof Link]-?: Key<NonNullable<Link[K]>> }} */
 const KEYS = {
-	language: name(LANGUAGE, "a language code such as en"),
-	layer: name(NAME, "the name of a layer"),
-	date: {
-		parse: (text) => (parseDate(text) === null ? null : text),
-		format: (value) => value,
-		expected: "a date such as 2020-06-11",
-	},
+	language: name(LANGUAGE, "link.expected.language"),
+	layer: name(NAME, "link.expected.name"),
+	date: DATE,
 	bbox: {
 		parse: parseBBox,
 		format: (box) => formatNumbers(...box),
-		expected: "west,south,east,north in degrees",
+		expected: { key: "link.expected.bbox" },
 	},
 	overlay: {
 		parse: (text) => (text === "true" ? true : text === "false" ? false : null),
 		format: String,
-		expected: "true or false",
+		expected: { key: "link.expected.oneOf", values: { words: "true, false" } },
 	},
-	bgLayer: name(NAME, "the name of a background"),
+	bgLayer: name(NAME, "link.expected.name"),
 	view: {
 		parse: parseView,
 		format: ({ lon, lat, zoom }) => formatNumbers(lon, lat, zoom),
-		expected: "longitude,latitude,zoom",
+		expected: { key: "link.expected.view" },
 	},
-	opacity: {
-		parse: (text) => {
-			const value = parseNumber(text);
-			return value !== null && value >= 0 && value <= 1 ? value : null;
-		},
-		format: (value) => formatNumber(value, 2),
-		expected: "a number from 0 to 1",
+	layers: {
+		parse: parseLayers,
+		format: (entries) => entries.map(({ id, opacity }) => `${id}:${formatNumber(opacity, 2)}`).join(","),
+		expected: { key: "link.expected.layers", values: { count: MAX_LAYERS } },
 	},
-	style: name(NAME, "the name of a style"),
+	opacity: number(0, 1, 2),
+	style: name(NAME, "link.expected.name"),
+	ramp: name(NAME, "link.expected.name"),
+	min: VALUE,
+	max: VALUE,
+	reversed: FLAG,
+	log: FLAG,
+	gaps: oneOf("last"),
+	compare: oneOf("swipe", "side", "opacity", "spy", "diff"),
+	layer2: name(NAME, "link.expected.name"),
+	date2: DATE,
+	style2: name(NAME, "link.expected.name"),
+	ramp2: name(NAME, "link.expected.name"),
+	min2: VALUE,
+	max2: VALUE,
+	reversed2: FLAG,
+	log2: FLAG,
+	split: number(0, 1, 3),
+	orient: oneOf("v", "h"),
+	from: DATE,
+	to: DATE,
+	play: FLAG,
+	fps: number(0.5, 30, 1),
+	loop: FLAG,
+	step: number(1, 366, 0),
+	maxcloud: number(0, 100, 0),
 	pt: {
 		parse: parsePoints,
 		format: (points) => points.map(({ lon, lat }) => formatNumbers(lon, lat)).join(";"),
-		expected: `up to ${MAX_POINTS} places, each longitude,latitude, with ; between them`,
+		expected: { key: "link.expected.points", values: { count: MAX_POINTS } },
 	},
+	aoi: {
+		parse: parseAreas,
+		format: (areas) => areas.map(({ name: label, line }) => `${encodeLabel(label)}~${line}`).join(";"),
+		expected: { key: "link.expected.areas", values: { count: MAX_AREAS } },
+	},
+	places: name(NAME, "link.expected.name"),
+	chart: FLAG,
+	agg: name(/^[a-z][a-z0-9]{0,11}$/, "link.expected.reducer"),
+	theme: oneOf("light", "dark", "auto"),
+	embed: FLAG,
+	ui: oneOf("min"),
 };
 
 /** @param {string} text */
@@ -118,6 +230,9 @@ function decode(text) {
 		return text;
 	}
 }
+
+/** A name as it stands before the `~` of its outline; halves of surrogate pairs, which no URL can hold, are replaced. @param {string} label */
+const encodeLabel = (label) => encodeURIComponent(label.replace(/\p{Surrogate}/gu, "\ufffd")).replaceAll("~", "%7E");
 
 /** Percent-encodes what a query must not hold, and leaves what people read. @param {string} text */
 const encode = (text) => encodeURIComponent(text).replace(/%(2C|3A|3B)/g, (escaped) => decodeURIComponent(escaped));
@@ -184,6 +299,13 @@ export function writeAddress(link, isStep) {
 	const { pathname, hash } = window.location;
 	window.history[isStep ? "pushState" : "replaceState"](null, "", `${pathname}${search}${hash}`);
 }
+
+/** The whole address of a link, to be given to others. @param {Link} link */
+export const addressOf = (link) =>
+	new URL(formatLink(link, readAddress().rest) || window.location.pathname, window.location.href).href;
+
+/** Loads the viewer anew at a link. @param {Link} link */
+export const visit = (link) => window.location.assign(addressOf(link));
 
 /** Calls back when the user goes Back or Forward. @param {() => void} callback */
 export const onAddressChange = (callback) => window.addEventListener("popstate", callback);

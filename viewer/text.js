@@ -1,102 +1,70 @@
-/** What the viewer says, in English; one entry an idea, so that another language is one more object. */
+/**
+ * What the viewer says, in the language chosen. The texts are in i18n/, one file a language; main.js hands them over
+ * before anything is shown. A text has names in braces for what is filled in; one that depends on a number is an object
+ * of the plural forms of its language, chosen by `count`.
+ *
+ * @typedef {keyof (typeof import("./i18n/en.json"))} TextKey
+ * @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Entry
+ * @typedef {Record<string, string | number>} Values
+ */
 
-/** @param {number} count @param {string} one @param {string} many */
-const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
+/** Codes of the languages that i18n/ has, and the locale in which each writes numbers and dates. The first is the default. */
+export const LOCALES = { en: "en-GB", nl: "nl-BE", fr: "fr-BE" };
 
-/** @param {number | null} share @param {string} locale */
-const percent = (share, locale) =>
-	new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }).format(share ?? 0);
+/** @typedef {keyof typeof LOCALES} Language */
 
-export const text = {
-	locale: "en-GB",
-	language: "en",
+/** @type {{ language: Language, entries: Record<string, Entry> }} */
+let now = { language: "en", entries: {} };
 
-	unreachable: "The server cannot be reached. Check the connection.",
-	unreadable: "The server's answer could not be read.",
-	/** @param {number} status */
-	serverSaid: (status) => `The server answered with error ${status}.`,
-	tryAgain: "Try again",
-	dismiss: "Dismiss",
-	close: "Close",
+/** The language that a link or the browser asks for, as near as we have it. @param {(string | undefined)[]} wishes in their order @returns {Language} */
+export function pickLanguage(wishes) {
+	for (const wish of wishes) {
+		const code = wish?.toLowerCase().split("-")[0] ?? "";
+		if (Object.hasOwn(LOCALES, code)) return /** @type {Language} */ (code);
+	}
+	return "en";
+}
 
-	loadingLayers: "Loading the layers…",
-	noLayers: "This server has no layers yet.",
-	/** @param {string} why */
-	layersFailed: (why) => `The layers could not be loaded: ${why}`,
-	/** @param {string} first @param {string} last @param {number} count */
-	extentInTime: (first, last, count) =>
-		count === 1 ? `One date: ${first}.` : `${plural(count, "date", "dates")}, from ${first} to ${last}.`,
-	noDates: "This layer has no dates: it shows one state.",
-	undated: "No date",
+/** @param {Language} language @param {Record<string, Entry>} entries */
+export function useTexts(language, entries) {
+	now = { language, entries };
+}
 
-	loadingTimes: "Loading the dates…",
-	/** @param {string} why */
-	timesFailed: (why) => `The dates could not be loaded: ${why}`,
-	/** @param {string} date @param {number | null} share */
-	dateWithShare(date, share) {
-		return share === null ? date : `${date}, ${percent(share, this.locale)} with data`;
-	},
+/** Code of the language in use. */
+export const language = () => now.language;
 
-	/** @param {string} layer @param {string} date */
-	loadingTiles: (layer, date) => `Loading ${layer}${date && `, ${date}`}…`,
-	/** @param {string} layer @param {string} date */
-	showing: (layer, date) => `${layer}${date && `, ${date}`}`,
-	/** @param {number} failed @param {number} total */
-	tilesFailed: (failed, total) => `${failed} of ${plural(total, "map tile", "map tiles")} could not be loaded.`,
-	/** @param {string} layer @param {string} why */
-	layerFailed: (layer, why) => `${layer} cannot be shown: ${why}`,
-	/** @param {string} layer */
-	outsideView: (layer) => `${layer} has no data in this part of the map.`,
-	/** @param {string} layer */
-	tooFarOut: (layer) => `Zoom in to see ${layer}.`,
-	zoomToLayer: "Zoom to the layer",
-	baseMapFailed: "Land and borders could not be loaded; the layers can still be used.",
+/** In which numbers and dates are written. */
+export const locale = () => LOCALES[now.language];
 
-	loadingLegend: "Loading the legend…",
-	/** @param {string} why */
-	legendFailed: (why) => `No legend: ${why}`,
-	noLegend: "A mixture of colours; there is no scale.",
-	/** @param {string} title @param {string} low @param {string} high */
-	rampSpoken: (title, low, high) => `Colours of ${title} from ${low} to ${high}`,
-	noData: "no data",
+/**
+ * A text with what is filled in; numbers are written as the language has them.
+ * @param {TextKey} key @param {Values} [values]
+ */
+export function text(key, values = {}) {
+	const entry = now.entries[key] ?? key;
+	const rule = new Intl.PluralRules(locale()).select(Number(values.count ?? 0));
+	const words = typeof entry === "string" ? entry : (entry[rule] ?? entry.other ?? key);
+	return words.replace(/\{(\w+)\}/g, (whole, name) => {
+		const value = values[name];
+		return typeof value === "number" ? value.toLocaleString(locale()) : (value ?? whole);
+	});
+}
 
-	chartFailed: "The chart could not be loaded; try to load the page again.",
-	/** @param {string} layer @param {string} place */
-	seriesTitle: (layer, place) => `${layer} at ${place}`,
-	loadingSeries: "Loading the values…",
-	/** @param {string} why */
-	seriesFailed: (why) => `No values: ${why}`,
-	/** @param {string} layer */
-	coloursOnly: (layer) =>
-		`${layer} has colours and no values. The place is kept: choose another layer to see its values here.`,
-	/** @param {number} total */
-	seriesEmpty: (total) =>
-		total === 0 ? "There are no dates to show." : `None of the ${plural(total, "date", "dates")} has a value here.`,
-	/** @param {{ valid: number, total: number, mean: string, low: string, high: string }} summary */
-	seriesSummary: ({ valid, total, mean, low, high }) =>
-		`${valid} of ${plural(total, "date", "dates")} with a value; mean ${mean}, lowest ${low}, highest ${high}.`,
-	/** @param {string} date @param {string} value */
-	valueAt: (date, value) => `${date}: ${value}`,
-	showTable: "Values as a table",
-	downloadCsv: "Download as CSV",
-	date: "Date",
-	value: "Value",
-	chartLabel: "Chart of the values over time; the table below has the same numbers",
+/** A share as people write it: "43 %". @param {number} share from 0 to 1 */
+export const percent = (share) =>
+	new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: 0 }).format(share);
 
-	/** @param {string} key @param {string} value @param {string} expected */
-	badParameter: (key, value, expected) => `The link says ${key}=${value}, which is not ${expected}; it was ignored.`,
-	/** @param {string} layer @param {string} instead */
-	unknownLayer: (layer, instead) => `There is no layer ${layer} here; ${instead} is shown instead.`,
-	/** @param {string} style @param {string} instead */
-	unknownStyle: (style, instead) => `There is no style ${style} for this layer; ${instead} is shown instead.`,
-	/** @param {string} background */
-	unknownBackground: (background) => `There is no background ${background} here; Natural Earth is shown instead.`,
-	/** @param {string} language */
-	unknownLanguage: (language) => `The viewer does not speak “${language}” yet; it is shown in English.`,
-	/** @param {string} asked @param {string} layer @param {string} nearest */
-	noDataThen: (asked, layer, nearest) => `${layer} has no data of ${asked}; the nearest date is ${nearest}.`,
-	/** @param {number} count */
-	onlyFirstPoint: (count) => `The link names ${count} places; the first one is shown.`,
+/** What an attribute names: the text of the element itself, or of one of its attributes. */
+const TARGETS = { text: null, label: "aria-label", title: "title", placeholder: "placeholder" };
 
-	baseMapCredit: "Base map: Natural Earth.",
-};
+/** Fills in the texts that the page's own elements name: `data-text`, `data-text-label`, -title and -placeholder. @param {ParentNode} root */
+export function fillTexts(root) {
+	for (const [kind, attribute] of Object.entries(TARGETS)) {
+		const name = kind === "text" ? "data-text" : `data-text-${kind}`;
+		for (const element of root.querySelectorAll(`[${name}]`)) {
+			const words = text(/** @type {TextKey} */ (element.getAttribute(name)));
+			if (attribute) element.setAttribute(attribute, words);
+			else element.textContent = words;
+		}
+	}
+}

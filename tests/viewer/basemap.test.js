@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { decodeLines, thin } from "../../viewer/basemap.js";
+import { decodeLines, thin } from "../../viewer/map/basemap.js";
 
 /** @param {string} name */
 const readVendored = async (name) =>
 	decodeLines(JSON.parse(await readFile(new URL(`../../viewer/vendor/${name}`, import.meta.url), "utf8")));
 
-/** @param {import("../../viewer/basemap.js").Lines} lines @param {number} lon @param {number} lat */
+/** @param {import("../../viewer/map/basemap.js").Lines} lines @param {number} lon @param {number} lat */
 function isInside({ size, lines }, lon, lat) {
 	const x = ((lon + 180) / 360) * size;
 	const y = (0.5 - Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) / (2 * Math.PI)) * size;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { formatLink, parseLink, toPlace } from "../../viewer/permalink.js";
 import { makeRandom } from "./random.js";
@@ -6,29 +7,78 @@ import { makeRandom } from "./random.js";
 const TERRASCOPE =
 	"?language=en&layer=CGS_S2_FAPAR&date=2020-06-11&bbox=4.3,51.1,4.5,51.3&overlay=true&bgLayer=MapBox_Satellite";
 
-/** @param {ReturnType<typeof makeRandom>} random @returns {import("../../viewer/permalink.js").Link} */
-function makeLink(random) {
+/** The keys of a link: those of Terrascope's viewer, then ours. */
+const KEYS =
+	"language layer date bbox overlay bgLayer view layers opacity style ramp min max reversed log gaps compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places chart agg theme embed ui";
+
+/** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../viewer/permalink.js").Link>} */
+function makeWhole(random) {
+	const { pick } = random;
 	const degrees = (limit = 0, offset = 0) => Number((offset + (random.number() * 2 - 1) * limit).toFixed(5)) + 0;
+	const share = (digits = 2) => Number(random.number().toFixed(digits));
+	const many = (/** @type {number} */ most) => ({ length: 1 + Math.floor(random.number() * most) });
 	const place = () => ({ lon: degrees(180), lat: degrees(90) });
-	const whole = {
-		language: random.pick(["en", "nl", "fr", "pt-BR"]),
-		layer: random.pick(["NDVI", "CGS_S2_FAPAR", "s2-biopar.NDVI", "0"]),
-		date: random.pick(["2020-06-11", "1999-12-31", "2020-06-11T10:50:30Z", "2020-02-29"]),
-		bbox: /** @type {[number, number, number, number]} */ ([
-			degrees(80, -90),
-			degrees(40, -45),
-			degrees(80, 90),
-			degrees(40, 45),
-		]),
-		overlay: random.pick([true, false]),
-		bgLayer: random.pick(["NaturalEarth", "None"]),
+	const name = () => pick(["NDVI", "CGS_S2_FAPAR", "s2-biopar.NDVI", "0"]);
+	const date = () => pick(["2020-06-11", "1999-12-31", "2020-06-11T10:50:30Z", "2020-02-29"]);
+	const value = () => Number(((random.number() - 0.5) * 10 ** Math.round(random.number() * 20 - 10)).toPrecision(8));
+	const flag = () => pick([true, false]);
+	const label = () => pick(["field 1", "a~b;c", "50 % & <b>", "Œuf = é", "", "%7E", "\u{1f33e}"]);
+	return {
+		language: pick(["en", "nl", "fr", "pt-BR"]),
+		layer: name(),
+		date: date(),
+		bbox: [degrees(80, -90), degrees(40, -45), degrees(80, 90), degrees(40, 45)],
+		overlay: flag(),
+		bgLayer: pick(["NaturalEarth", "None"]),
 		view: { ...place(), zoom: Math.floor(random.number() * 19) },
-		opacity: Math.round(random.number() * 100) / 100,
-		style: random.pick(["ndvi", "viridis"]),
-		pt: Array.from({ length: 1 + Math.floor(random.number() * 8) }, place),
+		layers: Array.from(many(8), () => ({ id: name(), opacity: share() })),
+		opacity: share(),
+		style: name(),
+		ramp: name(),
+		min: value(),
+		max: value(),
+		reversed: flag(),
+		log: flag(),
+		gaps: "last",
+		compare: pick(["swipe", "side", "opacity", "spy", "diff"]),
+		layer2: name(),
+		date2: date(),
+		style2: name(),
+		ramp2: name(),
+		min2: value(),
+		max2: value(),
+		reversed2: flag(),
+		log2: flag(),
+		split: share(3),
+		orient: pick(["v", "h"]),
+		from: date(),
+		to: date(),
+		play: flag(),
+		fps: pick([0.5, 4, 12.5, 30]),
+		loop: flag(),
+		step: pick([1, 30, 366]),
+		maxcloud: pick([0, 40, 100]),
+		pt: Array.from(many(8), place),
+		aoi: Array.from(many(3), () => ({ name: label(), line: pick(["_p~iF~ps|U_ulL", "?@A`{|}~", "~~"]) })),
+		places: pick(["fields", "river-basins_2"]),
+		chart: flag(),
+		agg: pick(["mean", "p10"]),
+		theme: pick(["light", "dark", "auto"]),
+		embed: flag(),
+		ui: "min",
 	};
-	return Object.fromEntries(Object.entries(whole).filter(() => random.number() < 0.7));
 }
+
+/** @param {ReturnType<typeof makeRandom>} random @returns {import("../../viewer/permalink.js").Link} */
+const makeLink = (random) => Object.fromEntries(Object.entries(makeWhole(random)).filter(() => random.number() < 0.5));
+
+test("links have exactly these keys, and are written in this order", () => {
+	const written = formatLink(makeWhole(makeRandom(3)))
+		.slice(1)
+		.split("&");
+
+	assert.equal(written.map((part) => part.split("=")[0]).join(" "), KEYS);
+});
 
 test("a link of Terrascope's viewer gives its six values", () => {
 	const { link, rest, faults } = parseLink(TERRASCOPE);
@@ -50,15 +100,34 @@ test("a link of Terrascope's viewer is written as it was read", () => {
 
 test("any state comes back from its link", () => {
 	const random = makeRandom(1);
-	for (const link of Array.from({ length: 500 }, () => makeLink(random))) {
+	for (const link of Array.from({ length: 2000 }, () => makeLink(random))) {
 		assert.deepEqual(parseLink(formatLink(link)), { link, rest: [], faults: [] });
 	}
 });
 
 test("any text gives a link that is read back as itself", () => {
 	const random = makeRandom(2);
-	const pieces = ["layer", "date", "bbox", "view", "pt", "opacity", "=", "&", "1", "-", ",", ";", "%", "%3C", "é", "+"];
-	for (let round = 0; round < 2000; round++) {
+	const pieces = [
+		...KEYS.split(" "),
+		"=",
+		"=",
+		"&",
+		"~",
+		"true",
+		"last",
+		":",
+		"2020-01-01",
+		"&",
+		"1",
+		"-",
+		",",
+		";",
+		"%",
+		"%3C",
+		"é",
+		"+",
+	];
+	for (let round = 0; round < 5000; round++) {
 		const text = Array.from({ length: 12 }, () => random.pick(pieces)).join("");
 		const { link, rest } = parseLink(text);
 		assert.deepEqual(parseLink(formatLink(link, rest)), { link, rest, faults: [] });
@@ -73,6 +142,18 @@ test("parameters that are not ours are kept as they came, in their order", () =>
 
 test("the first of a repeated parameter counts", () => {
 	assert.deepEqual(parseLink("layer=A&layer=B").link, { layer: "A" });
+});
+
+test("every fault says what would be right, in the words of the viewer", async () => {
+	const texts = JSON.parse(await readFile(new URL("../../viewer/i18n/en.json", import.meta.url), "utf8"));
+	const { faults } = parseLink(
+		KEYS.split(" ")
+			.map((key) => `${key}=%00`)
+			.join("&"),
+	);
+
+	assert.equal(faults.length, KEYS.split(" ").length);
+	for (const { expected } of faults) assert.ok(expected.key in texts, expected.key);
 });
 
 test("names of object members are parameters like any other", () => {
@@ -90,6 +171,16 @@ test("coordinates are written with five decimals and no exponent", () => {
 
 test("a box may cross 180 degrees", () => {
 	assert.deepEqual(parseLink("bbox=170,-20,-170,10").link.bbox, [170, -20, -170, 10]);
+});
+
+test("values of a layer are written with nine digits, however small, and without exponent", () => {
+	assert.equal(formatLink({ min: 1.23456789e-7, max: 123456789000 }), "?min=0.000000123456789&max=123456789000");
+});
+
+test("a name that is half a character does not break the link", () => {
+	const { link } = parseLink(formatLink({ aoi: [{ name: "a\ud800b", line: "_p~iF" }] }));
+
+	assert.deepEqual(link.aoi, [{ name: "a\ufffdb", line: "_p~iF" }]);
 });
 
 for (const [key, value] of [
@@ -117,6 +208,33 @@ for (const [key, value] of [
 	["pt", "4"],
 	["pt", "4,51;"],
 	["pt", Array(9).fill("4,51").join(";")],
+	["layers", "NDVI:2"],
+	["layers", "NDVI:1:1"],
+	["layers", Array(9).fill("NDVI").join()],
+	["min", "1e3"],
+	["min", "9999999999999"],
+	["max", "NaN"],
+	["reversed", "true"],
+	["gaps", "first"],
+	["compare", "wipe"],
+	["layer2", "a b"],
+	["date2", "2020-00-01"],
+	["split", "-0.1"],
+	["orient", "x"],
+	["from", "yesterday"],
+	["fps", "0"],
+	["fps", "31"],
+	["step", "0"],
+	["maxcloud", "101"],
+	["aoi", "no outline"],
+	["aoi", "name~"],
+	["aoi", "name~a b"],
+	["aoi", Array(4).fill("a~_p~iF").join(";")],
+	["aoi", `a~${"_".repeat(1500)}`],
+	["agg", "Mean"],
+	["theme", "blue"],
+	["embed", "yes"],
+	["ui", "max"],
 ]) {
 	test(`${key}=${value} is refused and said so`, () => {
 		const { link, faults } = parseLink(`${key}=${encodeURIComponent(value)}`);

@@ -7,12 +7,13 @@
  * @typedef {{ base: string, outDir: string, open: (options?: OpenOptions) => Promise<Opened> }} Bench
  * @typedef {{
  *   search?: string, width?: number, height?: number, scheme?: "light" | "dark", allowed?: RegExp,
- *   routes?: Record<string, (route: Route) => unknown>,
+ *   routes?: Record<string, (route: Route) => unknown>, reducedMotion?: "reduce",
  * }} OpenOptions `routes` answers in place of the server; `allowed` are console errors that the check provokes
- * @typedef {{ page: Page, faults: string[], requests: string[] }} Opened
+ * @typedef {{ page: Page, faults: string[], requests: string[], violations: string[] }} Opened
+ *   `violations` of the content security policy are faults as well
  * @typedef {(bench: Bench) => Promise<void>} Check
  */
-import { access } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { chromium } from "playwright-core";
 
@@ -50,15 +51,26 @@ export async function findChromium() {
 async function openViewer(
 	browser,
 	base,
-	{ search = "", width = 1280, height = 800, scheme = "light", allowed, routes = {} },
+	{ search = "", width = 1280, height = 800, scheme = "light", allowed, routes = {}, reducedMotion },
 ) {
-	const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB" });
+	const viewport = { width, height };
+	const context = await browser.newContext({ viewport, colorScheme: scheme, locale: "en-GB", reducedMotion });
 	const page = await context.newPage();
 	page.setDefaultTimeout(TIMEOUT_MS);
 	/** @type {Opened} */
-	const opened = { page, faults: [], requests: [] };
+	const opened = { page, faults: [], requests: [], violations: [] };
+	await page.exposeFunction("reportViolation", (/** @type {string} */ what) => {
+		opened.violations.push(what);
+		opened.faults.push(`forbidden by the content security policy: ${what}`);
+	});
+	await page.addInitScript(() => {
+		document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile }) => {
+			/** @type {any} */ (window).reportViolation(`${violatedDirective} ${blockedURI} in ${sourceFile}`);
+		});
+	});
 	page.on("console", (message) => {
-		if (message.type() === "error" && !allowed?.test(message.text())) opened.faults.push(message.text());
+		if (message.type() !== "error" || allowed?.test(message.text())) return;
+		opened.faults.push(`${message.text()} ${message.location().url}`);
 	});
 	page.on("pageerror", (error) => opened.faults.push(String(error)));
 	page.on("request", (request) => {
@@ -104,4 +116,34 @@ export async function runChecks(base, outDir, checks) {
 	}
 	await browser.close();
 	return failed;
+}
+
+/** An answer in place of the server's. @param {unknown} body @returns {(route: Route) => unknown} */
+export const answerJson = (body) => (route) =>
+	route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
+
+/** An error in place of the server's answer. @param {number} status @param {string} [detail] @returns {(route: Route) => unknown} */
+export const answerStatus =
+	(status, detail = "Failed") =>
+	(route) =>
+		route.fulfill({
+			status,
+			contentType: "application/problem+json",
+			body: JSON.stringify({ title: "Failed", status, detail }),
+		});
+
+/**
+ * Runs the checks of a file as it was called, `node FILE BASE_URL OUT_DIR [PART_OF_A_NAME]`, and exits: 0 if all are
+ * well, 1 if one is not, 2 if it was called wrongly. Pictures of failures are in OUT_DIR.
+ * @param {[name: string, check: Check][]} checks
+ */
+export async function runAsCalled(checks) {
+	const [base, outDir, part = ""] = process.argv.slice(2);
+	const chosen = checks.filter(([name]) => name.includes(part));
+	if (!base || !outDir || chosen.length === 0) {
+		console.error("usage: node FILE BASE_URL OUT_DIR [PART_OF_A_NAME]");
+		process.exit(2);
+	}
+	await mkdir(outDir, { recursive: true });
+	process.exit((await runChecks(base, outDir, chosen)) > 0 ? 1 : 0);
 }

@@ -1,0 +1,675 @@
+/** Scenarios 1, 9, 35 to 38 and 42 of the viewer: what the map shows and tells. `node canvas.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+import assert from "node:assert/strict";
+import { cellAt, centreOf, FIXTURES, flagOf, lastNumberAt, numberAt, POLAR_CELLS, valueAt } from "./formula.mjs";
+import { answerStatus, runAsCalled } from "./harness.mjs";
+
+/** @typedef {import("./harness.mjs").Page} Page */
+/** @typedef {import("./harness.mjs").Check} Check */
+/** @typedef {import("./formula.mjs").Point} Point */
+/** @typedef {import("./formula.mjs").Cell} Cell */
+
+const FAILED_REQUEST = /Failed to load resource/;
+const MIB = 2 ** 20;
+const round = (/** @type {number} */ degrees) => Number(degrees.toFixed(5));
+
+/** Ten cells of the layers of 256 cells at Ghent, some of them cloudy at some dates. @type {Cell[]} */
+const CELLS = Array.from({ length: 10 }, (_, at) => ({ row: 11 + 23 * at, column: (17 + 71 * at) % 236 }));
+
+/** The centre of a cell, as links name it. @param {Cell} cell @returns {Point} */
+function placeOf(cell) {
+	const { lon, lat } = centreOf(cell);
+	return { lon: round(lon), lat: round(lat) };
+}
+
+/** Waits until the map shows its date, and hands the viewer's modules to what is evaluated in the page. @param {Page} page */
+async function whenShown(page) {
+	await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
+	await page.evaluate(async () => {
+		/** @type {any} */ (window).parts ??= Object.assign(
+			{},
+			...(await Promise.all(
+				["state.js", "map/map.js", "map/cubes.js"].map((path) => {
+					const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
+					return import(new URL(path, src).href);
+				}),
+			)),
+		);
+	});
+}
+
+/** @param {string} layer @param {Cell} cell @param {number} zoom @param {string} [more] */
+function linkTo(layer, cell, zoom, more = "") {
+	const { lon, lat } = placeOf(cell);
+	return `?layer=${layer}&view=${lon},${lat},${zoom}&overlay=false&bgLayer=None${more}`;
+}
+
+/** The pixel of the page in which a place is. @param {Page} page @param {Point} point @returns {Promise<{ x: number, y: number }>} */
+const onPage = (page, { lon, lat }) =>
+	page.evaluate(
+		([east, north]) => {
+			const { maps } = /** @type {any} */ (window).parts;
+			const [map] = maps.peek();
+			const { x, y } = map
+				.project([north, east])
+				.subtract(map.getPixelOrigin())
+				.add(map.latLngToContainerPoint(map.layerPointToLatLng([0, 0])));
+			const frame = map.getContainer().getBoundingClientRect();
+			return { x: frame.x + Math.floor(x), y: frame.y + Math.floor(y) };
+		},
+		[lon, lat],
+	);
+
+/** What the readout says with the pointer at a place: the value as the server has it, "" of none. @param {Page} page @param {Point} point */
+async function hover(page, point) {
+	const { x, y } = await onPage(page, point);
+	await page.mouse.move(x - 3, y - 3);
+	await page.mouse.move(x, y);
+	const reading = page.locator("#readout .reading").first();
+	await reading.locator("strong").filter({ hasNotText: "…" }).waitFor();
+	return { value: (await reading.getAttribute("data-value")) ?? "", words: (await reading.textContent()) ?? "" };
+}
+
+/** The pixel of the data at a place: red, green, blue, alpha; null where no tile is. @param {Page} page @param {Point} point */
+async function pixelAt(page, point) {
+	const { x, y } = await onPage(page, point);
+	return page.evaluate(
+		([left, top]) => {
+			for (const canvas of /** @type {NodeListOf<HTMLCanvasElement>} */ (
+				document.querySelectorAll(".data-tiles canvas")
+			)) {
+				const box = canvas.getBoundingClientRect();
+				const [across, down] = [(left + 0.5 - box.x) / box.width, (top + 0.5 - box.y) / box.height];
+				if (across < 0 || across >= 1 || down < 0 || down >= 1 || canvas.width < 2) continue;
+				const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+				return [
+					...context.getImageData(Math.floor(across * canvas.width), Math.floor(down * canvas.height), 1, 1).data,
+				];
+			}
+			return null;
+		},
+		[x, y],
+	);
+}
+
+/** The grey of a number in the style `numbers`; transparent of none. @param {number | null} number */
+const greyOf = (number) => (number === null ? [0, 0, 0, 0] : [number, number, number, 255]);
+
+/** Shows a date, as the time axis does. @param {Page} page @param {number} index @param {boolean} [isMoving] */
+const goTo = (page, index, isMoving = false) =>
+	page.evaluate(
+		([at, moving]) => {
+			const state = /** @type {any} */ (window).parts;
+			state.isMoving.value = moving;
+			state.chooseTime(at);
+		},
+		/** @type {const} */ ([index, isMoving]),
+	);
+
+/** Says that the user is about to move through time, and waits until all dates around are there. @param {Page} page @param {"preview" | "full"} how @param {number} count */
+async function whenLoaded(page, how, count) {
+	await page.evaluate(() => {
+		const state = /** @type {any} */ (window).parts;
+		state.intent.value += 1;
+	});
+	await page.waitForFunction(
+		([wanted, least]) => {
+			const { loadedTimes } = /** @type {any} */ (window).parts;
+			return [...loadedTimes.peek().values()].filter((each) => each === wanted || each === "full").length >= least;
+		},
+		/** @type {const} */ ([how, count]),
+	);
+}
+
+/** Two frames, after which all that was asked for is painted. @param {Page} page */
+const whenPainted = (page) =>
+	page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null)))));
+
+/** @param {string[]} requests */
+const cubesOf = (requests) => requests.filter((url) => url.includes(".ctc"));
+
+/** @param {string} base @param {string} layer @param {Point} point */
+async function serverValues(base, layer, { lon, lat }) {
+	const answer = await fetch(new URL(`timeseries/${layer}/point?lon=${lon}&lat=${lat}`, base));
+	return /** @type {(number | null)[]} */ ((await answer.json()).values);
+}
+
+/** @param {string} layer @param {number} zoom @param {number[]} dates @returns {[string, Check]} */
+const hoverCheck = (layer, zoom, dates) => [
+	`9 hovering ${layer} at zoom ${zoom} tells its values, those of the server`,
+	async ({ base, open }) => {
+		const { page } = await open({ search: linkTo(layer, { row: 128, column: 128 }, zoom) });
+		await whenShown(page);
+		for (const date of dates) {
+			await goTo(page, date);
+			await whenShown(page);
+			for (const cell of zoom > 12
+				? CELLS.filter(({ row, column }) => Math.hypot(row - 128, column - 128) < 60)
+				: CELLS) {
+				const { value, words } = await hover(page, placeOf(cell));
+				const expected = valueAt(layer, date, cell);
+				assert.equal(
+					value,
+					expected === null ? "" : String(expected),
+					`${layer}, date ${date}, ${JSON.stringify(cell)}`,
+				);
+				assert.equal((await serverValues(base, layer, placeOf(cell)))[date], expected);
+				if (expected === null) assert.match(words, /no data|cloud|snow/);
+			}
+		}
+	},
+];
+
+await runAsCalled([
+	[
+		"1 an empty link shows the first layer at its default date, from cubes, and nothing else is asked for",
+		async ({ base, open }) => {
+			const { page, requests } = await open();
+			await whenShown(page);
+			const [first] = (await (await fetch(new URL("layers", base))).json()).layers;
+
+			assert.ok((await page.title()).startsWith(first.title));
+			assert.match((await page.locator("#legend-body, .legend").first().textContent()) ?? "", /0\.2/);
+			const cubes = cubesOf(requests);
+			assert.equal(cubes.length, 4, "one cube a tile of the layer");
+			assert.ok(cubes.every((url) => new URL(url).searchParams.get("datetime") === first.times.default));
+			assert.ok(cubes.every((url) => new URL(url).searchParams.get("rev") === first.revision));
+			assert.equal(requests.filter((url) => url.includes(".png")).length, 0);
+		},
+	],
+	hoverCheck("ndvi", 12, [0, 5, 11]),
+	hoverCheck("ndvi", 15, [5]),
+	hoverCheck("lai16", 12, [2]),
+	hoverCheck("classes", 12, [3]),
+	hoverCheck("flagged", 12, [5]),
+	hoverCheck("static", 12, [0]),
+	[
+		"9 a flag is told by its name, classes by theirs, and a rounded value with ≈",
+		async ({ open }) => {
+			const cloud = CELLS.find(({ row, column }) => flagOf(5, row, column) === "cloud") ?? CELLS[0];
+			const { page } = await open({ search: linkTo("flagged", cloud, 12) });
+			await whenShown(page);
+			await goTo(page, 5);
+			await whenShown(page);
+			assert.match((await hover(page, placeOf(cloud))).words, /cloud/);
+
+			const floats = await open({ search: linkTo("fapar_float", cloud, 12) });
+			await whenShown(floats.page);
+			await goTo(floats.page, 1);
+			await whenShown(floats.page);
+			const clear = CELLS.find((cell) => valueAt("fapar_float", 1, cell) !== null) ?? CELLS[0];
+			const { value, words } = await hover(floats.page, placeOf(clear));
+			assert.match(words, /≈/);
+			assert.ok(Math.abs(Number(value) - Number(valueAt("fapar_float", 1, clear))) < 0.0005);
+		},
+	],
+	[
+		"9 where the layer is not there is no data, and the readout goes with the pointer",
+		async ({ open }) => {
+			const { page } = await open({ search: linkTo("ndvi", { row: 20, column: 20 }, 12) });
+			await whenShown(page);
+			assert.match((await hover(page, placeOf({ row: -60, column: -60 }))).words, /no data/);
+			await page.mouse.move(5, 5);
+			await page.locator("#readout").waitFor({ state: "hidden" });
+		},
+	],
+	[
+		"9 with the keyboard the middle of the map is told, and Enter takes it",
+		async ({ open }) => {
+			const cell = { row: 120, column: 130 };
+			const { page } = await open({ search: linkTo("static", cell, 13) });
+			await whenShown(page);
+			await page.locator("#map").focus();
+			await page.keyboard.press("ArrowRight");
+			await page.locator("#readout").waitFor();
+			const { place, value } = await page.evaluate(() => {
+				const { pointer } = /** @type {any} */ (window).parts;
+				const row = document.querySelector("#readout .reading");
+				return { place: pointer.peek(), value: row instanceof HTMLElement ? row.dataset.value : null };
+			});
+			assert.equal(value, String(valueAt("static", 0, cellAt(place))));
+			await page.keyboard.press("Enter");
+			await page.waitForFunction(() => new URLSearchParams(window.location.search).has("pt"));
+		},
+	],
+	[
+		"27 gaps show the last clear value, across years too, and the readout tells its date",
+		async ({ open }) => {
+			const { page } = await open({
+				search: linkTo("ndvi_years", { row: 128, column: 128 }, 12, "&style=numbers&gaps=last"),
+			});
+			await whenShown(page);
+			for (const date of [73, 75, 146 + 11]) {
+				await goTo(page, date);
+				await page.waitForFunction((index) => {
+					const { sideA } = /** @type {any} */ (window).parts;
+					const { cubesOf } = /** @type {any} */ (window).parts;
+					const cubes = cubesOf(sideA);
+					return cubes.isAllFilled() && cubes.layer.painter.shown === index;
+				}, date);
+				await whenPainted(page);
+				for (const cell of CELLS) {
+					assert.deepEqual(await pixelAt(page, placeOf(cell)), greyOf(lastNumberAt("ndvi_years", date, cell)));
+					const { value, words } = await hover(page, placeOf(cell));
+					const number = Number(lastNumberAt("ndvi_years", date, cell));
+					assert.equal(value, String(number * 0.004 - 0.08));
+					assert.equal(/last clear value of/.test(words), numberAt("ndvi_years", date, cell) === null);
+				}
+			}
+		},
+	],
+	[
+		"35 a tile that fails is counted with the reason, the others stay, and Try again works",
+		async ({ open }) => {
+			let isDown = true;
+			const { page } = await open({
+				search: linkTo("ndvi", { row: 256, column: 256 }, 12, "&style=numbers&date=2019-01-01"),
+				allowed: FAILED_REQUEST,
+				routes: {
+					"/2090/1370\\.ctc": (route) =>
+						isDown
+							? route.fulfill({
+									status: 500,
+									contentType: "application/problem+json",
+									body: JSON.stringify({ title: "Failed", detail: "The disc is on fire.", status: 500 }),
+								})
+							: route.continue(),
+				},
+			});
+			await page.getByText(/one of 4 map tiles|1 of 4 map tiles/i).waitFor();
+			await whenShown(page);
+			assert.match((await page.locator("#notices").textContent()) ?? "", /The disc is on fire/);
+			assert.equal(await page.locator(".cube-failed").count(), 1);
+			const good = { row: 300, column: 300 };
+			assert.deepEqual(await pixelAt(page, placeOf(good)), greyOf(numberAt("ndvi", 0, good)));
+			const bad = { row: 100, column: 100 };
+			assert.equal((await pixelAt(page, placeOf(bad)))?.[3], 0);
+
+			isDown = false;
+			await page.getByRole("button", { name: "Try again" }).click();
+			await page.locator(".cube-failed").waitFor({ state: "detached" });
+			await whenPainted(page);
+			assert.deepEqual(await pixelAt(page, placeOf(bad)), greyOf(numberAt("ndvi", 0, bad)));
+			assert.equal(await page.getByText(/map tiles/).count(), 0);
+		},
+	],
+	...["cut short", "of another tile", "no cube at all"].map(
+		(how) =>
+			/** @type {[string, Check]} */ ([
+				`35 an answer that is ${how} is an error and never wrong pixels`,
+				async ({ base, open }) => {
+					const { page } = await open({
+						search: linkTo("ndvi", { row: 256, column: 256 }, 12, "&style=numbers&date=2019-01-01"),
+						allowed: FAILED_REQUEST,
+						routes: {
+							"/2090/1370\\.ctc": async (route) => {
+								const url = route
+									.request()
+									.url()
+									.replace("/2090/1370", how === "of another tile" ? "/2091/1370" : "/2090/1370");
+								const body = Buffer.from(await (await fetch(url)).arrayBuffer());
+								const cut = how === "cut short" ? body.subarray(0, body.length - 40) : body;
+								const sent = how === "no cube at all" ? Buffer.from("<html></html>") : cut;
+								return route.fulfill({ contentType: "application/vnd.chronotile.cube", body: sent });
+							},
+						},
+					});
+					await page.getByText(/one of 4 map tiles|1 of 4 map tiles/i).waitFor();
+					await whenShown(page);
+					assert.match((await page.locator("#notices").textContent()) ?? "", /could not be read/);
+					assert.equal((await pixelAt(page, placeOf({ row: 100, column: 100 })))?.[3], 0);
+					assert.ok(base);
+				},
+			]),
+	),
+	[
+		"35 without the server, dates that are loaded can still be scrubbed, and it is said",
+		async ({ open }) => {
+			const { page, requests } = await open({
+				search: linkTo("ndvi_years", { row: 128, column: 128 }, 12, "&style=numbers&date=2019-06-05"),
+				allowed: /Failed to load resource|ERR_INTERNET_DISCONNECTED/,
+			});
+			await whenShown(page);
+			await whenLoaded(page, "full", 73);
+			await page.context().setOffline(true);
+			const before = requests.length;
+			for (let date = 92; date < 128; date += 5) {
+				await goTo(page, date, true);
+				await whenPainted(page);
+				const cell = CELLS[date % 10];
+				assert.deepEqual(await pixelAt(page, placeOf(cell)), greyOf(numberAt("ndvi_years", date, cell)));
+			}
+			assert.deepEqual(cubesOf(requests.slice(before)), []);
+
+			await goTo(page, 10);
+			await page.getByText(/Dates that are loaded can still be looked at/).waitFor();
+			await page.context().setOffline(false);
+			await page.getByText(/Dates that are loaded can still be looked at/).waitFor({ state: "detached" });
+			await whenShown(page);
+			await whenPainted(page);
+			const clear = CELLS.find((cell) => numberAt("ndvi_years", 10, cell) !== null) ?? CELLS[0];
+			assert.deepEqual(await pixelAt(page, placeOf(clear)), greyOf(numberAt("ndvi_years", 10, clear)));
+		},
+	],
+	[
+		"36 while time moves the preview stands in, at rest the full date does, and what is left behind is not loaded",
+		async ({ open }) => {
+			/** @type {(() => void)[]} */
+			const held = [];
+			const { page, requests } = await open({
+				search: linkTo("ndvi", { row: 256, column: 256 }, 12, "&style=numbers"),
+				routes: {
+					// Years of full cells come later than all else.
+					"\\.ctc\\?datetime=2019-01-01/2019-12-31&rev": (route) =>
+						new Promise((done) => held.push(() => done(route.continue().catch(() => {})))),
+				},
+			});
+			/** @type {string[]} */
+			const stopped = [];
+			page.on("requestfailed", (request) => stopped.push(request.url()));
+			await whenShown(page);
+			await whenLoaded(page, "preview", 73);
+			assert.ok(cubesOf(requests).some((url) => url.includes("res=2")));
+			const cell = { row: 128, column: 129 };
+			await goTo(page, 24, true);
+			await whenPainted(page);
+			const preview = /** @type {number[]} */ (await pixelAt(page, placeOf(cell)));
+			const mean =
+				[128, 129]
+					.flatMap((row) => [128, 129].map((column) => Number(numberAt("ndvi", 24, { row, column }))))
+					.reduce((sum, each) => sum + each) / 4;
+			assert.ok(Math.abs(preview[0] - mean) <= 0.5, `${preview} is not the mean of four cells, ${mean}`);
+			assert.equal(
+				await page.evaluate(() => {
+					const { sideA } = /** @type {any} */ (window).parts;
+					const { cubesOf: reading } = /** @type {any} */ (window).parts;
+					return reading(sideA).histogram(24);
+				}),
+				null,
+				"numbers are read from a preview",
+			);
+
+			await goTo(page, 24, false);
+			await whenShown(page);
+			await whenPainted(page);
+			assert.deepEqual(await pixelAt(page, placeOf(cell)), greyOf(numberAt("ndvi", 24, cell)));
+
+			const waiting = cubesOf(requests).filter((url) => /12-31&rev/.test(url)).length;
+			assert.ok(waiting > 0 && held.length > 0, "no full year was asked for");
+			await page.evaluate(() => {
+				const { maps } = /** @type {any} */ (window).parts;
+				maps.peek()[0].panBy([3000, 0], { animate: false });
+			});
+			await page.waitForFunction(() => {
+				const { loader } = /** @type {any} */ (window).parts;
+				return loader.pending === 0;
+			});
+			for (const let_go of held) let_go();
+			await whenPainted(page);
+			assert.ok(stopped.length >= Math.min(waiting, 4), `${stopped.length} of ${waiting} were stopped`);
+		},
+	],
+	[
+		"35 a picture that fails is told with the reason, and Try again works",
+		async ({ open }) => {
+			let isDown = true;
+			const { page } = await open({
+				search: linkTo("rgb", { row: 128, column: 128 }, 12),
+				allowed: FAILED_REQUEST,
+				routes: {
+					"/12/2090/1370\\.png": (route) =>
+						isDown
+							? route.fulfill({
+									status: 503,
+									contentType: "application/problem+json",
+									body: JSON.stringify({ title: "Failed", detail: "The source is away.", status: 503 }),
+								})
+							: route.continue(),
+				},
+			});
+			await page.getByText(/1 of one map tile could not be loaded. The source is away/).waitFor();
+			isDown = false;
+			await page.getByRole("button", { name: "Try again" }).click();
+			await page.locator("#notices li").waitFor({ state: "detached" });
+			const isShown = () =>
+				[...document.querySelectorAll(".data-tiles img")].some(
+					(tile) => /** @type {HTMLImageElement} */ (tile).naturalWidth === 256,
+				);
+			await page.waitForFunction(isShown);
+		},
+	],
+	[
+		"36 pictures of a new date replace the old ones when they are complete, and those of the dates around follow",
+		async ({ open }) => {
+			/** @type {(() => void)[]} */
+			const held = [];
+			const { page, requests } = await open({
+				search: linkTo("rgb", { row: 128, column: 128 }, 13, "&date=2019-01-01"),
+				routes: {
+					"\\.png\\?datetime=2019-01-31": (route) =>
+						new Promise((done) => held.push(() => done(route.continue().catch(() => {})))),
+				},
+			});
+			await whenShown(page);
+			await page.waitForFunction(
+				() => performance.getEntriesByType("resource").filter(({ name }) => name.includes("2019-01-21T")).length > 0,
+			);
+			const asked = requests
+				.filter((url) => url.includes(".png"))
+				.map((url) => new URL(url).searchParams.get("datetime"));
+			assert.deepEqual(
+				[...new Set(asked)].map((when) => when?.slice(0, 10)),
+				["2019-01-01", "2019-01-06", "2019-01-11", "2019-01-16", "2019-01-21"],
+			);
+
+			const sources = () =>
+				page
+					.locator(".data-tiles img.leaflet-tile-loaded")
+					.evaluateAll((tiles) => tiles.map((tile) => /** @type {HTMLImageElement} */ (tile).src));
+			await goTo(page, 6);
+			await page.locator("#status[data-phase=loading]").waitFor({ state: "attached" });
+			await page.waitForFunction(() => document.querySelectorAll(".data-tiles").length === 2);
+			assert.ok(
+				(await sources()).some((url) => url.includes("2019-01-01")),
+				"the map is empty while the next date loads",
+			);
+			for (const go of held) go();
+			await whenShown(page);
+			assert.ok((await sources()).every((url) => !url.includes("2019-01-01")));
+		},
+	],
+	...["one", "static", "long"].map(
+		(layer) =>
+			/** @type {[string, Check]} */ ([
+				`37 the map shows ${layer}`,
+				async ({ open }) => {
+					const cell = { row: 31, column: 40 };
+					const { page } = await open({ search: linkTo(layer, cell, 13, "&style=numbers") });
+					await whenShown(page);
+					await whenPainted(page);
+					const last = Math.max(0, FIXTURES[layer].dates.length - 1);
+					assert.deepEqual(await pixelAt(page, placeOf(cell)), greyOf(numberAt(layer, last, cell)));
+				},
+			]),
+	),
+	[
+		"37 a layer of 1,000 dates is loaded window by window as the date comes near",
+		async ({ open }) => {
+			const cell = { row: 31, column: 40 };
+			const { page, requests } = await open({ search: linkTo("long", cell, 13, "&style=numbers&date=2012-06-01") });
+			await whenShown(page);
+			await whenLoaded(page, "full", 80);
+			const windows = () =>
+				new Set(
+					cubesOf(requests)
+						.map((url) => new URL(url).searchParams.get("datetime"))
+						.filter((when) => when?.includes("/")),
+				);
+			assert.deepEqual([...windows()], ["2012-01-01/2012-12-31"]);
+			const december = FIXTURES.long.dates.indexOf(
+				FIXTURES.long.dates.filter((day) => day < "2012-12-20").at(-1) ?? "",
+			);
+			await goTo(page, december);
+			await whenLoaded(page, "full", 160);
+			assert.deepEqual([...windows()], ["2012-01-01/2012-12-31", "2013-01-01/2013-12-31"]);
+			for (const step of [1, 5, 9]) {
+				await goTo(page, december + step, true);
+				await whenPainted(page);
+				assert.deepEqual(await pixelAt(page, placeOf(cell)), greyOf(numberAt("long", december + step, cell)));
+			}
+		},
+	],
+	[
+		"2 a base map of the configuration lies under the data, with its attribution, and a link names it",
+		async ({ base, open }) => {
+			const streets = {
+				id: "streets",
+				title: "Streets",
+				href: "/tiles/classes/WebMercatorQuad/{z}/{x}/{y}.png",
+				attribution: "© <b>Streets</b> contributors",
+				max_zoom: 12,
+			};
+			const config = await (await fetch(new URL("viewer/config.json", base))).json();
+			const { page } = await open({
+				search: "?layer=ndvi&bgLayer=streets&overlay=false",
+				routes: { "/config\\.json": (route) => route.fulfill({ json: { ...config, base_maps: [streets] } }) },
+			});
+			await whenShown(page);
+			await page.waitForFunction(() => {
+				const tiles = /** @type {HTMLImageElement[]} */ ([...document.querySelectorAll(".leaflet-land-pane img")]);
+				return tiles.some(({ naturalWidth, src }) => naturalWidth === 256 && src.includes("/classes/"));
+			});
+			assert.equal(await page.locator("#ground-credit").textContent(), streets.attribution);
+			assert.equal(await page.locator("#notices li").count(), 0);
+			assert.equal(new URL(page.url()).searchParams.get("bgLayer"), "streets");
+		},
+	],
+	[
+		"38 a layer across 180 degrees is whole, on both sides and in one view",
+		async ({ open }) => {
+			const places = [
+				{ lon: 179.5, lat: -17 },
+				{ lon: -179.5, lat: -17.2 },
+			];
+			for (const centre of ["180,-17.1", "-180,-17.1", "179,-17.1"]) {
+				const { page } = await open({ search: `?layer=dateline&view=${centre},8&overlay=false` });
+				await whenShown(page);
+				for (const place of places) {
+					const { value } = await hover(
+						page,
+						centre.startsWith("-") && place.lon > 0
+							? { ...place, lon: place.lon - 360 }
+							: !centre.startsWith("-") && place.lon < 0
+								? { ...place, lon: place.lon + 360 }
+								: place,
+					);
+					assert.notEqual(value, "", `no value at ${JSON.stringify(place)} from ${centre}`);
+				}
+			}
+		},
+	],
+	[
+		"38 a layer of the far north in another CRS is not cut",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=polar&overlay=false" });
+			await whenShown(page);
+			for (const { lon, lat, row, column } of POLAR_CELLS) {
+				const { value } = await hover(page, { lon, lat });
+				assert.notEqual(value, "", `no value at row ${row}, column ${column}`);
+			}
+			for (const { lon, lat, row, column } of POLAR_CELLS) {
+				await page.evaluate(
+					([east, north]) => {
+						const { maps } = /** @type {any} */ (window).parts;
+						maps.peek()[0].setView([north, east], 9, { animate: false });
+					},
+					[lon, lat],
+				);
+				await whenShown(page);
+				await page.waitForFunction(
+					(at) => {
+						const { sideA } = /** @type {any} */ (window).parts;
+						const { cubesOf: reading } = /** @type {any} */ (window).parts;
+						return reading(sideA).numbersAt(at, sideA.timeIndex.peek()) !== null;
+					},
+					{ lon, lat },
+				);
+				const { value, words } = await hover(page, { lon, lat });
+				const last = FIXTURES.polar.dates.length - 1;
+				if (!words.includes("≈")) assert.equal(value, String(valueAt("polar", last, { row, column })));
+			}
+		},
+	],
+	[
+		"36 dates that cannot be had, or of which the map shows nothing, are not waited for",
+		async ({ open }) => {
+			const { page } = await open({
+				search: linkTo("ndvi", { row: 256, column: 256 }, 12),
+				allowed: /Failed to load resource/,
+				routes: { "\\.ctc\\?datetime=2019-01-01/2019-12-31&rev": answerStatus(400, "Too much.") },
+			});
+			await whenShown(page);
+			const wait = () =>
+				page.evaluate(async () => {
+					const { sideA, cubesOf: reading } = /** @type {any} */ (window).parts;
+					return reading(sideA)
+						.whenLoaded([40], AbortSignal.timeout(8000))
+						.then(
+							() => "told",
+							() => "waited",
+						);
+				});
+			assert.equal(await wait(), "told");
+			await page.evaluate(() => {
+				const { maps } = /** @type {any} */ (window).parts;
+				maps.peek()[0].setView([-40, 100], 12, { animate: false });
+			});
+			assert.equal(await wait(), "told");
+		},
+	],
+	[
+		"42 cubes keep to their bounds of memory, and nothing grows round after round",
+		async ({ open }) => {
+			const { page } = await open({ search: linkTo("ndvi_years", { row: 128, column: 128 }, 13) });
+			await whenShown(page);
+			await whenLoaded(page, "full", 73);
+			const cap = 24 * MIB;
+			const client = await page.context().newCDPSession(page);
+			const heapAfter = async () => {
+				await client.send("HeapProfiler.collectGarbage");
+				const { usedSize, backingStorageSize = 0 } = /** @type {any} */ (await client.send("Runtime.getHeapUsage"));
+				// What is kept of cubes is bounded, and differs by what came last.
+				return (
+					usedSize + backingStorageSize - (await page.evaluate(() => /** @type {any} */ (window).parts.loader.bytes))
+				);
+			};
+			const roundOf = () =>
+				page.evaluate(async (bytes) => {
+					const { maps } = /** @type {any} */ (window).parts;
+					const { loader, cubesOf: reading } = /** @type {any} */ (window).parts;
+					const { sideA, chooseTime } = /** @type {any} */ (window).parts;
+					loader.maxBytes = bytes;
+					let most = 0;
+					for (const zoom of [13, 14, 12, 15, 11]) {
+						maps.peek()[0].setZoom(zoom, { animate: false });
+						for (const date of [5, 80, 150]) {
+							chooseTime(date);
+							await reading(sideA)
+								.whenLoaded([date], AbortSignal.timeout(20_000))
+								.catch(() => {});
+							most = Math.max(most, loader.bytes);
+						}
+					}
+					return most;
+				}, cap);
+			await roundOf();
+			await roundOf();
+			const before = await heapAfter();
+			/** @type {number[]} */
+			const most = [];
+			for (let time = 0; time < 8; time++) most.push(await roundOf());
+			const after = await heapAfter();
+			assert.ok(Math.max(...most) <= cap * 1.3, `${Math.max(...most) / MIB} MiB`);
+			assert.ok(after - before < 3 * MIB, `${(after - before) / MIB} MiB more after eight rounds`);
+		},
+	],
+]);

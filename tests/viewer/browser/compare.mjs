@@ -1,0 +1,477 @@
+/** Comparisons in a browser: `node compare.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { FIXTURES, isCloud, numberAt, valueAt } from "./formula.mjs";
+import { runAsCalled } from "./harness.mjs";
+import { brokenRules, linkValue, whenLinkSays } from "./tools.mjs";
+
+/** @typedef {import("./harness.mjs").Page} Page */
+/** @typedef {import("./formula.mjs").Cell} Cell */
+
+const { dates } = FIXTURES.ndvi;
+/** All of the layer `ndvi`, a cell a pixel, in greys that are the numbers, over white. */
+const WHOLE = "view=3.77930,51.01375,12&style=numbers&overlay=false&bgLayer=None";
+/** Dates of A and of B. */
+const [A, B] = [8, 0];
+/** A date on which much is cloudy. */
+const CLOUDY = 5;
+/** Of both dates none is cloudy there. */
+const CELLS = Array.from({ length: 40 }, (_, index) => ({ row: 60 + 10 * index, column: 70 + 9 * index })).filter(
+	({ row, column }) => !isCloud(A, row, column) && !isCloud(B, row, column),
+);
+
+/** @param {string} mode @param {string} [more] */
+const search = (mode, more = "") =>
+	`?layer=ndvi&date=${dates[A]}&date2=${dates[B]}&style2=numbers&compare=${mode}&${WHOLE}${more}`;
+
+/** Until both sides are on the map. @param {Page} page */
+async function whenBothShown(page) {
+	await page.locator("#compare-bar .modes button[aria-pressed=true]").waitFor();
+	await page.waitForFunction(() => document.querySelector("#status")?.getAttribute("data-phase") === "shown");
+	await page.waitForFunction(() => document.querySelector("#map-frame")?.getAttribute("data-shown-b") === "shown");
+}
+
+/** Where the layer's upper left cell is on the page. @param {Page} page */
+const cornerOf = (page) =>
+	page.evaluate(() => {
+		const canvases = /** @type {NodeListOf<HTMLCanvasElement>} */ (
+			document.querySelectorAll("#map .leaflet-tile-pane canvas")
+		);
+		const boxes = [...canvases].filter(({ width }) => width > 1).map((canvas) => canvas.getBoundingClientRect());
+		return { left: Math.min(...boxes.map(({ left }) => left)), top: Math.min(...boxes.map(({ top }) => top)) };
+	});
+
+/** What is seen on the page: red, green and blue of points, from a picture of it. @param {Page} page @param {{ x: number, y: number }[]} points @returns {Promise<number[][]>} */
+async function seenAt(page, points) {
+	const picture = (await page.screenshot()).toString("base64");
+	return page.evaluate(
+		async ([data, places]) => {
+			const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+			const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+			const canvas = new OffscreenCanvas(image.width, image.height);
+			const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+			context.drawImage(image, 0, 0);
+			return places.map(({ x, y }) => [...context.getImageData(x, y, 1, 1).data.slice(0, 3)]);
+		},
+		/** @type {[string, { x: number, y: number }[]]} */ ([picture, points]),
+	);
+}
+
+/** Pairs of elements that lie on one another. @param {import("playwright-core").Locator} elements */
+const overlapping = (elements) =>
+	elements.evaluateAll((all) =>
+		all.flatMap((one, index) =>
+			all.slice(index + 1).flatMap((other) => {
+				const [a, b] = [one, other].map((element) => element.getBoundingClientRect());
+				const isApart =
+					a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+				return isApart ? [] : [`${one.textContent} | ${other.textContent}`];
+			}),
+		),
+	);
+
+/** Until the map has taken its place under a bar of another height. @param {Page} page */
+async function whenAtRest(page) {
+	for (let before = ""; ; ) {
+		const now = JSON.stringify(await cornerOf(page));
+		if (now === before) return;
+		before = now;
+		await page.waitForTimeout(150);
+	}
+}
+
+/** The pixels in which cells are seen. @param {Page} page @param {Cell[]} cells */
+async function placesOf(page, cells) {
+	await whenAtRest(page);
+	const { left, top } = await cornerOf(page);
+	return cells.map(({ row, column }) => ({ x: Math.round(left) + column, y: Math.round(top) + row }));
+}
+
+/** @param {number} t @param {Cell} cell */
+const greyOf = (t, cell) => {
+	const number = numberAt("ndvi", t, cell);
+	return [number, number, number];
+};
+
+/** As `greyOf`, with the greys the other way round: the least number, 0, is as light as 250. @param {number} t @param {Cell} cell */
+const reversedGreyOf = (t, cell) => greyOf(t, cell).map((grey) => 250 - Number(grey));
+
+/** Asserts that cells are seen as those of the date that the rule gives. @param {Page} page @param {(place: { x: number, y: number }) => number} dateAt */
+async function assertSeen(page, dateAt) {
+	const places = await placesOf(page, CELLS);
+	const seen = await seenAt(page, places);
+	assert.deepEqual(
+		seen,
+		places.map((place, index) => greyOf(dateAt(place), CELLS[index])),
+	);
+}
+
+/** @param {Page} page */
+const handle = (page) => page.getByRole("slider", { name: "Handle between A and B" });
+
+/** Where the handle's line is on the page. @param {Page} page */
+async function splitOf(page) {
+	const box = await handle(page).boundingBox();
+	assert.ok(box);
+	return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+}
+
+/** Cells at least so far from the handle are compared: the line and its grip hide what is under them. */
+const GRIP_PX = 30;
+
+/** @param {Page} page */
+async function assertSwiped(page) {
+	const { x: split } = await splitOf(page);
+	const all = await placesOf(page, CELLS);
+	const free = CELLS.filter((_, index) => Math.abs(all[index].x - split) > GRIP_PX);
+	const places = await placesOf(page, free);
+	assert.deepEqual(
+		await seenAt(page, places),
+		places.map(({ x }, index) => greyOf(x < split ? A : B, free[index])),
+	);
+	return free.length;
+}
+
+/** @param {Page} page @param {Cell} cell */
+async function pointAt(page, cell) {
+	const [{ x, y }] = await placesOf(page, [cell]);
+	await page.mouse.move(x - 2, y + 0.5);
+	await page.mouse.move(x + 0.5, y + 0.5);
+}
+
+/** Asserts that two places are the same but for the half pixel by which maps of other widths differ. @param {number[]} one @param {number[]} other */
+function assertNear(one, other) {
+	for (const [index, value] of one.entries()) assert.ok(Math.abs(value - other[index]) <= 1, `${one} and ${other}`);
+}
+
+/** Whether a place of the page is beside a box. @param {{ x: number, y: number }} place @param {{ x: number, y: number, width: number, height: number }} box */
+const isFree = ({ x, y }, box) =>
+	x < box.x - 6 || x > box.x + box.width + 6 || y < box.y - 6 || y > box.y + box.height + 6;
+
+/** Until a line of the readout says a value, as the server has it. @param {Page} page @param {string} side @param {number | null} value */
+const whenRead = (page, side, value) =>
+	page.waitForFunction(
+		([wantedSide, wanted]) => {
+			const row = document.querySelector(`#readout [data-side="${wantedSide}"]`);
+			return row instanceof HTMLElement && row.dataset.value === wanted;
+		},
+		[side, value === null ? "" : String(value)],
+	);
+
+await runAsCalled([
+	[
+		"17 left of the handle is A and right of it B, wherever pointer, keys and clicks put it",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: search("swipe") });
+			await whenBothShown(page);
+			assert.ok((await assertSwiped(page)) > 5);
+			await page.screenshot({ path: join(outDir, "compare-swipe.png") });
+
+			const { x, y } = await splitOf(page);
+			await page.mouse.move(x, y);
+			await page.mouse.down();
+			await page.mouse.move(x - 90, y, { steps: 4 });
+			await page.mouse.up();
+			assert.ok(Math.abs((await splitOf(page)).x - (x - 90)) < 2);
+			await assertSwiped(page);
+
+			await handle(page).focus();
+			await page.keyboard.press("PageDown");
+			await assertSwiped(page);
+			await page.keyboard.press("Home");
+			await whenLinkSays(page, "split", "0");
+			await assertSwiped(page);
+
+			const box = await page.locator("#map-frame").boundingBox();
+			assert.ok(box);
+			await page.locator(".swipe-rail").click({ position: { x: 0.7 * box.width, y: 6 } });
+			await whenLinkSays(page, "split", "0.7");
+			await assertSwiped(page);
+		},
+	],
+	[
+		"17 a handle that lies across has A above and B below",
+		async ({ open }) => {
+			const { page } = await open({ search: search("swipe", "&orient=h") });
+			await whenBothShown(page);
+
+			const { y: split } = await splitOf(page);
+			const all = await placesOf(page, CELLS);
+			const free = CELLS.filter((_, index) => Math.abs(all[index].y - split) > GRIP_PX);
+			const places = await placesOf(page, free);
+			assert.deepEqual(
+				await seenAt(page, places),
+				places.map(({ y }, index) => greyOf(y < split ? A : B, free[index])),
+			);
+		},
+	],
+	[
+		"17 the legends of both sides are edited each for itself",
+		async ({ open }) => {
+			const { page } = await open({ search: search("swipe") });
+			await whenBothShown(page);
+			await page.locator(".colours-b summary").click();
+			await page.locator(".colours-b").getByRole("button", { name: "Reversed" }).click();
+			await whenLinkSays(page, "reversed2", "1");
+			await page.locator(".colours-b summary").click();
+
+			const { x: split } = await splitOf(page);
+			const all = await placesOf(page, CELLS);
+			const right = CELLS.filter((_, index) => all[index].x > split + GRIP_PX);
+			const left = CELLS.filter((_, index) => all[index].x < split - GRIP_PX);
+			assert.deepEqual(
+				await seenAt(page, await placesOf(page, left)),
+				left.map((cell) => greyOf(A, cell)),
+			);
+			const seen = await seenAt(page, await placesOf(page, right));
+			assert.deepEqual(
+				seen,
+				right.map((cell) => reversedGreyOf(B, cell)),
+			);
+
+			await page.locator("#legend-body").getByRole("button", { name: "Reversed" }).click();
+			await whenLinkSays(page, "reversed", "1");
+			await page.locator(".colours-b summary").click();
+			await page.locator(".colours-b").getByRole("button", { name: "Reversed" }).click();
+			await whenLinkSays(page, "reversed2", null);
+			await page.locator(".colours-b summary").click();
+			assert.deepEqual(
+				await seenAt(page, await placesOf(page, left)),
+				left.map((cell) => reversedGreyOf(A, cell)),
+			);
+			assert.deepEqual(
+				await seenAt(page, await placesOf(page, right)),
+				right.map((cell) => greyOf(B, cell)),
+			);
+		},
+	],
+	[
+		"18 side by side: what moves one map moves the other",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: search("side") });
+			await whenBothShown(page);
+			await page.screenshot({ path: join(outDir, "compare-side.png") });
+			const boxes = await page.locator("#map, .map.beside").evaluateAll((maps) =>
+				maps.map((map) => {
+					const { left, width } = map.getBoundingClientRect();
+					return { left, width };
+				}),
+			);
+			assert.equal(boxes.length, 2);
+			assert.ok(Math.abs(boxes[0].width - boxes[1].width) <= 2);
+
+			const corners = () =>
+				page.locator("#map, .map.beside").evaluateAll((maps) =>
+					maps.map((map) => {
+						const canvases = [
+							.../** @type {NodeListOf<HTMLCanvasElement>} */ (map.querySelectorAll(".data-tiles canvas")),
+						];
+						const boxes = canvases.filter(({ width }) => width > 1).map((canvas) => canvas.getBoundingClientRect());
+						const frame = map.getBoundingClientRect();
+						const corner = [Math.min(...boxes.map(({ left }) => left)), Math.min(...boxes.map(({ top }) => top))];
+						return [Math.round(corner[0] - frame.left), Math.round(corner[1] - frame.top)];
+					}),
+				);
+			const before = await corners();
+			assertNear(before[0], before[1]);
+			const { left, width } = boxes[1];
+			await page.mouse.move(left + width / 2, 400);
+			await page.mouse.down();
+			await page.mouse.move(left + width / 2 - 60, 360, { steps: 5 });
+			await page.mouse.up();
+			await page.waitForFunction(
+				(old) => new URLSearchParams(window.location.search).get("view") !== old,
+				"3.7793,51.01375,12",
+			);
+			const after = await corners();
+			assertNear(after[0], after[1]);
+			assert.notDeepEqual(after[0], before[0]);
+
+			await page.mouse.wheel(0, -200);
+			await page.waitForFunction(() => !new URLSearchParams(window.location.search).get("view")?.endsWith(",12"));
+			await whenBothShown(page);
+			await page.waitForTimeout(500);
+			const zoomed = await corners();
+			assertNear(zoomed[0], zoomed[1]);
+			assert.notDeepEqual(zoomed[0], after[0]);
+		},
+	],
+	[
+		"18 a second map that is gone takes part in nothing any more",
+		async ({ open }) => {
+			const { page } = await open({ search: search("side") });
+			await whenBothShown(page);
+			await page.locator(".modes [data-mode=swipe]").click();
+			await page.locator(".map.beside").waitFor({ state: "detached" });
+			await page.locator("#background").selectOption("NaturalEarth");
+			await whenLinkSays(page, "bgLayer", "NaturalEarth");
+			await page.locator("#background").selectOption("None");
+			await whenLinkSays(page, "bgLayer", "None");
+
+			const [cell] = CELLS;
+			assert.deepEqual(await seenAt(page, await placesOf(page, [cell])), [greyOf(A, cell)]);
+			assert.equal(linkValue(page, "view"), "3.7793,51.01375,12");
+		},
+	],
+	[
+		"18 a difference is B less A, exactly where both have a value",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: search("diff") });
+			await whenBothShown(page);
+			await page.screenshot({ path: join(outDir, "compare-difference.png") });
+
+			for (const cell of CELLS.slice(0, 8)) {
+				await pointAt(page, cell);
+				const [a, b] = [valueAt("ndvi", A, cell), valueAt("ndvi", B, cell)].map(Number);
+				await whenRead(page, "difference", b - a);
+				await whenRead(page, "a", a);
+				await whenRead(page, "b", b);
+			}
+			const cells = Array.from({ length: 200 }, (_, index) => ({ row: 100 + index, column: 60 + 2 * index }));
+			const cloudy = cells.find(({ row, column }) => isCloud(CLOUDY, row, column));
+			assert.ok(cloudy);
+			await page.getByLabel("Date of B", { exact: true }).selectOption(String(CLOUDY));
+			await whenLinkSays(page, "date2", dates[CLOUDY]);
+			await whenBothShown(page);
+			await pointAt(page, cloudy);
+			await whenRead(page, "difference", null);
+			const [place] = await placesOf(page, [cloudy]);
+			assert.deepEqual(await seenAt(page, [place]), [[255, 255, 255]]);
+		},
+	],
+	[
+		"18 colours of a difference diverge from 0 and reach as far as is typed",
+		async ({ open }) => {
+			const { page } = await open({ search: search("diff") });
+			await whenBothShown(page);
+			const positive = CELLS.find((cell) => Number(valueAt("ndvi", B, cell)) > Number(valueAt("ndvi", A, cell)));
+			const negative = CELLS.find((cell) => Number(valueAt("ndvi", B, cell)) < Number(valueAt("ndvi", A, cell)));
+			assert.ok(positive && negative);
+			const places = await placesOf(page, [positive, negative]);
+			const before = await seenAt(page, places);
+			assert.notDeepEqual(before[0], before[1]);
+
+			await page.getByRole("spinbutton", { name: /difference reach/ }).fill("0.01");
+			await page.keyboard.press("Enter");
+			const legend = await (
+				await fetch(new URL("tiles/ndvi/legend.json?ramp=difference", page.url().split("viewer/")[0]))
+			).json();
+			const rgb = (/** @type {string} */ colour) =>
+				[1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+			await page.waitForTimeout(200);
+			assert.deepEqual(await seenAt(page, places), [rgb(legend.above), rgb(legend.below)]);
+		},
+	],
+	[
+		"18 a fade mixes both, and the lens shows B round the pointer",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: search("opacity", "&split=1") });
+			await whenBothShown(page);
+			await assertSeen(page, () => B);
+			await page.getByRole("slider", { name: "How much of B is seen" }).press("Home");
+			await assertSeen(page, () => A);
+
+			await page.locator(".modes [data-mode=spy]").click();
+			const [middle] = await placesOf(page, [CELLS[Math.floor(CELLS.length / 2)]]);
+			await page.mouse.move(middle.x - 3, middle.y);
+			await page.mouse.move(middle.x, middle.y);
+			await page.waitForTimeout(100);
+			const RADIUS = 110;
+			const all = await placesOf(page, CELLS);
+			const readout = await page.locator("#readout").boundingBox();
+			assert.ok(readout);
+			const clear = CELLS.filter((_, index) => {
+				const away = Math.hypot(all[index].x - middle.x, all[index].y - middle.y);
+				return Math.abs(away - RADIUS) > 4 && isFree(all[index], readout);
+			});
+			const places = await placesOf(page, clear);
+			assert.deepEqual(
+				await seenAt(page, places),
+				places.map(({ x, y }, index) => greyOf(Math.hypot(x - middle.x, y - middle.y) < RADIUS ? B : A, clear[index])),
+			);
+			await page.screenshot({ path: join(outDir, "compare-lens.png") });
+
+			await page.locator("#map").focus();
+			await page.keyboard.press("ArrowRight");
+			await page.waitForTimeout(700);
+			const frame = await page.locator("#map").boundingBox();
+			assert.ok(frame);
+			const [x, y] = [frame.x + frame.width / 2, frame.y + frame.height / 2];
+			const moved = await placesOf(page, CELLS);
+			const told = await page.locator("#readout").boundingBox();
+			assert.ok(told);
+			const around = CELLS.filter((_, index) => {
+				const away = Math.hypot(moved[index].x - x, moved[index].y - y);
+				return Math.abs(away - RADIUS) > 4 && away > 30 && isFree(moved[index], told);
+			});
+			const seen = await placesOf(page, around);
+			assert.ok(
+				seen.some((place) => Math.hypot(place.x - x, place.y - y) < RADIUS),
+				"no cell is under the lens",
+			);
+			assert.deepEqual(
+				await seenAt(page, seen),
+				seen.map((place, index) => greyOf(Math.hypot(place.x - x, place.y - y) < RADIUS ? B : A, around[index])),
+			);
+		},
+	],
+	[
+		"19 both sides move through time in step, by hand and by playing",
+		async ({ open }) => {
+			const { page } = await open({ search: search("swipe") });
+			await whenBothShown(page);
+			await page.getByRole("button", { name: "Next date", exact: true }).click();
+			await whenLinkSays(page, "date", dates[A + 1]);
+			await whenLinkSays(page, "date2", dates[B + 1]);
+
+			await page.getByRole("button", { name: "Next date of B" }).click();
+			await whenLinkSays(page, "date2", dates[B + 2]);
+			await whenLinkSays(page, "date", dates[A + 1]);
+			await page.getByRole("button", { name: "Previous date", exact: true }).click();
+			await whenLinkSays(page, "date2", dates[B + 1]);
+
+			await page.locator("#timeline").getByRole("button", { name: "Play", exact: true }).click();
+			await page.waitForFunction(
+				(first) => Number(document.querySelector(".strip-slider")?.getAttribute("aria-valuenow")) > first + 3,
+				A,
+			);
+			await page.locator("#timeline").getByRole("button", { name: "Pause", exact: true }).click();
+			await page.waitForFunction((date) => new URLSearchParams(window.location.search).get("date") !== date, dates[A]);
+			const apart = async () =>
+				dates.indexOf(linkValue(page, "date") ?? "") - dates.indexOf(linkValue(page, "date2") ?? "");
+			await whenLinkSays(page, "date2", dates[dates.indexOf(linkValue(page, "date") ?? "") - (A - B - 1)]);
+			assert.equal(await apart(), A - B - 1);
+		},
+	],
+	[
+		"33 a comparison breaks no accessibility rule, and closing it gives all back",
+		async ({ open }) => {
+			const { page } = await open({ search: search("swipe") });
+			await whenBothShown(page);
+			assert.deepEqual(await brokenRules(page), []);
+
+			await page.getByRole("button", { name: "End the comparison" }).click();
+			await whenLinkSays(page, "compare", null);
+			await whenLinkSays(page, "date2", null);
+			await assertSeen(page, () => A);
+			assert.equal(await page.evaluate(() => document.activeElement?.id), "compare-button");
+		},
+	],
+	[
+		"32 on a phone the controls of a comparison lie beside one another, and the sides' names below the search",
+		async ({ open }) => {
+			const { page } = await open({ search: `${search("swipe")}&language=fr`, width: 360, height: 740 });
+			await whenBothShown(page);
+			const controls = page.locator("#compare-bar .side-b > :not([hidden])");
+			assert.deepEqual(await overlapping(controls), []);
+			const inside = page.locator("#compare-bar .side-b .joined > *");
+			assert.deepEqual(await overlapping(inside), []);
+			const searchBox = await page.locator("#search").boundingBox();
+			const names = await page
+				.locator(".side-tag")
+				.evaluateAll((all) => all.map((tag) => tag.getBoundingClientRect().top));
+			assert.equal(names.length, 2);
+			assert.ok(searchBox && Math.min(...names) >= searchBox.y + searchBox.height);
+		},
+	],
+]);

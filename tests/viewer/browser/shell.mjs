@@ -1,0 +1,477 @@
+/** Scenarios of the frame and of links: `node shell.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { answerJson, answerStatus, runAsCalled } from "./harness.mjs";
+import { focusedId, linkValue, noticeTexts, whenLinkRests, whenLinkSays, whenShown } from "./tools.mjs";
+
+/** @typedef {import("./harness.mjs").Page} Page */
+
+const EVIL = "<img src=x onerror=alert(1)>";
+/** In the middle of the layer `ndvi`. */
+const HERE = "3.735,51.05";
+
+/** @param {string} language @returns {Promise<Record<string, string | Record<string, string>>>} */
+const readTexts = async (language) =>
+	JSON.parse(await readFile(new URL(`../../../viewer/i18n/${language}.json`, import.meta.url), "utf8"));
+
+/** @param {Page} page */
+const shareLink = async (page) => {
+	await page.locator("#share-button").click();
+	const link = await page.getByLabel("Link", { exact: true }).inputValue();
+	await page.keyboard.press("Escape");
+	return link;
+};
+
+/** Until all that a link asks for is there: of a comparison the caption is not seen. @param {Page} page */
+async function whenLinkShown(page) {
+	await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
+	await page.locator("#chart canvas").first().waitFor();
+	await whenLinkRests(page);
+}
+
+/** What the map shows, without what lies on it. @param {Page} page @param {string} path */
+async function mapPicture(page, path) {
+	const box = await page.locator("#map").boundingBox();
+	assert.ok(box);
+	const clip = { x: box.x, y: box.y + 60, width: box.width - 80, height: box.height - 120 };
+	return page.screenshot({ path, clip });
+}
+
+/** Shows a page of another make in place of the viewer. @param {Page} page @param {string} base @param {string} lines of HTML */
+async function showOtherPage(page, base, lines) {
+	const url = new URL("other.html", base).href;
+	await page.route(url, (route) => route.fulfill({ contentType: "text/html", body: `<!doctype html>${lines}` }));
+	await page.goto(url);
+	return page.frameLocator("iframe");
+}
+
+/** Colour behind the text of the page. @param {Page} page */
+const pageColour = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+
+const WHITE = "rgb(255, 255, 255)";
+
+await runAsCalled([
+	[
+		"2 a link of Terrascope's viewer restores its six values",
+		async ({ open }) => {
+			const box = [3.7, 51.03, 3.78, 51.08];
+			const search = `?language=en&layer=ndvi&date=2019-01-11&bbox=${box.join()}&overlay=false&bgLayer=MapBox_Satellite`;
+			const { page } = await open({ search });
+			await whenShown(page);
+
+			assert.deepEqual([linkValue(page, "layer"), linkValue(page, "date")], ["ndvi", "2019-01-11"]);
+			assert.equal(await page.locator("html").getAttribute("lang"), "en");
+			assert.equal(linkValue(page, "overlay"), "false");
+			assert.equal(linkValue(page, "bgLayer"), "NaturalEarth");
+			assert.match((await noticeTexts(page)).join(), /MapBox_Satellite/);
+			const [w, s, e, n] = (linkValue(page, "bbox") ?? "").split(",").map(Number);
+			assert.ok(w <= box[0] && s <= box[1] && e >= box[2] && n >= box[3], "the map does not contain the box");
+		},
+	],
+	[
+		"2 parameters that are not ours stay as they came",
+		async ({ open }) => {
+			const { page } = await open({ search: "?utm=a%20b&layer=ndvi&x" });
+			await whenShown(page);
+			await whenLinkRests(page);
+
+			assert.ok(page.url().endsWith("&utm=a%20b&x"), page.url());
+		},
+	],
+	[
+		"3 a link that is shared shows the same state and the same pixels elsewhere",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${HERE},13&opacity=0.7&theme=dark` });
+			await whenShown(page);
+			await page.locator("#timeline").getByRole("button", { name: "Next date" }).click();
+			await whenLinkSays(page, "date", "2019-03-07");
+			await whenShown(page);
+			await whenLinkRests(page);
+			const link = await shareLink(page);
+			const picture = await mapPicture(page, join(outDir, "shared.png"));
+
+			const again = await open({ search: new URL(link).search });
+			await whenShown(again.page);
+			await whenLinkRests(again.page);
+			assert.equal(again.page.url(), link);
+			const same = await mapPicture(again.page, join(outDir, "shared-again.png"));
+			assert.ok(picture.equals(same), "the pictures differ");
+		},
+	],
+	[
+		"3 a link brings back comparison, colours, areas, places, and what is played",
+		async ({ open, outDir }) => {
+			const area = encodeURIComponent("field~oxmvHorsU?_yF_|B??~xF");
+			const search = [
+				`?layer=ndvi_years&date=2019-03-02&view=${HERE},13&opacity=0.8&min=0.1&max=0.7&reversed=1&gaps=last`,
+				"&compare=swipe&date2=2018-03-02&split=0.3&from=2018-06-01&to=2019-06-01&fps=2&step=2&maxcloud=60",
+				`&pt=3.72,51.05;${HERE}&aoi=${area}&theme=dark`,
+			].join("");
+			const { page } = await open({ search, height: 1000 });
+			await whenLinkShown(page);
+			await page.locator("#share-button").click();
+			const link = await page.getByLabel("Link", { exact: true }).inputValue();
+			await page.keyboard.press("Escape");
+			const asked = new URLSearchParams(search);
+			const written = new URL(link).searchParams;
+			for (const [key, value] of asked) assert.equal(written.get(key), value, key);
+			const picture = await mapPicture(page, join(outDir, "whole.png"));
+
+			const again = await open({ search: new URL(link).search, height: 1000 });
+			await whenLinkShown(again.page);
+			assert.equal(again.page.url(), link);
+			const same = await mapPicture(again.page, join(outDir, "whole-again.png"));
+			assert.ok(picture.equals(same), "the pictures differ");
+		},
+	],
+	[
+		"4 Back and Forward walk through dates and layers",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=ndvi&date=2019-01-01" });
+			await whenShown(page);
+			await page.locator("#timeline").getByRole("button", { name: "Next date" }).click();
+			await whenLinkSays(page, "date", "2019-01-06");
+			await page.locator("#timeline").getByRole("button", { name: "Next date" }).click();
+			await whenLinkSays(page, "date", "2019-01-11");
+			await whenShown(page);
+			await page.goBack();
+			await whenLinkSays(page, "date", "2019-01-06");
+			await page.goBack();
+			await whenLinkSays(page, "date", "2019-01-01");
+			await whenShown(page);
+			assert.match((await page.locator("#status").textContent()) ?? "", /1 January 2019/);
+			await page.goForward();
+			await page.goForward();
+			await whenLinkSays(page, "date", "2019-01-11");
+			await whenShown(page);
+			assert.match((await page.locator("#status").textContent()) ?? "", /11 January 2019/);
+		},
+	],
+	[
+		"a window that changes its size keeps the view of the link",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=ndvi" });
+			await whenShown(page);
+			await whenLinkRests(page);
+			const view = linkValue(page, "view");
+			await page.setViewportSize({ width: 700, height: 500 });
+			await whenLinkRests(page);
+
+			assert.equal(linkValue(page, "view"), view);
+		},
+	],
+	...[
+		{ language: "nl", name: "Nederlands", date: "2 maart 2019", number: /\d,\d/ },
+		{ language: "fr", name: "français", date: "2 mars 2019", number: /\d,\d/ },
+		{ language: "en", name: "English", date: "2 March 2019", number: /\d\.\d/ },
+	].map(
+		({ language, name, date, number }) =>
+			/** @type {[string, import("./harness.mjs").Check]} */ ([
+				`29 the viewer speaks ${name}`,
+				async ({ open, outDir }) => {
+					const other = language === "en" ? "fr" : "en";
+					const search = `?language=${other}&layer=ndvi&date=2019-03-02&view=${HERE},12&pt=${HERE}`;
+					const { page } = await open({ search });
+					await whenShown(page);
+					await page.locator("#language").selectOption(language);
+					await page.waitForURL((url) => url.searchParams.get("language") === language);
+					await whenShown(page);
+					await whenLinkRests(page);
+
+					assert.equal(await page.locator("html").getAttribute("lang"), language);
+					assert.match((await page.locator("#status").textContent()) ?? "", new RegExp(date));
+					assert.equal(linkValue(page, "view"), `${HERE},12`);
+					await page.locator("#chart").getByText(number).first().waitFor();
+					await page.screenshot({ path: join(outDir, `language-${language}.png`) });
+					await checkWords(page, language);
+				},
+			]),
+	),
+	[
+		"32 the colours are those of the system, of the link, and of the switch",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=ndvi", scheme: "dark" });
+			await whenShown(page);
+			assert.notEqual(await pageColour(page), WHITE);
+			await page.emulateMedia({ colorScheme: "light" });
+			assert.equal(await pageColour(page), WHITE);
+			const button = page.locator("#theme-button");
+			assert.equal(await button.getAttribute("aria-label"), "Colours: as the system");
+			await button.click();
+			await button.click();
+			await whenLinkSays(page, "theme", "dark");
+			assert.equal(await button.getAttribute("aria-label"), "Colours: dark");
+			assert.notEqual(await pageColour(page), WHITE);
+			await button.click();
+			await whenLinkSays(page, "theme", null);
+
+			const linked = await open({ search: "?layer=ndvi&theme=light", scheme: "dark" });
+			await whenShown(linked.page);
+			assert.equal(await pageColour(linked.page), WHITE);
+		},
+	],
+	[
+		"39 in another page the map takes nothing before it is asked to, and leads to the whole viewer",
+		async ({ open, base, outDir }) => {
+			const { page } = await open({ search: "?layer=ndvi" });
+			const search = `?layer=ndvi&date=2019-03-02&view=${HERE},12&embed=1&theme=dark`;
+			const source = new URL(`viewer/${search}`, base).href.replaceAll("&", "&amp;");
+			const frame = await showOtherPage(page, base, `<iframe width="800" height="500" src="${source}"></iframe>`);
+			await frame.locator("#status[data-phase=shown]").waitFor();
+			const toWhole = frame.getByRole("link", { name: "Open the viewer" });
+			await frame.locator(".open-full[href*='date=2019-03-02']").waitFor();
+			await page.screenshot({ path: join(outDir, "embed.png") });
+			assert.ok(await frame.locator(".top").isHidden());
+			assert.ok(await frame.locator("#panel").isHidden());
+			await page.mouse.move(300, 200);
+			await page.mouse.wheel(0, -500);
+			await page.waitForTimeout(700);
+			const whole = new URL((await toWhole.getAttribute("href")) ?? "").searchParams;
+			assert.deepEqual(
+				["layer", "date", "view", "theme", "embed", "ui"].map((key) => whole.get(key)),
+				["ndvi", "2019-03-02", `${HERE},12`, "dark", null, null],
+			);
+
+			await frame.getByRole("button", { name: "Click or press Enter to use the map" }).press("Enter");
+			await page.mouse.wheel(0, -500);
+			await frame.locator(".open-full:not([href*=',12'])").waitFor();
+			assert.deepEqual(await page.frames()[1].evaluate(() => [localStorage.length, sessionStorage.length]), [0, 0]);
+		},
+	],
+	[
+		"39 the lines for another page are those that the share dialog gives",
+		async ({ open, base }) => {
+			const { page } = await open({ search: `?layer=ndvi&view=${HERE},12` });
+			await whenShown(page);
+			await page.locator("#share-button").click();
+			const lines = await page.getByLabel("For your own page").inputValue();
+			await page.keyboard.press("Escape");
+			assert.equal(await focusedId(page), "share-button");
+			const frame = await showOtherPage(page, base, lines);
+			await frame.getByRole("button", { name: "Click or press Enter to use the map" }).waitFor();
+			assert.match((await page.locator("iframe").getAttribute("title")) ?? "", /NDVI of 2019/);
+		},
+	],
+	[
+		"with ui=min there is the map, and the date, and no shield",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: "?layer=ndvi&ui=min" });
+			await whenShown(page);
+			await page.screenshot({ path: join(outDir, "minimal.png") });
+			assert.ok(await page.locator(".top").isHidden());
+			assert.ok(await page.locator("#timeline").isVisible());
+			assert.equal(await page.locator(".shield").count(), 0);
+			await whenLinkRests(page);
+			assert.equal(linkValue(page, "ui"), "min");
+		},
+	],
+	[
+		"40 hostile values in the link are shown as text",
+		async ({ open }) => {
+			const evil = encodeURIComponent(EVIL);
+			const { page, violations } = await open({
+				search: `?layer=${evil}&date=${evil}&style=${evil}&pt=${evil}&bgLayer=${evil}&aoi=${evil}&compare=${evil}`,
+			});
+			await whenShown(page);
+
+			assert.equal((await noticeTexts(page)).length, 7);
+			assert.equal(await page.locator("img[src=x]").count(), 0);
+			assert.deepEqual(violations, []);
+		},
+	],
+	[
+		"40 hostile names from the server are shown as text",
+		async ({ open, base }) => {
+			const { layers } = await (await fetch(new URL("layers", base))).json();
+			const [first] = layers;
+			const hostile = { ...first, title: EVIL, attribution: EVIL, styles: [{ ...first.styles[0], title: EVIL }] };
+			const legend = {
+				title: EVIL,
+				units: EVIL,
+				type: "classes",
+				classes: [{ value: 1, color: `red;}${EVIL}`, label: EVIL }],
+			};
+			const { page, violations } = await open({
+				search: `?pt=${HERE}&aoi=${encodeURIComponent(`${encodeURIComponent(EVIL)}~wgjvH{|eUoKfKvKvJ`)}`,
+				allowed: /Failed to load resource/,
+				routes: { "/layers$": answerJson({ layers: [hostile] }), "/legend\\.json": answerJson(legend) },
+			});
+			await whenShown(page);
+			await page.locator("#legend-body").getByText(EVIL).first().waitFor();
+
+			assert.equal(await page.locator("img[src=x]").count(), 0);
+			assert.equal(await page.locator("#layer-attribution").textContent(), EVIL);
+			assert.deepEqual(violations, []);
+		},
+	],
+	[
+		"41 map, legend, date, chart and link are printed on one page",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${HERE},12&pt=${HERE}` });
+			await whenShown(page);
+			await page.locator("#chart canvas").first().waitFor();
+			await whenLinkRests(page);
+			const paper = await page.pdf({ path: join(outDir, "print.pdf"), preferCSSPageSize: true, printBackground: true });
+			assert.equal(paper.toString("latin1").match(/\/Type \/Page\b/g)?.length, 1);
+
+			await page.emulateMedia({ media: "print" });
+			await page.setViewportSize({ width: 1047, height: 718 });
+			await page.screenshot({ path: join(outDir, "print.png") });
+			for (const selector of ["#map", "#status", "#legend-body", "#chart canvas", "#print-link"]) {
+				assert.ok(await page.locator(selector).first().isVisible(), selector);
+			}
+			assert.equal(await page.locator("#print-link").textContent(), page.url());
+			assert.match((await page.locator("#status").textContent()) ?? "", /2 March 2019/);
+			for (const selector of [".top", "#timeline", "#map-tools", "#language", "#home-button"]) {
+				assert.ok(await page.locator(selector).isHidden(), selector);
+			}
+			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), 0);
+		},
+	],
+	[
+		"the attribution of the layer is in sight",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=ndvi" });
+			await whenShown(page);
+
+			assert.ok(await page.getByText("Formulas, made for tests").isVisible());
+		},
+	],
+	[
+		"our own keys come back",
+		async ({ open }) => {
+			const { page } = await open({
+				search: `?layer=ndvi&view=${HERE},12&opacity=0.4&style=viridis&pt=${HERE}&bgLayer=None&theme=dark&gaps=last`,
+			});
+			await whenShown(page);
+			await page.locator("#chart canvas").first().waitFor();
+			await whenLinkRests(page);
+
+			assert.deepEqual(
+				["view", "opacity", "style", "pt", "bgLayer", "theme", "gaps"].map((key) => linkValue(page, key)),
+				[`${HERE},12`, "0.4", "viridis", HERE, "None", "dark", "last"],
+			);
+		},
+	],
+	[
+		"the layer that is configured is the first one, under the name of the service",
+		async ({ open }) => {
+			const config = { title: "Vegetation of here", default_layer: "one", base_maps: [] };
+			const { page } = await open({ routes: { "/viewer/config\\.json": answerJson(config) } });
+			await whenShown(page);
+
+			assert.equal(linkValue(page, "layer"), "one");
+			assert.match(await page.title(), / · Vegetation of here$/);
+		},
+	],
+	[
+		"without its configuration the viewer works as if nothing were configured",
+		async ({ open }) => {
+			const { page } = await open({
+				allowed: /Failed to load resource/,
+				routes: { "/viewer/config\\.json": answerStatus(503) },
+			});
+			await whenShown(page);
+
+			assert.match(await page.title(), / · chronotile$/);
+		},
+	],
+	[
+		"a layer that is not there gives a notice and the first layer",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=NO_SUCH_LAYER", allowed: /Failed to load resource/ });
+			await whenShown(page);
+
+			assert.match((await noticeTexts(page)).join(), /no layer NO_SUCH_LAYER/);
+			assert.match(await page.title(), new RegExp((await page.locator("#status").textContent()) ?? "?"));
+		},
+	],
+	[
+		"a date without data gives a notice and the nearest date",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=ndvi&date=1955-05-05" });
+			await whenShown(page);
+
+			assert.match((await noticeTexts(page)).join(), /no data of 5 May 1955.*1 January 2019/);
+			assert.equal(linkValue(page, "date"), "2019-01-01");
+		},
+	],
+	[
+		"layers that do not load give the reason, and Try again works",
+		async ({ open }) => {
+			let isAway = true;
+			const { page } = await open({
+				allowed: /Failed to load resource/,
+				routes: {
+					"/layers$": (route) => (isAway ? answerStatus(503, "Come back later.")(route) : route.fallback()),
+				},
+			});
+			await page.getByText(/layers could not be loaded: Come back later\./).waitFor();
+			isAway = false;
+			await page.getByRole("button", { name: "Try again" }).click();
+			await whenShown(page);
+
+			assert.deepEqual(await noticeTexts(page), []);
+		},
+	],
+	[
+		"a server without layers says so",
+		async ({ open }) => {
+			const { page } = await open({ routes: { "/layers$": answerJson({ layers: [] }) } });
+
+			await page.getByText("This server has no layers yet.").waitFor();
+		},
+	],
+	[
+		"a part that does not load is told, and tried again",
+		async ({ open }) => {
+			let isAway = true;
+			const { page } = await open({
+				search: "?layer=ndvi",
+				allowed: /Failed to load resource|dynamically imported module/,
+				routes: { "/shell/help\\.js": (route) => (isAway ? route.abort() : route.fallback()) },
+			});
+			await whenShown(page);
+			await page.locator("#help-button").click();
+			await page.getByText("A part of the viewer could not be loaded").waitFor();
+			isAway = false;
+			await page.locator("#help-button").click();
+			await page.getByRole("dialog", { name: "Help and keyboard" }).waitFor();
+		},
+	],
+	[
+		"a viewer that cannot start says so",
+		async ({ open }) => {
+			const { page } = await open({
+				allowed: /Failed to load resource/,
+				routes: { "/dates\\.js": (route) => route.abort() },
+			});
+			assert.ok(await page.locator("#stuck").isHidden());
+
+			await page.getByText(/could not be started/).waitFor();
+		},
+	],
+]);
+
+/**
+ * That no key of a text is shown, and no English where the language has other words.
+ * @param {Page} page @param {string} language
+ */
+async function checkWords(page, language) {
+	const [texts, english] = await Promise.all([readTexts(language), readTexts("en")]);
+	const said = await page.evaluate(() => {
+		const spoken = ["aria-label", "title", "placeholder", "aria-valuetext", "alt"];
+		const words = [...document.querySelectorAll("body *")].flatMap((element) => [
+			...spoken.map((name) => element.getAttribute(name) ?? ""),
+			...[...element.childNodes].filter(({ nodeType }) => nodeType === 3).map(({ nodeValue }) => nodeValue ?? ""),
+		]);
+		return [...new Set(words.map((each) => each.trim()).filter((each) => each !== ""))];
+	});
+	const keys = said.filter((words) => words in english);
+	assert.deepEqual(keys, [], "keys are shown");
+	const here = new Set(Object.values(texts));
+	const foreign = Object.values(english).filter((words) => typeof words === "string" && !here.has(words));
+	const isForeign = language === "en" ? () => false : (/** @type {string} */ words) => foreign.includes(words);
+	assert.deepEqual(said.filter(isForeign), [], "English is shown");
+}

@@ -1,0 +1,36 @@
+"""The scenarios of the viewer, in Chromium, over the archive of `served.py`: one file a part of the viewer."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chronotile.app import create_app
+from chronotile.settings import Settings
+from tests.protocols.listening import listening
+from tests.viewer.browser.served import write_archive
+
+FOLDER = Path(__file__).parent
+NOT_SCENARIOS = {"export.mjs", "first_viewer.mjs", "formula.mjs", "harness.mjs", "tools.mjs"}
+"""`export.mjs` is run by `test_export.py`, which opens its files too."""
+SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.mjs") if path.name not in NOT_SCENARIOS)
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory):
+    app = create_app(Settings(config=write_archive(tmp_path_factory.mktemp("viewer"))))
+    with listening(app) as url:
+        yield f"{url}/"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.client("node")
+@pytest.mark.parametrize("part", SCENARIOS)
+def test_viewer_does_in_a_browser_what_its_scenarios_say(base_url, part, tmp_path):
+    ran = subprocess.run(
+        ["node", FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures"],
+        capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -1,0 +1,694 @@
+/** The time axis in a browser: `node timeline.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { FIXTURES, isCloud, lastNumberAt, numberAt, validShare } from "./formula.mjs";
+import { runAsCalled } from "./harness.mjs";
+import { brokenRules, chooseLayer, linkValue, noticeTexts, whenLinkSays } from "./tools.mjs";
+
+/** @typedef {import("./harness.mjs").Page} Page */
+/** @typedef {import("./formula.mjs").Cell} Cell */
+
+const { dates } = FIXTURES.ndvi;
+/** All of the layer `ndvi`, a cell a pixel, over white. */
+const WHOLE = "view=3.77930,51.01375,12&style=numbers&overlay=false&bgLayer=None";
+/** Half the height of the bars, from the strip's upper edge. */
+const BARS_PX = 35;
+/** Left and right of the bars, as in strip-drawing.js. */
+const SIDE_PX = 8;
+
+/** @param {Page} page */
+async function whenShown(page) {
+	await page.locator("#status[data-phase=shown]").waitFor();
+	await page.locator(".strip-slider[aria-valuetext]").waitFor();
+}
+
+/** Asks for all dates by pointing at the strip, and waits until they are there. @param {Page} page @param {number} count */
+async function loadAll(page, count) {
+	await slider(page).hover({ position: { x: 20, y: BARS_PX } });
+	await page.locator(`.strip[data-loaded="${count}"]`).waitFor({ timeout: 60_000 });
+}
+
+/** @param {Page} page */
+const slider = (page) => page.getByRole("slider", { name: /^Date/ });
+
+/** Index of the date that the slider tells. @param {Page} page */
+const indexNow = async (page) => Number(await slider(page).getAttribute("aria-valuenow"));
+
+/** @param {Page} page @param {string} key @param {string} date */
+async function press(page, key, date) {
+	await slider(page).press(key);
+	await whenLinkSays(page, "date", date);
+}
+
+/** Lets the page draw what it has to. @param {Page} page */
+const nextFrame = (page) =>
+	page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+
+/** Where each date's bar is on the page. @param {Page} page @param {number} count */
+async function barPlaces(page, count) {
+	const box = await slider(page).boundingBox();
+	assert.ok(box);
+	const slot = (box.width - 2 * SIDE_PX) / count;
+	return Array.from({ length: count }, (_, index) => ({
+		x: box.x + SIDE_PX + (index + 0.5) * slot,
+		y: box.y + BARS_PX,
+	}));
+}
+
+/** A number that another picture of the layer has not. @param {Page} page @returns {Promise<number>} */
+const pictureSum = (page) =>
+	page.evaluate(() => {
+		let sum = 0;
+		for (const canvas of /** @type {NodeListOf<HTMLCanvasElement>} */ (
+			document.querySelectorAll(".data-tiles canvas")
+		)) {
+			const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+			for (const [place, byte] of pixels.entries()) sum = (Math.imul(sum, 31) + byte + (place & 7)) | 0;
+		}
+		return sum;
+	});
+
+/** The greys of cells of `ndvi` on the map of WHOLE; null where it is transparent. @param {Page} page @param {Cell[]} cells @returns {Promise<(number | null)[]>} */
+const greysAt = (page, cells) =>
+	page.evaluate((wanted) => {
+		const canvases = [
+			.../** @type {NodeListOf<HTMLCanvasElement>} */ (document.querySelectorAll(".data-tiles canvas")),
+		];
+		// Those around the layer are empty.
+		const full = canvases.filter(({ width }) => width > 1);
+		const placed = full.map((canvas) => ({ canvas, box: canvas.getBoundingClientRect() }));
+		const left = Math.min(...placed.map(({ box }) => box.left));
+		const top = Math.min(...placed.map(({ box }) => box.top));
+		return wanted.map(({ row, column }) => {
+			const [tileX, tileY] = [left + 256 * Math.floor(column / 256), top + 256 * Math.floor(row / 256)];
+			const found = placed.find(({ box }) => Math.abs(box.left - tileX) < 1 && Math.abs(box.top - tileY) < 1);
+			const [red, , , alpha] = found?.canvas.getContext("2d")?.getImageData(column % 256, row % 256, 1, 1).data ?? [];
+			return alpha === 255 ? red : null;
+		});
+	}, cells);
+
+/** How much of all dates the strip shows, as CSS has it. @param {Page} page */
+const thumbWidth = (page) => page.locator("[data-part=thumb]").evaluate((thumb) => thumb.style.width);
+
+/** A date as its button has it. @param {number} index of `ndvi` */
+function short(index) {
+	return new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }).format(
+		Date.parse(dates[index]),
+	);
+}
+
+/** @param {Page} page */
+const buttons = (page) => ({
+	play: page.locator("#timeline").getByRole("button", { name: "Play", exact: true }),
+	pause: page.locator("#timeline").getByRole("button", { name: "Pause", exact: true }),
+});
+
+/** @param {Page} page */
+const dateNow = (page) => page.locator("[data-part=date-text]").textContent();
+
+/** @param {Page} page @param {string} date as `short` has it */
+const whenDateIs = (page, date) =>
+	page.waitForFunction((wanted) => document.querySelector("[data-part=date-text]")?.textContent === wanted, date);
+
+/** Notes each date that is shown from now on. @param {Page} page @returns {() => Promise<string[]>} what was noted */
+function collectDates(page) {
+	const started = page.evaluate(() => {
+		/** @type {any} */ (window).seenDates = [];
+		const shown = /** @type {Element} */ (document.querySelector("[data-part=date-text]"));
+		new MutationObserver(() => /** @type {any} */ (window).seenDates.push(shown.textContent)).observe(shown, {
+			childList: true,
+		});
+	});
+	return async () => {
+		await started;
+		return page.evaluate(() => /** @type {any} */ (window).seenDates);
+	};
+}
+
+/** Share of `ndvi` that has data at a date. @param {number} t */
+const shareOf = (t) => validShare("ndvi", t);
+
+const CELLS = Array.from({ length: 12 }, (_, index) => ({ row: 20 + 40 * index, column: 500 - 41 * index }));
+
+await runAsCalled([
+	[
+		"5 drag over 73 dates asks nothing, and shows every one",
+		async ({ open, outDir }) => {
+			const { page, requests } = await open({ search: `?layer=ndvi&date=${dates[0]}&${WHOLE}` });
+			await whenShown(page);
+			await loadAll(page, 73);
+			const places = await barPlaces(page, 73);
+			const before = requests.length;
+			const sums = new Set();
+			await page.mouse.move(places[0].x, places[0].y);
+			await page.mouse.down();
+			// A pointer that is held still would ask for other years.
+			await page.mouse.move(places[2].x, places[2].y);
+			for (const [index, { x, y }] of places.entries()) {
+				await page.mouse.move(x, y);
+				await page.waitForFunction(
+					(date) => document.querySelector("[data-part=date-text]")?.textContent === date,
+					short(index),
+				);
+				await nextFrame(page);
+				sums.add(await pictureSum(page));
+			}
+			const during = requests.slice(before);
+			await page.screenshot({ path: join(outDir, "dragged.png") });
+			await page.mouse.up();
+
+			assert.deepEqual(during, []);
+			assert.ok(sums.size >= 72, `${sums.size} different pictures`);
+			await whenLinkSays(page, "date", dates[72]);
+			assert.deepEqual(
+				await greysAt(page, CELLS),
+				CELLS.map((cell) => numberAt("ndvi", 72, cell)),
+			);
+		},
+	],
+	[
+		"5 a drag is one step back in history",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[0]}` });
+			await whenShown(page);
+			await loadAll(page, 73);
+			const places = await barPlaces(page, 73);
+			await page.mouse.move(places[3].x, places[3].y);
+			await page.mouse.down();
+			await page.mouse.move(places[20].x, places[20].y, { steps: 10 });
+			await page.mouse.move(places[40].x, places[40].y, { steps: 10 });
+			await page.mouse.up();
+			await whenLinkSays(page, "date", dates[40]);
+			await page.goBack();
+			await whenLinkSays(page, "date", dates[0]);
+		},
+	],
+	[
+		"6 keys on the strip move by date, month, year and to the ends",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[10]}` });
+			await whenShown(page);
+
+			assert.equal(await slider(page).getAttribute("aria-valuemax"), "72");
+			assert.match((await slider(page).getAttribute("aria-valuetext")) ?? "", /^20 February 2019/);
+			await press(page, "ArrowRight", dates[11]);
+			assert.match((await slider(page).getAttribute("aria-valuetext")) ?? "", /^25 February 2019/);
+			await press(page, "ArrowLeft", dates[10]);
+			await press(page, "PageUp", "2019-03-22");
+			await press(page, "PageDown", "2019-02-20");
+			await press(page, "Home", dates[0]);
+			assert.ok(await page.getByRole("button", { name: "Previous date" }).isDisabled());
+			await press(page, "End", dates[72]);
+			assert.ok(await page.getByRole("button", { name: "Next date" }).isDisabled());
+			await page.getByRole("button", { name: "Previous date" }).click();
+			await whenLinkSays(page, "date", dates[71]);
+		},
+	],
+	[
+		"6 Shift and Page Up go to the next year",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=ndvi_years&date=2018-03-02" });
+			await whenShown(page);
+			await press(page, "Shift+PageUp", "2019-03-02");
+			await press(page, "Shift+PageUp", "2020-03-01");
+			await press(page, "Shift+PageDown", "2019-03-02");
+		},
+	],
+	[
+		"7 the calendar has the days with data, by mouse and by keys",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[10]}` });
+			await whenShown(page);
+			await page.getByRole("button", { name: "20 Feb 2019" }).click();
+			const calendar = page.getByRole("dialog", { name: "Calendar" });
+			await calendar.waitFor();
+
+			const enabled = await calendar.locator("td:not(.outside):not([aria-disabled=true])").allTextContents();
+			assert.deepEqual(enabled, ["5", "10", "15", "20", "25"]);
+			assert.equal(await calendar.locator("td[aria-selected=true]").textContent(), "20");
+			await page.screenshot({ path: join(outDir, "calendar.png") });
+			await calendar.getByRole("gridcell", { name: /21 February 2019, no data/ }).click({ force: true });
+			assert.ok(await calendar.isVisible());
+
+			await calendar.locator("td[tabindex='0']").focus();
+			await page.keyboard.press("ArrowDown");
+			await page.keyboard.press("Home");
+			await page.keyboard.press("Enter");
+			await calendar.waitFor({ state: "hidden" });
+			await whenLinkSays(page, "date", "2019-02-25");
+			assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("data-part")), "date");
+
+			await page.keyboard.press("Enter");
+			await calendar.waitFor();
+			await page.keyboard.press("PageUp");
+			assert.equal(await calendar.getByRole("combobox", { name: "Month" }).inputValue(), "0");
+			await page.keyboard.press("Escape");
+			await calendar.waitFor({ state: "hidden" });
+			assert.equal(linkValue(page, "date"), "2019-02-25");
+		},
+	],
+	[
+		"7 months and years without data cannot be chosen",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=flagged&date=2019-01-01" });
+			await whenShown(page);
+			await page.getByRole("button", { name: "1 Jan 2019" }).click();
+			const calendar = page.getByRole("dialog", { name: "Calendar" });
+			const months = calendar.getByRole("combobox", { name: "Month" });
+
+			assert.deepEqual(await months.locator("option:not([disabled])").allTextContents(), ["January", "February"]);
+			assert.deepEqual(await calendar.getByRole("combobox", { name: "Year" }).locator("option").allTextContents(), [
+				"2019",
+			]);
+			await months.selectOption("February");
+			await calendar.getByRole("gridcell", { name: /20 February 2019/ }).click();
+			await whenLinkSays(page, "date", "2019-02-20");
+		},
+	],
+	[
+		"7 a typed date snaps to the nearest with a notice, and nonsense is refused",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[10]}` });
+			await whenShown(page);
+			await page.getByRole("button", { name: "20 Feb 2019" }).click();
+			const field = page.getByRole("textbox", { name: "Date" });
+			await field.fill("the fourth of June");
+			await field.press("Enter");
+			await page.getByText("That is no date.").waitFor();
+			assert.equal(await field.getAttribute("aria-invalid"), "true");
+
+			await field.fill("8/6/2019");
+			await field.press("Enter");
+			await whenLinkSays(page, "date", "2019-06-10");
+			assert.match((await noticeTexts(page)).join(), /no data of 8 June 2019; the nearest date is 10 June 2019/);
+
+			await page.getByRole("button", { name: "10 Jun 2019" }).click();
+			await field.fill("2019-06-05");
+			await field.press("Enter");
+			await whenLinkSays(page, "date", "2019-06-05");
+			assert.deepEqual(await noticeTexts(page), []);
+		},
+	],
+	[
+		"5 one finger drags through time, two zoom the strip, a finger held asks for other years",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=ndvi_years&date=2018-01-01", width: 360, height: 640 });
+			await whenShown(page);
+			const session = await page.context().newCDPSession(page);
+			await session.send("Emulation.setTouchEmulationEnabled", { enabled: true, maxTouchPoints: 2 });
+			const touch = (/** @type {"touchStart" | "touchMove" | "touchEnd"} */ type, /** @type {number[]} */ ...xs) =>
+				session.send("Input.dispatchTouchEvent", { type, touchPoints: xs.map((x, id) => ({ x, y, id })) });
+			const box = await slider(page).boundingBox();
+			assert.ok(box);
+			const y = box.y + BARS_PX;
+			const at = (/** @type {number} */ share) => box.x + share * box.width;
+
+			await touch("touchStart", at(0.2));
+			await touch("touchMove", at(0.3));
+			await touch("touchMove", at(0.5));
+			await touch("touchEnd");
+			const dragged = await indexNow(page);
+			assert.ok(dragged > 30 && dragged < 80, `date ${dragged}`);
+
+			const count = async () => Number.parseFloat(await thumbWidth(page));
+			const before = await count();
+			await touch("touchStart", at(0.45));
+			await touch("touchStart", at(0.45), at(0.55));
+			await touch("touchMove", at(0.35), at(0.65));
+			await touch("touchMove", at(0.2), at(0.8));
+			await touch("touchEnd");
+			assert.ok((await count()) < before / 2, "the strip is not zoomed");
+
+			await touch("touchStart", at(0.5));
+			await page.getByRole("dialog", { name: "The same time in other years" }).waitFor();
+			await touch("touchEnd");
+		},
+	],
+	[
+		"8 playing goes through the dates, pauses, and begins again",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[69]}&fps=20` });
+			await whenShown(page);
+			await loadAll(page, 73);
+			const { play, pause } = buttons(page);
+			await play.click();
+			await whenDateIs(page, short(71));
+			await whenDateIs(page, short(1));
+			await pause.click();
+			const paused = await dateNow(page);
+			await page.waitForTimeout(300);
+			assert.equal(await dateNow(page), paused);
+			assert.ok(await play.isVisible());
+		},
+	],
+	[
+		"8 playing without a loop ends at the end, and asks nothing on its way",
+		async ({ open }) => {
+			const { page, requests } = await open({ search: `?layer=ndvi&date=${dates[60]}&fps=20&loop=0` });
+			await whenShown(page);
+			await loadAll(page, 73);
+			const before = requests.length;
+			await buttons(page).play.click();
+			await whenDateIs(page, short(72));
+			assert.deepEqual(requests.slice(before), []);
+			await buttons(page).play.waitFor();
+			await whenLinkSays(page, "date", dates[72]);
+
+			await buttons(page).play.click();
+			await whenDateIs(page, short(3));
+		},
+	],
+	[
+		"8 a link says what is played: period, speed, steps and clouds",
+		async ({ open }) => {
+			const asked = { from: dates[8], to: dates[40], fps: "12", step: "2", maxcloud: "30", loop: "0" };
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[8]}&${new URLSearchParams(asked)}` });
+			await whenShown(page);
+			await loadAll(page, 73);
+			const clear = dates.map((_, t) => t).filter((t) => t >= 8 && t <= 40 && shareOf(t) >= 0.7);
+			const played = clear.filter((_, place) => place % 2 === 0);
+			await page.getByRole("button", { name: "Options of playing" }).click();
+			await page.getByText(`${played.length} of 73 dates are played.`).waitFor();
+			await page.keyboard.press("Escape");
+
+			const seen = collectDates(page);
+			await buttons(page).play.click();
+			await whenDateIs(page, short(played.at(-1) ?? 0));
+			assert.deepEqual(await seen(), played.slice(1).map(short));
+			assert.deepEqual(Object.fromEntries(Object.keys(asked).map((key) => [key, linkValue(page, key)])), asked);
+		},
+	],
+	[
+		"8 the options are in the link, and All dates takes the period back",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[8]}` });
+			await whenShown(page);
+			await page.getByRole("button", { name: "Options of playing" }).click();
+			const options = page.getByRole("dialog", { name: "Options of playing" });
+			await options.getByRole("textbox", { name: "From" }).fill("2019-03-01");
+			await options.getByRole("textbox", { name: "To" }).fill("30/6/2019");
+			await options.getByRole("textbox", { name: "To" }).press("Tab");
+			await whenLinkSays(page, "to", "2019-06-30");
+			assert.equal(linkValue(page, "from"), "2019-03-02", "the first date from 1 March on");
+			await options.getByRole("combobox", { name: "Show" }).selectOption("one date in 3");
+			await whenLinkSays(page, "step", "3");
+			await options.getByRole("checkbox", { name: "Repeat" }).uncheck();
+			await whenLinkSays(page, "loop", "0");
+			await page.screenshot({ path: join(outDir, "play-options.png") });
+
+			await options.getByRole("textbox", { name: "To" }).fill("2018-01-01");
+			await options.getByRole("textbox", { name: "To" }).press("Tab");
+			await options.getByText("The end is before the start.").waitFor();
+			await options.getByRole("button", { name: "All dates" }).click();
+			await whenLinkSays(page, "from", null);
+			await page.keyboard.press("Escape");
+			await page.getByRole("checkbox", { name: "Skip cloudy" }).check();
+			await whenLinkSays(page, "maxcloud", "40");
+			await page.getByRole("combobox", { name: "Speed" }).selectOption("12 fps");
+			await whenLinkSays(page, "fps", "12");
+			await page.getByRole("button", { name: "Options of playing" }).click();
+			await options.getByText(/may flash/).waitFor();
+		},
+	],
+	[
+		"8 playing backwards goes the other way",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[20]}&fps=12` });
+			await whenShown(page);
+			await loadAll(page, 73);
+			await page.getByRole("button", { name: "Options of playing" }).click();
+			await page.getByRole("checkbox", { name: "Backwards" }).check();
+			await page.keyboard.press("Escape");
+			const seen = collectDates(page);
+			await buttons(page).play.click();
+			await whenDateIs(page, short(15));
+			await buttons(page).pause.click();
+			assert.deepEqual((await seen()).slice(0, 5), [19, 18, 17, 16, 15].map(short));
+		},
+	],
+	[
+		"8 playing stops when the tab is hidden",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[0]}&fps=12` });
+			await whenShown(page);
+			await loadAll(page, 73);
+			await buttons(page).play.click();
+			await buttons(page).pause.waitFor();
+			await page.evaluate(() => {
+				Object.defineProperty(document, "hidden", { value: true });
+				document.dispatchEvent(new Event("visibilitychange"));
+			});
+			await buttons(page).play.waitFor();
+		},
+	],
+	[
+		"8 a link that plays starts by itself, unless the system asks for less motion",
+		async ({ open }) => {
+			const search = `?layer=ndvi&date=${dates[0]}&play=1`;
+			const moving = await open({ search });
+			await buttons(moving.page).pause.waitFor();
+
+			const calm = await open({ search, reducedMotion: "reduce" });
+			await calm.page.getByText(/asks for less motion/).waitFor();
+			await whenShown(calm.page);
+			assert.ok(await buttons(calm.page).play.isVisible());
+			assert.equal(await dateNow(calm.page), short(0));
+			await calm.page.locator("#notices").getByRole("button", { name: "Play" }).click();
+			await buttons(calm.page).pause.waitFor();
+		},
+	],
+	[
+		"8 playing waits for dates that are not loaded, and says so",
+		async ({ open }) => {
+			/** @type {(() => void) | undefined} */
+			let release;
+			const held = new Promise((resolve) => {
+				release = () => resolve(undefined);
+			});
+			const { page } = await open({
+				search: `?layer=ndvi&date=${dates[4]}&fps=20`,
+				routes: {
+					// One date is asked for without an interval.
+					"/cubes/.*%2F": async (route) => {
+						await held;
+						await route.fallback();
+					},
+				},
+			});
+			await whenShown(page);
+			await buttons(page).play.click();
+			await page.getByText(`Loading ${short(5)}…`).waitFor();
+			assert.equal(await dateNow(page), short(4));
+			release?.();
+			await whenDateIs(page, short(7));
+		},
+	],
+	[
+		"8 colours without numbers play too, each date when it is complete",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=rgb&date=2019-01-01&fps=20&loop=0" });
+			await whenShown(page);
+			assert.ok(await page.getByRole("checkbox", { name: "Fill gaps" }).isHidden());
+			const seen = collectDates(page);
+			await buttons(page).play.click();
+			await whenDateIs(page, short(11));
+			assert.deepEqual(await seen(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map(short));
+		},
+	],
+	[
+		"27 filled gaps show the last clear value, and say so",
+		async ({ open, outDir }) => {
+			const t = 13;
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[t]}&${WHOLE}` });
+			await whenShown(page);
+			await loadAll(page, 73);
+			await page.locator('.strip[data-full="73"]').waitFor({ timeout: 60_000 });
+			const cells = CELLS.map(({ row, column }) => ({ row, column: column - (column % 32) + 5 }));
+			assert.ok(cells.some(({ row, column }) => isCloud(t, row, column)));
+			const asItIs = cells.map((cell) => numberAt("ndvi", t, cell));
+
+			assert.deepEqual(await greysAt(page, cells), asItIs);
+
+			await page.getByRole("checkbox", { name: "Fill gaps" }).check();
+			await whenLinkSays(page, "gaps", "last");
+			await page.getByText("Gaps show the last clear value").waitFor();
+			await nextFrame(page);
+			assert.deepEqual(
+				await greysAt(page, cells),
+				cells.map((cell) => lastNumberAt("ndvi", t, cell)),
+			);
+			await page.screenshot({ path: join(outDir, "filled.png") });
+
+			await page.getByRole("checkbox", { name: "Fill gaps" }).uncheck();
+			await nextFrame(page);
+			assert.deepEqual(await greysAt(page, cells), asItIs);
+		},
+	],
+	[
+		"37 a layer with one date has no strip, one without time no date",
+		async ({ open }) => {
+			const one = await open({ search: "?layer=one" });
+			await one.page.locator("#status[data-phase=shown]").waitFor();
+			assert.equal(await dateNow(one.page), "1 Jun 2019");
+			assert.ok(await one.page.locator(".strip").isHidden());
+			assert.ok(await buttons(one.page).play.isHidden());
+
+			const none = await open({ search: "?layer=static" });
+			await none.page.locator("#status[data-phase=shown]").waitFor();
+			assert.ok(await none.page.locator("#timeline").isHidden());
+			await chooseLayer(none.page, "ndvi");
+			await slider(none.page).waitFor();
+		},
+	],
+	[
+		"37 of a thousand dates the strip shows a window, which zooms, pans and follows",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: "?layer=long&date=2015-06-24" });
+			await whenShown(page);
+			const strip = page.locator(".strip");
+			assert.equal(await strip.getAttribute("data-is-zoomed"), "true");
+			assert.equal(await slider(page).getAttribute("aria-valuemax"), "999");
+			await page.screenshot({ path: join(outDir, "thousand.png") });
+
+			await press(page, "Home", "2010-01-01");
+			const [first] = await barPlaces(page, 1);
+			const box = await slider(page).boundingBox();
+			assert.ok(box);
+			await page.mouse.click(box.x + SIDE_PX + 0.3, first.y);
+			assert.equal(await indexNow(page), 0);
+			await press(page, "End", "2020-12-10");
+			await page.mouse.click(box.x + box.width - SIDE_PX - 0.3, first.y);
+			assert.equal(await indexNow(page), 999);
+
+			for (let step = 0; step < 4; step += 1) {
+				await page.getByRole("button", { name: "Zoom the strip out" }).click({ force: true });
+			}
+			assert.equal(await strip.getAttribute("data-is-zoomed"), "false");
+			await page.mouse.click(box.x + SIDE_PX + 0.3, first.y);
+			assert.equal(await indexNow(page), 0);
+			await page.mouse.move(box.x + SIDE_PX + 1, first.y);
+			await page.mouse.wheel(0, -4000);
+			await page.waitForFunction(() => document.querySelector(".strip")?.getAttribute("data-is-zoomed") === "true");
+			await page.mouse.click(box.x + box.width - SIDE_PX - 0.3, first.y);
+			assert.ok((await indexNow(page)) <= 13, "zooming in ends at a dozen dates");
+		},
+	],
+	[
+		"37 3,000 dates come page by page and are stepped through",
+		async ({ open }) => {
+			const days = Array.from(
+				{ length: 3000 },
+				(_, day) => `${new Date(day * 86_400_000).toISOString().slice(0, 19)}Z`,
+			);
+			const { page } = await open({
+				search: "?layer=long",
+				routes: {
+					"/layers/long/times": (route) => {
+						const start = Number(new URL(route.request().url()).searchParams.get("start") ?? 0);
+						const times = days.slice(start, start + 1000);
+						const next = start + 1000 < days.length ? `https://elsewhere.example/times?start=${start + 1000}` : null;
+						const body = { times, valid_shares: times.map(() => 0.5), total: 3000, next };
+						return route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
+					},
+					"/(cubes|tiles)/.*(ctc|png)": (route) => route.abort(),
+				},
+				allowed: /Failed to load resource/,
+			});
+			await page.locator(".strip-slider[aria-valuemax='2999']").waitFor();
+			await slider(page).press("End");
+			for (let step = 0; step < 20; step += 1) await slider(page).press("ArrowLeft");
+			assert.equal(await indexNow(page), 2979);
+		},
+	],
+	[
+		"a date held, or Y, shows the same time of other years to choose from",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: "?layer=ndvi_years&date=2019-06-20" });
+			await whenShown(page);
+			const box = await slider(page).boundingBox();
+			assert.ok(box);
+			await page.mouse.move(box.x + box.width / 2, box.y + BARS_PX);
+			await page.mouse.down();
+			const lens = page.getByRole("dialog", { name: "The same time in other years" });
+			await lens.waitFor();
+			await page.mouse.up();
+			await lens.getByRole("heading", { name: /^Around/ }).waitFor();
+			await page.keyboard.press("Escape");
+			await lens.waitFor({ state: "hidden" });
+
+			await slider(page).press("Home");
+			await slider(page).press("y");
+			await lens.waitFor();
+			assert.deepEqual(await lens.locator("strong").allTextContents(), ["2018", "2019", "2020"]);
+			await page.waitForFunction(() =>
+				[.../** @type {NodeListOf<HTMLImageElement>} */ (document.querySelectorAll(".lens img"))].every(
+					(image) => image.naturalWidth > 0,
+				),
+			);
+			await page.screenshot({ path: join(outDir, "lens.png") });
+			await lens.getByRole("button", { name: /2020/ }).click();
+			await whenLinkSays(page, "date", "2020-01-01");
+		},
+	],
+	[
+		"the calendar leads to the same time in other years",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=ndvi_years&date=2019-06-20" });
+			await whenShown(page);
+			await page.getByRole("button", { name: "20 Jun 2019" }).click();
+			await page.getByRole("button", { name: "The same time in other years" }).click();
+			const lens = page.getByRole("dialog", { name: "The same time in other years" });
+			await lens.getByRole("button", { name: /2018/ }).click();
+			await whenLinkSays(page, "date", "2018-06-20");
+		},
+	],
+	[
+		"axe finds nothing wrong in calendar, options and lens, light or dark",
+		async ({ open }) => {
+			for (const scheme of /** @type {const} */ (["light", "dark"])) {
+				const { page } = await open({ search: "?layer=ndvi_years&date=2019-06-20&fps=12", scheme });
+				await whenShown(page);
+				await page.getByRole("button", { name: "20 Jun 2019" }).click();
+				await page.getByRole("dialog", { name: "Calendar" }).waitFor();
+				assert.deepEqual(await brokenRules(page), []);
+				await page.keyboard.press("Escape");
+				await page.getByRole("button", { name: "Options of playing" }).click();
+				await page.getByRole("dialog", { name: "Options of playing" }).waitFor();
+				assert.deepEqual(await brokenRules(page), []);
+				await page.keyboard.press("Escape");
+				await slider(page).press("y");
+				await page.getByRole("dialog", { name: "The same time in other years" }).waitFor();
+				assert.deepEqual(await brokenRules(page), []);
+			}
+		},
+	],
+	[
+		"where a date has no data the nearest clear one is offered, at first sight",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[11]}` });
+			await whenShown(page);
+			await page.getByText("The nearest clear date is 5 days earlier: 20 February 2019.").waitFor();
+			await page.screenshot({ path: join(outDir, "no-data-here.png") });
+			await page.getByRole("button", { name: "Go there" }).click();
+			await whenLinkSays(page, "date", dates[10]);
+			assert.deepEqual(await noticeTexts(page), []);
+		},
+	],
+	[
+		"on a phone all choices of playing are in the panel",
+		async ({ open, outDir }) => {
+			for (const scheme of /** @type {const} */ (["light", "dark"])) {
+				const { page } = await open({ search: `?layer=ndvi&date=${dates[8]}`, width: 360, height: 640, scheme });
+				await whenShown(page);
+				await page.screenshot({ path: join(outDir, `phone-${scheme}.png`) });
+				await page.getByRole("button", { name: "Options of playing" }).click();
+				await page.getByRole("checkbox", { name: "Fill gaps" }).check();
+				await page.screenshot({ path: join(outDir, `phone-options-${scheme}.png`) });
+				await page.keyboard.press("Escape");
+				await page.getByRole("button", { name: short(8) }).click();
+				await page.getByRole("dialog", { name: "Calendar" }).waitFor();
+				await page.screenshot({ path: join(outDir, `phone-calendar-${scheme}.png`) });
+			}
+		},
+	],
+]);

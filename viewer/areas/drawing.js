@@ -1,0 +1,110 @@
+/**
+ * What is being drawn on the map, or changed there: the steps of it, from the tool that is taken to the area that is kept.
+ *
+ * @typedef {import("./drafts.js").Tool} Tool
+ * @typedef {import("./earth.js").Position} Position
+ * @typedef {import("../state.js").Geometry} Geometry
+ * @typedef {{ tool: Tool, corners: import("./drafts.js").History<Position[]>, isDone: boolean }} Draft a measured line that is done stays until the next
+ * @typedef {{ id: string, geometry: import("./drafts.js").History<Geometry> }} Change
+ */
+import { dismiss, mapTool, notify } from "../state.js";
+import { text } from "../text.js";
+import { batch, signal } from "../vendor/signals-core.js";
+import { tidyGeometry } from "./corners.js";
+import { beginHistory, canFinish, doStep, isEnough, redoStep, shapeOf, undoStep } from "./drafts.js";
+import { addAreas, changeArea, editedId, findArea } from "./store.js";
+
+export const draft = signal(/** @type {Draft | null} */ (null));
+/** Where the next corner would be: under the pointer, or in the middle of the map while the keyboard is used. */
+export const cursor = signal(/** @type {Position | null} */ (null));
+/** Whether corners are set by the keyboard, in the middle of the map. */
+export const isByKeyboard = signal(false);
+export const change = signal(/** @type {Change | null} */ (null));
+
+/** @param {Tool} tool @param {boolean} byKeyboard whether it was taken by the keyboard */
+export function beginDraft(tool, byKeyboard) {
+	batch(() => {
+		cancel();
+		isByKeyboard.value = byKeyboard;
+		draft.value = { tool, corners: beginHistory(/** @type {Position[]} */ ([])), isDone: false };
+		mapTool.value = tool;
+	});
+}
+
+/** @param {string} id of the area whose corners are to be moved */
+export function beginChange(id) {
+	const area = findArea(id);
+	if (!area) return;
+	batch(() => {
+		cancel();
+		editedId.value = id;
+		change.value = { id, geometry: beginHistory(area.geometry) };
+		mapTool.value = "edit";
+	});
+}
+
+/** The same place on the turn of the globe that is nearest to another position. @param {Position} position @param {Position | undefined} other @returns {Position} */
+export const nearestTurn = ([lon, lat], other) =>
+	other ? [lon + 360 * Math.round((other[0] - lon) / 360), lat] : [lon, lat];
+
+/** Sets the next corner; with the last that is needed, the shape is done. @param {Position} position */
+export function setCorner(position) {
+	const now = draft.peek();
+	if (!now) return;
+	const corners = now.isDone ? beginHistory(/** @type {Position[]} */ ([])) : now.corners;
+	const next = doStep(corners, [...corners.now, nearestTurn(position, corners.now.at(-1))]);
+	draft.value = { ...now, corners: next, isDone: false };
+	if (isEnough(now.tool, next.now)) finish();
+}
+
+/** Takes over a new form of what is being changed. @param {Geometry | null} geometry null changes nothing */
+export function stepChange(geometry) {
+	const now = change.peek();
+	if (now && geometry) change.value = { ...now, geometry: doStep(now.geometry, geometry) };
+}
+
+/** @template T @param {(history: import("./drafts.js").History<T>) => import("./drafts.js").History<T>} step */
+function walk(step) {
+	const [now, changing] = [draft.peek(), change.peek()];
+	if (now) draft.value = { ...now, corners: /** @type {any} */ (step)(now.corners), isDone: false };
+	if (changing) change.value = { ...changing, geometry: /** @type {any} */ (step)(changing.geometry) };
+}
+
+export const undo = () => walk(undoStep);
+export const redo = () => walk(redoStep);
+
+/** Keeps what is drawn or changed, and lays the tool down; what holds nothing stays as it is. */
+export function finish() {
+	const [now, changing] = [draft.peek(), change.peek()];
+	if (now?.tool === "measure") {
+		if (canFinish("measure", now.corners.now)) draft.value = { ...now, isDone: true };
+		return;
+	}
+	const geometry = now ? shapeOf(now.tool, now.corners.now) : changing && tidyGeometry(changing.geometry.now);
+	if (!geometry) {
+		if (now && isEnough(now.tool, now.corners.now)) draft.value = { ...now, corners: undoStep(now.corners) };
+		notify("drawing", text(now?.tool === "circle" ? "areas.overPole" : "areas.flat"));
+		return;
+	}
+	batch(() => {
+		if (now) addAreas([{ name: "", geometry }], { isCharted: true });
+		else if (changing) changeArea(changing.id, { geometry });
+		cancel();
+	});
+}
+
+/** Lays the tool down; what was drawn and not finished is gone. */
+export function cancel() {
+	if (!draft.peek() && !change.peek()) return;
+	batch(() => {
+		draft.value = null;
+		change.value = null;
+		cursor.value = null;
+		editedId.value = null;
+	});
+	dismiss("drawing");
+	// The click that set the last corner is still on its way to those who choose points by clicks.
+	window.setTimeout(() => {
+		if (!draft.peek() && !change.peek()) mapTool.value = null;
+	});
+}

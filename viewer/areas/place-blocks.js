@@ -1,0 +1,17 @@
+/** Which dates are asked for together when the values of places are wanted at one; pure. */
+
+/** Numbers of one answer: a megabyte or two. */
+const MAX_VALUES = 100_000;
+const MAX_DATES = 32;
+
+/** How many dates are asked for at once. @param {number} places of the set */
+export const datesAtOnce = (places) => Math.max(1, Math.min(MAX_DATES, Math.floor(MAX_VALUES / Math.max(1, places))));
+
+/**
+ * The dates that are asked for with one of them: index of the first, and of the one after the last.
+ * @param {number} index @param {number} count dates in all @param {number} size
+ */
+export function blockAround(index, count, size) {
+	const first = Math.floor(Math.max(0, index) / size) * size;
+	return { first, end: Math.min(count, first + size) };
+}

@@ -1,0 +1,68 @@
+/**
+ * Areas that the browser keeps between visits, as one GeoJSON document.
+ *
+ * @typedef {import("../state.js").Geometry} Geometry
+ * @typedef {{ id: string, name: string, geometry: Geometry }} Stored
+ */
+import { tidyName } from "./faults.js";
+import { collect, sourcesOf } from "./read-geojson.js";
+import { formatGeoJson } from "./write-files.js";
+
+export const STORAGE_KEY = "chronotile.areas";
+/** Browsers give a site about five million characters; other parts want some too. */
+const MAX_LENGTH = 3_000_000;
+const ID = /^area-\d{1,15}$/;
+
+/** @param {string | null} source as it was stored; damage costs what is damaged @returns {Stored[]} */
+export function parseStored(source) {
+	/** @type {any} */
+	let document;
+	try {
+		document = JSON.parse(source ?? "");
+	} catch {
+		return [];
+	}
+	const features = Array.isArray(document?.features) ? document.features : [];
+	const ids = new Set();
+	return features.flatMap((/** @type {any} */ feature) => {
+		const id = feature?.id;
+		if (!ID.test(String(id)) || ids.has(id)) return [];
+		ids.add(id);
+		const geometry = readGeometry(feature);
+		return geometry ? [{ id: String(id), name: tidyName(feature.properties?.name), geometry }] : [];
+	});
+}
+
+/** @param {unknown} feature @returns {Geometry | null} */
+function readGeometry(feature) {
+	try {
+		return collect(sourcesOf(feature)).areas[0].geometry;
+	} catch {
+		return null;
+	}
+}
+
+/** What is stored; nothing where the browser stores nothing. */
+export function loadAreas() {
+	try {
+		return parseStored(window.localStorage.getItem(STORAGE_KEY));
+	} catch {
+		return [];
+	}
+}
+
+/** Stores areas in place of those before; with none, nothing stays. @param {Stored[]} areas @returns {boolean} false where there is no room */
+export function storeAreas(areas) {
+	try {
+		if (areas.length === 0) {
+			window.localStorage.removeItem(STORAGE_KEY);
+			return true;
+		}
+		const written = formatGeoJson(areas);
+		if (written.length > MAX_LENGTH) return false;
+		window.localStorage.setItem(STORAGE_KEY, written);
+		return true;
+	} catch {
+		return false;
+	}
+}

@@ -1,0 +1,237 @@
+/**
+ * The areas of the panel, and what links say of them. An area whose values are looked at is a place of the chart too,
+ * with the same id.
+ *
+ * @typedef {import("../state.js").Geometry} Geometry
+ * @typedef {import("../permalink.js").Link} Link
+ * @typedef {import("../permalink.js").NamedLine} NamedLine
+ * @typedef {{ id: string, name: string, geometry: Geometry, isSaved: boolean }} Area one that is not saved came with a link
+ */
+import { MAX_AREA_TEXT, wrapLon } from "../permalink.js";
+import {
+	destination,
+	dismiss,
+	joinLink,
+	MAX_PLACES,
+	makePlace,
+	notify,
+	places,
+	removePlace,
+	unlinkable,
+	view,
+} from "../state.js";
+import { text } from "../text.js";
+import { batch, effect, signal, untracked } from "../vendor/signals-core.js";
+import { LIMITS, tidyName } from "./faults.js";
+import { boxOf, countCorners, positionsOf } from "./geometry.js";
+import { decodeGeometry, encodeGeometry } from "./polyline.js";
+import { loadAreas, parseStored, STORAGE_KEY, storeAreas } from "./storage.js";
+
+const MAX_LINKED = 3;
+/** A point is looked at from no farther than this. */
+const POINT_ZOOM = 13;
+
+export const areas = signal(/** @type {Area[]} */ ([]));
+/** Whether the viewer is part of another page, where it keeps nothing. */
+export const isEmbedded = signal(false);
+/** The area that is shown on the map above all others, while the panel's list is gone through. */
+export const emphasised = signal(/** @type {string | null} */ (null));
+/** The area whose corners are being moved: it is drawn with them. */
+export const editedId = signal(/** @type {string | null} */ (null));
+/** @param {string} id */
+export const findArea = (id) => areas.peek().find((area) => area.id === id);
+
+/** Starts with what the browser has kept and what the link says, and keeps both so. @param {boolean} embedded */
+export function startStore(embedded) {
+	isEmbedded.value = embedded;
+	if (!embedded) areas.value = loadAreas().map((area) => ({ ...area, isSaved: true }));
+	joinLink({ write: writeLink, read: readLink });
+	effect(followNames);
+	effect(() => {
+		unlinkable.value = linesOf(places.value).left;
+	});
+	if (!embedded) keepStored();
+}
+
+/** Stores what is saved whenever it changes, and takes over what another window of the viewer stores. */
+function keepStored() {
+	let stored = areas.peek();
+	effect(() => {
+		const saved = areas.value.filter(({ isSaved }) => isSaved);
+		if (saved.length === stored.length && saved.every((area, index) => area === stored[index])) return;
+		stored = saved;
+		if (storeAreas(saved)) dismiss("area storage");
+		else notify("area storage", text("areas.storageFull"));
+	});
+	window.addEventListener("storage", ({ key, newValue }) => {
+		if (key !== STORAGE_KEY && key !== null) return;
+		stored = parseStored(newValue).map((area) => ({ ...area, isSaved: true }));
+		areas.value = [...stored, ...areas.peek().filter(({ isSaved }) => !isSaved)];
+	});
+}
+
+/** Takes over names that the chart gives to places. */
+function followNames() {
+	const names = new Map(places.value.map(({ id, name }) => [id, name]));
+	untracked(() => {
+		const all = areas.peek();
+		const isOther = (/** @type {Area} */ { id, name }) => names.has(id) && names.get(id) !== name;
+		if (all.some(isOther)) {
+			areas.value = all.map((area) => (isOther(area) ? { ...area, name: names.get(area.id) ?? "" } : area));
+		}
+	});
+}
+
+/** A name that no other area has. @param {Geometry} geometry @param {Area[]} others */
+function newName({ type }, others) {
+	const key = type === "Point" ? "areas.newPoint" : "areas.newArea";
+	const names = new Set(others.map(({ name }) => name));
+	for (let number = 1; ; number++) {
+		const name = text(key, { number });
+		if (!names.has(name)) return name;
+	}
+}
+
+/** @param {Area[]} others */
+const nextNumber = (others) => 1 + Math.max(0, ...others.map(({ id }) => Number(id.replace("area-", ""))));
+
+/**
+ * Adds areas, those first that are looked at at once as far as there is room.
+ * @param {{ name: string, geometry: Geometry }[]} found @param {{ isCharted: boolean, isSaved?: boolean }} how
+ * @returns {Area[]} those added: none when they would be too many
+ */
+export function addAreas(found, { isCharted, isSaved = !isEmbedded.peek() }) {
+	const all = [...areas.peek()];
+	const corners = [...all, ...found].reduce((sum, { geometry }) => sum + countCorners(geometry), 0);
+	if (all.length + found.length > LIMITS.areas || corners > LIMITS.corners) {
+		notify("areas", text("areas.tooMany", { count: LIMITS.areas, corners: LIMITS.corners }));
+		return [];
+	}
+	const added = found.map(({ name, geometry }) => {
+		const area = { id: `area-${nextNumber(all)}`, name: tidyName(name) || newName(geometry, all), geometry, isSaved };
+		all.push(area);
+		return area;
+	});
+	batch(() => {
+		areas.value = all;
+		if (isCharted) for (const { id } of added.slice(0, MAX_PLACES - places.peek().length)) chartArea(id);
+	});
+	return added;
+}
+
+/** Looks at the values of an area too. @param {string} id */
+export function chartArea(id) {
+	const area = findArea(id);
+	if (!area || places.peek().some((place) => place.id === id)) return;
+	if (places.peek().length >= MAX_PLACES) {
+		notify("places", text("places.tooMany", { count: MAX_PLACES }));
+		return;
+	}
+	const { name, geometry, isSaved } = area;
+	places.value = [...places.peek(), makePlace(geometry, name, { id, isSaved, isKept: true })];
+}
+
+/** @param {string} id @param {Partial<Pick<Area, "name" | "geometry" | "isSaved">>} change */
+export function changeArea(id, change) {
+	const tidy = change.name === undefined ? change : { ...change, name: tidyName(change.name) };
+	if (tidy.name === "") return;
+	batch(() => {
+		areas.value = areas.peek().map((area) => (area.id === id ? { ...area, ...tidy } : area));
+		places.value = places.peek().map((place) => (place.id === id ? { ...place, ...tidy } : place));
+	});
+}
+
+/** Takes an area away; the message that says so gives it back. @param {string} id */
+export function removeArea(id) {
+	const [all, area] = [areas.peek(), findArea(id)];
+	if (!area) return;
+	const [at, wasCharted] = [all.indexOf(area), places.peek().some((place) => place.id === id)];
+	batch(() => {
+		areas.value = all.filter((each) => each !== area);
+		removePlace(id);
+	});
+	const undo = () => {
+		dismiss("areas");
+		if (findArea(id)) return;
+		areas.value = areas.peek().toSpliced(at, 0, area);
+		if (wasCharted) chartArea(id);
+	};
+	notify("areas", text("areas.removed", { name: area.name }), { label: text("action.undo"), run: undo });
+}
+
+/** Takes all areas away, from the browser too. */
+export function removeAllAreas() {
+	const ids = new Set(areas.peek().map(({ id }) => id));
+	batch(() => {
+		areas.value = [];
+		places.value = places.peek().filter(({ id }) => !ids.has(id));
+	});
+	dismiss("areas");
+}
+
+/** @param {{ geometry: Geometry }[]} shown */
+export function zoomToAreas(shown) {
+	const [west, south, east, north] = boxOf(shown.flatMap(({ geometry }) => positionsOf(geometry)));
+	if (west === east && south === north) {
+		const zoom = Math.max(POINT_ZOOM, view.peek()?.zoom ?? 0);
+		destination.value = { view: { lon: wrapLon(west), lat: south, zoom } };
+	} else if (east - west >= 360) destination.value = { bbox: [-180, south, 180, north], isHeld: true };
+	else destination.value = { bbox: [wrapLon(west), south, wrapLon(east), north], isHeld: true };
+}
+
+/** The areas that a link names, and those for which it has no room. @param {{ name: string, geometry: Geometry }[]} shown */
+function linesOf(shown) {
+	/** @type {NamedLine[]} */
+	const lines = [];
+	/** @type {string[]} */
+	const left = [];
+	let length = 0;
+	for (const { name, geometry } of shown) {
+		// Points are in links by themselves.
+		if (geometry.type === "Point") continue;
+		const line = encodeGeometry(geometry);
+		const label = encodeURIComponent(name).replaceAll("~", "%7E");
+		const more = (line ?? "").length + label.length + 2;
+		if (line === null || lines.length === MAX_LINKED || length + more > MAX_AREA_TEXT) left.push(name);
+		else {
+			lines.push({ name, line });
+			length += more;
+		}
+	}
+	return { lines, left };
+}
+
+/** @returns {Partial<Link>} */
+function writeLink() {
+	const { lines } = linesOf(places.value);
+	return { aoi: lines.length > 0 ? lines : undefined };
+}
+
+/** Looks at the areas that a link names, and no longer at others. @param {Link} link */
+function readLink({ aoi = [] }) {
+	const wanted = aoi.map(({ name, line }) => ({ name: tidyName(name), line, geometry: decodeGeometry(line) }));
+	if (wanted.some(({ geometry }) => geometry === null)) notify("areas", text("areas.badLink"));
+	batch(() => {
+		places.value = places.peek().filter(({ geometry }) => geometry.type === "Point");
+		for (const { name, line, geometry } of wanted) {
+			if (!geometry) continue;
+			const known = areas.peek().find((area) => area.name === name && encodeGeometry(area.geometry) === line);
+			if (known) chartArea(known.id);
+			else addAreas([{ name, geometry }], { isCharted: true, isSaved: false });
+		}
+		adoptPoints();
+	});
+}
+
+/** Points of a link that are among the areas become those. */
+function adoptPoints() {
+	places.value = places.peek().map((place) => {
+		const [lon, lat] = place.geometry.type === "Point" ? place.geometry.coordinates : [];
+		const area = areas
+			.peek()
+			.find(
+				({ geometry: { type, coordinates } }) => type === "Point" && coordinates[0] === lon && coordinates[1] === lat,
+			);
+		return area ? { ...place, id: area.id, name: area.name, isSaved: area.isSaved, isKept: true } : place;
+	});
+}

@@ -1,0 +1,53 @@
+/**
+ * The buttons on the map that take a tool: one that opens the shapes to draw, and one to measure.
+ *
+ * @typedef {import("./drafts.js").Tool} Tool
+ */
+import { make, makeIconButton } from "../shell/elements.js";
+import { mapTool } from "../state.js";
+import { text } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+import { SHAPES } from "./drafts.js";
+import { beginDraft, cancel } from "./drawing.js";
+
+/** @type {Record<Tool, string>} */
+const ICONS = { point: "pin", rectangle: "rectangle", polygon: "area", circle: "circle", measure: "measure" };
+
+/** A button that takes a tool, or lays it down. @param {Tool} tool @param {() => void} [done] */
+export function makeToolButton(tool, done = () => {}) {
+	const button = makeIconButton(ICONS[tool], text(`draw.tool.${tool}`), (/** @type {MouseEvent} */ event) => {
+		if (mapTool.peek() === tool) cancel();
+		// A click that no pointer made came from the keyboard.
+		else beginDraft(tool, event.detail === 0);
+		done();
+	});
+	effect(() => button.setAttribute("aria-pressed", String(mapTool.value === tool)));
+	return button;
+}
+
+/** @param {HTMLElement} tools */
+export function startTools(tools) {
+	const shapes = make("div", { class: "area-shapes", role: "group", "aria-label": text("draw.title") });
+	shapes.hidden = true;
+	const opener = makeIconButton("edit", text("draw.title"), () => open(Boolean(shapes.hidden)), {
+		"aria-expanded": "false",
+	});
+	const open = (/** @type {boolean} */ isOpen) => {
+		shapes.hidden = !isOpen;
+		opener.setAttribute("aria-expanded", String(isOpen));
+	};
+	for (const shape of SHAPES) shapes.append(makeToolButton(shape, () => open(false)));
+	const group = make("div", { class: "area-tools" }, opener, shapes);
+	group.addEventListener("keydown", (event) => {
+		if (event.key !== "Escape" || shapes.hidden) return;
+		event.stopPropagation();
+		open(false);
+		opener.focus();
+	});
+	document.addEventListener("pointerdown", ({ target }) => {
+		if (target instanceof Node && !group.contains(target)) open(false);
+	});
+	const measure = makeToolButton("measure");
+	for (const button of [opener, measure]) button.classList.remove("quiet");
+	tools.append(group, measure);
+}

@@ -1,0 +1,112 @@
+/**
+ * Areas into the browser and out of it: files that are chosen, dropped on the page or pasted as text, and files to keep.
+ *
+ * @typedef {import("./read-geojson.js").Findings} Findings
+ * @typedef {import("./store.js").Area} Area
+ */
+import { dismiss, notify } from "../state.js";
+import { text } from "../text.js";
+import { AreaFault } from "./faults.js";
+import { selfCrossing } from "./geometry.js";
+import { readFile, readText } from "./read-files.js";
+import { addAreas, zoomToAreas } from "./store.js";
+import { fileName, formatGeoJson, formatTable } from "./write-files.js";
+
+/** So many are looked at as soon as they are read: as many as a link names. */
+const CHARTED_AT_ONCE = 3;
+/** So many reasons are told for what was left out. */
+const REASONS = 3;
+const NOTICE = "areas file";
+
+const ACCEPTED = ".geojson,.json,.kml,.kmz,.wkt,.csv,.txt,application/geo+json,application/json,text/csv,text/plain";
+
+/** Why something could not be read. @param {unknown} error */
+const whyOf = (error) => (error instanceof AreaFault ? error.message : String(error));
+
+/** Reads files one after the other and adds what is in them. @param {Iterable<File>} files */
+async function takeFiles(files) {
+	dismiss(NOTICE);
+	for (const file of files) {
+		try {
+			takeFindings(await readFile(file), file.name);
+		} catch (error) {
+			notify(NOTICE, text("areas.notRead", { file: file.name, why: whyOf(error) }));
+			return;
+		}
+	}
+}
+
+/** Adds what a text says; gives back why it cannot be read, or nothing. @param {string} source */
+export async function takeText(source) {
+	try {
+		takeFindings(await readText(source), text("areas.pasted"));
+		return "";
+	} catch (error) {
+		return whyOf(error);
+	}
+}
+
+/** @param {Findings} findings @param {string} from */
+function takeFindings({ areas, leftOut }, from) {
+	const added = addAreas(areas, { isCharted: areas.length <= CHARTED_AT_ONCE });
+	if (added.length === 0) return;
+	zoomToAreas(added);
+	const crossing = added.filter(({ geometry }) => selfCrossing(geometry) !== null);
+	const told = [
+		text("areas.read", { file: from, count: added.length }),
+		...leftOut.slice(0, REASONS),
+		leftOut.length > REASONS ? text("areas.moreLeftOut", { count: leftOut.length - REASONS }) : "",
+		crossing.length > 0 ? text("areas.someCross", { count: crossing.length, name: crossing[0].name }) : "",
+	];
+	notify(NOTICE, told.filter((words) => words !== "").join(" "));
+}
+
+/** Opens the browser's dialog for files. */
+export function chooseFiles() {
+	const field = document.createElement("input");
+	field.type = "file";
+	field.multiple = true;
+	field.accept = ACCEPTED;
+	field.addEventListener("change", () => void takeFiles(field.files ?? []));
+	field.click();
+}
+
+/** Takes files that are dropped anywhere on the page, and says where while they are held over it. @param {HTMLElement} frame that shows so */
+export function startDrops(frame) {
+	let depth = 0;
+	const show = (/** @type {number} */ next) => {
+		depth = Math.max(0, next);
+		frame.toggleAttribute("data-drop", depth > 0);
+	};
+	const hasFiles = (/** @type {DragEvent} */ { dataTransfer }) => dataTransfer?.types.includes("Files") ?? false;
+	document.addEventListener("dragenter", (event) => {
+		if (hasFiles(event)) show(depth + 1);
+	});
+	document.addEventListener("dragleave", (event) => {
+		if (hasFiles(event)) show(depth - 1);
+	});
+	document.addEventListener("dragover", (event) => {
+		if (hasFiles(event)) event.preventDefault();
+	});
+	document.addEventListener("drop", (event) => {
+		if (!hasFiles(event)) return;
+		event.preventDefault();
+		show(0);
+		void takeFiles(event.dataTransfer?.files ?? []);
+	});
+}
+
+/** @param {Area[]} areas @param {"geojson" | "csv"} format */
+export function saveAreas(areas, format) {
+	const name = areas.length === 1 ? areas[0].name : text("areas.fileName");
+	const isTable = format === "csv";
+	// Spreadsheets take text for UTF-8 only when it says so.
+	const content = isTable ? `\ufeff${formatTable(areas)}` : formatGeoJson(areas);
+	const type = isTable ? "text/csv" : "application/geo+json";
+	const url = URL.createObjectURL(new Blob([content], { type }));
+	const link = document.createElement("a");
+	link.href = url;
+	link.download = fileName(name, format);
+	link.click();
+	window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

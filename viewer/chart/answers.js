@@ -1,0 +1,73 @@
+/**
+ * Answers that are waited for, by a key that says what was asked: each is asked for once, those that nobody wants any
+ * more are not waited for, and the last ones are remembered. It knows neither page nor server.
+ */
+import { signal } from "../vendor/signals-core.js";
+
+/** @template T @typedef {{ phase: "loading" | "ready" | "failed", value: T | null, error: Error | null }} Answer */
+
+const MAX_REMEMBERED = 48;
+
+/** @template T */
+export class Answers {
+	constructor() {
+		this.all = signal(/** @type {ReadonlyMap<string, Answer<T>>} */ (new Map()));
+		/** @type {Map<string[], AbortController>} */
+		this.asking = new Map();
+		/** @type {ReadonlySet<string>} */
+		this.wanted = new Set();
+	}
+
+	/** @param {string} key @returns {Answer<T> | undefined} what is known of it; undefined if nobody has asked */
+	get(key) {
+		return this.all.value.get(key);
+	}
+
+	/**
+	 * Asks for what is not known yet, and stops what is asked for and no longer wanted.
+	 * @param {string[]} wanted keys @param {(missing: string[]) => { keys: string[], load: (signal: AbortSignal) => Promise<T[]> }[]} questions
+	 *   that together ask for all that is missing; each gives its answers in the order of its keys
+	 */
+	follow(wanted, questions) {
+		this.wanted = new Set(wanted);
+		for (const [keys, stopping] of this.asking) {
+			if (keys.some((key) => wanted.includes(key))) continue;
+			stopping.abort();
+			this.forget(keys);
+		}
+		const known = this.all.peek();
+		const missing = [...new Set(wanted)].filter((key) => !known.has(key));
+		if (missing.length > 0) for (const { keys, load } of questions(missing)) void this.ask(keys, load);
+	}
+
+	/** @param {string[]} keys @param {(signal: AbortSignal) => Promise<T[]>} load */
+	async ask(keys, load) {
+		const stopping = new AbortController();
+		this.asking.set(keys, stopping);
+		this.set(keys.map((key) => [key, { phase: "loading", value: null, error: null }]));
+		try {
+			const values = await load(stopping.signal);
+			if (!stopping.signal.aborted)
+				this.set(keys.map((key, index) => [key, { phase: "ready", value: values[index], error: null }]));
+		} catch (error) {
+			const why = error instanceof Error ? error : new Error(String(error));
+			if (!stopping.signal.aborted) this.set(keys.map((key) => [key, { phase: "failed", value: null, error: why }]));
+		}
+		this.asking.delete(keys);
+	}
+
+	/** Remembers answers; the oldest that nobody wants give way. @param {[string, Answer<T>][]} entries */
+	set(entries) {
+		const all = new Map(this.all.peek());
+		for (const [key] of entries) all.delete(key);
+		for (const [key, answer] of entries) all.set(key, answer);
+		const free = [...all.keys()].filter((key) => !this.wanted.has(key));
+		for (const key of free.slice(0, Math.max(0, all.size - MAX_REMEMBERED))) all.delete(key);
+		this.all.value = all;
+	}
+
+	/** So that they are asked for again when they are wanted. @param {string[]} keys */
+	forget(keys) {
+		this.all.value = new Map([...this.all.peek()].filter(([key]) => !keys.includes(key)));
+	}
+}

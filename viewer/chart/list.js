@@ -1,0 +1,177 @@
+/**
+ * The places of the chart: number, colour and name of each, its value at a date, how far its series is, and buttons to
+ * hide, keep, rename and remove it.
+ *
+ * @typedef {import("../state.js").Place} Place
+ * @typedef {import("./source.js").Line} Line
+ */
+import { Problem } from "../api.js";
+import { make, makeIconButton } from "../shell/elements.js";
+import { changePlace, placeNumber, places, removePlace } from "../state.js";
+import { text } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+import { askForLess, lines, pointOf, reducer, retryFailed } from "./source.js";
+import { placeName, valueText } from "./words.js";
+
+const MAX_NAME = 80;
+
+/** @param {HTMLElement} list @param {import("@preact/signals-core").ReadonlySignal<(line: Line) => number>} indexAt which of a line's dates its value is told of */
+export function startList(list, indexAt) {
+	/** @type {Map<string, Row>} */
+	const rows = new Map();
+	effect(() => {
+		const now = places.value;
+		for (const [id, row] of rows) {
+			if (now.some((place) => place.id === id)) continue;
+			row.element.remove();
+			rows.delete(id);
+		}
+		for (const place of now) {
+			const row = rows.get(place.id) ?? new Row(place, () => focusAfter(list, rows, place.id));
+			rows.set(place.id, row);
+			row.show(place);
+			list.append(row.element);
+		}
+	});
+	effect(() => {
+		const [all, at, kind] = [lines.value, indexAt.value, reducer.value];
+		for (const [id, row] of rows) {
+			const own = all.filter(({ place }) => place.id === id);
+			row.tell(own.map((line) => valueText(line, at(line), kind)).filter((words) => words !== ""));
+			row.report(own);
+		}
+	});
+}
+
+/** A place was removed: what had the focus is gone. @param {HTMLElement} list @param {Map<string, Row>} rows @param {string} id */
+function focusAfter(list, rows, id) {
+	const ids = [...rows.keys()];
+	const at = ids.indexOf(id);
+	removePlace(id);
+	const next = rows.get(ids[at + 1] ?? ids[at - 1] ?? "");
+	if (next) next.remove.focus();
+	else if (!list.firstElementChild) document.getElementById("map")?.focus();
+}
+
+/** @typedef {{ kind: "failed" | "loading" | "note" | "exact" | "none", words: string, button?: { label: string, run: () => void } }} State */
+
+/** @param {Line[]} own the lines of one place @returns {State} */
+function stateOf(own) {
+	const failed = own.find(({ phase }) => phase === "failed");
+	if (failed) {
+		const words = text("chart.seriesFailed", { why: failed.error?.message ?? "" });
+		return { kind: "failed", words, button: remedyOf(failed) };
+	}
+	if (own.some(({ phase }) => phase === "loading")) {
+		const isThere = own.some(({ isFromMap }) => isFromMap);
+		return { kind: "loading", words: text(isThere ? "chart.fromMap" : "chart.loading") };
+	}
+	const note = own.map(({ table }) => table?.note ?? "").find((words) => words !== "");
+	if (note) return { kind: "note", words: note };
+	const eased = own.find(({ asked }) => asked.isSimplified || asked.parameters.datetime)?.asked;
+	if (eased?.parameters.datetime)
+		return { kind: "exact", words: text("chart.exactOfYear", { year: eased.parameters.datetime }) };
+	if (eased) return { kind: "note", words: text("chart.simplified") };
+	return own.length > 0 ? { kind: "exact", words: text("chart.exact") } : { kind: "none", words: "" };
+}
+
+/** What may help: less where it was too much, another try unless the question itself was refused. @param {Line} failed @returns {State["button"]} */
+function remedyOf(failed) {
+	const { error, place, side, asked } = failed;
+	const limit = error instanceof Problem ? error.limit : undefined;
+	const year = side.instant.peek()?.text.slice(0, 4);
+	if (limit?.name === "max_vertices" && !asked.isSimplified) {
+		return { label: text("chart.simplify"), run: () => askForLess(failed, { corners: limit.allowed }) };
+	}
+	if (limit && year && !asked.parameters.datetime && !pointOf(place)) {
+		return { label: text("chart.onlyYear", { year }), run: () => askForLess(failed, { year }) };
+	}
+	const isRefused = error instanceof Problem && error.status >= 400 && error.status < 500;
+	return isRefused ? undefined : { label: text("action.tryAgain"), run: retryFailed };
+}
+
+class Row {
+	/** @param {Place} place @param {() => void} remove */
+	constructor(place, remove) {
+		const { id } = place;
+		this.place = place;
+		this.number = make("span", {});
+		this.badge = make("button", { type: "button", class: "place-badge", onclick: () => this.toggle() }, this.number);
+		this.name = make("span", { class: "place-name" });
+		this.value = make("span", { class: "place-value" });
+		this.state = make("span", { class: "place-state" });
+		this.keep = makeIconButton("pin", text("chart.keep"), () => changePlace(id, { isKept: !this.place.isKept }));
+		this.rename = makeIconButton("edit", text("chart.rename"), () => this.edit());
+		this.remove = makeIconButton("close", text("chart.remove"), remove);
+		const buttons = make("span", { class: "place-buttons" }, this.keep, this.rename, this.remove);
+		this.element = make("li", { class: "place" }, this.badge, this.name, this.value, this.state, buttons);
+		this.element.style.setProperty("--place", `var(${place.colour})`);
+	}
+
+	/** @param {Place} place */
+	show(place) {
+		this.place = place;
+		const name = placeName(place);
+		this.name.textContent = name;
+		this.name.title = name;
+		this.number.textContent = String(placeNumber(place));
+		this.badge.setAttribute("aria-pressed", String(place.isShown));
+		this.badge.setAttribute("aria-label", text("chart.show", { name, number: placeNumber(place) }));
+		this.badge.title = text(place.isShown ? "chart.hideHint" : "chart.showHint");
+		this.keep.hidden = !pointOf(place) || place.isSaved;
+		this.keep.setAttribute("aria-pressed", String(place.isKept));
+		for (const [button, key] of /** @type {const} */ ([
+			[this.keep, "chart.keep"],
+			[this.rename, "chart.rename"],
+			[this.remove, "chart.remove"],
+		]))
+			button.setAttribute("aria-label", text(key, { name }));
+		this.element.dataset.shown = String(place.isShown);
+	}
+
+	toggle() {
+		changePlace(this.place.id, { isShown: !this.place.isShown });
+	}
+
+	/** @param {string[]} values one a side */
+	tell(values) {
+		const words = values.join(" · ");
+		if (this.value.textContent !== words) this.value.textContent = words;
+	}
+
+	/** How far its series are. @param {Line[]} own */
+	report(own) {
+		const { kind, words, button } = stateOf(own);
+		if (this.state.dataset.kind === kind && this.state.dataset.words === words) return;
+		Object.assign(this.state.dataset, { kind, words });
+		this.state.replaceChildren(words);
+		if (button)
+			this.state.append(" ", make("button", { type: "button", class: "link", onclick: button.run }, button.label));
+	}
+
+	/** Puts a field in place of the name; Enter and leaving it take the name over, Escape does not. */
+	edit() {
+		const { id } = this.place;
+		const field = make("input", { type: "text", maxlength: MAX_NAME, "aria-label": text("chart.name") });
+		field.value = placeName(this.place);
+		let isOpen = true;
+		const close = (/** @type {boolean} */ isTaken) => {
+			if (!isOpen) return;
+			isOpen = false;
+			field.replaceWith(this.name);
+			const name = field.value.trim();
+			if (isTaken && name !== placeName(this.place)) changePlace(id, { name, isKept: true });
+			this.rename.focus();
+		};
+		field.addEventListener("keydown", (event) => {
+			if (event.key !== "Enter" && event.key !== "Escape") return;
+			// Or else the button that gets the focus would be pressed by the same key.
+			event.preventDefault();
+			close(event.key === "Enter");
+		});
+		field.addEventListener("blur", () => close(true));
+		this.name.replaceWith(field);
+		field.focus();
+		field.select();
+	}
+}

@@ -1,0 +1,99 @@
+/**
+ * Scales of the chart: ends of the axes, labels of dates, and where labels at the ends of lines stand; pure.
+ *
+ * @typedef {[low: number, high: number]} Range
+ */
+
+const DAY_S = 86_400;
+
+/**
+ * Ends of the chart's value axis: the values with a margin, and room around values that are all one.
+ * @param {number} low @param {number} high @returns {Range}
+ */
+export function valueRange(low, high) {
+	const margin = high > low ? (high - low) * 0.08 : Math.max(Math.abs(low) * 0.1, 0.1);
+	return [low - margin, high + margin];
+}
+
+/**
+ * Ends of the value axis for what is drawn of a period; of columns without a value there, 0 to 1.
+ * @param {(number | null | undefined)[][]} columns each (moment,) @param {number[]} seconds of the moments @param {Range} period @returns {Range}
+ */
+export function rangeOf(columns, seconds, [from, to]) {
+	let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+	for (const column of columns) {
+		for (const [index, value] of column.entries()) {
+			if (value === null || value === undefined || seconds[index] < from || seconds[index] > to) continue;
+			low = Math.min(low, value);
+			high = Math.max(high, value);
+		}
+	}
+	return low <= high ? valueRange(low, high) : [0, 1];
+}
+
+/** All of the time, with a little room at the ends. @param {number[]} seconds in their order @returns {Range} */
+export function wholePeriod(seconds) {
+	const [first, last] = [seconds[0] ?? 0, seconds.at(-1) ?? 0];
+	const room = Math.max((last - first) * 0.012, DAY_S / 2);
+	return [first - room, last + room];
+}
+
+/** @param {number} second @param {number} step between two labels, in seconds @param {string} locale */
+export function axisDate(second, step, locale) {
+	/** @type {Intl.DateTimeFormatOptions} */
+	const parts =
+		step >= 360 * DAY_S
+			? { year: "numeric" }
+			: step >= 27 * DAY_S
+				? { month: "short", year: "numeric" }
+				: step >= DAY_S
+					? { day: "numeric", month: "short" }
+					: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+	return new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC" }).format(second * 1000);
+}
+
+/** Index of the nearest of the moments; -1 of none. @param {number[]} seconds in their order @param {number} second */
+export function nearestSecond(seconds, second) {
+	let [low, high] = [0, seconds.length - 1];
+	while (low < high) {
+		const middle = (low + high) >> 1;
+		if (seconds[middle] < second) low = middle + 1;
+		else high = middle;
+	}
+	if (low > 0 && second - seconds[low - 1] <= seconds[low] - second) return low - 1;
+	return seconds.length === 0 ? -1 : low;
+}
+
+/**
+ * Heights at which labels stand, as near to those wished for as they can without touching.
+ * @param {number[]} wished centres, in pixels @param {number} size of a label @param {number} top @param {number} bottom of the room for them
+ * @returns {number[] | null} null when there is no room for all
+ */
+export function stackLabels(wished, size, top, bottom) {
+	if (wished.length * size > bottom - top) return null;
+	const order = wished.map((_, index) => index).sort((one, other) => wished[one] - wished[other]);
+	const placed = new Array(wished.length);
+	let floor = top + size / 2;
+	for (const index of order) {
+		placed[index] = Math.max(floor, wished[index]);
+		floor = placed[index] + size;
+	}
+	let ceiling = bottom - size / 2;
+	for (const index of order.reverse()) {
+		placed[index] = Math.min(ceiling, placed[index]);
+		ceiling = placed[index] - size;
+	}
+	return placed;
+}
+
+/** Values that stand alone between gaps, which no line would show. @param {(number | null | undefined)[]} column @returns {number[]} their indexes */
+export function aloneIn(column) {
+	const isGap = (/** @type {number} */ index, /** @type {1 | -1} */ step) => {
+		let at = index + step;
+		while (column[at] === undefined && at >= 0 && at < column.length) at += step;
+		return column[at] === null || column[at] === undefined;
+	};
+	return column.flatMap((value, index) =>
+		value !== null && value !== undefined && isGap(index, -1) && isGap(index, 1) ? [index] : [],
+	);
+}

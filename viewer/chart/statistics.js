@@ -1,0 +1,263 @@
+/**
+ * Statistics of what the chart shows: of each area at the date of its map, as the server tells them, with a histogram;
+ * and of every place over the period that the chart shows.
+ *
+ * @typedef {import("../state.js").Side} Side
+ * @typedef {import("./source.js").Line} Line
+ * @typedef {import("./histogram.js").Histogram} Histogram
+ * @typedef {import("./scales.js").Range} Range
+ * @typedef {import("../text.js").TextKey} TextKey
+ */
+import { fetchSeriesOfArea } from "../api.js";
+import { cubesOf } from "../map/cubes.js";
+import { make } from "../shell/elements.js";
+import { isMoving } from "../state.js";
+import { locale, percent, text } from "../text.js";
+import { formatDate } from "../time/dates.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
+import { Answers } from "./answers.js";
+import { histogramBetween, histogramsOf } from "./histogram.js";
+import { formatNumber, summarise } from "./series.js";
+import { classesOf, pointOf, reducer } from "./source.js";
+import { valuesOf } from "./tables.js";
+import { lineName, placeName, unitText } from "./words.js";
+
+/** A date that is passed over faster is not asked for. */
+const REST_MS = 200;
+
+/** @type {[column: string, key: TextKey][]} */
+const AT_A_DATE = [
+	["mean", "chart.reducers.mean"],
+	["std", "chart.reducers.std"],
+	["min", "chart.reducers.min"],
+	["p10", "chart.reducers.p10"],
+	["median", "chart.reducers.median"],
+	["p90", "chart.reducers.p90"],
+	["max", "chart.reducers.max"],
+];
+
+/** @type {[key: "mean" | "std" | "low" | "median" | "high", words: TextKey][]} */
+const OVER_TIME = [
+	["mean", "chart.reducers.mean"],
+	["std", "chart.reducers.std"],
+	["low", "chart.reducers.min"],
+	["median", "chart.reducers.median"],
+	["high", "chart.reducers.max"],
+];
+
+/** @type {Answers<Histogram | null>} */
+const answers = new Answers();
+
+const write = (/** @type {number | null | undefined} */ value) =>
+	value === null || value === undefined ? "–" : formatNumber(value, locale());
+
+/**
+ * @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<Line[]>} drawn
+ * @param {import("@preact/signals-core").ReadonlySignal<Range | null>} period @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen
+ */
+export function startStatistics(root, drawn, period, isOpen) {
+	const now = make("section", { class: "statistics-part" });
+	const spread = make("div", { class: "histograms" });
+	const overTime = make("section", { class: "statistics-part" });
+	root.append(now, spread, overTime);
+	// What scrolls must be reachable by keyboard.
+	root.tabIndex = 0;
+	const areas = computed(() => drawn.value.filter(({ place }) => !pointOf(place)));
+	effect(() => {
+		if (isOpen.value) now.replaceChildren(...describeDate(areas.value));
+	});
+	effect(() => {
+		if (isOpen.value) overTime.replaceChildren(...describePeriod(drawn.value, period.value));
+	});
+	followHistograms(areas, isOpen);
+	/** The last histogram of each place stays until the next is there. @type {Map<string, HTMLElement>} */
+	const shown = new Map();
+	effect(() => {
+		if (!isOpen.value) return;
+		const figures = areas.value.flatMap((line) => {
+			const id = `${line.side.id} ${line.place.id}`;
+			const found = histogramOf(line);
+			if (found) shown.set(id, drawHistogram(line, found));
+			const figure = shown.get(id);
+			if (figure) figure.dataset.stale = String(!found);
+			return figure ?? [];
+		});
+		spread.replaceChildren(...figures);
+	});
+}
+
+/** Where the date of its map is in a line. @param {Line} line */
+function indexOf({ table, side }) {
+	return table?.times.indexOf(side.instant.value?.text ?? null) ?? -1;
+}
+
+/** What lies between two values of a layer, as its cubes have it; null where it is not known, or any value may be. @param {Side} side */
+function stepOf(side) {
+	/** @type {number | null} */
+	let step = null;
+	if (side.loadedTimes.value.size > 0) {
+		cubesOf(side)?.eachFrame(side.timeIndex.value, ({ header }) => {
+			step ??= header.quantised ? null : Math.abs(header.scale);
+		});
+	}
+	return step;
+}
+
+/** What is to be asked for the histogram of an area; null where it is known or has no values. @param {Line} line */
+function questionOf(line) {
+	const { table, side, layer } = line;
+	const { geometry } = line.asked;
+	const at = indexOf(line);
+	const [low, high] = [table?.columns.min?.[at], table?.columns.max?.[at]];
+	if (at < 0 || typeof low !== "number" || typeof high !== "number") return null;
+	const reducers = histogramBetween(low, high, stepOf(side));
+	const parameters = { datetime: side.instant.value?.text ?? null, reducers };
+	return { key: JSON.stringify([layer.id, layer.revision, geometry, parameters]), layer, geometry, parameters };
+}
+
+/** @param {Line} line @returns {Histogram | null} */
+function histogramOf(line) {
+	const known = line.table?.histograms[indexOf(line)];
+	if (known) return known;
+	const question = questionOf(line);
+	return question && (answers.get(question.key)?.value ?? null);
+}
+
+/** Asks for the histograms of the areas at the dates at which the maps rest. @param {import("@preact/signals-core").ReadonlySignal<Line[]>} areas @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen */
+function followHistograms(areas, isOpen) {
+	const resting = signal(/** @type {NonNullable<ReturnType<typeof questionOf>>[]} */ ([]));
+	effect(() => {
+		const questions = isOpen.value && !isMoving.value ? areas.value.flatMap((line) => questionOf(line) ?? []) : [];
+		const waiting = window.setTimeout(() => {
+			resting.value = questions;
+		}, REST_MS);
+		return () => window.clearTimeout(waiting);
+	});
+	effect(() => {
+		const questions = resting.value;
+		answers.follow(
+			questions.map(({ key }) => key),
+			(missing) =>
+				questions
+					.filter(({ key }) => missing.includes(key))
+					.map(({ key, layer, geometry, parameters }) => ({
+						keys: [key],
+						load: async (stopped) => {
+							const answer = await fetchSeriesOfArea(layer, geometry, parameters, stopped);
+							return [histogramsOf(answer, answer.features[0])[0] ?? null];
+						},
+					})),
+		);
+	});
+}
+
+/** @param {string[]} head @param {string[][]} rows the first cell of each is its name @param {string} caption */
+function makeTable(head, rows, caption) {
+	const body = rows.map(([name, ...cells]) =>
+		make("tr", {}, make("th", { scope: "row" }, name), ...cells.map((words) => make("td", {}, words))),
+	);
+	return make(
+		"table",
+		{},
+		make("caption", {}, caption),
+		make("thead", {}, make("tr", {}, ...head.map((words) => make("th", { scope: "col" }, words)))),
+		make("tbody", {}, ...body),
+	);
+}
+
+/** @param {Line[]} areas @returns {Node[]} */
+function describeDate(areas) {
+	if (areas.length === 0) return [make("p", { class: "hint" }, text("chart.noAreas"))];
+	const dates = areas.map(({ side }) => side.shownDate.value);
+	const columns = areas.every(({ side }) => classesOf(side).length > 0) ? [] : AT_A_DATE;
+	const head = [
+		text("chart.area.heading"),
+		...columns.map(([, key]) => text(key)),
+		text("chart.count"),
+		text("chart.share"),
+	];
+	const rows = areas.map((line, index) => {
+		const { table } = line;
+		const at = indexOf(line);
+		const [count, total] = [table?.counts[at] ?? 0, table?.total ?? 0];
+		const values = columns.map(([column]) => write(table?.columns[column]?.[at]));
+		const name = dates[index] === dates[0] ? lineName(line) : `${lineName(line)}, ${dates[index]}`;
+		return [name, ...values, count.toLocaleString(locale()), total > 0 ? percent(count / total) : "–"];
+	});
+	return [makeTable(head, rows, dates[0] || text("time.undated"))];
+}
+
+/** @param {Line[]} drawn @param {Range | null} period @returns {Node[]} */
+function describePeriod(drawn, period) {
+	const dated = drawn.filter(({ table, side }) => (table?.times.length ?? 0) > 1 && classesOf(side).length === 0);
+	if (dated.length === 0) return [];
+	const within = (/** @type {string | null} */ time) => {
+		const second = Date.parse(time ?? "") / 1000;
+		return !period || (second >= period[0] && second <= period[1]);
+	};
+	const rows = dated.map((line) => {
+		const { times } = /** @type {import("./tables.js").Table} */ (line.table);
+		const all = valuesOf(/** @type {import("./tables.js").Table} */ (line.table), reducer.value);
+		const values = all.filter((_, index) => within(times[index]));
+		const summary = summarise(values);
+		const numbers = OVER_TIME.map(([name]) => write(summary?.[name]));
+		return [lineName(line), ...numbers, `${summary?.valid ?? 0} / ${values.length}`];
+	});
+	const head = [text("chart.place"), ...OVER_TIME.map(([, key]) => text(key)), text("chart.datesWithValue")];
+	const shown = dated.flatMap(({ table }) => table?.times.filter(within) ?? []).map((time) => Date.parse(time ?? ""));
+	const [first, last] = [Math.min(...shown), Math.max(...shown)];
+	const caption = text("chart.overTime", { first: formatDate(first, locale()), last: formatDate(last, locale()) });
+	return [makeTable(head, rows, shown.length > 0 ? caption : "")];
+}
+
+/** @param {Line} line @param {Histogram} histogram */
+function drawHistogram(line, { counts, edges }) {
+	const { place, layer, side } = line;
+	const classes = new Map(classesOf(side).map((each) => [each.value, each]));
+	const most = Math.max(...counts, 1);
+	const valid = counts.reduce((sum, count) => sum + count, 0);
+	const bars = counts.map((count, bin) => {
+		const named = classes.get((edges[bin] + edges[bin + 1]) / 2);
+		const range = named?.label ?? `${write(edges[bin])} – ${write(edges[bin + 1])}`;
+		const bar = make("span", {
+			class: "histogram-bar",
+			title: text("chart.bin", { range, count }),
+			"data-count": count,
+		});
+		bar.style.setProperty("--share", String(count / most));
+		if (named) bar.style.setProperty("--bar-colour", named.color);
+		return bar;
+	});
+	const peak = counts.indexOf(most);
+	const [low, high] = [edges[0], edges[edges.length - 1]];
+	const words = text("chart.histogram", {
+		name: placeName(place),
+		count: valid,
+		low: write(low),
+		high: write(high),
+		from: write(edges[Math.max(0, peak)]),
+		to: write(edges[Math.max(0, peak) + 1]),
+	});
+	const units = unitText(layer.units);
+	const scale = make("div", { class: "histogram-scale", "aria-hidden": "true" }, make("span", {}, write(low)));
+	scale.append(make("span", {}, units), make("span", {}, write(high)));
+	const figure = make(
+		"figure",
+		{ class: "histogram" },
+		make("figcaption", {}, lineName(line)),
+		make("div", { class: "histogram-bars", role: "img", "aria-label": words }, ...bars),
+		classes.size > 0 ? describeClasses(counts, edges, classes, valid) : scale,
+	);
+	figure.style.setProperty("--place", `var(${place.colour})`);
+	return figure;
+}
+
+/** The classes that occur, the commonest first. @param {number[]} counts @param {number[]} edges @param {Map<number, { label: string }>} classes @param {number} valid */
+function describeClasses(counts, edges, classes, valid) {
+	const found = counts
+		.map((count, bin) => ({ count, label: classes.get((edges[bin] + edges[bin + 1]) / 2)?.label ?? "" }))
+		.filter(({ count }) => count > 0)
+		.sort((one, other) => other.count - one.count);
+	const items = found.map(({ count, label }) => make("li", {}, make("span", {}, label), percent(count / valid)));
+	return make("ul", { class: "histogram-classes" }, ...items);
+}

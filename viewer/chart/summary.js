@@ -1,0 +1,54 @@
+/** What the chart says, in words. */
+import { layer } from "../state.js";
+import { locale, text } from "../text.js";
+import { analysisState } from "./analysis.js";
+import { formatNumber, summarise } from "./series.js";
+import { classesOf, lines, reducer } from "./source.js";
+import { valuesOf } from "./tables.js";
+import { placeName } from "./words.js";
+
+/** @typedef {import("./picture.js").Drawn} Drawn */
+
+const write = (/** @type {number} */ value) => formatNumber(value, locale());
+
+/** @param {Drawn[]} drawn */
+export function summaryText(drawn) {
+	const of = layer.value;
+	if (of && of.variable === null) return text("chart.coloursOnly", { layer: of.title });
+	const { isLoading, why } = analysisState(drawn);
+	const added = isLoading ? text("chart.analysing") : why && text("chart.analysisFailed", { why });
+	return [summaryOf(drawn), added].filter((words) => words !== "").join(" ");
+}
+
+/** @param {Drawn[]} drawn */
+function summaryOf(drawn) {
+	const found = drawn.flatMap(({ place, side, table }) => {
+		const isScale = side.id === "a" && table.times.length > 1 && classesOf(side).length === 0;
+		const summary = isScale ? summarise(valuesOf(table, reducer.value)) : null;
+		return summary ? [{ name: placeName(place), ...summary }] : [];
+	});
+	if (found.length === 1) {
+		const [{ valid, total, mean, low, high }] = found;
+		return text("chart.summary", { valid, count: total, mean: write(mean), low: write(low), high: write(high) });
+	}
+	if (found.length > 1) {
+		const sorted = found.sort((one, other) => other.mean - one.mean);
+		const [most, least] = [sorted[0], sorted[sorted.length - 1]];
+		return text("chart.summaryOfMany", {
+			count: found.length,
+			most: most.name,
+			mostMean: write(most.mean),
+			least: least.name,
+			leastMean: write(least.mean),
+		});
+	}
+	return lines.value.some(({ phase }) => phase === "loading") ? text("chart.loading") : emptyText(drawn);
+}
+
+/** @param {Drawn[]} drawn */
+function emptyText(drawn) {
+	const hasValue = drawn.some(({ table }) => table.counts.some((count) => count > 0));
+	const count = Math.max(0, ...drawn.map(({ table }) => table.times.length));
+	if (drawn.length === 0 || hasValue || count === 1) return "";
+	return count === 0 ? text("chart.noDates") : text("chart.empty", { count });
+}

@@ -1,0 +1,94 @@
+/** The same numbers as the chart's, as a table: a row a date, a column a place, of areas with the cells that have a value. */
+
+import { make } from "../shell/elements.js";
+import { chooseTime, instant, timeDomain } from "../state.js";
+import { locale, text } from "../text.js";
+import { formatDate } from "../time/dates.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { lines, pointOf, reducer } from "./source.js";
+import { joinTimes } from "./tables.js";
+import { lineName, unitText, valueText } from "./words.js";
+
+/** @typedef {import("./source.js").Line} Line */
+
+/** Rows that are shown at once, but for those up to the date of the map; more of them when they are asked for. */
+const PAGE_ROWS = 250;
+
+/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen */
+export function startTable(root, isOpen) {
+	const shownRows = signal(PAGE_ROWS);
+	const head = make("thead");
+	const body = make("tbody");
+	const more = make("button", { type: "button", onclick: () => (shownRows.value += 4 * PAGE_ROWS) });
+	root.append(make("table", {}, make("caption", { class: "unseen" }, text("chart.tableLabel")), head, body), more);
+	// What scrolls must be reachable by keyboard.
+	root.tabIndex = 0;
+	effect(() => {
+		if (!isOpen.value) return;
+		const drawn = lines.value.filter(({ place, table }) => place.isShown && table);
+		const dates = datesOf(drawn);
+		const now = instant.peek()?.text;
+		const shown = Math.max(shownRows.value, dates.findIndex(({ time }) => time === now) + 1);
+		head.replaceChildren(headRow(drawn));
+		body.replaceChildren(...dates.slice(0, shown).map((date) => bodyRow(date, drawn)));
+		more.hidden = dates.length <= shown;
+		more.textContent = text("chart.moreRows", { count: dates.length - shown });
+		markDate(body, now);
+	});
+	effect(() => {
+		const shown = instant.value?.text;
+		if (isOpen.value) markDate(body, shown);
+	});
+}
+
+/** @typedef {{ time: string | null, indexes: number[] }} DatedRow where the date is in each line; -1 where it is not */
+
+/** @param {Line[]} drawn @returns {DatedRow[]} */
+function datesOf(drawn) {
+	const lists = drawn.map(({ table }) => table?.times ?? []);
+	const { seconds, places } = joinTimes(lists);
+	if (seconds.length === 0) return drawn.length > 0 ? [{ time: null, indexes: drawn.map(() => 0) }] : [];
+	const rows = seconds.map(() => ({ time: /** @type {string | null} */ (null), indexes: drawn.map(() => -1) }));
+	for (const [line, at] of places.entries()) {
+		for (const [index, row] of at.entries()) {
+			if (row < 0) continue;
+			rows[row].indexes[line] = index;
+			rows[row].time = lists[line][index];
+		}
+	}
+	return rows;
+}
+
+/** @param {Line[]} drawn */
+function headRow(drawn) {
+	const places = drawn.flatMap((line) => {
+		const units = unitText(line.layer.units);
+		const value = make("th", { scope: "col" }, `${lineName(line)}${units ? `, ${units}` : ""}`);
+		return pointOf(line.place) ? [value] : [value, make("th", { scope: "col" }, text("chart.count"))];
+	});
+	return make("tr", {}, make("th", { scope: "col" }, text("chart.date")), ...places);
+}
+
+/** @param {DatedRow} row @param {Line[]} drawn */
+function bodyRow({ time, indexes }, drawn) {
+	const words = time ? formatDate(Date.parse(time), locale()) : text("time.undated");
+	const choose = () => chooseTime(timeDomain.peek().instants.findIndex((each) => each.text === time));
+	const head = time ? make("button", { type: "button", class: "link", onclick: choose }, words) : words;
+	const cells = drawn.flatMap((line, at) => {
+		const value = make("td", {}, valueText(line, indexes[at], reducer.value));
+		const count = indexes[at] < 0 ? "" : (line.table?.counts[indexes[at]] ?? 0).toLocaleString(locale());
+		return pointOf(line.place) ? [value] : [value, make("td", {}, count)];
+	});
+	return make("tr", { "data-time": time ?? "" }, make("th", { scope: "row" }, head), ...cells);
+}
+
+/** @param {HTMLElement} body @param {string | undefined} time */
+function markDate(body, time) {
+	body.querySelector("[aria-current]")?.removeAttribute("aria-current");
+	const row = [.../** @type {HTMLCollectionOf<HTMLElement>} */ (body.children)].find(
+		(each) => each.dataset.time === time,
+	);
+	if (!row || !time) return;
+	row.setAttribute("aria-current", "date");
+	row.scrollIntoView({ block: "nearest" });
+}

@@ -1,0 +1,102 @@
+/**
+ * What is known of one place over time, in columns, wherever it comes from: the server's answer for a point or an area,
+ * or the numbers that the map has loaded; pure.
+ *
+ * @typedef {import("../api.js").Series} Series
+ * @typedef {import("../api.js").FeatureSeries} FeatureSeries
+ * @typedef {import("../api.js").FeaturesSeries} FeaturesSeries
+ * @typedef {(number | null)[]} Column
+ * @typedef {import("./histogram.js").Histogram} Histogram
+ * @typedef {{
+ *   times: (string | null)[], columns: Record<string, Column>, reasons: (string | null)[], counts: number[],
+ *   total: number, units: string | null, note: string, isApproximate: boolean, histograms: (Histogram | null)[],
+ * }} Table each column and list (time,): `columns` by reducer, `value` of a point, `commonest` of an area of classes;
+ *   `reasons` why there is no value; `counts` cells with a value, of `total`; `histograms` where they were asked for
+ */
+import { commonestValue, histogramsOf } from "./histogram.js";
+
+/** What may be drawn of areas; the first is unless another one is chosen. */
+export const LINE_REDUCERS = ["mean", "median", "min", "max", "p10", "p90"];
+/** What is asked of areas. */
+export const AREA_REDUCERS = [...LINE_REDUCERS, "std"];
+
+/** The reducer of a line that a link names: one of those, or a percentile. @param {string | undefined} name */
+export const lineReducer = (name = "") =>
+	LINE_REDUCERS.includes(name) || /^p(\d{1,2}|100)$/.test(name) ? name : LINE_REDUCERS[0];
+
+/** @param {Column} values */
+const countValues = (values) => values.map((value) => (value === null ? 0 : 1));
+
+/** @param {Series} series @returns {Table} */
+export const tableOfPoint = ({ times, values, reasons, units }) => ({
+	times,
+	columns: { value: values },
+	reasons,
+	counts: countValues(values),
+	total: 1,
+	units,
+	note: "",
+	isApproximate: false,
+	histograms: [],
+});
+
+/** The reason that most cells of an area without a value have at a time. @param {Record<string, number[]>} reasons @param {number} index */
+function commonestReason(reasons, index) {
+	const [first] = Object.entries(reasons).sort(([, one], [, other]) => other[index] - one[index]);
+	return first && first[1][index] > 0 ? first[0] : null;
+}
+
+/** A feature of an answer; of a point among several its mean is its value. @param {FeaturesSeries} answer @param {FeatureSeries} feature @param {boolean} isPoint @param {boolean} [isApproximate] @returns {Table} */
+export function tableOfFeature(answer, feature, isPoint, isApproximate = false) {
+	const { times, units } = answer;
+	const { series, valid, total, reasons = {}, note = "" } = feature;
+	return {
+		times,
+		columns: isPoint ? { value: series.mean } : series,
+		reasons: times.map((_, index) => (valid[index] > 0 ? null : commonestReason(reasons, index))),
+		counts: valid,
+		total,
+		units,
+		note,
+		isApproximate,
+		histograms: histogramsOf(answer, feature),
+	};
+}
+
+/** The same of a layer of classes, which have no mean: the value of an area is the class that most of its cells have. @param {Table} table @returns {Table} */
+export const withCommonest = (table) => ({ ...table, columns: { commonest: table.histograms.map(commonestValue) } });
+
+/** @param {{ times: string[], values: Column, isApproximate: boolean }} loaded by the map @param {string | null} units @returns {Table} */
+export const tableOfMap = ({ times, values, isApproximate }, units) => ({
+	times,
+	columns: { value: values },
+	reasons: times.map(() => null),
+	counts: countValues(values),
+	total: 1,
+	units,
+	note: "",
+	isApproximate,
+	histograms: [],
+});
+
+/** The values of one kind: of a point, and of an area of classes, there is only one. @param {Table} table @param {string} reducer @returns {Column} */
+export const valuesOf = ({ columns }, reducer) => columns.value ?? columns.commonest ?? columns[reducer] ?? [];
+
+/**
+ * One list of moments for series that have different ones, and where each of theirs is in it.
+ * @param {(string | null)[][]} lists RFC 3339, each in its order @returns {{ seconds: number[], places: number[][] }} since 1970
+ */
+export function joinTimes(lists) {
+	const own = lists.map((times) => times.map((time) => Date.parse(time ?? "") / 1000));
+	const seconds = [...new Set(own.flat())].filter((second) => !Number.isNaN(second)).sort((one, other) => one - other);
+	const index = new Map(seconds.map((second, at) => [second, at]));
+	return { seconds, places: own.map((list) => list.map((second) => index.get(second) ?? -1)) };
+}
+
+/** A column on the list of moments of all: undefined where the series has no such moment, which is no gap in it. @param {Column} column @param {number[]} places @param {number} count @returns {(number | null | undefined)[]} */
+export function spread(column, places, count) {
+	/** @type {(number | null | undefined)[]} */
+	const spread = new Array(count).fill(undefined);
+	for (const [index, at] of places.entries()) if (at >= 0) spread[at] = column[index] ?? null;
+	return spread;
+}

@@ -1,0 +1,41 @@
+/** What the chart says of places and values. */
+import { placeText } from "../areas/words.js";
+import { placeNumber } from "../state.js";
+import { locale, text } from "../text.js";
+import { formatExact, formatNumber } from "./series.js";
+import { pointOf, sides } from "./source.js";
+import { valuesOf } from "./tables.js";
+
+/** @typedef {import("../state.js").Place} Place @typedef {import("./tables.js").Table} Table @typedef {import("./source.js").Line} Line */
+
+/** Its name, or where it is. @param {Place} place */
+export function placeName(place) {
+	const point = pointOf(place);
+	return (
+		place.name ||
+		(point ? placeText([point.lon, point.lat]) : text("chart.area.numbered", { number: placeNumber(place) }))
+	);
+}
+
+/** Number and name of a line's place, and its layer where there are several. @param {Line} line */
+export function lineName({ place, layer }) {
+	const name = `${placeNumber(place)} ${placeName(place)}`;
+	return sides.value.length > 1 ? `${name}, ${layer.title}` : name;
+}
+
+/** A unit as people write it: that of a plain number is not written. @param {string | null} units */
+export const unitText = (units) => (units === null || units === "" || units === "1" ? "" : units);
+
+/** @param {string | null} reason a reason or a flag's name, as the server writes it */
+const reasonText = (reason) =>
+	reason === null || reason === "nodata" ? text("value.noData") : reason.replaceAll("_", " ");
+
+/** A value without its unit, or why there is none: of a point as exact as the server's. @param {Line} line @param {number} index of the date @param {string} reducer */
+export function valueText({ table, side }, index, reducer) {
+	if (!table || index < 0) return "";
+	const value = valuesOf(table, reducer)[index] ?? null;
+	if (value === null) return reasonText(table.reasons[index] ?? null);
+	const named = side.legend.peek()?.classes?.find((each) => each.value === value)?.label;
+	const write = table.columns.value ? formatExact : formatNumber;
+	return named ?? `${table.isApproximate ? "≈ " : ""}${write(value, locale())}`;
+}

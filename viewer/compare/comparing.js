@@ -1,0 +1,157 @@
+/**
+ * What is compared with what, and how: the second side, and that it keeps in step with the first.
+ *
+ * @typedef {import("../permalink.js").CompareMode} CompareMode
+ * @typedef {import("../permalink.js").Link} Link
+ * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../state.js").Wish} Wish
+ */
+import { followLegend } from "../layers/legend-source.js";
+import {
+	AS_STYLED,
+	chooseTime,
+	findLayer,
+	joinLink,
+	makeSide,
+	compareMode as mode,
+	openLayer,
+	sideA,
+	sideB,
+} from "../state.js";
+import { dateOf, nearestIndex } from "../time/dates.js";
+import { batch, effect, signal } from "../vendor/signals-core.js";
+import { after, apartOf, otherIndex } from "./offset.js";
+
+/** @type {CompareMode[]} */
+export const MODES = ["swipe", "side", "opacity", "spy", "diff"];
+
+/** Where the handle is, or how much of B is seen: 0 to 1. */
+export const split = signal(0.5);
+/** Whether A and B lie above one another instead of beside. */
+export const isHorizontal = signal(false);
+/** Ends of the colours of a difference; null for those of the style. */
+export const differenceRange = signal(/** @type {[number, number] | null} */ (null));
+
+/** @type {(() => void)[]} */
+let stops = [];
+
+/** Shows a second side. @param {CompareMode} how @param {Wish} [wish] what of; by default the layer of A, a year apart */
+export async function compare(how, wish = {}) {
+	if (sideB.peek()) {
+		mode.value = how;
+		return;
+	}
+	const found = wish.layer === undefined ? null : await findLayer(wish.layer);
+	const of = found?.layer ?? sideA.layer.peek();
+	if (!of) return;
+	const side = makeSide("b");
+	const { instants } = sideA.timeDomain.peek();
+	const instant = sideA.instant.peek();
+	const date = wish.date ?? (instant && instants[otherIndex(instants, instant.ms)].text);
+	stops = [followLegend(side), keepInStep(side)];
+	batch(() => {
+		sideB.value = side;
+		mode.value = how;
+	});
+	await openLayer(of, { date: date ?? undefined, style: wish.style ?? sideA.style.peek() }, side);
+}
+
+/** Shows one side again. */
+export function stopComparing() {
+	for (const stop of stops) stop();
+	stops = [];
+	batch(() => {
+		mode.value = null;
+		sideB.value = null;
+	});
+}
+
+/** Moves B with A through time, as far apart as they are when B is moved alone. @param {Side} side @returns {() => void} stops it */
+function keepInStep(side) {
+	let apart = { years: 0, ms: 0 };
+	let isFollowing = false;
+	const learn = effect(() => {
+		const to = side.instant.value;
+		const from = sideA.instant.peek();
+		if (to && from && !isFollowing) apart = apartOf(from.ms, to.ms);
+	});
+	const follow = effect(() => {
+		const from = sideA.instant.value;
+		const { instants } = side.timeDomain.peek();
+		if (!from || instants.length === 0) return;
+		isFollowing = true;
+		chooseTime(nearestIndex(instants, after(from.ms, apart)), side);
+		isFollowing = false;
+	});
+	return () => {
+		learn();
+		follow();
+	};
+}
+
+/** Lets A show what B shows, and B what A shows. */
+export function swapSides() {
+	const other = sideB.peek();
+	if (!other) return;
+	const [a, b] = [sideA, other].map(({ layer, instant, style, colouring }) => ({
+		layer: layer.peek(),
+		wish: { date: instant.peek()?.text, style: style.peek() },
+		colouring: colouring.peek(),
+	}));
+	if (!a.layer || !b.layer) return;
+	void openLayer(b.layer, b.wish, sideA);
+	void openLayer(a.layer, a.wish, other);
+	sideA.colouring.value = b.colouring;
+	other.colouring.value = a.colouring;
+}
+
+/** @returns {Partial<Link>} */
+function writeLink() {
+	const other = sideB.value;
+	const of = other?.layer.value;
+	if (!other || !of || !mode.value) return {};
+	const { range, ramp, isReversed, isLog } = other.colouring.value;
+	const { instants } = other.timeDomain.value;
+	const index = other.timeIndex.value;
+	return {
+		compare: mode.value,
+		layer2: of.id === sideA.layer.value?.id ? undefined : of.id,
+		date2: index < 0 ? undefined : dateOf(instants, index),
+		style2: other.style.value === of.styles[0]?.id ? undefined : other.style.value,
+		ramp2: ramp ?? undefined,
+		min2: range?.[0],
+		max2: range?.[1],
+		reversed2: isReversed || undefined,
+		log2: isLog || undefined,
+		split: split.value === 0.5 ? undefined : split.value,
+		orient: isHorizontal.value ? "h" : undefined,
+	};
+}
+
+/** Ends the wait of the link that was read last for the dates of A. */
+let stopReading = () => {};
+
+/** @param {Link} link */
+function readLink({ compare: how, layer2, date2, style2, ramp2, min2, max2, reversed2, log2, ...link }) {
+	stopReading();
+	if (sideB.peek()) stopComparing();
+	split.value = link.split ?? 0.5;
+	isHorizontal.value = link.orient === "h";
+	if (!how) return;
+	const range =
+		min2 !== undefined && max2 !== undefined && min2 < max2 ? /** @type {[number, number]} */ ([min2, max2]) : null;
+	const stop = effect(() => {
+		if (!sideA.layer.value || sideA.timeDomain.value.phase !== "ready") return;
+		queueMicrotask(() => stop());
+		void compare(how, { layer: layer2, date: date2, style: style2 }).then(() => {
+			const other = sideB.peek();
+			if (!other) return;
+			const changed = { range, ramp: ramp2 ?? null, isReversed: reversed2 ?? false, isLog: log2 ?? false };
+			other.colouring.value = Object.values(changed).some(Boolean) ? changed : AS_STYLED;
+		});
+	});
+	stopReading = stop;
+}
+
+/** Takes part in links. */
+export const joinLinks = () => joinLink({ write: writeLink, read: readLink });

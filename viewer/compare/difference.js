@@ -1,0 +1,65 @@
+/**
+ * B - A of two frames of one tile, in colours. Pure.
+ *
+ * @typedef {import("../ctc1/decode.js").Cube} Cube
+ * @typedef {import("../ctc1/source.js").Found} Found
+ * @typedef {import("../layers/colours.js").PaintedStyle} PaintedStyle
+ */
+import { colours, pack } from "../layers/colours.js";
+
+/** Colours between the ends of a difference's range. */
+const STEPS = 512;
+
+/** Values of all digital numbers of a cube; NaN of those that are none. @type {WeakMap<Cube, Float64Array>} */
+const known = new WeakMap();
+
+/** @param {Cube} cube */
+function valuesOf(cube) {
+	let values = known.get(cube);
+	if (!values) {
+		const count = cube.header.dtype === "uint8" ? 0x100 : 0x10000;
+		values = Float64Array.from({ length: count }, (_, number) => cube.valueOf(number) ?? Number.NaN);
+		known.set(cube, values);
+	}
+	return values;
+}
+
+/** Colours of a difference: one below, STEPS in between, one above. @param {PaintedStyle} style */
+export function differenceTable(style) {
+	const colourOf = colours(style);
+	const [low, high] = style.range;
+	const table = new Uint32Array(STEPS + 2);
+	table[0] = pack(style.below);
+	table[STEPS + 1] = pack(style.above);
+	for (let step = 0; step < STEPS; step++) {
+		table[step + 1] = pack(colourOf(low + ((step + 0.5) / STEPS) * (high - low)));
+	}
+	return { table, low, high };
+}
+
+/**
+ * Paints B - A; nothing where one of them has no value.
+ * @param {Uint32Array} words of `size` by `size` pixels @param {number} size
+ * @param {{ a: Found, b: Found, isFilled: boolean }} frames `isFilled` is whether gaps show the last value
+ * @param {ReturnType<typeof differenceTable>} colouring
+ */
+export function paintDifference(words, size, { a, b, isFilled }, { table, low, high }) {
+	words.fill(0);
+	if (a.frame < 0 || b.frame < 0) return;
+	const numbersOf = (/** @type {Found} */ { cube, frame }) => (isFilled ? cube.filledAt(frame) : cube.numbersAt(frame));
+	const [numbersA, numbersB] = [numbersOf(a), numbersOf(b)];
+	const [valuesA, valuesB] = [valuesOf(a.cube), valuesOf(b.cube)];
+	const [acrossA, acrossB] = [a.cube.header.w, b.cube.header.w];
+	const scale = STEPS / (high - low || 1);
+	for (let row = 0, out = 0; row < size; row++) {
+		const fromA = Math.floor((row * acrossA) / size) * acrossA;
+		const fromB = Math.floor((row * acrossB) / size) * acrossB;
+		for (let column = 0; column < size; column++, out++) {
+			const valueA = valuesA[numbersA[fromA + Math.floor((column * acrossA) / size)]];
+			const valueB = valuesB[numbersB[fromB + Math.floor((column * acrossB) / size)]];
+			const step = (valueB - valueA - low) * scale;
+			if (Number.isNaN(step)) continue;
+			words[out] = table[step < 0 ? 0 : step > STEPS ? STEPS + 1 : Math.min(STEPS, Math.floor(step) + 1)];
+		}
+	}
+}

@@ -1,0 +1,66 @@
+/** The handle between two sides: a slider that is dragged over the map, moved by keys, or sent by a click on its track. */
+
+import { make } from "../shell/elements.js";
+import { makeIcon } from "../shell/icons.js";
+import { compareMode as mode } from "../state.js";
+import { text } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+import { isHorizontal, split } from "./comparing.js";
+import { clamp, movedBy } from "./share.js";
+
+/** Puts the handle where the pointer is. @param {HTMLElement} frame @param {PointerEvent | MouseEvent} event */
+function moveTo(frame, { clientX, clientY }) {
+	const { left, top, width, height } = frame.getBoundingClientRect();
+	const share = isHorizontal.peek() ? (clientY - top) / height : (clientX - left) / width;
+	split.value = Number(clamp(share).toFixed(3));
+}
+
+/** The way of the handle along an edge of the map: a click on it sends the handle there. @param {HTMLElement} frame */
+export function makeRail(frame) {
+	const rail = make("div", { class: "swipe-rail", title: text("compare.rail"), "aria-hidden": "true" });
+	rail.addEventListener("click", (event) => moveTo(frame, event));
+	effect(() => {
+		rail.hidden = mode.value !== "swipe";
+		rail.classList.toggle("horizontal", isHorizontal.value);
+	});
+	return rail;
+}
+
+/** @param {HTMLElement} frame of the map, over which it moves */
+export function makeHandle(frame) {
+	const grip = make("div", {
+		class: "grip",
+		role: "slider",
+		tabindex: 0,
+		"aria-label": text("compare.handle"),
+		"aria-valuemin": 0,
+		"aria-valuemax": 100,
+	});
+	grip.append(makeIcon("compare"));
+	const track = make("div", { class: "swipe" }, grip);
+	track.addEventListener("pointerdown", (event) => {
+		event.preventDefault();
+		event.stopPropagation();
+		grip.focus({ preventScroll: true });
+		track.setPointerCapture(event.pointerId);
+	});
+	track.addEventListener("pointermove", (event) => {
+		if (track.hasPointerCapture(event.pointerId)) moveTo(frame, event);
+	});
+	grip.addEventListener("keydown", (event) => {
+		const to = movedBy(event.key, split.peek());
+		if (to === null) return;
+		event.preventDefault();
+		event.stopPropagation();
+		split.value = to;
+	});
+	effect(() => {
+		track.hidden = mode.value !== "swipe";
+		track.classList.toggle("horizontal", isHorizontal.value);
+		track.style.setProperty("--split", `${split.value * 100}%`);
+		grip.setAttribute("aria-orientation", isHorizontal.value ? "vertical" : "horizontal");
+		grip.setAttribute("aria-valuenow", String(Math.round(split.value * 100)));
+		grip.setAttribute("aria-valuetext", text("compare.handleAt", { percent: Math.round(split.value * 100) }));
+	});
+	return track;
+}

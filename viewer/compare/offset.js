@@ -1,0 +1,35 @@
+/** How far two dates are apart, so that the second one follows the first: in years and what is left. Pure. */
+
+import { nearestIndex } from "../time/dates.js";
+
+/** @typedef {import("../time/dates.js").Instant} Instant */
+/** @typedef {{ years: number, ms: number }} Apart */
+
+const YEAR_MS = 365.2425 * 86_400_000;
+
+/** The same day and time of another year; 29 February is 28 February there. @param {number} ms @param {number} years */
+export function addYears(ms, years) {
+	const date = new Date(ms);
+	const month = date.getUTCMonth();
+	date.setUTCFullYear(date.getUTCFullYear() + years);
+	if (date.getUTCMonth() !== month) date.setUTCDate(0);
+	return date.getTime();
+}
+
+/** @param {number} from milliseconds since 1970 @param {number} to @returns {Apart} */
+export function apartOf(from, to) {
+	const years = Math.round((to - from) / YEAR_MS);
+	return { years, ms: to - addYears(from, years) };
+}
+
+/** @param {number} from @param {Apart} apart */
+export const after = (from, { years, ms }) => addYears(from, years) + ms;
+
+/** Index of the date that is compared with another at first: that of a year earlier, else of a year later, else the furthest. @param {Instant[]} instants @param {number} ms */
+export function otherIndex(instants, ms) {
+	if (instants.length < 2) return instants.length - 1;
+	const [first, last] = [instants[0].ms, instants[instants.length - 1].ms];
+	const wanted = [addYears(ms, -1), addYears(ms, 1)].find((year) => year >= first && year <= last);
+	if (wanted !== undefined) return nearestIndex(instants, wanted);
+	return ms - first > last - ms ? 0 : instants.length - 1;
+}

@@ -1,0 +1,274 @@
+/**
+ * Reads CTC1: all dates of one map tile as numbers (docs/ctc1.md). Pure, and alone: it needs no other module.
+ *
+ * The body is what is left when gzip is undone, which browsers do by themselves. Whatever is not exactly as the format
+ * says throws a CubeError: there are right numbers or none.
+ *
+ * @typedef {Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>} Numbers
+ * @typedef {{ n: number, mask: 0 | 1, pred: 0 | 1 | 2 }} Block
+ * @typedef {{
+ *   v: 1, layer: string, rev: string, crs: string, tms: string, z: number | string, x: number, y: number,
+ *   w: number, h: number, res: number, dtype: "uint8" | "uint16", nodata: number, scale: number, offset: number,
+ *   units: string | null, range: [number, number] | null, times: (string | null)[], valid: number[], blocks: Block[],
+ *   flags?: Record<string, string>, categorical?: boolean, mean?: boolean, warped?: boolean, quantised?: boolean,
+ *   source?: { shift: number, offset: number },
+ * }} Header
+ */
+
+const MAGIC = [0x43, 0x54, 0x43, 0x31];
+const FIRST_BYTES = 8;
+const MOST_ACROSS = 8192;
+const MOST_FRAMES = 65_536;
+const PREDICTORS = [0, 1, 2];
+
+/** An answer that is no cube, or not the whole of one. */
+export class CubeError extends Error {}
+
+/** @param {unknown} isGood @param {string} what @returns {asserts isGood} */
+function check(isGood, what) {
+	if (!isGood) throw new CubeError(`not a cube tile: ${what}`);
+}
+
+/** @param {unknown} value @param {number} low @param {number} high */
+const isWhole = (value, low, high) => Number.isInteger(value) && Number(value) >= low && Number(value) <= high;
+
+/** The numbers of one tile at all its dates: frame after frame, row after row, nodata where there is neither a value nor a flag. */
+export class Cube {
+	/** @type {Numbers | null} */
+	#filled = null;
+	/** @type {Map<string | null, number> | null} */
+	#frames = null;
+
+	/** @param {Header} header @param {Numbers} numbers */
+	constructor(header, numbers) {
+		this.header = header;
+		this.numbers = numbers;
+		this.count = header.times.length;
+		this.size = header.w * header.h;
+		/** Names of what numbers mean that are no values. */
+		this.flags = new Map(Object.entries(header.flags ?? {}).map(([number, name]) => [Number(number), name]));
+	}
+
+	/** Index of the date of that text; -1 when it has none. @param {string | null} time */
+	frameOf(time) {
+		this.#frames ??= new Map(this.header.times.map((each, index) => [each, index]));
+		return this.#frames.get(time) ?? -1;
+	}
+
+	/** Bytes that it holds. */
+	get bytes() {
+		return this.numbers.byteLength * (this.#filled ? 2 : 1);
+	}
+
+	/** The numbers of a date, (y, x). @param {number} index @returns {Numbers} */
+	numbersAt(index) {
+		return this.numbers.subarray(index * this.size, (index + 1) * this.size);
+	}
+
+	/** A date: its numbers, and 1 where they are no values. @param {number} index */
+	frame(index) {
+		const numbers = this.numbersAt(index);
+		const isNodata = new Uint8Array(this.size);
+		const { nodata } = this.header;
+		for (let cell = 0; cell < this.size; cell++) {
+			if (numbers[cell] === nodata || this.flags.has(numbers[cell])) isNodata[cell] = 1;
+		}
+		return { numbers, isNodata };
+	}
+
+	/** Whether `filledAt` needs no more work. */
+	get isFilled() {
+		return this.#filled !== null;
+	}
+
+	/** As `numbersAt`, where there is no value with the last one of the cube before it, if any. @param {number} index @returns {Numbers} */
+	filledAt(index) {
+		this.#filled ??= fill(this);
+		return this.#filled.subarray(index * this.size, (index + 1) * this.size);
+	}
+
+	/** 1 for each number that is no value. @returns {Uint8Array} */
+	get gapNumbers() {
+		const isGap = new Uint8Array(this.header.dtype === "uint8" ? 0x100 : 0x10000);
+		for (const number of [this.header.nodata, ...this.flags.keys()]) isGap[number] = 1;
+		return isGap;
+	}
+
+	/** Lets go of what `filledAt` has made. */
+	forgetFilled() {
+		this.#filled = null;
+	}
+
+	/** Index of the last date up to this one at which a cell has a value; -1 without. @param {number} index @param {number} cell */
+	lastValid(index, cell) {
+		for (let at = index; at >= 0; at--) {
+			if (this.valueOf(this.numbers[at * this.size + cell]) !== null) return at;
+		}
+		return -1;
+	}
+
+	/** What a number stands for, in the layer's units; null where it is no value. @param {number} number @returns {number | null} */
+	valueOf(number) {
+		const { nodata, scale, offset, source } = this.header;
+		if (number === nodata || this.flags.has(number)) return null;
+		return source ? (number + source.shift) * scale + source.offset : number * scale + offset;
+	}
+}
+
+/** @param {Cube} cube @returns {Numbers} */
+function fill({ numbers, gapNumbers: isGap, size, count }) {
+	const filled = numbers.slice();
+	for (let at = size; at < count * size; at++) {
+		if (isGap[filled[at]] && !isGap[filled[at - size]]) filled[at] = filled[at - size];
+	}
+	return filled;
+}
+
+/**
+ * @param {Uint8Array} bytes the whole body, gzip undone
+ * @returns {Cube}
+ * @throws {CubeError} when it is not CTC1, or too short or too long
+ */
+export function decodeCube(bytes) {
+	const { header, start } = readHeader(bytes);
+	const { w, h, dtype, nodata, blocks } = header;
+	const size = w * h;
+	const width = dtype === "uint8" ? 1 : 2;
+	const maskLength = Math.ceil(size / 8);
+	const length = blocks.reduce((sum, { n, mask }) => sum + n * (mask * maskLength + size * width), start);
+	check(bytes.length === length, `${bytes.length} bytes instead of ${length}`);
+	const count = header.times.length;
+	/** @type {Numbers} */
+	const numbers = width === 1 ? new Uint8Array(count * size) : new Uint16Array(count * size);
+	let [at, frame] = [start, 0];
+	for (const { n, mask, pred } of blocks) {
+		const maskStart = at;
+		at += mask * n * maskLength;
+		const out = numbers.subarray(frame * size, (frame + n) * size);
+		if (width === 1) out.set(bytes.subarray(at, at + n * size));
+		else joinPlanes(bytes.subarray(at, at + 2 * n * size), out, size);
+		if (pred === 1) undoTime(out, size);
+		else if (pred === 2) undoGradient(out, w, h, width === 1 ? 0xff : 0xffff);
+		for (let index = 0; mask && index < n; index++) {
+			const first = maskStart + index * maskLength;
+			writeNodata(out.subarray(index * size, (index + 1) * size), bytes.subarray(first, first + maskLength), nodata);
+		}
+		at += n * size * width;
+		frame += n;
+	}
+	return new Cube(header, numbers);
+}
+
+/** @param {Uint8Array} bytes @returns {{ header: Header, start: number }} */
+function readHeader(bytes) {
+	check(
+		bytes.length >= FIRST_BYTES && MAGIC.every((byte, index) => bytes[index] === byte),
+		"it does not begin with CTC1",
+	);
+	const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true);
+	const start = FIRST_BYTES + length;
+	check(start % FIRST_BYTES === 0 && start <= bytes.length, `a header of ${length} bytes`);
+	/** @type {Header} */
+	let header;
+	try {
+		header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(FIRST_BYTES, start)));
+	} catch {
+		throw new CubeError("not a cube tile: its header is no JSON");
+	}
+	checkHeader(header);
+	return { header, start };
+}
+
+/** @param {Header} header */
+function checkHeader(header) {
+	check(typeof header === "object" && header !== null && header.v === 1, "its version is not 1");
+	const { w, h, res, dtype, nodata, scale, offset, times, valid, blocks, flags = {}, source } = header;
+	check(isWhole(w, 1, MOST_ACROSS) && isWhole(h, 1, MOST_ACROSS), `${w} x ${h} cells`);
+	check(isWhole(res, 1, MOST_ACROSS), `res ${res}`);
+	check(dtype === "uint8" || dtype === "uint16", `dtype ${dtype}`);
+	const most = dtype === "uint8" ? 0xff : 0xffff;
+	check(isWhole(nodata, 0, most), `nodata ${nodata}`);
+	check(Number.isFinite(scale) && Number.isFinite(offset), `scale ${scale}, offset ${offset}`);
+	check(!source || (Number.isInteger(source.shift) && Number.isFinite(source.offset)), "its source");
+	const isText = (/** @type {unknown} */ time) => typeof time === "string" || time === null;
+	check(Array.isArray(times) && times.length <= MOST_FRAMES && times.every(isText), "its times");
+	check(Array.isArray(valid) && valid.length === times.length && valid.every(Number.isFinite), "its valid shares");
+	check(Array.isArray(blocks), "its blocks");
+	for (const { n, mask, pred } of blocks) {
+		check(isWhole(n, 1, times.length) && isWhole(mask, 0, 1) && PREDICTORS.includes(pred), "a block");
+	}
+	check(blocks.reduce((sum, { n }) => sum + n, 0) === times.length, "blocks that are not as many dates as it has");
+	check(
+		Object.entries(flags).every(([number, name]) => isWhole(Number(number), 0, most) && typeof name === "string"),
+		"its flags",
+	);
+}
+
+/** Numbers of 16 bits from the low bytes of each frame and, behind them, the high ones. @param {Uint8Array} bytes @param {Numbers} out @param {number} size */
+function joinPlanes(bytes, out, size) {
+	for (let frame = 0; frame < out.length; frame += size) {
+		const low = bytes.subarray(2 * frame, 2 * frame + size);
+		const high = bytes.subarray(2 * frame + size, 2 * frame + 2 * size);
+		for (let cell = 0; cell < size; cell++) out[frame + cell] = low[cell] | (high[cell] << 8);
+	}
+}
+
+/** P = F(t-1); sums wrap round as the array's numbers do. @param {Numbers} out residuals, which become numbers @param {number} size */
+function undoTime(out, size) {
+	for (let at = size; at < out.length; at++) out[at] += out[at - size];
+}
+
+/**
+ * P = T + half of the change at the left and above, cut to what numbers can be. The first frame is as if all of the one
+ * before it were 0: then the change is the number itself.
+ * @param {Numbers} out residuals, which become numbers @param {number} w @param {number} h @param {number} most
+ */
+function undoGradient(out, w, h, most) {
+	const size = w * h;
+	const nothing = out.length > 0 ? out.slice(0, size).fill(0) : out;
+	const above = new Int32Array(w);
+	for (let start = 0; start < out.length; start += size) {
+		const now = out.subarray(start, start + size);
+		const before = start === 0 ? nothing : out.subarray(start - size, start);
+		let left = 0;
+		for (let x = 0; x < w; x++) {
+			left = undoCell(now, before, x, left, most);
+			above[x] = left;
+		}
+		for (let row = w; row < size; row += w) {
+			left = undoCell(now, before, row, above[0], most);
+			above[0] = left;
+			for (let x = 1; x < w; x++) {
+				const old = before[row + x];
+				let guess = old + ((left + above[x]) >> 1);
+				if (guess < 0) guess = 0;
+				else if (guess > most) guess = most;
+				const number = (guess + now[row + x]) & most;
+				now[row + x] = number;
+				left = number - old;
+				above[x] = left;
+			}
+		}
+	}
+}
+
+/** Undoes one cell at an edge; gives back its change. @param {Numbers} now @param {Numbers} before @param {number} at @param {number} change the only neighbour's @param {number} most */
+function undoCell(now, before, at, change, most) {
+	const guess = Math.min(most, Math.max(0, before[at] + change));
+	now[at] = (guess + now[at]) & most;
+	return now[at] - before[at];
+}
+
+/** @param {Numbers} numbers @param {Uint8Array} mask @param {number} nodata */
+function writeNodata(numbers, mask, nodata) {
+	for (let byte = 0; byte < mask.length; byte++) {
+		const bits = mask[byte];
+		if (bits === 0) continue;
+		const first = 8 * byte;
+		if (bits === 0xff && first + 8 <= numbers.length) {
+			numbers.fill(nodata, first, first + 8);
+			continue;
+		}
+		for (let bit = 0; bit < 8; bit++) if (bits & (1 << bit)) numbers[first + bit] = nodata;
+	}
+}

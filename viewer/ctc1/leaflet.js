@@ -1,0 +1,102 @@
+/**
+ * Cubes on a Leaflet map: a layer of canvases that goes through time without asking the server, and tells the values
+ * under the pointer. Leaflet 1.9 is handed over by who uses it.
+ *
+ * @typedef {import("./loader.js").Tile} Tile
+ * @typedef {import("./source.js").Place} Place
+ * @typedef {import("./source.js").Sample} Sample
+ * @typedef {ReturnType<typeof makeCubeLayer>} CubeLayer
+ * @typedef {{
+ *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf, covers?: (tile: Tile) => boolean,
+ *   onProgress?: (progress: import("./painter.js").Progress) => void, onPaint?: () => void, onLoad?: () => void,
+ * }} CubeOptions `covers` tells whether the layer reaches into a tile
+ */
+import { CubePainter } from "./painter.js";
+
+const TILE_PX = 256;
+
+/**
+ * Lets a tile reach under its neighbours by a pixel of the screen where those are no whole pixels of the page: otherwise
+ * the ground shines through the seams.
+ * @param {HTMLElement} tile @param {number} size in pixels of the page
+ */
+export function closeSeams(tile, size) {
+	const ratio = globalThis.devicePixelRatio || 1;
+	if (Number.isInteger(ratio)) return;
+	tile.style.width = tile.style.height = `${size + 1 / ratio}px`;
+}
+
+/**
+ * @param {{ GridLayer: typeof import("leaflet").GridLayer }} L
+ * @param {CubeOptions & import("leaflet").GridLayerOptions} options
+ */
+export function makeCubeLayer(L, { source, tableOf, covers = () => true, onProgress, onPaint, onLoad, ...options }) {
+	const painter = new CubePainter({ source, tableOf, onProgress, onPaint, onLoad });
+	let isAsking = false;
+
+	class CubeLayer extends L.GridLayer {
+		painter = painter;
+		source = source;
+
+		/** @param {import("leaflet").Coords} coords @param {import("leaflet").DoneCallback} done */
+		createTile(coords, done) {
+			const tile = { z: coords.z, x: coords.x, y: coords.y };
+			if (!covers(tile)) {
+				const empty = document.createElement("canvas");
+				empty.width = empty.height = 1;
+				queueMicrotask(() => done(undefined, empty));
+				return empty;
+			}
+			const canvas = painter.add(tile, () => done(undefined, canvas));
+			return canvas;
+		}
+
+		/** Puts the tile in the middle first, and asks for what they all need; once for all that change together. */
+		askForTiles() {
+			if (isAsking) return;
+			isAsking = true;
+			queueMicrotask(() => {
+				isAsking = false;
+				if (!this._map) return;
+				const zoom = this.nativeZoom();
+				const { x, y } = this._map.project(this._map.getCenter(), zoom).divideBy(TILE_PX);
+				for (const cell of painter.cells) {
+					const { tile } = cell;
+					cell.isCurrent = tile.z === zoom;
+					const across = Math.abs(tile.x + 0.5 - x) % 2 ** zoom;
+					cell.order = Math.hypot(Math.min(across, 2 ** zoom - across), tile.y + 0.5 - y);
+				}
+				painter.ask();
+			});
+		}
+
+		/** The zoom of the tiles that are shown. */
+		nativeZoom() {
+			const { minNativeZoom = 0, maxNativeZoom = 30 } = /** @type {import("leaflet").GridLayerOptions} */ (
+				this.options
+			);
+			return Math.min(maxNativeZoom, Math.max(minNativeZoom, Math.round(this._map.getZoom())));
+		}
+
+		/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} index @returns {Sample | null} */
+		sample(place, index) {
+			return source.sample(place, this.nativeZoom(), index);
+		}
+
+		/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} index @returns {Sample | null} */
+		sampleWindow(place, index) {
+			return source.sampleWindow(place, this.nativeZoom(), index);
+		}
+
+		/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} index @returns {Sample | null} */
+		sampleBefore(place, index) {
+			return source.sampleBefore(place, this.nativeZoom(), index);
+		}
+	}
+
+	const layer = new CubeLayer({ ...options, updateWhenZooming: false });
+	layer.on("tileunload", ({ tile }) => painter.remove(/** @type {any} */ (tile)));
+	layer.on("tileloadstart tileunload load", () => layer.askForTiles());
+	layer.on("tileloadstart", ({ tile }) => closeSeams(tile, layer.getTileSize().x));
+	return layer;
+}

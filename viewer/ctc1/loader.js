@@ -1,0 +1,307 @@
+/**
+ * Loads cubes in workers and keeps them: those that are wanted first, up to so many bytes, the least recently used go.
+ *
+ * Who shows cubes says again and again which ones it wants now, the most urgent first (`want`); what nobody wants any
+ * more is stopped. Nothing else needs to be undone.
+ *
+ * @typedef {import("./worker.js").Answer} Answer
+ * @typedef {import("./worker.js").Failure} Failure
+ * @typedef {{ z: number, x: number, y: number }} Tile
+ * @typedef {{ url: string, tile: Tile, res: 1 | 2, urgency: number, bytes: number }} Wanted
+ *   the least `urgency` comes first; `bytes` is a guess
+ * @typedef {{ onCube: (url: string, cube: Cube) => void, onFailure: (url: string, failure: Failure) => void }} Owner
+ * @typedef {{ worker: Worker, jobs: number }} Desk
+ * @typedef {{ id: number, desk: Desk, wanted: Wanted, isUrgent: boolean }} Job
+ */
+import { Cube } from "./decode.js";
+
+const MIB = 2 ** 20;
+const MAX_REQUESTS = 6;
+/** Of them only so many for what is not urgent, so that what is need not wait. */
+const MAX_PATIENT = 4;
+/** Urgencies below this one are of what shall be seen at once. */
+export const PATIENT = 2;
+const RETRY_WAITS_MS = [600, 2500];
+const PHONE_WIDTH_PX = 768;
+
+/** Of a tile that has nothing at any of its dates. */
+const NOTHING = new Cube(
+	/** @type {any} */ ({ times: [], valid: [], blocks: [], w: 0, h: 0, nodata: 0, scale: 1, offset: 0 }),
+	new Uint8Array(0),
+);
+
+/** Whether a question that failed so may be answered the next time. @param {Failure} failure */
+const mayPass = ({ status, isCube }) => isCube || status === 0 || status === 429 || status >= 500;
+
+/** Whether a cube is the one that was asked for. @param {import("./decode.js").Header} header @param {Wanted} wanted */
+const isOf = ({ z, x, y, res }, { tile, res: asked }) =>
+	String(z) === String(tile.z) && x === tile.x && y === tile.y && res === asked;
+
+/** A worker from this folder; where the page is of another origin, through a module of the page's own that imports it. */
+function makeOwnWorker() {
+	const url = new URL("./worker.js", import.meta.url);
+	if (url.origin === globalThis.location?.origin) return new Worker(url, { type: "module" });
+	const source = new Blob([`import ${JSON.stringify(url.href)};`], { type: "text/javascript" });
+	return new Worker(URL.createObjectURL(source), { type: "module" });
+}
+
+const isPhone = () =>
+	Math.min(globalThis.screen?.width ?? Infinity, globalThis.innerWidth ?? Infinity) < PHONE_WIDTH_PX;
+
+export class CubeLoader {
+	/** @type {Map<string, Cube>} the least recently used first */
+	#cubes = new Map();
+	/** @type {Map<string, Failure>} */
+	#failures = new Map();
+	/** @type {Map<string, number>} how often each was tried in vain */
+	#tries = new Map();
+	/** @type {Map<string, number>} timers of what is tried again */
+	#waiting = new Map();
+	/** @type {Map<string, Job>} */
+	#jobs = new Map();
+	/** @type {Map<number, string>} */
+	#urls = new Map();
+	/** @type {Map<Owner, Wanted[]>} */
+	#wants = new Map();
+	/** @type {Desk[]} */
+	#desks = [];
+	#nextId = 1;
+	#isPlanned = false;
+
+	/**
+	 * @param {object} [options]
+	 * @param {number} [options.workers] how many; by default one less than the machine has cores, at most 4, on phones 2
+	 * @param {number} [options.maxBytes] of decoded cubes; by default 256 MiB, on phones 96
+	 * @param {() => Worker} [options.makeWorker] of worker.js, for pages that keep it elsewhere
+	 */
+	constructor({ workers, maxBytes, makeWorker = makeOwnWorker } = {}) {
+		const cores = globalThis.navigator?.hardwareConcurrency ?? 2;
+		this.maxBytes = maxBytes ?? (isPhone() ? 96 : 256) * MIB;
+		this.workers = workers ?? Math.max(1, Math.min(isPhone() ? 2 : 4, cores - 1));
+		this.makeWorker = makeWorker;
+	}
+
+	/** Bytes of all cubes that are kept. */
+	get bytes() {
+		let sum = 0;
+		for (const cube of this.#cubes.values()) sum += cube.bytes;
+		return sum;
+	}
+
+	/** How many are on their way or waited for. */
+	get pending() {
+		return this.#jobs.size + this.#waiting.size;
+	}
+
+	/** A cube that is here; undefined when it is not. @param {string} url */
+	get(url) {
+		const cube = this.#cubes.get(url);
+		if (cube) {
+			this.#cubes.delete(url);
+			this.#cubes.set(url, cube);
+		}
+		return cube;
+	}
+
+	/** Whether a cube is here; unlike `get` that is no use of it. @param {string} url */
+	has(url) {
+		return this.#cubes.has(url);
+	}
+
+	/** Why one did not come. @param {string} url */
+	failure(url) {
+		return this.#failures.get(url);
+	}
+
+	/** What an owner needs now, in place of what it needed before. @param {Owner} owner @param {Wanted[]} wanted */
+	want(owner, wanted) {
+		this.#wants.set(owner, wanted);
+		this.#plan();
+	}
+
+	/** An owner needs nothing any more, and hears nothing. @param {Owner} owner */
+	leave(owner) {
+		this.#wants.delete(owner);
+		this.#plan();
+	}
+
+	/** Tries again what failed. */
+	retry() {
+		for (const timer of this.#waiting.values()) clearTimeout(timer);
+		for (const each of [this.#failures, this.#tries, this.#waiting]) each.clear();
+		this.#plan();
+	}
+
+	/** Lets go of what was made to show cubes without gaps. */
+	forgetFilled() {
+		for (const cube of this.#cubes.values()) cube.forgetFilled();
+	}
+
+	/** Ends the workers and forgets all. */
+	close() {
+		for (const timer of this.#waiting.values()) clearTimeout(timer);
+		for (const { worker } of this.#desks) worker.terminate();
+		this.#desks = [];
+		for (const each of [this.#cubes, this.#failures, this.#tries, this.#waiting, this.#jobs, this.#urls, this.#wants]) {
+			each.clear();
+		}
+	}
+
+	/** Once for all that is said in one go. */
+	#plan() {
+		if (this.#isPlanned) return;
+		this.#isPlanned = true;
+		queueMicrotask(() => {
+			this.#isPlanned = false;
+			this.#schedule();
+		});
+	}
+
+	#schedule() {
+		const wanted = this.#merged();
+		const kept = this.#affordable(wanted);
+		for (const url of [...this.#jobs.keys()]) if (!kept.has(url)) this.#stop(url);
+		for (const [url, timer] of this.#waiting) {
+			if (kept.has(url)) continue;
+			clearTimeout(timer);
+			this.#waiting.delete(url);
+		}
+		for (const url of this.#failures.keys()) if (!wanted.has(url)) this.#forget(url);
+		this.#evict(kept);
+		for (const url of kept) {
+			if (this.#jobs.size >= MAX_REQUESTS) return;
+			const isKnown = this.#cubes.has(url) || this.#failures.has(url) || this.#jobs.has(url) || this.#waiting.has(url);
+			if (!isKnown) this.#start(/** @type {Wanted} */ (wanted.get(url)));
+		}
+	}
+
+	/** What anybody wants, the most urgent first. @returns {Map<string, Wanted>} */
+	#merged() {
+		const all = [...this.#wants.values()].flat().sort((one, other) => one.urgency - other.urgency);
+		/** @type {Map<string, Wanted>} */
+		const merged = new Map();
+		for (const each of all) if (!merged.has(each.url)) merged.set(each.url, each);
+		return merged;
+	}
+
+	/** Those that can be held together. @param {Map<string, Wanted>} wanted @returns {Set<string>} */
+	#affordable(wanted) {
+		let left = this.maxBytes;
+		const kept = new Set();
+		for (const [url, { bytes }] of wanted) {
+			left -= this.#cubes.get(url)?.bytes ?? bytes;
+			if (left < 0) break;
+			kept.add(url);
+		}
+		return kept;
+	}
+
+	/** Lets go of cubes until there is room again. @param {Set<string>} kept */
+	#evict(kept) {
+		let over = this.bytes - this.maxBytes;
+		for (const [url, cube] of this.#cubes) {
+			if (over <= 0) return;
+			if (kept.has(url)) continue;
+			over -= cube.bytes;
+			this.#cubes.delete(url);
+		}
+	}
+
+	/** @param {Wanted} wanted */
+	#start(wanted) {
+		const { url } = wanted;
+		const isUrgent = wanted.urgency < PATIENT;
+		const patient = [...this.#jobs.values()].filter((job) => !job.isUrgent).length;
+		if (!isUrgent && patient >= MAX_PATIENT) return;
+		const desk = this.#desk();
+		const id = this.#nextId++;
+		desk.jobs += 1;
+		this.#jobs.set(url, { id, desk, wanted, isUrgent });
+		this.#urls.set(id, url);
+		// What was wrong once may be a copy that is kept.
+		desk.worker.postMessage({ id, url, cache: this.#tries.has(url) ? "reload" : "default" });
+	}
+
+	/** @param {string} url */
+	#stop(url) {
+		const { id, desk } = /** @type {Job} */ (this.#jobs.get(url));
+		desk.worker.postMessage({ id, stop: true });
+		this.#end(url);
+	}
+
+	/** @param {string} url */
+	#end(url) {
+		const { id, desk } = /** @type {Job} */ (this.#jobs.get(url));
+		desk.jobs -= 1;
+		this.#jobs.delete(url);
+		this.#urls.delete(id);
+	}
+
+	/** @param {string} url */
+	#forget(url) {
+		this.#failures.delete(url);
+		this.#tries.delete(url);
+	}
+
+	/** The worker with the least to do. @returns {Desk} */
+	#desk() {
+		const free = this.#desks.find(({ jobs }) => jobs === 0);
+		if (free) return free;
+		if (this.#desks.length < this.workers) {
+			const desk = { worker: this.makeWorker(), jobs: 0 };
+			desk.worker.addEventListener("message", ({ data }) => this.#take(data));
+			desk.worker.addEventListener("error", ({ message }) => this.#break(desk, message));
+			this.#desks.push(desk);
+			return desk;
+		}
+		return this.#desks.reduce((least, desk) => (desk.jobs < least.jobs ? desk : least));
+	}
+
+	/** A worker that does not start or run loses its jobs. @param {Desk} desk @param {string} message */
+	#break(desk, message) {
+		this.#desks = this.#desks.filter((each) => each !== desk);
+		desk.worker.terminate();
+		const lost = [...this.#jobs].filter(([, job]) => job.desk === desk);
+		for (const [, { id }] of lost) this.#take({ id, failure: { message: message ?? "", status: 0, isCube: false } });
+	}
+
+	/** @param {Answer} answer */
+	#take(answer) {
+		const url = this.#urls.get(answer.id);
+		if (url === undefined) return;
+		const { wanted } = /** @type {Job} */ (this.#jobs.get(url));
+		this.#end(url);
+		if ("failure" in answer) this.#fail(url, answer.failure);
+		else if (answer.header && !isOf(answer.header, wanted)) {
+			this.#fail(url, { message: "not the cube tile that was asked for", status: 200, isCube: true });
+		} else {
+			const { header, numbers } = answer;
+			const cube = header && numbers ? new Cube(header, numbers) : NOTHING;
+			this.#tries.delete(url);
+			this.#cubes.set(url, cube);
+			for (const owner of this.#ownersOf(url)) owner.onCube(url, cube);
+		}
+		this.#plan();
+	}
+
+	/** @param {string} url @param {Failure} failure */
+	#fail(url, failure) {
+		const tries = this.#tries.get(url) ?? 0;
+		this.#tries.set(url, tries + 1);
+		if (mayPass(failure) && tries < RETRY_WAITS_MS.length) {
+			const again = () => {
+				this.#waiting.delete(url);
+				this.#plan();
+			};
+			this.#waiting.set(url, /** @type {any} */ (setTimeout(again, RETRY_WAITS_MS[tries])));
+			return;
+		}
+		this.#failures.set(url, failure);
+		for (const owner of this.#ownersOf(url)) owner.onFailure(url, failure);
+	}
+
+	/** @param {string} url */
+	#ownersOf(url) {
+		return [...this.#wants].filter(([, wanted]) => wanted.some((each) => each.url === url)).map(([owner]) => owner);
+	}
+}

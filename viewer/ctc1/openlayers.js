@@ -1,0 +1,140 @@
+/**
+ * Cubes on an OpenLayers map (10) in spherical Mercator: a layer that goes through time without asking the server, and
+ * tells the values of places. `ol/layer/Layer` is handed over by who uses it.
+ *
+ * @typedef {import("./loader.js").Tile} Tile
+ * @typedef {import("./painter.js").Cell} Cell
+ * @typedef {import("./source.js").Place} Place
+ * @typedef {{ column: number, row: number, tile: Tile }} Seat where a tile is drawn; columns go on beyond the ends of the world
+ * @typedef {{
+ *   size: number[], pixelRatio: number, extent: number[], layerStatesArray: { opacity: number }[], layerIndex: number,
+ *   viewState: { center: number[], resolution: number, rotation: number },
+ * }} FrameState what OpenLayers tells of a picture that it draws
+ * @typedef {{
+ *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf,
+ *   minZoom?: number, maxNativeZoom?: number, covers?: (tile: Tile) => boolean,
+ *   onProgress?: (progress: import("./painter.js").Progress) => void, onLoad?: () => void,
+ * }} CubeOptions `maxNativeZoom` is the last at which there are tiles, beyond which they are enlarged; `covers` tells
+ *   whether the layer reaches into a tile
+ */
+import { CubePainter } from "./painter.js";
+
+const HALF_WORLD_M = 20_037_508.342789244;
+const TILE_PX = 256;
+
+/** Metres across a tile. @param {number} zoom */
+const widthOf = (zoom) => (2 * HALF_WORLD_M) / 2 ** zoom;
+
+/** Tiles of a zoom that an extent touches. @param {number[]} extent west, south, east, north in metres @param {number} zoom @returns {Seat[]} */
+function seatsIn([west, south, east, north], zoom) {
+	const count = 2 ** zoom;
+	const inWorld = (/** @type {number} */ row) => Math.min(count - 1, Math.max(0, row));
+	const [left, right] = [west, east].map((x) => Math.floor((x + HALF_WORLD_M) / widthOf(zoom)));
+	const [top, bottom] = [north, south].map((y) => inWorld(Math.floor((HALF_WORLD_M - y) / widthOf(zoom))));
+	/** @type {Seat[]} */
+	const seats = [];
+	for (let row = top; row <= bottom; row++) {
+		for (let column = left; column <= right; column++) {
+			seats.push({ column, row, tile: { z: zoom, x: ((column % count) + count) % count, y: row } });
+		}
+	}
+	return seats;
+}
+
+/** @param {Tile} tile */
+const keyOf = ({ z, x, y }) => `${z}/${x}/${y}`;
+
+/** The tiles of a map, put together on one canvas. */
+class Board {
+	/** @type {Map<string, Cell>} */
+	#cells = new Map();
+	/** @type {Seat[]} */
+	#seats = [];
+	zoom = 0;
+
+	/** @param {CubePainter} painter @param {Required<Pick<CubeOptions, "minZoom" | "maxNativeZoom" | "covers">>} where */
+	constructor(painter, where) {
+		this.painter = painter;
+		this.where = where;
+		this.canvas = document.createElement("canvas");
+		this.canvas.style.position = "absolute";
+	}
+
+	/** Lays out the tiles of a frame, and lets go of those that are left behind. @param {FrameState} frame */
+	layOut({ extent, viewState: { center, resolution } }) {
+		const { minZoom, maxNativeZoom, covers } = this.where;
+		const wanted = Math.round(Math.log2(widthOf(0) / TILE_PX / resolution));
+		this.zoom = Math.min(wanted, maxNativeZoom);
+		this.#seats = wanted < minZoom ? [] : seatsIn(extent, this.zoom).filter(({ tile }) => covers(tile));
+		const across = widthOf(this.zoom);
+		const left = new Map(this.#cells);
+		for (const { column, row, tile } of this.#seats) {
+			left.delete(keyOf(tile));
+			const cell = this.#cells.get(keyOf(tile)) ?? this.painter.cellOf(this.painter.add(tile));
+			this.#cells.set(keyOf(tile), cell);
+			const [east, north] = [(column + 0.5) * across - HALF_WORLD_M, HALF_WORLD_M - (row + 0.5) * across];
+			cell.order = Math.hypot(east - center[0], north - center[1]);
+		}
+		for (const [key, cell] of left) {
+			this.painter.remove(cell.canvas);
+			this.#cells.delete(key);
+		}
+		this.painter.ask();
+	}
+
+	/** @param {FrameState} frame */
+	draw({ size, pixelRatio, viewState: { center, resolution, rotation }, layerStatesArray, layerIndex }) {
+		const [width, height] = size.map((pixels) => Math.round(pixels * pixelRatio));
+		if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+		const { style } = this.canvas;
+		[style.width, style.height] = size.map((pixels) => `${pixels}px`);
+		style.opacity = String(layerStatesArray[layerIndex]?.opacity ?? 1);
+		const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
+		context.setTransform(1, 0, 0, 1, 0, 0);
+		context.clearRect(0, 0, width, height);
+		context.translate(width / 2, height / 2);
+		context.rotate(rotation);
+		context.imageSmoothingEnabled = false;
+		const across = widthOf(this.zoom);
+		// Whole pixels, so that no seam shows between two tiles.
+		const place = (/** @type {number} */ metres) => Math.round((metres * pixelRatio) / resolution);
+		for (const { column, row, tile } of this.#seats) {
+			const cell = this.#cells.get(keyOf(tile));
+			if (!cell?.isShown) continue;
+			const [left, right] = [column, column + 1].map((edge) => place(edge * across - HALF_WORLD_M - center[0]));
+			const [top, bottom] = [row, row + 1].map((edge) => place(edge * across - HALF_WORLD_M + center[1]));
+			context.drawImage(cell.canvas, left, top, right - left, bottom - top);
+		}
+	}
+}
+
+/**
+ * @param {new (options: any) => any} Layer `ol/layer/Layer`
+ * @param {CubeOptions & Record<string, unknown>} options those of the cubes, and of any layer of OpenLayers
+ * @returns {any} the layer, with `painter` and `sample(place, index)`
+ */
+export function makeCubeLayer(Layer, options) {
+	const {
+		source,
+		tableOf,
+		onProgress,
+		onLoad,
+		minZoom = 0,
+		maxNativeZoom = 30,
+		covers = () => true,
+		...more
+	} = options;
+	const painter = new CubePainter({ source, tableOf, onProgress, onLoad, onPaint: () => layer.changed() });
+	const board = new Board(painter, { minZoom, maxNativeZoom, covers });
+	const render = (/** @type {FrameState} */ frame) => {
+		board.layOut(frame);
+		board.draw(frame);
+		return board.canvas;
+	};
+	const layer = new Layer({ ...more, render });
+	return Object.assign(layer, {
+		painter,
+		/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} index */
+		sample: (place, index) => source.sample(place, board.zoom, index),
+	});
+}

@@ -1,0 +1,343 @@
+/**
+ * Paints the cubes of one layer on canvases, one a tile, whatever map library lays them out: numbers through a table of
+ * 256 or 65,536 colours. Values are never read back from a canvas.
+ *
+ * A date is shown when all tiles have it, so that no two dates stand side by side; one that keeps us waiting is shown
+ * where it is there, and nothing is shown where it is not.
+ *
+ * @typedef {import("./decode.js").Cube} Cube
+ * @typedef {import("./loader.js").Tile} Tile
+ * @typedef {import("./source.js").CubeSource} CubeSource
+ * @typedef {import("./source.js").Found} Found
+ * @typedef {import("./worker.js").Failure} Failure
+ * @typedef {(header: import("./decode.js").Header) => Uint32Array} TableOf colours as RGBA in little-endian words, by number
+ * @typedef {{
+ *   tile: Tile, canvas: HTMLCanvasElement, isShown: boolean, painted: Found | null, isCurrent: boolean, order: number,
+ *   ready: () => void,
+ * }} Cell `isCurrent` is false of those that only stand in until others are there; `order` is 0 for the one in the middle
+ * @typedef {{ total: number, loaded: number, failed: number, failure: Failure | null, isPreview: boolean, shown: number }} Progress
+ *   of the date that is wanted; `shown` is the index of the one that is seen
+ * @typedef {{ index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled: boolean, also: ReadonlySet<number> }} Wish
+ */
+
+/** A date that is not there after so long is shown as far as it is. */
+const PATIENCE_MS = 1500;
+const TILE_PX = 256;
+
+/** One ImageData for all canvases of a size. @type {Map<string, { image: ImageData, words: Uint32Array }>} */
+const sheets = new Map();
+
+/** @param {number} width @param {number} height */
+function sheetOf(width, height) {
+	const key = `${width} ${height}`;
+	let sheet = sheets.get(key);
+	if (!sheet) {
+		const image = new ImageData(width, height);
+		sheet = { image, words: new Uint32Array(image.data.buffer) };
+		sheets.set(key, sheet);
+	}
+	return sheet;
+}
+
+/** Colours of numbers, each for a square of `zoom` by `zoom` pixels. @param {Uint32Array} words @param {import("./decode.js").Numbers} numbers @param {Uint32Array} table @param {number} width of the numbers @param {number} zoom */
+export function colour(words, numbers, table, width, zoom) {
+	if (zoom === 1) {
+		for (let at = 0; at < numbers.length; at++) words[at] = table[numbers[at]];
+		return;
+	}
+	const across = width * zoom;
+	for (let at = 0, out = 0; at < numbers.length; out += across * zoom) {
+		for (let x = 0; x < across; at++) {
+			const word = table[numbers[at]];
+			for (const end = x + zoom; x < end; x++) words[out + x] = word;
+		}
+		for (let row = 1; row < zoom; row++) words.copyWithin(out + row * across, out, out + across);
+	}
+}
+
+export class CubePainter {
+	/** @type {Map<string, Cell>} */
+	#cells = new Map();
+	/** @type {Wish} */
+	#wish = { index: 0, isMoving: false, isEngaged: false, isFrugal: false, isFilled: false, also: new Set() };
+	#frame = 0;
+	#patience = 0;
+	#shown = -1;
+	#said = "";
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#filling;
+	#plan = "";
+
+	/**
+	 * @param {object} options
+	 * @param {CubeSource} options.source
+	 * @param {TableOf} options.tableOf
+	 * @param {(progress: Progress) => void} [options.onProgress]
+	 * @param {() => void} [options.onPaint] after each painting
+	 * @param {() => void} [options.onLoad] when cubes have come or gone
+	 */
+	constructor({ source, tableOf, onProgress = () => {}, onPaint = () => {}, onLoad = () => {} }) {
+		this.source = source;
+		this.tableOf = tableOf;
+		this.onProgress = onProgress;
+		this.onPaint = onPaint;
+		this.onLoad = onLoad;
+		/** @type {import("./loader.js").Owner} */
+		this.owner = {
+			onCube: (_url, cube) => {
+				source.learn(cube);
+				this.#loaded();
+			},
+			onFailure: () => this.#loaded(),
+		};
+	}
+
+	/** Index of the date that is seen; -1 before the first. */
+	get shown() {
+		return this.#shown;
+	}
+
+	/** The tiles that are laid out. */
+	get cells() {
+		return [...this.#cells.values()];
+	}
+
+	/** Those of the zoom that is looked at, the one in the middle first. */
+	get current() {
+		return this.cells.filter(({ isCurrent }) => isCurrent).sort((one, other) => one.order - other.order);
+	}
+
+	/** Whether what is seen has its gaps filled, as far as there is something to fill them with. */
+	get isAllFilled() {
+		return this.current.every(
+			({ tile, painted }) =>
+				painted?.cube.isFilled &&
+				painted.cube === this.source.findWindow(tile, this.#shown) &&
+				(this.source.findBefore(tile, this.#shown)?.cube.isFilled ?? this.source.windowAt[this.#shown] === 0),
+		);
+	}
+
+	/** Changes what is wanted. @param {Partial<Wish>} wish */
+	set(wish) {
+		const before = this.#wish;
+		this.#wish = { ...before, ...wish };
+		if (before.index !== this.#wish.index || before.isMoving !== this.#wish.isMoving) this.#wait();
+		if (before.isFilled !== this.#wish.isFilled) this.#stale();
+		if (before.isFilled && !this.#wish.isFilled) this.source.loader.forgetFilled();
+		this.#ask();
+		this.#dirty();
+	}
+
+	/** A canvas for a tile. @param {Tile} tile @param {() => void} [ready] called when it was painted first, or failed */
+	add(tile, ready = () => {}) {
+		const canvas = document.createElement("canvas");
+		canvas.width = canvas.height = TILE_PX;
+		/** @type {Cell} */
+		const cell = { tile, canvas, isShown: false, painted: null, isCurrent: true, order: 0, ready };
+		this.#cells.set(this.#freeKey(tile), cell);
+		this.#dirty();
+		return canvas;
+	}
+
+	/** A tile can be on the map twice, where it goes round the world. @param {Tile} tile */
+	#freeKey({ z, x, y }) {
+		let key = `${z}/${x}/${y}`;
+		while (this.#cells.has(key)) key += "+";
+		return key;
+	}
+
+	/** The tile of a canvas that `add` gave. @param {HTMLCanvasElement} canvas @returns {Cell} */
+	cellOf(canvas) {
+		return /** @type {Cell} */ (this.cells.find((cell) => cell.canvas === canvas));
+	}
+
+	/** @param {HTMLCanvasElement} canvas */
+	remove(canvas) {
+		for (const [key, cell] of this.#cells) if (cell.canvas === canvas) this.#cells.delete(key);
+		this.#dirty();
+	}
+
+	/** Paints all anew: the colours are others. */
+	recolour() {
+		this.#stale();
+		this.#dirty();
+	}
+
+	/** Asks for what is needed of the tiles that are laid out now. */
+	ask() {
+		this.#ask();
+		this.#dirty();
+	}
+
+	/** Stops; nothing is asked for any more. */
+	close() {
+		cancelAnimationFrame(this.#frame);
+		clearTimeout(this.#patience);
+		clearTimeout(this.#filling);
+		this.#cells.clear();
+		this.source.loader.leave(this.owner);
+	}
+
+	#stale() {
+		for (const cell of this.#cells.values()) cell.painted = null;
+	}
+
+	#loaded() {
+		this.onLoad();
+		this.#plan = "";
+		this.#ask();
+		this.#dirty();
+	}
+
+	#wait() {
+		clearTimeout(this.#patience);
+		this.#patience = /** @type {any} */ (setTimeout(() => this.#force(), PATIENCE_MS));
+	}
+
+	#force() {
+		this.#patience = 0;
+		this.#dirty();
+	}
+
+	#ask() {
+		const tiles = this.current.map(({ tile }) => tile);
+		const { index, isMoving, isEngaged, isFrugal, isFilled, also } = this.#wish;
+		if (index < 0) return;
+		const key = [
+			...tiles.map(({ z, x, y }) => `${z}/${x}/${y}`),
+			index,
+			isMoving,
+			isEngaged,
+			isFrugal,
+			isFilled,
+			...also,
+		].join();
+		if (key === this.#plan) return;
+		this.#plan = key;
+		this.source.loader.want(
+			this.owner,
+			this.source.plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled, also }),
+		);
+	}
+
+	#dirty() {
+		if (this.#frame) return;
+		this.#frame = requestAnimationFrame(() => {
+			this.#frame = 0;
+			this.paint();
+		});
+	}
+
+	/** Paints what has changed, now. */
+	paint() {
+		const { index, isMoving } = this.#wish;
+		if (index < 0) return;
+		const found = new Map(this.cells.map((cell) => [cell, this.#find(cell.tile, index)]));
+		const settled = (/** @type {Cell} */ cell) => found.get(cell) || this.source.failure(cell.tile, index);
+		const isWhole = this.current.every(settled);
+		const isLate = this.#shown < 0 || (this.#patience === 0 && !isMoving);
+		if (isWhole || isLate) this.#shown = index;
+		let painted = 0;
+		for (const cell of this.cells) painted += this.#paintCell(cell, found.get(cell) ?? null);
+		this.#report(found);
+		this.#fillLater();
+		if (painted > 0) this.onPaint();
+	}
+
+	/** @param {Tile} tile @param {number} index */
+	#find(tile, index) {
+		return this.source.find(tile, index, this.#wish.isFilled);
+	}
+
+	/** @param {Cell} cell @param {Found | null} wanted @returns {number} how many were painted */
+	#paintCell(cell, wanted) {
+		const isWanted = this.#shown === this.#wish.index;
+		const found = isWanted ? wanted : this.#shown < 0 ? null : this.#find(cell.tile, this.#shown);
+		const isFailed = isWanted && !found && this.source.failure(cell.tile, this.#wish.index) !== undefined;
+		const isSame =
+			found?.cube === cell.painted?.cube && found?.frame === cell.painted?.frame && (found !== null || !isFailed);
+		cell.canvas.classList.toggle("cube-failed", isFailed);
+		if (isSame && (found || cell.painted === null)) {
+			if (isFailed) this.#reveal(cell);
+			return 0;
+		}
+		if (!found && !isWanted) return 0;
+		this.#draw(cell, found);
+		cell.painted = found;
+		if (found || isFailed) this.#reveal(cell);
+		return 1;
+	}
+
+	/** @param {Cell} cell */
+	#reveal(cell) {
+		if (cell.isShown) return;
+		cell.isShown = true;
+		cell.ready();
+	}
+
+	/** @param {Cell} cell @param {Found | null} found */
+	#draw({ canvas, tile }, found) {
+		const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+		if (!found || found.frame < 0) {
+			context.clearRect(0, 0, canvas.width, canvas.height);
+			return;
+		}
+		const { cube, frame } = found;
+		const { w, h, res } = cube.header;
+		if (canvas.width !== w * res || canvas.height !== h * res) [canvas.width, canvas.height] = [w * res, h * res];
+		const { image, words } = sheetOf(w * res, h * res);
+		const isFilled = this.#wish.isFilled && cube.isFilled;
+		const numbers = isFilled ? cube.filledAt(frame) : cube.numbersAt(frame);
+		colour(words, numbers, this.tableOf(cube.header), w, res);
+		if (isFilled) this.#fillFromBefore(words, tile, found);
+		context.putImageData(image, 0, 0);
+	}
+
+	/** Colours the cells that have had no value since the window began as they were before it. @param {Uint32Array} words @param {Tile} tile @param {Found} found */
+	#fillFromBefore(words, tile, { cube, frame }) {
+		if (cube !== this.source.findWindow(tile, this.#shown)) return;
+		const before = this.source.findBefore(tile, this.#shown);
+		if (!before?.cube.isFilled || before.frame < 0 || before.cube.size !== cube.size) return;
+		const [numbers, isGap] = [cube.filledAt(frame), cube.gapNumbers];
+		const [older, table] = [before.cube.filledAt(before.frame), this.tableOf(before.cube.header)];
+		for (let at = 0; at < numbers.length; at++) if (isGap[numbers[at]]) words[at] = table[older[at]];
+	}
+
+	/** Fills one cube after the other, so that the page goes on in between. */
+	#fillLater() {
+		if (this.#filling || !this.#wish.isFilled) return;
+		const cubes = this.current.flatMap(({ tile }) => [
+			this.#find(tile, Math.max(0, this.#shown)),
+			this.source.findBefore(tile, Math.max(0, this.#shown)),
+		]);
+		const next = cubes.find((found) => found && !found.cube.isFilled);
+		if (!next) return;
+		this.#filling = setTimeout(() => {
+			this.#filling = undefined;
+			next.cube.filledAt(0);
+			this.recolour();
+		});
+	}
+
+	/** @param {Map<Cell, Found | null>} found of the date that is wanted */
+	#report(found) {
+		const cells = this.current;
+		const all = cells.map((cell) => found.get(cell));
+		const failures = cells
+			.filter((cell) => !found.get(cell))
+			.map(({ tile }) => this.source.failure(tile, this.#wish.index))
+			.filter((failure) => failure !== undefined);
+		const progress = {
+			total: all.length,
+			loaded: all.filter((each) => each && !each.isPreview).length,
+			failed: failures.length,
+			failure: failures[0] ?? null,
+			isPreview: all.some((each) => each?.isPreview),
+			shown: this.#shown,
+		};
+		const words = JSON.stringify(progress);
+		if (words === this.#said) return;
+		this.#said = words;
+		this.onProgress(progress);
+	}
+}

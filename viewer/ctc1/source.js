@@ -1,0 +1,332 @@
+/**
+ * The cubes of one layer: which of them its dates are in, which a view needs, and what of them is here.
+ *
+ * Dates are asked for by calendar years, so that the same addresses serve everybody; where a year has too many, by its
+ * quarters, months or days. A date that is looked at and not moved through is a cube of its own, which is small.
+ *
+ * @typedef {import("./decode.js").Cube} Cube
+ * @typedef {import("./loader.js").CubeLoader} CubeLoader
+ * @typedef {import("./loader.js").Tile} Tile
+ * @typedef {import("./loader.js").Wanted} Wanted
+ * @typedef {import("./worker.js").Failure} Failure
+ * @typedef {{ first: number, count: number, datetime: string | null }} Window dates that come together
+ * @typedef {{ cube: Cube, frame: number, isPreview: boolean }} Found `frame` is -1 where the tile has nothing then
+ * @typedef {{ lon: number, lat: number }} Place in degrees
+ * @typedef {Found & { cell: number }} Sample `cell` is the index of the number in the frame
+ * @typedef {{
+ *   index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled?: boolean, also?: Iterable<number>,
+ * }} Need which date, whether time is moving now, whether it soon may, whether bytes shall be saved, whether gaps show what
+ *   was there before, and dates that are needed besides
+ */
+import { PATIENT } from "./loader.js";
+
+const TILE_PX = 256;
+
+/** The tile of spherical Mercator in which a place lies, and where in it, both from 0 to 1. @param {Place} place @param {number} zoom */
+export function locate({ lon, lat }, zoom) {
+	const tiles = 2 ** zoom;
+	const sine = Math.sin((lat * Math.PI) / 180);
+	const turn = lon / 360 + 0.5;
+	const left = (turn - Math.floor(turn)) * tiles;
+	const top = (0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)) * tiles;
+	const [x, y] = [Math.floor(left), Math.floor(top)];
+	return { tile: { z: zoom, x, y }, across: left - x, down: top - y };
+}
+
+/** Dates of a cube, at most: 6 MiB of numbers of 8 bits. */
+const MAX_DATES = 96;
+/** Dates from the end of a window at which the next one is needed, as a share of it. */
+const NEAR_SHARE = 0.2;
+const TILE_CELLS = TILE_PX * TILE_PX;
+
+/** @param {number} ms @param {number} months */
+const monthStart = (ms, months) => {
+	const date = new Date(ms);
+	const month = date.getUTCMonth();
+	return Date.UTC(date.getUTCFullYear(), month - (month % months), 1);
+};
+
+/** @param {number} ms @param {number} months */
+function monthEnd(ms, months) {
+	const start = new Date(monthStart(ms, months));
+	return Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + months, 0);
+}
+
+const DAY_MS = 86_400_000;
+
+/** First and last day of the year, quarter, month or day that an instant is in, the longest first. */
+const PERIODS = [
+	...[12, 3, 1].map((months) => ({
+		start: (/** @type {number} */ ms) => monthStart(ms, months),
+		end: (/** @type {number} */ ms) => monthEnd(ms, months),
+	})),
+	{
+		start: (/** @type {number} */ ms) => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS),
+		end: (/** @type {number} */ ms) => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS),
+	},
+];
+
+/** @param {number} ms */
+const dayText = (ms) => new Date(ms).toISOString().slice(0, 10);
+
+/**
+ * The windows of dates, in order, all of them together being all dates.
+ * @param {(string | null)[]} times RFC 3339; one null of a layer without time
+ * @returns {Window[]}
+ */
+export function windowsOf(times) {
+	if (times[0] === null) return [{ first: 0, count: 1, datetime: null }];
+	const instants = times.map((time) => Date.parse(String(time)));
+	return split(instants, 0, instants.length, 0);
+}
+
+/** @param {number[]} instants @param {number} first @param {number} end @param {number} level which of PERIODS @returns {Window[]} */
+function split(instants, first, end, level) {
+	const period = PERIODS[level];
+	/** @type {Window[]} */
+	const windows = [];
+	for (let at = first; at < end; ) {
+		const start = period.start(instants[at]);
+		let next = at + 1;
+		while (next < end && period.start(instants[next]) === start) next++;
+		if (next - at > MAX_DATES && level + 1 < PERIODS.length) windows.push(...split(instants, at, next, level + 1));
+		else
+			windows.push({ first: at, count: next - at, datetime: `${dayText(start)}/${dayText(period.end(instants[at]))}` });
+		at = next;
+	}
+	return windows;
+}
+
+/** @param {Found | null} found @param {ReturnType<typeof locate>} at @returns {Sample | null} */
+function sampleOf(found, { across, down }) {
+	if (!found) return null;
+	const { w, h } = found.cube.header;
+	return { ...found, cell: Math.floor(down * h) * w + Math.floor(across * w) };
+}
+
+export class CubeSource {
+	/** Bytes of a number; of the cube that came last. */
+	#width = 1;
+	/** @type {Map<string, string>} */
+	#queries = new Map();
+
+	/**
+	 * @param {object} options
+	 * @param {string} options.template with {z}, {x} and {y}
+	 * @param {(string | null)[]} options.times as /layers/{layer}/times lists them; [null] of a layer without time
+	 * @param {CubeLoader} options.loader
+	 * @param {string} [options.revision] of the layer; with it the browser keeps what it got
+	 */
+	constructor({ template, times, loader, revision = "" }) {
+		this.template = template;
+		this.times = times;
+		this.loader = loader;
+		this.revision = revision;
+		this.windows = windowsOf(times);
+		/** Index of the window of each date. */
+		this.windowAt = new Uint32Array(times.length);
+		for (const [index, { first, count }] of this.windows.entries()) this.windowAt.fill(index, first, first + count);
+	}
+
+	/** @param {Tile} tile @param {string | null} datetime @param {1 | 2} res */
+	url({ z, x, y }, datetime, res) {
+		const path = this.template.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
+		return path + this.#query(datetime, res);
+	}
+
+	/** @param {string | null} datetime @param {1 | 2} res */
+	#query(datetime, res) {
+		const key = `${datetime} ${res}`;
+		const known = this.#queries.get(key);
+		if (known !== undefined) return known;
+		const query = new URLSearchParams();
+		if (datetime !== null) query.set("datetime", datetime);
+		if (res !== 1) query.set("res", String(res));
+		if (this.revision) query.set("rev", this.revision);
+		const text = query.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
+		const made = text ? `${this.template.includes("?") ? "&" : "?"}${text}` : "";
+		this.#queries.set(key, made);
+		return made;
+	}
+
+	/** Of a date: its window with all its cells, itself alone, its window halved. @param {Tile} tile @param {number} index @returns {[full: string, single: string, preview: string]} */
+	#urls(tile, index) {
+		const window = this.windows[this.windowAt[index]];
+		return [
+			this.url(tile, window.datetime, 1),
+			this.#single(tile, index),
+			window.count > 1 ? this.url(tile, window.datetime, 2) : "",
+		];
+	}
+
+	/** @param {Tile} tile @param {number} index */
+	#single(tile, index) {
+		const window = this.windows[this.windowAt[index]];
+		return this.url(tile, window.count > 1 ? this.times[index] : window.datetime, 1);
+	}
+
+	/**
+	 * The best that is here of a date. Where gaps shall be filled, a preview of its window goes before the date alone, in
+	 * which there is nothing to fill them with.
+	 * @param {Tile} tile @param {number} index @param {boolean} [isFilled] @returns {Found | null}
+	 */
+	find(tile, index, isFilled = false) {
+		const [full, single, preview] = this.#urls(tile, index);
+		for (const url of isFilled ? [full, preview, single] : [full, single, preview]) {
+			const cube = url === "" ? undefined : this.loader.get(url);
+			if (cube) return { cube, frame: cube.frameOf(this.times[index]), isPreview: url === preview };
+		}
+		return null;
+	}
+
+	/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} zoom of the tiles @param {number} index @returns {Sample | null} */
+	sample(place, zoom, index) {
+		const at = locate(place, zoom);
+		return sampleOf(this.find(at.tile, index), at);
+	}
+
+	/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} zoom @param {number} index @returns {Sample | null} */
+	sampleWindow(place, zoom, index) {
+		const at = locate(place, zoom);
+		const cube = this.findWindow(at.tile, index);
+		return sampleOf(cube ? { cube, frame: cube.frameOf(this.times[index]), isPreview: false } : null, at);
+	}
+
+	/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} zoom @param {number} index @returns {Sample | null} */
+	sampleBefore(place, zoom, index) {
+		const at = locate(place, zoom);
+		return sampleOf(this.findBefore(at.tile, index), at);
+	}
+
+	/** The window of a date with all its cells. @param {Tile} tile @param {number} index @returns {Cube | undefined} */
+	findWindow(tile, index) {
+		return this.loader.get(this.url(tile, this.windows[this.windowAt[index]].datetime, 1));
+	}
+
+	/** The window of a date, with all its cells or halved. @param {Tile} tile @param {number} index @returns {Cube | undefined} */
+	findAnyWindow(tile, index) {
+		const { datetime } = this.windows[this.windowAt[index]];
+		return this.loader.get(this.url(tile, datetime, 1)) ?? this.loader.get(this.url(tile, datetime, 2));
+	}
+
+	/** The last date of the window before that of a date; null when it is not here. @param {Tile} tile @param {number} index @returns {Found | null} */
+	findBefore(tile, index) {
+		const before = this.windows[this.windowAt[index] - 1];
+		const cube = before && this.loader.get(this.url(tile, before.datetime, 1));
+		if (!cube) return null;
+		return { cube, frame: cube.frameOf(this.times[before.first + before.count - 1]), isPreview: false };
+	}
+
+	/** Why a date did not come; undefined while it still may. @param {Tile} tile @param {number} index @returns {Failure | undefined} */
+	failure(tile, index) {
+		return this.loader.failure(this.#single(tile, index));
+	}
+
+	/** Whether the window of a date can be had of none of these tiles. @param {Tile[]} tiles @param {number} index */
+	isRefused(tiles, index) {
+		const { datetime } = this.windows[this.windowAt[index]];
+		return tiles.every((tile) => this.loader.failure(this.url(tile, datetime, 1)) !== undefined);
+	}
+
+	/**
+	 * How much of each window, and of the date that is looked at, is here of all these tiles; what cannot be had is not
+	 * waited for.
+	 * @param {Tile[]} tiles @param {number} now index of that date @returns {Map<number, "preview" | "full">} by index of the date
+	 */
+	loaded(tiles, now) {
+		/** @type {Map<number, "preview" | "full">} */
+		const loaded = new Map();
+		if (tiles.length === 0) return loaded;
+		for (const { first, count, datetime } of this.windows) {
+			const urls = (/** @type {1 | 2} */ res) => tiles.map((tile) => this.url(tile, datetime, res));
+			const has = (/** @type {string} */ url) => this.loader.has(url);
+			const isSettled = (/** @type {string} */ url) => has(url) || this.loader.failure(url) !== undefined;
+			const [full, preview] = [urls(1), urls(2)];
+			const isFull = full.every(isSettled) && full.some(has);
+			const isPreview = full.every((url, at) => has(url) || isSettled(preview[at])) && [...full, ...preview].some(has);
+			const state = isFull ? "full" : isPreview ? "preview" : null;
+			for (let index = first; state && index < first + count; index++) loaded.set(index, state);
+		}
+		const isHere = (/** @type {Tile} */ tile) => {
+			const found = this.find(tile, now);
+			return found ? !found.isPreview : this.failure(tile, now) !== undefined;
+		};
+		if (now >= 0 && tiles.every(isHere) && tiles.some((tile) => this.find(tile, now))) loaded.set(now, "full");
+		return loaded;
+	}
+
+	/**
+	 * What a view needs, the most urgent first.
+	 * @param {Tile[]} tiles the nearest to the middle first @param {Need} need @returns {Wanted[]}
+	 */
+	plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled = false, also = [] }) {
+		/** @type {Wanted[]} */
+		const wanted = [];
+		const at = this.windowAt[index];
+		const current = this.windows[at];
+		const add = (/** @type {Window} */ window, /** @type {1 | 2} */ res, /** @type {number} */ urgency) => {
+			for (const tile of tiles) {
+				if (res === 2 && this.loader.has(this.url(tile, window.datetime, 1))) continue;
+				wanted.push(this.#wanted(tile, window.datetime, window.count, res, urgency));
+			}
+		};
+		for (const tile of tiles) {
+			const [full, , preview] = this.#urls(tile, index);
+			const isRefused = this.loader.failure(full) && this.loader.failure(preview);
+			if (this.loader.has(full) || (isMoving && current.count > 1 && !isRefused)) continue;
+			wanted.push(this.#wanted(tile, current.count > 1 ? this.times[index] : current.datetime, 1, 1, 0));
+		}
+		for (const each of new Set([...also].map((date) => this.windowAt[date]))) add(this.windows[each], 1, PATIENT);
+		if (isFilled) {
+			if (current.count > 1) add(current, 2, 1);
+			add(current, 1, PATIENT);
+			if (this.windows[at - 1]) add(this.windows[at - 1], 1, PATIENT + 1);
+		}
+		if (!isEngaged && !isMoving) return [...wanted, ...this.#kept(tiles, at)];
+		if (current.count > 1 && (isMoving || !isFrugal)) add(current, 2, 1);
+		if (!isFrugal) add(current, 1, PATIENT);
+		for (const near of this.#near(index)) {
+			if (near.count > 1 && (isMoving || !isFrugal)) add(near, 2, PATIENT + 1);
+			if (!isFrugal) add(near, 1, PATIENT + 2);
+		}
+		return [...wanted, ...this.#kept(tiles, at)];
+	}
+
+	/** Windows that begin or end near a date. @param {number} index @returns {Window[]} */
+	#near(index) {
+		const at = this.windowAt[index];
+		const { first, count } = this.windows[at];
+		const margin = Math.max(2, Math.ceil(count * NEAR_SHARE));
+		const near = [];
+		if (index >= first + count - margin && this.windows[at + 1]) near.push(this.windows[at + 1]);
+		if (index < first + margin && this.windows[at - 1]) near.push(this.windows[at - 1]);
+		return near;
+	}
+
+	/** What is here of these tiles, which shall stay as long as there is room. @param {Tile[]} tiles @param {number} at index of the window that is looked at */
+	#kept(tiles, at) {
+		/** @type {Wanted[]} */
+		const kept = [];
+		for (const [index, { datetime, count }] of this.windows.entries()) {
+			const urgency = 10 + Math.abs(index - at);
+			for (const res of /** @type {const} */ ([1, 2])) {
+				for (const tile of tiles) {
+					if (this.loader.has(this.url(tile, datetime, res)))
+						kept.push(this.#wanted(tile, datetime, count, res, urgency));
+				}
+			}
+		}
+		return kept;
+	}
+
+	/** @param {Tile} tile @param {string | null} datetime @param {number} count @param {1 | 2} res @param {number} urgency @returns {Wanted} */
+	#wanted(tile, datetime, count, res, urgency) {
+		const bytes = (TILE_CELLS * count * this.#width) / (res * res);
+		return { url: this.url(tile, datetime, res), tile, res, urgency, bytes };
+	}
+
+	/** Learns from a cube that came how large others will be. @param {Cube} cube */
+	learn(cube) {
+		if (cube.count > 0) this.#width = cube.numbers.BYTES_PER_ELEMENT;
+	}
+}

@@ -1,0 +1,58 @@
+/**
+ * Fetches and decodes cubes beside the page, so that it never waits for them. The browser undoes gzip.
+ *
+ * @typedef {{ id: number, url: string, cache: RequestCache } | { id: number, stop: true }} Order
+ * @typedef {{ message: string, status: number, isCube: boolean }} Failure status 0 when nothing came back; `isCube` when what came is no cube
+ * @typedef {{ id: number, header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null }} Delivery
+ *   null where the tile has nothing at any of its dates
+ * @typedef {Delivery | { id: number, failure: Failure }} Answer
+ */
+import { CubeError, decodeCube } from "./decode.js";
+
+/** @type {Map<number, AbortController>} */
+const running = new Map();
+
+/** @param {Response} response @returns {Promise<string>} */
+async function readDetail(response) {
+	const body = await response.json().catch(() => null);
+	const detail = body?.detail ?? body?.title;
+	return typeof detail === "string" ? detail : `status ${response.status}`;
+}
+
+/** @param {number} id @param {string} url @param {RequestInit} options @returns {Promise<Answer>} */
+async function run(id, url, options) {
+	let status = 0;
+	try {
+		const response = await fetch(url, options);
+		status = response.status;
+		if (!response.ok) return { id, failure: { message: await readDetail(response), status, isCube: false } };
+		if (status === 204) return { id, header: null, numbers: null };
+		const { header, numbers } = decodeCube(new Uint8Array(await response.arrayBuffer()));
+		return { id, header, numbers };
+	} catch (error) {
+		const isCube = error instanceof CubeError;
+		// A body that breaks off is the network's fault.
+		return {
+			id,
+			failure: { message: String(/** @type {Error} */ (error).message), status: isCube ? status : 0, isCube },
+		};
+	}
+}
+
+/** @param {Order} order */
+async function follow(order) {
+	if ("stop" in order) {
+		running.get(order.id)?.abort();
+		return;
+	}
+	const { id, url, cache } = order;
+	const stopping = new AbortController();
+	running.set(id, stopping);
+	const answer = await run(id, url, { cache, signal: stopping.signal });
+	running.delete(id);
+	if (stopping.signal.aborted) return;
+	const parcels = "numbers" in answer && answer.numbers ? [answer.numbers.buffer] : [];
+	self.postMessage(answer, { transfer: parcels });
+}
+
+self.addEventListener("message", ({ data }) => void follow(data));

@@ -1,0 +1,164 @@
+/**
+ * Where the server gives what the viewer shows: addresses and lines of code for other programs. Pure.
+ *
+ * @typedef {import("../api.js").Layer} Layer
+ * @typedef {import("../permalink.js").BBox} BBox
+ * @typedef {import("../state.js").Colouring} Colouring
+ * @typedef {{
+ *   root: string, layer: Layer, style: string, colouring: Colouring, instant: string | null, bbox: BBox,
+ *   metres: [west: number, south: number, east: number, north: number], width: number, height: number,
+ *   centre: { z: number, x: number, y: number }, wms: string | null, wmts: string | null,
+ * }} Shown `root` is the server's address with a slash at the end; `bbox` in degrees, `metres` of Web Mercator; `centre` is
+ *   the tile in the middle; `wms` and `wmts` are their addresses without a query, null where they are not served
+ * @typedef {"wms" | "wmts" | "xyz" | "tilejson" | "coverage" | "curl" | "python"} CopyKind
+ * @typedef {{ kind: CopyKind, text: string, isWithoutColours: boolean }} Copy `isWithoutColours` is where the service has no
+ *   word for what was changed of the colours
+ */
+
+const MATRIX_SET = "WebMercatorQuad";
+/** Parts of a degree that are written: a tenth of a metre. */
+const DECIMALS = 6;
+
+/** A query whose commas, colons and slashes can be read. @param {Record<string, string | number | null>} parameters those that are null or empty are left out */
+export function queryOf(parameters) {
+	const query = new URLSearchParams();
+	for (const [name, value] of Object.entries(parameters)) {
+		if (value !== null && value !== "") query.set(name, String(value));
+	}
+	return query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/");
+}
+
+/** @param {BBox} bbox */
+export const bboxText = (bbox) => bbox.map((edge) => Number(edge.toFixed(DECIMALS))).join(",");
+
+/** How tiles and time-lapses are told what is changed of the colours. @param {Colouring} colouring */
+export const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
+	ramp,
+	range: range?.join(",") ?? null,
+	reversed: isReversed ? "true" : null,
+	logarithmic: isLog ? "true" : null,
+});
+
+/** A style as WMS names it with what is changed of its ramp: `ndvi/viridis`, the other way round `ndvi/viridis-inv`. @param {Shown} shown */
+const wmsStyle = ({ style, colouring: { ramp, isReversed } }) =>
+	ramp || isReversed ? `${style}/${ramp ?? style}${isReversed ? "-inv" : ""}` : style;
+
+/** @param {Shown} shown */
+function wmsAddress(shown) {
+	const { wms, layer, colouring, instant, metres, width, height } = shown;
+	const query = queryOf({
+		SERVICE: "WMS",
+		VERSION: "1.3.0",
+		REQUEST: "GetMap",
+		LAYERS: layer.id,
+		STYLES: wmsStyle(shown),
+		CRS: "EPSG:3857",
+		BBOX: metres.map((edge) => Number(edge.toFixed(2))).join(","),
+		WIDTH: width,
+		HEIGHT: height,
+		FORMAT: "image/png",
+		TRANSPARENT: "TRUE",
+		TIME: instant,
+		COLORSCALERANGE: colouring.range?.join(",") ?? null,
+		LOGSCALE: colouring.isLog ? "true" : null,
+	});
+	return `${wms}?${query}`;
+}
+
+/** @param {Shown} shown */
+function wmtsAddress({ wmts, layer, style, instant, centre: { z, x, y } }) {
+	const query = queryOf({
+		SERVICE: "WMTS",
+		VERSION: "1.0.0",
+		REQUEST: "GetTile",
+		LAYER: layer.id,
+		STYLE: style,
+		FORMAT: "image/png",
+		TILEMATRIXSET: MATRIX_SET,
+		TILEMATRIX: z,
+		TILEROW: y,
+		TILECOL: x,
+		TIME: instant,
+	});
+	return `${wmts}?${query}`;
+}
+
+/** @param {Shown} shown */
+const tileQuery = ({ style, colouring, instant }) =>
+	queryOf({ datetime: instant, style, ...colourParameters(colouring) });
+
+/** @param {Shown} shown */
+export const xyzTemplate = (shown) =>
+	`${shown.root}tiles/${encodeURIComponent(shown.layer.id)}/${MATRIX_SET}/{z}/{x}/{y}.png?${tileQuery(shown)}`;
+
+/** @param {Shown} shown */
+const tileJsonAddress = (shown) =>
+	`${shown.root}tiles/${encodeURIComponent(shown.layer.id)}/${MATRIX_SET}/tilejson.json?${tileQuery(shown)}`;
+
+/**
+ * Numbers of a layer as a file, on their own cells.
+ * @param {string} root @param {Layer} layer @param {{ bbox: BBox, datetime: string | null, format: "GTiff" | "NetCDF" }} what
+ */
+export const coverageAddress = (root, { id }, { bbox, datetime, format }) =>
+	`${root}ogcapi/collections/${encodeURIComponent(id)}/coverage?${queryOf({ bbox: bboxText(bbox), datetime, f: format })}`;
+
+/**
+ * A time-lapse made by the server.
+ * @param {Shown} shown @param {{ extension: string, datetime: string, step: number, fps: number }} film
+ */
+export function animationAddress({ root, layer, style, colouring, metres, width, height }, { extension, ...film }) {
+	const query = queryOf({
+		crs: "EPSG:3857",
+		bbox: metres.map((edge) => Number(edge.toFixed(2))).join(","),
+		width,
+		height,
+		datetime: film.datetime,
+		step: film.step === 1 ? null : film.step,
+		fps: film.fps,
+		style,
+		...colourParameters(colouring),
+	});
+	return `${root}animations/${encodeURIComponent(layer.id)}.${extension}?${query}`;
+}
+
+/** A name of a file that all systems take. @param {Layer} layer @param {string | null} instant */
+export const stemOf = ({ id }, instant) => [id, instant?.slice(0, 10)].filter(Boolean).join("_");
+
+/** @param {Shown} shown @param {string} coverage */
+const pythonLines = ({ layer, instant }, coverage) => `import io
+import urllib.request
+
+import rasterio
+
+# ${layer.title}${instant ? `, ${instant}` : ""}: numbers on their own cells
+url = ${JSON.stringify(coverage)}
+with urllib.request.urlopen(url) as answer, rasterio.open(io.BytesIO(answer.read())) as file:
+    numbers = file.read(1, masked=True)
+    values = numbers * file.scales[0] + file.offsets[0]
+    print(file.crs, file.bounds, values.mean())
+`;
+
+/** @param {string} stem @param {string} address */
+const curlLine = (stem, address) => `curl -o ${stem}.tif "${address}"`;
+
+/** Everything by which other programs show or read what is shown. @param {Shown} shown @returns {Copy[]} */
+export function copiesOf(shown) {
+	const { layer, instant, wms, wmts, colouring } = shown;
+	const isChanged = colouring.isReversed || colouring.isLog || colouring.ramp !== null || colouring.range !== null;
+	/** @type {(kind: CopyKind, text: string, isWithoutColours?: boolean) => Copy} */
+	const copy = (kind, text, isWithoutColours = false) => ({ kind, text, isWithoutColours });
+	const pictures = [
+		...(wms === null ? [] : [copy("wms", wmsAddress(shown))]),
+		...(wmts === null ? [] : [copy("wmts", wmtsAddress(shown), isChanged)]),
+		copy("xyz", xyzTemplate(shown)),
+		copy("tilejson", tileJsonAddress(shown)),
+	];
+	if (layer.variable === null) return pictures;
+	const coverage = coverageAddress(shown.root, layer, { bbox: shown.bbox, datetime: instant, format: "GTiff" });
+	return [
+		...pictures,
+		copy("coverage", coverage),
+		copy("curl", curlLine(stemOf(layer, instant), coverage)),
+		copy("python", pythonLines(shown, coverage)),
+	];
+}

@@ -1,0 +1,107 @@
+/** The tab that gives numbers as files, on their own cells: the server makes them. */
+import { fetchRefusal, rootUrl } from "../api.js";
+import { make, makeWordButton } from "../shell/elements.js";
+import { instant, layer, timeDomain, timeIndex, view } from "../state.js";
+import { text } from "../text.js";
+import { dateOf } from "../time/dates.js";
+import { rangeOf } from "../time/frames.js";
+import { playRange } from "../time/playback.js";
+import { effect } from "../vendor/signals-core.js";
+import { coverageAddress } from "./addresses.js";
+import { chosenBox, makeField, makePartField, makeSelect } from "./controls.js";
+import { makeDates } from "./dates.js";
+import { saveFrom } from "./save.js";
+
+/** @typedef {import("./picture.js").Tab} Tab */
+
+/** @returns {Tab} */
+export const makeDataTab = () => new DataTab();
+
+class DataTab {
+	#instants = timeDomain.peek().instants;
+	#format = /** @type {"GTiff" | "NetCDF"} */ ("GTiff");
+	#isInterval = false;
+	#asking = new AbortController();
+	#dates = makeDates(this.#instants, playRange.peek(), () => this.#describe());
+	#about = make("p", { class: "hint", role: "status" });
+	#refusal = make("p", { class: "export-note", role: "alert", hidden: true });
+	#save = makeWordButton("download", text("export.saveData"), () => void this.#handOver(), { class: "primary" });
+
+	constructor() {
+		this.element = make(
+			"div",
+			{ class: "export-fields export-narrow" },
+			make("p", { class: "hint" }, text("export.dataAbout")),
+			makePartField(() => this.#describe()),
+			...(this.#instants.length > 1 ? [this.#whenField(), this.#dates.element] : []),
+			this.#formatField(),
+			this.#refusal,
+			make("div", { class: "row" }, this.#save, this.#about),
+		);
+		const follow = effect(() => {
+			void timeIndex.value;
+			this.#describe();
+		});
+		this.stop = () => {
+			follow();
+			this.#asking.abort();
+		};
+	}
+
+	/** This date or several. */
+	#whenField() {
+		const shown = dateOf(this.#instants, Math.max(0, timeIndex.peek()));
+		const options = [
+			{ value: "one", words: text("export.thisDate", { date: shown }) },
+			{ value: "several", words: text("export.severalDates") },
+		];
+		const choose = (/** @type {string} */ value) => {
+			this.#isInterval = value === "several";
+			this.#describe();
+		};
+		return makeField(text("export.dates"), makeSelect(options, choose));
+	}
+
+	#formatField() {
+		const formats = [
+			{ value: "GTiff", words: text("export.geotiff") },
+			{ value: "NetCDF", words: text("export.netcdf") },
+		];
+		const choose = (/** @type {string} */ value) => {
+			this.#format = value === "NetCDF" ? "NetCDF" : "GTiff";
+			this.#describe();
+		};
+		return makeField(text("export.format"), makeSelect(formats, choose));
+	}
+
+	#range() {
+		return rangeOf(this.#instants, this.#dates.from(), this.#dates.to());
+	}
+
+	#describe() {
+		this.#refusal.hidden = true;
+		this.#dates.element.hidden = !this.#isInterval;
+		const { first, last } = this.#isInterval ? this.#range() : { first: 0, last: 0 };
+		this.#about.textContent = text("export.dataCount", { count: last - first + 1 });
+	}
+
+	#datetime() {
+		if (!this.#isInterval) return instant.peek()?.text ?? null;
+		const { first, last } = this.#range();
+		return `${this.#instants[first].text}/${this.#instants[last].text}`;
+	}
+
+	/** Hands the file over, or says why the server gives none. */
+	async #handOver() {
+		const [of, bbox] = [layer.peek(), chosenBox() ?? view.peek()?.bbox];
+		if (!of || !bbox) return;
+		const address = coverageAddress(rootUrl(), of, { bbox, datetime: this.#datetime(), format: this.#format });
+		this.#save.disabled = true;
+		const why = await fetchRefusal(address, this.#asking.signal);
+		this.#save.disabled = false;
+		if (this.#asking.signal.aborted) return;
+		this.#refusal.hidden = why === null;
+		this.#refusal.textContent = why?.message ?? "";
+		if (why === null) saveFrom(address);
+	}
+}

@@ -1,0 +1,65 @@
+/** The export dialog: a picture, a film, numbers, and addresses for other programs, each of what the map shows. */
+import { makeTabs } from "../chart/tabs.js";
+import { openDialog } from "../shell/dialog.js";
+import { make } from "../shell/elements.js";
+import { loadStyles } from "../shell/styles.js";
+import { layer, notify, timeDomain } from "../state.js";
+import { text } from "../text.js";
+
+/**
+ * @typedef {"picture" | "film" | "data" | "copy"} TabId
+ * @typedef {import("./picture.js").Tab} Tab
+ */
+
+/** Loaded when they are looked at. @type {Record<TabId, () => Promise<Tab>>} */
+const TABS = {
+	picture: async () => (await import("./picture.js")).makePictureTab(),
+	film: async () => (await import("./film.js")).makeFilmTab(),
+	data: async () => (await import("./data.js")).makeDataTab(),
+	copy: async () => (await import("./copy.js")).makeCopyTab(),
+};
+/** @type {Record<TabId, import("../text.js").TextKey>} */
+const NAMES = { picture: "export.picture", film: "export.film", data: "export.data", copy: "export.copy" };
+
+/** @param {HTMLElement} button that opens the dialog @param {boolean} isOpened whether it was pressed already */
+export async function startExport(button, isOpened) {
+	await loadStyles("export/export.css");
+	button.addEventListener("click", () => void openExport());
+	if (isOpened) await openExport();
+}
+
+/** The tabs that there is something in. @returns {TabId[]} */
+function tabsNow() {
+	const isFilm = timeDomain.peek().instants.length > 1;
+	const hasNumbers = layer.peek()?.variable !== null;
+	return ["picture", ...(isFilm ? ["film"] : []), ...(hasNumbers ? ["data"] : []), "copy"].map(
+		(id) => /** @type {TabId} */ (id),
+	);
+}
+
+async function openExport() {
+	/** @type {Tab | null} */
+	let shown = null;
+	let turn = 0;
+	const views = tabsNow().map((id) => ({ id, label: text(NAMES[id]), panel: make("div", { class: "export-panel" }) }));
+	const show = async (/** @type {TabId} */ id) => {
+		const mine = ++turn;
+		shown?.stop();
+		shown = null;
+		for (const { panel } of views) panel.replaceChildren();
+		try {
+			const tab = await TABS[id]();
+			if (mine !== turn) return tab.stop();
+			shown = tab;
+			views.find((each) => each.id === id)?.panel.append(tab.element);
+		} catch {
+			notify("feature export", text("shell.partFailed"));
+		}
+	};
+	const tabs = makeTabs(text("export.title"), views, (id) => void show(id));
+	const { element, whenClosed } = await openDialog(text("export.title"), tabs, ...views.map(({ panel }) => panel));
+	element.classList.add("export-dialog");
+	await whenClosed;
+	turn += 1;
+	/** @type {Tab | null} */ (shown)?.stop();
+}

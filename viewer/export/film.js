@@ -1,0 +1,280 @@
+/** The tab that makes films: which dates, how fast, in which format; and how far the making is. */
+import { make, makeWordButton } from "../shell/elements.js";
+import { isGapFilled, layer, sideB, spoken, timeDomain } from "../state.js";
+import { locale, text } from "../text.js";
+import { framesOf, rangeOf } from "../time/frames.js";
+import { frameStep, maxCloud, fps as playedFps, playRange } from "../time/playback.js";
+import { shares } from "../time/shares.js";
+import { effect } from "../vendor/signals-core.js";
+import { animationAddress, stemOf } from "./addresses.js";
+import {
+	chosenRect,
+	fillSelect,
+	labels,
+	makeCheck,
+	makeField,
+	makeLabelFields,
+	makeOutsideNote,
+	makePartField,
+	makeSelect,
+} from "./controls.js";
+import { makeDates } from "./dates.js";
+import { makeFilm } from "./film-maker.js";
+import { filmBytes, sizeOf } from "./geometry.js";
+import { startGif } from "./gif.js";
+import { makePreview } from "./preview.js";
+import { saveFile } from "./save.js";
+import { shownNow } from "./shown.js";
+
+/**
+ * @typedef {import("./geometry.js").Rect} Rect
+ * @typedef {import("./picture.js").Tab} Tab
+ * @typedef {"gif" | "mp4" | "webm"} FilmKind
+ * @typedef {import("./video.js").Codec} Codec
+ */
+
+/** Pixels of all frames together that browsers make into a file without running out of memory. */
+const MOST_PIXELS = 600_000_000;
+const MOST_FPS = 30;
+const SCALES = [0.5, 1, 2];
+/** Frames a second above which clouds that come and go flash (WCAG 2.2 §2.3.1). */
+const FLASHING_FPS = 6;
+/** @type {FilmKind[]} */
+const KINDS = ["mp4", "gif", "webm"];
+
+/** @returns {Promise<Tab>} */
+export async function makeFilmTab() {
+	const tab = new FilmTab();
+	await tab.start();
+	return tab;
+}
+
+class FilmTab {
+	element = make("div", { class: "export-columns" });
+	#instants = timeDomain.peek().instants;
+	/** What is asked for. */
+	#kind = /** @type {FilmKind} */ ("mp4");
+	#scale = 1;
+	#step = frameStep.peek();
+	#fps = playedFps.peek();
+	/** @type {Partial<Record<"mp4" | "webm", Codec>>} */
+	#codecs = {};
+	/** @type {Rect | null} */
+	#rect = null;
+	/** @type {AbortController | null} */
+	#making = null;
+	/** @type {(() => void)[]} */
+	#stops = [];
+	#about = make("p", { class: "hint" });
+	#warning = make("p", { class: "export-note", hidden: true });
+	#outside = makeOutsideNote();
+	#make = makeWordButton("download", text("export.makeFilm"), () => void this.#run(), { class: "primary" });
+	#server = make("a", { class: "export-server", download: "" }, text("export.byServer"));
+	#progress = make("progress", { max: 1, value: 0, "aria-label": text("export.progress") });
+	#status = make("p", { role: "status" });
+	#cancel = make("button", { type: "button", onclick: () => this.#making?.abort() }, text("action.cancel"));
+	#dates = makeDates(this.#instants, playRange.peek(), () => this.#describe());
+	#kinds = makeSelect([], (value) => {
+		this.#kind = /** @type {FilmKind} */ (value);
+		this.#describe();
+	});
+
+	async start() {
+		const preview = await makePreview((rect) => {
+			this.#rect = rect;
+			this.#describe();
+		});
+		this.#stops = [preview.stop, effect(() => this.#follow())];
+		const running = make("div", { class: "export-running", hidden: true }, this.#progress, this.#status, this.#cancel);
+		this.element.append(preview.element, this.#fields(running));
+		this.running = running;
+		await this.#findKinds();
+	}
+
+	stop() {
+		this.#making?.abort();
+		for (const stop of this.#stops) stop();
+	}
+
+	#follow() {
+		void [layer.value, shares.value, sideB.value];
+		this.#describe();
+	}
+
+	/** @param {HTMLElement} running */
+	#fields(running) {
+		const sizes = SCALES.map((scale) => ({ value: String(scale), words: text(SIZE_TEXTS[scale]) }));
+		const size = makeSelect(sizes, (value) => {
+			this.#scale = Number(value);
+			void this.#findKinds();
+		});
+		size.value = "1";
+		const gaps = makeCheck(text("export.fillGaps"), isGapFilled.peek(), (isChecked) => {
+			isGapFilled.value = isChecked;
+		});
+		return make(
+			"div",
+			{ class: "export-fields" },
+			makePartField(() => void this.#findKinds()),
+			this.#dates.element,
+			make("div", { class: "export-pair" }, this.#stepField(), this.#fpsField()),
+			make(
+				"div",
+				{ class: "export-pair" },
+				makeField(text("export.format"), this.#kinds),
+				makeField(text("export.size"), size),
+			),
+			gaps,
+			makeLabelFields(),
+			this.#outside,
+			this.#warning,
+			make("div", { class: "row" }, this.#make, this.#about),
+			running,
+			this.#server,
+		);
+	}
+
+	#stepField() {
+		return this.#numberField("export.step", { min: 1, max: 100, value: this.#step }, (value) => {
+			this.#step = Math.max(1, Math.round(value));
+		});
+	}
+
+	#fpsField() {
+		return this.#numberField("export.fps", { min: 1, max: MOST_FPS, value: this.#fps }, (value) => {
+			this.#fps = Math.min(MOST_FPS, Math.max(1, value));
+		});
+	}
+
+	/** @param {"export.step" | "export.fps"} key @param {{ min: number, max: number, value: number }} range @param {(value: number) => void} take */
+	#numberField(key, range, take) {
+		const field = make("input", { type: "number", step: 1, ...range });
+		field.addEventListener("input", () => {
+			if (!Number.isFinite(field.valueAsNumber)) return;
+			take(field.valueAsNumber);
+			this.#describe();
+		});
+		return makeField(text(key), field);
+	}
+
+	/** Asks the browser which films it can make at this size. */
+	async #findKinds() {
+		const { codecFor } = await import("./video.js");
+		const size = this.#size();
+		/** @type {Partial<Record<"mp4" | "webm", Codec>>} */
+		const found = {};
+		for (const kind of /** @type {const} */ (["mp4", "webm"])) {
+			const codec = await codecFor(kind, size).catch(() => null);
+			if (codec) found[kind] = codec;
+		}
+		this.#codecs = found;
+		const options = KINDS.map((kind) => {
+			const isDisabled = kind !== "gif" && !found[kind];
+			return {
+				value: kind,
+				words: isDisabled ? text("export.kindMissing", { kind: KIND_NAMES[kind] }) : KIND_NAMES[kind],
+				isDisabled,
+			};
+		});
+		fillSelect(this.#kinds, options);
+		if (this.#kind !== "gif" && !found[this.#kind]) this.#kind = "gif";
+		this.#kinds.value = this.#kind;
+		this.#describe();
+	}
+
+	#size() {
+		return sizeOf(this.#rect ?? chosenRect() ?? { left: 0, top: 0, width: 2, height: 2 }, this.#scale, true);
+	}
+
+	/** Indexes of the dates of the film. */
+	#frames() {
+		const range = rangeOf(this.#instants, this.#dates.from(), this.#dates.to());
+		return framesOf({ range, step: this.#step, maxCloud: maxCloud.peek(), shares: shares.peek() });
+	}
+
+	/** Says what the film will be, and what stands in its way. */
+	#describe() {
+		const [frames, size] = [this.#frames(), this.#size()];
+		const bytes = filmBytes(this.#kind, size, frames.length);
+		const seconds = (frames.length / this.#fps).toLocaleString(locale(), { maximumFractionDigits: 1 });
+		this.#about.textContent = text("export.filmAbout", {
+			count: frames.length,
+			seconds,
+			megabytes: megabytes(bytes),
+			...size,
+		});
+		const isTooLarge = size.width * size.height * frames.length > MOST_PIXELS;
+		const warning = isTooLarge ? "export.tooLarge" : this.#fps > FLASHING_FPS ? "export.flashes" : null;
+		this.#warning.hidden = warning === null;
+		if (warning) this.#warning.textContent = text(warning);
+		this.#outside.hidden = this.#rect !== null;
+		this.#make.disabled = isTooLarge || frames.length < 2 || this.#rect === null || this.#making !== null;
+		this.#describeServer(frames);
+	}
+
+	/** The address at which the server makes a film of the layer alone. @param {readonly number[]} frames */
+	#describeServer(frames) {
+		const shown = shownNow();
+		this.#server.hidden = !shown || frames.length < 2;
+		if (!shown || frames.length < 2) return;
+		const [first, last] = [frames[0], frames[frames.length - 1]].map((index) => this.#instants[index].text);
+		const extension = this.#kind === "webm" ? "webp" : this.#kind;
+		this.#server.href = animationAddress(shown, {
+			extension,
+			datetime: `${first}/${last}`,
+			step: this.#step,
+			fps: this.#fps,
+		});
+	}
+
+	async #run() {
+		const [crop, of] = [this.#rect, layer.peek()];
+		if (!crop || !of || !this.running) return;
+		const [frames, size, kind] = [this.#frames(), this.#size(), this.#kind];
+		const canvas = Object.assign(document.createElement("canvas"), size);
+		const stopping = new AbortController();
+		this.#making = stopping;
+		this.running.hidden = this.#progress.hidden = this.#cancel.hidden = false;
+		this.#progress.value = 0;
+		this.#describe();
+		this.#status.textContent = text("export.preparing");
+		try {
+			const writer = await this.#startWriter(canvas, kind, frames.length);
+			const form = { crop, scale: size.width / crop.width, labels: labels.peek() };
+			const file = await makeFilm({ frames, canvas, form, writer }, stopping.signal, ({ done, count }) => {
+				this.#progress.value = done / count;
+				this.#status.textContent = text("export.frame", { done, count });
+			});
+			saveFile(
+				file,
+				`${stemOf(of, this.#instants[frames[0]].text)}_${this.#instants[frames[frames.length - 1]].text.slice(0, 10)}.${kind}`,
+			);
+			this.#tell(text("export.filmDone", { megabytes: megabytes(file.size) }));
+		} catch (error) {
+			this.#tell(stopping.signal.aborted ? text("export.cancelled") : text("export.failed", { why: String(error) }));
+		}
+		this.#making = null;
+		this.#describe();
+	}
+
+	/** @param {string} words */
+	#tell(words) {
+		this.#status.textContent = spoken.value = words;
+		this.#progress.hidden = this.#cancel.hidden = true;
+	}
+
+	/** @param {HTMLCanvasElement} canvas @param {FilmKind} kind @param {number} count */
+	async #startWriter(canvas, kind, count) {
+		if (kind === "gif") return startGif(canvas, { count, fps: this.#fps });
+		const { startVideo } = await import("./video.js");
+		return startVideo(canvas, { kind, codec: /** @type {Codec} */ (this.#codecs[kind]), fps: this.#fps });
+	}
+}
+
+/** @type {Record<number, import("../text.js").TextKey>} */
+const SIZE_TEXTS = { 0.5: "export.size.half", 1: "export.size.screen", 2: "export.size.double" };
+/** @type {Record<FilmKind, string>} */
+const KIND_NAMES = { gif: "GIF", mp4: "MP4", webm: "WebM" };
+
+/** @param {number} bytes */
+const megabytes = (bytes) => (bytes / 1e6).toLocaleString(locale(), { maximumSignificantDigits: 2 });

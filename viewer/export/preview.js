@@ -1,0 +1,48 @@
+/** A small picture of what a file will show, kept at what the map shows. */
+import { make } from "../shell/elements.js";
+import { colouring, extras, isGapFilled, legend, sideB, tileProgress, timeIndex, view } from "../state.js";
+import { text } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+import { chosenArea, chosenRect, labels } from "./controls.js";
+import { sizeOf } from "./geometry.js";
+import { PictureMaker } from "./picture-maker.js";
+
+/** Of its longer side, on the screen. */
+const SIDE_PX = 400;
+/** As often as it is drawn anew at most, while the map is busy. */
+const WAIT_MS = 120;
+
+/**
+ * @param {(rect: import("./geometry.js").Rect | null, isPartial: boolean) => void} changed is told what part of the map is drawn
+ * @returns {Promise<{ element: HTMLElement, stop: () => void }>}
+ */
+export async function makePreview(changed) {
+	const maker = await PictureMaker.make();
+	const canvas = make("canvas", { role: "img", "aria-label": text("export.preview") });
+	const element = make("div", { class: "export-preview" }, canvas);
+	let waiting = 0;
+	const draw = () => {
+		waiting = 0;
+		const crop = chosenRect();
+		element.hidden = crop === null;
+		if (crop) {
+			const ratio = Math.min(2, window.devicePixelRatio || 1);
+			const scale = (SIDE_PX * ratio) / Math.max(crop.width, crop.height, SIDE_PX / 2);
+			Object.assign(canvas, sizeOf(crop, scale, false));
+			maker.draw(canvas, { crop, scale, labels: labels.peek() });
+		}
+		changed(crop, maker.isPartial);
+	};
+	const stop = effect(() => {
+		void [chosenArea.value, labels.value, tileProgress.value, timeIndex.value, view.value, legend.value];
+		void [colouring.value, isGapFilled.value, extras.value, sideB.value?.tileProgress.value, sideB.value?.legend.value];
+		waiting ||= window.setTimeout(draw, WAIT_MS);
+	});
+	return {
+		element,
+		stop: () => {
+			stop();
+			window.clearTimeout(waiting);
+		},
+	};
+}

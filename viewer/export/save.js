@@ -1,0 +1,19 @@
+/** Files that the user is given. */
+
+/** @param {Blob} file @param {string} name */
+export function saveFile(file, name) {
+	const address = URL.createObjectURL(file);
+	saveFrom(address, name);
+	// Browsers begin to read it at once; a minute is for those that ask where to put it.
+	window.setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+/** Lets the browser fetch a file of the server. @param {string} address @param {string} [name] where the server gives none */
+export function saveFrom(address, name = "") {
+	const link = document.createElement("a");
+	link.href = address;
+	link.download = name;
+	document.body.append(link);
+	link.click();
+	link.remove();
+}

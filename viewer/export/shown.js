@@ -1,0 +1,49 @@
+/** What side A shows now, as addresses of the server are made of it. */
+import { rootUrl, servicePath } from "../api.js";
+import { maps } from "../map/map.js";
+import { colouring, instant, layer, style, view } from "../state.js";
+
+/** @typedef {import("./addresses.js").Shown} Shown */
+
+const TILE_PX = 256;
+/** Half of the way around the Earth in Web Mercator. */
+const HALF_WORLD_M = 20_037_508.342_789_244;
+/** Finest zoom at which every layer has tiles to be asked for by address. */
+const MOST_ZOOM = 18;
+
+/** @returns {Shown | null} null while nothing is shown */
+export function shownNow() {
+	const [of, now, map] = [layer.peek(), view.peek(), maps.peek()[0]];
+	if (!of || !now || !map) return null;
+	const { min, max } = map.getPixelBounds();
+	const zoom = map.getZoom();
+	if (!min || !max) return null;
+	const pixelM = (2 * HALF_WORLD_M) / (TILE_PX * 2 ** zoom);
+	const { x: width, y: height } = map.getSize();
+	return {
+		root: rootUrl(),
+		layer: of,
+		style: style.peek(),
+		colouring: colouring.peek(),
+		instant: instant.peek()?.text ?? null,
+		bbox: now.bbox,
+		metres: [
+			min.x * pixelM - HALF_WORLD_M,
+			HALF_WORLD_M - max.y * pixelM,
+			max.x * pixelM - HALF_WORLD_M,
+			HALF_WORLD_M - min.y * pixelM,
+		],
+		width,
+		height,
+		centre: tileAt(map.getCenter(), Math.min(MOST_ZOOM, zoom)),
+		wms: servicePath(of, "wms"),
+		wmts: servicePath(of, "wmts"),
+	};
+}
+
+/** @param {{ lat: number, lng: number }} place @param {number} z */
+function tileAt({ lat, lng }, z) {
+	const y = Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) / (2 * Math.PI);
+	const [across, down] = [lng / 360 + 0.5, 0.5 - y].map((share) => Math.floor(share * 2 ** z));
+	return { z, x: ((across % 2 ** z) + 2 ** z) % 2 ** z, y: down };
+}

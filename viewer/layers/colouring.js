@@ -1,0 +1,100 @@
+/**
+ * What is changed of a side's colours, and how: range, ramp, direction, logarithm, classes that are not shown.
+ *
+ * @typedef {import("../state.js").Colouring} Colouring
+ * @typedef {import("../state.js").Side} Side
+ * @typedef {import("./histogram.js").Counts} Counts
+ */
+import { AS_STYLED, notify } from "../state.js";
+import { text } from "../text.js";
+import { paintedStyle } from "./colours.js";
+import { quantile } from "./histogram.js";
+import { roundOn } from "./ticks.js";
+
+/** Shares of the values on the map below and above which they are left out of a range that is fitted to them. */
+const FIT = [0.02, 0.98];
+/** Of the upper end: where a logarithmic scale begins when the range begins at 0 or less. */
+const LOG_START = 0.01;
+
+/** @param {Side} side @param {Partial<Colouring>} change */
+function change(side, change) {
+	side.colouring.value = { ...side.colouring.peek(), ...change };
+}
+
+/** Whether anything is changed. @param {Side} side */
+export function isChanged(side) {
+	const { range, ramp, isReversed, isLog, hidden = [] } = side.colouring.value;
+	return range !== null || ramp !== null || isReversed || isLog || hidden.length > 0;
+}
+
+/** Shows the style as it is. @param {Side} side */
+export function resetColouring(side) {
+	side.colouring.value = AS_STYLED;
+}
+
+/** Why two numbers are no range, in words; null if they are one. @param {[low: number, high: number]} range @param {boolean} isLog */
+export function rangeFault([low, high], isLog) {
+	if (Number.isNaN(low) || Number.isNaN(high)) return text("legend.noNumber");
+	if (!(low < high) || !Number.isFinite(high - low)) return text("legend.badOrder");
+	return isLog && low <= 0 ? text("legend.badLog") : null;
+}
+
+/** The range that a side's colours fill; null while its legend is loading. @param {Side} side */
+export function rangeOf(side) {
+	const told = side.legend.peek();
+	return told ? paintedStyle(told, side.colouring.peek()).range : null;
+}
+
+/** @param {Side} side @param {[low: number, high: number]} range good ones */
+export function setRange(side, range) {
+	const own = side.legend.peek()?.range;
+	change(side, { range: own && own[0] === range[0] && own[1] === range[1] ? null : range });
+}
+
+/** Lets the colours fill the values on the map, but for the few at both ends. @param {Side} side @param {Counts} counts @returns {string | null} why it cannot be done */
+export function fitRange(side, counts) {
+	const [low, high] = FIT.map((share) => quantile(counts, share));
+	if (low === null || high === null) return text("legend.noValues");
+	const { isLog } = side.colouring.peek();
+	const scale = { low, high, isLog: false };
+	const range = /** @type {[number, number]} */ ([roundOn(scale, low), roundOn(scale, high)]);
+	const why = low < high ? rangeFault(range, isLog) : text("legend.oneValue");
+	if (why === null) setRange(side, range);
+	return why;
+}
+
+/** Takes the colours of another style, or with null the style's own. @param {Side} side @param {string | null} ramp */
+export const chooseRamp = (side, ramp) => change(side, { ramp });
+
+/** @param {Side} side @param {boolean} isReversed */
+export const setReversed = (side, isReversed) => change(side, { isReversed });
+
+/** Spreads colours over logarithms; a range that begins at 0 or less begins above it from then on. @param {Side} side @param {boolean} isLog */
+export function setLog(side, isLog) {
+	const range = rangeOf(side);
+	if (!isLog || !range || range[0] > 0) return change(side, { isLog });
+	if (range[1] <= 0) return notify(`log ${side.id}`, text("legend.badLog"));
+	change(side, { isLog, range: [range[1] * LOG_START, range[1]] });
+}
+
+/** Shows a class, or leaves it out. @param {Side} side @param {number} value @param {boolean} isShown */
+export function showClass(side, value, isShown) {
+	const others = (side.colouring.peek().hidden ?? []).filter((each) => each !== value);
+	change(side, { hidden: isShown ? others : [...others, value] });
+}
+
+/**
+ * Takes back what a style cannot have, as links may ask for it: the server would refuse it too.
+ * @param {Side} side @param {import("../api.js").Legend} legend
+ */
+export function keepPossible(side, legend) {
+	const { range, ramp, isReversed, isLog } = side.colouring.peek();
+	if (legend.type !== "ramp") {
+		if (range || ramp || isReversed || isLog) resetColouring(side);
+		return;
+	}
+	const [low] = range ?? legend.range ?? [0, 0];
+	if (!isLog || low > 0) return;
+	notify(`log ${side.id}`, text("legend.badLog"));
+	change(side, { isLog: false });
+}

@@ -1,0 +1,133 @@
+/** The layers beside the main one in the panel, as they lie on the map: order, density, and whether they are seen. */
+import { make, makeIconButton } from "../shell/elements.js";
+import { changeIcon } from "../shell/icons.js";
+import { extras, layer, sideA } from "../state.js";
+import { text } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+import { changeExtra, moveExtra, removeExtra, swapWithMain } from "./extras.js";
+import { makeOpacity } from "./opacity.js";
+
+/** @typedef {import("../state.js").Extra} Extra */
+/** @typedef {import("../state.js").Side} Side */
+/** @typedef {{ element: HTMLElement, stop: () => void }} Row */
+
+/** @param {HTMLElement} root shown while there are any */
+export function startExtrasList(root) {
+	const list = make("ul", { class: "extras" });
+	root.replaceChildren(make("h2", {}, text("layers.extras")), list);
+	/** @type {Map<Side, Row>} */
+	const rows = new Map();
+	const main = makeMainRow();
+	effect(() => {
+		const all = extras.value;
+		root.hidden = all.length === 0;
+		for (const [side, row] of rows) {
+			if (all.some((each) => each.side === side)) continue;
+			row.stop();
+			rows.delete(side);
+		}
+		for (const { side } of all) if (!rows.has(side)) rows.set(side, makeRow(side, list));
+		const elements = (/** @type {boolean} */ isBelow) =>
+			all.filter((each) => each.isBelow === isBelow).map(({ side }) => /** @type {Row} */ (rows.get(side)).element);
+		const focused = document.activeElement;
+		list.replaceChildren(...elements(false), main, ...elements(true));
+		// A row that has moved keeps the focus.
+		if (focused instanceof HTMLElement && list.contains(focused)) focused.focus();
+	});
+}
+
+/** Where the main layer lies among the others. */
+function makeMainRow() {
+	const name = make("span", { class: "extra-name" });
+	effect(() => {
+		name.textContent = layer.value?.title ?? "";
+	});
+	return make(
+		"li",
+		{ class: "extra main" },
+		make("div", { class: "extra-head" }, name, make("span", { class: "hint" }, text("layers.main"))),
+	);
+}
+
+/** @param {Side} side @param {HTMLElement} list @returns {Row} */
+function makeRow(side, list) {
+	const date = make("p", { class: "hint" });
+	const eye = makeIconButton("eye", "", () => {
+		const entry = extras.peek().find((each) => each.side === side);
+		changeExtra(side, { isShown: !entry?.isShown });
+	});
+	const [up, down] = [
+		makeIconButton("chevron-up", "", () => moveExtra(side, -1)),
+		makeIconButton("chevron-down", "", () => moveExtra(side, 1)),
+	];
+	const remove = makeIconButton("close", "", () => {
+		removeExtra(side);
+		const next = list.querySelector("button") ?? document.getElementById("layer");
+		if (next instanceof HTMLElement) next.focus();
+	});
+	const name = make("button", {
+		type: "button",
+		class: "quiet extra-name",
+		title: text("layers.makeMain"),
+		onclick: () => swapWithMain(side),
+	});
+	const opacity = makeOpacity(side);
+	const element = make(
+		"li",
+		{ class: "extra" },
+		make("div", { class: "extra-head" }, name, eye, up, down, remove),
+		date,
+		opacity.element,
+	);
+	const stops = [
+		opacity.stop,
+		effect(() => {
+			const title = side.layer.value?.title ?? "";
+			name.textContent = title;
+			label(eye, text("layers.hide", { layer: title }));
+			label(up, text("layers.up", { layer: title }));
+			label(down, text("layers.down", { layer: title }));
+			label(remove, text("layers.remove", { layer: title }));
+			opacity.input.setAttribute("aria-label", text("layers.opacityOf", { layer: title }));
+		}),
+		effect(() => {
+			const all = extras.value;
+			const entry = all.find((each) => each.side === side);
+			if (!entry) return;
+			const at = all.indexOf(entry);
+			changeIcon(eye, entry.isShown ? "eye" : "eye-off");
+			eye.setAttribute("aria-pressed", String(!entry.isShown));
+			element.toggleAttribute("data-hidden", !entry.isShown);
+			up.disabled = at === 0 && !entry.isBelow;
+			down.disabled = at === all.length - 1 && entry.isBelow;
+		}),
+		effect(() => {
+			date.textContent = dateText(side);
+			date.hidden = date.textContent === "";
+		}),
+	];
+	return {
+		element,
+		stop: () => {
+			for (const stop of stops) stop();
+		},
+	};
+}
+
+/** @param {HTMLElement} button @param {string} words */
+function label(button, words) {
+	button.title = words;
+	button.setAttribute("aria-label", words);
+}
+
+/** Which date is shown, where it is not that of the main layer. @param {Side} side */
+function dateText(side) {
+	const { phase, why } = side.timeDomain.value;
+	if (phase === "loading") return text("time.loading");
+	if (phase === "failed") return text("time.failed", { why });
+	const [own, main] = [side.instant.value, sideA.instant.value];
+	if (!own || own.ms === main?.ms) return "";
+	return main && own.ms > main.ms
+		? text("layers.datedAfter", { date: side.shownDate.value })
+		: text("layers.dated", { date: side.shownDate.value });
+}

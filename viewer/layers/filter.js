@@ -1,0 +1,16 @@
+/** Which layers a filter finds. Pure. */
+
+/** Without accents and capitals, so that "évapo" is found by "evapo". @param {string} text */
+const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+/**
+ * Whether each word of a filter is in what is known of a layer.
+ * @param {Pick<import("../api.js").Layer, "id" | "title" | "collection" | "collection_title" | "variable">} of
+ * @param {string} filter
+ */
+export function matches({ id, title, collection, collection_title: collectionTitle = "", variable }, filter) {
+	const known = plain([id, title, collection, collectionTitle, variable ?? ""].join(" "));
+	return plain(filter)
+		.split(/\s+/)
+		.every((word) => known.includes(word));
+}

@@ -1,0 +1,103 @@
+/** What is known of a layer, and where other programs get it: a dialog. */
+import { fetchLayer, layerAddresses } from "../api.js";
+import { openDialog } from "../shell/dialog.js";
+import { make, makeIconButton } from "../shell/elements.js";
+import { changeIcon } from "../shell/icons.js";
+import { loadStyles } from "../shell/styles.js";
+import { locale, text } from "../text.js";
+import { formatDate } from "../time/dates.js";
+import { numberText, unitText } from "./ticks.js";
+
+/** @typedef {import("../api.js").Layer} Layer */
+/** @typedef {import("../api.js").WholeLayer} WholeLayer */
+
+const COPIED_MS = 2000;
+/** Metres of a degree of latitude. */
+const DEGREE_M = 111_320;
+
+/** @param {Layer} of */
+export async function openInfo(of) {
+	await loadStyles("layers/layers.css");
+	const body = make("div", { class: "layer-info" }, make("p", { role: "status" }, text("layers.loadingInfo")));
+	const stopping = new AbortController();
+	const dialog = await openDialog(of.title, body);
+	void dialog.whenClosed.then(() => stopping.abort());
+	try {
+		body.replaceChildren(...describe(await fetchLayer(of.id, stopping.signal)));
+	} catch (error) {
+		if (stopping.signal.aborted) return;
+		body.replaceChildren(
+			make("p", { role: "alert" }, text("layers.infoFailed", { why: /** @type {Error} */ (error).message })),
+		);
+	}
+}
+
+/** @param {WholeLayer} of @returns {Node[]} */
+function describe(of) {
+	const facts = /** @type {[string, string][]} */ ([
+		[text("info.collection"), of.collection_title ?? of.collection],
+		[text("info.values"), [of.variables.join(", "), unitText(of.units)].filter(Boolean).join(" · ")],
+		[text("info.dates"), datesText(of)],
+		[text("info.resolution"), resolutionText(of)],
+		[text("info.extent"), extentText(of.bbox)],
+		[text("info.crs"), of.crs],
+		[text("info.attribution"), of.attribution ?? ""],
+		[text("info.licence"), of.license ?? ""],
+		[text("info.keywords"), of.keywords.join(", ")],
+	]).filter(([, told]) => told !== "");
+	const list = make("dl", {}, ...facts.flatMap(([term, told]) => [make("dt", {}, term), make("dd", {}, told)]));
+	const addresses = layerAddresses(of).map(([kind, href]) => makeAddress(kind, href));
+	return [
+		...(of.abstract ? [make("p", {}, of.abstract)] : []),
+		list,
+		make("h3", {}, text("info.addresses")),
+		make("ul", { class: "layer-addresses" }, ...addresses),
+	];
+}
+
+/** @param {Layer} of */
+function datesText({ times: { first, last, count } }) {
+	if (first === null || last === null) return "";
+	const write = (/** @type {string} */ time) => formatDate(Date.parse(time), locale());
+	return text("layers.extentInTime", { first: write(first), last: write(last), count });
+}
+
+/** Length of a cell's sides; degrees also as metres on the ground. @param {WholeLayer} of */
+function resolutionText({ crs, resolution: [across, along], size: [columns, rows], bbox }) {
+	const write = (/** @type {number} */ value) => numberText(Number(value.toPrecision(3)), locale());
+	const isDegrees = Math.abs(bbox[2] - bbox[0]) > 0 && across * columns <= 360.5 && /4326|CRS84|CRS:84/i.test(crs);
+	const words = isDegrees
+		? `${write(across)}° (${text("info.metres", { metres: write(along * DEGREE_M) })})`
+		: across === along
+			? text("info.metres", { metres: write(across) })
+			: `${write(across)} × ${text("info.metres", { metres: write(along) })}`;
+	return `${words}, ${text("info.cells", { columns, rows })}`;
+}
+
+/** @param {import("../permalink.js").BBox} bbox */
+function extentText([west, south, east, north]) {
+	const write = (/** @type {number} */ degrees, /** @type {string} */ positive, /** @type {string} */ negative) =>
+		`${numberText(Number(Math.abs(degrees).toFixed(3)), locale())}° ${degrees < 0 ? negative : positive}`;
+	const lat = (/** @type {number} */ degrees) => write(degrees, "N", "S");
+	const lon = (/** @type {number} */ degrees) => write(degrees, "E", "W");
+	return `${lat(south)} – ${lat(north)}, ${lon(west)} – ${lon(east)}`;
+}
+
+/** An address to follow or to copy. @param {string} kind @param {string} href */
+function makeAddress(kind, href) {
+	const isTemplate = href.includes("{");
+	const shown = isTemplate ? make("code", {}, href) : make("a", { href, target: "_blank", rel: "noopener" }, href);
+	const copy = makeIconButton("copy", text("info.copy", { kind }), async () => {
+		const done = window.navigator.clipboard?.writeText(href) ?? Promise.reject();
+		const isDone = await done.then(
+			() => true,
+			() => false,
+		);
+		changeIcon(copy, isDone ? "check" : "warning");
+		status.textContent = text(isDone ? "share.copied" : "share.copyByKey");
+		if (!isDone) window.getSelection()?.selectAllChildren(shown);
+		window.setTimeout(() => changeIcon(copy, "copy"), COPIED_MS);
+	});
+	const status = make("span", { class: "unseen", role: "status" });
+	return make("li", {}, make("span", { class: "layer-address-kind" }, kind), shown, copy, status);
+}

@@ -1,0 +1,185 @@
+/** The choice of the layer: a button with its name, and the list of all layers by collection that it opens. */
+import { make, makeIconButton } from "../shell/elements.js";
+import { makeIcon } from "../shell/icons.js";
+import { catalogue, chooseLayer, extras, layer, layers, MAX_EXTRAS, zoomToLayer } from "../state.js";
+import { locale, text } from "../text.js";
+import { formatDate } from "../time/dates.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { matches } from "./filter.js";
+import { unitText } from "./ticks.js";
+
+/** @typedef {import("../api.js").Layer} Layer */
+
+/** With fewer layers than this a filter is more to read than the list. */
+const FEWEST_TO_FILTER = 9;
+
+/** How far a layer reaches in time, in words. @param {Layer} of */
+export function extentInTime({ times: { first, last, count } }) {
+	if (first === null || last === null) return text("layers.noDates");
+	const write = (/** @type {string} */ time) => formatDate(Date.parse(time), locale());
+	return text("layers.extentInTime", { first: write(first), last: write(last), count });
+}
+
+/** Shows what is known of a layer. @param {Layer} of */
+export const showInfo = async (of) => (await import("./info.js")).openInfo(of);
+
+/** @param {(of: Layer) => void} add shows a layer beside the main one @returns {HTMLElement[]} */
+export function makeLayerChoice(add) {
+	const isOpen = signal(false);
+	const name = make("span", { class: "layer-name" });
+	const button = make(
+		"button",
+		{
+			type: "button",
+			id: "layer",
+			class: "layer-button plain",
+			"aria-controls": "layer-list",
+			"aria-expanded": "false",
+			onclick: () => {
+				isOpen.value = !isOpen.peek();
+			},
+		},
+		make("span", { class: "unseen" }, text("layers.layer"), ": "),
+		name,
+		makeIcon("chevron-down"),
+	);
+	const close = () => {
+		isOpen.value = false;
+		button.focus();
+	};
+	const list = makeList({ close, add, isOpen });
+	const about = make("p", { id: "layer-times", class: "hint" });
+	const tools = make(
+		"div",
+		{ class: "layer-tools" },
+		about,
+		makeIconButton("info", text("layers.info"), () => layer.peek() && showInfo(/** @type {Layer} */ (layer.peek())), {
+			id: "info-button",
+			"aria-haspopup": "dialog",
+		}),
+		makeIconButton("fit", text("map.zoomToLayer"), () => zoomToLayer(), { id: "zoom-button" }),
+	);
+	effect(() => {
+		const now = layer.value;
+		name.textContent =
+			now?.title ?? (catalogue.value.phase === "loading" ? text("layers.loading") : text("layers.none"));
+		button.disabled = layers.value.length === 0;
+		tools.hidden = now === null;
+		about.textContent = now ? extentInTime(now) : "";
+	});
+	effect(() => {
+		button.setAttribute("aria-expanded", String(isOpen.value));
+		list.hidden = !isOpen.value;
+	});
+	return [button, list, tools];
+}
+
+/**
+ * The layers that match the filter, under the titles of their collections.
+ * @param {{ close: () => void, add: (of: Layer) => void, isOpen: import("@preact/signals-core").Signal<boolean> }} how
+ */
+function makeList({ close, add, isOpen }) {
+	const filter = make("input", {
+		type: "search",
+		id: "layer-filter",
+		autocomplete: "off",
+		"aria-label": text("layers.filter"),
+		placeholder: text("layers.filter"),
+	});
+	const found = make("p", { class: "unseen", role: "status" });
+	const groups = make("div", { class: "layer-groups" });
+	const root = make("div", { id: "layer-list", class: "layer-list", hidden: true }, filter, found, groups);
+	const wanted = signal("");
+	filter.addEventListener("input", () => {
+		wanted.value = filter.value;
+	});
+	root.addEventListener("keydown", (event) => moveByKey(event, root, close));
+	effect(() => {
+		if (!isOpen.value) return;
+		const now = layer.value;
+		// A link may name a layer that answers but is not listed.
+		const all = now && !layers.value.includes(now) ? [now, ...layers.value] : layers.value;
+		filter.hidden = all.length < FEWEST_TO_FILTER;
+		const shown = all.filter((each) => matches(each, wanted.value));
+		found.textContent = wanted.value === "" ? "" : text("layers.found", { count: shown.length });
+		const shownBeside = extras.value.map(({ side }) => side.layer.value?.id);
+		const rows = { now, shownBeside, close, add };
+		groups.replaceChildren(...groupsOf(shown).map(([title, members]) => makeGroup(title, members, rows)));
+		if (shown.length === 0) groups.append(make("p", { class: "hint" }, text("layers.noneFound")));
+	});
+	effect(() => {
+		if (!isOpen.value) return;
+		wanted.value = filter.value = "";
+		// Once the list is to be seen.
+		queueMicrotask(() => {
+			const first = filter.hidden ? root.querySelector("[aria-current=true]") : filter;
+			if (first instanceof HTMLElement) first.focus();
+		});
+	});
+	return root;
+}
+
+/** Layers by collection, in their order. @param {Layer[]} all @returns {[title: string, members: Layer[]][]} */
+function groupsOf(all) {
+	/** @type {Map<string, Layer[]>} */
+	const groups = new Map();
+	for (const each of all) {
+		const title = each.collection_title || each.collection;
+		groups.set(title, [...(groups.get(title) ?? []), each]);
+	}
+	return [...groups];
+}
+
+/** @typedef {{ now: Layer | null, shownBeside: (string | undefined)[], close: () => void, add: (of: Layer) => void }} Rows */
+
+/** @param {string} title @param {Layer[]} members @param {Rows} rows */
+function makeGroup(title, members, rows) {
+	const list = make("ul", {}, ...members.map((each) => makeRow(each, rows)));
+	return make("section", {}, make("h2", {}, title), list);
+}
+
+/** @param {Layer} of @param {Rows} rows */
+function makeRow(of, { now, shownBeside, close, add }) {
+	const isMain = of.id === now?.id;
+	const choose = () => {
+		if (!isMain) chooseLayer(of.id);
+		close();
+	};
+	const unit = unitText(of.units);
+	const button = make(
+		"button",
+		{
+			type: "button",
+			class: "quiet layer-choice",
+			"data-layer": of.id,
+			"aria-current": isMain ? "true" : "false",
+			onclick: choose,
+		},
+		make("span", {}, of.title),
+		...(unit ? [make("span", { class: "hint" }, unit)] : []),
+	);
+	const canAdd = !isMain && !shownBeside.includes(of.id) && shownBeside.length < MAX_EXTRAS;
+	const addButton = makeIconButton("plus", text("layers.add", { layer: of.title }), () => {
+		add(of);
+		close();
+	});
+	addButton.disabled = !canAdd;
+	return make("li", {}, button, addButton);
+}
+
+/** Arrow keys walk through the layers, Escape closes the list. @param {KeyboardEvent} event @param {HTMLElement} root @param {() => void} close */
+function moveByKey(event, root, close) {
+	if (event.key === "Escape") {
+		event.preventDefault();
+		close();
+		return;
+	}
+	const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+	if (!step) return;
+	event.preventDefault();
+	const rows = /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".layer-choice")]);
+	const at = rows.findIndex(
+		(row) => row === document.activeElement || row.nextElementSibling === document.activeElement,
+	);
+	rows[Math.min(rows.length - 1, Math.max(0, at + step))]?.focus();
+}

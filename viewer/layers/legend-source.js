@@ -1,0 +1,112 @@
+/** Keeps the legend of a side at that of its layer, style and ramp, as the server tells it, and its colours in the link. */
+import { fetchLegend } from "../api.js";
+import { AS_STYLED, dismiss, joinLink, notify, sideA } from "../state.js";
+import { text } from "../text.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
+import { keepPossible, rangeFault, setRange } from "./colouring.js";
+
+/** @typedef {import("../state.js").Side} Side */
+/** @typedef {import("../permalink.js").Link} Link */
+
+/** What links say of the colours of side A; those that name one end of a range wait here for the other, by side. @type {WeakMap<Side, { min?: number, max?: number }>} */
+const wishes = new WeakMap();
+
+/** Why sides have no legend, where that is so. */
+export const faults = signal(/** @type {ReadonlyMap<Side, string>} */ (new Map()));
+/** Counts up when legends that could not be loaded shall be asked for once more. */
+const retries = signal(0);
+
+export function startLegends() {
+	followLegend(sideA);
+	joinLink({
+		write: () => writeColouring(sideA),
+		read: ({ ramp, min, max, reversed, log }) => readColouring(sideA, { ramp, min, max, reversed, log }),
+	});
+}
+
+/** What a link says of a side's colours, under the names of side A. @param {Side} side */
+export function writeColouring(side) {
+	const { range, ramp, isReversed, isLog } = side.colouring.value;
+	return {
+		ramp: ramp ?? undefined,
+		min: range?.[0],
+		max: range?.[1],
+		reversed: isReversed || undefined,
+		log: isLog || undefined,
+	};
+}
+
+/** Gives a side the colours that a link names. @param {Side} side @param {Pick<Link, "ramp" | "min" | "max" | "reversed" | "log">} asked */
+export function readColouring(side, { ramp, min, max, reversed = false, log = false }) {
+	wishes.set(side, { min, max });
+	const isChanged = ramp !== undefined || reversed || log;
+	const changed = { ...AS_STYLED, ramp: ramp ?? null, isReversed: reversed, isLog: log };
+	side.colouring.value = isChanged ? changed : AS_STYLED;
+	if (min !== undefined && max !== undefined) grant(side, [min, max]);
+}
+
+/** @param {Side} side @param {[number, number]} range that a link asks for */
+function grant(side, range) {
+	wishes.delete(side);
+	const why = rangeFault(range, false);
+	if (why === null) setRange(side, range);
+	else notify(`range ${side.id}`, text("link.badRange", { why }));
+}
+
+/**
+ * Fills `side.legend`. That of another style or ramp takes the place of the one before when it is there; that of another
+ * layer leaves none until then.
+ * @param {Side} side @returns {() => void} stops it
+ */
+export function followLegend(side) {
+	/** @type {string | null} */
+	let shownOf = null;
+	// Other changes of the colours ask nothing of the server.
+	const chosenRamp = computed(() => side.colouring.value.ramp);
+	return effect(() => {
+		const now = side.layer.value;
+		const [style, ramp] = [side.style.value, chosenRamp.value];
+		void retries.value;
+		if (now?.id !== shownOf) {
+			side.legend.value = null;
+			tellFault(side, null);
+		}
+		shownOf = now?.id ?? null;
+		if (!now) return;
+		const stopping = new AbortController();
+		const { signal: stopped } = stopping;
+		fetchLegend(now, style, stopped, ramp).then(
+			(legend) => !stopped.aborted && take(side, legend),
+			(error) => !stopped.aborted && fail(side, error.message),
+		);
+		return () => stopping.abort();
+	});
+}
+
+/** @param {Side} side @param {import("../api.js").Legend} legend */
+function take(side, legend) {
+	side.legend.value = legend;
+	tellFault(side, null);
+	const { min, max } = wishes.get(side) ?? {};
+	const [low, high] = legend.range ?? [];
+	if ((min ?? max) !== undefined && low !== undefined && high !== undefined) grant(side, [min ?? low, max ?? high]);
+	keepPossible(side, legend);
+}
+
+/** @param {Side} side @param {string} why */
+function fail(side, why) {
+	side.legend.value = null;
+	tellFault(side, why);
+}
+
+/** @param {Side} side @param {string | null} why */
+function tellFault(side, why) {
+	const id = `legend ${side.id}`;
+	const all = new Map(faults.peek());
+	all.delete(side);
+	if (why !== null) all.set(side, why);
+	if (why !== null || faults.peek().has(side)) faults.value = all;
+	if (why === null) return dismiss(id);
+	const retry = { label: text("action.tryAgain"), run: () => void retries.value++ };
+	notify(id, text("legend.failed", { why }), retry);
+}

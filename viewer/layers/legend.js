@@ -1,0 +1,160 @@
+/**
+ * The legend of a side, in which its colours are changed: palette, range over what is on the map, direction, logarithm,
+ * classes and flags.
+ *
+ * @typedef {import("../state.js").Side} Side
+ */
+import { make } from "../shell/elements.js";
+import { loadStyles } from "../shell/styles.js";
+import { locale, text } from "../text.js";
+import { computed, effect } from "../vendor/signals-core.js";
+import { setLog, setReversed, showClass } from "./colouring.js";
+import { cssColour, parseColour } from "./colours.js";
+import { faults } from "./legend-source.js";
+import { makePalettes } from "./palettes.js";
+import { makeRangeEditor } from "./range.js";
+import { watchValues } from "./screen-values.js";
+import { numberText, unitText } from "./ticks.js";
+
+/** @typedef {{ element: HTMLElement, stop: () => void }} Part */
+/** @typedef {"loading" | "failed" | "ramp" | "classes" | "composite" | "none"} Kind */
+
+/**
+ * Shows the legend of a side in an element, until it is stopped.
+ * @param {Side} side @param {HTMLElement} element whose content is replaced @returns {() => void}
+ */
+export function renderLegend(side, element) {
+	void loadStyles("layers/layers.css");
+	element.classList.add("legend");
+	const kind = computed(() => kindOf(side));
+	const stop = effect(() => {
+		const parts = PARTS[kind.value].map((makePart) => makePart(side));
+		element.dataset.kind = kind.value;
+		element.replaceChildren(...parts.map((part) => part.element));
+		return () => {
+			for (const part of parts) part.stop();
+		};
+	});
+	return () => {
+		stop();
+		element.replaceChildren();
+	};
+}
+
+/** @param {Side} side @returns {Kind} */
+function kindOf(side) {
+	const [layer, legend] = [side.layer.value, side.legend.value];
+	if (faults.value.has(side)) return "failed";
+	if (!layer || !legend) return "loading";
+	if (layer.variable === null) return "composite";
+	if (legend.type === "classes") return "classes";
+	return legend.stops?.length ? "ramp" : "none";
+}
+
+/** @type {Record<Kind, ((side: Side) => Part)[]>} */
+const PARTS = {
+	loading: [() => words(text("legend.loading"))],
+	failed: [makePalettes, (side) => words(text("legend.failed", { why: faults.peek().get(side) ?? "" }))],
+	ramp: [makePalettes, makeScale, makeSwitches, makeFlags],
+	classes: [makeStyles, makeClasses, makeFlags],
+	composite: [makeStyles, makeColours],
+	none: [makeStyles, () => words(text("legend.none"))],
+};
+
+/** @param {string} said @returns {Part} */
+function words(said) {
+	return { element: make("p", { class: "hint" }, said), stop: () => {} };
+}
+
+/** The choice of styles, where there is one. @param {Side} side @returns {Part} */
+function makeStyles(side) {
+	if ((side.layer.peek()?.styles.length ?? 0) > 1) return makePalettes(side);
+	return { element: make("div", { hidden: true }), stop: () => {} };
+}
+
+/** @param {Side} side @returns {Part} */
+function makeScale(side) {
+	const values = watchValues(side);
+	const editor = makeRangeEditor(side, values);
+	const summary = make("span", {});
+	const unit = make("span", {});
+	const stop = effect(() => {
+		const found = values.counts.value;
+		const isShown = side.tileProgress.value.phase === "shown";
+		if (found)
+			summary.textContent = text("legend.onMap", { mean: numberText(Number(found.mean.toPrecision(3)), locale()) });
+		else summary.textContent = isShown && hasCubes(side) ? text("legend.noValues") : "";
+		unit.textContent = unitText(side.legend.value?.units);
+	});
+	return {
+		element: make("div", {}, editor.element, make("p", { class: "hint legend-summary" }, summary, unit)),
+		stop: () => {
+			stop();
+			editor.stop();
+			values.stop();
+		},
+	};
+}
+
+/** Whether the numbers of the layer come to the browser, which colours them itself. @param {Side} side */
+const hasCubes = (side) => side.layer.peek()?.links?.some(({ rel }) => rel === "cubes") ?? false;
+
+/** @param {Side} side @returns {Part} */
+function makeSwitches(side) {
+	const reversed = makeSwitch(text("legend.reversed"), (isOn) => setReversed(side, isOn));
+	const log = makeSwitch(text("legend.log"), (isOn) => setLog(side, isOn));
+	const stop = effect(() => {
+		const { isReversed, isLog } = side.colouring.value;
+		reversed.setAttribute("aria-pressed", String(isReversed));
+		log.setAttribute("aria-pressed", String(isLog));
+	});
+	return { element: make("div", { class: "legend-switches" }, reversed, log), stop };
+}
+
+/** @param {string} label @param {(isOn: boolean) => void} run */
+function makeSwitch(label, run) {
+	const button = make("button", { type: "button", class: "legend-switch", "aria-pressed": "false" }, label);
+	button.addEventListener("click", () => run(button.getAttribute("aria-pressed") !== "true"));
+	return button;
+}
+
+/** @param {string} color */
+function makeSwatch(color) {
+	const swatch = make("span", { class: "swatch" });
+	swatch.style.setProperty("--swatch", cssColour(parseColour(color)));
+	return swatch;
+}
+
+/** Classes by name; where the browser paints, each can be left out. @param {Side} side @returns {Part} */
+function makeClasses(side) {
+	const list = make("ul", { class: "legend-classes" });
+	const canHide = hasCubes(side);
+	const stop = effect(() => {
+		const hidden = side.colouring.peek().hidden ?? [];
+		const rows = (side.legend.value?.classes ?? []).map(({ value, color, label }) => {
+			if (!canHide) return make("li", {}, makeSwatch(color), make("span", {}, label));
+			const box = make("input", { type: "checkbox", checked: !hidden.includes(value) });
+			box.addEventListener("change", () => showClass(side, value, box.checked));
+			return make("li", {}, make("label", {}, box, makeSwatch(color), make("span", {}, label)));
+		});
+		list.replaceChildren(...rows);
+	});
+	return { element: list, stop };
+}
+
+/** Which variable is which colour. @param {Side} side @returns {Part} */
+function makeColours(side) {
+	const chips = (side.legend.peek()?.classes ?? []).map(({ color, label }) => make("li", {}, makeSwatch(color), label));
+	return { element: make("ul", { class: "legend-chips" }, ...chips), stop: () => {} };
+}
+
+/** Numbers that are no values but have a colour and a name. @param {Side} side @returns {Part} */
+function makeFlags(side) {
+	const list = make("ul", { class: "legend-chips", "aria-label": text("legend.flags") });
+	const stop = effect(() => {
+		const flags = side.legend.value?.flags ?? [];
+		list.replaceChildren(...flags.map(({ name, color }) => make("li", {}, makeSwatch(color), name)));
+		list.hidden = flags.length === 0;
+	});
+	return { element: list, stop };
+}

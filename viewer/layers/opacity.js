@@ -1,0 +1,19 @@
+/** How densely a side is drawn, as a slider. */
+import { make } from "../shell/elements.js";
+import { percent } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+
+/** @param {import("../state.js").Side} side @returns {{ element: HTMLElement, input: HTMLInputElement, stop: () => void }} */
+export function makeOpacity(side) {
+	const input = make("input", { type: "range", min: 0, max: 100, step: 1 });
+	const told = make("output", {});
+	input.addEventListener("input", () => {
+		side.opacity.value = Number(input.value) / 100;
+	});
+	const stop = effect(() => {
+		input.value = String(Math.round(side.opacity.value * 100));
+		told.textContent = percent(side.opacity.value);
+		input.setAttribute("aria-valuetext", told.textContent);
+	});
+	return { element: make("div", { class: "opacity" }, input, told), input, stop };
+}

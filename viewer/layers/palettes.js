@@ -1,0 +1,236 @@
+/**
+ * The choice of a side's colours: the styles of its layer, and the ramps of all other styles, each as it looks.
+ *
+ * @typedef {import("../api.js").Ramp} Ramp
+ * @typedef {import("../state.js").Side} Side
+ * @typedef {{ kind: "style" | "ramp", id: string, title: string, ramp: Ramp | null }} Choice
+ */
+import { fetchRamps } from "../api.js";
+import { make } from "../shell/elements.js";
+import { makeIcon } from "../shell/icons.js";
+import { chooseStyle, notify } from "../state.js";
+import { text } from "../text.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
+import { chooseRamp } from "./colouring.js";
+import { cssColour, paintedStyle, parseColour } from "./colours.js";
+import { shareOf } from "./ticks.js";
+
+/** The list is no narrower, and as far from the edges of the window. */
+const LEAST_WIDTH_PX = 240;
+const EDGE_PX = 8;
+
+const ramps = signal(/** @type {Ramp[]} */ ([]));
+
+async function loadRamps() {
+	if (ramps.peek().length > 0) return;
+	try {
+		ramps.value = await fetchRamps(new AbortController().signal);
+	} catch (error) {
+		notify("ramps", text("legend.rampsFailed", { why: /** @type {Error} */ (error).message }));
+	}
+}
+
+/** Colours side by side, as a background. @param {{ at: number, colour: string }[]} stops in percent @returns {string} */
+const gradient = (stops) =>
+	`linear-gradient(to right, ${stops.map(({ at, colour }) => `${colour} ${at.toFixed(2)}%`).join(", ")})`;
+
+/** @param {Ramp} ramp */
+function rampGradient({ range: [low, high], stops }) {
+	const scale = { low, high, isLog: false };
+	return gradient(
+		stops.map(({ value, color }) => ({ at: 100 * shareOf(scale, value), colour: cssColour(parseColour(color)) })),
+	);
+}
+
+/** What a style looks like now. @param {import("./colours.js").PaintedStyle} style */
+function styleGradient({ stops, classes, range: [low, high], isLog }) {
+	const scale = { low, high, isLog };
+	if (stops.length > 0) {
+		return gradient(stops.map(({ value, rgba }) => ({ at: 100 * shareOf(scale, value), colour: cssColour(rgba) })));
+	}
+	const width = 100 / Math.max(1, classes.length);
+	return gradient(
+		classes.flatMap(({ rgba }, index) => [
+			{ at: index * width, colour: cssColour(rgba) },
+			{ at: (index + 1) * width, colour: cssColour(rgba) },
+		]),
+	);
+}
+
+/** @param {string} background */
+function makeSwatch(background) {
+	const swatch = make("span", { class: "palette-swatch" });
+	swatch.style.setProperty("--ramp", background);
+	return swatch;
+}
+
+/** A button that shows what is chosen, and the list that it opens. @param {Side} side @returns {{ element: HTMLElement, stop: () => void }} */
+export function makePalettes(side) {
+	const id = `palette-${side.id}`;
+	const list = make("ul", { id: `${id}-list`, role: "listbox", tabindex: -1, "aria-label": text("legend.palette") });
+	const popover = make("div", { class: "palette-popover", popover: "auto" }, list);
+	const swatch = makeSwatch("none");
+	const name = make("span", { class: "palette-name" });
+	const button = make(
+		"button",
+		{
+			type: "button",
+			id,
+			class: "palette-button plain",
+			"aria-haspopup": "listbox",
+			"aria-expanded": "false",
+			onclick: () => open(),
+		},
+		make("span", { class: "unseen" }, text("legend.palette"), ": "),
+		swatch,
+		name,
+		makeIcon("chevron-down"),
+	);
+	// At once, as keys may follow: the event that tells of it comes later.
+	const open = () => {
+		popover.showPopover();
+		placeBelow(popover, button);
+		list.focus();
+		void loadRamps();
+	};
+	const choices = computed(() => choicesOf(side, ramps.value));
+	const chosen = computed(() => {
+		const { ramp } = side.colouring.value;
+		const is = ramp === null ? { kind: "style", id: side.style.value } : { kind: "ramp", id: ramp };
+		return choices.value.findIndex((each) => each.kind === is.kind && each.id === is.id);
+	});
+	const choose = (/** @type {Choice | undefined} */ choice) => {
+		if (choice?.kind === "style") chooseStyle(choice.id, side);
+		else if (choice) chooseRamp(side, choice.id);
+		popover.hidePopover();
+	};
+	const stopList = runList({ list, choices, chosen, choose });
+	popover.addEventListener("toggle", (event) => {
+		const isOpen = /** @type {ToggleEvent} */ (event).newState === "open";
+		button.setAttribute("aria-expanded", String(isOpen));
+	});
+	const stops = [
+		stopList,
+		effect(() => {
+			const told = side.legend.value;
+			if (told) swatch.style.setProperty("--ramp", styleGradient(paintedStyle(told, side.colouring.value)));
+			button.title = name.textContent = nameOf(side, ramps.value);
+			button.dataset.value = side.colouring.value.ramp ?? side.style.value;
+			if (side.colouring.value.ramp !== null) void loadRamps();
+		}),
+		effect(() => {
+			if (choices.value.length > 0 && popover.matches(":popover-open")) placeBelow(popover, button);
+		}),
+		effect(() => {
+			button.disabled = choices.value.length < 2 && ramps.value.length > 0;
+		}),
+	];
+	return {
+		element: make("div", { class: "palette" }, button, popover),
+		stop: () => {
+			for (const stop of stops) stop();
+		},
+	};
+}
+
+/** @param {Side} side @param {Ramp[]} known @returns {Choice[]} */
+function choicesOf(side, known) {
+	const styles = side.layer.value?.styles ?? [];
+	const own = styles.map(({ id, title }) => ({
+		kind: /** @type {const} */ ("style"),
+		id,
+		title,
+		ramp: known.find((ramp) => ramp.id === id) ?? null,
+	}));
+	if (side.legend.value?.type !== "ramp" || side.layer.value?.variable === null) return own;
+	const others = known.filter((ramp) => !styles.some(({ id }) => id === ramp.id));
+	return [
+		...own,
+		...others.map((ramp) => ({ kind: /** @type {const} */ ("ramp"), id: ramp.id, title: ramp.title, ramp })),
+	];
+}
+
+/** What is chosen, by its name. @param {Side} side @param {Ramp[]} known */
+function nameOf(side, known) {
+	const { ramp } = side.colouring.value;
+	if (ramp !== null) return known.find(({ id }) => id === ramp)?.title ?? ramp;
+	return side.layer.value?.styles.find(({ id }) => id === side.style.value)?.title ?? "";
+}
+
+/**
+ * Fills a list box and moves through it by keys: the list has the focus, one of its options is active.
+ * @param {{
+ *   list: HTMLElement, choices: import("@preact/signals-core").ReadonlySignal<Choice[]>,
+ *   chosen: import("@preact/signals-core").ReadonlySignal<number>, choose: (choice: Choice | undefined) => void,
+ * }} parts
+ */
+function runList({ list, choices, chosen, choose }) {
+	let active = 0;
+	const options = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll("[role=option]")]);
+	const activate = (/** @type {number} */ index) => {
+		const all = options();
+		active = Math.min(Math.max(0, index), all.length - 1);
+		for (const [at, option] of all.entries()) option.toggleAttribute("data-active", at === active);
+		list.setAttribute("aria-activedescendant", all[active]?.id ?? "");
+		all[active]?.scrollIntoView({ block: "nearest" });
+	};
+	const moves = /** @type {Record<string, () => number>} */ ({
+		ArrowDown: () => active + 1,
+		ArrowUp: () => active - 1,
+		PageDown: () => active + 5,
+		PageUp: () => active - 5,
+		Home: () => 0,
+		End: () => options().length - 1,
+	});
+	list.addEventListener("keydown", (event) => {
+		if (event.key === "Enter" || event.key === " ") choose(choices.peek()[active]);
+		else if (moves[event.key]) activate(moves[event.key]());
+		else return typeTo(event.key);
+		event.preventDefault();
+	});
+	const typeTo = (/** @type {string} */ key) => {
+		if (key.length !== 1) return;
+		const after = [...choices.peek().keys()].map((index) => (active + 1 + index) % choices.peek().length);
+		const found = after.find((index) => choices.peek()[index].title.toLowerCase().startsWith(key.toLowerCase()));
+		if (found !== undefined) activate(found);
+	};
+	list.addEventListener("click", (event) => {
+		const option = /** @type {Element} */ (event.target).closest("[role=option]");
+		if (option) choose(choices.peek()[options().indexOf(/** @type {HTMLElement} */ (option))]);
+	});
+	list.addEventListener("focus", () => activate(chosen.peek()));
+	return effect(() => {
+		list.replaceChildren(...optionsOf(choices.value, chosen.value, list.id));
+		activate(chosen.peek());
+	});
+}
+
+/** The options under two headings, when there are both kinds. @param {Choice[]} choices @param {number} chosen @param {string} id */
+function optionsOf(choices, chosen, id) {
+	const isMixed = choices.some(({ kind }) => kind === "ramp");
+	return choices.flatMap(({ kind, title, ramp }, index) => {
+		const option = make(
+			"li",
+			{ id: `${id}-${index}`, role: "option", "aria-selected": String(index === chosen) },
+			makeSwatch(ramp ? rampGradient(ramp) : "none"),
+			make("span", { class: "palette-name" }, title),
+		);
+		const isFirst = index === 0 || choices[index - 1].kind !== kind;
+		if (!isMixed || !isFirst) return [option];
+		const heading = text(kind === "style" ? "legend.styles" : "legend.ramps");
+		return [make("li", { role: "presentation", class: "palette-heading" }, heading), option];
+	});
+}
+
+/** Lays a list below its button, or above it where there is more room; as wide as it. @param {HTMLElement} popover @param {HTMLElement} button */
+function placeBelow(popover, button) {
+	const { left, top, bottom, width } = button.getBoundingClientRect();
+	const [below, above] = [window.innerHeight - bottom, top].map((room) => room - 2 * EDGE_PX);
+	const isBelow = below >= Math.min(above, popover.scrollHeight);
+	const { style } = popover;
+	style.width = `${Math.max(LEAST_WIDTH_PX, width)}px`;
+	style.left = `${Math.min(left, window.innerWidth - Math.max(LEAST_WIDTH_PX, width) - EDGE_PX)}px`;
+	style.top = isBelow ? `${bottom + EDGE_PX / 2}px` : "auto";
+	style.bottom = isBelow ? "auto" : `${window.innerHeight - top + EDGE_PX / 2}px`;
+	style.maxHeight = `${isBelow ? below : above}px`;
+}

@@ -1,0 +1,70 @@
+/** The panel of layers: which one is shown in which colours and how densely, which others with it, and on what ground. */
+import { make } from "../shell/elements.js";
+import { loadStyles } from "../shell/styles.js";
+import { BACKGROUNDS, background, dismiss, extras, notify, overlay, sideA } from "../state.js";
+import { text } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+import { makeLayerChoice } from "./layer-list.js";
+import { renderLegend } from "./legend.js";
+import { makeOpacity } from "./opacity.js";
+
+/** @param {HTMLElement} root */
+export async function startPanel(root) {
+	await loadStyles("layers/layers.css");
+	const legend = make("div", { id: "legend-body" });
+	const others = make("section", { id: "extras", hidden: true });
+	root.replaceChildren(
+		make("section", { class: "layer-choice-part" }, ...makeLayerChoice((of) => void showBeside(of))),
+		make("section", { "aria-label": text("legend.title") }, legend, makeDensity()),
+		others,
+		makeGround(),
+	);
+	renderLegend(sideA, legend);
+	const stop = effect(() => {
+		if (extras.value.length === 0) return;
+		queueMicrotask(() => stop());
+		void import("./extras-list.js").then(({ startExtrasList }) => startExtrasList(others));
+	});
+	root.dataset.ready = "";
+}
+
+/** @param {import("../api.js").Layer} of */
+async function showBeside(of) {
+	try {
+		const { addExtra, startExtras } = await import("./extras.js");
+		startExtras();
+		addExtra(of);
+	} catch {
+		notify("feature extras", text("shell.partFailed"));
+	}
+}
+
+function makeDensity() {
+	const { element, input } = makeOpacity(sideA);
+	input.id = "opacity";
+	return make("div", { class: "field" }, make("label", { for: "opacity" }, text("layers.opacity")), element);
+}
+
+/** What lies under the layers, and the lines over them. */
+function makeGround() {
+	const select = make("select", { id: "background" });
+	const box = make("input", { id: "overlay", type: "checkbox" });
+	select.addEventListener("change", () => {
+		background.value = select.value;
+		dismiss("background");
+	});
+	box.addEventListener("change", () => {
+		overlay.value = box.checked;
+	});
+	effect(() => {
+		select.replaceChildren(...BACKGROUNDS.value.map(({ id, title }) => new Option(title, id)));
+		select.value = background.value;
+		box.checked = overlay.value;
+	});
+	return make(
+		"section",
+		{ class: "ground" },
+		make("div", { class: "field" }, make("label", { for: "background" }, text("display.background")), select),
+		make("div", { class: "field check" }, box, make("label", { for: "overlay" }, text("display.overlay"))),
+	);
+}

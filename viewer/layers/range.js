@@ -1,0 +1,280 @@
+/**
+ * The scale of a side's ramp: how many values of each there are on the map, which colours they have, and the range that
+ * these fill, which is dragged by its ends or typed.
+ *
+ * @typedef {import("../state.js").Side} Side
+ * @typedef {import("./colours.js").PaintedStyle} PaintedStyle
+ * @typedef {import("./histogram.js").Counts} Counts
+ * @typedef {import("./screen-values.js").ScreenValues} ScreenValues
+ * @typedef {import("./ticks.js").Scale} Scale
+ * @typedef {{ painted: ReadonlySignal<PaintedStyle | null>, scale: ReadonlySignal<Scale | null>, isHeld: Signal<boolean> }} Shown
+ */
+import { make, makeIconButton } from "../shell/elements.js";
+import { isDark } from "../state.js";
+import { locale, text } from "../text.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
+import { fitRange, isChanged, rangeFault, resetColouring, setRange } from "./colouring.js";
+import { colours, pack, paintedStyle } from "./colours.js";
+import { outline } from "./histogram.js";
+import { numberText, parseNumber, roundOn, roundValues, shareOf, valueAt, withRoom } from "./ticks.js";
+
+/** Steps of the handles: no finer than a hand can set. */
+const STEPS = 400;
+/** Of the scale, what is beside the range and the values on the map. */
+const MARGIN = 0.04;
+/** How far beyond the range, in its lengths, values on the map widen the scale: a few that lie far off do not. */
+const FARTHEST = 1;
+const PLOT_HEIGHT_PX = 44;
+/** A tick's label takes so much room on the scale. */
+const LABEL_PX = 44;
+const MOST_TICKS = 6;
+
+/** @typedef {"low" | "high"} End */
+/** @template T @typedef {import("@preact/signals-core").Signal<T>} Signal */
+/** @template T @typedef {import("@preact/signals-core").ReadonlySignal<T>} ReadonlySignal */
+
+/** @param {Side} side @param {ScreenValues} values on the map @returns {{ element: HTMLElement, stop: () => void }} */
+export function makeRangeEditor(side, values) {
+	const painted = computed(() => (side.legend.value ? paintedStyle(side.legend.value, side.colouring.value) : null));
+	const isHeld = signal(false);
+	/** @type {Scale | null} */
+	let held = null;
+	const scale = computed(() => {
+		const style = painted.value;
+		if (!style) return null;
+		if (!isHeld.value || held?.isLog !== style.isLog) held = wideScale(style, values.counts.value);
+		return held;
+	});
+	const plot = make("canvas", { class: "legend-plot", "aria-hidden": "true" });
+	const ramp = make("canvas", { class: "legend-ramp", role: "img", height: 1 });
+	const ticks = make("div", { class: "legend-ticks", "aria-hidden": "true" });
+	const frame = make("div", { class: "legend-scale" }, plot, ramp);
+	const width = signal(0);
+	const watch = new ResizeObserver(() => {
+		width.value = frame.clientWidth;
+	});
+	watch.observe(frame);
+	const ends = /** @type {End[]} */ (["low", "high"]).map((end) => makeHandle(side, end, { painted, scale, isHeld }));
+	frame.append(...ends.map(({ element }) => element));
+	const row = makeRangeRow(side, painted, values);
+	const stops = [
+		...ends.map(({ stop }) => stop),
+		row.stop,
+		effect(() => {
+			void isDark.value;
+			if (!painted.value || !scale.value || width.value === 0) return;
+			drawRamp(ramp, painted.value, scale.value, width.value);
+			drawPlot(plot, { style: painted.value, scale: scale.value, counts: values.counts.value, width: width.value });
+		}),
+		effect(() => {
+			if (painted.value && scale.value && width.value > 0) writeTicks(ticks, painted.value, scale.value, width.value);
+		}),
+		effect(() => {
+			if (painted.value) ramp.setAttribute("aria-label", spokenRange(side, painted.value));
+		}),
+	];
+	return {
+		element: make("div", { class: "legend-range" }, frame, ticks, row.element),
+		stop: () => {
+			watch.disconnect();
+			for (const stop of stops) stop();
+		},
+	};
+}
+
+/** What is shown beside a range: as far as values on the map reach, and a margin. @param {PaintedStyle} style @param {Counts | null} counts @returns {Scale} */
+function wideScale(style, counts) {
+	const [low, high] = style.range;
+	if (style.isLog) {
+		const factor = (high / low) ** (2 * MARGIN);
+		return { low: low / factor, high: high * factor, isLog: true };
+	}
+	const reach = FARTHEST * (high - low);
+	const least = counts ? Math.max(low - reach, Math.min(low, counts.low)) : low;
+	const most = counts ? Math.min(high + reach, Math.max(high, counts.high)) : high;
+	const margin = MARGIN * (most - least || 1);
+	return { low: least - margin, high: most + margin, isLog: false };
+}
+
+/** @param {Side} side @param {PaintedStyle} style */
+function spokenRange(side, { range }) {
+	const [low, high] = range.map((value) => numberText(value, locale()));
+	return text("legend.spoken", { title: side.legend.peek()?.title ?? "", low, high });
+}
+
+/**
+ * One end of the range as a slider, which a hand or keys move.
+ * @param {Side} side @param {End} end @param {Shown} shown
+ */
+function makeHandle(side, end, { painted, scale, isHeld }) {
+	const label = text(end === "low" ? "legend.lowEnd" : "legend.highEnd");
+	const element = make("input", { type: "range", class: `legend-handle ${end}`, min: 0, max: STEPS, step: 1 });
+	element.setAttribute("aria-label", label);
+	let waiting = 0;
+	const move = () => {
+		waiting = 0;
+		const [style, on] = [painted.peek(), scale.peek()];
+		if (!style || !on) return;
+		const value = roundOn(on, valueAt(on, Number(element.value) / STEPS));
+		const [low, high] = style.range;
+		const wanted = /** @type {[number, number]} */ (end === "low" ? [value, high] : [low, value]);
+		if (rangeFault(wanted, style.isLog) === null) setRange(side, wanted);
+		else show();
+	};
+	const show = () => {
+		const [style, on] = [painted.value, scale.value];
+		if (!style || !on) return;
+		const value = style.range[end === "low" ? 0 : 1];
+		element.value = String(Math.round(shareOf(on, value) * STEPS));
+		element.setAttribute("aria-valuetext", numberText(value, locale()));
+	};
+	element.addEventListener("input", () => {
+		if (waiting === 0) waiting = window.requestAnimationFrame(move);
+	});
+	for (const begins of ["pointerdown", "keydown"]) {
+		element.addEventListener(begins, () => {
+			isHeld.value = true;
+		});
+	}
+	for (const finishes of ["pointerup", "pointercancel", "blur", "change"]) {
+		element.addEventListener(finishes, () => {
+			window.requestAnimationFrame(() => {
+				isHeld.value = false;
+			});
+		});
+	}
+	return { element, stop: effect(show) };
+}
+
+/** The colour of each value of the scale, a pixel high; the style sheet stretches it. @param {HTMLCanvasElement} canvas @param {PaintedStyle} style @param {Scale} scale @param {number} width */
+function drawRamp(canvas, style, scale, width) {
+	canvas.width = Math.round(width * window.devicePixelRatio);
+	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+	const picture = context.createImageData(canvas.width, 1);
+	const pixels = new Uint32Array(picture.data.buffer);
+	const colourOf = colours(style);
+	for (let x = 0; x < pixels.length; x++) pixels[x] = pack(colourOf(valueAt(scale, (x + 0.5) / pixels.length)));
+	context.putImageData(picture, 0, 0);
+}
+
+/**
+ * How many values there are, as an area over the ramp; what is beside the range is paler.
+ * @param {HTMLCanvasElement} canvas
+ * @param {{ style: PaintedStyle, scale: Scale, counts: Counts | null, width: number }} what
+ */
+function drawPlot(canvas, { style, scale, counts, width }) {
+	const ratio = window.devicePixelRatio;
+	canvas.width = Math.round(width * ratio);
+	canvas.height = Math.round(PLOT_HEIGHT_PX * ratio);
+	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+	if (!counts) return;
+	const heights = outline(counts, scale, canvas.width);
+	context.beginPath();
+	context.moveTo(0, canvas.height);
+	heights.forEach((height, x) => {
+		context.lineTo(x + 0.5, canvas.height - height * (canvas.height - 2 * ratio));
+	});
+	context.lineTo(canvas.width, canvas.height);
+	const looks = getComputedStyle(canvas);
+	const [from, to] = style.range.map((value) => Math.round(shareOf(scale, value) * canvas.width));
+	for (const [left, right, alpha] of [
+		[0, from, 0.3],
+		[from, to, 1],
+		[to, canvas.width, 0.3],
+	]) {
+		context.save();
+		const clip = new Path2D();
+		clip.rect(left, 0, right - left, canvas.height);
+		context.clip(clip);
+		context.globalAlpha = alpha * 0.35;
+		context.fillStyle = looks.color;
+		context.fill();
+		context.globalAlpha = alpha;
+		context.strokeStyle = looks.color;
+		context.lineWidth = ratio;
+		context.stroke();
+		context.restore();
+	}
+}
+
+/** @param {HTMLElement} element @param {PaintedStyle} style @param {Scale} scale @param {number} width */
+function writeTicks(element, style, scale, width) {
+	const fitting = Math.max(2, Math.floor(width / LABEL_PX));
+	const found = style.labels.length > 0 ? style.labels : roundValues(scale, Math.min(MOST_TICKS, fitting));
+	const within = found.filter((value) => value >= scale.low && value <= scale.high);
+	const marks = withRoom(within, (value) => width * shareOf(scale, value), LABEL_PX / 2).map((value) => {
+		const mark = make("span", {}, numberText(value, locale()));
+		mark.style.left = `${100 * shareOf(scale, value)}%`;
+		return mark;
+	});
+	element.replaceChildren(...marks);
+}
+
+/**
+ * The range as numbers to type, and what sets both at once.
+ * @param {Side} side @param {ReadonlySignal<PaintedStyle | null>} painted @param {ScreenValues} values
+ */
+function makeRangeRow(side, painted, values) {
+	const message = make("p", { class: "field-fault", role: "alert", id: `range-fault-${side.id}`, hidden: true });
+	const refuse = (/** @type {string | null} */ why) => {
+		message.hidden = why === null;
+		message.textContent = why ?? "";
+	};
+	const [low, high] = /** @type {End[]} */ (["low", "high"]).map((end) =>
+		make("input", {
+			type: "text",
+			inputmode: "decimal",
+			class: "legend-number",
+			autocomplete: "off",
+			"data-end": end,
+			"aria-label": text(end === "low" ? "legend.lowest" : "legend.highest"),
+			"aria-describedby": message.id,
+		}),
+	);
+	const show = () => {
+		const style = painted.value;
+		if (!style) return;
+		[low.value, high.value] = style.range.map((value) => plainNumber(value));
+		for (const input of [low, high]) input.removeAttribute("aria-invalid");
+		refuse(null);
+	};
+	const take = (/** @type {HTMLInputElement} */ input) => {
+		const style = painted.peek();
+		if (!style) return;
+		const typed = [low, high].map(({ value }) => parseNumber(value));
+		const range = /** @type {[number, number]} */ (typed.map((value) => value ?? Number.NaN));
+		const why = rangeFault(range, style.isLog);
+		if (why === null) input.removeAttribute("aria-invalid");
+		else input.setAttribute("aria-invalid", "true");
+		refuse(why);
+		if (why === null) setRange(side, range);
+	};
+	for (const input of [low, high]) {
+		input.addEventListener("change", () => take(input));
+		input.addEventListener("keydown", (event) => {
+			if (event.key === "Escape") show();
+		});
+	}
+	const fit = makeIconButton("fit", text("legend.fit"), () => {
+		const counts = values.counts.peek();
+		if (counts) refuse(fitRange(side, counts));
+	});
+	const reset = makeIconButton("reset", text("legend.reset"), () => resetColouring(side));
+	const stops = [
+		effect(show),
+		effect(() => {
+			fit.disabled = values.counts.value === null;
+			reset.disabled = !isChanged(side);
+		}),
+	];
+	return {
+		element: make("div", {}, make("div", { class: "legend-row" }, low, fit, reset, high), message),
+		stop: () => {
+			for (const stop of stops) stop();
+		},
+	};
+}
+
+/** As it is typed: without marks of thousands. @param {number} value */
+const plainNumber = (value) =>
+	Number(value.toPrecision(7)).toLocaleString(locale(), { maximumSignificantDigits: 7, useGrouping: false });

@@ -1,0 +1,39 @@
+/**
+ * How often which values are on the map, kept up with it.
+ *
+ * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../map/cube-reading.js").Histogram} Histogram
+ * @typedef {{ counts: import("@preact/signals-core").ReadonlySignal<Histogram | null>, stop: () => void }} ScreenValues
+ *   null where values are not in the browser, or there is none
+ */
+import { cubesOf } from "../map/cubes.js";
+import { isMoving, view } from "../state.js";
+import { effect, signal } from "../vendor/signals-core.js";
+
+const BINS = 512;
+/** Counting takes a few milliseconds, which a movement through time cannot spare at every date. */
+const WAIT_MS = 120;
+
+/** @param {Side} side @returns {ScreenValues} */
+export function watchValues(side) {
+	const counts = signal(/** @type {Histogram | null} */ (null));
+	let waiting = 0;
+	const count = () => {
+		waiting = 0;
+		const found = cubesOf(side)?.histogram(side.timeIndex.peek(), undefined, { bins: BINS }) ?? null;
+		if (found && found.valid > 0) counts.value = found;
+		else if (!isMoving.peek()) counts.value = null;
+	};
+	const stopFollowing = effect(() => {
+		void [side.layer.value, side.timeIndex.value, side.loadedTimes.value, side.tileProgress.value];
+		void [view.value, isMoving.value];
+		if (waiting === 0) waiting = window.setTimeout(count, WAIT_MS);
+	});
+	return {
+		counts,
+		stop: () => {
+			stopFollowing();
+			window.clearTimeout(waiting);
+		},
+	};
+}

@@ -1,0 +1,205 @@
+/**
+ * What can be read of the cubes that are loaded for what a map shows: values, series, counts. Numbers of previews are
+ * never read, they are means.
+ *
+ * @typedef {import("../ctc1/decode.js").Cube} Cube
+ * @typedef {import("../ctc1/decode.js").Header} Header
+ * @typedef {import("../ctc1/leaflet.js").CubeLayer} CubeLayer
+ * @typedef {import("../ctc1/loader.js").Tile} Tile
+ * @typedef {import("../ctc1/source.js").CubeSource} CubeSource
+ * @typedef {import("../permalink.js").Point} Point
+ * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
+ * @typedef {{ left: number, top: number, width: number, height: number }} Rect in pixels
+ * @typedef {{
+ *   value: number | null, number: number, flag: string | null, isFilled: boolean, isApproximate: boolean, from: string | null,
+ * }} Reading `from` is the date that the value is of; `number` is -1 where the layer has nothing
+ * @typedef {{ counts: Float64Array, low: number, high: number, valid: number, total: number, mean: number }} Histogram
+ *   counts in equal bins from `low` to `high`; values beyond are in the first and the last
+ * @typedef {{ coords: Tile, header: Header, cube: Cube, numbers: import("../ctc1/decode.js").Numbers, isNodata: Uint8Array, canvasRect: Rect }} Frame
+ */
+import { isGapFilled } from "../state.js";
+import { boxOfTile, isWithin, shareWithin } from "./extent.js";
+import { insideRings } from "./rings.js";
+
+const BINS = 64;
+
+/** Whether values of a cube are not exactly the source's. @param {Header} header */
+const isApproximate = ({ mean, warped, quantised }) => mean === true || warped === true || quantised === true;
+
+export class CubeReading {
+	/** @param {LeafletMap} map @param {CubeLayer} layer @param {CubeSource} source @param {import("../permalink.js").BBox} bbox of the layer */
+	constructor(map, layer, source, bbox) {
+		this.bbox = bbox;
+		this.map = map;
+		this.layer = layer;
+		this.source = source;
+	}
+
+	/** The tiles that the map shows. @returns {Tile[]} */
+	tiles() {
+		return this.layer.painter.current.map(({ tile }) => tile);
+	}
+
+	/** Whether gaps are filled everywhere on the map at the date that is seen. */
+	isAllFilled() {
+		return this.layer.painter.isAllFilled;
+	}
+
+	/** The value of a place at a date; null when it is not loaded. @param {Point} point @param {number} timeIndex @returns {Reading | null} */
+	numbersAt(point, timeIndex) {
+		const index = Math.max(0, timeIndex);
+		const from = this.source.times[index];
+		const nothing = { value: null, number: -1, flag: null, isFilled: false, isApproximate: false, from };
+		if (!isWithin(this.bbox, point)) return nothing;
+		const found = this.layer.sample(point, index);
+		if (!found || found.isPreview) return null;
+		const { cube, frame, cell } = found;
+		if (frame < 0) return nothing;
+		const number = cube.numbersAt(frame)[cell];
+		const value = cube.valueOf(number);
+		const how = { number, flag: cube.flags.get(number) ?? null, isApproximate: isApproximate(cube.header) };
+		if (value !== null || !isGapFilled.peek()) return { ...nothing, ...how, value };
+		const last = this.#lastValue(point, index);
+		return last ? { ...nothing, ...how, ...last, isFilled: true } : { ...nothing, ...how };
+	}
+
+	/** The last value up to a date, of its window or the one before. @param {Point} point @param {number} index @returns {{ value: number | null, from: string | null } | null} */
+	#lastValue(point, index) {
+		const now = this.layer.sampleWindow(point, index);
+		for (const sample of [now, this.layer.sampleBefore(point, index)]) {
+			if (!sample) return null;
+			const { cube, frame, cell } = sample;
+			const last = cube.lastValid(frame, cell);
+			if (last >= 0) return { value: cube.valueOf(cube.numbersAt(last)[cell]), from: cube.header.times[last] };
+		}
+		return null;
+	}
+
+	/**
+	 * The values of a place at the dates that are loaded.
+	 * @param {Point} point @returns {{ times: string[], values: (number | null)[], isApproximate: boolean } | null}
+	 */
+	seriesAt(point) {
+		/** @type {string[]} */
+		const times = [];
+		/** @type {(number | null)[]} */
+		const values = [];
+		let isNear = false;
+		for (const { first, count } of this.source.windows) {
+			const sample = this.layer.sampleWindow(point, first);
+			if (!sample) continue;
+			const { cube, cell } = sample;
+			isNear ||= isApproximate(cube.header);
+			for (let index = first; index < first + count; index++) {
+				const frame = cube.frameOf(this.source.times[index]);
+				times.push(String(this.source.times[index]));
+				values.push(frame < 0 ? null : cube.valueOf(cube.numbersAt(frame)[cell]));
+			}
+		}
+		return times.length === 0 ? null : { times, values, isApproximate: isNear };
+	}
+
+	/**
+	 * How often which values are on the map at a date, filled ones left out; null when it is not all loaded.
+	 * @param {number} timeIndex @param {number[][][]} [rings] longitude and latitude, of a polygon that alone is looked at
+	 * @param {{ low?: number, high?: number, bins?: number }} [options] the ends by default are the least and the most there is
+	 * @returns {Histogram | null}
+	 */
+	histogram(timeIndex, rings, { low, high, bins = BINS } = {}) {
+		/** @type {Map<number, number>} */
+		const byValue = new Map();
+		let [total, valid, sum] = [0, 0, 0];
+		for (const cell of this.layer.painter.current) {
+			const found = this.source.find(cell.tile, Math.max(0, timeIndex));
+			if (!found || found.isPreview) return null;
+			const { cube, frame } = found;
+			if (frame < 0) continue;
+			const counts = countNumbers(cube, frame, this.#isSeen(cell, cube, rings));
+			for (const [number, count] of counts.entries()) {
+				if (count === 0) continue;
+				total += count;
+				const value = cube.valueOf(number);
+				if (value === null) continue;
+				valid += count;
+				sum += count * value;
+				byValue.set(value, (byValue.get(value) ?? 0) + count);
+			}
+		}
+		const values = [...byValue.keys()];
+		const least = low ?? values.reduce((one, other) => Math.min(one, other), Infinity);
+		const most = high ?? values.reduce((one, other) => Math.max(one, other), -Infinity);
+		const counts = new Float64Array(bins);
+		for (const [value, count] of byValue) {
+			const bin = Math.floor((bins * (value - least)) / (most - least || 1));
+			counts[Math.min(bins - 1, Math.max(0, bin))] += count;
+		}
+		return { counts, low: least, high: most, valid, total, mean: sum / valid };
+	}
+
+	/** Which cells of a tile the map shows, or lie in a polygon. @param {import("../ctc1/painter.js").Cell} cell @param {Cube} cube @param {number[][][]} [rings] @returns {Uint8Array} */
+	#isSeen({ canvas, tile }, cube, rings) {
+		const { w, h } = cube.header;
+		if (rings) return insideRings(rings, tile, w, h);
+		const { left, top, width, height } = this.#rectOf(canvas);
+		const { x: mapWidth, y: mapHeight } = this.map.getSize();
+		const isSeen = new Uint8Array(w * h);
+		for (let row = 0; row < h; row++) {
+			const y = top + ((row + 0.5) * height) / h;
+			if (y < 0 || y >= mapHeight) continue;
+			const from = Math.max(0, Math.ceil((-left * w) / width - 0.5));
+			const to = Math.min(w, Math.ceil(((mapWidth - left) * w) / width - 0.5));
+			if (to > from) isSeen.fill(1, row * w + from, row * w + to);
+		}
+		return isSeen;
+	}
+
+	/** @param {HTMLElement} canvas @returns {Rect} on the map */
+	#rectOf(canvas) {
+		const frame = this.map.getContainer().getBoundingClientRect();
+		const { left, top, width, height } = canvas.getBoundingClientRect();
+		return { left: left - frame.left, top: top - frame.top, width, height };
+	}
+
+	/** Hands over what the map shows at a date, tile by tile; those that are not loaded are left out. @param {number} timeIndex @param {(frame: Frame) => void} visit */
+	eachFrame(timeIndex, visit) {
+		for (const { tile, canvas } of this.layer.painter.current) {
+			const found = this.source.find(tile, Math.max(0, timeIndex));
+			if (!found || found.isPreview || found.frame < 0) continue;
+			const { cube, frame } = found;
+			visit({ coords: tile, header: cube.header, cube, ...cube.frame(frame), canvasRect: this.#rectOf(canvas) });
+		}
+	}
+
+	/** Share of the layer's part of the tiles on the map that has values, by date; null where it is not known. @param {number} now index of the date that is looked at @returns {(number | null)[]} */
+	shares(now) {
+		/** @type {(number | null)[]} */
+		const shares = this.source.times.map(() => null);
+		const tiles = this.tiles();
+		const whole = tiles.reduce((sum, tile) => sum + shareWithin(this.bbox, boxOfTile(tile)), 0);
+		if (whole === 0) return shares;
+		const fill = (/** @type {number} */ index, /** @type {Cube[]} */ cubes) => {
+			const time = this.source.times[index];
+			const sum = cubes.reduce((all, cube) => all + (cube.header.valid[cube.frameOf(time)] ?? 0), 0);
+			shares[index] = Math.min(1, sum / whole);
+		};
+		for (const { first, count } of this.source.windows) {
+			const cubes = tiles.map((tile) => this.source.findAnyWindow(tile, first)).filter((cube) => cube !== undefined);
+			for (let index = first; cubes.length === tiles.length && index < first + count; index++) fill(index, cubes);
+		}
+		const found = tiles.map((tile) => this.source.find(tile, now)).filter((each) => each !== null);
+		if (found.length === tiles.length)
+			fill(
+				now,
+				found.map(({ cube }) => cube),
+			);
+		return shares;
+	}
+}
+
+/** How often each number is in a frame, of the cells that count. @param {Cube} cube @param {number} frame @param {Uint8Array} isCounted */
+function countNumbers(cube, frame, isCounted) {
+	const counts = new Uint32Array(cube.header.dtype === "uint8" ? 0x100 : 0x10000);
+	const numbers = cube.numbersAt(frame);
+	for (let at = 0; at < numbers.length; at++) counts[numbers[at]] += isCounted[at];
+	return counts;
+}

@@ -1,0 +1,229 @@
+/**
+ * The cubes of a side's layer on a map: what is loaded when, how it is painted, and what others may read of it.
+ *
+ * @typedef {import("../ctc1/leaflet.js").CubeLayer} CubeLayer
+ * @typedef {import("../ctc1/painter.js").Progress} Progress
+ * @typedef {import("../state.js").Side} Side
+ * @typedef {import("./data-pane.js").Task} Task
+ */
+import { cubeTemplate } from "../api.js";
+import { makeCubeLayer } from "../ctc1/leaflet.js";
+import { CubeLoader } from "../ctc1/loader.js";
+import { CubeSource } from "../ctc1/source.js";
+import { makeTable } from "../layers/colours.js";
+import { dismiss, intent, isGapFilled, isMoving, notify } from "../state.js";
+import { text } from "../text.js";
+import { GridLayer } from "../vendor/leaflet.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { CubeReading } from "./cube-reading.js";
+import { boxOfTile, covers } from "./extent.js";
+
+/** One for all layers, so that together they keep to its bounds. */
+export const loader = new CubeLoader();
+window.addEventListener("online", () => loader.retry());
+const RETRY_MS = 10_000;
+const TELL_MS = 30;
+
+/** @type {WeakMap<Side, CubeDrawing>} */
+const drawings = new WeakMap();
+
+/** What may be read of the cubes of a side; null while its layer has none. @param {Side} side */
+export const cubesOf = (side) => drawings.get(side) ?? null;
+
+/** Whether the browser was told to save data. */
+const isFrugal = () => /** @type {any} */ (window.navigator).connection?.saveData === true;
+
+/** @param {import("../ctc1/worker.js").Failure | null} failure the first @param {number} failed @param {number} total */
+function failureText(failure, failed, total) {
+	if (failure?.status === 0) return text("map.offline");
+	const why = failure?.isCube ? text("error.unreadable") : (failure?.message ?? "");
+	return `${text("map.tilesFailed", { failed, count: total })} ${why}`.trim();
+}
+
+export class CubeDrawing extends CubeReading {
+	/** Share of what the map shows that has a value, by date; null where it is not known. */
+	validShares = signal(/** @type {(number | null)[]} */ ([]));
+	/** @type {Set<() => void>} */
+	#painted = new Set();
+	/** @type {Map<object, Set<number>>} dates that others need, by who does */
+	#needed = new Map();
+	#stops;
+	#hasColours = signal(false);
+	/** Counts up when cubes have come, gone or failed. */
+	#changes = signal(0);
+	#isComplete = false;
+	#retrying = 0;
+	#telling = 0;
+	#notice;
+
+	/** @param {Task} task */
+	constructor({ map, side, pane, of, zooms }) {
+		const instants = side.timeDomain.peek().instants;
+		const times = instants.length > 0 ? instants.map((instant) => instant.text) : [null];
+		const source = new CubeSource({ template: cubeTemplate(of), times, loader, revision: of.revision });
+		const layer = makeCubeLayer(
+			{ GridLayer },
+			{
+				source,
+				tableOf: (header) => this.#table(header),
+				covers: (tile) => covers(of.bbox, boxOfTile(tile)),
+				onProgress: (progress) => this.#report(progress),
+				onPaint: () => this.#tellPainted(),
+				onLoad: () => this.#tellSoon(),
+				className: "data-tiles",
+				keepBuffer: 0,
+				maxNativeZoom: zooms.maxzoom,
+				minZoom: zooms.minzoom,
+				opacity: side.opacity.peek(),
+				pane,
+			},
+		);
+		super(map, layer, source, of.bbox);
+		this.side = side;
+		this.#notice = side.id === "a" ? "tiles" : `tiles ${side.id}`;
+		this.#stops = [
+			effect(() => this.#followTime()),
+			effect(() => this.#followColours()),
+			effect(() => void layer.setOpacity(side.opacity.value)),
+		];
+		drawings.set(side, this);
+	}
+
+	/** Takes it off the map; nothing is asked for any more. */
+	close() {
+		for (const stop of this.#stops) stop();
+		window.clearTimeout(this.#retrying);
+		window.clearTimeout(this.#telling);
+		this.layer.remove();
+		this.layer.painter.close();
+		if (drawings.get(this.side) === this) drawings.delete(this.side);
+		this.side.loadedTimes.value = new Map();
+		dismiss(this.#notice);
+	}
+
+	/** Calls back after each painting. @param {() => void} listener @returns {() => void} stops it */
+	onPaint(listener) {
+		this.#painted.add(listener);
+		return () => this.#painted.delete(listener);
+	}
+
+	/**
+	 * Resolves when all that the map shows is here of these dates, or cannot be had.
+	 * @param {number[]} indexes @param {AbortSignal} stopped @param {(share: number) => void} [onProgress] from 0 to 1
+	 * @returns {Promise<void>}
+	 */
+	whenLoaded(indexes, stopped, onProgress = () => {}) {
+		if (stopped.aborted) return Promise.reject(stopped.reason);
+		const key = {};
+		this.#needed.set(key, new Set(indexes));
+		this.#askFor();
+		return new Promise((resolve, reject) => {
+			const end = () => {
+				stop();
+				this.#needed.delete(key);
+				this.#askFor();
+			};
+			const stop = effect(() => {
+				void this.#changes.value;
+				const loaded = this.side.loadedTimes.value;
+				const isRefused = (/** @type {number} */ index) =>
+					this.#hasColours.value && this.source.isRefused(this.tiles(), Math.max(0, index));
+				const done = indexes.filter((index) => loaded.get(index) === "full" || isRefused(index)).length;
+				onProgress(indexes.length === 0 ? 1 : done / indexes.length);
+				if (done < indexes.length) return;
+				queueMicrotask(end);
+				resolve();
+			});
+			stopped.addEventListener("abort", () => {
+				end();
+				reject(stopped.reason);
+			});
+		});
+	}
+
+	#askFor() {
+		this.layer.painter.set({ also: new Set([...this.#needed.values()].flatMap((dates) => [...dates])) });
+	}
+
+	#followTime() {
+		// Before there are colours there are no tiles, and no tiles are not all tiles.
+		if (!this.#hasColours.value) return;
+		const { timeIndex, tileProgress } = this.side;
+		const index = Math.max(0, timeIndex.value);
+		if (index !== this.layer.painter.shown) tileProgress.value = { ...tileProgress.peek(), phase: "loading" };
+		this.layer.painter.set({
+			index,
+			isMoving: isMoving.value,
+			isEngaged: intent.value > 0,
+			isFilled: isGapFilled.value,
+			isFrugal: isFrugal(),
+		});
+	}
+
+	/** Puts the layer on the map when it has colours. */
+	#followColours() {
+		const legend = this.side.legend.value;
+		void this.side.colouring.value;
+		if (!legend) return;
+		this.#hasColours.value = true;
+		if (!this.map.hasLayer(this.layer)) this.layer.addTo(this.map);
+		else this.layer.painter.recolour();
+	}
+
+	/** @param {import("../ctc1/decode.js").Header} header */
+	#table(header) {
+		const legend = /** @type {import("../api.js").Legend} */ (this.side.legend.peek() ?? this.#lastLegend);
+		this.#lastLegend = legend;
+		return makeTable(legend, this.side.colouring.peek(), header);
+	}
+
+	/** @type {import("../api.js").Legend | null} */
+	#lastLegend = null;
+
+	#tellPainted() {
+		if (!isMoving.peek()) this.#tellSoon();
+		for (const listener of this.#painted) listener();
+	}
+
+	/** Once for all that comes together. */
+	#tellSoon() {
+		this.#telling ||= window.setTimeout(() => {
+			this.#telling = 0;
+			this.#tellLoaded();
+		}, TELL_MS);
+	}
+
+	#tellLoaded() {
+		const { loadedTimes, timeIndex } = this.side;
+		this.#changes.value += 1;
+		const index = Math.max(0, timeIndex.peek());
+		const now = this.source.loaded(this.tiles(), index);
+		const shares = this.shares(index);
+		if (shares.some((share, at) => share !== this.validShares.peek()[at])) this.validShares.value = shares;
+		const before = loadedTimes.peek();
+		const isSame = now.size === before.size && [...now].every(([index, how]) => before.get(index) === how);
+		if (isSame) return;
+		loadedTimes.value = now;
+	}
+
+	/** Tells the state how far the date is, and the user what did not come. @param {Progress} progress */
+	#report({ total, loaded, failed, failure, isPreview, shown }) {
+		const { tileProgress, timeIndex } = this.side;
+		window.clearTimeout(this.#retrying);
+		if (!isMoving.peek()) this.#tellSoon();
+		const isWhole =
+			shown === Math.max(0, timeIndex.peek()) && (loaded + failed === total || (isPreview && isMoving.peek()));
+		this.#isComplete ||= isWhole;
+		const isShown = shown === Math.max(0, timeIndex.peek());
+		tileProgress.value = {
+			phase: isWhole ? "shown" : isShown && this.#isComplete ? "filling" : "loading",
+			failed,
+			total,
+		};
+		if (failed === 0) return dismiss(this.#notice);
+		const retry = { label: text("action.tryAgain"), run: () => loader.retry() };
+		notify(this.#notice, failureText(failure, failed, total), retry);
+		// The network may come back without telling.
+		if (failure?.status === 0) this.#retrying = window.setTimeout(() => loader.retry(), RETRY_MS);
+	}
+}

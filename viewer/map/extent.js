@@ -1,0 +1,57 @@
+/**
+ * Boxes in longitude and latitude, which may go on beyond 180 degrees; pure.
+ *
+ * @typedef {import("../permalink.js").BBox} BBox
+ * @typedef {{ west: number, south: number, east: number, north: number }} Box east is beyond west
+ */
+
+/** @param {BBox} bbox @returns {Box} */
+export const toBox = ([west, south, east, north]) => ({ west, south, east: east > west ? east : east + 360, north });
+
+/** Latitude of an edge of rows, from 0 in the north to 1 in the south. @param {number} down */
+const latitudeAt = (down) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * down))) * 180) / Math.PI;
+
+/** What a tile of Web Mercator shows. @param {{ z: number, x: number, y: number }} tile @returns {Box} */
+export function boxOfTile({ z, x, y }) {
+	const across = 2 ** z;
+	return {
+		west: (x / across) * 360 - 180,
+		south: latitudeAt((y + 1) / across),
+		east: ((x + 1) / across) * 360 - 180,
+		north: latitudeAt(y / across),
+	};
+}
+
+/** How far two stretches lie over one another; less than 0 where they are apart. @param {number} from @param {number} to @param {number} otherFrom @param {number} otherTo */
+const overlap = (from, to, otherFrom, otherTo) => Math.min(to, otherTo) - Math.max(from, otherFrom);
+
+/** Share of a box below which nothing of it is seen: half a cell of a tile. */
+const UNSEEN = 1 / 512;
+
+/**
+ * Share of a box that a layer reaches into, however often round the world that is; 0 where it only touches it.
+ * @param {BBox} bbox of the layer @param {Box} box
+ */
+export function shareWithin(bbox, box) {
+	const of = toBox(bbox);
+	const [width, height] = [box.east - box.west, box.north - box.south];
+	const first = Math.ceil((box.west - of.east) / 360) * 360;
+	let across = 0;
+	for (let turn = first; of.west + turn < box.east; turn += 360) {
+		across += Math.max(0, overlap(of.west + turn, of.east + turn, box.west, box.east));
+	}
+	const down = Math.max(0, overlap(of.south, of.north, box.south, box.north));
+	const isSeen = (/** @type {number} */ seen, /** @type {number} */ whole, /** @type {number} */ all) =>
+		seen > UNSEEN * all || (seen > 0 && whole <= 2 * UNSEEN * all);
+	if (!isSeen(across, of.east - of.west, width) || !isSeen(down, of.north - of.south, height)) return 0;
+	return Math.min(1, across / width) * Math.min(1, down / height);
+}
+
+/** Whether a layer reaches into a box. @param {BBox} bbox of the layer @param {Box} box */
+export const covers = (bbox, box) => shareWithin(bbox, box) > 0;
+
+/** Whether a place is within a layer's extent. @param {BBox} bbox @param {{ lon: number, lat: number }} place */
+export function isWithin(bbox, { lon, lat }) {
+	const { west, south, east, north } = toBox(bbox);
+	return lat >= south && lat <= north && [lon, lon + 360].some((each) => each >= west && each <= east);
+}

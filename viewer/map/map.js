@@ -1,0 +1,212 @@
+/**
+ * The map: where it looks, what clicks and keys do on it, and the parts that draw on it, which are loaded beside it.
+ *
+ * @typedef {import("../permalink.js").BBox} BBox
+ */
+import { toPlace, wrapLon } from "../permalink.js";
+import { chooser, destination, mapTool, notify, places, sideA, tileProgress, view } from "../state.js";
+import { text } from "../text.js";
+import { Control, LatLngBounds, Map as LeafletMap } from "../vendor/leaflet.js";
+import { effect, signal } from "../vendor/signals-core.js";
+
+const MAX_ZOOM = 18;
+/** Between places that shall be in sight and the edges of the map. @type {[number, number]} */
+const MARGIN_PX = [40, 40];
+
+/** The maps on the page: that of side A first, and beside it that of B while there is one. */
+export const maps = signal(/** @type {LeafletMap[]} */ ([]));
+
+/** A box that crosses 180 degrees goes on beyond it. @param {BBox} bbox */
+const toBounds = ([west, south, east, north]) =>
+	new LatLngBounds([south, west], [north, east > west ? east : east + 360]);
+
+/** A map without anything on it. @param {HTMLElement} element */
+export function makeMap(element) {
+	const map = new LeafletMap(element, {
+		attributionControl: false,
+		fadeAnimation: false,
+		maxZoom: MAX_ZOOM,
+		minZoom: 1,
+		worldCopyJump: true,
+		center: [0, 0],
+		zoom: 2,
+		zoomControl: false,
+		zoomAnimation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+	});
+	map.createPane("land").style.zIndex = "150";
+	map.createPane("outlines").style.zIndex = "350";
+	return map;
+}
+
+/** @param {HTMLElement} element */
+export function startMap(element) {
+	const map = makeMap(element);
+	const [zoomInTitle, zoomOutTitle] = [text("map.zoomIn"), text("map.zoomOut")];
+	map.addControl(new Control.Zoom({ position: "topright", zoomInTitle, zoomOutTitle }));
+	map.addControl(new Control.Scale({ imperial: false, position: "bottomleft" }));
+	followDestination(map);
+	followClicks(map);
+	maps.value = [...maps.peek(), map];
+	void drawParts(map);
+	return map;
+}
+
+/** Loads what draws on the map, all modules in one go: nobody asks for one only when another has come. @param {LeafletMap} map */
+async function drawParts(map) {
+	try {
+		const [{ DataPane }, { creditGround, showGround }, { startReadout }] = await Promise.all([
+			import("./data-pane.js"),
+			import("./ground.js"),
+			import("./readout.js"),
+			import("./basemap.js"),
+			import("./cubes.js"),
+			import("./cube-reading.js"),
+			import("./extent.js"),
+			import("./pictures.js"),
+			import("./rings.js"),
+			import("../chart/series.js"),
+			import("../ctc1/decode.js"),
+			import("../ctc1/leaflet.js"),
+			import("../ctc1/loader.js"),
+			import("../ctc1/painter.js"),
+			import("../ctc1/source.js"),
+			import("../layers/colours.js"),
+		]);
+		new DataPane(map, sideA);
+		startReadout(/** @type {HTMLElement} */ (document.getElementById("readout")));
+		creditGround(/** @type {HTMLElement} */ (document.getElementById("ground-credit")));
+		await showGround(map);
+	} catch {
+		notify("feature map", text("shell.partFailed"));
+	}
+}
+
+/**
+ * Goes where the state says, and stays there while the frame of the map changes its size: what a link asked for is what
+ * the next link says. A box is fitted anew only until the first pictures are there, while the page still takes its
+ * form, or until the user moves the map when the box is held; after that a change of size never zooms.
+ * @param {LeafletMap} map
+ */
+function followDestination(map) {
+	/** Where the map is meant to be: where it was sent, or where the user has moved it. */
+	let held = destination.peek();
+	let [isSent, isMoving] = [false, false];
+	/** Whether the user has done anything since: what room the parts of the page take before that moves no map. */
+	let isTouched = false;
+	for (const kind of /** @type {const} */ (["pointerdown", "keydown"])) {
+		window.addEventListener(
+			kind,
+			() => {
+				isTouched = true;
+			},
+			true,
+		);
+	}
+	const go = () => {
+		if (!held) return;
+		isSent = true;
+		if (held.view) map.setView([held.view.lat, held.view.lon], held.view.zoom, { animate: false });
+		else if (held.bbox)
+			map.fitBounds(toBounds(held.bbox), { animate: false, padding: held.isHeld ? MARGIN_PX : [0, 0] });
+		[isSent, isMoving] = [false, false];
+		report();
+	};
+	const report = () => {
+		if (!held || isSent) return;
+		const place = held.view ?? placeOf(map);
+		view.value = { ...place, bbox: bboxAround(map, place) };
+	};
+	map.on("movestart", () => {
+		isMoving = !isSent;
+	});
+	map.on("moveend", () => {
+		if (isSent) return;
+		isMoving = false;
+		if (!held) return;
+		held = { view: placeOf(map) };
+		report();
+	});
+	effect(() => {
+		held = destination.value;
+		isTouched = false;
+		go();
+	});
+	effect(() => {
+		if (tileProgress.value.phase === "shown" && held?.bbox && !held.isHeld) held = { view: placeOf(map) };
+	});
+	const resize = () => {
+		isSent = true;
+		map.invalidateSize({ animate: false, pan: false });
+		isSent = false;
+		// Where the user is moving it, the end of the movement tells.
+		if (!isMoving) go();
+	};
+	new ResizeObserver(() => (held?.isHeld || !isTouched ? resize() : keepInSight(map, resize))).observe(
+		map.getContainer(),
+	);
+}
+
+/** Changes the map's size; a chosen place that was in sight stays so. @param {LeafletMap} map @param {() => void} resize */
+function keepInSight(map, resize) {
+	const place = places.peek().at(-1);
+	const around = place && boundsOf(place);
+	const wasSeen = around && map.getBounds().contains(around);
+	resize();
+	if (!wasSeen) return;
+	for (const corner of [around.getSouthEast(), around.getNorthWest()]) {
+		map.panInside(corner, { animate: false, padding: MARGIN_PX });
+	}
+}
+
+/** @param {import("../state.js").Place} place */
+function boundsOf({ geometry }) {
+	const numbers = /** @type {number[]} */ (geometry.coordinates.flat(3));
+	return new LatLngBounds(numbers.flatMap((lon, at) => (at % 2 === 0 ? [[numbers[at + 1], lon]] : [])));
+}
+
+/** @param {LeafletMap} map */
+const placeOf = (map) => ({ ...centreOf(map), zoom: map.getZoom() });
+
+/**
+ * What the map shows around a place that it was sent to; the map itself is off by part of a pixel.
+ * @param {LeafletMap} map @param {import("../permalink.js").View} place @returns {BBox}
+ */
+function bboxAround(map, { lon, lat, zoom }) {
+	const half = map.getSize().divideBy(2);
+	const centre = map.project([lat, lon], zoom);
+	const [northWest, southEast] = [centre.subtract(half), centre.add(half)].map((corner) => map.unproject(corner, zoom));
+	const isWorld = southEast.lng - northWest.lng >= 360;
+	const [west, east] = isWorld ? [-180, 180] : [wrapLon(northWest.lng), wrapLon(southEast.lng)];
+	return [west, Math.max(-90, southEast.lat), east, Math.min(90, northWest.lat)];
+}
+
+/** @param {LeafletMap} map */
+function followClicks(map) {
+	let before = places.peek();
+	map.on("click", ({ containerPoint, originalEvent }) => {
+		if (mapTool.peek() || originalEvent.detail > 1) return;
+		before = places.peek();
+		chooser.peek()(placeUnder(map, containerPoint), originalEvent.shiftKey);
+	});
+	// The first click of two was not meant for a place: they zoom.
+	map.on("dblclick", () => {
+		if (!mapTool.peek()) places.value = before;
+	});
+	const container = map.getContainer();
+	container.addEventListener("keydown", (event) => {
+		if (event.key !== "Enter" || event.target !== container || mapTool.peek()) return;
+		event.preventDefault();
+		chooser.peek()(centreOf(map), event.shiftKey);
+	});
+	// The style sheet marks the centre for those who use the keyboard: `:focus-visible` is true after some clicks too.
+	container.addEventListener("keyup", () => {
+		container.dataset.keyboard = "";
+	});
+	container.addEventListener("pointerdown", () => delete container.dataset.keyboard);
+}
+
+/** Where the middle of the pixel is at which a pointer points. @param {LeafletMap} map @param {import("../vendor/leaflet.js").Point} containerPoint */
+export const placeUnder = (map, containerPoint) => toPlace(map.containerPointToLatLng(containerPoint.add([0.5, 0.5])));
+
+/** @param {LeafletMap} map */
+export const centreOf = (map) => toPlace(map.getCenter());

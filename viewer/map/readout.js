@@ -1,0 +1,140 @@
+/**
+ * The value under the pointer, or in the middle of the map for those who use the keyboard.
+ *
+ * @typedef {import("../permalink.js").Point} Point
+ * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
+ * @typedef {import("./cube-reading.js").Reading} Reading
+ */
+import { placeText } from "../areas/words.js";
+import { formatExact, formatNumber } from "../chart/series.js";
+import { colours, cssColour, paintedStyle } from "../layers/colours.js";
+import { compareMode, isGapFilled, pointer, sideA, sideB, spoken } from "../state.js";
+import { locale, text } from "../text.js";
+import { formatDate } from "../time/dates.js";
+import { effect } from "../vendor/signals-core.js";
+import { cubesOf } from "./cubes.js";
+import { centreOf, maps, placeUnder } from "./map.js";
+
+/** A flag's name as people write it. @param {string} name */
+const flagText = (name) => name.replaceAll("_", " ");
+
+/** What is at a place, in words; null while it is not loaded. @param {Side} side @param {Reading | null} reading */
+function readingText(side, reading) {
+	if (!reading) return text("value.loading");
+	const { value, flag, isApproximate, isFilled, from } = reading;
+	if (value === null) return flag ? flagText(flag) : text("value.noData");
+	const legend = side.legend.peek();
+	const units = side.layer.peek()?.units ?? "";
+	const label = legend?.classes?.find((each) => each.value === value)?.label;
+	const number = isApproximate ? `≈ ${formatNumber(value, locale())}` : formatExact(value, locale());
+	const words = label ?? (units === "" || units === "1" ? number : `${number} ${units}`);
+	if (!isFilled || from === null) return words;
+	return text("value.filled", { value: words, date: formatDate(Date.parse(from), locale()) });
+}
+
+/** @param {Side} side @param {Point} at @param {string} name what tells it from the other side */
+function rowOf(side, at, name) {
+	const cubes = cubesOf(side);
+	if (!cubes) return null;
+	const reading = cubes.numbersAt(at, side.timeIndex.peek());
+	const row = document.createElement("span");
+	row.className = "reading";
+	const legend = side.legend.peek();
+	const swatch = document.createElement("span");
+	swatch.className = "reading-colour";
+	if (legend && reading && reading.value !== null) {
+		const colour = cssColour(colours(paintedStyle(legend, side.colouring.peek()))(reading.value));
+		swatch.style.setProperty("--swatch", colour);
+	}
+	const words = document.createElement("strong");
+	words.textContent = readingText(side, reading);
+	// As the server has it, for those who copy it and for tests.
+	row.dataset.value = reading?.value === null || !reading ? "" : String(reading.value);
+	row.dataset.side = side.id;
+	row.append(swatch, ...(name ? [name, " "] : []), words);
+	return row;
+}
+
+/** B less A at a place, where both have a value. @param {Side} other @param {Point} at */
+function differenceRow(other, at) {
+	const [a, b] = [sideA, other].map((side) => cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null);
+	const isWhole = a !== null && b !== null && a.value !== null && b.value !== null;
+	const difference = isWhole ? Number(b.value) - Number(a.value) : null;
+	const row = document.createElement("span");
+	row.className = "reading";
+	row.dataset.side = "difference";
+	row.dataset.value = difference === null ? "" : String(difference);
+	const words = document.createElement("strong");
+	if (difference === null) words.textContent = a && b ? text("value.noData") : text("value.loading");
+	else if (a?.isApproximate || b?.isApproximate) words.textContent = `≈ ${formatNumber(difference, locale())}`;
+	// What the subtraction of binary fractions adds is no part of the values.
+	else words.textContent = formatExact(Number(difference.toPrecision(12)), locale());
+	row.append("B − A ", words);
+	return row;
+}
+
+/** @param {HTMLElement} element */
+function show(element) {
+	const at = pointer.value;
+	const other = sideB.value;
+	for (const side of [sideA, ...(other ? [other] : [])]) {
+		void [side.timeIndex.value, side.tileProgress.value, side.colouring.value, side.legend.value, side.layer.value];
+	}
+	void isGapFilled.value;
+	element.hidden = at === null;
+	if (!at) return;
+	const rows = [rowOf(sideA, at, other ? "A" : ""), other && rowOf(other, at, "B")].filter((row) => row !== null);
+	if (other && compareMode.value === "diff") rows.unshift(differenceRow(other, at));
+	const place = document.createElement("span");
+	place.className = "reading-place";
+	place.textContent = placeText([at.lon, at.lat]);
+	element.replaceChildren(...rows, place);
+}
+
+/** Keeps the state's pointer where the pointer is, or where Enter takes the values. @param {LeafletMap} map @param {HTMLElement} element of the readout */
+function followPointer(map, element) {
+	const container = map.getContainer();
+	const isKeyboard = () => container.dataset.keyboard !== undefined && document.activeElement === container;
+	const takeCentre = () => {
+		if (!isKeyboard()) return;
+		pointer.value = centreOf(map);
+	};
+	const leave = () => {
+		pointer.value = isKeyboard() ? centreOf(map) : null;
+	};
+	/** @type {Record<string, (event: any) => void>} */
+	const onMap = {
+		mousemove: ({ containerPoint, originalEvent }) => {
+			// Browsers tell of pointers at rest too, when what lies under them has moved.
+			if (isKeyboard() && originalEvent.movementX === 0 && originalEvent.movementY === 0) return;
+			pointer.value = placeUnder(map, containerPoint);
+		},
+		mouseout: leave,
+		move: takeCentre,
+		// What is told aloud is where the map has come to rest.
+		moveend: () => {
+			takeCentre();
+			if (isKeyboard() && !element.hidden) spoken.value = element.textContent ?? "";
+		},
+	};
+	map.on(onMap);
+	container.addEventListener("keyup", takeCentre);
+	container.addEventListener("blur", leave);
+	return () => {
+		map.off(onMap);
+		container.removeEventListener("keyup", takeCentre);
+		container.removeEventListener("blur", leave);
+	};
+}
+
+/** @param {HTMLElement} element where it is told */
+export function startReadout(element) {
+	effect(() => {
+		const stops = maps.value.map((map) => followPointer(map, element));
+		return () => {
+			for (const stop of stops) stop();
+		};
+	});
+	effect(() => show(element));
+}

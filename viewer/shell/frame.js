@@ -1,0 +1,130 @@
+/** The controls of the frame: panel, menu, colours, language, and what opens the dialogs. */
+import { readAddress, visit } from "../permalink.js";
+import { chooseTheme, isDark, layer, link, notify, theme, zoomToLayer } from "../state.js";
+import { LOCALES, language, text } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+import { changeIcon } from "./icons.js";
+import { startPrint } from "./print.js";
+import { startSheet } from "./sheet.js";
+import { startShortcuts } from "./shortcuts.js";
+import { startDescription, startSpeech } from "./speech.js";
+
+/** @typedef {import("../permalink.js").Theme} Theme */
+
+/** In the order in which the switch goes through them. @type {Theme[]} */
+const THEMES = ["auto", "light", "dark"];
+
+/** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
+function byId(id, type) {
+	const element = document.getElementById(id);
+	if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
+	return element;
+}
+
+export function startFrame() {
+	startPanelButton();
+	startMenu();
+	startTheme();
+	startLanguage();
+	startSpeech(byId("spoken", HTMLElement));
+	startDescription(byId("map-text", HTMLElement));
+	startSheet(byId("sheet", HTMLElement), byId("sheet-handle", HTMLButtonElement));
+	startShortcuts();
+	startPrint(byId("map-frame", HTMLElement), byId("chart", HTMLElement), byId("print-link", HTMLElement));
+	const home = byId("home-button", HTMLButtonElement);
+	home.addEventListener("click", () => zoomToLayer());
+	effect(() => {
+		home.disabled = layer.value === null;
+	});
+	startLazily("share-button", async () => (await import("./share.js")).openShare());
+	startLazily("help-button", async () => (await import("./help.js")).openHelp());
+	const search = byId("search-text", HTMLInputElement);
+	search.addEventListener("focus", () => startSearch(search), { once: true });
+	if (document.activeElement === search) startSearch(search);
+}
+
+/** @param {HTMLInputElement} search */
+function startSearch(search) {
+	import("../search/search.js").then(
+		(module) => module.startSearch(search),
+		() => {
+			notify("search", text("shell.partFailed"));
+			search.addEventListener("focus", () => startSearch(search), { once: true });
+		},
+	);
+}
+
+/** @param {string} id of a button @param {() => Promise<unknown>} open */
+function startLazily(id, open) {
+	byId(id, HTMLButtonElement).addEventListener("click", () => {
+		open().catch(() => notify(id, text("shell.partFailed")));
+	});
+}
+
+/** Shows the panel beside the map, or gives its room to the map. */
+function startPanelButton() {
+	const button = byId("panel-button", HTMLButtonElement);
+	button.addEventListener("click", () => {
+		const isOpen = document.documentElement.dataset.panel === "closed";
+		document.documentElement.dataset.panel = isOpen ? "open" : "closed";
+		button.setAttribute("aria-expanded", String(isOpen));
+	});
+}
+
+/** In narrow windows the tools of the header are a menu: it closes by Escape, by a choice, and by a press beside it. */
+function startMenu() {
+	const button = byId("menu-button", HTMLButtonElement);
+	const tools = byId("tools", HTMLElement);
+	const show = (/** @type {boolean} */ isOpen) => {
+		tools.toggleAttribute("data-open", isOpen);
+		button.setAttribute("aria-expanded", String(isOpen));
+	};
+	button.addEventListener("click", () => show(!tools.hasAttribute("data-open")));
+	tools.addEventListener("click", (event) => {
+		const chosen = /** @type {Element} */ (event.target).closest("button");
+		if (chosen && chosen.id !== "theme-button") show(false);
+	});
+	document.addEventListener("pointerdown", (event) => {
+		const target = /** @type {Node} */ (event.target);
+		if (!tools.contains(target) && !button.contains(target)) show(false);
+	});
+	for (const element of [button, tools]) {
+		element.addEventListener("keydown", (event) => {
+			if (event.key !== "Escape" || !tools.hasAttribute("data-open")) return;
+			show(false);
+			button.focus();
+		});
+	}
+}
+
+function startTheme() {
+	const button = byId("theme-button", HTMLButtonElement);
+	button.addEventListener("click", () => {
+		chooseTheme(THEMES[(THEMES.indexOf(theme.peek()) + 1) % THEMES.length]);
+	});
+	effect(() => {
+		const words = text(`shell.theme.${theme.value}`);
+		changeIcon(button, `theme-${theme.value}`);
+		button.title = words;
+		button.setAttribute("aria-label", words);
+		/** @type {HTMLElement} */ (button.querySelector("span")).textContent = words;
+	});
+	effect(() => {
+		for (const meta of document.querySelectorAll("meta[name=theme-color]")) {
+			meta.setAttribute("content", isDark.value ? "#151b19" : "#ffffff");
+		}
+	});
+}
+
+/** The page is loaded anew in another language, at the same link. */
+function startLanguage() {
+	const select = byId("language", HTMLSelectElement);
+	const names = Object.keys(LOCALES).map((code) => {
+		const option = new Option(new Intl.DisplayNames([code], { type: "language" }).of(code), code);
+		option.lang = code;
+		return option;
+	});
+	select.replaceChildren(...names);
+	select.value = language();
+	select.addEventListener("change", () => visit({ ...(link.peek() ?? readAddress().link), language: select.value }));
+}

@@ -1,0 +1,78 @@
+/** The share dialog: the link to what is shown, and the lines that put it into another page. */
+import { addressOf, readAddress } from "../permalink.js";
+import { link, unlinkable } from "../state.js";
+import { text } from "../text.js";
+import { openDialog } from "./dialog.js";
+import { make } from "./elements.js";
+import { makeIcon } from "./icons.js";
+
+const FRAME = { width: 800, height: 500 };
+/** How long a button says that it has copied. */
+const COPIED_MS = 2000;
+
+export function openShare() {
+	const now = link.peek() ?? readAddress().link;
+	const address = addressOf(now);
+	const words = [text("share.about")];
+	if (unlinkable.peek().length > 0) words.push(text("areas.notInLink", { names: unlinkable.peek().join(", ") }));
+	return openDialog(
+		text("share.title"),
+		makeField("share-link", text("share.link"), makeInput(address)),
+		makeField("share-embed", text("share.embed"), makeArea(frameCode(addressOf({ ...now, embed: true })))),
+		...words.map((each) => make("p", { class: "hint" }, each)),
+	);
+}
+
+/** The lines for another page. @param {string} address */
+function frameCode(address) {
+	const frame = document.createElement("iframe");
+	frame.src = address;
+	frame.title = document.title;
+	frame.width = String(FRAME.width);
+	frame.height = String(FRAME.height);
+	frame.loading = "lazy";
+	frame.allowFullscreen = true;
+	return new XMLSerializer().serializeToString(frame).replace(/ xmlns="[^"]*"/, "");
+}
+
+/** @param {string} value */
+export function makeInput(value) {
+	const input = make("input", { type: "url" });
+	input.value = value;
+	return input;
+}
+
+/** @param {string} value @param {number} [rows] */
+export function makeArea(value, rows = 4) {
+	const area = make("textarea", { rows });
+	area.value = value;
+	return area;
+}
+
+/** What can be copied, with the button that does. @param {string} id @param {string} words @param {HTMLInputElement | HTMLTextAreaElement} field */
+export function makeField(id, words, field) {
+	field.id = id;
+	field.readOnly = true;
+	field.addEventListener("focus", () => field.select());
+	const row = make("div", { class: "row" }, field, makeCopyButton(field));
+	return make("div", { class: "field" }, make("label", { for: id }, words), row);
+}
+
+/** @param {HTMLInputElement | HTMLTextAreaElement} field */
+function makeCopyButton(field) {
+	const words = make("span", { role: "status" }, text("share.copy"));
+	const button = make("button", { type: "button" }, makeIcon("copy"), words);
+	button.addEventListener("click", async () => {
+		field.select();
+		// Where the page may not write to the clipboard (over plain HTTP), what is selected can be copied by key.
+		const done = window.navigator.clipboard?.writeText(field.value) ?? Promise.reject();
+		words.textContent = await done.then(
+			() => text("share.copied"),
+			() => text("share.copyByKey"),
+		);
+		window.setTimeout(() => {
+			words.textContent = text("share.copy");
+		}, COPIED_MS);
+	});
+	return button;
+}

@@ -1,0 +1,63 @@
+/**
+ * Single keys that do what a control in the page does. They can be switched off (WCAG 2.2, 2.1.4): speech input and
+ * unsteady hands press keys that nobody meant.
+ */
+import { signal } from "../vendor/signals-core.js";
+
+const STORED_AS = "chronotile.shortcuts";
+
+/** Key, text of i18n/ that says what it does, and the control that does it: one to write into gets the focus. */
+export const SHORTCUTS = /** @type {const} */ ([
+	["/", "help.search", "#search-text"],
+	["?", "help.help", "#help-button"],
+	["l", "help.panel", "#panel-button"],
+	["c", "help.compare", "#compare-button"],
+	["e", "help.export", "#export-button"],
+	["s", "help.share", "#share-button"],
+	["h", "help.home", "#home-button"],
+	["j", "help.previous", "#timeline [data-part=previous]"],
+	["k", "help.play", "#timeline [data-part=play]"],
+	["n", "help.next", "#timeline [data-part=next]"],
+]);
+
+/** Whether the keys work. */
+export const hasShortcuts = signal(true);
+
+/** @param {boolean} isOn */
+export function switchShortcuts(isOn) {
+	hasShortcuts.value = isOn;
+	try {
+		if (isOn) window.localStorage.removeItem(STORED_AS);
+		else window.localStorage.setItem(STORED_AS, "off");
+	} catch {
+		// Without storage the choice holds as long as the page.
+	}
+}
+
+function isSwitchedOff() {
+	try {
+		return window.localStorage.getItem(STORED_AS) === "off";
+	} catch {
+		return false;
+	}
+}
+
+/** Whether what has the focus takes letters itself. @param {EventTarget | null} target */
+const takesKeys = (target) =>
+	target instanceof Element && target.closest("input, select, textarea, dialog, [role=grid]") !== null;
+
+/** A page within a page leaves the keys, and the storage, to the page around it. */
+export function startShortcuts() {
+	if (document.documentElement.dataset.embed !== undefined) return;
+	hasShortcuts.value = !isSwitchedOff();
+	document.addEventListener("keydown", (event) => {
+		if (!hasShortcuts.peek() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+		if (takesKeys(event.target)) return;
+		const [, , selector] = SHORTCUTS.find(([key]) => key === event.key) ?? [];
+		const control = selector && document.querySelector(selector);
+		if (!(control instanceof HTMLElement) || control.closest("[hidden]")) return;
+		event.preventDefault();
+		control.focus();
+		if (control instanceof HTMLButtonElement) control.click();
+	});
+}

@@ -1,0 +1,62 @@
+/**
+ * The map in words, for those who do not see it: what it shows is told when it changes, its numbers when it rests.
+ */
+
+import { unitText } from "../layers/ticks.js";
+import { instant, isMoving, layer, legend, sideA, spoken, tileProgress, timeIndex, view } from "../state.js";
+import { locale, percent, text } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+
+/** What is told changes no faster. */
+const SPEECH_WAIT_MS = 1000;
+/** The map rests when nothing of it has changed for this long. */
+const REST_MS = 1500;
+const DIGITS = 3;
+
+/**
+ * Tells what `spoken` says: at once when it was still for a second, else its last state when the second is over.
+ * @param {HTMLElement} place
+ */
+export function startSpeech(place) {
+	let waiting = 0;
+	const tell = () => {
+		if (place.textContent === spoken.peek()) {
+			waiting = 0;
+			return;
+		}
+		place.textContent = spoken.peek();
+		waiting = window.setTimeout(tell, SPEECH_WAIT_MS);
+	};
+	effect(() => {
+		if (spoken.value !== "" && waiting === 0) tell();
+	});
+}
+
+/** Keeps the description of the map: the numbers of what it shows. @param {HTMLElement} place */
+export function startDescription(place) {
+	effect(() => {
+		const isAtRest = !isMoving.value && tileProgress.value.phase === "shown";
+		if (!layer.value || !view.value || !isAtRest || (instant.value && timeIndex.value < 0)) return;
+		const waiting = window.setTimeout(async () => {
+			place.textContent = await describe();
+			spoken.value = place.textContent || spoken.peek();
+		}, REST_MS);
+		return () => window.clearTimeout(waiting);
+	});
+}
+
+/** What is told of the numbers on the map; nothing of a layer that has none here. */
+async function describe() {
+	if (!layer.peek()?.links?.some(({ rel }) => rel === "cubes")) return "";
+	const { cubesOf } = await import("../map/cubes.js");
+	const cubes = cubesOf(sideA);
+	const index = Math.max(0, timeIndex.peek());
+	const found = cubes?.histogram(index);
+	if (!cubes || !found) return "";
+	const share = cubes.validShares.peek()[index] ?? found.valid / found.total;
+	if (found.valid === 0) return text("map.describedEmpty");
+	const values = { gaps: percent(1 - share) };
+	if (legend.peek()?.type === "classes") return text("map.describedClasses", values);
+	const mean = found.mean.toLocaleString(locale(), { maximumSignificantDigits: DIGITS });
+	return text("map.described", { ...values, mean: `${mean} ${unitText(layer.peek()?.units ?? null)}`.trim() });
+}

@@ -1,0 +1,290 @@
+/**
+ * The calendar: a grid of the days of a month, of which those with data can be chosen, and a field to type a date into.
+ * Loaded when it is first opened. Keys are those of the ARIA date grid.
+ *
+ * @typedef {import("./month.js").DayData} DayData
+ * @typedef {import("./popover.js").Popover} Popover
+ */
+import { loadStyles } from "../shell/styles.js";
+import { instant, layer, notify, timeDomain, timeIndex } from "../state.js";
+import { locale, percent, text } from "../text.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { formatDate, nearestIndex, yearsOf } from "./dates.js";
+import { makeElement, makeLabelled } from "./elements.js";
+import { addMonths, DAY_MS, dayOf, daysOf, firstDayOfWeek, parseTyped, placeInWeek, weeksOf } from "./month.js";
+import { goTo } from "./playback.js";
+import { makePopover, toggleBy } from "./popover.js";
+import { shares } from "./shares.js";
+
+/** @param {Intl.DateTimeFormatOptions} parts */
+const writer = (parts) => {
+	const format = new Intl.DateTimeFormat(locale(), { ...parts, timeZone: "UTC" });
+	return (/** @type {number} */ ms) => format.format(ms);
+};
+
+/** Makes the calendar of the button that shows the date. @param {HTMLButtonElement} button @returns {Promise<() => void>} what opens it */
+export async function startCalendar(button) {
+	await loadStyles("time/popovers.css");
+	const host = /** @type {HTMLElement} */ (button.closest("section"));
+	const popover = makePopover("calendar", { label: text("calendar.title"), host });
+	const calendar = new Calendar(popover);
+	return toggleBy(button, popover, () => calendar.show());
+}
+
+class Calendar {
+	/** @param {Popover} popover */
+	constructor(popover) {
+		this.popover = popover;
+		this.firstDay = firstDayOfWeek(locale());
+		/** The day that has, or would have, the focus. */
+		this.focused = signal(0);
+		/** @type {Map<number, DayData>} */
+		this.days = new Map();
+		this.typed = this.makeTyped();
+		this.month = makeElement("select", { className: "grow" });
+		this.year = makeElement("select", {});
+		this.grid = makeElement("table", { role: "grid", className: "days" });
+		this.times = makeElement("div", { className: "times" });
+		this.years = makeElement("button", { type: "button", textContent: text("lens.title") });
+		popover.element.append(this.typed.form, this.makeHead(), this.grid, this.times, this.makeKey(), this.years);
+		this.years.addEventListener("click", () => this.showYears());
+		this.grid.addEventListener("keydown", (event) => this.pressKey(event));
+		this.grid.addEventListener("click", (event) => this.click(event));
+		effect(() => {
+			this.days = daysOf(timeDomain.value.instants, shares.value);
+			if (popover.isOpen()) this.draw();
+		});
+		effect(() => {
+			instant.value;
+			if (popover.isOpen()) this.draw();
+		});
+	}
+
+	/** Opens at the date that the map shows, with the focus on its day. */
+	show() {
+		this.focused.value = dayOf(instant.peek()?.ms ?? 0);
+		this.typed.field.value = new Date(this.focused.peek()).toISOString().slice(0, 10);
+		this.typed.fault.textContent = "";
+		this.draw();
+		this.focusDay();
+	}
+
+	makeTyped() {
+		const form = makeElement("form", { className: "typed" });
+		const { label, field } = makeLabelled(
+			text("calendar.type"),
+			makeElement("input", { type: "text", autocomplete: "off", spellcheck: false }),
+		);
+		const fault = makeElement("p", { className: "fault", role: "alert", id: "calendar-fault" });
+		field.setAttribute("aria-describedby", fault.id);
+		form.append(label, field, makeElement("button", { type: "submit", textContent: text("calendar.go") }), fault);
+		form.addEventListener("submit", (event) => {
+			event.preventDefault();
+			this.goToTyped(field.value);
+		});
+		return { form, field, fault };
+	}
+
+	/** Goes to the date nearest to what was typed, and says so when it is another one. @param {string} typed */
+	goToTyped(typed) {
+		const { field, fault } = this.typed;
+		const asked = parseTyped(typed);
+		field.setAttribute("aria-invalid", String(asked === null));
+		fault.textContent = asked === null ? text("calendar.notADate") : "";
+		if (asked === null) return;
+		const { instants } = timeDomain.peek();
+		const found = this.days.get(asked)?.index ?? nearestIndex(instants, asked);
+		this.popover.close();
+		goTo(found);
+		if (dayOf(instants[found].ms) === asked) return;
+		const [nearest, title] = [formatDate(instants[found].ms, locale()), layer.peek()?.title ?? ""];
+		notify("date", text("link.noDataThen", { asked: formatDate(asked, locale()), layer: title, nearest }));
+	}
+
+	/** The month and the year, and the buttons that go to the months around. */
+	makeHead() {
+		const head = makeElement("div", { className: "month-head" });
+		const step = (/** @type {-1 | 1} */ months) => {
+			const label = text(months < 0 ? "calendar.previousMonth" : "calendar.nextMonth");
+			const button = makeElement("button", { type: "button", className: "icon", ariaLabel: label });
+			button.textContent = months < 0 ? "‹" : "›";
+			button.addEventListener("click", () => this.move(addMonths(this.focused.peek(), months)));
+			return button;
+		};
+		this.month.ariaLabel = text("calendar.month");
+		this.year.ariaLabel = text("time.year");
+		const choose = () => {
+			const now = new Date(this.focused.peek());
+			const months =
+				(Number(this.year.value) - now.getUTCFullYear()) * 12 + Number(this.month.value) - now.getUTCMonth();
+			this.move(addMonths(this.focused.peek(), months));
+		};
+		this.month.addEventListener("change", choose);
+		this.year.addEventListener("change", choose);
+		head.append(step(-1), this.month, this.year, step(1));
+		return head;
+	}
+
+	/** Shows the date of the map in the year lens, which takes the calendar's place. */
+	async showYears() {
+		const { showLens } = await import("./lens.js");
+		const strip = /** @type {HTMLElement} */ (this.popover.element.parentElement?.querySelector(".strip"));
+		const { left, width } = this.popover.element.getBoundingClientRect();
+		this.popover.close();
+		showLens(strip, timeIndex.peek(), left + width / 2);
+	}
+
+	/** What the marks mean. */
+	makeKey() {
+		const key = makeElement("p", { className: "hint key" });
+		key.append(makeElement("span", { className: "mark" }), text("calendar.key"));
+		return key;
+	}
+
+	/** Shows another month without the focus going there. @param {number} day */
+	move(day) {
+		this.focused.value = day;
+		this.draw();
+	}
+
+	draw() {
+		this.years.hidden = yearsOf(timeDomain.peek().instants).length < 2;
+		const day = new Date(this.focused.peek());
+		const [year, month] = [day.getUTCFullYear(), day.getUTCMonth()];
+		this.drawChoices(year, month);
+		const caption = makeElement("caption", { className: "unseen" });
+		caption.textContent = writer({ month: "long", year: "numeric" })(day.getTime());
+		const body = makeElement("tbody", {});
+		const weeks = weeksOf(year, month, this.firstDay);
+		body.append(...weeks.map((week) => this.weekRow(week, month)));
+		this.grid.replaceChildren(caption, this.headRow(weeks[0]), body);
+		this.drawTimes();
+	}
+
+	/** @param {number} year @param {number} month */
+	drawChoices(year, month) {
+		const withData = new Set([...this.days.keys()].map((ms) => new Date(ms).toISOString().slice(0, 7)));
+		const years = [...new Set([...withData].map((each) => Number(each.slice(0, 4))).concat(year))].sort(
+			(a, b) => a - b,
+		);
+		const nameOf = writer({ month: "long" });
+		this.year.replaceChildren(...years.map((each) => new Option(String(each), String(each), false, each === year)));
+		this.month.replaceChildren(
+			...Array.from({ length: 12 }, (_, each) => {
+				const option = new Option(nameOf(Date.UTC(2024, each, 1)), String(each), false, each === month);
+				const name = `${String(year).padStart(4, "0")}-${String(each + 1).padStart(2, "0")}`;
+				option.disabled = each !== month && !withData.has(name);
+				return option;
+			}),
+		);
+	}
+
+	/** @param {number[]} week any */
+	headRow(week) {
+		const [short, long] = [writer({ weekday: "short" }), writer({ weekday: "long" })];
+		const row = makeElement("tr", {});
+		row.append(
+			...week.map((ms) => makeElement("th", { scope: "col", abbr: long(ms), textContent: short(ms).slice(0, 2) })),
+		);
+		const head = makeElement("thead", {});
+		head.append(row);
+		return head;
+	}
+
+	/** @param {number[]} week @param {number} month that is shown */
+	weekRow(week, month) {
+		const row = makeElement("tr", {});
+		row.append(...week.map((ms) => this.dayCell(ms, new Date(ms).getUTCMonth() === month)));
+		return row;
+	}
+
+	/** @param {number} ms @param {boolean} isInMonth */
+	dayCell(ms, isInMonth) {
+		const data = this.days.get(ms);
+		const shown = instant.peek();
+		const cell = makeElement("td", { role: "gridcell", tabIndex: ms === this.focused.peek() ? 0 : -1 });
+		cell.dataset.day = String(ms);
+		cell.textContent = String(new Date(ms).getUTCDate());
+		cell.ariaDisabled = String(!data);
+		cell.ariaSelected = String(shown !== null && dayOf(shown.ms) === ms);
+		cell.ariaLabel = this.dayLabel(ms, data);
+		cell.classList.toggle("outside", !isInMonth);
+		if (data) cell.style.setProperty("--share", String(data.share ?? 1));
+		if (data?.share === 0) cell.dataset.cloudy = "true";
+		return cell;
+	}
+
+	/** @param {number} ms @param {DayData | undefined} data */
+	dayLabel(ms, data) {
+		const date = writer({ weekday: "long", day: "numeric", month: "long", year: "numeric" })(ms);
+		if (!data) return text("calendar.noData", { date });
+		const share = data.share === null ? date : text("time.dateWithShare", { date, share: percent(data.share) });
+		return data.count === 1 ? share : text("calendar.severalTimes", { date: share, count: data.count });
+	}
+
+	/** The times of the day shown, when it has several. */
+	drawTimes() {
+		const { instants } = timeDomain.peek();
+		const data = this.days.get(dayOf(instant.peek()?.ms ?? 0));
+		const timeOf = writer({ hour: "2-digit", minute: "2-digit" });
+		const count = data && data.count > 1 ? data.count : 0;
+		this.times.replaceChildren(
+			...Array.from({ length: count }, (_, offset) => {
+				const index = (data?.index ?? 0) + offset;
+				const button = makeElement("button", { type: "button", textContent: timeOf(instants[index].ms) });
+				button.ariaPressed = String(index === timeIndex.peek());
+				button.addEventListener("click", () => goTo(index));
+				return button;
+			}),
+		);
+	}
+
+	focusDay() {
+		const cell = this.grid.querySelector(`[data-day="${this.focused.peek()}"]`);
+		if (cell instanceof HTMLElement) cell.focus();
+	}
+
+	/** Takes a day that has data: the map shows it; with several times, the calendar stays for one to be chosen. @param {number} ms */
+	choose(ms) {
+		const data = this.days.get(ms);
+		if (!data) return;
+		goTo(data.index);
+		if (data.count === 1) this.popover.close();
+		else {
+			this.move(ms);
+			this.focusDay();
+		}
+	}
+
+	/** @param {MouseEvent} event */
+	click(event) {
+		const cell = event.target instanceof Element ? event.target.closest("td") : null;
+		if (cell) this.choose(Number(cell.dataset.day));
+	}
+
+	/** @param {KeyboardEvent} event */
+	pressKey(event) {
+		const day = this.focused.peek();
+		const months = event.shiftKey ? 12 : 1;
+		const place = placeInWeek(day, this.firstDay);
+		/** @type {Record<string, number>} */
+		const moves = {
+			ArrowLeft: day - DAY_MS,
+			ArrowRight: day + DAY_MS,
+			ArrowUp: day - 7 * DAY_MS,
+			ArrowDown: day + 7 * DAY_MS,
+			Home: day - place * DAY_MS,
+			End: day + (6 - place) * DAY_MS,
+			PageUp: addMonths(day, -months),
+			PageDown: addMonths(day, months),
+		};
+		if (moves[event.key] !== undefined) {
+			event.preventDefault();
+			this.move(moves[event.key]);
+			this.focusDay();
+		} else if (event.key === "Enter" || event.key === " ") {
+			event.preventDefault();
+			this.choose(day);
+		}
+	}
+}

@@ -1,0 +1,56 @@
+/** Where a date has no data in what the map shows: that, and the nearest date that has, for which the server is asked. */
+import { dismiss, isMoving, layer, notify, shownDate, timeDomain, timeIndex, view } from "../state.js";
+import { locale, text } from "../text.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
+import { formatDate } from "./dates.js";
+import { nearestClear } from "./frames.js";
+import { DAY_MS } from "./month.js";
+import { goTo } from "./playback.js";
+import { followShares, shownShares } from "./shares.js";
+
+/** A date with a smaller share of data is none that one would go to. */
+const CLEAR = 0.3;
+const NOTICE = "clear";
+
+/** Whether the date has nothing where the map is. */
+const isEmpty = computed(() => !isMoving.value && shownShares.value[timeIndex.value] === 0);
+/** Shares of all dates where the map is, as far as the server has counted. */
+const here = signal(/** @type {import("./shares.js").Shares} */ ([]));
+
+export function startClear() {
+	effect(() => {
+		here.value = [];
+		const [of, at] = [layer.value, view.value];
+		if (!isEmpty.value || !of || !at) return;
+		const stopping = new AbortController();
+		void followShares(
+			of,
+			stopping.signal,
+			(next) => {
+				here.value = next;
+			},
+			at.bbox,
+		);
+		return () => stopping.abort();
+	});
+	effect(() => {
+		if (isEmpty.value) tell(timeIndex.value);
+		else dismiss(NOTICE);
+	});
+}
+
+/** @param {number} index of the date that is empty */
+function tell(index) {
+	const { instants } = timeDomain.value;
+	const known = instants.map((_, each) => shownShares.value[each] ?? here.value[each] ?? null);
+	const best = nearestClear(instants, index, known, CLEAR);
+	const date = shownDate.value;
+	if (best < 0) {
+		notify(NOTICE, text("clear.none", { date }));
+		return;
+	}
+	const days = Math.round((instants[best].ms - instants[index].ms) / DAY_MS);
+	const nearest = formatDate(instants[best].ms, locale());
+	const words = text(days < 0 ? "clear.earlier" : "clear.later", { count: Math.abs(days), date, nearest });
+	notify(NOTICE, words, { label: text("clear.go"), run: () => goTo(best) });
+}

@@ -1,0 +1,63 @@
+/**
+ * Which dates are played, and in which order.
+ *
+ * @typedef {import("./dates.js").Instant} Instant
+ * @typedef {{ first: number, last: number }} Range indexes, both included
+ * @typedef {{ range: Range, step: number, maxCloud: number, shares: readonly (number | null)[] }} Choice
+ *   every `step`th of the dates within the range that have at most `maxCloud` percent without data
+ */
+import { parseDate } from "./dates.js";
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The dates between two that a link or a person names, both included; all of them where there are none between.
+ * @param {Instant[]} instants @param {string | undefined} from @param {string | undefined} to
+ * @returns {Range}
+ */
+export function rangeOf(instants, from, to) {
+	const whole = { first: 0, last: instants.length - 1 };
+	const start = from === undefined ? null : parseDate(from);
+	const end = to === undefined ? null : parseDate(to);
+	// A day that is named as the end is in the range with all of its hours.
+	const endMs = end === null ? Number.POSITIVE_INFINITY : to?.length === 10 ? end + DAY_MS - 1 : end;
+	const first = instants.findIndex(({ ms }) => ms >= (start ?? Number.NEGATIVE_INFINITY));
+	const last = instants.findLastIndex(({ ms }) => ms <= endMs);
+	return first < 0 || last < first ? whole : { first, last };
+}
+
+/** Indexes of the dates that are played, in their order. Dates of which the share is not known are played. @param {Choice} choice */
+export function framesOf({ range, step, maxCloud, shares }) {
+	const clear = [];
+	for (let index = range.first; index <= range.last; index += 1) {
+		const share = shares[index] ?? null;
+		if (share === null || Math.round((1 - share) * 1e4) <= maxCloud * 100) clear.push(index);
+	}
+	return clear.filter((_, place) => place % step === 0);
+}
+
+/**
+ * The frame after a date, which need not be a frame itself; null after the last one when there is no loop.
+ * @param {readonly number[]} frames in their order @param {number} index @param {{ isReversed: boolean, isLooping: boolean }} how
+ */
+export function nextFrame(frames, index, { isReversed, isLooping }) {
+	const after = isReversed ? frames.findLast((frame) => frame < index) : frames.find((frame) => frame > index);
+	if (after !== undefined) return after;
+	const again = (isReversed ? frames.at(-1) : frames[0]) ?? null;
+	return isLooping && again !== index ? again : null;
+}
+
+/**
+ * The nearest date with at least a share of data, the earlier of two as near; -1 of none.
+ * @param {Instant[]} instants @param {number} index the date that is left @param {readonly (number | null)[]} shares @param {number} least
+ */
+export function nearestClear(instants, index, shares, least) {
+	let best = -1;
+	for (const [other, { ms }] of instants.entries()) {
+		const share = shares[other] ?? null;
+		if (other === index || share === null || share < least) continue;
+		const isNearer = best < 0 || Math.abs(ms - instants[index].ms) < Math.abs(instants[best].ms - instants[index].ms);
+		if (isNearer) best = other;
+	}
+	return best;
+}

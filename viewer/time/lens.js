@@ -1,0 +1,84 @@
+/** The year lens: the time of year of one date in all years, as small pictures of what the map shows, to choose from. */
+import { fetchTileJson, tileTemplate } from "../api.js";
+import { colouring, layer, style, timeDomain, timeIndex, view } from "../state.js";
+import { locale, text } from "../text.js";
+import { formatDayOfYear } from "./dates.js";
+import { makeElement } from "./elements.js";
+import { goTo } from "./playback.js";
+import { makePopover } from "./popover.js";
+import { tilesAround } from "./thumbnails.js";
+import { sameTimeOfYears } from "./years.js";
+
+const SIZE = { width: 112, height: 84 };
+/** A picture shows four times as much of the land in each direction as the map in its place would. */
+const ZOOM_OUT = 2;
+
+/** Made once. @type {import("./popover.js").Popover | null} */
+let popover = null;
+
+/**
+ * Shows the lens of a date above the strip.
+ * @param {HTMLElement} strip @param {number} index @param {number} x where the date is, from the window's left edge
+ */
+export function showLens(strip, index, x) {
+	const host = /** @type {HTMLElement} */ (strip.closest("section"));
+	popover ??= makePopover("lens", { label: text("lens.title"), host, isHeld: true });
+	const lens = popover;
+	const years = sameTimeOfYears(timeDomain.peek().instants, index);
+	const heading = makeElement("h2", { textContent: text("lens.heading", { date: dayText(index) }) });
+	const list = makeElement("ul", {});
+	list.append(...years.map((each) => makeItem(each, () => lens.close())));
+	lens.element.replaceChildren(heading, list);
+	if (years.length < 2) lens.element.append(makeElement("p", { className: "hint", textContent: text("lens.none") }));
+	const width = Math.min(window.innerWidth, (SIZE.width + 24) * Math.max(2, years.length));
+	lens.close();
+	lens.open(() => new DOMRect(x - width / 2, strip.getBoundingClientRect().top, 0, 0));
+	const chosen = lens.element.querySelector("[aria-pressed=true]");
+	if (chosen instanceof HTMLElement) chosen.focus();
+	void fillPictures(list);
+}
+
+/** @param {number} index */
+const dayText = (index) => formatDayOfYear(timeDomain.peek().instants[index].ms, locale());
+
+/** @param {import("./years.js").SameTime} same @param {() => void} close */
+function makeItem({ year, index, days }, close) {
+	const item = makeElement("li", {});
+	const button = makeElement("button", { type: "button", ariaPressed: String(index === timeIndex.peek()) });
+	const picture = makeElement("span", { className: "picture" });
+	picture.dataset.index = String(index);
+	button.append(
+		picture,
+		makeElement("strong", { textContent: String(year) }),
+		makeElement("span", { textContent: dayText(index) }),
+	);
+	button.title = days === 0 ? "" : text(days < 0 ? "lens.earlier" : "lens.later", { count: Math.abs(days) });
+	button.addEventListener("click", () => {
+		close();
+		goTo(index);
+	});
+	item.append(button);
+	return item;
+}
+
+/** Puts the pictures into their places, which have their size already. @param {HTMLElement} list */
+async function fillPictures(list) {
+	const [of, chosen, seen] = [layer.peek(), style.peek(), view.peek()];
+	if (!of || !seen) return;
+	const { signal } = new AbortController();
+	const { minzoom, maxzoom } = await fetchTileJson(of, chosen, null, signal).catch(() => ({ minzoom: 0, maxzoom: 0 }));
+	if (maxzoom === 0) return;
+	const zoom = Math.max(minzoom, Math.min(maxzoom, Math.round(seen.zoom) - ZOOM_OUT));
+	for (const picture of /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll(".picture"))) {
+		const { text: datetime } = timeDomain.peek().instants[Number(picture.dataset.index)];
+		const template = tileTemplate(of, chosen, datetime, colouring.peek());
+		for (const { z, x, y, left, top } of tilesAround(seen, zoom, SIZE)) {
+			const tile = makeElement("img", {
+				alt: "",
+				src: template.replace("{z}", `${z}`).replace("{x}", `${x}`).replace("{y}", `${y}`),
+			});
+			tile.style.cssText = `left: ${left}px; top: ${top}px`;
+			picture.append(tile);
+		}
+	}
+}

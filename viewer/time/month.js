@@ -1,0 +1,71 @@
+/**
+ * The days of a month as a calendar has them, and which of them have data.
+ *
+ * @typedef {import("./dates.js").Instant} Instant
+ * @typedef {{ index: number, count: number, share: number | null }} DayData index of the day's first instant, how many it has, and the largest share of data among them
+ */
+
+export const DAY_MS = 86_400_000;
+
+/** Midnight of a day. @param {number} ms */
+export const dayOf = (ms) => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS);
+
+/** What each day that has data has, by its midnight. @param {Instant[]} instants @param {readonly (number | null)[]} shares @returns {Map<number, DayData>} */
+export function daysOf(instants, shares) {
+	/** @type {Map<number, DayData>} */
+	const days = new Map();
+	for (const [index, { ms }] of instants.entries()) {
+		const known = days.get(dayOf(ms));
+		const share = shares[index] ?? null;
+		if (!known) days.set(dayOf(ms), { index, count: 1, share });
+		else {
+			known.count += 1;
+			known.share = known.share === null ? share : Math.max(known.share, share ?? 0);
+		}
+	}
+	return days;
+}
+
+/**
+ * The weeks of a month, each of seven days, with those of the months before and after that fill the first and the last.
+ * @param {number} year @param {number} month from 0 @param {number} firstDay of a week: 1 is Monday, 7 is Sunday
+ * @returns {number[][]} midnights
+ */
+export function weeksOf(year, month, firstDay) {
+	const first = Date.UTC(year, month, 1);
+	const before = (new Date(first).getUTCDay() - firstDay + 14) % 7;
+	const count = Math.ceil((before + new Date(Date.UTC(year, month + 1, 0)).getUTCDate()) / 7);
+	return Array.from({ length: count }, (_, week) =>
+		Array.from({ length: 7 }, (_, day) => first + (7 * week + day - before) * DAY_MS),
+	);
+}
+
+/** The same day some months on, or the last day of a shorter month. @param {number} ms a midnight @param {number} months */
+export function addMonths(ms, months) {
+	const day = new Date(ms);
+	const [year, month] = [day.getUTCFullYear(), day.getUTCMonth() + months];
+	const last = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+	return Date.UTC(year, month, Math.min(day.getUTCDate(), last));
+}
+
+/** Days from a week's first to a day: 0 to 6. @param {number} ms @param {number} firstDay */
+export const placeInWeek = (ms, firstDay) => (new Date(ms).getUTCDay() - firstDay + 14) % 7;
+
+/** What a person typed as a date: `2019-06-04`, `4/6/2019`, `4.6.2019`, `2019-06` or `2019`, as milliseconds; null for all else. @param {string} typed */
+export function parseTyped(typed) {
+	const text = typed.trim();
+	const iso = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/.exec(text);
+	const [, dayFirst, monthSecond, yearLast] = /^(\d{1,2})[/. -](\d{1,2})[/. -](\d{4})$/.exec(text) ?? [];
+	const [year, month, day] = (iso ? [iso[1], iso[2] ?? "1", iso[3] ?? "1"] : [yearLast, monthSecond, dayFirst]).map(
+		Number,
+	);
+	const ms = Date.UTC(year, month - 1, day);
+	const date = new Date(ms);
+	return !Number.isNaN(ms) && date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? ms : null;
+}
+
+/** Day with which weeks begin where a language is written. @param {string} locale */
+export function firstDayOfWeek(locale) {
+	const known = /** @type {any} */ (new Intl.Locale(locale));
+	return (known.getWeekInfo?.() ?? known.weekInfo)?.firstDay ?? 1;
+}

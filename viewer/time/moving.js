@@ -1,0 +1,30 @@
+/** All that moves through time, loaded when a layer has dates to move through. */
+import { loadStyles } from "../shell/styles.js";
+import { startClear } from "./clear.js";
+import { startNote } from "./note.js";
+import { pause, startPlayback } from "./playback.js";
+import { startPlayer } from "./player.js";
+import { startShares } from "./shares.js";
+import { Strip } from "./strip.js";
+import { followMoves, followZoom } from "./strip-moves.js";
+
+/** @param {import("./timeline.js").Parts} parts */
+export async function startMoving({ strip: root, play, options, choices, note, zoom, previous, next }) {
+	await loadStyles("time/popovers.css");
+	const strip = new Strip(root);
+	strip.follow();
+	followMoves(strip, (index, x) => openLens(root, index, x));
+	followZoom(strip, zoom);
+	for (const button of [previous, next]) button.addEventListener("click", pause);
+	startShares();
+	startNote(note);
+	startClear();
+	startPlayer({ play, options, host: choices, zoom });
+	startPlayback();
+}
+
+/** Shows the same time in other years. @param {HTMLElement} root @param {number} index @param {number} x where the date is, from the window's left edge */
+async function openLens(root, index, x) {
+	const { showLens } = await import("./lens.js");
+	showLens(root, index, x);
+}

@@ -1,0 +1,97 @@
+/**
+ * A panel over the page that belongs to a button or to a place on the strip: it opens above it, on phones at the bottom,
+ * closes by Escape or a click elsewhere, and gives the focus back to where it was. It stays where its anchor is when the
+ * window changes its size, as it does when a keyboard comes up on a phone.
+ *
+ * @typedef {{ element: HTMLElement, open: (anchor: () => DOMRect) => void, close: () => void, isOpen: () => boolean }} Popover
+ */
+
+const GAP_PX = 6;
+/** Narrower windows have it at the bottom, all across; as in popovers.css. */
+const NARROW = window.matchMedia("(max-width: 35rem)");
+
+/** @param {HTMLElement} element @param {DOMRect} anchor */
+function place(element, anchor) {
+	if (NARROW.matches) {
+		element.style.cssText = "";
+		return;
+	}
+	const { width } = element.getBoundingClientRect();
+	const left = Math.max(GAP_PX, Math.min(window.innerWidth - width - GAP_PX, anchor.left));
+	element.style.left = `${left}px`;
+	element.style.bottom = `${Math.max(GAP_PX, window.innerHeight - anchor.top + GAP_PX)}px`;
+	element.style.maxHeight = `${anchor.top - 2 * GAP_PX}px`;
+}
+
+/**
+ * @param {string} name of its class and of what is in it
+ * @param {{ label: string, host: HTMLElement, isHeld?: boolean }} how `host` is where in the page it stands; `isHeld` of one that
+ *   opens while the pointer is down, whose release must not close it
+ * @returns {Popover}
+ */
+export function makePopover(name, { label, host, isHeld = false }) {
+	const element = document.createElement("div");
+	element.className = `popover ${name}`;
+	element.setAttribute("popover", isHeld ? "manual" : "auto");
+	element.setAttribute("role", "dialog");
+	element.setAttribute("aria-label", label);
+	host.append(element);
+	/** Has the focus again afterwards. @type {Element | null} */
+	let opener = null;
+	const isOpen = () => element.matches(":popover-open");
+	const close = () => {
+		if (isOpen()) element.hidePopover();
+	};
+	element.addEventListener("toggle", (event) => {
+		if (/** @type {ToggleEvent} */ (event).newState === "open") return;
+		const isLost = document.activeElement === null || document.activeElement === document.body;
+		if (isLost && opener instanceof HTMLElement) opener.focus();
+	});
+	let anchor = () => new DOMRect();
+	window.addEventListener("resize", () => {
+		if (isOpen()) place(element, anchor());
+	});
+	if (isHeld) closeFromOutside(element, close);
+	return {
+		element,
+		open: (at) => {
+			anchor = at;
+			opener = document.activeElement;
+			element.showPopover();
+			place(element, anchor());
+		},
+		close,
+		isOpen,
+	};
+}
+
+/** What the browser does for popovers of its own kind. @param {HTMLElement} element @param {() => void} close */
+function closeFromOutside(element, close) {
+	document.addEventListener("pointerdown", (event) => {
+		if (event.target instanceof Node && !element.contains(event.target)) close();
+	});
+	document.addEventListener("keydown", (event) => {
+		if (event.key === "Escape") close();
+	});
+}
+
+/** Opens and closes a popover by its button. @param {HTMLButtonElement} button @param {Popover} popover @param {() => void} [onOpen] */
+export function toggleBy(button, popover, onOpen) {
+	const show = () => {
+		popover.open(() => button.getBoundingClientRect());
+		button.setAttribute("aria-expanded", "true");
+		onOpen?.();
+	};
+	popover.element.addEventListener("toggle", (event) => {
+		if (/** @type {ToggleEvent} */ (event).newState === "closed") button.setAttribute("aria-expanded", "false");
+	});
+	// The click that reaches the button has closed an open popover already, unless the button is its invoker.
+	button.popoverTargetElement = popover.element;
+	button.popoverTargetAction = "hide";
+	button.addEventListener("click", (event) => {
+		event.preventDefault();
+		if (popover.isOpen()) popover.close();
+		else show();
+	});
+	return show;
+}

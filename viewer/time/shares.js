@@ -1,0 +1,80 @@
+/** Which share of each date has data: in what the map shows where that is known, else in the whole layer. */
+import { fetchTimes } from "../api.js";
+import { isMoving, layer, loadedTimes, sideA, timeDomain } from "../state.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
+import { pass, until } from "./waiting.js";
+
+/**
+ * @typedef {import("../api.js").Layer} Layer
+ * @typedef {import("../permalink.js").BBox} BBox
+ * @typedef {(number | null)[]} Shares by date; null where it is not known
+ */
+
+/** What the server has not counted yet is asked for after so long, and then ever later. */
+const [FIRST_WAIT_MS, LATER, LAST_WAIT_MS] = [1500, 1.7, 30_000];
+
+/** Whether numbers of other dates are loaded ahead; else the pictures of each date come when it is shown. */
+export const hasCubes = computed(() => layer.value?.links?.some(({ rel }) => rel === "cubes") ?? false);
+
+/** The module that knows what is on the map, once there is a layer of cubes. */
+const cubes = signal(/** @type {typeof import("../map/cubes.js") | null} */ (null));
+/** Of the whole layer, as far as the server has counted. */
+const counted = signal(/** @type {Shares} */ ([]));
+
+/** Of what the map shows, as far as it is loaded. @type {{ readonly value: Shares, peek: () => Shares }} */
+export const shownShares = computed(() => {
+	// Another drawing than before is told by what it has loaded.
+	void loadedTimes.value;
+	const seen = cubes.value?.cubesOf(sideA)?.validShares.value ?? [];
+	return seen.length === timeDomain.value.instants.length ? seen : [];
+});
+
+/** The best that is known of each date. @type {{ readonly value: Shares, peek: () => Shares }} */
+export const shares = computed(() =>
+	timeDomain.value.validShares.map((share, index) => shownShares.value[index] ?? counted.value[index] ?? share),
+);
+
+export function startShares() {
+	effect(() => {
+		const [of, { phase, validShares }] = [layer.value, timeDomain.value];
+		counted.value = [];
+		if (!of || phase !== "ready" || !validShares.includes(null)) return;
+		const stopping = new AbortController();
+		void followShares(of, stopping.signal, (next) => {
+			counted.value = next;
+		});
+		return () => stopping.abort();
+	});
+	const stop = effect(() => {
+		if (!hasCubes.value) return;
+		queueMicrotask(() => stop());
+		// Without it the shares of the whole layer are shown.
+		import("../map/cubes.js").then(
+			(module) => {
+				cubes.value = module;
+			},
+			() => {},
+		);
+	});
+}
+
+/**
+ * Asks for the shares of a layer's dates until the server has counted all, never while time moves.
+ * @param {Layer} of @param {AbortSignal} stopped @param {(shares: Shares) => void} take @param {BBox} [bbox] where; otherwise in all of the layer
+ */
+export async function followShares(of, stopped, take, bbox) {
+	const count = timeDomain.peek().instants.length;
+	for (
+		let wait = bbox ? 0 : FIRST_WAIT_MS;
+		!stopped.aborted;
+		wait = Math.min(LAST_WAIT_MS, wait * LATER || FIRST_WAIT_MS)
+	) {
+		await pass(wait, stopped);
+		await until(() => !isMoving.value, stopped);
+		// What does not come is not known, which is shown as such.
+		const answer = stopped.aborted ? null : await fetchTimes(of, stopped, bbox).catch(() => null);
+		if (!answer || stopped.aborted || answer.validShares.length !== count) return;
+		take(answer.validShares);
+		if (answer.pending === 0) return;
+	}
+}

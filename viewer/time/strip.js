@@ -1,0 +1,234 @@
+/**
+ * The strip: the slider of dates and what it shows. It draws at most once a frame, and asks for no layout while it does.
+ *
+ * @typedef {import("./window.js").Window} Window
+ * @typedef {import("./strip-drawing.js").Colours} Colours
+ */
+import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../state.js";
+import { locale, percent, text } from "../text.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { formatDate, nearestIndex } from "./dates.js";
+import { awaited, frames, isAllPlayed, isRangeWhole, playRange } from "./playback.js";
+import { hasCubes, shares } from "./shares.js";
+import { drawStrip, SIDE_PX } from "./strip-drawing.js";
+import { ticksOf } from "./ticks.js";
+import { fitWindow, followWindow, indexAt, isWhole, panWindow, shownIndexes, xOf, zoomWindow } from "./window.js";
+
+/** What is spoken while time moves comes at most so often. */
+const SPEECH_MS = 1000;
+/** Dates that are wider are easy to tell apart and to point at. */
+const EASY_PX = 6;
+/** Half the width that the tip may take, so that it stays on the strip. */
+const TIP_HALF_PX = 90;
+
+export class Strip {
+	/** @param {HTMLElement} root the strip's element */
+	constructor(root) {
+		const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (root.querySelector(`[data-part=${name}]`));
+		this.root = root;
+		this.slider = part("slider");
+		this.tip = part("tip");
+		this.overview = part("overview");
+		this.thumb = part("thumb");
+		this.canvas = /** @type {HTMLCanvasElement} */ (root.querySelector("canvas"));
+		this.context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
+		this.size = { width: 0, height: 0, ratio: 1 };
+		/** @type {Colours | null} */
+		this.colours = null;
+		this.isDue = false;
+		/** Which dates are shown; null before there are any. */
+		this.window = signal(/** @type {Window | null} */ (null));
+		/** Whether there are so many dates that one would zoom in. */
+		this.isLong = signal(false);
+		/** The date under the pointer; -1 of none. */
+		this.hovered = signal(-1);
+	}
+
+	/** Shows what the state says from now on. */
+	follow() {
+		new ResizeObserver(([{ contentRect }]) => this.resize(contentRect.width, contentRect.height)).observe(this.canvas);
+		effect(() => {
+			isDark.value;
+			this.colours = null;
+			this.schedule();
+		});
+		effect(() => this.showDomain(timeDomain.value.instants.length));
+		effect(() => this.showIndex(timeIndex.value));
+		// How many dates are loaded, for those who watch the page from outside.
+		effect(() => {
+			const all = [...loadedTimes.value.values()];
+			this.root.dataset.loaded = String(all.length);
+			this.root.dataset.full = String(all.filter((each) => each === "full").length);
+		});
+		effect(() => this.showTip(this.hovered.value, isMoving.value ? timeIndex.value : -1));
+		effect(() => {
+			this.sceneNow();
+			this.showThumb(this.window.value);
+			this.schedule();
+		});
+		this.followSpeech();
+	}
+
+	/** CSS pixels. @param {number} width @param {number} height */
+	resize(width, height) {
+		const ratio = window.devicePixelRatio || 1;
+		const isFirst = this.size.width === 0;
+		this.size = { width, height, ratio };
+		[this.canvas.width, this.canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+		if (isFirst || this.window.peek()?.count !== timeDomain.peek().instants.length) {
+			this.showDomain(timeDomain.peek().instants.length);
+		}
+		this.isLong.value = this.track.width < EASY_PX * timeDomain.peek().instants.length;
+		this.draw();
+	}
+
+	/** Where bars are, in CSS pixels. */
+	get track() {
+		return { left: SIDE_PX, width: Math.max(1, this.size.width - 2 * SIDE_PX) };
+	}
+
+	/** @param {number} count of the layer's dates */
+	showDomain(count) {
+		if (count < 2 || this.size.width === 0) {
+			this.window.value = null;
+			return;
+		}
+		this.window.value = fitWindow(count, this.track.width, Math.max(0, timeIndex.peek()));
+		this.isLong.value = this.track.width < EASY_PX * count;
+		this.slider.setAttribute("aria-valuemin", "0");
+		this.slider.setAttribute("aria-valuemax", String(count - 1));
+	}
+
+	/** @param {number} index */
+	showIndex(index) {
+		const shown = this.window.peek();
+		if (index < 0 || !shown) return;
+		this.window.value = followWindow(shown, index);
+	}
+
+	/** Date at a horizontal position on the strip, in CSS pixels from its left edge. @param {number} x */
+	indexAt(x) {
+		const shown = this.window.peek();
+		return shown ? indexAt(shown, this.track, x) : -1;
+	}
+
+	/** Shows fewer dates, or more. @param {number} factor above 1 for fewer @param {number} [x] what stays in place */
+	zoom(factor, x = this.xOfIndex(timeIndex.peek())) {
+		const shown = this.window.peek();
+		if (!shown) return;
+		const share = Math.max(0, Math.min(1, (x - this.track.left) / this.track.width));
+		this.window.value = zoomWindow(shown, factor, share);
+	}
+
+	/** @param {number} px to the right */
+	pan(px) {
+		const shown = this.window.peek();
+		if (shown) this.window.value = panWindow(shown, (px / this.track.width) * shown.length);
+	}
+
+	/** Shows the dates around a share of all of them. @param {number} share */
+	centre(share) {
+		const shown = this.window.peek();
+		if (shown) this.window.value = panWindow(shown, share * shown.count - shown.start - shown.length / 2);
+	}
+
+	/** Middle of a date's bar, in CSS pixels. @param {number} index */
+	xOfIndex(index) {
+		const shown = this.window.peek();
+		return shown ? xOf(shown, this.track, index + 0.5) : 0;
+	}
+
+	/** Index of side B's date among those of the strip; -1 of none. */
+	otherIndex() {
+		const other = sideB.value?.instant.value;
+		return other ? nearestIndex(timeDomain.value.instants, other.ms) : -1;
+	}
+
+	/** All that is drawn; reads the signals that it depends on. @returns {import("./strip-drawing.js").Scene} */
+	sceneNow() {
+		return {
+			shares: shares.value,
+			loaded: loadedTimes.value,
+			areLoadsKnown: hasCubes.value,
+			played: isAllPlayed.value ? null : new Set(frames.value),
+			range: isRangeWhole.value ? null : playRange.value,
+			index: timeIndex.value,
+			other: this.otherIndex(),
+			hovered: this.hovered.value,
+			awaited: awaited.value,
+		};
+	}
+
+	schedule() {
+		if (this.isDue) return;
+		this.isDue = true;
+		requestAnimationFrame(() => this.draw());
+	}
+
+	draw() {
+		this.isDue = false;
+		const [shown, { width, height, ratio }] = [this.window.peek(), this.size];
+		if (!shown || width === 0) return;
+		this.colours ??= this.readColours();
+		const { instants } = timeDomain.peek();
+		const ticks = ticksOf(instants, shownIndexes(shown), this.track.width / shown.length, locale());
+		const size = { width: Math.round(width * ratio), height: Math.round(height * ratio), ratio };
+		drawStrip(this.context, size, shown, ticks, this.sceneNow(), this.colours);
+	}
+
+	/** @returns {Colours} */
+	readColours() {
+		const style = getComputedStyle(this.canvas);
+		const [bar, accent, words, soft, line, page] = ["bar", "accent", "text", "text-soft", "line", "raised"].map(
+			(name) => style.getPropertyValue(`--${name}`).trim(),
+		);
+		return { bar, accent, text: words, soft, line, page, family: style.fontFamily };
+	}
+
+	/** @param {number} hovered @param {number} moving the date that time moves through; -1 while it does not move */
+	showTip(hovered, moving) {
+		const index = hovered >= 0 ? hovered : moving;
+		const when = timeDomain.peek().instants[index];
+		this.tip.hidden = !when;
+		if (!when) return;
+		this.tip.textContent = spokenDate(formatDate(when.ms, locale()), shares.peek()[index] ?? null);
+		const half = Math.min(TIP_HALF_PX, this.size.width / 2);
+		const x = Math.max(half, Math.min(this.size.width - half, this.xOfIndex(index)));
+		this.tip.style.transform = `translateX(${x}px) translateX(-50%)`;
+	}
+
+	/** @param {Window | null} shown */
+	showThumb(shown) {
+		if (!shown) return;
+		this.root.dataset.isZoomed = String(!isWhole(shown));
+		this.thumb.style.left = `${(100 * shown.start) / shown.count}%`;
+		this.thumb.style.width = `${(100 * shown.length) / shown.count}%`;
+	}
+
+	/** Keeps what a screen reader says of the slider: at once at rest, now and then while time moves. */
+	followSpeech() {
+		let lastMs = 0;
+		let waiting = 0;
+		const speak = () => {
+			lastMs = performance.now();
+			const index = timeIndex.peek();
+			if (index < 0) return;
+			this.slider.setAttribute("aria-valuenow", String(index));
+			this.slider.setAttribute("aria-valuetext", spokenDate(shownDate.peek(), shares.peek()[index] ?? null));
+		};
+		effect(() => {
+			shownDate.value;
+			shares.value;
+			const wait = isMoving.value ? lastMs + SPEECH_MS - performance.now() : 0;
+			window.clearTimeout(waiting);
+			if (wait <= 0) speak();
+			else waiting = window.setTimeout(speak, wait);
+		});
+	}
+}
+
+/** @param {string} date @param {number | null} share */
+export function spokenDate(date, share) {
+	if (share === null) return date;
+	return share === 0 ? text("time.dateWithout", { date }) : text("time.dateWithShare", { date, share: percent(share) });
+}

@@ -1,0 +1,29 @@
+/**
+ * Small pictures of the map: which tiles they are made of, and where each one lies; pure.
+ *
+ * @typedef {{ z: number, x: number, y: number, left: number, top: number }} PlacedTile tile matrix, column, row; pixels from the picture's upper left corner
+ */
+
+const TILE_PX = 256;
+
+/**
+ * The tiles that cover a picture around a place. Columns beyond 180 degrees are those from the other side.
+ * @param {{ lon: number, lat: number }} centre @param {number} z @param {{ width: number, height: number }} size pixels
+ * @returns {PlacedTile[]}
+ */
+export function tilesAround({ lon, lat }, z, { width, height }) {
+	const count = 2 ** z;
+	const mercator = Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
+	const left = Math.round((lon / 360 + 0.5) * count * TILE_PX - width / 2);
+	const top = Math.round((0.5 - mercator / (2 * Math.PI)) * count * TILE_PX - height / 2);
+	/** @type {PlacedTile[]} */
+	const tiles = [];
+	for (let y = Math.floor(top / TILE_PX); y * TILE_PX < top + height; y += 1) {
+		if (y < 0 || y >= count) continue;
+		for (let column = Math.floor(left / TILE_PX); column * TILE_PX < left + width; column += 1) {
+			const x = ((column % count) + count) % count;
+			tiles.push({ z, x, y, left: column * TILE_PX - left, top: y * TILE_PX - top });
+		}
+	}
+	return tiles;
+}

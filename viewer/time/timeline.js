@@ -1,0 +1,92 @@
+/**
+ * The time axis: the date and the buttons beside it, there from the start; the strip, playing, the calendar and the year
+ * lens come as soon as there are dates, or when they are first wanted.
+ */
+
+import { chooseTime, instant, layer, notify, retryTimes, timeDomain, timeIndex } from "../state.js";
+import { locale, text } from "../text.js";
+import { effect } from "../vendor/signals-core.js";
+import { formatShortDate } from "./dates.js";
+
+/** @typedef {ReturnType<typeof findParts>} Parts */
+
+/** @param {HTMLElement} root */
+function findParts(root) {
+	/** @template {HTMLElement} T @param {string} name @param {new () => T} type @returns {T} */
+	const find = (name, type) => {
+		const part = root.querySelector(`[data-part=${name}]`);
+		if (!(part instanceof type)) throw new Error(`the date selector has no ${name}`);
+		return part;
+	};
+	return {
+		root,
+		message: find("message", HTMLElement),
+		retry: find("retry", HTMLButtonElement),
+		controls: find("controls", HTMLElement),
+		previous: find("previous", HTMLButtonElement),
+		next: find("next", HTMLButtonElement),
+		date: find("date", HTMLButtonElement),
+		dateText: find("date-text", HTMLElement),
+		play: find("play", HTMLButtonElement),
+		choices: find("choices", HTMLElement),
+		note: find("note", HTMLElement),
+		zoom: find("zoom", HTMLElement),
+		options: find("options", HTMLButtonElement),
+		strip: find("strip", HTMLElement),
+	};
+}
+
+/** @param {HTMLElement} root */
+export function startTimeline(root) {
+	const parts = findParts(root);
+	parts.previous.addEventListener("click", () => chooseTime(timeIndex.peek() - 1));
+	parts.next.addEventListener("click", () => chooseTime(timeIndex.peek() + 1));
+	parts.retry.addEventListener("click", () => retryTimes());
+	parts.date.addEventListener("click", () => openCalendar(parts.date), { once: true });
+	effect(() => showDomain(parts, timeDomain.value, layer.value !== null));
+	effect(() => {
+		const index = timeIndex.value;
+		parts.previous.disabled = index <= 0;
+		parts.next.disabled = index >= timeDomain.value.instants.length - 1;
+		parts.dateText.textContent = instant.value ? formatShortDate(instant.value.ms, locale()) : "";
+	});
+	const stop = effect(() => {
+		if (timeDomain.value.instants.length < 2) return;
+		queueMicrotask(() => stop());
+		void startMoving(parts);
+	});
+}
+
+/** @param {Parts} parts @param {import("../state.js").TimeDomain} domain @param {boolean} hasLayer */
+function showDomain(parts, { phase, why, instants }, hasLayer) {
+	parts.root.hidden = !hasLayer || (phase === "ready" && instants.length === 0);
+	parts.root.dataset.phase = phase;
+	parts.root.dataset.isSingle = String(phase === "ready" && instants.length < 2);
+	parts.message.textContent =
+		phase === "failed" ? text("time.failed", { why }) : phase === "loading" ? text("time.loading") : "";
+	parts.message.hidden = phase === "ready";
+	parts.retry.hidden = phase !== "failed";
+	parts.controls.hidden = instants.length === 0;
+	parts.strip.hidden = phase === "failed" || (phase === "ready" && instants.length < 2);
+}
+
+/** Brings what moves through time: the strip, playing, the year lens. @param {Parts} parts */
+async function startMoving(parts) {
+	try {
+		const { startMoving: start } = await import("./moving.js");
+		await start(parts);
+	} catch {
+		notify("feature time", text("shell.partFailed"));
+	}
+}
+
+/** Brings the calendar, open. @param {HTMLButtonElement} button */
+async function openCalendar(button) {
+	try {
+		const { startCalendar } = await import("./calendar.js");
+		(await startCalendar(button))();
+	} catch {
+		button.addEventListener("click", () => openCalendar(button), { once: true });
+		notify("feature time", text("shell.partFailed"));
+	}
+}

@@ -1,0 +1,32 @@
+/** Waiting: for a while, or until signals say so. */
+import { effect } from "../vendor/signals-core.js";
+
+/**
+ * Waits until something holds, at most `limitMs`. @param {() => boolean} holds reads signals @param {AbortSignal} stopped
+ * @param {number} [limitMs] @returns {Promise<boolean>} whether it came to hold
+ */
+export function until(holds, stopped, limitMs = Number.POSITIVE_INFINITY) {
+	return new Promise((resolve) => {
+		let isDone = false;
+		const timer = limitMs === Number.POSITIVE_INFINITY ? 0 : window.setTimeout(() => finish(false), limitMs);
+		const finish = (/** @type {boolean} */ held) => {
+			if (isDone) return;
+			isDone = true;
+			window.clearTimeout(timer);
+			// An effect cannot be taken away while it runs for the first time.
+			queueMicrotask(() => watch());
+			resolve(held);
+		};
+		stopped.addEventListener("abort", () => finish(false), { once: true });
+		const watch = effect(() => {
+			if (!isDone && holds()) finish(true);
+		});
+	});
+}
+
+/** @param {number} ms @param {AbortSignal} stopped @returns {Promise<unknown>} */
+export const pass = (ms, stopped) =>
+	new Promise((resolve) => {
+		const timer = window.setTimeout(resolve, ms);
+		stopped.addEventListener("abort", () => resolve(window.clearTimeout(timer)), { once: true });
+	});

@@ -1,0 +1,38 @@
+/**
+ * The same time of year in all years: what the year lens shows.
+ *
+ * @typedef {import("./dates.js").Instant} Instant
+ * @typedef {{ year: number, index: number, days: number }} SameTime the year's date, and how many days earlier (negative) or later in its year it is
+ */
+import { nearestIndex, yearsOf } from "./dates.js";
+
+const DAY_MS = 86_400_000;
+/** Further away, it is another time of year. */
+const MAX_DAYS = 10;
+
+/** The same day and month in another year; 29 February is the 28th where there is none. @param {number} ms @param {number} year */
+export function inYear(ms, year) {
+	const day = new Date(ms);
+	const moved = new Date(ms);
+	moved.setUTCFullYear(year);
+	if (moved.getUTCMonth() !== day.getUTCMonth()) moved.setUTCDate(0);
+	return moved.getTime();
+}
+
+/**
+ * The date nearest to the same day of every year that has one within ten days, in the order of years. A date of December
+ * may stand for a day of January of the year after, and the other way round.
+ * @param {Instant[]} instants @param {number} index @returns {SameTime[]}
+ */
+export function sameTimeOfYears(instants, index) {
+	const { ms } = instants[index];
+	const [first, last] = [yearsOf(instants)[0].year, yearsOf(instants).at(-1)?.year ?? 0];
+	const years = Array.from({ length: last - first + 1 }, (_, offset) => first + offset);
+	return years
+		.map((year) => {
+			const then = inYear(ms, year);
+			const nearest = new Date(ms).getUTCFullYear() === year ? index : nearestIndex(instants, then);
+			return { year, index: nearest, days: Math.round((instants[nearest].ms - then) / DAY_MS) };
+		})
+		.filter(({ days }) => Math.abs(days) <= MAX_DAYS);
+}
