@@ -11,7 +11,7 @@ from typing import Literal
 
 from benchmarks.figures import median
 
-Unit = Literal["req/s", "ms"]
+Unit = Literal["req/s", "ms", "kB"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def markdown(findings: Findings) -> str:
         f"`{findings.command}`, {findings.taken}; {findings.machine}.",
         "",
     ]
-    for unit, meaning in (("req/s", "more is better"), ("ms", "less is better")):
+    for unit, meaning in (("req/s", "more is better"), ("ms", "less is better"), ("kB", "less is better")):
         rows = [row for row in findings.rows if row.unit == unit]
         if rows:
             lines += [*_table(rows, findings.ours, f"{unit}, {meaning}"), ""]

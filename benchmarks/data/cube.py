@@ -42,7 +42,7 @@ def make_cube(map_cube: Path, series_cube: Path, days: Sequence[str], side: int)
         marker.touch()
 
 
-def make_serving_cube(source: Path, target: Path, *, layout: Literal["both", "map"]) -> None:
+def make_serving_cube(source: Path, target: Path, *, layout: Literal["both", "map", "series"]) -> None:
     """Write the layouts and the overviews, unless they are there; an interrupted run goes on."""
     marker = target.with_suffix(".complete")
     if not marker.exists():

@@ -130,6 +130,12 @@ def many_collections(ground: Ground, count: int) -> Contender[str]:
     return _contender_of(config, name, _page, settings="defaults, 1 worker", environment=environment)
 
 
+def users(config: Path, *, environment: Mapping[str, str]) -> Contender[str]:
+    """Return workers as users have them, over a configuration; they are asked for paths."""
+    told = ", ".join(f"{name}={value}" for name, value in environment.items())
+    return _contender_of(config, "chronotile", _page, settings=told, environment=dict(environment))
+
+
 def position_path(layer: str, point: Point) -> str:
     """Return the path of a point's series as EDR has it."""
     return f"/ogcapi/collections/{layer}/position?coords=POINT({point.longitude}%20{point.latitude})"

@@ -95,6 +95,32 @@ def values_tile(chance: random.Random, known: Known) -> Question:
     return Question("npy", Ask(path=path), check)
 
 
+def cube(chance: random.Random, known: Known) -> Question:
+    """Ask for a tile at some days that follow one another, or from one on: whole, of those days, as it was before."""
+    layer, (zoom, column, row) = chance.choice(["NDVI", "NDVI", "STACK", "TWICE"]), _place(chance)
+    settled = known.cube_dates if layer == "NDVI" else known.dates
+    count = min(settled, chance.choice([1, 20, 40]))
+    first = chance.randrange(max(1, settled - count))
+    is_open = chance.random() < 0.2
+    path = (
+        f"/cubes/{layer}/WebMercatorQuad/{zoom}/{column}/{row}.ctc?res={chance.choice([1, 1, 2])}"
+        f"&datetime={day(settled - 5 if is_open else first)}/{'..' if is_open else day(first + count - 1)}"
+    )
+
+    def check(answer: Answer) -> None:
+        _expect(answer, 200, "application/vnd.chronotile.cube")
+        header = _cube_header(answer.body)
+        dates = [date_of(instant) for instant in header["times"]]
+        if is_open:
+            _require(dates[:5] == list(range(settled - 5, settled)), f"dates {dates[:5]}, {settled} were there before")
+            return
+        _require(dates == list(range(first, first + count)), f"dates {dates}")
+        digest = hashlib.blake2b(answer.body, digest_size=16).digest()
+        _require(known.digests.setdefault(path, digest) == digest, "the cube is another than before")
+
+    return Question("cube", Ask(path=path, headers={"Accept-Encoding": "gzip"}), check)
+
+
 def wms_map(chance: random.Random, known: Known) -> Question:
     """Ask for a map."""
     x, y = WEST + chance.uniform(1000, 5000), NORTH - chance.uniform(5000, 9000)
@@ -314,7 +340,7 @@ MISTAKES = [
 MAKERS: dict[Maker, int] = {
     tile: 30, composed_tile: 6, values_tile: 3, wms_map: 14, wmts_tile: 10, point_series: 12, terrascope_series: 4,
     area_series: 4, edr_position: 4, coverage: 3, revalidation: 8, layers: 4, documents: 6, user_cog: 2,
-    wrong_requests: 2, feature_info: 3,
+    wrong_requests: 2, feature_info: 3, cube: 3,
 }  # fmt: skip
 """How often each is asked, beside the others."""
 NOT_YET = (area_series,)
@@ -352,6 +378,17 @@ def _pixels(body: bytes) -> np.ndarray:
     """(y, x, 4)."""
     with Image.open(io.BytesIO(body)) as picture:
         return np.asarray(picture.convert("RGBA"))
+
+
+def _cube_header(body: bytes) -> dict[str, Any]:
+    """The header of a cube, whose blocks fill the rest exactly (docs/ctc1.md)."""
+    _require(body[:4] == b"CTC1", "no cube")
+    start = 8 + int.from_bytes(body[4:8], "little")
+    header: dict[str, Any] = json.loads(body[8:start])
+    pixels, size = header["w"] * header["h"], {"uint8": 1, "uint16": 2}[header["dtype"]]
+    length = sum(block["n"] * (block["mask"] * -(-pixels // 8) + pixels * size) for block in header["blocks"])
+    _require(len(body) - start == length, f"{len(body) - start} bytes of blocks, not {length}")
+    return header
 
 
 def _json(answer: Answer) -> Any:  # noqa: ANN401 -- what the check then looks at

@@ -1,0 +1,1 @@
+"""What the viewer does in a browser, measured against its goals."""

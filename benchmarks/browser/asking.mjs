@@ -1,0 +1,190 @@
+/** What the server gives without a browser: cubes cold and warm, their bytes beside pictures, films, twenty viewers at once. */
+import { Agent, get } from "node:http";
+import { median, percentile } from "./figures.mjs";
+import { tilesIn, tilesOf } from "./screens.mjs";
+import { cpuSeconds, startServer } from "./server.mjs";
+import { ask } from "./starting.mjs";
+
+/** @typedef {import("./measure.mjs").Season} Season @typedef {import("./measure.mjs").Archive} Archive @typedef {import("./screens.mjs").Tile} Tile */
+
+const WARM_ROUNDS = 5;
+const MOST_TILES = 12;
+const VIEWERS = 20;
+const CONNECTIONS = 6;
+const TILES_PER_S = 40;
+const ALONE_MS = 4000;
+/** Of the viewer's loader. */
+const RETRY_WAITS_MS = [600, 2500];
+
+/** @param {string} layer @param {Tile} tile @param {string} datetime @param {1 | 2} [res] */
+const cubePath = (layer, { z, x, y }, datetime, res = 1) =>
+	`cubes/${layer}/WebMercatorQuad/${z}/${x}/${y}.ctc?datetime=${datetime}${res === 2 ? "&res=2" : ""}`;
+
+/** @param {string} layer @param {Tile} tile @param {string} date */
+const picturePath = (layer, { z, x, y }, date) => `tiles/${layer}/WebMercatorQuad/${z}/${x}/${y}.png?datetime=${date}`;
+
+/** The year that the dates of an archive are in. @param {string} year */
+const wholeYear = (year) => `${year}-01-01/${year}-12-31`;
+
+/** Each cube of the archives once, then again and again, one after the other. @param {import("./server.mjs").Ground} ground @param {Archive[]} archives */
+export async function measureCubes(ground, archives) {
+	const server = await startServer(ground);
+	const found = [];
+	for (const { title, layer, year, bbox, z } of archives) {
+		const paths = tilesIn(bbox, z, MOST_TILES).map((tile) => server.base + cubePath(layer, tile, wholeYear(year)));
+		/** @type {number[][]} */
+		const [cold, warm] = [[], []];
+		for (const path of paths) cold.push((await ask(path)).ms);
+		for (let round = 0; round < WARM_ROUNDS; round++) for (const path of paths) warm.push((await ask(path)).ms);
+		const of = (/** @type {number[]} */ all) => ({ p50_ms: median(all), p95_ms: percentile(all, 0.95) });
+		found.push({ title, tiles: paths.length, cold: of(cold), warm: of(warm) });
+	}
+	await server.stop();
+	return found;
+}
+
+/** Bytes of a date of a tile, in a cube and as palette PNG. @param {string} base @param {Archive[]} archives */
+export async function measureBytes(base, archives) {
+	const found = [];
+	for (const { title, layer, year, bbox, z } of archives) {
+		const { times } = JSON.parse(
+			(await ask(`${base}layers/${layer}/times?limit=1000&datetime=${wholeYear(year)}`, "identity")).text,
+		);
+		const tiles = tilesIn(bbox, z, MOST_TILES);
+		const sums = { cube: 0, preview: 0, pictures: 0 };
+		let frames = 0;
+		for (const tile of tiles) {
+			const cube = await ask(base + cubePath(layer, tile, wholeYear(year)));
+			if (cube.status !== 200) continue;
+			sums.cube += cube.bytes;
+			sums.preview += (await ask(base + cubePath(layer, tile, wholeYear(year), 2))).bytes;
+			const paths = times.map((/** @type {string} */ time) => base + picturePath(layer, tile, time));
+			for (const { bytes } of await Promise.all(paths.map((/** @type {string} */ path) => ask(path))))
+				sums.pictures += bytes;
+			frames += times.length;
+		}
+		const each = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / frames]));
+		found.push({ title, z, tiles: tiles.length, dates: times.length, frames, ...each });
+	}
+	return found;
+}
+
+/** Films of the season, made by the server. @param {string} base @param {Season} season */
+export async function measureFilms(base, { layer, dates, bbox }) {
+	const films = [];
+	for (const extension of ["gif", "mp4"]) {
+		const query = `bbox=${bbox}&width=1024&height=768&labels=date&fps=8`;
+		const { ms, bytes, status } = await ask(`${base}animations/${layer}.${extension}?${query}`, "identity");
+		films.push({ extension, frames: dates.length, ms, bytes, status });
+	}
+	return films;
+}
+
+/** Milliseconds of classic tiles at a fixed rate, counted from when each was due, until told to stop. @param {string} base @param {() => string} nextPath @param {() => boolean} isOver */
+async function askTiles(base, nextPath, isOver) {
+	const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+	/** @type {Promise<number>[]} */
+	const answers = [];
+	const start = performance.now();
+	for (let count = 0; !isOver(); count++) {
+		const due = start + (count * 1000) / TILES_PER_S;
+		await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
+		answers.push(askBy(agent, base + nextPath()).then(() => performance.now() - due));
+	}
+	const times = await Promise.all(answers);
+	agent.destroy();
+	return { count: times.length, p50_ms: median(times), p95_ms: percentile(times, 0.95) };
+}
+
+/** @param {Agent} agent @param {string} url @returns {Promise<number>} bytes */
+const askBy = (agent, url) =>
+	new Promise((resolve, reject) => {
+		get(url, { agent, headers: { "Accept-Encoding": "gzip" } }, (answer) => {
+			let bytes = 0;
+			answer.on("data", (part) => {
+				bytes += part.length;
+			});
+			answer.on("end", () =>
+				answer.statusCode && answer.statusCode < 400
+					? resolve(bytes)
+					: reject(new Error(`${answer.statusCode} ${url}`)),
+			);
+		}).on("error", reject);
+	});
+
+/** As the viewer does, which asks again twice when the server is busy. @param {Agent} agent @param {string} url @param {() => void} onBusy */
+async function askPatiently(agent, url, onBusy) {
+	for (const wait of RETRY_WAITS_MS) {
+		try {
+			return await askBy(agent, url);
+		} catch {
+			onBusy();
+			await new Promise((resolve) => setTimeout(resolve, wait));
+		}
+	}
+	return askBy(agent, url).catch(() => 0);
+}
+
+/** What one viewer asks who opens a place, then moves through its year: the date, previews, all of it. @param {string} base @param {{ layer: string, tiles: Tile[], year: string, date: string }} wish */
+async function view(base, { layer, tiles, year, date }) {
+	const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+	const start = performance.now();
+	let [bytes, busy] = [0, 0];
+	const note = () => {
+		busy += 1;
+	};
+	const all = async (/** @type {string[]} */ paths) => {
+		for (const size of await Promise.all(paths.map((path) => askPatiently(agent, base + path, note)))) bytes += size;
+		return performance.now() - start;
+	};
+	const opened = await all(tiles.map((tile) => cubePath(layer, tile, date)));
+	const preview = await all(tiles.map((tile) => cubePath(layer, tile, wholeYear(year), 2)));
+	const full = await all(tiles.map((tile) => cubePath(layer, tile, wholeYear(year))));
+	agent.destroy();
+	return { opened, preview, full, bytes, busy };
+}
+
+/** Twenty who look at a year of a place each that nobody has looked at, while others ask for classic tiles. @param {import("./server.mjs").Ground} ground @param {Season} season @param {Archive} demo */
+export async function measureCrowd(ground, { layer, dates, screens }, demo) {
+	const server = await startServer(ground);
+	const tiles = tilesOf(screens[0]);
+	let turn = 0;
+	const nextPath = () => {
+		turn += 1;
+		return picturePath(layer, tiles[turn % tiles.length], dates[turn % dates.length]);
+	};
+	const quiet = performance.now() + ALONE_MS;
+	const alone = await askTiles(server.base, nextPath, () => performance.now() > quiet);
+	const layers = ["NDVI", "FAPAR", "FCOVER", "LAI"];
+	const demoTiles = tilesIn(demo.bbox, demo.z, MOST_TILES);
+	const wishes = Array.from({ length: VIEWERS }, (_, at) => {
+		const year = String(2020 + Math.floor(at / layers.length));
+		return { layer: layers[at % layers.length], tiles: demoTiles, year, date: `${year}-06-01` };
+	});
+	const [cpu, start] = [cpuSeconds(server.pid), performance.now()];
+	let isOver = false;
+	const classic = askTiles(server.base, nextPath, () => isOver);
+	const views = await Promise.all(wishes.map((wish) => view(server.base, wish)));
+	const seconds = (performance.now() - start) / 1000;
+	isOver = true;
+	const beside = await classic;
+	const used = cpuSeconds(server.pid) - cpu;
+	await server.stop();
+	const of = (/** @type {"opened" | "preview" | "full"} */ key) => {
+		const times = views.map((each) => each[key]);
+		return { p50_ms: median(times), p95_ms: percentile(times, 0.95) };
+	};
+	return {
+		viewers: VIEWERS,
+		tiles_each: demoTiles.length,
+		seconds,
+		cpu_s: used,
+		busy: views.reduce((sum, each) => sum + each.busy, 0),
+		opened: of("opened"),
+		preview: of("preview"),
+		full: of("full"),
+		tiles_per_s: TILES_PER_S,
+		alone,
+		beside,
+	};
+}

@@ -1,0 +1,97 @@
+/** The viewer's start over a slow line: modules, bytes, and the moments at which something is there. */
+import { get } from "node:http";
+import { median } from "./figures.mjs";
+import { FAR, openLink } from "./link.mjs";
+import { linkTo, openPage, seenBy } from "./pages.mjs";
+
+const ROUNDS = 3;
+const SETTLED_MS = 1000;
+/** Files that are named. */
+const LARGEST = 8;
+const IMPORT = /(?:^|[;}\s])(?:import|export)\s*(?:[\w*{}\s,$]*?\bfrom\s*)?["'](\.[^"']+)["']/g;
+
+/** Bytes as they are sent, and the text. @param {string} url @returns {Promise<{ bytes: number, text: string, ms: number, status: number }>} */
+export const ask = (url, accept = "gzip") =>
+	new Promise((resolve, reject) => {
+		const start = performance.now();
+		get(url, { headers: { "Accept-Encoding": accept } }, (answer) => {
+			/** @type {Buffer[]} */
+			const parts = [];
+			answer.on("data", (part) => parts.push(part));
+			answer.on("end", () => {
+				const body = Buffer.concat(parts);
+				resolve({
+					bytes: body.length,
+					text: body.toString(),
+					ms: performance.now() - start,
+					status: answer.statusCode ?? 0,
+				});
+			});
+		}).on("error", reject);
+	});
+
+/** The modules that main.js needs before it runs, as sent. @param {string} base */
+export async function startGraph(base) {
+	const page = (await ask(`${base}viewer/`, "identity")).text;
+	const [, main] = /** @type {RegExpMatchArray} */ (page.match(/src="([^"]*main\.js)"/));
+	const waiting = [new URL(main, `${base}viewer/`).href];
+	const known = new Set(waiting);
+	let bytes = 0;
+	for (let url = waiting.pop(); url; url = waiting.pop()) {
+		bytes += (await ask(url)).bytes;
+		for (const [, path] of (await ask(url, "identity")).text.matchAll(IMPORT)) {
+			const { href } = new URL(path, url);
+			if (!known.has(href)) waiting.push(href);
+			known.add(href);
+		}
+	}
+	const sheets = [...page.matchAll(/href="([^"]*\.css)"/g)].map(([, path]) => new URL(path, `${base}viewer/`).href);
+	let frame = (await ask(`${base}viewer/`)).bytes;
+	for (const sheet of sheets) frame += (await ask(sheet)).bytes;
+	return { modules: known.size, javascript_bytes: bytes, page_and_styles_bytes: frame };
+}
+
+/**
+ * @param {import("./pages.mjs").Browser} browser @param {import("./server.mjs").Server} server
+ * @param {{ width: number, height: number }} size @param {import("./measure.mjs").Season} season
+ */
+export async function measureStart(browser, server, size, { layer, dates, screens }) {
+	/** @type {Record<string, number>[]} */
+	const rounds = [];
+	/** @type {{ path: string, bytes: number }[]} */
+	let largest = [];
+	for (let round = 0; round < ROUNDS; round++) {
+		const link = await openLink(server.port, FAR);
+		const page = await openPage(browser, size);
+		await page.goto(link.base + linkTo(layer, dates[40], screens[0]));
+		await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
+		const [early, { appMs, shownMs }] = [link.bytes(), await seenBy(page)];
+		await page.waitForTimeout(SETTLED_MS);
+		const { largestMs } = await seenBy(page);
+		const asked = await page.evaluate(
+			(until) =>
+				/** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType("resource"))
+					.filter(({ startTime }) => startTime < until)
+					.map(({ name, encodedBodySize }) => ({ path: new URL(name).pathname, bytes: encodedBodySize })),
+			shownMs,
+		);
+		const scripts = asked.filter(({ path }) => path.endsWith(".js")).map(({ bytes }) => bytes);
+		largest = asked.sort((one, other) => other.bytes - one.bytes).slice(0, LARGEST);
+		const javascript = scripts.reduce((sum, each) => sum + each, 0);
+		rounds.push({ appMs, shownMs, largestMs, early, settled: link.bytes(), javascript, scripts: scripts.length });
+		await page.context().close();
+		await link.close();
+	}
+	const middle = (/** @type {string} */ key) => median(rounds.map((each) => each[key]));
+	return {
+		...(await startGraph(server.base)),
+		app_ms: middle("appMs"),
+		shown_ms: middle("shownMs"),
+		largest_ms: middle("largestMs"),
+		first_view_bytes: middle("early"),
+		settled_bytes: middle("settled"),
+		scripts_until_shown: middle("scripts"),
+		script_bytes_until_shown: middle("javascript"),
+		largest,
+	};
+}

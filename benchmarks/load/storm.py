@@ -1,0 +1,61 @@
+"""Clients that ask one request after the other and drop what comes, while something else is measured."""
+
+import asyncio
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from benchmarks.load.exchange import END_OF_HEAD
+
+HOST = "127.0.0.1"
+
+
+@dataclass(slots=True)
+class Storm:
+    """What came back."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    milliseconds: list[float] = field(default_factory=list)
+    bytes: int = 0
+
+
+@contextmanager
+def storm(port: int, paths: Sequence[str], *, clients: int) -> Iterator[Storm]:
+    """Let clients ask for paths at random, over a kept connection each, until the block ends."""
+    found, ends = Storm(), threading.Event()
+
+    async def ask(chance: random.Random) -> None:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        while not ends.is_set():
+            started = time.perf_counter()
+            path = chance.choice(paths)
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+            head = (await reader.readuntil(END_OF_HEAD)).decode("latin-1").lower()
+            length = _length(head)
+            await reader.readexactly(length)
+            found.statuses[int(head.split(" ", 2)[1])] += 1
+            found.milliseconds.append((time.perf_counter() - started) * 1000)
+            found.bytes += length
+        writer.close()
+        await writer.wait_closed()
+
+    async def all_ask() -> None:
+        await asyncio.gather(*(ask(random.Random(number)) for number in range(clients)))
+
+    thread = threading.Thread(target=lambda: asyncio.run(all_ask()))
+    thread.start()
+    try:
+        yield found
+    finally:
+        ends.set()
+        thread.join()
+
+
+def _length(head: str) -> int:
+    lines = (line.partition(":") for line in itertools.islice(head.split("\r\n"), 1, None))
+    return next((int(value) for name, _, value in lines if name == "content-length"), 0)
