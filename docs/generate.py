@@ -53,6 +53,8 @@ HEADINGS = {
     "LimitsSection": "service.limits",
     "WmsSection": "service.wms",
     "InspireSection": "service.inspire",
+    "ViewerSection": "service.viewer",
+    "BaseMapSection": "service.viewer.base_maps[ ]",
     "CollectionSection": "collections.(id)",
     "MetadataSection": "collections.(id).metadata[ ]",
     "SourceSection": "collections.(id).source",
