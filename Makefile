@@ -24,10 +24,10 @@ VIEWER := node_modules/.vendored
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-server test-viewer check viewer bench bench-full bench-peers lock clean
+.PHONY: help install demo test test-server test-viewer check viewer bench bench-full bench-peers bench-browser lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 install: $(SERVER) viewer ## make .venv with the server and all tools, and the viewer's libraries
 
@@ -72,6 +72,9 @@ bench: $(SERVER) ## measure for 10 minutes, beside the peers that are installed 
 
 bench-full: $(SERVER) ## measure for two hours: all data, all settings, ten minutes at a fixed rate
 	$(BIN)/python -m benchmarks $(BENCH) $(SUITES) --rounds 7 --seconds 4 --open-loop-s 600
+
+bench-browser: $(SERVER) $(VIEWER) ## measure the viewer in Chromium against its goals, for eight minutes
+	$(BIN)/python -m benchmarks.browser $(BENCH)
 
 lock: $(SERVER) ## resolve requirements.lock again for all Python versions and platforms
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
