@@ -141,8 +141,10 @@ export const foundPlace = signal(/** @type {(Point & { name: string }) | null} *
 /** The colours that the page wears, and whether they are the dark ones: what is drawn in them is drawn anew then. */
 export const theme = signal(/** @type {import("./permalink.js").Theme} */ ("auto"));
 export const isDark = signal(false);
-/** Told to those who do not see it, at most once a second. */
+/** What the map shows now, told to those who do not see it, at most once a second. */
 export const spoken = signal("");
+/** What came of the last thing that was done, told before what the map then shows. */
+export const outcome = signal("");
 
 const linkParts = signal(/** @type {LinkPart[]} */ ([]));
 

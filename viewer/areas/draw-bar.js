@@ -9,7 +9,7 @@
 import { isTooFine } from "../map/corners.js";
 import { make, makeIconButton, makeWordButton } from "../shell/elements.js";
 import { stop } from "../shell/sheet.js";
-import { destination, spoken, view } from "../state.js";
+import { destination, outcome, view } from "../state.js";
 import { text } from "../text.js";
 import { computed, effect } from "../vendor/signals-core.js";
 import { canFinish, measuresOf, measuresOfGeometry, radiusEnd } from "./drafts.js";
@@ -156,7 +156,11 @@ class DrawBar {
 		const corners = now?.corners.now ?? [];
 		if (!now || corners.length === 0) return;
 		const size = measuresText(measuresOf(now.tool, corners), now.tool === "measure");
-		spoken.value = text("draw.spoken", { number: corners.length, place: placeText(corners[corners.length - 1]), size });
+		outcome.value = text("draw.spoken", {
+			number: corners.length,
+			place: placeText(corners[corners.length - 1]),
+			size,
+		});
 	}
 }
 

@@ -1,6 +1,6 @@
 /** The tab that makes films: which dates, how fast, in which format; and how far the making is. */
 import { make, makeWordButton } from "../shell/elements.js";
-import { isGapFilled, layer, sideB, spoken, timeDomain } from "../state.js";
+import { isGapFilled, layer, outcome, sideB, timeDomain } from "../state.js";
 import { locale, text } from "../text.js";
 import { framesOf, rangeOf } from "../time/frames.js";
 import { frameStep, maxCloud, fps as playedFps, playRange } from "../time/playback.js";
@@ -259,7 +259,7 @@ class FilmTab {
 
 	/** @param {string} words */
 	#tell(words) {
-		this.#status.textContent = spoken.value = words;
+		this.#status.textContent = outcome.value = words;
 		this.#progress.hidden = this.#cancel.hidden = true;
 	}
 

@@ -6,7 +6,7 @@
 import { fetchOwn } from "../api.js";
 import { makeIcon } from "../shell/icons.js";
 import { loadStyles } from "../shell/styles.js";
-import { destination, foundPlace, layer, notify, spoken, view } from "../state.js";
+import { destination, foundPlace, layer, notify, outcome, view } from "../state.js";
 import { language, locale, text } from "../text.js";
 import { parsePlace } from "./coordinates.js";
 import { openGazetteer } from "./gazetteer.js";
@@ -103,7 +103,7 @@ class Popup {
 		this.message.textContent = message;
 		this.frame.hidden = false;
 		this.input.setAttribute("aria-expanded", String(results.length > 0));
-		spoken.value = results.length > 0 ? text("search.count", { count: results.length }) : message;
+		outcome.value = results.length > 0 ? text("search.count", { count: results.length }) : message;
 		this.point(results.length > 0 ? 0 : -1);
 	}
 
@@ -150,7 +150,7 @@ class Popup {
 		this.clear();
 		foundPlace.value = { name, lon, lat };
 		destination.value = { view: { lon, lat, zoom } };
-		spoken.value = text("search.shown", { name });
+		outcome.value = text("search.shown", { name });
 	}
 
 	/** @param {KeyboardEvent} event */

@@ -3,7 +3,7 @@
  */
 
 import { unitText } from "../layers/ticks.js";
-import { instant, isMoving, layer, legend, sideA, spoken, tileProgress, timeIndex, view } from "../state.js";
+import { instant, isMoving, layer, legend, outcome, sideA, spoken, tileProgress, timeIndex, view } from "../state.js";
 import { locale, percent, text } from "../text.js";
 import { effect } from "../vendor/signals-core.js";
 
@@ -14,21 +14,25 @@ const REST_MS = 1500;
 const DIGITS = 3;
 
 /**
- * Tells what `spoken` says: at once when it was still for a second, else its last state when the second is over.
+ * Tells what `outcome` and `spoken` say: at once when it was still for a second, else their last state when the second
+ * is over. What has come of something is told first: what the map shows changes at once after it, and would hide it.
  * @param {HTMLElement} place
  */
 export function startSpeech(place) {
 	let waiting = 0;
+	let toldOutcome = "";
 	const tell = () => {
-		if (place.textContent === spoken.peek()) {
+		const words = outcome.peek() === toldOutcome ? spoken.peek() : outcome.peek();
+		toldOutcome = outcome.peek();
+		if (place.textContent === words) {
 			waiting = 0;
 			return;
 		}
-		place.textContent = spoken.peek();
+		place.textContent = words;
 		waiting = window.setTimeout(tell, SPEECH_WAIT_MS);
 	};
 	effect(() => {
-		if (spoken.value !== "" && waiting === 0) tell();
+		if (`${outcome.value}${spoken.value}` !== "" && waiting === 0) tell();
 	});
 }
 
