@@ -30,3 +30,31 @@ def test_memory_freed_between_what_is_in_use_goes_back_to_the_system():
     given_back, kept = map(int, ran.stdout.split())
     assert kept == 60_000_000
     assert given_back > 40_000_000
+
+
+SET_ASIDE = """
+import gc
+from chronotile.process import set_aside_what_stays
+
+class Node:
+    pass
+
+def ring():
+    node = Node()
+    node.itself = node
+
+stays = [Node() for _ in range(50_000)]
+ring()
+set_aside_what_stays()
+looked_through = len(gc.get_objects())
+ring()
+set_aside_what_stays()
+rings = sum(type(each) is Node for each in gc.get_objects())
+print(looked_through < 50_000, len(stays), rings, gc.get_freeze_count() > 50_000)
+"""
+
+
+def test_what_stays_is_not_gone_through_again_and_garbage_is_still_found():
+    ran = subprocess.run([sys.executable, "-c", SET_ASIDE], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.split() == ["True", "50000", "0", "True"]

@@ -87,6 +87,11 @@ def test_workers_are_counted(cores, memory_bytes, count):
     assert Settings().workers_on(Machine(cores=cores, memory_bytes=memory_bytes)) == count
 
 
+@pytest.mark.parametrize(("workers", "brisk"), [(None, 9), (1, 9), (4, 3), (8, 2), (64, 1)])
+def test_quick_work_is_shared_out_over_the_cores(workers, brisk):
+    assert Settings(workers=workers).brisk_on(Machine(cores=8, memory_bytes=8 << 30)) == brisk
+
+
 def test_workers_that_are_told_are_not_counted():
     assert Settings(workers=3).workers_on(Machine(cores=1, memory_bytes=1 << 30)) == 3
 

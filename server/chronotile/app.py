@@ -34,6 +34,7 @@ from chronotile.process import (
     give_back_freed_memory,
     hang_ups,
     keep_freed_memory,
+    set_aside_what_stays,
     share_one_heap,
 )
 from chronotile.protocols.animations.routes import routes as animation_routes
@@ -94,6 +95,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     services: Services,
     *,
     threads: Mapping[str, int] | None = None,
+    brisk: int = 8,
     viewer: Path | None = None,
     trusted_proxies: Collection[str] = (),
     upkeep: "Upkeep | None" = None,
@@ -108,6 +110,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         services: The catalogue and the open sources; closed when the application shuts down.
         threads: How many threads `pictures`, `series`, `coverages`, `cubes` and `documents` may hold at once, where
             not the usual number.
+        brisk: Of `pictures` and of `series`, how many pieces of quick work run at once.
         viewer: The folder of the viewer's files, if there is one.
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         upkeep: Keeps the services current while the application runs; without it they stay as they are.
@@ -123,13 +126,14 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     tokens = {"pictures": 8, "series": 8, "coverages": 2, "cubes": 1, "animations": 1}
     tokens |= {"documents": 2, "files": 1, "readiness": 1, "metrics": 1}
     tokens |= threads or {}
-    giving_way = {"cubes": CUBES_GIVE_WAY, "animations": ANIMATIONS_GIVE_WAY, "files": FILES_WAIT}
+    ways = {"pictures": {"brisk": brisk}, "series": {"brisk": brisk}}
+    ways |= {"cubes": CUBES_GIVE_WAY, "animations": ANIMATIONS_GIVE_WAY, "files": FILES_WAIT}
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # A gate belongs to the event loop it is made in.
         previews = current_previews()
-        gates = Gates(**{name: Gate(name, count, **giving_way.get(name, {})) for name, count in tokens.items()})
+        gates = Gates(**{name: Gate(name, count, **ways.get(name, {})) for name, count in tokens.items()})
         # What FastAPI runs /cog in: 40 by default, each of which PROJ gives a database of 1.5 MB.
         anyio.to_thread.current_default_thread_limiter().total_tokens = tokens["pictures"]
         valid_shares = ValidShares(shares)
@@ -145,7 +149,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
                 state.follow = partial(upkeep.follow, state)
                 state.has_grown = upkeep.has_grown
                 tasks.start_soon(upkeep.renew, state)
-                tasks.start_soon(upkeep.tidy)
+                tasks.start_soon(upkeep.tidy, state)
             yield
             tasks.cancel_scope.cancel()
         if telling is not None:
@@ -246,6 +250,7 @@ def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None =
     return application(
         archive.services,
         threads=settings.threads,
+        brisk=settings.brisk_on(this_machine()),
         viewer=find_viewer(),
         trusted_proxies=settings.trusted_proxies,
         upkeep=Upkeep(archive, settings),
@@ -274,11 +279,15 @@ class Upkeep:
                     await hung_up.wait()
                 await anyio.to_thread.run_sync(self._look, state, limiter=alone)
 
-    async def tidy(self) -> None:
-        """Give back what caches that evict leave free between what they keep."""
+    async def tidy(self, state: ServerState) -> None:
+        """Set aside what stays until the next reload, and give back what caches that evict leave free."""
         alone = anyio.CapacityLimiter(1)
+        reloads = None
         while True:
             await anyio.sleep(TIDIED_EVERY_S)
+            if reloads != state.reloads:
+                reloads = state.reloads
+                await anyio.to_thread.run_sync(set_aside_what_stays, limiter=alone)
             await anyio.to_thread.run_sync(give_back_freed_memory, limiter=alone)
 
     def has_grown(self, collection: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import logging
 import signal
 import sys
@@ -75,6 +76,17 @@ def give_back_freed_memory() -> None:
     Takes some milliseconds, in which nobody allocates.
     """
     _tell_allocator("malloc_trim", 0)
+
+
+def set_aside_what_stays() -> None:
+    """Look for garbage now, and from now on only among what is made after this.
+
+    What an archive and the libraries are made of, 100,000 objects, stays as long as the process serves it. Gone through
+    with the rest every some thousand requests, it held up all of them for 50 ms and more; without it, for 5.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def allow_open_files() -> None:

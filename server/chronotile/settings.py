@@ -111,6 +111,10 @@ class Settings(BaseSettings):
         fitting = min(machine.cores, machine.memory_bytes // WORKER_BYTES, MOST_WORKERS)
         return self.workers or max(1, fitting)
 
+    def brisk_on(self, machine: Machine) -> int:
+        """Return how many pieces of quick work run at once in each process: one a core, and one that reads."""
+        return machine.cores // (self.workers or 1) + 1
+
     def cache_on(self, machine: Machine) -> int:
         """Return how many bytes all workers together may keep."""
         if self.cache_bytes is not None:

@@ -5,6 +5,7 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -58,6 +59,21 @@ def test_kept_connections_are_shared_out_evenly(configuration):
         assert [len(ports_served_by(worker)) for worker in workers_of(process)] == [4, 4]
         for connection in connections:
             connection.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_DEFER_ACCEPT")
+def test_connections_go_to_a_worker_when_they_ask_for_something(configuration):
+    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
+        silent = HTTPConnection(urlsplit(address).netloc, timeout=30)
+        with closing(silent), closing(HTTPConnection(urlsplit(address).netloc, timeout=30)) as later:
+            silent.connect()
+            later.request("GET", "/health/live")
+            assert later.getresponse().read() == b'{"status":"live"}'
+            assert sum(len(ports_served_by(worker)) for worker in workers_of(process)) == 1
+
+            silent.request("GET", "/health/live")
+            assert silent.getresponse().status == 200
+            assert sorted(len(ports_served_by(worker)) for worker in workers_of(process)) == [1, 1]
 
 
 def test_reloads_under_load_drop_and_spoil_no_request(configuration, expected):

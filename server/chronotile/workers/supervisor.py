@@ -31,6 +31,9 @@ SHORTAGE_S = 1.0
 FULL_S = 0.02
 """How long nothing is accepted after no worker had room for a connection, or none was there."""
 
+SILENT_S = 10
+"""How long a connection may say nothing before it is handed over nevertheless."""
+
 ENDING_S = 5.0
 """How long a worker may take to end beside the requests it answers."""
 
@@ -101,6 +104,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGCHLD, self._look_who_ended)
         take_hang_ups()
         self._listener.setblocking(False)
+        _accept_with_requests(self._listener)
         for number in range(self._count):
             self._start(number)
         await self._stop.wait()
@@ -248,6 +252,15 @@ class Supervisor:
         except TimeoutError:
             for worker in self._running:
                 worker.process.kill()
+
+
+def _accept_with_requests(listener: socket.socket) -> None:
+    """Let the system keep connections back until they ask for something: who is the least busy then gets them.
+
+    Browsers and load balancers open some in advance, and who was free at that time may be busy when they are used.
+    """
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_S)
 
 
 def _untaken(worker: Running) -> Iterator[socket.socket]:

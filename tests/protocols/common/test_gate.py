@@ -79,6 +79,58 @@ def test_work_that_waits_for_one_source_holds_no_thread_of_another():
     assert anyio.run(main) == ("quick", 0, 0)
 
 
+def test_quick_work_runs_in_turns_though_there_are_threads():
+    async def main():
+        gate, most, running = Gate("pictures", 8, brisk=2), [], []
+
+        def work():
+            running.append(1)
+            most.append(len(running))
+            running.pop()
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(40):
+                tasks.start_soon(gate.run, work)
+        return max(most), len(most)
+
+    most, count = anyio.run(main)
+    assert most <= 2
+    assert count == 40
+
+
+def test_work_that_stalls_lets_others_begin():
+    async def main():
+        gate, door = Gate("pictures", 8, brisk=1), Door()
+        async with anyio.create_task_group() as tasks:
+            for number in range(3):
+                tasks.start_soon(lambda number=number: gate.run(door.work, sources=[f"hanging {number}"]))
+            await until(lambda: gate.running == 3)
+            other = await gate.run(lambda: "quick", sources=["other"])
+            running = gate.running
+            door.open.set()
+        after = [await gate.run(lambda: "again") for _ in range(3)]
+        return other, running, gate.running, gate.waiting, after
+
+    assert anyio.run(main) == ("quick", 3, 0, 0, ["again"] * 3)
+
+
+def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none():
+    async def main():
+        gate, door = Gate("pictures", 4, brisk=1), Door()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, door.work)
+            await until(lambda: gate.running == 1)
+            async with anyio.create_task_group() as given_up:
+                given_up.start_soon(gate.run, door.work)
+                await until(lambda: gate.waiting == 1)
+                given_up.cancel_scope.cancel()
+            assert (gate.running, gate.waiting) == (1, 0)
+            door.open.set()
+        return await gate.run(lambda: "next")
+
+    assert anyio.run(main) == "next"
+
+
 def test_past_the_queue_work_is_refused():
     async def main():
         gate, door = Gate("pictures", 1), Door()

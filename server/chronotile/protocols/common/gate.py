@@ -19,23 +19,36 @@ SOURCE_SHARE = 4
 WAITING_PER_THREAD = 16
 """Requests that may wait for each thread; half of all that wait may be for one source."""
 
+STALLED_S = 0.05
+"""Work that takes longer waits for a disk or a store, or is large: another may begin beside it."""
+
 MOST_NICE = 19
 
 
 class Gate:
     """Lets work into threads, `threads` at once; what would wait too long is refused.
 
+    Threads that compute take the interpreter's lock from one another, and all of them from the event loop: eight pieces
+    at once end later than two at a time. So of what is quick only `brisk` pieces run at once (docs/design/workers.md).
+
     Belongs to the event loop in which it is made.
 
     Args:
         name: For messages and metrics.
         threads: How many pieces of work run at once.
+        brisk: How many run at once that have not run for `STALLED_S` yet; as many as there are threads if `None`.
         waiting_per_thread: Requests that may wait for each of them.
         niceness: By how much its threads give way to all others where both want a core, on Linux.
     """
 
     def __init__(
-        self, name: str, threads: int, *, waiting_per_thread: int = WAITING_PER_THREAD, niceness: int = 0
+        self,
+        name: str,
+        threads: int,
+        *,
+        brisk: int | None = None,
+        waiting_per_thread: int = WAITING_PER_THREAD,
+        niceness: int = 0,
     ) -> None:
         self.name = name
         self.threads = threads
@@ -45,6 +58,7 @@ class Gate:
         # Semaphores that are free and a pool cost a request 0.1 ms less than anyio's limiters, which give way to other
         # tasks at each step.
         self._free = asyncio.Semaphore(threads)
+        self._turns = asyncio.Semaphore(brisk or threads)
         self._sources: dict[str, asyncio.Semaphore] = {}
         self.waiting = 0
         """Requests that wait for a thread."""
@@ -73,13 +87,15 @@ class Gate:
         """
         self._check_queue(sources)
         shares = [self._share_of(source) for source in sources]
-        has_waited = self._free.locked() or any(share.locked() for share in shares)
+        has_waited = self._free.locked() or self._turns.locked() or any(share.locked() for share in shares)
         await self._begin(sources, shares)
+        turn = Turn(self._turns)
         try:
             if has_waited and is_wanted is not None and not await is_wanted():
                 return None
             return await self._run(work)
         finally:
+            turn.end()
             self._free.release()
             _give_back(shares)
 
@@ -91,15 +107,18 @@ class Gate:
             self.running -= 1
 
     async def _begin(self, sources: Collection[str], shares: Sequence[asyncio.Semaphore]) -> None:
-        """Wait for a share of each source, and a thread."""
+        """Wait for a share of each source, a thread, and a turn."""
         self._count_waiting(sources, 1)
+        taken = list[asyncio.Semaphore]()
         try:
             await _take(shares)
-            try:
-                await self._free.acquire()
-            except asyncio.CancelledError:
-                _give_back(shares)
-                raise
+            taken.extend(shares)
+            for each in (self._free, self._turns):
+                await each.acquire()
+                taken.append(each)
+        except asyncio.CancelledError:
+            _give_back(taken)
+            raise
         finally:
             self._count_waiting(sources, -1)
 
@@ -118,6 +137,22 @@ class Gate:
         is_source_full = any(self._waiting[source] >= self.max_waiting // 2 for source in sources)
         if is_full or is_source_full:
             raise ServerBusy(f"too many requests wait for {self.name} already; try again in a few seconds")
+
+
+class Turn:
+    """Holds one of the semaphore, which was acquired, until it ends or `STALLED_S` have passed."""
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self._is_over = False
+        self._end = asyncio.get_running_loop().call_later(STALLED_S, self.end)
+
+    def end(self) -> None:
+        """Let the next begin; what has ended already stays so."""
+        if not self._is_over:
+            self._is_over = True
+            self._end.cancel()
+            self._turns.release()
 
 
 def _give_way(niceness: int) -> None:
