@@ -7,8 +7,8 @@
  * @typedef {{ base: string, outDir: string, open: (options?: OpenOptions) => Promise<Opened> }} Bench
  * @typedef {{
  *   search?: string, width?: number, height?: number, scheme?: "light" | "dark", allowed?: RegExp,
- *   routes?: Record<string, (route: Route) => unknown>, reducedMotion?: "reduce",
- * }} OpenOptions `routes` answers in place of the server; `allowed` are console errors that the check provokes
+ *   routes?: Record<string, (route: Route) => unknown>, reducedMotion?: "reduce", at?: string,
+ * }} OpenOptions `at` is another address of the server; `routes` answers in its place; `allowed` are console errors that the check provokes
  * @typedef {{ page: Page, faults: string[], requests: string[], violations: string[] }} Opened
  *   `violations` of the content security policy are faults as well
  * @typedef {(bench: Bench) => Promise<void>} Check
@@ -97,7 +97,7 @@ export async function runChecks(base, outDir, checks) {
 		/** @type {Opened[]} */
 		const all = [];
 		const open = async (/** @type {OpenOptions} */ options = {}) => {
-			const opened = await openViewer(browser, base, options);
+			const opened = await openViewer(browser, options.at ?? base, options);
 			all.push(opened);
 			return opened;
 		};

@@ -3,8 +3,44 @@
  *
  * @typedef {import("./harness.mjs").Page} Page
  */
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { connect, createServer } from "node:net";
+
+/** A further address of the server at `base`; there it can be stopped, and started again. @param {string} base */
+export async function stoppable(base) {
+	const { hostname, port } = new URL(base);
+	/** @type {Set<import("node:net").Socket>} */
+	const open = new Set();
+	const listener = createServer((client) => {
+		const server = connect(Number(port), hostname);
+		for (const [one, other] of [
+			[client, server],
+			[server, client],
+		]) {
+			open.add(one);
+			one.on("error", () => other.destroy());
+			one.on("close", () => open.delete(one));
+			one.pipe(other);
+		}
+	});
+	const start = async (/** @type {number} */ at) => {
+		listener.listen(at, hostname);
+		await once(listener, "listening");
+		return /** @type {import("node:net").AddressInfo} */ (listener.address()).port;
+	};
+	const own = await start(0);
+	return {
+		at: `http://${hostname}:${own}/`,
+		stop: async () => {
+			listener.close();
+			for (const each of open) each.destroy();
+			await once(listener, "close");
+		},
+		start: () => start(own),
+	};
+}
 
 /** Until the first pictures are on the map and the address says so. @param {Page} page */
 export async function whenShown(page) {
