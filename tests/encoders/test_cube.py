@@ -158,6 +158,18 @@ def test_blocks_may_be_decoded_one_by_one():
     assert [block["n"] for block in header["blocks"]] == [2, 2, 1]
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_gzip_of_noise_takes_no_more_than_run_lengths_of_zlib(dtype):
+    rng = np.random.default_rng(1)
+    numbers = np.rint(rng.normal(100, 3, (16, 128, 128))).astype(dtype)
+    gaps = rng.random((16, 16, 16)).repeat(8, axis=1).repeat(8, axis=2) > 0.5
+    by_runs = zlib.compressobj(6, zlib.DEFLATED, 31, 9, zlib.Z_RLE)
+
+    packed = encode(numbers, gaps)
+
+    assert len(packed) < 1.02 * len(by_runs.compress(inflated(packed)) + by_runs.flush())
+
+
 def test_header_ends_at_a_multiple_of_eight_bytes():
     body = inflated(encode(np.zeros((1, 1, 1), dtype="uint8"), np.zeros((1, 1, 1), dtype=bool)))
 
