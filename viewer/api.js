@@ -69,7 +69,9 @@ async function readProblem(response) {
 	const body = await response.json().catch(() => null);
 	const detail = body?.detail ?? body?.title;
 	return new Problem(
-		typeof detail === "string" ? detail : text("error.status", { status: response.status }),
+		typeof detail === "string"
+			? text("error.serverSays", { why: detail })
+			: text("error.status", { status: response.status }),
 		response.status,
 		typeof body?.limit === "string" ? { name: body.limit, allowed: Number(body.allowed) } : undefined,
 	);

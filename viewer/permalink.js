@@ -116,11 +116,18 @@ const oneOf = (...words) => ({
 	expected: { key: "link.expected.oneOf", values: { words: words.join(", ") } },
 });
 
+const FLAGS = new Map([
+	["1", true],
+	["0", false],
+	["true", true],
+	["false", false],
+]);
+
 /** @type {Key<boolean>} */
 const FLAG = {
-	parse: (text) => (text === "1" ? true : text === "0" ? false : null),
+	parse: (text) => FLAGS.get(text) ?? null,
 	format: (value) => (value ? "1" : "0"),
-	expected: { key: "link.expected.oneOf", values: { words: "1, 0" } },
+	expected: { key: "link.expected.oneOf", values: { words: [...FLAGS.keys()].join(", ") } },
 };
 
 /** @type {Key<string>} */
@@ -162,11 +169,7 @@ const KEYS = {
 		format: (box) => formatNumbers(...box),
 		expected: { key: "link.expected.bbox" },
 	},
-	overlay: {
-		parse: (text) => (text === "true" ? true : text === "false" ? false : null),
-		format: String,
-		expected: { key: "link.expected.oneOf", values: { words: "true, false" } },
-	},
+	overlay: { ...FLAG, format: String },
 	bgLayer: name(NAME, "link.expected.name"),
 	view: {
 		parse: parseView,

@@ -416,10 +416,11 @@ export function applyLink(asked) {
 /** The land that goes with the colours that the page wears. */
 const usualBackground = () => (isDark.peek() ? "NaturalEarth_Dark" : "NaturalEarth");
 
-/** @param {Fault[]} faults */
+/** Tells what was wrong with a link, all in one message. @param {Fault[]} faults */
 export function reportFaults(faults) {
-	for (const { key, value, expected } of faults) {
-		const right = text(expected.key, expected.values);
-		notify(`parameter ${key}`, text("link.badParameter", { key, value: value.slice(0, 80), expected: right }));
-	}
+	if (faults.length === 0) return;
+	const told = faults.map(({ key, value, expected }) =>
+		text("link.badValue", { key, value: value.slice(0, 80), expected: text(expected.key, expected.values) }),
+	);
+	notify("parameters", text("link.badParameters", { count: told.length, list: told.join("; ") }));
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { rampTable } from "../../viewer/ctc1/ramp.js";
 import { CubeSource, locate, windowsOf } from "../../viewer/ctc1/source.js";
-import { boxOfTile, covers, isWithin, shareWithin } from "../../viewer/map/extent.js";
+import { boxOfTile, covers, isTooSmall, isWithin, shareWithin } from "../../viewer/map/extent.js";
 import { insideRings } from "../../viewer/map/rings.js";
 
 const DAY_MS = 86_400_000;
@@ -173,4 +173,16 @@ test("a ramp gives numbers the colours of their values, and none to what is no v
 		[200, 100, 0, 255],
 	]);
 	assert.deepEqual([table[254], table[255]], [0, 0]);
+});
+
+describe("a layer too small to be seen", () => {
+	const ghent = /** @type {import("../../viewer/permalink.js").BBox} */ ([3.69, 51.01, 3.87, 51.12]);
+
+	test("is one that is less than a few pixels both wide and high", () => {
+		// 0.18 of 360 degrees: 2 px of 4096, 8 px of 16384.
+		assert.ok(isTooSmall(ghent, 4));
+		assert.ok(!isTooSmall(ghent, 6));
+		assert.ok(!isTooSmall([3.69, 40, 3.7, 60], 3));
+		assert.ok(!isTooSmall([170, 0, -170, 0.1], 2));
+	});
 });

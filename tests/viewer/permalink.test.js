@@ -105,6 +105,17 @@ test("any state comes back from its link", () => {
 	}
 });
 
+for (const key of ["overlay", "reversed", "log2", "embed"]) {
+	test(`${key} is switched by words and by digits`, () => {
+		const { link: on } = parseLink(`${key}=true`);
+		const { link: off } = parseLink(`${key}=0`);
+
+		assert.deepEqual([on, off], [{ [key]: true }, { [key]: false }]);
+		assert.deepEqual(parseLink(`${key}=1`).link, on);
+		assert.deepEqual(parseLink(`${key}=false`).link, off);
+	});
+}
+
 test("any text gives a link that is read back as itself", () => {
 	const random = makeRandom(2);
 	const pieces = [
@@ -214,7 +225,7 @@ for (const [key, value] of [
 	["min", "1e3"],
 	["min", "9999999999999"],
 	["max", "NaN"],
-	["reversed", "true"],
+	["reversed", "yes"],
 	["gaps", "first"],
 	["compare", "wipe"],
 	["layer2", "a b"],

@@ -36,7 +36,8 @@ const isFrugal = () => /** @type {any} */ (window.navigator).connection?.saveDat
 /** @param {import("../ctc1/worker.js").Failure | null} failure the first @param {number} failed @param {number} total */
 function failureText(failure, failed, total) {
 	if (failure?.status === 0) return text("map.offline");
-	const why = failure?.isCube ? text("error.unreadable") : (failure?.message ?? "");
+	const said = failure?.message ? text("error.serverSays", { why: failure.message }) : "";
+	const why = failure?.isCube ? text("error.unreadable") : said;
 	return `${text("map.tilesFailed", { failed, count: total })} ${why}`.trim();
 }
 

@@ -14,7 +14,7 @@ import { dismiss, notify, view, zoomToLayer } from "../state.js";
 import { text } from "../text.js";
 import { computed, effect, untracked } from "../vendor/signals-core.js";
 import { CubeDrawing } from "./cubes.js";
-import { covers } from "./extent.js";
+import { covers, isTooSmall } from "./extent.js";
 import { PictureDrawing } from "./pictures.js";
 
 /** @type {WeakMap<Layer, Promise<Zooms>>} */
@@ -113,19 +113,25 @@ export class DataPane {
 		);
 	}
 
-	/** Says where the layer is when the map shows none of it. @param {Layer} of @param {Zooms} zooms */
+	/** Says where the layer is when nothing of it can be seen on the map. @param {Layer} of @param {Zooms} zooms */
 	#adviseOn(of, { minzoom }) {
 		if (!view.peek()) return;
 		const bounds = this.map.getBounds();
-		const isSeen = covers(of.bbox, {
+		const box = {
 			west: bounds.getWest(),
 			south: bounds.getSouth(),
 			east: bounds.getEast(),
 			north: bounds.getNorth(),
-		});
-		const go = { label: text("map.zoomToLayer"), run: () => zoomToLayer(of) };
-		if (!isSeen) notify(this.#id("view"), text("map.outsideView", { layer: of.title }), go);
-		else if (this.map.getZoom() < minzoom) notify(this.#id("view"), text("map.tooFarOut", { layer: of.title }), go);
+		};
+		const zoom = this.map.getZoom();
+		const tell = (/** @type {import("../text.js").TextKey} */ key) =>
+			notify(this.#id("view"), text(key, { layer: of.title }), {
+				label: text("map.zoomToLayer"),
+				run: () => zoomToLayer(of),
+			});
+		if (!covers(of.bbox, box)) tell("map.outsideView");
+		else if (isTooSmall(of.bbox, zoom)) tell("map.tooSmall");
+		else if (zoom < minzoom) tell("map.tooFarOut");
 		else dismiss(this.#id("view"));
 	}
 }

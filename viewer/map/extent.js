@@ -25,6 +25,19 @@ export function boxOfTile({ z, x, y }) {
 /** How far two stretches lie over one another; less than 0 where they are apart. @param {number} from @param {number} to @param {number} otherFrom @param {number} otherTo */
 const overlap = (from, to, otherFrom, otherTo) => Math.min(to, otherTo) - Math.max(from, otherFrom);
 
+/** How far down the world of Web Mercator a latitude is: 0 in the north, 1 in the south. @param {number} lat */
+const downAt = (lat) => (1 - Math.asinh(Math.tan((Math.max(-85, Math.min(85, lat)) * Math.PI) / 180)) / Math.PI) / 2;
+
+/** A layer that is smaller on the map in both directions is not found by looking. */
+const LEAST_SEEN_PX = 6;
+
+/** Whether a layer is there and too small to be seen. @param {BBox} bbox of the layer @param {number} zoom of the map */
+export function isTooSmall(bbox, zoom) {
+	const { west, south, east, north } = toBox(bbox);
+	const world = 256 * 2 ** zoom;
+	return Math.max((east - west) / 360, downAt(south) - downAt(north)) * world < LEAST_SEEN_PX;
+}
+
 /** Share of a box below which nothing of it is seen: half a cell of a tile. */
 const UNSEEN = 1 / 512;
 

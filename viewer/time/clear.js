@@ -1,4 +1,5 @@
 /** Where a date has no data in what the map shows: that, and the nearest date that has, for which the server is asked. */
+import { isTooSmall } from "../map/extent.js";
 import { dismiss, isMoving, layer, notify, shownDate, timeDomain, timeIndex, view } from "../state.js";
 import { locale, text } from "../text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
@@ -12,8 +13,11 @@ import { followShares, shownShares } from "./shares.js";
 const CLEAR = 0.3;
 const NOTICE = "clear";
 
-/** Whether the date has nothing where the map is. */
-const isEmpty = computed(() => !isMoving.value && shownShares.value[timeIndex.value] === 0);
+/** Whether the date has nothing where the map is; of a layer too small to be seen, which the map tells, nobody knows. */
+const isEmpty = computed(() => {
+	if (isMoving.value || shownShares.value[timeIndex.value] !== 0) return false;
+	return !layer.value || !view.value || !isTooSmall(layer.value.bbox, view.value.zoom);
+});
 /** Shares of all dates where the map is, as far as the server has counted. */
 const here = signal(/** @type {import("./shares.js").Shares} */ ([]));
 

@@ -541,7 +541,7 @@ await runAsCalled([
 						isBroken ? route.fulfill({ status: 503, body: '{"detail": "No colours now."}' }) : route.fallback(),
 				},
 			});
-			await page.locator("#legend-body").getByText("No legend: No colours now.").waitFor();
+			await page.locator("#legend-body").getByText("No legend: The server says: No colours now.").waitFor();
 			isBroken = false;
 			await page.locator("#notices").getByRole("button", { name: "Try again" }).click();
 			await page.locator("#legend-body[data-kind=ramp]").waitFor();

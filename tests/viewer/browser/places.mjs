@@ -219,13 +219,13 @@ await runAsCalled([
 			const allowed = /Failed to load resource/;
 			const failing = { routes: { "/places/fields/values": answer(503, "The store is away.") }, allowed };
 			const { page } = await openPlaces(open, "ndvi", "", failing);
-			await page.getByText("No values: The store is away.").waitFor();
+			await page.getByText("No values: The server says: The store is away.").waitFor();
 
 			const { page: other } = await openPlaces(open, "ndvi", "", {
 				routes: { "\\.mvt": answer(503, "The places are away.") },
 				allowed,
 			});
-			await other.getByText("Fields could not be loaded everywhere: The places are away.").waitFor();
+			await other.getByText("Fields could not be loaded everywhere: The server says: The places are away.").waitFor();
 
 			const date = `&date=${FIXTURES.ndvi.dates[DATE]}`;
 			const { page: small } = await openPlaces(open, "ndvi", date, {

@@ -152,6 +152,11 @@ STORES = (
     ),
     Store(name="static", formulas={"value": ramp_of}, times=None),
     Store(name="one", formulas={"value": ramp_of}, times=every(1, "2019-06-01", 1)),
+    Store(
+        name="hours",
+        formulas={"value": ramp_of},
+        times=np.datetime64("2019-09-28T10:50", "m") + 12 * 60 * np.arange(3),
+    ),
     Store(name="long", formulas={"value": cloudy}, times=every(4, "2010-01-01", 1000), size=64),
     Store(name="polar", formulas={"value": ramp_of}, crs="EPSG:3035", transform=NORTH_CAPE_3035, size=400),
     Store(name="dateline", formulas={"value": ramp_of}, crs="EPSG:3832", transform=DATELINE_3832, size=300),
@@ -198,6 +203,10 @@ collections:
   one_data:
     source: {kind: zarr, href: one.zarr}
     variables: {value: {layer: one, title: One date, range: [-0.08, 0.92], styles: [numbers]}}
+  hours_data:
+    source: {kind: zarr, href: hours.zarr}
+    variables:
+      value: {layer: hours, title: Twice a day, units: mg m^-3, range: [-0.08, 0.92], styles: [numbers]}
   long_data:
     source: {kind: zarr, href: long.zarr}
     variables: {value: {layer: long, title: A thousand dates, range: [-0.08, 0.92], styles: [ndvi, numbers]}}

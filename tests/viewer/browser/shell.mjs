@@ -275,7 +275,11 @@ await runAsCalled([
 			});
 			await whenShown(page);
 
-			assert.equal((await noticeTexts(page)).length, 7);
+			const notices = await noticeTexts(page);
+			assert.equal(notices.length, 1);
+			for (const key of ["layer", "date", "style", "pt", "bgLayer", "aoi", "compare"]) {
+				assert.ok(notices[0].includes(`${key}=`), `${key} is not told of: ${notices[0]}`);
+			}
 			assert.equal(await page.locator("img[src=x]").count(), 0);
 			assert.deepEqual(violations, []);
 		},
@@ -378,6 +382,51 @@ await runAsCalled([
 		},
 	],
 	[
+		"a layer too small to be seen says so, and leads to where it is seen",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: "?layer=ndvi&date=2019-03-02&view=0,20,2" });
+			await whenShown(page);
+			await page.getByText("NDVI of 2019 is too small to be seen at this zoom.").waitFor();
+			await page.screenshot({ path: join(outDir, "too-small.png") });
+			assert.equal((await noticeTexts(page)).length, 1);
+			await page.locator("#notices").getByRole("button", { name: "Zoom to the layer" }).click();
+			await page.locator("#notices li").waitFor({ state: "detached" });
+			await page.locator(".data-tiles canvas").first().waitFor();
+		},
+	],
+	[
+		"what the server says of an error stands behind words of the page's language",
+		async ({ open }) => {
+			const { page } = await open({
+				search: "?language=nl",
+				allowed: /Failed to load resource/,
+				routes: { "/layers$": answerStatus(503, "Come back later.") },
+			});
+			await page.getByText("De server meldt: Come back later.").waitFor();
+		},
+	],
+	[
+		"the unit of a layer and dates with their time of day are written whole, on phones too",
+		async ({ open, outDir }) => {
+			for (const language of ["en", "nl", "fr"]) {
+				const { page } = await open({
+					search: `?layer=hours&language=${language}&pt=3.73,51.055`,
+					width: 360,
+					height: 740,
+				});
+				await page.locator("#chart canvas").first().waitFor();
+				await page.screenshot({ path: join(outDir, `hours-${language}.png`) });
+				const date = page.locator("#timeline .date");
+				assert.match((await date.textContent()) ?? "", /2019.*:50/);
+				const isCut = await date
+					.locator("span")
+					.evaluate((each) => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
+				assert.ok(!isCut, `${language}: the date is cut`);
+				assert.match((await page.locator("#chart-title").textContent()) ?? "", /\(mg m⁻³\)$/);
+			}
+		},
+	],
+	[
 		"a layer that is not there gives a notice and the first layer",
 		async ({ open }) => {
 			const { page } = await open({ search: "?layer=NO_SUCH_LAYER", allowed: /Failed to load resource/ });
@@ -407,7 +456,7 @@ await runAsCalled([
 					"/layers$": (route) => (isAway ? answerStatus(503, "Come back later.")(route) : route.fallback()),
 				},
 			});
-			await page.getByText(/layers could not be loaded: Come back later\./).waitFor();
+			await page.getByText(/layers could not be loaded: The server says: Come back later\./).waitFor();
 			isAway = false;
 			await page.getByRole("button", { name: "Try again" }).click();
 			await whenShown(page);
