@@ -9,7 +9,6 @@ import {
 	roundOn,
 	roundValues,
 	shareOf,
-	unitText,
 	valueAt,
 	withRoom,
 } from "../../viewer/layers/ticks.js";
@@ -74,10 +73,6 @@ for (const [typed, number] of /** @type {[string, number | null][]} */ ([
 		assert.equal(parseNumber(typed), number);
 	});
 }
-
-test("the unit of a plain number is not written", () => {
-	assert.deepEqual(["1", "", null, "K"].map(unitText), ["", "", "", "K"]);
-});
 
 test("a share of all counts is cut off inside its bin", () => {
 	const counts = { counts: [10, 0, 10], low: 0, high: 3 };

@@ -1,4 +1,6 @@
 /** The part of the panel that chooses a set of places, and what is told of the one under the pointer. */
+
+import { unitText } from "../layers/units.js";
 import { hovered } from "../map/place-tiles.js";
 import { make } from "../shell/elements.js";
 import { layer } from "../state.js";
@@ -56,8 +58,9 @@ function showHovered(frame) {
 		if (!feature) return;
 		const name = tidyName(feature.properties.label ?? feature.properties.id);
 		const value = values[feature.id] ?? null;
-		const units = of?.units && of.units !== "1" ? ` ${of.units}` : "";
-		const told = value === null ? text("value.noData") : text("places.mean", { value: `${write(value)}${units}` });
+		const units = unitText(of?.units);
+		const told =
+			value === null ? text("value.noData") : text("places.mean", { value: `${write(value)} ${units}`.trim() });
 		tip.replaceChildren(make("strong", {}, name), phase === "ready" ? ` ${told}` : "");
 	});
 }

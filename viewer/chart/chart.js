@@ -7,6 +7,7 @@
  * @typedef {import("./plot.js").Picture} Picture
  */
 
+import { unitText } from "../layers/units.js";
 import { make, makeIconButton } from "../shell/elements.js";
 import { loadStyles } from "../shell/styles.js";
 import { chooseTime, joinLink, layer, places, sideA, sideB, timeDomain } from "../state.js";
@@ -26,7 +27,7 @@ import { summaryText } from "./summary.js";
 import { startTable } from "./table.js";
 import { LINE_REDUCERS, lineReducer } from "./tables.js";
 import { makeTabs } from "./tabs.js";
-import { placeName, unitText } from "./words.js";
+import { placeName } from "./words.js";
 
 const USUAL_HEIGHT_PX = 250;
 
@@ -50,14 +51,27 @@ const isPlain = computed(
 	() => view.value === "plot" && picture.value === null && lines.value.every(({ phase }) => phase !== "loading"),
 );
 
-/** Which of a line's dates its value is told of: that under the pointer, else that of its map. */
-const indexAt = computed(() => {
+/**
+ * Which of a line's dates its values are told of: that under the pointer, else that of its map; in comparisons of one
+ * layer that of the other side as well.
+ */
+const momentsOf = computed(() => {
 	const second = hovered.value;
+	const other = sideB.value;
+	const isOneLayer = sides.value.length === 1;
 	return (/** @type {Line} */ { table, side }) => {
-		if (!table) return -1;
-		if (second !== null) return table.times.findIndex((time) => Date.parse(time ?? "") / 1000 === second);
-		if (side.timeDomain.value.instants.length === 0) return table.times.length === 1 ? 0 : -1;
-		return table.times.indexOf(side.instant.value?.text ?? null);
+		if (!table) return [];
+		const name = other ? side.id.toUpperCase() : "";
+		if (second !== null) {
+			const index = table.times.findIndex((time) => Date.parse(time ?? "") / 1000 === second);
+			return [{ name: isOneLayer ? "" : name, index }];
+		}
+		if (side.timeDomain.value.instants.length === 0) return table.times.length === 1 ? [{ name, index: 0 }] : [];
+		const shown = [side, ...(other && isOneLayer ? [other] : [])];
+		return shown.map(({ id, instant }) => ({
+			name: other ? id.toUpperCase() : "",
+			index: table.times.indexOf(instant.value?.text ?? null),
+		}));
 	};
 });
 
@@ -116,7 +130,7 @@ function buildDrawer(root) {
 	);
 	root.replaceChildren(handle, makeHead(tabs), message, body);
 	startHandle(handle, body, USUAL_HEIGHT_PX);
-	startList(list, indexAt);
+	startList(list, momentsOf);
 	const isOpen = (/** @type {ViewName} */ name) => computed(() => view.value === name && !isFolded.value);
 	startStatistics(statistics, drawn, period, isOpen("statistics"));
 	startTable(table, isOpen("table"));

@@ -15,8 +15,10 @@ import { placeName, valueText } from "./words.js";
 
 const MAX_NAME = 80;
 
-/** @param {HTMLElement} list @param {import("@preact/signals-core").ReadonlySignal<(line: Line) => number>} indexAt which of a line's dates its value is told of */
-export function startList(list, indexAt) {
+/** @typedef {{ name: string, index: number }} Moment a date of a line, and the side whose date it is where there are two */
+
+/** @param {HTMLElement} list @param {import("@preact/signals-core").ReadonlySignal<(line: Line) => Moment[]>} momentsOf the dates of a line whose values are told */
+export function startList(list, momentsOf) {
 	/** @type {Map<string, Row>} */
 	const rows = new Map();
 	effect(() => {
@@ -34,10 +36,17 @@ export function startList(list, indexAt) {
 		}
 	});
 	effect(() => {
-		const [all, at, kind] = [lines.value, indexAt.value, reducer.value];
+		const [all, moments, kind] = [lines.value, momentsOf.value, reducer.value];
 		for (const [id, row] of rows) {
 			const own = all.filter(({ place }) => place.id === id);
-			row.tell(own.map((line) => valueText(line, at(line), kind)).filter((words) => words !== ""));
+			row.tell(
+				own.flatMap((line) =>
+					moments(line).flatMap(({ name, index }) => {
+						const words = valueText(line, index, kind);
+						return words === "" ? [] : [`${name} ${words}`.trim()];
+					}),
+				),
+			);
 			row.report(own);
 		}
 	});

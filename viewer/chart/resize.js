@@ -3,16 +3,23 @@ import { text } from "../text.js";
 
 const STEP_PX = 24;
 const LOWEST_PX = 150;
-/** What the drawer leaves of the room that it shares with the map. */
-const LEFT_PX = 320;
+
+/** Height that is left to the map in any case, in pixels. @param {HTMLElement} map */
+const leastHeight = (map) => Number.parseFloat(window.getComputedStyle(map).flexBasis) || 0;
 
 /**
  * @param {HTMLElement} handle @param {HTMLElement} body whose height it sets @param {number} usual in pixels
  */
 export function startHandle(handle, body, usual) {
-	let height = usual;
-	const highest = () => Math.max(LOWEST_PX, window.innerHeight - LEFT_PX);
-	const set = (/** @type {number} */ wished) => {
+	let [wished, height] = [usual, usual];
+	const map = /** @type {HTMLElement} */ (document.getElementById("map-frame"));
+	const stage = /** @type {HTMLElement} */ (map.parentElement);
+	const highest = () => {
+		const room = map.offsetHeight + body.offsetHeight - (stage.scrollHeight - stage.clientHeight);
+		return Math.max(LOWEST_PX, room - leastHeight(map));
+	};
+	const set = (/** @type {number} */ next) => {
+		wished = next;
 		height = Math.round(Math.max(LOWEST_PX, Math.min(highest(), wished)));
 		body.style.setProperty("--chart-height", `${height}px`);
 		handle.setAttribute("aria-valuenow", String(height));
@@ -43,5 +50,7 @@ export function startHandle(handle, body, usual) {
 			handle.addEventListener(end, () => handle.removeEventListener("pointermove", move), { once: true });
 	});
 	handle.addEventListener("dblclick", () => set(usual));
-	window.addEventListener("resize", () => set(height));
+	// What else stands above and below the map takes of the same room, and gives it back.
+	const resized = new ResizeObserver(() => window.requestAnimationFrame(() => set(wished)));
+	for (const element of [stage, ...stage.children]) resized.observe(element);
 }

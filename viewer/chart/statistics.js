@@ -9,6 +9,7 @@
  * @typedef {import("../text.js").TextKey} TextKey
  */
 import { fetchSeriesOfArea } from "../api.js";
+import { unitText } from "../layers/units.js";
 import { cubesOf } from "../map/cubes.js";
 import { make } from "../shell/elements.js";
 import { isMoving } from "../state.js";
@@ -20,7 +21,7 @@ import { histogramBetween, histogramsOf } from "./histogram.js";
 import { formatNumber, summarise } from "./series.js";
 import { classesOf, pointOf, reducer } from "./source.js";
 import { valuesOf } from "./tables.js";
-import { lineName, placeName, unitText } from "./words.js";
+import { lineName, placeName } from "./words.js";
 
 /** A date that is passed over faster is not asked for. */
 const REST_MS = 200;

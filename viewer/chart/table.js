@@ -1,5 +1,6 @@
 /** The same numbers as the chart's, as a table: a row a date, a column a place, of areas with the cells that have a value. */
 
+import { unitText } from "../layers/units.js";
 import { make } from "../shell/elements.js";
 import { chooseTime, instant, timeDomain } from "../state.js";
 import { locale, text } from "../text.js";
@@ -7,7 +8,7 @@ import { formatDate } from "../time/dates.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { lines, pointOf, reducer } from "./source.js";
 import { joinTimes } from "./tables.js";
-import { lineName, unitText, valueText } from "./words.js";
+import { lineName, valueText } from "./words.js";
 
 /** @typedef {import("./source.js").Line} Line */
 

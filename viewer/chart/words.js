@@ -23,9 +23,6 @@ export function lineName({ place, layer }) {
 	return sides.value.length > 1 ? `${name}, ${layer.title}` : name;
 }
 
-/** A unit as people write it: that of a plain number is not written. @param {string | null} units */
-export const unitText = (units) => (units === null || units === "" || units === "1" ? "" : units);
-
 /** @param {string | null} reason a reason or a flag's name, as the server writes it */
 const reasonText = (reason) =>
 	reason === null || reason === "nodata" ? text("value.noData") : reason.replaceAll("_", " ");

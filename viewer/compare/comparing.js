@@ -34,6 +34,8 @@ export const differenceRange = signal(/** @type {[number, number] | null} */ (nu
 
 /** @type {(() => void)[]} */
 let stops = [];
+/** Counts up with each comparison that is wanted or ended: an older one that still waits for its layer is none any more. */
+let wanted = 0;
 
 /** Shows a second side. @param {CompareMode} how @param {Wish} [wish] what of; by default the layer of A, a year apart */
 export async function compare(how, wish = {}) {
@@ -41,7 +43,10 @@ export async function compare(how, wish = {}) {
 		mode.value = how;
 		return;
 	}
+	wanted += 1;
+	const own = wanted;
 	const found = wish.layer === undefined ? null : await findLayer(wish.layer);
+	if (own !== wanted) return;
 	const of = found?.layer ?? sideA.layer.peek();
 	if (!of) return;
 	const side = makeSide("b");
@@ -58,6 +63,7 @@ export async function compare(how, wish = {}) {
 
 /** Shows one side again. */
 export function stopComparing() {
+	wanted += 1;
 	for (const stop of stops) stop();
 	stops = [];
 	batch(() => {

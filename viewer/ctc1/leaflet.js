@@ -70,7 +70,7 @@ export function makeCubeLayer(L, { source, tableOf, covers = () => true, onProgr
 			});
 		}
 
-		/** The zoom of the tiles that are shown. */
+		/** The zoom of the tiles that are shown; only while the layer is on a map. */
 		nativeZoom() {
 			const { minNativeZoom = 0, maxNativeZoom = 30 } = /** @type {import("leaflet").GridLayerOptions} */ (
 				this.options
@@ -78,19 +78,19 @@ export function makeCubeLayer(L, { source, tableOf, covers = () => true, onProgr
 			return Math.min(maxNativeZoom, Math.max(minNativeZoom, Math.round(this._map.getZoom())));
 		}
 
-		/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} index @returns {Sample | null} */
+		/** What is here of a place at a date; null when it is not loaded, or the layer on no map. @param {Place} place @param {number} index @returns {Sample | null} */
 		sample(place, index) {
-			return source.sample(place, this.nativeZoom(), index);
+			return this._map ? source.sample(place, this.nativeZoom(), index) : null;
 		}
 
 		/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} index @returns {Sample | null} */
 		sampleWindow(place, index) {
-			return source.sampleWindow(place, this.nativeZoom(), index);
+			return this._map ? source.sampleWindow(place, this.nativeZoom(), index) : null;
 		}
 
 		/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} index @returns {Sample | null} */
 		sampleBefore(place, index) {
-			return source.sampleBefore(place, this.nativeZoom(), index);
+			return this._map ? source.sampleBefore(place, this.nativeZoom(), index) : null;
 		}
 	}
 

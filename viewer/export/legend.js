@@ -1,6 +1,7 @@
 /** The legend of a side as it is drawn on pictures: a bar with ticks or a swatch a class, then what is no value. */
 import { colours, cssColour, paintedStyle } from "../layers/colours.js";
-import { numberText, roundValues, shareOf, unitText, valueAt } from "../layers/ticks.js";
+import { numberText, roundValues, shareOf, valueAt } from "../layers/ticks.js";
+import { unitText } from "../layers/units.js";
 import { locale } from "../text.js";
 import { wrapLines } from "./geometry.js";
 

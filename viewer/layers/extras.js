@@ -117,6 +117,7 @@ function drawAll(all) {
 		if (shown.has(side)) continue;
 		pane.close();
 		drawn.delete(side);
+		if (!all.some((each) => each.side === side)) removePane(map, side.id);
 	}
 	for (const [index, { side, isBelow }] of all.entries()) {
 		const pane = map.getPane(side.id) ?? map.createPane(side.id);
@@ -128,6 +129,12 @@ function drawAll(all) {
 				untracked(() => new DataPane(map, side, side.id)),
 			);
 	}
+}
+
+/** @param {import("../vendor/leaflet.js").Map} map @param {string} name */
+function removePane(map, name) {
+	map.getPane(name)?.remove();
+	delete map.getPanes()[name];
 }
 
 /** All layers that are seen, the lowest first; the main one's place among them is told too. */

@@ -6,7 +6,8 @@ import { changeIcon } from "../shell/icons.js";
 import { loadStyles } from "../shell/styles.js";
 import { locale, text } from "../text.js";
 import { formatDate } from "../time/dates.js";
-import { numberText, unitText } from "./ticks.js";
+import { numberText } from "./ticks.js";
+import { unitText } from "./units.js";
 
 /** @typedef {import("../api.js").Layer} Layer */
 /** @typedef {import("../api.js").WholeLayer} WholeLayer */

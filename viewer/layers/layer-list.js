@@ -6,7 +6,7 @@ import { locale, text } from "../text.js";
 import { formatDate } from "../time/dates.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { matches } from "./filter.js";
-import { unitText } from "./ticks.js";
+import { unitText } from "./units.js";
 
 /** @typedef {import("../api.js").Layer} Layer */
 

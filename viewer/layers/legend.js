@@ -14,7 +14,8 @@ import { faults } from "./legend-source.js";
 import { makePalettes } from "./palettes.js";
 import { makeRangeEditor } from "./range.js";
 import { watchValues } from "./screen-values.js";
-import { numberText, unitText } from "./ticks.js";
+import { numberText } from "./ticks.js";
+import { unitText } from "./units.js";
 
 /** @typedef {{ element: HTMLElement, stop: () => void }} Part */
 /** @typedef {"loading" | "failed" | "ramp" | "classes" | "composite" | "none"} Kind */

@@ -89,6 +89,3 @@ export function parseNumber(text) {
 	const plain = text.trim().replace("−", "-").replace(",", ".");
 	return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain) ? Number(plain) : null;
 }
-
-/** A unit as people write it: that of a plain number is not written. @param {string | null | undefined} units */
-export const unitText = (units) => (!units || units === "1" ? "" : units);

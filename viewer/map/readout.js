@@ -9,6 +9,7 @@
 import { placeText } from "../areas/words.js";
 import { formatExact, formatNumber } from "../chart/series.js";
 import { colours, cssColour, paintedStyle } from "../layers/colours.js";
+import { unitText } from "../layers/units.js";
 import { compareMode, isGapFilled, pointer, sideA, sideB, spoken } from "../state.js";
 import { locale, text } from "../text.js";
 import { formatDate } from "../time/dates.js";
@@ -25,10 +26,10 @@ function readingText(side, reading) {
 	const { value, flag, isApproximate, isFilled, from } = reading;
 	if (value === null) return flag ? flagText(flag) : text("value.noData");
 	const legend = side.legend.peek();
-	const units = side.layer.peek()?.units ?? "";
+	const units = unitText(side.layer.peek()?.units);
 	const label = legend?.classes?.find((each) => each.value === value)?.label;
 	const number = isApproximate ? `≈ ${formatNumber(value, locale())}` : formatExact(value, locale());
-	const words = label ?? (units === "" || units === "1" ? number : `${number} ${units}`);
+	const words = label ?? `${number} ${units}`.trim();
 	if (!isFilled || from === null) return words;
 	return text("value.filled", { value: words, date: formatDate(Date.parse(from), locale()) });
 }

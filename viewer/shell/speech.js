@@ -2,7 +2,7 @@
  * The map in words, for those who do not see it: what it shows is told when it changes, its numbers when it rests.
  */
 
-import { unitText } from "../layers/ticks.js";
+import { unitText } from "../layers/units.js";
 import { instant, isMoving, layer, legend, outcome, sideA, spoken, tileProgress, timeIndex, view } from "../state.js";
 import { locale, percent, text } from "../text.js";
 import { effect } from "../vendor/signals-core.js";

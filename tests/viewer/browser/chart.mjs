@@ -311,6 +311,34 @@ await runAsCalled([
 		},
 	],
 	[
+		"13 in a comparison of two dates the list has the values of both, and the map its room",
+		async ({ open, outDir }) => {
+			const [point] = POINTS;
+			const { page } = await open({
+				search: `?layer=ndvi&date=2019-01-01&date2=2019-02-10&compare=swipe&pt=${point.lon},${point.lat}`,
+			});
+			await whenExact(page, 1);
+			await page.locator("#compare-bar .modes").waitFor();
+			const cell = cellAt(point);
+			const [a, b] = [0, 8].map((t) => {
+				const value = valueAt("ndvi", t, cell);
+				return value === null ? "no data" : Number(value.toPrecision(9));
+			});
+			await page.locator(".place-value").getByText(`A ${a} · B ${b}`, { exact: true }).waitFor();
+			// The chart gives way: nothing of it is below the window.
+			await page.waitForFunction(() => {
+				const stage = document.querySelector(".stage");
+				return stage && stage.scrollHeight === stage.clientHeight;
+			});
+			await page.screenshot({ path: `${outDir}/compared-chart.png` });
+			assert.ok(((await page.locator("#map").boundingBox())?.height ?? 0) >= 220);
+
+			const before = (await page.locator(".chart-body").boundingBox())?.height ?? 0;
+			await page.getByRole("button", { name: "End the comparison" }).click();
+			await page.waitForFunction((low) => (document.querySelector(".chart-body")?.clientHeight ?? 0) > low, before);
+		},
+	],
+	[
 		"13 in a comparison the other layer has its own lines, values and mark",
 		async ({ open }) => {
 			const [point] = POINTS;
@@ -323,10 +351,10 @@ await runAsCalled([
 			await whenExact(page, 1);
 
 			const cell = cellAt(point);
-			const expected = [valueAt("ndvi", 0, cell), valueAt("lai16", 8, cell)].map((value) =>
+			const [a, b] = [valueAt("ndvi", 0, cell), valueAt("lai16", 8, cell)].map((value) =>
 				Number((value ?? 0).toPrecision(9)),
 			);
-			assert.equal(await page.locator(".place-value").textContent(), expected.join(" · "));
+			assert.equal(await page.locator(".place-value").textContent(), `A ${a} · B ${b}`);
 			assert.equal(await page.locator(".place-date").textContent(), "1 January 2019 · 10 February 2019");
 			assert.deepEqual(await page.locator(".chart-layer").allTextContents(), ["NDVI of 2019", "LAI of 16 bits"]);
 			const marks = await page
@@ -549,7 +577,7 @@ await runAsCalled([
 				routes: { "/area\\?": limitedTo("max_area_values", 1000, (url) => !url.searchParams.has("datetime")) },
 			});
 			await whenShown(tooLong.page);
-			await tooLong.page.getByText(/^No values: max_area_values is 1000/).waitFor();
+			await tooLong.page.getByText(/^No values: The server says: max_area_values is 1000/).waitFor();
 			await tooLong.page.getByRole("button", { name: "Only 2019" }).click();
 			await tooLong.page.getByText("exact, 2019 only").waitFor();
 			const rows = await readTable(tooLong.page);

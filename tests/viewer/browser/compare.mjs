@@ -459,13 +459,18 @@ await runAsCalled([
 	],
 	[
 		"32 on a phone the controls of a comparison lie beside one another, and the sides' names below the search",
-		async ({ open }) => {
+		async ({ open, outDir }) => {
 			const { page } = await open({ search: `${search("swipe")}&language=fr`, width: 360, height: 740 });
 			await whenBothShown(page);
 			const controls = page.locator("#compare-bar .side-b > :not([hidden])");
 			assert.deepEqual(await overlapping(controls), []);
 			const inside = page.locator("#compare-bar .side-b .joined > *");
 			assert.deepEqual(await overlapping(inside), []);
+			const isOutside = await page
+				.locator("#compare-bar .modes button")
+				.evaluateAll((all) => all.map((each) => each.getBoundingClientRect().right > window.innerWidth - 8));
+			assert.deepEqual(isOutside, [false, false, false, false, false]);
+			await page.screenshot({ path: join(outDir, "phone-modes.png") });
 			const searchBox = await page.locator("#search").boundingBox();
 			const names = await page
 				.locator(".side-tag")

@@ -1,0 +1,16 @@
+/** Units as people write them; pure. What programs read keeps them as the source has them. */
+
+const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
+/** A symbol and its power: `m^-3`, `m**2`, `m-3`, and of metres and seconds alone `m2`, for CO2 is no power. */
+const POWER =
+	/(?<![\p{L}\d])(\p{L}+)(?:(?:\^|\*\*)\+?(-?\d+)|(-\d+)|(?<=(?<!\p{L})(?:[kcdmµ]?m|s))(\d))(?![\p{L}\d])/gu;
+
+/** A unit with its powers raised; that of a plain number is not written. @param {string | null | undefined} units */
+export function unitText(units) {
+	if (!units || units === "1") return "";
+	return units.replace(POWER, (_, symbol, ...powers) => {
+		const power = /** @type {string} */ (powers.slice(0, 3).find((each) => each !== undefined));
+		return symbol + [...power].map((sign) => RAISED[/** @type {keyof typeof RAISED} */ (sign)]).join("");
+	});
+}
