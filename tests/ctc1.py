@@ -31,6 +31,12 @@ class Decoded:
             lacks |= self.numbers == int(flag)
         return np.where(lacks, np.nan, values)
 
+    def beyond(self) -> np.ndarray:
+        """(time, y, x): 1 where a number stands for its value and all above, -1 where it and all below, else 0."""
+        least, greatest = self.header.get("reach", (None, None))
+        at_ends = (self.numbers == greatest).astype(int) - (self.numbers == least)
+        return np.where(np.isnan(self.values()), 0, at_ends * int(np.sign(self.header["scale"])))
+
     def exact_values(self) -> np.ndarray:
         """(time, y, x) float64, NaN in gaps and at flags, computed as the source's own numbers are."""
         source = self.header.get("source")

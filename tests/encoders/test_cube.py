@@ -107,6 +107,7 @@ def test_golden_cubes_hold_what_is_written_beside_them(name):
     assert decoded.numbers.tolist() == expected["numbers"]
     assert decoded.filled.tolist() == expected.get("filled", decoded.filled.tolist())
     assert np.array_equal(decoded.values(), values, equal_nan=True)
+    assert decoded.beyond().tolist() == expected.get("beyond", np.zeros_like(decoded.numbers).tolist())
 
 
 @pytest.mark.parametrize("name", DAMAGED)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -20,8 +20,6 @@ from chronotile.encoders.cube_numbers import (
 from chronotile.errors import UnsupportedFormat
 from chronotile.model.cube import CubeFrame, CubeNumbering
 from chronotile.model.raster import Encoding
-
-finite = st.floats(-1e6, 1e6, width=32)
 
 
 def frame_of(numbers, encoding: Encoding) -> CubeFrame:
@@ -114,14 +112,33 @@ def test_flags_and_the_valid_range_are_told_in_numbers_of_the_cube():
     assert found.range == (30768, 42768)
 
 
-@given(arrays.arrays("float32", st.integers(1, 30), elements=finite), st.floats(1e-3, 1e4), st.sampled_from([1, 2]))
-def test_steps_clip_nothing_and_miss_by_half_a_step_at_most(numbers, span, res):
-    found, became = numbering(numbers, dtype="float32", colours=(0.0, span), res=res)
+@st.composite
+def float_cubes(draw):
+    """Numbers (n,) of either type, and any colours: outliers, infinities and subnormals among them."""
+    width = draw(st.sampled_from([32, 64]))
+    usual, any_at_all = st.floats(-2, 2, width=width), st.floats(width=width)
+    numbers = draw(st.lists(usual | any_at_all | st.sampled_from([1e37, -9999.0, 0.0]), min_size=1, max_size=20))
+    ends = draw(st.just((0.0, 1.0)) | st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2))
+    return np.array(numbers, dtype=f"float{width}"), (min(ends), max(ends))
 
-    values = np.array(became) * found.scale + found.offset
-    rounding = 1e-9 * float(np.abs(numbers).max())
-    assert np.abs(values - numbers).max() <= found.scale * 0.5 + rounding
-    assert max(became) < found.nodata
+
+@given(float_cubes(), st.sampled_from([1, 2]))
+@example((np.array([1.7e308, -1.7e308, 0.5]), (0.0, 1.0)), 1)
+@example((np.array([1.7e308, -1.7e308, 0.5]), (-1.7e308, 1.7e308)), 2)
+@example((np.array([5e-324, 0.0]), (0.0, 5e-324)), 1)
+def test_floats_are_within_half_a_step_or_said_to_be_beyond_an_end(cube, res):
+    numbers, colours = cube
+    found, became = numbering(numbers, dtype=numbers.dtype.name, nodata=np.nan, colours=colours, res=res)
+
+    is_value = np.isfinite(numbers)
+    values, became = numbers[is_value].astype("float64"), np.array(became)[is_value]
+    decoded = became * found.scale + found.offset
+    slack = found.scale * 0.5 + 4 * np.spacing(np.abs(decoded) + abs(found.offset))
+    is_near = np.abs(values / 2 - decoded / 2) <= slack / 2
+    is_beyond = ((became == found.reach[0]) & (values < decoded)) | ((became == found.reach[1]) & (values > decoded))
+    assert np.all(is_near | is_beyond)
+    assert np.all(became < found.nodata)
+    assert np.isfinite([found.scale, found.offset]).all()
 
 
 @given(arrays.arrays("float32", st.integers(2, 30), elements=st.floats(-1, 1, width=32)))
@@ -146,11 +163,19 @@ def test_cubes_whose_values_are_near_those_with_colours_have_one_numbering():
     assert first == second
 
 
-def test_outliers_make_steps_coarser_but_are_not_cut_off():
-    found, became = numbering([0.5, -1000.0, 1000.0], dtype="float32")
+@pytest.mark.parametrize("fill", [1e37, -9999.0, 3.4e38])
+@pytest.mark.parametrize("res", [1, 2])
+def test_a_fill_value_that_nobody_declared_leaves_the_others_what_they_are(fill, res):
+    found, became = numbering([0.25, 0.75, fill], dtype="float32", res=res)
 
-    assert found.scale == 0.05
-    assert [number * found.scale + found.offset for number in became] == pytest.approx([0.5, -1000, 1000], abs=0.026)
+    assert [number * found.scale + found.offset for number in became[:2]] == pytest.approx([0.25, 0.75])
+    assert became[2] == found.reach[fill > 0]
+
+
+def test_values_are_told_apart_up_to_thirty_times_the_range_of_the_colours():
+    found, became = numbering([-29.5, 30.5], dtype="float32")
+
+    assert [number * found.scale + found.offset for number in became] == pytest.approx([-29.5, 30.5])
 
 
 @pytest.mark.parametrize(
@@ -179,10 +204,24 @@ def test_classes_of_moving_pictures_are_kept():
 
 
 def test_wide_integers_far_apart_are_steps_of_whole_numbers():
-    found, became = numbering([0, 1_000_000], dtype="int32")
+    found, became = numbering([0, 1_000_000], dtype="int32", colours=(0.0, 20_000.0))
 
     assert (found.scale, found.is_quantised) == (20.0, True)
     assert [number * found.scale + found.offset for number in became] == [0, 1_000_000]
+
+
+def test_wide_integers_have_steps_of_one_at_least():
+    found, became = numbering([7, 20_000, -(2**31)], dtype="int32")
+
+    assert [number * found.scale + found.offset for number in became] == [7, 20_000, -32_767]
+    assert (found.scale, became[2]) == (1.0, found.reach[0])
+
+
+def test_steps_of_integers_begin_where_their_type_does():
+    found, became = numbering([0, 4_000_000_000], dtype="uint32", colours=(0.0, 10_000.0))
+
+    assert found.reach == (None, 65534)
+    assert [number * found.scale + found.offset for number in became] == [0, 655_340]
 
 
 def test_classes_far_apart_have_no_cube():
@@ -205,11 +244,11 @@ def test_scale_and_offset_of_floats_are_kept():
     assert [number * found.scale + found.offset for number in became] == pytest.approx([6.0, 7.0])
 
 
-@pytest.mark.parametrize("number", [0.0, 1e38, -1e38])
-def test_any_single_value_has_a_number(number):
+@pytest.mark.parametrize("number", [0.0, 7.5, -7.5])
+def test_a_style_of_one_value_has_steps_too(number):
     found, became = numbering([number], dtype="float64", colours=(0.0, 0.0))
 
-    assert became[0] * found.scale + found.offset == pytest.approx(number, rel=1e-9)
+    assert became[0] * found.scale + found.offset == pytest.approx(number)
 
 
 @given(st.floats(1e-30, 1e30))

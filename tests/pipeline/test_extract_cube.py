@@ -106,25 +106,39 @@ def test_a_formula_has_values_within_half_a_step():
     np.testing.assert_allclose(cube.values(), expected, atol=0.0005001)
 
 
-def test_values_far_beyond_the_colours_are_read_again_and_not_cut_off():
+@pytest.mark.parametrize("res", [1, 2])
+def test_values_far_beyond_the_colours_are_said_to_be_and_the_others_stay(res):
     numbers = np.random.default_rng(4).normal(size=(3, SIDE, SIDE)).astype("float32")
-    numbers[2, 0, 0] = 5000
+    numbers[2, :2, :2] = 1e37
     reader = MemoryReader().add("NDVI", numbers, times=DAYS[:3])
 
-    cube = extract(reader, colours=(0.0, 1.0))
+    cube = extract(reader, colours=(0.0, 1.0), res=res)
 
-    assert cube.values()[2, 0, 0] == pytest.approx(5000, abs=cube.header["scale"] / 2)
-    np.testing.assert_allclose(cube.values(), numbers, atol=cube.header["scale"] / 2 + 1e-9)
-    assert len(reader.windows) > 6
-
-
-def test_values_near_the_colours_are_read_once():
-    numbers = np.random.default_rng(4).normal(size=(3, SIDE, SIDE)).astype("float32")
-    reader = MemoryReader().add("NDVI", numbers, times=DAYS[:3])
-
-    extract(reader, colours=(0.0, 1.0))
-
+    means = numbers.reshape(3, SIDE // res, res, SIDE // res, res).mean(axis=(2, 4))
+    assert cube.header["reach"] == [None, 65534]
+    assert np.array_equal(cube.beyond(), means > 1e30)
+    is_near = cube.beyond() == 0
+    np.testing.assert_allclose(cube.values()[is_near], means[is_near], atol=cube.header["scale"] / 2 + 1e-6)
     assert len(reader.windows) == 3
+
+
+def test_without_values_beyond_its_reach_a_cube_tells_of_none():
+    numbers = np.random.default_rng(4).normal(size=(3, SIDE, SIDE)).astype("float32")
+
+    cube = extract(MemoryReader().add("NDVI", numbers, times=DAYS[:3]), colours=(0.0, 1.0))
+
+    assert "reach" not in cube.header
+
+
+def test_halves_of_the_largest_floats_are_beyond_and_no_error():
+    numbers = np.full((1, SIDE, SIDE), 1.7e308)
+    numbers[0, ::2] = -1.7e308
+    numbers[0, :, 4:] = 1.7e308
+
+    cube = extract(MemoryReader().add("NDVI", numbers, times=DAYS[:1]), colours=(0.0, 1.0), res=2)
+
+    assert cube.values()[0, :, :2].tolist() == [[0.0, 0.0]] * 4
+    assert cube.beyond()[0].tolist() == [[0, 0, 1, 1]] * 4
 
 
 def test_floats_without_a_value_are_gaps():

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { differenceTable, paintDifference } from "../../viewer/compare/difference.js";
+import { differenceOf, differenceTable, paintDifference } from "../../viewer/compare/difference.js";
 import { addYears, after, apartOf, otherIndex } from "../../viewer/compare/offset.js";
 import { movedBy } from "../../viewer/compare/share.js";
 import { toInstant } from "../../viewer/time/dates.js";
@@ -64,6 +64,7 @@ const foundOf = (numbers, scale) => ({
 	cube: {
 		header: { w: 2, h: 2, dtype: "uint8" },
 		valueOf: (/** @type {number} */ number) => (number === 255 ? null : number * scale),
+		beyond: (/** @type {number} */ number) => (number === 254 ? 1 : 0),
 		numbersAt: () => Uint8Array.from(numbers),
 		filledAt: () => Uint8Array.from(numbers, (number) => (number === 255 ? 0 : number)),
 	},
@@ -102,6 +103,39 @@ test("a difference is B less A in their own scales, and nothing where one has no
 		],
 	);
 });
+
+test("a difference with a value that is this or above is painted as far beyond, of two such as none", () => {
+	const [a, b] = [foundOf([254, 10, 254, 10], 0.001), foundOf([10, 254, 254, 10], 0.001)];
+	const words = new Uint32Array(4);
+
+	paintDifference(words, 2, { a, b, isFilled: false }, differenceTable(GREYS));
+
+	const [below, above, unknown] = Array.from(words, (word) => [word & 255, (word >> 16) & 255, word >>> 24]);
+	assert.deepEqual(
+		[below, above, unknown],
+		[
+			[255, 0, 255],
+			[0, 255, 255],
+			[0, 0, 0],
+		],
+	);
+});
+
+for (const [a, b, expected] of /** @type {[number, number, number | null][]} */ ([
+	[0, 0, 0],
+	[0, 1, 1],
+	[0, -1, -1],
+	[1, 0, -1],
+	[-1, 1, 1],
+	[1, 1, null],
+	[-1, -1, null],
+])) {
+	test(`of values that stand for ${a} and ${b} beyond, the difference stands for ${expected}`, () => {
+		const found = differenceOf({ value: 2, beyond: a }, { value: 5, beyond: b });
+
+		assert.deepEqual(found, expected === null ? null : { value: 3, beyond: expected });
+	});
+}
 
 test("what is beyond the range of a difference has the colours of its ends' beyond", () => {
 	const [a, b] = [foundOf([0, 200, 0, 0], 0.01), foundOf([200, 0, 100, 0], 0.01)];

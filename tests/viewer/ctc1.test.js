@@ -110,6 +110,10 @@ describe("golden cubes", () => {
 				Array.from(cube.numbers, (number) => rounded(cube.valueOf(number))),
 				told.values.flat(2).map(rounded),
 			);
+			assert.deepEqual(
+				Array.from(cube.numbers, (number) => cube.beyond(number)),
+				told.beyond?.flat(2) ?? Array.from(cube.numbers, () => 0),
+			);
 		});
 	}
 });
@@ -156,6 +160,8 @@ describe("what is not whole", () => {
 		"a block of no dates": { blocks: [{ n: 0, mask: 0, pred: 0 }, ...SMALL.blocks] },
 		"blocks that are none": { blocks: {} },
 		"a flag without a number": { flags: { cloud: "cloud" } },
+		"a reach that is no pair": { reach: 7 },
+		"an end that is no number": { reach: [0, "all"] },
 		"a shift that is none": { source: { shift: "1", offset: 0 } },
 	};
 	for (const [what, more] of Object.entries(wrong)) {

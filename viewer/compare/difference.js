@@ -10,7 +10,7 @@ import { colours, pack } from "../layers/colours.js";
 /** Colours between the ends of a difference's range. */
 const STEPS = 512;
 
-/** Values of all digital numbers of a cube; NaN of those that are none. @type {WeakMap<Cube, Float64Array>} */
+/** Values of all digital numbers of a cube, infinite of those that stand for all beyond; NaN of those that are none. @type {WeakMap<Cube, Float64Array>} */
 const known = new WeakMap();
 
 /** @param {Cube} cube */
@@ -18,10 +18,23 @@ function valuesOf(cube) {
 	let values = known.get(cube);
 	if (!values) {
 		const count = cube.header.dtype === "uint8" ? 0x100 : 0x10000;
-		values = Float64Array.from({ length: count }, (_, number) => cube.valueOf(number) ?? Number.NaN);
+		values = Float64Array.from({ length: count }, (_, number) => {
+			const beyond = cube.beyond(number);
+			return beyond === 0 ? (cube.valueOf(number) ?? Number.NaN) : beyond * Infinity;
+		});
 		known.set(cube, values);
 	}
 	return values;
+}
+
+/**
+ * B - A of two values, each of which may stand for all above (1) or below it (-1), as the difference then does too; null
+ * where nothing is known of it.
+ * @param {{ value: number, beyond: number }} a @param {{ value: number, beyond: number }} b
+ */
+export function differenceOf(a, b) {
+	if (a.beyond !== 0 && a.beyond === b.beyond) return null;
+	return { value: b.value - a.value, beyond: Math.sign(b.beyond - a.beyond) };
 }
 
 /** Colours of a difference: one below, STEPS in between, one above. @param {PaintedStyle} style */

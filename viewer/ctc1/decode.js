@@ -11,7 +11,7 @@
  *   w: number, h: number, res: number, dtype: "uint8" | "uint16", nodata: number, scale: number, offset: number,
  *   units: string | null, range: [number, number] | null, times: (string | null)[], valid: number[], blocks: Block[],
  *   flags?: Record<string, string>, categorical?: boolean, mean?: boolean, warped?: boolean, quantised?: boolean,
- *   source?: { shift: number, offset: number },
+ *   source?: { shift: number, offset: number }, reach?: [number | null, number | null],
  * }} Header
  */
 
@@ -113,6 +113,13 @@ export class Cube {
 		if (number === nodata || this.flags.has(number)) return null;
 		return source ? (number + source.shift) * scale + source.offset : number * scale + offset;
 	}
+
+	/** 1 where a number stands for its value and all above it, -1 for it and all below it, else 0. @param {number} number */
+	beyond(number) {
+		const { reach, scale } = this.header;
+		if (!reach?.includes(number) || this.valueOf(number) === null) return 0;
+		return number === reach[1] ? Math.sign(scale) : -Math.sign(scale);
+	}
 }
 
 /** @param {Cube} cube @returns {Numbers} */
@@ -182,7 +189,7 @@ function readHeader(bytes) {
 /** @param {Header} header */
 function checkHeader(header) {
 	check(typeof header === "object" && header !== null && header.v === 1, "its version is not 1");
-	const { w, h, res, dtype, nodata, scale, offset, times, valid, blocks, flags = {}, source } = header;
+	const { w, h, res, dtype, nodata, scale, offset, times, valid, blocks, flags = {}, source, reach } = header;
 	check(isWhole(w, 1, MOST_ACROSS) && isWhole(h, 1, MOST_ACROSS), `${w} x ${h} cells`);
 	check(isWhole(res, 1, MOST_ACROSS), `res ${res}`);
 	check(dtype === "uint8" || dtype === "uint16", `dtype ${dtype}`);
@@ -190,6 +197,8 @@ function checkHeader(header) {
 	check(isWhole(nodata, 0, most), `nodata ${nodata}`);
 	check(Number.isFinite(scale) && Number.isFinite(offset), `scale ${scale}, offset ${offset}`);
 	check(!source || (Number.isInteger(source.shift) && Number.isFinite(source.offset)), "its source");
+	const isEnd = (/** @type {unknown} */ end) => end === null || isWhole(end, 0, most);
+	check(!reach || (Array.isArray(reach) && reach.length === 2 && reach.every(isEnd)), "its reach");
 	const isText = (/** @type {unknown} */ time) => typeof time === "string" || time === null;
 	check(Array.isArray(times) && times.length <= MOST_FRAMES && times.every(isText), "its times");
 	check(Array.isArray(valid) && valid.length === times.length && valid.every(Number.isFinite), "its valid shares");

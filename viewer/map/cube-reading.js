@@ -11,10 +11,15 @@
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {{ left: number, top: number, width: number, height: number }} Rect in pixels
  * @typedef {{
- *   value: number | null, number: number, flag: string | null, isFilled: boolean, isApproximate: boolean, from: string | null,
- * }} Reading `from` is the date that the value is of; `number` is -1 where the layer has nothing
- * @typedef {{ counts: Float64Array, low: number, high: number, valid: number, total: number, mean: number }} Histogram
- *   counts in equal bins from `low` to `high`; values beyond are in the first and the last
+ *   value: number | null, beyond: number, number: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
+ *   from: string | null,
+ * }} Reading `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
+ *   of; `number` is -1 where the layer has nothing
+ * @typedef {{
+ *   counts: Float64Array, low: number, high: number, valid: number, beyond: number, total: number, mean: number,
+ * }} Histogram
+ *   counts in equal bins from `low` to `high`; values outside are in the first and the last, but those of which the cube
+ *   only says that they lie `beyond` its reach count nowhere else
  * @typedef {{ coords: Tile, header: Header, cube: Cube, numbers: import("../ctc1/decode.js").Numbers, isNodata: Uint8Array, canvasRect: Rect }} Frame
  */
 import { isGapFilled } from "../state.js";
@@ -49,7 +54,7 @@ export class CubeReading {
 	numbersAt(point, timeIndex) {
 		const index = Math.max(0, timeIndex);
 		const from = this.source.times[index];
-		const nothing = { value: null, number: -1, flag: null, isFilled: false, isApproximate: false, from };
+		const nothing = { value: null, beyond: 0, number: -1, flag: null, isFilled: false, isApproximate: false, from };
 		if (!isWithin(this.bbox, point)) return nothing;
 		const found = this.layer.sample(point, index);
 		if (!found || found.isPreview) return null;
@@ -57,26 +62,29 @@ export class CubeReading {
 		if (frame < 0) return nothing;
 		const number = cube.numbersAt(frame)[cell];
 		const value = cube.valueOf(number);
-		const how = { number, flag: cube.flags.get(number) ?? null, isApproximate: isApproximate(cube.header) };
+		const flag = cube.flags.get(number) ?? null;
+		const how = { number, flag, beyond: cube.beyond(number), isApproximate: isApproximate(cube.header) };
 		if (value !== null || !isGapFilled.peek()) return { ...nothing, ...how, value };
 		const last = this.#lastValue(point, index);
 		return last ? { ...nothing, ...how, ...last, isFilled: true } : { ...nothing, ...how };
 	}
 
-	/** The last value up to a date, of its window or the one before. @param {Point} point @param {number} index @returns {{ value: number | null, from: string | null } | null} */
+	/** The last value up to a date, of its window or the one before. @param {Point} point @param {number} index @returns {{ value: number | null, beyond: number, from: string | null } | null} */
 	#lastValue(point, index) {
 		const now = this.layer.sampleWindow(point, index);
 		for (const sample of [now, this.layer.sampleBefore(point, index)]) {
 			if (!sample) return null;
 			const { cube, frame, cell } = sample;
 			const last = cube.lastValid(frame, cell);
-			if (last >= 0) return { value: cube.valueOf(cube.numbersAt(last)[cell]), from: cube.header.times[last] };
+			if (last < 0) continue;
+			const number = cube.numbersAt(last)[cell];
+			return { value: cube.valueOf(number), beyond: cube.beyond(number), from: cube.header.times[last] };
 		}
 		return null;
 	}
 
 	/**
-	 * The values of a place at the dates that are loaded.
+	 * The values of a place at the dates that are loaded; null where there are none, or some of which cubes do not tell.
 	 * @param {Point} point @returns {{ times: string[], values: (number | null)[], isApproximate: boolean } | null}
 	 */
 	seriesAt(point) {
@@ -92,8 +100,10 @@ export class CubeReading {
 			isNear ||= isApproximate(cube.header);
 			for (let index = first; index < first + count; index++) {
 				const frame = cube.frameOf(this.source.times[index]);
+				const number = frame < 0 ? -1 : cube.numbersAt(frame)[cell];
+				if (cube.beyond(number) !== 0) return null;
 				times.push(String(this.source.times[index]));
-				values.push(frame < 0 ? null : cube.valueOf(cube.numbersAt(frame)[cell]));
+				values.push(frame < 0 ? null : cube.valueOf(number));
 			}
 		}
 		return times.length === 0 ? null : { times, values, isApproximate: isNear };
@@ -108,7 +118,7 @@ export class CubeReading {
 	histogram(timeIndex, rings, { low, high, bins = BINS } = {}) {
 		/** @type {Map<number, number>} */
 		const byValue = new Map();
-		let [total, valid, sum] = [0, 0, 0];
+		let [total, valid, beyond, sum] = [0, 0, 0, 0];
 		for (const cell of this.layer.painter.current) {
 			const found = this.source.find(cell.tile, Math.max(0, timeIndex));
 			if (!found || found.isPreview) return null;
@@ -120,6 +130,10 @@ export class CubeReading {
 				total += count;
 				const value = cube.valueOf(number);
 				if (value === null) continue;
+				if (cube.beyond(number) !== 0) {
+					beyond += count;
+					continue;
+				}
 				valid += count;
 				sum += count * value;
 				byValue.set(value, (byValue.get(value) ?? 0) + count);
@@ -133,7 +147,7 @@ export class CubeReading {
 			const bin = Math.floor((bins * (value - least)) / (most - least || 1));
 			counts[Math.min(bins - 1, Math.max(0, bin))] += count;
 		}
-		return { counts, low: least, high: most, valid, total, mean: sum / valid };
+		return { counts, low: least, high: most, valid, beyond, total, mean: sum / valid };
 	}
 
 	/** Which cells of a tile the map shows, or lie in a polygon. @param {import("../ctc1/painter.js").Cell} cell @param {Cube} cube @param {number[][][]} [rings] @returns {Uint8Array} */

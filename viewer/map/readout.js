@@ -8,6 +8,7 @@
  */
 import { placeText } from "../areas/words.js";
 import { formatExact, formatNumber } from "../chart/series.js";
+import { differenceOf } from "../compare/difference.js";
 import { colours, cssColour, paintedStyle } from "../layers/colours.js";
 import { unitText } from "../layers/units.js";
 import { compareMode, isGapFilled, pointer, sideA, sideB, spoken } from "../state.js";
@@ -20,15 +21,19 @@ import { centreOf, maps, placeUnder } from "./map.js";
 /** A flag's name as people write it. @param {string} name */
 const flagText = (name) => name.replaceAll("_", " ");
 
+/** What is written before a value that is not exact. @param {number} beyond 1 where it is this or above, -1 this or below */
+const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
+
 /** What is at a place, in words; null while it is not loaded. @param {Side} side @param {Reading | null} reading */
 function readingText(side, reading) {
 	if (!reading) return text("value.loading");
-	const { value, flag, isApproximate, isFilled, from } = reading;
+	const { value, beyond, flag, isApproximate, isFilled, from } = reading;
 	if (value === null) return flag ? flagText(flag) : text("value.noData");
 	const legend = side.legend.peek();
 	const units = unitText(side.layer.peek()?.units);
 	const label = legend?.classes?.find((each) => each.value === value)?.label;
-	const number = isApproximate ? `≈ ${formatNumber(value, locale())}` : formatExact(value, locale());
+	const isNear = isApproximate || beyond !== 0;
+	const number = isNear ? `${signOf(beyond)} ${formatNumber(value, locale())}` : formatExact(value, locale());
 	const words = label ?? `${number} ${units}`.trim();
 	if (!isFilled || from === null) return words;
 	return text("value.filled", { value: words, date: formatDate(Date.parse(from), locale()) });
@@ -60,17 +65,20 @@ function rowOf(side, at, name) {
 /** B less A at a place, where both have a value. @param {Side} other @param {Point} at */
 function differenceRow(other, at) {
 	const [a, b] = [sideA, other].map((side) => cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null);
-	const isWhole = a !== null && b !== null && a.value !== null && b.value !== null;
-	const difference = isWhole ? Number(b.value) - Number(a.value) : null;
+	const hasBoth = a !== null && b !== null && a.value !== null && b.value !== null;
+	const found = hasBoth ? differenceOf({ ...a, value: Number(a.value) }, { ...b, value: Number(b.value) }) : null;
+	const difference = found?.value ?? null;
 	const row = document.createElement("span");
 	row.className = "reading";
 	row.dataset.side = "difference";
 	row.dataset.value = difference === null ? "" : String(difference);
 	const words = document.createElement("strong");
-	if (difference === null) words.textContent = a && b ? text("value.noData") : text("value.loading");
-	else if (a?.isApproximate || b?.isApproximate) words.textContent = `≈ ${formatNumber(difference, locale())}`;
+	if (hasBoth && !found) words.textContent = text("value.unknown");
+	else if (!found) words.textContent = a && b ? text("value.noData") : text("value.loading");
+	else if (a?.isApproximate || b?.isApproximate)
+		words.textContent = `${signOf(found.beyond)} ${formatNumber(found.value, locale())}`;
 	// What the subtraction of binary fractions adds is no part of the values.
-	else words.textContent = formatExact(Number(difference.toPrecision(12)), locale());
+	else words.textContent = formatExact(Number(found.value.toPrecision(12)), locale());
 	row.append("B − A ", words);
 	return row;
 }

@@ -57,10 +57,10 @@ async function describe() {
 	const index = Math.max(0, timeIndex.peek());
 	const found = cubes?.histogram(index);
 	if (!cubes || !found) return "";
-	const share = cubes.validShares.peek()[index] ?? found.valid / found.total;
-	if (found.valid === 0) return text("map.describedEmpty");
+	const share = cubes.validShares.peek()[index] ?? (found.valid + found.beyond) / found.total;
+	if (found.valid + found.beyond === 0) return text("map.describedEmpty");
 	const values = { gaps: percent(1 - share) };
-	if (legend.peek()?.type === "classes") return text("map.describedClasses", values);
+	if (found.valid === 0 || legend.peek()?.type === "classes") return text("map.describedClasses", values);
 	const mean = found.mean.toLocaleString(locale(), { maximumSignificantDigits: DIGITS });
 	return text("map.described", { ...values, mean: `${mean} ${unitText(layer.peek()?.units ?? null)}`.trim() });
 }

@@ -9,10 +9,10 @@ import orjson
 from isal import igzip_lib
 from numpy.typing import NDArray
 
-from chronotile.model.cube import CubeAbout, CubeBlock, CubeNumbers
+from chronotile.model.cube import CubeAbout, CubeBlock, CubeNumbering, CubeNumbers
 from chronotile.model.raster import BoolArray
 
-ENCODER_VERSION = "3"
+ENCODER_VERSION = "4"
 """Part of every cube's ETag: raise it when the same cube gives other bytes."""
 
 MAGIC = b"CTC1"
@@ -89,7 +89,7 @@ def _head(about: CubeAbout, seen: _Seen) -> bytes:
 
 def _header(about: CubeAbout, seen: _Seen) -> dict[str, Any]:
     tile, numbering = about.tile, about.numbering
-    observed = None if seen.least is None else (seen.least, seen.most)
+    observed = None if seen.least is None or seen.most is None else (seen.least, seen.most)
     header = {
         "v": 1,
         "layer": about.layer,
@@ -117,11 +117,21 @@ def _header(about: CubeAbout, seen: _Seen) -> dict[str, Any]:
     }
     if about.is_warped:
         header["warped"] = True
+    reach = _reach(numbering, observed)
+    if reach != (None, None):
+        header["reach"] = reach
     if numbering.flags:
         header["flags"] = {str(number): name for number, (_number, name) in numbering.flags.items()}
     if numbering.source_offset is not None:
         header["source"] = {"shift": int(numbering.base), "offset": numbering.source_offset}
     return header
+
+
+def _reach(numbering: CubeNumbering, observed: tuple[int, int] | None) -> tuple[int | None, int | None]:
+    """The ends beyond which values may lie, of those that some of this cube have."""
+    ends = zip(numbering.reach, observed or (None, None), strict=True)
+    least, greatest = (end if end == seen else None for end, seen in ends)
+    return least, greatest
 
 
 def _packed(block: CubeBlock, predictor: Predictor, seen: _Seen) -> Iterator[Bytes]:

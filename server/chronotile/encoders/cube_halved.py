@@ -51,8 +51,9 @@ def _mean(numbers: Numbers, valid: BoolArray, counts: Array) -> Numbers:
     """(y, x) means of the values of two by two pixels, of which there are `counts`; 0 where there are none."""
     counts = np.maximum(counts, 1)
     if numbers.dtype.kind == "f":
-        sums = _sums(np.where(valid, numbers, 0), np.float64)
-        return np.asarray(sums / counts, dtype=numbers.dtype)
+        quarters = np.multiply(np.where(valid, numbers, 0), 0.25, dtype=np.float64)  # four of the largest have no sum
+        with np.errstate(over="ignore"):
+            return np.asarray(_sums(quarters, np.float64) * (4 / counts), dtype=numbers.dtype)
     sums = _sums(numbers * valid, WIDE.get(numbers.dtype.itemsize, np.float64))
     # Floats of half as many bits again tell thirds and quarters of such sums from whole numbers, and divide quicker.
     quotients = sums / counts.astype(np.float32 if numbers.dtype.itemsize <= 2 else np.float64)

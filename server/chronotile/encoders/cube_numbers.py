@@ -16,9 +16,14 @@ MOST = {"uint8": 0xFF, "uint16": 0xFFFF}
 SAME_SIZE: dict[int, CubeDtype] = {1: "uint8", 2: "uint16"}
 LEVELS: dict[Res, int] = {1: 1000, 2: 250}
 """Steps over the range of the layer's colours: four a colour, or one; each finer bit would be 8 kB of noise a date."""
-SMALLEST_STEP = 1e-30
+SMALLEST_STEP = 1e-300
+LARGEST_COLOURS = 1e300
+"""Farther from 0 colours are taken to end here, so that whatever is computed of them is finite."""
 PRECISION = 8
 """Steps are at least so many times as large as what tells two numbers of their size apart."""
+
+Ends = tuple[float, float]
+"""The least and the most."""
 
 
 class Step(NamedTuple):
@@ -71,30 +76,34 @@ def numbering_of(meaning: Meaning) -> CubeNumbering | None:
 def numbering_of_frames(frames: Iterable[CubeFrame], meaning: Meaning) -> CubeNumbering:
     """Return the numbering of a cube by the least and the most of all that it holds.
 
+    Args:
+        frames: At least one.
+        meaning: Of numbers for which `numbering_of` has none, or one that does not fit.
+
     Raises:
         UnsupportedFormat: Classes reach farther than a cube's numbers.
     """
     encoding = meaning.encoding
     kind = np.dtype(encoding.dtype)
-    if kind.kind == "f" or meaning.is_coarse:
-        return _within(_reach(frames, flags=False), meaning)
-    reach = _reach(frames, flags=True)
-    found = _exact_within(int(reach[0]), int(reach[1]), encoding, kind)
+    of_values, of_all = _reach(frames)
+    if meaning.is_coarse:
+        return _within(of_values, meaning)
+    least, most = int(of_all[0]), int(of_all[1])
+    found = _exact_within(least, most, encoding, kind)
     if found is not None:
         return found
     if meaning.is_categorical:
         raise UnsupportedFormat(
-            f"its classes reach from {int(reach[0])} to {int(reach[1])}, farther than numbers of 16 bits; use tiles",
-            locator="layer",
+            f"its classes reach from {least} to {most}, farther than numbers of 16 bits; use tiles", locator="layer"
         )
-    return _within(reach, meaning)
+    return _within(of_values, meaning)
 
 
 def fits(frame: CubeFrame, numbering: CubeNumbering) -> bool:
-    """Return whether all values, and where they keep their numbers all flags, have one in a numbering."""
+    """Return whether all values and flags have a number of their own in a numbering, or need none."""
     if numbering.holds is None:
         return True
-    some = frame.numbers[frame.valid if numbering.is_quantised else ~frame.gaps]
+    some = frame.numbers[~frame.gaps]
     least, most = numbering.holds
     return not some.size or bool(some.min() >= least and some.max() <= most)
 
@@ -178,51 +187,75 @@ def _exact_within(least: int, most: int, encoding: Encoding, kind: np.dtype[Any]
     return _exact(encoding, "uint16", base=base, nodata=MOST["uint16"]) if most - base < MOST["uint16"] else None
 
 
-def _reach(frames: Iterable[CubeFrame], *, flags: bool) -> tuple[float, float]:
-    """The least and the most of the values, and of flags too; 0 where there are none."""
-    found = [
-        (some.min(), some.max())
-        for frame in frames
-        if (some := frame.numbers[~frame.gaps if flags else frame.valid]).size
-    ]
-    if not found:
-        return 0, 0
-    return min(least for least, _most in found).item(), max(most for _least, most in found).item()
+def _reach(frames: Iterable[CubeFrame]) -> tuple[Ends, Ends]:
+    """The least and the most of the values, and those of values and flags; 0 where there are none."""
+    values, everything = list[Ends](), list[Ends]()
+    for frame in frames:
+        for where, found in ((frame.valid, values), (~frame.gaps, everything)):
+            some = frame.numbers[where]
+            if some.size:
+                found.append((some.min().item(), some.max().item()))
+    return _widest(values), _widest(everything)
+
+
+def _widest(found: Sequence[Ends]) -> Ends:
+    return (min(least for least, _most in found), max(most for _least, most in found)) if found else (0, 0)
 
 
 def _about_colours(meaning: Meaning) -> CubeNumbering:
-    """Steps to either side of the middle of the layer's colours, which reach thirty times as far as those."""
-    low, high = _colours(meaning)
-    step = _colour_step(meaning, (low, high))
-    middle = round((low + high) / 2 / step.times(1))
-    return _steps(meaning.encoding, "uint16", step=step, first=middle - MOST["uint16"] // 2)
+    """Steps to either side of the middle of the layer's colours; integers have none where their type ends.
 
-
-def _within(reach: tuple[float, float], meaning: Meaning) -> CubeNumbering:
-    """Steps from the least to the most: for moving pictures of 8 bits if they fit, else of 16, if need be coarser."""
-    least, most = reach
-    step = _colour_step(meaning, reach)
-    dtypes: tuple[CubeDtype, ...] = ("uint8", "uint16") if meaning.is_coarse else ("uint16",)
-    for dtype in dtypes:
-        first = math.floor(least / step.times(1))
-        if most / step.times(1) - first <= _room(meaning.encoding, dtype):
-            return _steps(meaning.encoding, dtype, step=step, first=first)
-    step = nice_step((most - least) / (_room(meaning.encoding, "uint16") - 1))
-    return _steps(meaning.encoding, "uint16", step=step, first=math.floor(least / step.times(1)))
-
-
-def _colours(meaning: Meaning) -> tuple[float, float]:
-    """The numbers of the source at the ends of the layer's colours."""
+    Steps are never wider, however far off a value lies: a fill value that nobody declared would leave all others one
+    number. What lies beyond has the number of the end.
+    """
     encoding = meaning.encoding
-    first, second = ((value - encoding.offset) / encoding.scale for value in meaning.colours)
-    return min(first, second), max(first, second)
+    kind = np.dtype(encoding.dtype)
+    low, high = _colours(meaning)
+    step, room = _colour_step(meaning), _room(encoding, "uint16")
+    first = round((low / 2 + high / 2) / step.times(1)) - MOST["uint16"] // 2
+    if kind.kind == "f":
+        return _steps(encoding, "uint16", step=step, first=first, reach=(0, room))
+    limits = np.iinfo(kind)
+    start, end = math.floor(limits.min / step.times(1)), math.ceil(limits.max / step.times(1))
+    first = max(min(first, end - room), start)
+    reach = (0 if first > start else None, room if first + room < end else None)
+    return _steps(encoding, "uint16", step=step, first=first, reach=reach)
 
 
-def _colour_step(meaning: Meaning, reach: tuple[float, float]) -> Step:
+def _within(values: Ends, meaning: Meaning) -> CubeNumbering:
+    """Steps from the least value to the most, of moving pictures in 8 bits if they fit; else about the colours."""
+    least, most = values
+    step = _colour_step(meaning)
+    if _precision(least, most) <= step.times(1):
+        dtypes: tuple[CubeDtype, ...] = ("uint8", "uint16") if meaning.is_coarse else ("uint16",)
+        for dtype in dtypes:
+            first = math.floor(least / step.times(1))
+            if most / step.times(1) - first <= _room(meaning.encoding, dtype):
+                return _steps(meaning.encoding, dtype, step=step, first=first)
+    return _about_colours(meaning)
+
+
+def _colours(meaning: Meaning) -> Ends:
+    """The numbers of the source at the ends of the layer's colours; of a single colour half a unit to either side."""
+    encoding, (low, high) = meaning.encoding, meaning.colours
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    ends = np.clip(
+        [(value - encoding.offset) / encoding.scale for value in (low, high)], -LARGEST_COLOURS, LARGEST_COLOURS
+    )
+    return float(ends.min()), float(ends.max())
+
+
+def _colour_step(meaning: Meaning) -> Step:
     """The step that the layer's colours ask for, though none that numbers so large cannot tell apart."""
     low, high = _colours(meaning)
-    precision = PRECISION * float(np.spacing(max(abs(end) for end in reach)))
-    return nice_step(max((high - low) / LEVELS[meaning.res], precision, SMALLEST_STEP))
+    finest = SMALLEST_STEP if np.dtype(meaning.encoding.dtype).kind == "f" else 1.0
+    return nice_step(max((high - low) / LEVELS[meaning.res], _precision(low, high), finest))
+
+
+def _precision(low: float, high: float) -> float:
+    """The finest step of numbers between two."""
+    return PRECISION * math.ulp(max(abs(low), abs(high)))
 
 
 def _room(encoding: Encoding, dtype: CubeDtype) -> int:
@@ -230,8 +263,15 @@ def _room(encoding: Encoding, dtype: CubeDtype) -> int:
     return MOST[dtype] - 1 - len(encoding.flags)
 
 
-def _steps(encoding: Encoding, dtype: CubeDtype, *, step: Step, first: int) -> CubeNumbering:
-    base, last = step.times(first), step.times(first + _room(encoding, dtype))
+def _steps(
+    encoding: Encoding,
+    dtype: CubeDtype,
+    *,
+    step: Step,
+    first: int,
+    reach: tuple[int | None, int | None] = (None, None),
+) -> CubeNumbering:
+    base = step.times(first)
     return CubeNumbering(
         dtype=dtype,
         nodata=MOST[dtype],
@@ -240,8 +280,8 @@ def _steps(encoding: Encoding, dtype: CubeDtype, *, step: Step, first: int) -> C
         base=base,
         step=step.times(1),
         flags={MOST[dtype] - 1 - place: (float(number), name) for place, (number, name) in enumerate(encoding.flags)},
-        holds=(base, last),
         is_quantised=True,
+        reach=reach,
     )
 
 
@@ -251,7 +291,10 @@ def _numbered(frame: CubeFrame, numbering: CubeNumbering) -> Numbers:
         shift = np.array(int(numbering.base) % (MOST[numbering.dtype] + 1), dtype=numbering.dtype)
         shifted: Numbers = frame.numbers.astype(numbering.dtype, copy=False) - shift
         return shifted
-    values = np.where(frame.valid, frame.numbers, numbering.base).astype(np.float64)
+    last = MOST[numbering.dtype] - 1 - len(numbering.flags)
+    values = np.where(frame.valid, frame.numbers.astype(np.float64), numbering.base)
+    # Before they are subtracted, since the difference of two that are huge is not finite.
+    np.clip(values, numbering.base, numbering.base + last * numbering.step, out=values)
     numbers: Numbers = np.rint((values - numbering.base) / numbering.step).astype(numbering.dtype)
     for number, (source, _name) in numbering.flags.items():
         numbers[~frame.gaps & ~frame.valid & (frame.numbers == source)] = number

@@ -19,7 +19,7 @@ INTEGER_PREDICTOR = 2
 def encode_geotiff(raster: Raster, grid: Grid) -> bytes:
     """Return one band of float32 physical values on `grid`, NaN (also its nodata) where there is none."""
     profile = {"dtype": "float32", "nodata": np.nan, "predictor": FLOAT_PREDICTOR}
-    return _encode(raster.values().astype(np.float32)[np.newaxis], grid, profile, units=raster.encoding.units)
+    return _encode(raster.values_for_files()[np.newaxis], grid, profile, units=raster.encoding.units)
 
 
 def encode_picture_geotiff(picture: Picture, grid: Grid, background: Background | None = None) -> bytes:

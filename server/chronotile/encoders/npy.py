@@ -10,5 +10,5 @@ from chronotile.model.raster import Raster
 def encode_npy(raster: Raster) -> bytes:
     """Return what `numpy.load` reads as float32 (y, x): values, row 0 in the north, NaN where there is none."""
     buffer = io.BytesIO()
-    np.save(buffer, raster.values().astype(np.float32), allow_pickle=False)
+    np.save(buffer, raster.values_for_files(), allow_pickle=False)
     return buffer.getvalue()

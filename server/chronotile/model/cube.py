@@ -89,6 +89,8 @@ class CubeNumbering:
     """The least and the greatest number of the source that has one of the cube; `None` where all have."""
     is_quantised: bool = False
     """Whether values were rounded to a step."""
+    reach: tuple[int | None, int | None] = (None, None)
+    """The least and the greatest number of the cube, where values that lie beyond it have that number too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -204,6 +204,11 @@ class Raster:
         """Return physical values (y, x), NaN where there is none."""
         return np.where(self.valid, self.encoding.values(self.numbers), np.nan)
 
+    def values_for_files(self) -> NDArray[np.float32]:
+        """Return physical values (y, x) as files have them, infinite where they are larger; NaN where there is none."""
+        with np.errstate(over="ignore"):
+            return self.values().astype(np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class IndexPicture:

@@ -2,12 +2,14 @@
 
 Each `NAME.ctc` (bare) or `NAME.ctc.gz` has a `NAME.json` beside it. That of a good cube has the `numbers` (time, y, x)
 that must come out, `nodata` in gaps; `filled`, the same before gaps are applied where the filling rule says what they
-are; and `values`, null where there is none. That of a damaged one has its `error`.
+are; `values`, null where there is none; and of some `beyond`, 1 or -1 where a value is this or above, or below. That
+of a damaged one has its `error`.
 """
 
 import json
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,8 @@ SIGNED = CubeNumbering(
 STEPS = CubeNumbering(
     dtype="uint16", nodata=65535, scale=0.0005, offset=-0.2, base=-0.2, step=0.0005, is_quantised=True
 )
+OPEN = replace(STEPS, reach=(0, 65534))
+FALLING = replace(STEPS, scale=-0.0005, offset=32.0, reach=(None, 65534))
 GAP = -1
 """In the numbers that a case begins with."""
 
@@ -52,6 +56,10 @@ def cases() -> Iterator[tuple[str, np.ndarray, CubeNumbering, dict[str, bool]]]:
         SIGNED,
         {},
     )
+    far = np.where((t + x) % 5 == 0, 65534, np.where((t + y) % 6 == 0, 0, 32000 + 20 * t + 3 * y + x))
+    yield "beyond", np.where((x == 3) & (t > 1), GAP, far)[:5], OPEN, {}
+    yield "beyond-above", np.where(far == 0, 1, far)[:3], OPEN, {}
+    yield "beyond-falling", far[:3], FALLING, {}
     yield "steps", np.where((t + y) % 7 == 0, GAP, 400 + 20 * t + 3 * y + x)[:17], STEPS, {"is_mean": True}
 
 
@@ -98,11 +106,15 @@ def expected(numbers: np.ndarray, numbering: CubeNumbering) -> dict[str, object]
     gaps = numbers == GAP
     has_value = ~gaps & ~np.isin(numbers, list(numbering.flags))
     values = numbers * numbering.scale + numbering.offset
-    return {
+    ends = (numbers == numbering.reach[1]).astype(int) - (numbers == numbering.reach[0])
+    found = {
         "numbers": np.where(gaps, numbering.nodata, numbers).tolist(),
         "filled": filled(numbers).tolist(),
         "values": np.where(has_value, values, None).tolist(),
     }
+    if numbering.reach != (None, None):
+        found["beyond"] = np.where(has_value, ends * int(np.sign(numbering.scale)), 0).tolist()
+    return found
 
 
 def by_hand() -> bytes:
