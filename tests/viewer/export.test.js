@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
 	animationAddress,
+	areaAddress,
 	bboxText,
 	copiesOf,
 	coverageAddress,
@@ -124,6 +125,34 @@ test("a layer without time has none in any address", () => {
 
 	for (const { kind, text } of copiesOf(shown)) assert.ok(!/time=/i.test(text), kind);
 	assert.equal(stemOf(LAYER, null), "s2.NDVI");
+});
+
+test("numbers of an area are asked for by its corners, unless there are too many", () => {
+	const around = (/** @type {number} */ count) =>
+		Array.from({ length: count }, (_, at) => [3 + Math.cos(at) / 10, 51 + Math.sin(at) / 10]);
+	const addressOf = (/** @type {number[][]} */ ring) =>
+		areaAddress("https://example.org/", LAYER, {
+			geometry: { type: "Polygon", coordinates: [[...ring, ring[0]]] },
+			datetime: "2019-06-05",
+			format: "GTiff",
+		});
+
+	const address = new URL(
+		addressOf([
+			[3.6, 50.9],
+			[3.9, 50.9],
+			[3.9, 51.1],
+		]) ?? "",
+	);
+
+	assert.equal(address.pathname, "/ogcapi/collections/s2.NDVI/area");
+	assert.deepEqual(Object.fromEntries(address.searchParams), {
+		coords: "POLYGON ((3.6 50.9, 3.9 50.9, 3.9 51.1, 3.6 50.9))",
+		datetime: "2019-06-05",
+		f: "GeoTIFF",
+	});
+	assert.ok(addressOf(around(100)));
+	assert.equal(addressOf(around(1000)), null);
 });
 
 test("numbers and time-lapses are asked for with all that is chosen", () => {

@@ -15,6 +15,8 @@
  *   word for what was changed of the colours
  */
 
+import { formatWkt } from "../areas/wkt.js";
+
 const MATRIX_SET = "WebMercatorQuad";
 /** Parts of a degree that are written: a tenth of a metre. */
 const DECIMALS = 6;
@@ -101,6 +103,20 @@ const tileJsonAddress = (shown) =>
  */
 export const coverageAddress = (root, { id }, { bbox, datetime, format }) =>
 	`${root}ogcapi/collections/${encodeURIComponent(id)}/coverage?${queryOf({ bbox: bboxText(bbox), datetime, f: format })}`;
+
+/** Addresses may be 8 kB long behind most proxies. */
+const LONGEST_AREA = 6000;
+
+/**
+ * Numbers of a layer in an area, without those of cells outside of it; null of an area whose address would be too long.
+ * @param {string} root @param {Layer} layer
+ * @param {{ geometry: import("../state.js").Geometry, datetime: string | null, format: "GTiff" | "NetCDF" }} what
+ */
+export function areaAddress(root, { id }, { geometry, datetime, format }) {
+	const query = queryOf({ coords: formatWkt(geometry), datetime, f: format === "GTiff" ? "GeoTIFF" : format });
+	if (query.length > LONGEST_AREA) return null;
+	return `${root}ogcapi/collections/${encodeURIComponent(id)}/area?${query}`;
+}
 
 /**
  * A time-lapse made by the server.

@@ -56,6 +56,9 @@ export const chosenBox = () => {
 	return area ? boxOf(positionsOf(area.geometry)) : null;
 };
 
+/** The chosen area; null for what the map shows. */
+export const chosenGeometry = () => areaOf(chosenArea.peek())?.geometry ?? null;
+
 /** Shows the chosen area as a whole. */
 export function zoomToChosen() {
 	const bbox = chosenBox();

@@ -7,8 +7,8 @@ import { dateOf } from "../time/dates.js";
 import { rangeOf } from "../time/frames.js";
 import { playRange } from "../time/playback.js";
 import { effect } from "../vendor/signals-core.js";
-import { coverageAddress } from "./addresses.js";
-import { chosenBox, makeField, makePartField, makeSelect } from "./controls.js";
+import { areaAddress, coverageAddress } from "./addresses.js";
+import { chosenBox, chosenGeometry, makeField, makePartField, makeSelect } from "./controls.js";
 import { makeDates } from "./dates.js";
 import { saveFrom } from "./save.js";
 
@@ -91,11 +91,19 @@ class DataTab {
 		return `${this.#instants[first].text}/${this.#instants[last].text}`;
 	}
 
+	/** Where the numbers are; of an area with very many corners those of its box. */
+	#address() {
+		const [of, bbox, geometry] = [layer.peek(), chosenBox() ?? view.peek()?.bbox, chosenGeometry()];
+		if (!of || !bbox) return null;
+		const what = { datetime: this.#datetime(), format: this.#format };
+		const whole = coverageAddress(rootUrl(), of, { bbox, ...what });
+		return geometry ? (areaAddress(rootUrl(), of, { geometry, ...what }) ?? whole) : whole;
+	}
+
 	/** Hands the file over, or says why the server gives none. */
 	async #handOver() {
-		const [of, bbox] = [layer.peek(), chosenBox() ?? view.peek()?.bbox];
-		if (!of || !bbox) return;
-		const address = coverageAddress(rootUrl(), of, { bbox, datetime: this.#datetime(), format: this.#format });
+		const address = this.#address();
+		if (!address) return;
 		this.#save.disabled = true;
 		const why = await fetchRefusal(address, this.#asking.signal);
 		this.#save.disabled = false;

@@ -155,7 +155,7 @@ STORES = (
     Store(
         name="hours",
         formulas={"value": ramp_of},
-        times=np.datetime64("2019-09-28T10:50", "m") + 12 * 60 * np.arange(3),
+        times=np.datetime64("2019-09-28T10", "h") + 12 * np.arange(3),
     ),
     Store(name="long", formulas={"value": cloudy}, times=every(4, "2010-01-01", 1000), size=64),
     Store(name="polar", formulas={"value": ramp_of}, crs="EPSG:3035", transform=NORTH_CAPE_3035, size=400),

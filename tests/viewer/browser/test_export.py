@@ -13,9 +13,10 @@ import av
 import numpy as np
 import pytest
 import rasterio
+import shapely
 import xarray
 from PIL import Image, ImageSequence
-from rasterio.warp import transform_bounds
+from pyproj import Transformer
 
 from chronotile.app import create_app
 from chronotile.settings import Settings
@@ -145,15 +146,27 @@ def test_a_netcdf_of_an_interval_has_its_dates(exported):
     assert np.where(np.isnan(cell), 255, np.rint((cell + 0.08) / 0.004)).tolist() == expected
 
 
-def test_a_geotiff_of_an_area_holds_its_box(exported):
+def test_a_geotiff_of_an_area_holds_the_numbers_of_its_cells_alone(exported):
+    area = shapely.transform(
+        shapely.Polygon(exported.about.area),
+        Transformer.from_crs(4326, 3857, always_xy=True).transform,
+        interleaved=False,
+    )
     with rasterio.open(exported.path("area.tif")) as file:
-        west, south, east, north = transform_bounds(file.crs, "EPSG:4326", *file.bounds)
+        found, to_map = file.read(1), file.transform
+    rows, columns = np.indices(found.shape)
+    eastings, northings = to_map @ (columns + 0.5, rows + 0.5)
+    first_column, first_row = np.rint(~GHENT @ (to_map.c, to_map.f)).astype(int)
+    numbers = numbers_at(list(NDVI_TIMES.astype(str)).index("2019-06-05"))
+    expected = numbers[first_row : first_row + found.shape[0], first_column : first_column + found.shape[1]]
+    centres = shapely.points(eastings, northings)
+    is_clear_of_edge = shapely.distance(area.boundary, centres) > CELL_M
+    is_within = shapely.contains(area, centres)
 
-    box = np.array(exported.about.area)
-    cell = 0.0004
-    assert box[:, 0].min() - 2 * cell <= west <= box[:, 0].min() + cell
-    assert box[:, 1].max() - cell <= north <= box[:, 1].max() + 2 * cell
-    assert (east - west, north - south) == pytest.approx((0.06, 0.04), abs=4 * cell)
+    assert to_map.a == pytest.approx(CELL_M)
+    assert (found[is_within & is_clear_of_edge] == expected[is_within & is_clear_of_edge]).all()
+    assert (found[~is_within & is_clear_of_edge] == 255).all()
+    assert np.count_nonzero(found[~is_within & is_clear_of_edge]) > 3500
 
 
 @pytest.mark.parametrize("name", ["film.gif", "server.gif"])
