@@ -1,5 +1,6 @@
 """Shares are counted when asked for, kept by the state of each time, and shared through a folder."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -221,6 +222,29 @@ def test_counting_goes_on_in_the_background_and_ends():
 
     assert ask(shares, services).values == (WHOLE,) * 4
     assert not shares.count_next()
+
+
+def test_a_store_that_hangs_does_not_keep_a_process_from_ending(monkeypatch, caplog):
+    monkeypatch.setattr(module, "CLOSING_S", 0.01)
+    shares, services = ValidShares(None), served.make_services()
+    reader, begun, let_go = services.readers["s2"], threading.Event(), threading.Event()
+    read = reader.read_window
+
+    def hang(*given, **named):
+        begun.set()
+        let_go.wait()
+        return read(*given, **named)
+
+    monkeypatch.setattr(reader, "read_window", hang)
+    ask(shares, services)
+    begun.wait()
+
+    shares.close()
+
+    assert "not waited for" in caplog.text
+    let_go.set()
+    shares._counter.join()
+    assert shares.waiting == 3
 
 
 def test_what_is_asked_after_the_end_is_not_counted():

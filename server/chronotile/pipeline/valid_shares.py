@@ -38,6 +38,8 @@ RETRY_S = 60.0
 """After which what could not be read is read again, if somebody asks."""
 ABANDONED_S = 300.0
 """After which areas that nobody asks for any more are not counted further: each move of a map makes another."""
+CLOSING_S = 2.0
+"""That a share being counted is waited for at the end: a store that hangs must not keep a process from ending."""
 NICENESS = 10
 """By which counting gives way to answering, where threads have such a thing."""
 
@@ -136,12 +138,14 @@ class ValidShares:
             return True
 
     def close(self) -> None:
-        """Stop counting."""
+        """Stop counting; a share that takes longer than `CLOSING_S` is given up."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         if self._counter is not None:
-            self._counter.join()
+            self._counter.join(CLOSING_S)
+            if self._counter.is_alive():
+                log.warning("a share of valid pixels is still being read; it is not waited for")
 
     def _table(self, layer: Layer, services: Services, revision: str, area: LayerArea | None) -> _Table:
         table = self._tables.pop((layer.id, area), None)

@@ -38,6 +38,8 @@ LEAST_FACTOR = 8
 MAX_WAITING = 256
 """Previews that wait to be built; what is asked for beyond them waits for the next time it is asked for."""
 
+CLOSING_S = 2.0
+"""That a building is waited for at the end: a store that hangs must not keep a process from ending."""
 RETRY_S = 1.0
 """How long to wait where another process is building."""
 
@@ -110,7 +112,7 @@ class Previews:
         with self._changed:
             self._changed.notify_all()
         if self._builder is not None:
-            self._builder.join()
+            self._builder.join(CLOSING_S)
 
     def read(self, preview: Preview, factor: int, window: Window, *, step: int = 1) -> Pixels | None:
         """Return (y, x) pixels of a window of the level of that factor, of every `step`-th row and column.
