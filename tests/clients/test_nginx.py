@@ -125,8 +125,17 @@ def test_all_else_is_passed_on(address, query):
     assert "chronotile-time" in headers
 
 
-def test_a_client_without_gzip_is_passed_on(address):
-    headers, body = ask(f"{address}{TILE}?datetime=2018", encoding="identity")
+@pytest.mark.parametrize("encoding", ["gzip;q=0.5", "br, gzip; q=0.05", "deflate, GZIP"])
+def test_a_client_that_takes_gzip_among_others_has_the_file(address, encoding):
+    headers, _body = ask(f"{address}{TILE}?datetime=2018", encoding=encoding)
+
+    assert headers["content-encoding"] == "gzip"
+    assert "chronotile-time" not in headers
+
+
+@pytest.mark.parametrize("encoding", ["identity", "br", "gzip;q=0", "gzip ; q=0.000, identity", "br, GZIP;q=0.0"])
+def test_a_client_without_gzip_is_passed_on(address, encoding):
+    headers, body = ask(f"{address}{TILE}?datetime=2018", encoding=encoding)
 
     assert "content-encoding" not in headers
     assert decode_cube(body).header["times"] == ["2018-06-01T00:00:00Z"]

@@ -201,6 +201,70 @@ def test_tiles_without_a_pixel_have_no_file(write, tmp_path):
     assert report.written == len(files(tmp_path))
 
 
+def test_tiles_without_a_pixel_are_remembered(write, services, tmp_path):
+    asked = {"layers": ("TILTED",), "zooms": (14, 14), "years": (2018, 2018)}
+    first = write(**asked)
+    (names,) = (tmp_path / "cubes").rglob("*-empty.txt")
+    services.readers["s2"].windows_read.clear()
+
+    second = write(**asked)
+
+    assert (second.written, second.there, second.empty) == (0, first.written, first.empty)
+    assert len(names.read_text().splitlines()) == first.empty
+    assert services.readers["s2"].windows_read == []
+
+
+@pytest.mark.parametrize("end", ["", "14/1", "14/8413/54"])
+def test_a_list_of_tiles_without_a_pixel_that_breaks_off_is_gone_on_with(write, tmp_path, end):
+    asked = {"layers": ("TILTED",), "zooms": (14, 14), "years": (2018, 2018)}
+    first = write(**asked)
+    (names,) = (tmp_path / "cubes").rglob("*-empty.txt")
+    names.write_text("".join(names.read_text().splitlines(keepends=True)[:3]) + end)
+
+    second = write(**asked)
+
+    assert (second.written, second.there, second.empty) == (0, first.written, first.empty)
+
+
+def test_tiles_without_a_pixel_are_looked_at_again_when_a_date_was_made_anew(write, services, tmp_path):
+    asked = {"layers": ("TILTED",), "zooms": (14, 14), "years": (2018, 2018)}
+    first = write(**asked)
+    services.readers["s2"].replaced[0] = "r2"
+
+    second = write(**asked)
+
+    assert (second.written, second.there, second.empty) == (first.written, 0, first.empty)
+
+
+def redefined(services):
+    """Services whose tiles of WebMercatorQuad have half as many pixels along a side."""
+    (quad, *others) = services.catalogue.tile_matrix_sets
+    half = {"tile_width": 128, "tile_height": 128}
+    matrices = tuple(dataclasses.replace(each, cell_size=2 * each.cell_size, **half) for each in quad.matrices)
+    sets = (dataclasses.replace(quad, matrices=matrices), *others)
+    return dataclasses.replace(services, catalogue=dataclasses.replace(services.catalogue, tile_matrix_sets=sets))
+
+
+def test_files_of_another_grid_of_the_same_name_are_not_sent(write, services, tmp_path):
+    write()
+    other = redefined(services)
+    caches = make_caches(payload_bytes=0, written_cubes=WrittenCubes(tmp_path / "cubes"))
+
+    with TestClient(application(dataclasses.replace(other, caches=caches))) as client:
+        answer = client.get("/cubes/NDVI/WebMercatorQuad/9/263/171.ctc?datetime=2019")
+
+    assert decode_cube(answer.content).header["w"] == 128
+
+
+def test_files_of_another_grid_are_written_again(write, services, tmp_path):
+    first = write()
+
+    second = write_cubes(redefined(services), tmp_path / "cubes", OPTIONS, progress=lambda _what, _share: None)
+
+    assert (second.removed, second.written, second.there) == (first.written, first.written, 0)
+    assert cube_in(tmp_path, "2019-res1.ctc.gz").header["w"] == 128
+
+
 def test_a_year_of_more_values_than_a_cube_may_have_is_left_out_with_a_note(services, tmp_path):
     limits = dataclasses.replace(services.catalogue.limits, max_cube_values=65_536)
     small = dataclasses.replace(services, catalogue=dataclasses.replace(services.catalogue, limits=limits))
@@ -309,11 +373,13 @@ def test_what_is_written_while_the_server_runs_is_sent(write, make_client, servi
         "[]",
         "{",
         "7",
+        '{"format": "chronotile-cubes", "version": 3, "layers": {}, "tile_matrix_sets": {}}',
+        '{"format": "chronotile-cubes", "version": 2}',
         '{"format": "chronotile-cubes", "version": 2, "layers": {}}',
-        '{"format": "chronotile-cubes", "version": 1}',
-        '{"format": "chronotile-cubes", "version": 1, "layers": []}',
-        '{"format": "chronotile-cubes", "version": 1, "layers": {"NDVI": 7}}',
-        '{"format": "chronotile-cubes", "version": 1, "layers": {"NDVI": {"a": "b"}}}',
+        '{"format": "chronotile-cubes", "version": 2, "layers": [], "tile_matrix_sets": {}}',
+        '{"format": "chronotile-cubes", "version": 2, "layers": {}, "tile_matrix_sets": 7}',
+        '{"format": "chronotile-cubes", "version": 2, "layers": {"NDVI": 7}, "tile_matrix_sets": {}}',
+        '{"format": "chronotile-cubes", "version": 2, "layers": {"NDVI": {"a": "b"}}, "tile_matrix_sets": {}}',
     ],
 )
 def test_a_manifest_that_says_nothing_is_as_none(write, make_client, services, tmp_path, manifest):

@@ -1,10 +1,12 @@
 """Cube tiles of closed years written as files, for ourselves, a proxy or an object store (docs/reference).
 
 A run may be interrupted and begun again at any moment: each file is there whole or not at all, and before files of
-another revision are written those that are there are removed. A file is of the revision that the manifest tells.
+another revision are written those that are there are removed. A file is of the revision and the grid that the manifest
+tells. Tiles without a pixel have no file: lists below each layer and tile matrix set name them.
 """
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -21,9 +23,19 @@ from chronotile.pipeline.extract_cube import extract_cube, resolve_cube
 from chronotile.pipeline.extract_series import layer_with_values
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.pipeline.tile_ranges import native_matrix, tile_range
-from chronotile.pipeline.written_cubes import MANIFEST, CubePath, manifest_of, read_manifest, times_of_year
+from chronotile.pipeline.written_cubes import (
+    MANIFEST,
+    CubePath,
+    Manifest,
+    grid_of,
+    manifest_of,
+    read_manifest,
+    times_of_year,
+)
 
 RESOLUTIONS: tuple[Res, ...] = (1, 2)
+EMPTY = "-empty.txt"
+"""End of the name of the list of a year's tiles without a pixel, a line each."""
 AHEAD = 4
 """Cubes that wait for each thread, so that a list of millions is never held."""
 
@@ -61,14 +73,14 @@ class CubeReport:
     empty: int = 0
     """Cubes of tiles without a pixel, which have no file."""
     removed: int = 0
-    """Files of dates that were made anew."""
+    """Files of dates that were made anew, or of another grid."""
     notes: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """Yield what an operator wants to know."""
         yield from self.notes
         if self.removed:
-            yield f"{self.removed} files removed whose dates were made anew"
+            yield f"{self.removed} files removed whose dates or grid were made anew"
         yield f"{self.written} files written, {self.written_bytes / 1e6:.1f} MB"
         yield f"{self.there} files were there, {self.empty} cubes have no pixel and no file"
 
@@ -120,36 +132,79 @@ class CubeFolder:
     def __init__(self, path: Path, disk: Disk) -> None:
         self._path = path
         self._disk = disk
+        self._lock = threading.Lock()
+        self._empty: dict[Path, set[str]] = {}
+
+    def begin_set(self, tile_matrix_set: TileMatrixSet) -> int:
+        """Let files of a set be of its grid as it is now; return how many of another were removed."""
+        told, grid = read_manifest(self._path), grid_of(tile_matrix_set)
+        if told.grids.get(tile_matrix_set.id) == grid:
+            return 0
+        told.grids.pop(tile_matrix_set.id, None)
+        self._tell(told)
+        removed = self._remove(f"*/{tile_matrix_set.id}/*/*/*/*.ctc.gz", f"*/{tile_matrix_set.id}/*{EMPTY}")
+        told.grids[tile_matrix_set.id] = grid
+        self._tell(told)
+        return removed
 
     def begin(self, layer: str, year: int, revision: str) -> int:
         """Let files of a layer and year be of a revision; return how many of another were removed.
 
         Nobody takes a file for what it is not meanwhile: the manifest does not tell of that year.
         """
-        revisions = read_manifest(self._path)
-        years = revisions.setdefault(layer, {})
+        told = read_manifest(self._path)
+        years = told.revisions.setdefault(layer, {})
         if years.get(year) == revision:
             return 0
         years.pop(year, None)
-        self._disk.make_folder(self._path)
-        self._disk.put(self._path / MANIFEST, manifest_of(revisions))
-        old = list(self._path.glob(f"{layer}/*/*/*/*/{year}-res*.ctc.gz"))
-        for path in old:
-            self._disk.remove(path)
+        self._tell(told)
+        removed = self._remove(f"{layer}/*/*/*/*/{year}-res*.ctc.gz", f"{layer}/*/{year}{EMPTY}")
         years[year] = revision
-        self._disk.put(self._path / MANIFEST, manifest_of(revisions))
-        return len(old)
+        self._tell(told)
+        return removed
 
     def write(self, path: CubePath, make: Callable[[], bytes]) -> int | None:
         """Write a cube, of which `make` gives the bytes, unless it is there; return how many, `None` if it was."""
         file = path.below(self._path)
         if file.exists():
             return None
+        names = self._path / path.layer / path.tile.tile_matrix_set / f"{path.year}{EMPTY}"
+        name = f"{path.tile.matrix}/{path.tile.column}/{path.tile.row}-res{path.res}"
+        if self._is_empty(names, name):
+            return 0
         body = make()
         if body:
             self._disk.make_folder(file.parent)
             self._disk.put(file, body)
+        else:
+            self._note_empty(names, name)
         return len(body)
+
+    def _is_empty(self, names: Path, name: str) -> bool:
+        with self._lock:
+            if names not in self._empty:
+                # What was not written to its end is no line, and what follows it is none of a tile.
+                lines = names.read_text().splitlines(keepends=True) if names.exists() else []
+                self._empty[names] = {line[:-1] for line in lines if line.endswith("\n")}
+            return name in self._empty[names]
+
+    def _note_empty(self, names: Path, name: str) -> None:
+        with self._lock:
+            self._disk.make_folder(names.parent)
+            self._disk.append(names, f"{name}\n")
+            self._empty[names].add(name)
+
+    def _tell(self, told: Manifest) -> None:
+        self._disk.make_folder(self._path)
+        self._disk.put(self._path / MANIFEST, manifest_of(told))
+
+    def _remove(self, files: str, lists: str) -> int:
+        """Remove files and lists of tiles without any; return how many files."""
+        old = list(self._path.glob(files))
+        for path in (*old, *self._path.glob(lists)):
+            self._disk.remove(path)
+        self._empty.clear()
+        return len(old)
 
 
 def write_cubes(
@@ -175,6 +230,8 @@ def write_cubes(
     if not works:
         report.notes = ("there is no closed year among those asked for",)
     try:
+        if works:
+            report.removed = folder.begin_set(works[0].tile_matrix_set)
         with ThreadPoolExecutor(options.threads or this_machine().cores) as threads:
             for work in works:
                 revision = _revision(work, services, report)

@@ -1,12 +1,14 @@
 """Cube tiles of closed years that lie in a folder, as `chronotile optimise --cubes` writes them.
 
 Files lie at `{layer}/{tms}/{z}/{x}/{y}/{year}-res{1|2}.ctc.gz`; `cubes.json` above them tells the revision of those of
-each layer and year.
+each layer and year, and of which grid each tile matrix set was.
 """
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,21 @@ import orjson
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.model.collection import Layer
 from chronotile.model.cube import CubeTile, Res
+from chronotile.model.tiles import TileMatrixSet
 from chronotile.model.time import Instant, TimeSelection, parse_time
 
 MANIFEST = "cubes.json"
-FORMAT, VERSION = "chronotile-cubes", 1
+FORMAT, VERSION = "chronotile-cubes", 2
 
-Revisions = dict[str, dict[int, str]]
-"""By layer and year: the revision of its cubes."""
+
+@dataclass(slots=True)
+class Manifest:
+    """What files of a folder are of."""
+
+    revisions: dict[str, dict[int, str]] = field(default_factory=dict)
+    """By layer and year: the revision of its cubes."""
+    grids: dict[str, str] = field(default_factory=dict)
+    """By tile matrix set: `grid_of` the one whose tiles they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,46 +58,61 @@ class WrittenCubes:
         self._manifest = str(folder / MANIFEST)
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
-        self._revisions: Revisions = {}
+        self._told = Manifest()
 
-    def read(self, path: CubePath, revision: str) -> bytes | None:
-        """Return the gzip bytes of a cube of that revision, if it is there."""
-        if self._known().get(path.layer, {}).get(path.year) != revision:
+    def read(self, path: CubePath, *, revision: str, tile_matrix_set: TileMatrixSet) -> bytes | None:
+        """Return the gzip bytes of a cube of that revision, if it is there, of a tile of the set as it is now."""
+        told = self._known()
+        if told.revisions.get(path.layer, {}).get(path.year) != revision:
+            return None
+        if told.grids.get(tile_matrix_set.id) != grid_of(tile_matrix_set):
             return None
         try:
             return path.below(self._folder).read_bytes()
         except OSError:
             return None  # no date has a pixel there, or it is not written yet
 
-    def _known(self) -> Revisions:
+    def _known(self) -> Manifest:
         """What the manifest says now; nothing where there is none."""
         try:
             status = os.stat(self._manifest)  # noqa: PTH116 -- the path is text, since building one takes longer
         except OSError:
-            return {}
+            return Manifest()
         state = (status.st_mtime_ns, status.st_size, status.st_ino)
         with self._lock:
             if state != self._seen:
-                self._revisions, self._seen = read_manifest(self._folder), state
-            return self._revisions
+                self._told, self._seen = read_manifest(self._folder), state
+            return self._told
 
 
-def read_manifest(folder: Path) -> Revisions:
-    """Return the revisions that a folder's manifest tells; none where there is no manifest that can be read."""
+def read_manifest(folder: Path) -> Manifest:
+    """Return what a folder's manifest tells; nothing where there is no manifest that can be read."""
     try:
         document = orjson.loads((folder / MANIFEST).read_bytes())
         if (document["format"], document["version"]) != (FORMAT, VERSION):
-            return {}
-        return {layer: {int(year): rev for year, rev in years.items()} for layer, years in document["layers"].items()}
+            return Manifest()
+        layers = document["layers"].items()
+        return Manifest(
+            revisions={layer: {int(year): rev for year, rev in years.items()} for layer, years in layers},
+            grids={str(name): str(grid) for name, grid in document["tile_matrix_sets"].items()},
+        )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # absent, or edited by hand
-        return {}
+        return Manifest()
 
 
-def manifest_of(revisions: Revisions) -> bytes:
-    """Return the manifest that tells these revisions."""
-    layers = {layer: {str(year): revision for year, revision in years.items()} for layer, years in revisions.items()}
-    document: dict[str, Any] = {"format": FORMAT, "version": VERSION, "layers": layers}
+def manifest_of(told: Manifest) -> bytes:
+    """Return the manifest as it is written."""
+    layers = {
+        layer: {str(year): revision for year, revision in years.items()} for layer, years in told.revisions.items()
+    }
+    document: dict[str, Any] = {"format": FORMAT, "version": VERSION, "layers": layers, "tile_matrix_sets": told.grids}
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+
+
+@lru_cache(maxsize=64)
+def grid_of(tile_matrix_set: TileMatrixSet) -> str:
+    """Return a short text that changes when the tiles of a set lie elsewhere or have other pixels."""
+    return blake2b(repr((tile_matrix_set.crs.name, tile_matrix_set.matrices)).encode(), digest_size=12).hexdigest()
 
 
 def times_of_year(year: int) -> TimeSelection:
