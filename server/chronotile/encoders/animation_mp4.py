@@ -62,7 +62,7 @@ def _video_frame(frame: Frame, number: int, rate: Fraction) -> "VideoFrame":
     from av import VideoFrame
     from av.video.reformatter import ColorRange, Colorspace
 
-    found = VideoFrame.from_ndarray(_even(frame.rgb()), format="rgb24").reformat(
+    found = VideoFrame.from_ndarray(_even(frame.rgba()), format="rgba").reformat(
         format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
     )
     found.pts, found.time_base = number, 1 / rate

@@ -56,10 +56,14 @@ class Frame:
 
     def rgb(self) -> NDArray[np.uint8]:
         """Return (y, x, 3)."""
-        pixels = np.ascontiguousarray(self.picture.rgba()[..., :3])
+        return np.ascontiguousarray(self.rgba()[..., :3])
+
+    def rgba(self) -> NDArray[np.uint8]:
+        """Return (y, x, 4), opaque."""
+        pixels = self.picture.rgba().copy()
         for card in self.cards:
             height, width, _bands = card.pixels.shape
-            pixels[card.y : card.y + height, card.x : card.x + width] = card.pixels
+            pixels[card.y : card.y + height, card.x : card.x + width, :3] = card.pixels
         return pixels
 
 
