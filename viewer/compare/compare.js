@@ -2,6 +2,7 @@
 
 import { renderLegend } from "../layers/legend.js";
 import { make, makeIconButton } from "../shell/elements.js";
+import { raiseSheet } from "../shell/sheet.js";
 import { loadStyles } from "../shell/styles.js";
 import { chooseLayer, chooseStyle, chooseTime, layers, compareMode as mode, sideA, sideB } from "../state.js";
 import { locale, text } from "../text.js";
@@ -40,9 +41,15 @@ export async function startCompare({ bar, frame, button }, isOpened) {
 	joinLinks();
 	button.addEventListener("click", () => {
 		if (sideB.peek()) stopComparing();
-		else void compare("swipe");
+		else open();
 	});
-	if (isOpened && !sideB.peek()) void compare("swipe");
+	if (isOpened && !sideB.peek()) open();
+}
+
+/** Begins a comparison, with all of its controls in sight. */
+function open() {
+	void compare("swipe");
+	raiseSheet("middle");
 }
 
 /** One button a mode, of which one is pressed. */

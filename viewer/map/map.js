@@ -4,12 +4,24 @@
  * @typedef {import("../permalink.js").BBox} BBox
  */
 import { toPlace, wrapLon } from "../permalink.js";
-import { chooser, destination, mapTool, notify, places, sideA, tileProgress, view } from "../state.js";
+import {
+	chooser,
+	destination,
+	isMoving,
+	mapTool,
+	notify,
+	overlay,
+	places,
+	sideA,
+	tileProgress,
+	view,
+} from "../state.js";
 import { text } from "../text.js";
 import { Control, LatLngBounds, Map as LeafletMap } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
 
 const MAX_ZOOM = 18;
+const NAMES_WAIT_MS = 1000;
 /** Between places that shall be in sight and the edges of the map. @type {[number, number]} */
 const MARGIN_PX = [40, 40];
 
@@ -48,7 +60,21 @@ export function startMap(element) {
 	followClicks(map);
 	maps.value = [...maps.peek(), map];
 	void drawParts(map);
+	nameTowns();
 	return map;
+}
+
+/** Loads the names of towns once pictures are there and at rest; not where data shall be saved. */
+function nameTowns() {
+	if (/** @type {any} */ (window.navigator).connection?.saveData) return;
+	const stop = effect(() => {
+		if (!overlay.value || isMoving.value || tileProgress.value.phase !== "shown") return;
+		const waiting = window.setTimeout(() => {
+			stop();
+			import("./names.js").then(({ startNames }) => startNames()).catch(() => notify("names", text("map.namesFailed")));
+		}, NAMES_WAIT_MS);
+		return () => window.clearTimeout(waiting);
+	});
 }
 
 /** Loads what draws on the map, all modules in one go: nobody asks for one only when another has come. @param {LeafletMap} map */

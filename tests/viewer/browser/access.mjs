@@ -126,20 +126,48 @@ const seenControls = (page) =>
 			),
 	);
 
+const COMPARED = "?layer=ndvi_years&date=2019-03-02&date2=2018-03-02";
+
+/** Until both sides of a comparison are on the map. @param {Page} page */
+async function whenCompared(page) {
+	await page.locator("#compare-bar .modes button[aria-pressed=true]").waitFor();
+	await page.locator("#map-frame[data-shown-b=shown]").waitFor();
+}
+
+/** Opens a dialog of the header, which on phones is in the menu. @param {string} id of its button @param {boolean} [isInMenu] */
+const openDialog = (id, isInMenu) => async (/** @type {Page} */ page) => {
+	if (isInMenu) await page.locator("#menu-button").click();
+	await page.locator(`#${id}`).click();
+	await page.getByRole("dialog").waitFor();
+};
+
+/** @param {Page} page */
+async function openCalendar(page) {
+	await page.locator("#timeline [data-part=date]").click();
+	await page.getByRole("grid").waitFor();
+}
+
 /** What the states of scenario 33 are, and what leads to them. @type {Record<string, { search: string, width?: number, height?: number, allowed?: RegExp, routes?: any, go?: (page: Page) => Promise<unknown> }>} */
 const STATES = {
 	start: { search: "?layer=ndvi&date=2019-03-02" },
 	chart: { search: WITH_CHART, go: (page) => page.locator("#chart canvas").first().waitFor() },
 	calendar: {
 		search: "?layer=ndvi&date=2019-03-02",
-		go: async (page) => {
-			await page.locator("#timeline [data-part=date]").click();
-			await page.getByRole("grid").waitFor();
-		},
+		go: openCalendar,
 	},
-	compare: {
-		search: "?layer=ndvi_years&date=2019-03-02&compare=swipe",
-		go: (page) => page.locator("#compare-bar button").first().waitFor(),
+	...Object.fromEntries(
+		["swipe", "side", "opacity", "spy", "diff"].map((mode) => [
+			`compare ${mode}`,
+			{ search: `${COMPARED}&compare=${mode}`, go: whenCompared },
+		]),
+	),
+	"compare with chart and colours": {
+		search: `${COMPARED}&compare=swipe&pt=${HERE}`,
+		go: async (page) => {
+			await whenCompared(page);
+			await page.locator("#chart canvas").first().waitFor();
+			await page.locator(".colours-b summary").click();
+		},
 	},
 	draw: {
 		search: "?layer=ndvi&date=2019-03-02",
@@ -148,26 +176,37 @@ const STATES = {
 			await page.locator(".draw-bar").waitFor();
 		},
 	},
-	"share dialog": {
-		search: "?layer=ndvi",
-		go: async (page) => {
-			await page.locator("#share-button").click();
-			await page.getByRole("dialog").waitFor();
-		},
-	},
-	"help dialog": {
-		search: "?layer=ndvi",
-		go: async (page) => {
-			await page.locator("#help-button").click();
-			await page.getByRole("dialog").waitFor();
-		},
-	},
+	"export dialog": { search: "?layer=ndvi&date=2019-03-02", go: openDialog("export-button") },
+	"share dialog": { search: "?layer=ndvi", go: openDialog("share-button") },
+	"help dialog": { search: "?layer=ndvi", go: openDialog("help-button") },
 	"phone sheet": {
 		search: WITH_CHART,
 		...PHONE,
 		go: (page) => page.locator("#sheet[data-stop=high] #chart canvas").first().waitFor(),
 	},
 	"phone menu": { search: "?layer=ndvi", ...PHONE, go: (page) => page.locator("#menu-button").click() },
+	"phone start": { search: "?layer=ndvi&date=2019-03-02", ...PHONE },
+	"phone layers": {
+		search: "?layer=ndvi&date=2019-03-02",
+		...PHONE,
+		go: async (page) => {
+			await page.locator("#sheet-handle").click();
+			await page.locator("#sheet[data-stop=middle] #layer").waitFor();
+		},
+	},
+	"phone calendar": { search: "?layer=ndvi&date=2019-03-02", ...PHONE, go: openCalendar },
+	"phone compare": { search: `${COMPARED}&compare=swipe`, ...PHONE, go: whenCompared },
+	"phone compare, middle": {
+		search: `${COMPARED}&compare=swipe`,
+		...PHONE,
+		go: async (page) => {
+			await whenCompared(page);
+			await page.locator("#sheet-handle").click();
+			await page.locator("#sheet[data-stop=middle] .side-b").waitFor();
+		},
+	},
+	"phone side by side": { search: `${COMPARED}&compare=side`, ...PHONE, go: whenCompared },
+	"phone export": { search: "?layer=ndvi&date=2019-03-02", ...PHONE, go: openDialog("export-button", true) },
 	messages: {
 		search: "?layer=NO_SUCH_LAYER&date=1955-05-05&bgLayer=Elsewhere",
 		allowed: /Failed to load resource/,

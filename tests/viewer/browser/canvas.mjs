@@ -259,6 +259,36 @@ await runAsCalled([
 		},
 	],
 	[
+		"27 what is counted on the map leaves filled values out, and says so in words too",
+		async ({ open }) => {
+			const DATE = 75;
+			const { page } = await open({
+				search: linkTo("ndvi_years", { row: 128, column: 128 }, 12, "&style=numbers&gaps=last"),
+			});
+			await whenShown(page);
+			await goTo(page, DATE);
+			await page.waitForFunction((index) => {
+				const { cubesOf, sideA } = /** @type {any} */ (window).parts;
+				return cubesOf(sideA).isAllFilled() && cubesOf(sideA).layer.painter.shown === index;
+			}, DATE);
+			const cells = Array.from({ length: 256 * 256 }, (_, at) => ({ row: at >> 8, column: at & 255 }));
+			const values = cells.flatMap((cell) => valueAt("ndvi_years", DATE, cell) ?? []);
+			const filled = cells.map((cell) => Number(lastNumberAt("ndvi_years", DATE, cell)) * 0.004 - 0.08);
+			const meanOf = (/** @type {number[]} */ all) => all.reduce((sum, value) => sum + value, 0) / all.length;
+			const inWords = (/** @type {number} */ mean) => String(Number(mean.toPrecision(3)));
+			assert.ok(values.length < cells.length && inWords(meanOf(values)) !== inWords(meanOf(filled)));
+
+			const counted = await page.evaluate((index) => {
+				const { cubesOf, sideA } = /** @type {any} */ (window).parts;
+				return cubesOf(sideA).histogram(index);
+			}, DATE);
+
+			assert.deepEqual([counted.valid, counted.total], [values.length, cells.length]);
+			assert.ok(Math.abs(counted.mean - meanOf(values)) < 1e-9);
+			await page.getByText(`On the map: mean ≈ ${inWords(meanOf(values))}`, { exact: true }).waitFor();
+		},
+	],
+	[
 		"35 a tile that fails is counted with the reason, the others stay, and Try again works",
 		async ({ open }) => {
 			let isDown = true;

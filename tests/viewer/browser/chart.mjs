@@ -272,6 +272,22 @@ await runAsCalled([
 		},
 	],
 	[
+		"27 statistics of an area leave out the values that fill its gaps on the map",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=2019-02-15&gaps=last${FIELD_0}` });
+			await whenShown(page);
+			await whenExact(page, 1);
+			await page.getByRole("tab", { name: "Statistics" }).click();
+			await page.locator('.histogram[data-stale="false"]').waitFor();
+			const values = valuesIn("ndvi", 9, 20, 20, 40);
+			const cells = await page.locator(".statistics-part").first().locator("tbody td").allTextContents();
+
+			assert.ok(values.length > 0 && values.length < 1600);
+			assert.equal(cells[0], String(Number(meanOf(values).toPrecision(4))));
+			assert.equal(cells[7], values.length.toLocaleString("en-GB"));
+		},
+	],
+	[
 		"12 an area of a layer of classes has the commonest class, and the share of each",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=classes&date=2019-01-06${aoi("Blocks", areaOf(0, 0, 24))}` });

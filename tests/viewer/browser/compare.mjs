@@ -462,6 +462,8 @@ await runAsCalled([
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: `${search("swipe")}&language=fr`, width: 360, height: 740 });
 			await whenBothShown(page);
+			await page.locator("#sheet-handle").click();
+			await page.locator("#sheet[data-stop=middle] .side-b").waitFor();
 			const controls = page.locator("#compare-bar .side-b > :not([hidden])");
 			assert.deepEqual(await overlapping(controls), []);
 			const inside = page.locator("#compare-bar .side-b .joined > *");

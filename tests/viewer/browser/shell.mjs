@@ -27,6 +27,7 @@ const shareLink = async (page) => {
 async function whenLinkShown(page) {
 	await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.locator("#chart canvas").first().waitFor();
+	await page.locator("#map .town > span").first().waitFor();
 	await whenLinkRests(page);
 }
 
@@ -379,6 +380,42 @@ await runAsCalled([
 			await whenShown(page);
 
 			assert.match(await page.title(), / · chronotile$/);
+		},
+	],
+	[
+		"names of towns lie over the data, apart from one another, and go with the lines",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${HERE},9` });
+			await whenShown(page);
+			await page.locator("#map .town").getByText("Gent", { exact: true }).waitFor();
+			await page.getByText("Names: GeoNames.").waitFor();
+			await page.screenshot({ path: join(outDir, "names.png") });
+			const overlaps = await page.locator("#map .town > span").evaluateAll((all) => {
+				const boxes = all.map((each) => each.getBoundingClientRect());
+				return boxes.flatMap((one, at) =>
+					boxes
+						.slice(at + 1)
+						.filter(
+							(two) => one.left < two.right && two.left < one.right && one.top < two.bottom && two.top < one.bottom,
+						),
+				).length;
+			});
+			assert.equal(overlaps, 0);
+			const few = await page.locator("#map .town").count();
+			await page.getByRole("button", { name: "Zoom in", exact: true }).click();
+			await page
+				.locator("#map .town")
+				.getByText("Zelzate", { exact: true })
+				.or(page.locator("#map .town").getByText("Evergem", { exact: true }))
+				.first()
+				.waitFor();
+			assert.ok(few > 10);
+
+			await page.getByLabel("Borders, coasts and names").uncheck();
+			await page.locator("#map .town > span").first().waitFor({ state: "detached" });
+			assert.ok(await page.getByText("Names: GeoNames.").isHidden());
+			await page.getByLabel("Borders, coasts and names").check();
+			await page.locator("#map .town > span").first().waitFor();
 		},
 	],
 	[

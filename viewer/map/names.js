@@ -1,0 +1,91 @@
+/**
+ * Names of towns over the data, on every map there is, while its lines are shown too. Base maps of the configuration
+ * have names of their own.
+ *
+ * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
+ * @typedef {import("./name-layout.js").Towns} Towns
+ */
+import { fetchOwn } from "../api.js";
+import { BACKGROUNDS, background, overlay } from "../state.js";
+import { text } from "../text.js";
+import { DivIcon, LayerGroup, Marker, Point } from "../vendor/leaflet.js";
+import { computed, effect } from "../vendor/signals-core.js";
+import { maps } from "./map.js";
+import { chooseNames, readTowns } from "./name-layout.js";
+
+const PANE = "names";
+/** Over the outlines, below marks and areas. */
+const HEIGHT = "360";
+/** As the style sheet has it. */
+const FONT = "600 12px system-ui, sans-serif";
+const DOT_PX = 9;
+
+const isShown = computed(
+	() => overlay.value && !BACKGROUNDS.value.some(({ id, baseMap }) => id === background.value && baseMap),
+);
+
+/** Loads the names, and keeps them on the maps. */
+export async function startNames() {
+	const towns = readTowns(await fetchOwn("data/places.json", new AbortController().signal));
+	const credit = document.createElement("span");
+	credit.textContent = text("map.namesCredit");
+	document.getElementById("ground-credit")?.after(" ", credit);
+	effect(() => {
+		credit.hidden = !isShown.value;
+		if (!isShown.value) return;
+		const stops = maps.value.map((map) => nameTowns(map, towns));
+		return () => {
+			for (const stop of stops) stop();
+		};
+	});
+}
+
+const ruler = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+ruler.font = FONT;
+
+/** @param {string} name */
+const widthOf = (name) => DOT_PX + ruler.measureText(name).width;
+
+/** @param {LeafletMap} map @param {Towns} towns @returns {() => void} takes the names away */
+function nameTowns(map, towns) {
+	const pane = map.getPane(PANE) ?? map.createPane(PANE);
+	pane.style.zIndex = HEIGHT;
+	// What is told of the map in words names none either: the search finds towns.
+	pane.setAttribute("aria-hidden", "true");
+	const group = new LayerGroup().addTo(map);
+	/** @type {Map<string, Marker>} */
+	const shown = new Map();
+	const show = () => {
+		const zoom = map.getZoom();
+		const { x: width, y: height } = map.getSize();
+		const middle = map.project(map.getCenter(), zoom);
+		// Beyond the edges too: what comes into sight has its name.
+		const window = { left: middle.x - width, top: middle.y - height, width: 2 * width, height: 2 * height };
+		const named = chooseNames(towns, 256 * 2 ** zoom, window, widthOf);
+		const coming = new Map(named.map((each) => [`${zoom} ${Math.round(each.x)} ${each.index}`, each]));
+		for (const [key, mark] of shown) {
+			if (coming.delete(key)) continue;
+			mark.remove();
+			shown.delete(key);
+		}
+		for (const [key, { index, x, y }] of coming) {
+			const mark = makeMark(towns.names[index], map.unproject(new Point(x, y), zoom));
+			shown.set(key, mark);
+			group.addLayer(mark);
+		}
+	};
+	map.on("moveend resize", show);
+	show();
+	return () => {
+		map.off("moveend resize", show);
+		group.remove();
+	};
+}
+
+/** @param {string} name @param {import("leaflet").LatLng} at */
+function makeMark(name, at) {
+	const words = document.createElement("span");
+	words.textContent = name;
+	const icon = new DivIcon({ className: "town", html: words, iconSize: [0, 0] });
+	return new Marker(at, { icon, interactive: false, keyboard: false, pane: PANE });
+}
