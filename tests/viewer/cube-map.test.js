@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { makeCubeLayer } from "../../viewer/ctc1/leaflet.js";
 import { rampTable } from "../../viewer/ctc1/ramp.js";
 import { CubeSource, locate, windowsOf } from "../../viewer/ctc1/source.js";
 import { boxOfTile, covers, isTooSmall, isWithin, shareWithin } from "../../viewer/map/extent.js";
@@ -185,4 +186,22 @@ describe("a layer too small to be seen", () => {
 		assert.ok(!isTooSmall([3.69, 40, 3.7, 60], 3));
 		assert.ok(!isTooSmall([170, 0, -170, 0.1], 2));
 	});
+});
+
+test("a layer of cubes that is on no map tells of no place", () => {
+	const source = new CubeSource({
+		template: "/cubes/a/{z}/{x}/{y}.ctc",
+		times: every("2019-01-01T00:00:00Z", 3, 24),
+		loader: /** @type {any} */ ({ get: () => undefined, has: () => false, failure: () => undefined }),
+	});
+	class GridLayer {
+		on() {}
+	}
+	const layer = makeCubeLayer(/** @type {any} */ ({ GridLayer }), { source, tableOf: () => new Uint32Array(256) });
+	const place = { lon: 4, lat: 51 };
+
+	assert.deepEqual(
+		[layer.sample(place, 1), layer.sampleWindow(place, 1), layer.sampleBefore(place, 1)],
+		[null, null, null],
+	);
 });

@@ -489,6 +489,7 @@ await runAsCalled([
 			await whenLinkSays(page, "layers", "ndvi:1,lai16:0.3");
 			await page.getByRole("button", { name: "Take LAI of 16 bits away" }).click();
 			await whenLinkSays(page, "layers", null);
+			assert.equal(await page.locator("[class*=leaflet-extra]").count(), 1);
 			await page.getByRole("button", { name: "Hide FAPAR of floats" }).click();
 			await page.locator(".extra").getByRole("button", { name: "FAPAR of floats", exact: true }).click();
 			await whenLinkSays(page, "layer", "fapar_float");

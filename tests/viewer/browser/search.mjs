@@ -120,7 +120,7 @@ await runAsCalled([
 	[
 		"22 the names of places are loaded by who searches, once",
 		async ({ open }) => {
-			const { page, requests } = await open({ search: "?layer=ndvi" });
+			const { page, requests } = await open({ search: "?layer=ndvi&overlay=false" });
 			await whenShown(page);
 			const asked = () => requests.filter((url) => url.includes("places.json")).length;
 			assert.equal(asked(), 0);
