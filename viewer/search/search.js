@@ -6,7 +6,7 @@
 import { fetchOwn } from "../api.js";
 import { makeIcon } from "../shell/icons.js";
 import { loadStyles } from "../shell/styles.js";
-import { destination, foundPlace, layer, notify, outcome, view } from "../state.js";
+import { destination, dismiss, foundPlace, layer, notify, outcome, view } from "../state.js";
 import { language, locale, text } from "../text.js";
 import { parsePlace } from "./coordinates.js";
 import { openGazetteer } from "./gazetteer.js";
@@ -23,7 +23,7 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 /** @param {HTMLInputElement} input */
 export async function startSearch(input) {
 	const popup = new Popup(input);
-	const find = loadGazetteer();
+	void loadGazetteer();
 	const look = async () => {
 		const words = input.value.trim();
 		popup.clear();
@@ -32,7 +32,7 @@ export async function startSearch(input) {
 			return;
 		}
 		const place = parsePlace(words, language());
-		const results = place ? [placeResult(place)] : namedResults(await find, words);
+		const results = place ? [placeResult(place)] : namedResults(await loadGazetteer(), words);
 		if (input.value.trim() === words) popup.show(results, words);
 	};
 	input.addEventListener("input", look);
@@ -42,14 +42,23 @@ export async function startSearch(input) {
 	if (input.value !== "") await look();
 }
 
-/** What finds places by name; finds none, and says why, when the names cannot be loaded. @returns {Promise<Find>} */
-async function loadGazetteer() {
-	try {
-		return openGazetteer(await fetchOwn("data/places.json", new AbortController().signal));
-	} catch {
-		notify("search", text("search.noGazetteer"));
-		return () => [];
-	}
+/** The names of places, while they are loaded and from then on. @type {Promise<Find> | null} */
+let gazetteer = null;
+
+/** What finds places by name; finds none, and says why, when the names cannot be loaded. Asking again tries again. @returns {Promise<Find>} */
+function loadGazetteer() {
+	gazetteer ??= fetchOwn("data/places.json", new AbortController().signal).then(
+		(file) => {
+			dismiss("search");
+			return openGazetteer(file);
+		},
+		() => {
+			gazetteer = null;
+			notify("search", text("search.noGazetteer"));
+			return () => [];
+		},
+	);
+	return gazetteer;
 }
 
 /** @param {import("../permalink.js").Point} place @returns {Result} */

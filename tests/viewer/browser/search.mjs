@@ -118,6 +118,25 @@ await runAsCalled([
 		},
 	],
 	[
+		"22 names of places that could not be loaded are there for the next search",
+		async ({ open }) => {
+			let isAway = true;
+			const { page } = await open({
+				search: "?layer=ndvi",
+				allowed: /Failed to load resource/,
+				routes: { "/data/places\\.json": (route) => (isAway ? answerStatus(503)(route) : route.fallback()) },
+			});
+			await whenShown(page);
+			await field(page).fill("anvers");
+			await page.locator("#search-message").getByText("No place is called “anvers”.").waitFor();
+			isAway = false;
+			await field(page).fill("gand");
+			await page.getByRole("option", { name: /Gent Belgium/ }).waitFor();
+
+			assert.deepEqual(await noticeTexts(page), []);
+		},
+	],
+	[
 		"22 the names of places are loaded by who searches, once",
 		async ({ open }) => {
 			const { page, requests } = await open({ search: "?layer=ndvi&overlay=false" });
