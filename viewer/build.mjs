@@ -1,6 +1,7 @@
 /**
  * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each, and the base map; and the places
- * of the search (gazetteer.mjs).
+ * of the search (gazetteer.mjs). The coarse land, viewer/map/land-coarse.json, is small and kept in git: it comes out the
+ * same from the same atlas.
  *
  * Our own modules are never bundled: what runs is what is written. The libraries are, because the browser should not
  * load ten files for one of them. Beside each stand its licence and the types of what we use of it.
@@ -18,6 +19,9 @@ const VENDOR = join(HERE, "vendor");
 
 /** Units across the world in the base map's files: 0.0055 degrees, 380 m in Belgium, finer than the source. */
 const WORLD_SIZE = 65536;
+
+/** As much of the coarse land, which is shown until the fine one is there: 1.5 km, finer than its source too. */
+const COARSE_SIZE = 16384;
 
 /** Where Web Mercator ends, in degrees. */
 const SOUTH_EDGE = -85.0511;
@@ -104,12 +108,12 @@ async function buildLibrary({ name, package: owner, module, exports, css, licenc
 /** @param {string} name @returns {Promise<any>} a TopoJSON topology */
 const readAtlas = async (name) => JSON.parse(await readFile(join(PACKAGES, "world-atlas", name), "utf8"));
 
-/** Web Mercator in units of the world's width, row 0 in the north. @param {number[]} position degrees */
-function project([lon, lat]) {
+/** Web Mercator in units of which the world is `size` wide, row 0 in the north. @param {number[]} position degrees @param {number} size */
+function project([lon, lat], size) {
 	const limit = Math.PI;
 	const north = Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
 	const y = Math.max(-limit, Math.min(limit, north));
-	return [Math.round(((lon + 180) / 360) * WORLD_SIZE), Math.round((0.5 - y / (2 * Math.PI)) * WORLD_SIZE)];
+	return [Math.round(((lon + 180) / 360) * size), Math.round((0.5 - y / (2 * Math.PI)) * size)];
 }
 
 /** Whether two neighbouring points lie on either side of 180 degrees. @param {number[]} one @param {number[]} other */
@@ -143,13 +147,13 @@ function flatten(ring) {
 	return jumps.length % 2 === 0 ? unwrap(ring) : openAtPole(ring);
 }
 
-/** Projected, rounded, without repeats, each point as its distance from the one before. @param {number[][]} line */
-function encodeLine(line) {
+/** Projected, rounded, without repeats, each point as its distance from the one before. @param {number[][]} line @param {number} size */
+function encodeLine(line, size) {
 	/** @type {number[]} */
 	const encoded = [];
 	let [lastX, lastY] = [0, 0];
 	for (const position of line) {
-		const [x, y] = project(position);
+		const [x, y] = project(position, size);
 		if (encoded.length > 0 && x === lastX && y === lastY) continue;
 		encoded.push(x - lastX, y - lastY);
 		[lastX, lastY] = [x, y];
@@ -157,24 +161,30 @@ function encodeLine(line) {
 	return encoded;
 }
 
-/** @param {string} name @param {number[][][]} lines @param {number} minPoints */
-async function writeLines(name, lines, minPoints) {
-	const encoded = lines.map(encodeLine).filter((line) => line.length >= 2 * minPoints);
-	await writeFile(join(VENDOR, name), JSON.stringify({ size: WORLD_SIZE, lines: encoded }));
+/** @param {string} path @param {number[][][]} lines @param {number} minPoints @param {number} [size] */
+async function writeLines(path, lines, minPoints, size = WORLD_SIZE) {
+	const encoded = lines.map((line) => encodeLine(line, size)).filter((line) => line.length >= 2 * minPoints);
+	await writeFile(path, `${JSON.stringify({ size, lines: encoded })}\n`);
+}
+
+/** Outlines of the land of an atlas. @param {string} name @returns {Promise<number[][][]>} */
+async function readLand(name) {
+	const land = await readAtlas(name);
+	/** @type {any} */
+	const shapes = feature(land, land.objects.land);
+	return shapes.features
+		.flatMap((/** @type {any} */ { geometry }) => geometry.coordinates.flat())
+		.filter((/** @type {number[][]} */ ring) => ring.some(([, lat]) => lat > SOUTH_EDGE))
+		.map(flatten);
 }
 
 async function buildBaseMap() {
-	const land = await readAtlas("land-50m.json");
-	/** @type {any} */
-	const shapes = feature(land, land.objects.land);
-	const rings = shapes.features
-		.flatMap((/** @type {any} */ { geometry }) => geometry.coordinates.flat())
-		.filter((/** @type {number[][]} */ ring) => ring.some(([, lat]) => lat > SOUTH_EDGE));
-	await writeLines("land.json", rings.map(flatten), 4);
+	await writeLines(join(VENDOR, "land.json"), await readLand("land-50m.json"), 4);
+	await writeLines(join(HERE, "map", "land-coarse.json"), await readLand("land-110m.json"), 4, COARSE_SIZE);
 
 	const world = await readAtlas("countries-50m.json");
 	const between = mesh(world, world.objects.countries, (one, other) => one !== other);
-	await writeLines("borders.json", between.coordinates.map(unwrap), 2);
+	await writeLines(join(VENDOR, "borders.json"), between.coordinates.map(unwrap), 2);
 	await cp(join(PACKAGES, "world-atlas", "LICENSE"), join(VENDOR, "world-atlas.LICENSE.txt"));
 }
 

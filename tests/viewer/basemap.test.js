@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { decodeLines, thin } from "../../viewer/map/basemap.js";
 
-/** @param {string} name */
-const readVendored = async (name) =>
-	decodeLines(JSON.parse(await readFile(new URL(`../../viewer/vendor/${name}`, import.meta.url), "utf8")));
+/** @param {string} path */
+const readLines = async (path) =>
+	decodeLines(JSON.parse(await readFile(new URL(`../../viewer/${path}`, import.meta.url), "utf8")));
 
 /** @param {import("../../viewer/map/basemap.js").Lines} lines @param {number} lon @param {number} lat */
 function isInside({ size, lines }, lon, lat) {
@@ -45,10 +46,18 @@ for (const { name, lon, lat, isLand } of [
 	{ name: "the Caspian Sea", lon: 51, lat: 42, isLand: false },
 	{ name: "the Pacific", lon: -150, lat: 0, isLand: false },
 ]) {
-	test(`${name} is ${isLand ? "land" : "water"}`, async () => {
-		assert.equal(isInside(await readVendored("land.json"), lon, lat), isLand);
-	});
+	for (const path of ["vendor/land.json", "map/land-coarse.json"]) {
+		test(`${name} is ${isLand ? "land" : "water"} in ${path}`, async () => {
+			assert.equal(isInside(await readLines(path), lon, lat), isLand);
+		});
+	}
 }
+
+test("the coarse land has few bytes, which the first view waits for", async () => {
+	const file = await readFile(new URL("../../viewer/map/land-coarse.json", import.meta.url));
+
+	assert.ok(gzipSync(file).length < 15_000);
+});
 
 test("thinning keeps what is inside and the ends of what is not", () => {
 	const outside = Array.from({ length: 50 }, (_, index) => [-100, index * 2]).flat();
