@@ -1,6 +1,7 @@
 /** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
-import { fetchConfig, fetchOwn } from "./api.js";
+import { code, config, listed, texts } from "./first-questions.js";
 import { startMap } from "./map/map.js";
+import { isFirstViewOver, startFirstView, startPart } from "./parts.js";
 import { onAddressChange, readAddress, writeAddress } from "./permalink.js";
 import {
 	applyLink,
@@ -28,7 +29,7 @@ import {
 	tileProgress,
 	timeDomain,
 } from "./state.js";
-import { fillTexts, language, pickLanguage, text, useTexts } from "./text.js";
+import { fillTexts, language, text, useTexts } from "./text.js";
 import { startTimeline } from "./time/timeline.js";
 import { effect, signal } from "./vendor/signals-core.js";
 
@@ -37,6 +38,9 @@ const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
 
 /** @typedef {import("./permalink.js").Link} Link */
 /** @typedef {{ isWanted: (link: Link) => boolean, start: (isOpened: boolean) => Promise<unknown>, control?: string }} Feature */
+
+/** Whether the panel has layers and legend: what is looked for next may come. */
+const isPanelThere = signal(false);
 
 /** @param {string} id */
 function byId(id) {
@@ -47,7 +51,7 @@ function byId(id) {
 
 /**
  * The parts that are loaded when something of theirs is wanted: by the link that was followed, by the state, or by their
- * control in the page, which then opens them.
+ * control in the page, which then opens them. Those that come by themselves leave the line to the first picture.
  * @type {Record<string, Feature>}
  */
 const FEATURES = {
@@ -60,8 +64,11 @@ const FEATURES = {
 		start: async () => (await import("./layers/extras.js")).startExtras(),
 	},
 	frame: {
-		isWanted: () => true,
-		start: async () => (await import("./shell/frame.js")).startFrame(),
+		isWanted: () => isFirstViewOver.value,
+		start: async () => {
+			(await import("./shell/frame.js")).startFrame();
+			repeatPresses();
+		},
 	},
 	embed: {
 		isWanted: ({ embed }) => embed === true,
@@ -72,11 +79,18 @@ const FEATURES = {
 		start: async () => (await import("./map/found.js")).startFound(),
 	},
 	panel: {
-		isWanted: () => true,
-		start: async () => (await import("./layers/panel.js")).startPanel(byId("layers-panel")),
+		isWanted: () => isFirstViewOver.value,
+		start: async () => {
+			await (await import("./layers/panel.js")).startPanel(byId("layers-panel"));
+			isPanelThere.value = true;
+		},
+	},
+	readout: {
+		isWanted: () => isFirstViewOver.value,
+		start: async () => (await import("./map/readout.js")).startReadout(byId("readout")),
 	},
 	areas: {
-		isWanted: ({ aoi }) => aoi !== undefined || places.value.length > 0 || tileProgress.value.phase === "shown",
+		isWanted: ({ aoi }) => aoi !== undefined || places.value.length > 0 || isPanelThere.value,
 		start: async () => {
 			const page = { panel: byId("areas-panel"), tools: byId("map-tools"), frame: byId("map-frame") };
 			await (await import("./areas/areas.js")).startAreas(page, "embed" in document.documentElement.dataset);
@@ -101,24 +115,42 @@ const FEATURES = {
 	},
 };
 
+/** Buttons that the frame answers. */
+const FRAME_BUTTONS = ".top button:not(#compare-button, #export-button), #home-button";
+
+/** Buttons that were pressed before the frame could answer. @type {Set<HTMLElement>} */
+const pressed = new Set();
+
+/** @param {MouseEvent} event */
+function keepPress({ target }) {
+	const button = /** @type {Element} */ (target).closest(FRAME_BUTTONS);
+	if (button instanceof HTMLElement) pressed.add(button);
+}
+
+/** Presses once more what was pressed in vain, now that it is answered. */
+function repeatPresses() {
+	document.removeEventListener("click", keepPress);
+	for (const button of pressed) button.click();
+}
+
 /** Starts each feature once, at the first moment that it is wanted. */
 function startFeatures() {
+	document.addEventListener("click", keepPress);
 	for (const [name, { isWanted, start, control }] of Object.entries(FEATURES)) {
-		/** @type {Promise<unknown> | null} */
-		let started = null;
+		let isStarted = false;
 		const ensure = (/** @type {boolean} */ isOpened) => {
-			started ??= start(isOpened).catch(() => {
-				started = null;
-				notify(`feature ${name}`, text("shell.partFailed"));
+			if (isStarted) return;
+			void startPart(name, async () => {
+				await start(isOpened);
+				isStarted = true;
 			});
-			return started;
 		};
 		const stop = effect(() => {
 			if (!isWanted(readAddress().link)) return;
 			queueMicrotask(() => stop());
-			void ensure(false);
+			ensure(false);
 		});
-		if (control) byId(control).addEventListener("click", () => ensure(true), { once: true });
+		if (control) byId(control).addEventListener("click", () => ensure(true));
 	}
 }
 
@@ -238,7 +270,7 @@ function startStatus() {
 		if (phase === "loading") status.textContent = text("layers.loading");
 		else if (phase === "failed") {
 			status.textContent = "";
-			notify("catalogue", text("layers.failed", { why }), { label: text("action.tryAgain"), run: open });
+			notify("catalogue", text("layers.failed", { why }), { label: text("action.tryAgain"), run: () => open() });
 		} else if (layers.value.length === 0) status.textContent = text("layers.none");
 		if (phase !== "failed") dismiss("catalogue");
 		status.dataset.phase = phase;
@@ -282,27 +314,21 @@ function startLink() {
 	});
 }
 
-function open() {
+/** @param {import("./state.js").Layer[] | null} [listed] the layers, where they are here already */
+function open(listed) {
 	const { link: asked, faults } = readAddress();
 	applyLink(asked);
 	reportFaults(faults);
-	void openCatalogue(asked);
+	void openCatalogue(asked, listed);
 }
 
 async function start() {
-	const code = pickLanguage([readAddress().link.language, ...window.navigator.languages]);
-	// Questions are asked in that language too.
-	useTexts(code, {});
-	const { signal: never } = new AbortController();
-	const [texts, config] = await Promise.all([
-		fetchOwn(`i18n/${code}.json`, never),
-		fetchConfig(never).catch(() => null),
-	]);
-	useTexts(code, texts);
-	configure(config);
+	useTexts(code, await texts);
+	configure(await config);
 	document.documentElement.lang = language();
 	fillTexts(document);
 	byId("stuck").remove();
+	startFirstView();
 	startTheme();
 	startForm();
 	startNotices();
@@ -311,7 +337,8 @@ async function start() {
 	startMap(byId("map"));
 	startFeatures();
 	startLink();
-	open();
+	// When they could not be had they are asked for once more.
+	open(await listed);
 }
 
 void start();

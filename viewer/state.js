@@ -194,11 +194,11 @@ export function dismiss(id) {
 /** @param {unknown} error */
 const reason = (error) => (error instanceof Problem ? error.message : String(error));
 
-/** Asks the server what it has, and shows what the link names of it. @param {Link} asked */
-export async function openCatalogue(asked) {
+/** Asks the server what it has, unless that is here already, and shows what the link names of it. @param {Link} asked @param {Layer[] | null} [listed] */
+export async function openCatalogue(asked, listed = null) {
 	catalogue.value = LOADING;
 	try {
-		layers.value = await fetchLayers(new AbortController().signal);
+		layers.value = listed ?? (await fetchLayers(new AbortController().signal));
 		catalogue.value = { phase: "ready", why: "" };
 	} catch (error) {
 		catalogue.value = { phase: "failed", why: reason(error) };

@@ -72,7 +72,7 @@ export function linkTo(layer, date, screen) {
 
 /** Waits for the picture of the date, and gives what is evaluated later the viewer's state as `parts`. @param {Page} page */
 export async function whenShown(page) {
-	await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
+	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.evaluate(async () => {
 		const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
 		const modules = ["state.js", "map/map.js", "map/cubes.js"].map((path) => import(new URL(path, src).href));

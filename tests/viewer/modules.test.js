@@ -27,11 +27,25 @@ async function importGraph(start) {
 const ownModules = async () =>
 	(await readdir(VIEWER, { recursive: true })).filter((name) => name.endsWith(".js") && !name.startsWith("vendor/"));
 
+/** Modules that the page names, those of which it says no more than that, or that they may wait. @param {"" | " fetchpriority=\"low\""} more */
+async function preloaded(more) {
+	const page = await read("index.html");
+	return [...page.matchAll(new RegExp(`rel="modulepreload"${more} href="([^"]+)"`, "g"))].map(([, href]) => href);
+}
+
 test("the page preloads exactly the modules that start imports", async () => {
 	const page = await read("index.html");
-	const preloaded = [...page.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map(([, href]) => href);
+	const run = [...page.matchAll(/<script type="module"(?: async)? src="([^"]+)"/g)].map(([, src]) => src);
 
-	assert.deepEqual([...preloaded, "main.js"].sort(), await importGraph("main.js"));
+	assert.deepEqual([...(await preloaded("")), ...run].sort(), await importGraph("main.js"));
+});
+
+test("after them it preloads exactly those that the first picture needs beside", async () => {
+	const starts = ["map/data-pane.js", "map/ground.js", "layers/legend-source.js", "ctc1/worker.js"];
+	const needed = new Set((await Promise.all(starts.map(importGraph))).flat());
+	for (const name of await importGraph("main.js")) needed.delete(name);
+
+	assert.deepEqual((await preloaded(' fetchpriority="low"')).sort(), [...needed].sort());
 });
 
 test("start stays within its budget of modules and bytes", async () => {
@@ -71,7 +85,10 @@ test("nothing of the viewer names another host", async () => {
 });
 
 test("the page has no styles or scripts of its own, which the content security policy forbids", async () => {
-	assert.doesNotMatch(await read("index.html"), /<style|\sstyle=|\son[a-z]+=|<script(?! type="module" src=)/);
+	assert.doesNotMatch(
+		await read("index.html"),
+		/<style|\sstyle=|\son[a-z]+=|<script(?! type="module"(?: async)? src=)/,
+	);
 });
 
 test("each library has its licence beside it", async () => {

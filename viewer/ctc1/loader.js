@@ -125,6 +125,11 @@ export class CubeLoader {
 		this.#plan();
 	}
 
+	/** Starts a worker before there is work for it. */
+	prepare() {
+		if (this.#desks.length === 0) this.#desk();
+	}
+
 	/** Tries again what failed. */
 	retry() {
 		for (const timer of this.#waiting.values()) clearTimeout(timer);

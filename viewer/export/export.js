@@ -1,9 +1,10 @@
 /** The export dialog: a picture, a film, numbers, and addresses for other programs, each of what the map shows. */
 import { makeTabs } from "../chart/tabs.js";
+import { startPart } from "../parts.js";
 import { openDialog } from "../shell/dialog.js";
 import { make } from "../shell/elements.js";
 import { loadStyles } from "../shell/styles.js";
-import { layer, notify, timeDomain } from "../state.js";
+import { layer, timeDomain } from "../state.js";
 import { text } from "../text.js";
 
 /**
@@ -25,7 +26,7 @@ const NAMES = { picture: "export.picture", film: "export.film", data: "export.da
 export async function startExport(button, isOpened) {
 	await loadStyles("export/export.css");
 	button.addEventListener("click", () => void openExport());
-	if (isOpened) await openExport();
+	if (isOpened) void openExport();
 }
 
 /** The tabs that there is something in. @returns {TabId[]} */
@@ -42,21 +43,20 @@ async function openExport() {
 	let shown = null;
 	let turn = 0;
 	const views = tabsNow().map((id) => ({ id, label: text(NAMES[id]), panel: make("div", { class: "export-panel" }) }));
-	const show = async (/** @type {TabId} */ id) => {
+	const show = (/** @type {TabId} */ id) => {
 		const mine = ++turn;
 		shown?.stop();
 		shown = null;
 		for (const { panel } of views) panel.replaceChildren();
-		try {
+		void startPart(`export ${id} ${mine}`, async () => {
+			if (mine !== turn) return;
 			const tab = await TABS[id]();
 			if (mine !== turn) return tab.stop();
 			shown = tab;
 			views.find((each) => each.id === id)?.panel.append(tab.element);
-		} catch {
-			notify("feature export", text("shell.partFailed"));
-		}
+		});
 	};
-	const tabs = makeTabs(text("export.title"), views, (id) => void show(id));
+	const tabs = makeTabs(text("export.title"), views, show);
 	const { element, whenClosed } = await openDialog(text("export.title"), tabs, ...views.map(({ panel }) => panel));
 	element.classList.add("export-dialog");
 	await whenClosed;

@@ -1,7 +1,8 @@
 /** The panel of layers: which one is shown in which colours and how densely, which others with it, and on what ground. */
+import { startPart } from "../parts.js";
 import { make } from "../shell/elements.js";
 import { loadStyles } from "../shell/styles.js";
-import { BACKGROUNDS, background, dismiss, extras, notify, overlay, sideA } from "../state.js";
+import { BACKGROUNDS, background, dismiss, extras, overlay, sideA } from "../state.js";
 import { text } from "../text.js";
 import { effect } from "../vendor/signals-core.js";
 import { makeLayerChoice } from "./layer-list.js";
@@ -23,21 +24,18 @@ export async function startPanel(root) {
 	const stop = effect(() => {
 		if (extras.value.length === 0) return;
 		queueMicrotask(() => stop());
-		void import("./extras-list.js").then(({ startExtrasList }) => startExtrasList(others));
+		void startPart("extras list", async () => (await import("./extras-list.js")).startExtrasList(others));
 	});
 	root.dataset.ready = "";
 }
 
 /** @param {import("../api.js").Layer} of */
-async function showBeside(of) {
-	try {
+const showBeside = (of) =>
+	startPart("extras", async () => {
 		const { addExtra, startExtras } = await import("./extras.js");
 		startExtras();
 		addExtra(of);
-	} catch {
-		notify("feature extras", text("shell.partFailed"));
-	}
-}
+	});
 
 function makeDensity() {
 	const { element, input } = makeOpacity(sideA);

@@ -104,7 +104,7 @@ function showBeside(frame, map, side) {
 	frame.append(element);
 	const other = makeMap(element);
 	const pane = new DataPane(other, side);
-	void showGround(other);
+	showGround(other);
 	maps.value = [...maps.peek(), other];
 	let isFollowing = false;
 	const link = (/** @type {LeafletMap} */ from, /** @type {LeafletMap} */ to) => () => {

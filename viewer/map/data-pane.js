@@ -13,7 +13,7 @@ import { faults } from "../layers/legend-source.js";
 import { dismiss, notify, view, zoomToLayer } from "../state.js";
 import { text } from "../text.js";
 import { computed, effect, untracked } from "../vendor/signals-core.js";
-import { CubeDrawing } from "./cubes.js";
+import { CubeDrawing, loader } from "./cubes.js";
 import { covers, isTooSmall } from "./extent.js";
 import { PictureDrawing } from "./pictures.js";
 
@@ -62,6 +62,7 @@ export class DataPane {
 		const of = layer.value;
 		const { phase } = timeDomain.value;
 		if (!of) return;
+		if (hasCubes(of)) loader.prepare();
 		let isOver = false;
 		tileProgress.value = { phase: "loading", failed: 0, total: 0 };
 		const zooms = zoomsOf(of, style.peek());

@@ -8,10 +8,11 @@
  */
 import { fetchOwn } from "../api.js";
 import { closeSeams } from "../ctc1/leaflet.js";
+import { whenFirstViewIsOver } from "../parts.js";
 import { BACKGROUNDS, background, dismiss, notify, overlay } from "../state.js";
 import { text } from "../text.js";
 import { GridLayer, TileLayer } from "../vendor/leaflet.js";
-import { effect } from "../vendor/signals-core.js";
+import { batch, effect, signal } from "../vendor/signals-core.js";
 import { decodeLines, LAND_COLOURS, paintLand, paintOutlines } from "./basemap.js";
 
 /** Beyond the last zoom of its tiles a base map is enlarged. */
@@ -39,24 +40,60 @@ class PaintedLayer extends GridLayer {
 	}
 }
 
-/** @type {Promise<[land: Lines, borders: Lines]> | null} */
-let lines = null;
+/** @type {Map<string, Promise<Lines>>} */
+const files = new Map();
 
-/** Land and borders, loaded once. @returns {Promise<[land: Lines, borders: Lines]>} */
-export function fetchLines() {
-	const { signal } = new AbortController();
-	lines ??= /** @type {Promise<[Lines, Lines]>} */ (
-		Promise.all(
-			["vendor/land.json", "vendor/borders.json"].map(async (path) => decodeLines(await fetchOwn(path, signal))),
-		)
-	);
-	return lines;
+/** Lines of a file, loaded once; asking again after a failure tries again. @param {string} path @returns {Promise<Lines>} */
+function fetchFile(path) {
+	let file = files.get(path);
+	if (!file) {
+		file = fetchOwn(path, new AbortController().signal).then(decodeLines);
+		files.set(path, file);
+		file.catch(() => files.delete(path));
+	}
+	return file;
 }
 
+/** Land and borders as finely as there are. @returns {Promise<[land: Lines, borders: Lines]>} */
+export const fetchLines = () => Promise.all([fetchFile("vendor/land.json"), fetchFile("vendor/borders.json")]);
+
+/** The land that is drawn: coarse until the first view is over. */
+const land = signal(/** @type {Lines | null} */ (null));
+/** Coasts and borders, drawn when they are fine. */
+const outlines = signal(/** @type {Lines[]} */ ([]));
+
+/** Loads what is drawn, for all maps: what is coarse at once, and all of it when it is in nobody's way any more. */
+async function loadLines() {
+	const coarse = fetchFile("map/land-coarse.json").then(
+		(lines) => {
+			land.value ??= lines;
+		},
+		// The fine land comes all the same.
+		() => {},
+	);
+	await Promise.all([coarse, whenFirstViewIsOver()]);
+	await loadFineLines();
+}
+
+async function loadFineLines() {
+	try {
+		const found = await fetchLines();
+		dismiss("ground");
+		batch(() => {
+			[land.value] = found;
+			outlines.value = found;
+		});
+	} catch {
+		const retry = { label: text("action.tryAgain"), run: () => void loadFineLines() };
+		notify("ground", text("map.baseMapFailed"), retry);
+	}
+}
+
+let isLoading = false;
+
 /** Lays the chosen background under a map, and borders and coasts over its data, until the map is removed. @param {LeafletMap} map */
-export async function showGround(map) {
+export function showGround(map) {
 	const container = map.getContainer();
-	let isRemoved = false;
 	const stops = [
 		effect(() => {
 			container.dataset.background = background.value;
@@ -64,18 +101,14 @@ export async function showGround(map) {
 			document.documentElement.style.setProperty("--ground", LAND_COLOURS[background.value] ?? "#ffffff");
 		}),
 		showBaseMap(map),
+		paintBackground(map),
+		paintOverlay(map),
 	];
 	map.once("unload", () => {
-		isRemoved = true;
 		for (const stop of stops) stop();
 	});
-	try {
-		const [land, borders] = await fetchLines();
-		if (!isRemoved) stops.push(paintBackground(map, land), paintOverlay(map, [land, borders]));
-	} catch {
-		lines = null;
-		notify("base map", text("map.baseMapFailed"));
-	}
+	if (!isLoading) void loadLines();
+	isLoading = true;
 }
 
 /** The base map of the configuration that is chosen, if one is. */
@@ -105,24 +138,26 @@ export function creditGround(element) {
 	});
 }
 
-/** @param {LeafletMap} map @param {Lines} land @returns {() => void} stops it */
-function paintBackground(map, land) {
-	const painted = new PaintedLayer("land", (canvas, coords, tileSize) =>
-		paintLand(canvas, land, coords, tileSize, LAND_COLOURS[background.peek()]),
-	);
-	return effect(() => {
-		if (LAND_COLOURS[background.value]) painted.addTo(map).redraw();
-		else painted.remove();
+/** @param {LeafletMap} map @returns {() => void} stops it */
+function paintBackground(map) {
+	const painted = new PaintedLayer("land", (canvas, coords, tileSize) => {
+		const lines = land.peek();
+		if (lines) paintLand(canvas, lines, coords, tileSize, LAND_COLOURS[background.peek()]);
 	});
+	return effect(() => show(painted, map, land.value !== null && LAND_COLOURS[background.value] !== undefined));
 }
 
-/** @param {LeafletMap} map @param {Lines[]} outlines @returns {() => void} stops it */
-function paintOverlay(map, outlines) {
+/** @param {LeafletMap} map @returns {() => void} stops it */
+function paintOverlay(map) {
 	const painted = new PaintedLayer("outlines", (canvas, coords, tileSize) => {
-		for (const each of outlines) paintOutlines(canvas, each, coords, tileSize);
+		for (const each of outlines.peek()) paintOutlines(canvas, each, coords, tileSize);
 	});
-	return effect(() => {
-		if (overlay.value) painted.addTo(map);
-		else painted.remove();
-	});
+	return effect(() => show(painted, map, outlines.value.length > 0 && overlay.value));
+}
+
+/** Paints a layer, anew where it is there already, or takes it away. @param {PaintedLayer} painted @param {LeafletMap} map @param {boolean} isShown */
+function show(painted, map, isShown) {
+	if (!isShown) painted.remove();
+	else if (map.hasLayer(painted)) painted.redraw();
+	else painted.addTo(map);
 }

@@ -3,6 +3,7 @@
  *
  * @typedef {import("../permalink.js").BBox} BBox
  */
+import { startPart } from "../parts.js";
 import { toPlace, wrapLon } from "../permalink.js";
 import {
 	chooser,
@@ -59,7 +60,7 @@ export function startMap(element) {
 	followDestination(map);
 	followClicks(map);
 	maps.value = [...maps.peek(), map];
-	void drawParts(map);
+	void startPart("map", () => drawParts(map));
 	nameTowns();
 	return map;
 }
@@ -77,34 +78,15 @@ function nameTowns() {
 	});
 }
 
-/** Loads what draws on the map, all modules in one go: nobody asks for one only when another has come. @param {LeafletMap} map */
+/** Loads what draws on the map; the page names its modules, so that they come in one go. @param {LeafletMap} map */
 async function drawParts(map) {
-	try {
-		const [{ DataPane }, { creditGround, showGround }, { startReadout }] = await Promise.all([
-			import("./data-pane.js"),
-			import("./ground.js"),
-			import("./readout.js"),
-			import("./basemap.js"),
-			import("./cubes.js"),
-			import("./cube-reading.js"),
-			import("./extent.js"),
-			import("./pictures.js"),
-			import("./rings.js"),
-			import("../chart/series.js"),
-			import("../ctc1/decode.js"),
-			import("../ctc1/leaflet.js"),
-			import("../ctc1/loader.js"),
-			import("../ctc1/painter.js"),
-			import("../ctc1/source.js"),
-			import("../layers/colours.js"),
-		]);
-		new DataPane(map, sideA);
-		startReadout(/** @type {HTMLElement} */ (document.getElementById("readout")));
-		creditGround(/** @type {HTMLElement} */ (document.getElementById("ground-credit")));
-		await showGround(map);
-	} catch {
-		notify("feature map", text("shell.partFailed"));
-	}
+	const [{ DataPane }, { creditGround, showGround }] = await Promise.all([
+		import("./data-pane.js"),
+		import("./ground.js"),
+	]);
+	new DataPane(map, sideA);
+	creditGround(/** @type {HTMLElement} */ (document.getElementById("ground-credit")));
+	showGround(map);
 }
 
 /**

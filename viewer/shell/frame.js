@@ -1,6 +1,7 @@
 /** The controls of the frame: panel, menu, colours, language, and what opens the dialogs. */
+import { startPart } from "../parts.js";
 import { readAddress, visit } from "../permalink.js";
-import { chooseTheme, isDark, layer, link, notify, theme, zoomToLayer } from "../state.js";
+import { chooseTheme, isDark, layer, link, theme, zoomToLayer } from "../state.js";
 import { LOCALES, language, text } from "../text.js";
 import { effect } from "../vendor/signals-core.js";
 import { changeIcon } from "./icons.js";
@@ -45,20 +46,12 @@ export function startFrame() {
 
 /** @param {HTMLInputElement} search */
 function startSearch(search) {
-	import("../search/search.js").then(
-		(module) => module.startSearch(search),
-		() => {
-			notify("search", text("shell.partFailed"));
-			search.addEventListener("focus", () => startSearch(search), { once: true });
-		},
-	);
+	void startPart("search", async () => (await import("../search/search.js")).startSearch(search));
 }
 
 /** @param {string} id of a button @param {() => Promise<unknown>} open */
 function startLazily(id, open) {
-	byId(id, HTMLButtonElement).addEventListener("click", () => {
-		open().catch(() => notify(id, text("shell.partFailed")));
-	});
+	byId(id, HTMLButtonElement).addEventListener("click", () => startPart(id, open));
 }
 
 /** Shows the panel beside the map, or gives its room to the map. */

@@ -3,7 +3,8 @@
  * lens come as soon as there are dates, or when they are first wanted.
  */
 
-import { chooseTime, instant, layer, notify, retryTimes, timeDomain, timeIndex } from "../state.js";
+import { isFirstViewOver, startPart } from "../parts.js";
+import { chooseTime, instant, layer, retryTimes, timeDomain, timeIndex } from "../state.js";
 import { locale, text } from "../text.js";
 import { effect } from "../vendor/signals-core.js";
 import { formatShortDate } from "./dates.js";
@@ -42,7 +43,7 @@ export function startTimeline(root) {
 	parts.previous.addEventListener("click", () => chooseTime(timeIndex.peek() - 1));
 	parts.next.addEventListener("click", () => chooseTime(timeIndex.peek() + 1));
 	parts.retry.addEventListener("click", () => retryTimes());
-	parts.date.addEventListener("click", () => openCalendar(parts.date), { once: true });
+	startCalendar(parts.date);
 	effect(() => showDomain(parts, timeDomain.value, layer.value !== null));
 	effect(() => {
 		const index = timeIndex.value;
@@ -51,9 +52,9 @@ export function startTimeline(root) {
 		parts.dateText.textContent = instant.value ? formatShortDate(instant.value.ms, locale()) : "";
 	});
 	const stop = effect(() => {
-		if (timeDomain.value.instants.length < 2) return;
+		if (timeDomain.value.instants.length < 2 || !isFirstViewOver.value) return;
 		queueMicrotask(() => stop());
-		void startMoving(parts);
+		void startPart("time", async () => (await import("./moving.js")).startMoving(parts));
 	});
 }
 
@@ -70,23 +71,13 @@ function showDomain(parts, { phase, why, instants }, hasLayer) {
 	parts.strip.hidden = phase === "failed" || (phase === "ready" && instants.length < 2);
 }
 
-/** Brings what moves through time: the strip, playing, the year lens. @param {Parts} parts */
-async function startMoving(parts) {
-	try {
-		const { startMoving: start } = await import("./moving.js");
-		await start(parts);
-	} catch {
-		notify("feature time", text("shell.partFailed"));
-	}
-}
-
-/** Brings the calendar, open. @param {HTMLButtonElement} button */
-async function openCalendar(button) {
-	try {
-		const { startCalendar } = await import("./calendar.js");
-		(await startCalendar(button))();
-	} catch {
-		button.addEventListener("click", () => openCalendar(button), { once: true });
-		notify("feature time", text("shell.partFailed"));
-	}
+/** Brings the calendar, open, when its button is first pressed. @param {HTMLButtonElement} button */
+function startCalendar(button) {
+	const open = async () => {
+		const show = await (await import("./calendar.js")).startCalendar(button);
+		button.removeEventListener("click", bring);
+		show();
+	};
+	const bring = () => void startPart("calendar", open);
+	button.addEventListener("click", bring);
 }

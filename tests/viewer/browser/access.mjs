@@ -381,7 +381,8 @@ await runAsCalled([
 					`33 axe finds nothing wrong: ${name}, ${scheme}`,
 					async ({ open, outDir }) => {
 						const { page } = await open({ search, width, height, scheme, ...more });
-						if (name !== "error") await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
+						if (name !== "error")
+							await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 						await go?.(page);
 						await page.screenshot({ path: join(outDir, `axe-${name.replaceAll(" ", "-")}-${scheme}.png`) });
 						assert.deepEqual(await brokenRules(page), []);

@@ -24,7 +24,7 @@ function placeOf(cell) {
 
 /** Waits until the map shows its date, and hands the viewer's modules to what is evaluated in the page. @param {Page} page */
 async function whenShown(page) {
-	await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
+	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.evaluate(async () => {
 		/** @type {any} */ (window).parts ??= Object.assign(
 			{},

@@ -57,7 +57,7 @@ const meanOf = (/** @type {number[]} */ values) => values.reduce((sum, value) =>
 
 /** @param {Page} page */
 async function whenShown(page) {
-	await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
+	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 }
 
 /** @param {Page} page @param {number} count */

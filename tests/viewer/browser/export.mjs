@@ -30,7 +30,7 @@ async function note(outDir, more) {
 
 /** @param {Page} page */
 async function whenShown(page) {
-	await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
+	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.waitForFunction(() => !document.getElementById("export-button")?.hidden);
 }
 

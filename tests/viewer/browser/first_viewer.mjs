@@ -48,7 +48,7 @@ const [lon, lat] = [(west + east) / 2, (south + north) / 2].map((degrees) => Num
 
 /** @param {Page} page */
 async function whenShown(page) {
-	await page.locator("#status[data-phase=shown]").waitFor();
+	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
 	await page.waitForFunction(() => new URLSearchParams(window.location.search).has("view"));
 }
 

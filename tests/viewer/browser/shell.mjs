@@ -25,7 +25,7 @@ const shareLink = async (page) => {
 
 /** Until all that a link asks for is there: of a comparison the caption is not seen. @param {Page} page */
 async function whenLinkShown(page) {
-	await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
+	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.locator("#chart canvas").first().waitFor();
 	await page.locator("#map .town > span").first().waitFor();
 	await whenLinkRests(page);
@@ -51,6 +51,24 @@ async function showOtherPage(page, base, lines) {
 const pageColour = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 
 const WHITE = "rgb(255, 255, 255)";
+const LAND = [243, 241, 234, 255];
+
+/** What answers may wait for until it is released. */
+function makeHold() {
+	let release = () => {};
+	const held = new Promise((resolve) => {
+		release = () => resolve(null);
+	});
+	return { held, release };
+}
+
+/** Until the middle of a tile of the ground has a colour. @param {Page} page @param {number[]} colour */
+const whenGroundIs = (page, colour) =>
+	page.waitForFunction((wanted) => {
+		const canvas = /** @type {HTMLCanvasElement | null} */ (document.querySelector(".leaflet-land-pane canvas"));
+		const pixel = canvas?.getContext("2d")?.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
+		return pixel !== undefined && wanted.every((each, at) => each === pixel[at]);
+	}, colour);
 
 await runAsCalled([
 	[
@@ -219,7 +237,7 @@ await runAsCalled([
 			const search = `?layer=ndvi&date=2019-03-02&view=${HERE},12&embed=1&theme=dark`;
 			const source = new URL(`viewer/${search}`, base).href.replaceAll("&", "&amp;");
 			const frame = await showOtherPage(page, base, `<iframe width="800" height="500" src="${source}"></iframe>`);
-			await frame.locator("#status[data-phase=shown]").waitFor();
+			await frame.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
 			const toWhole = frame.getByRole("link", { name: "Open the viewer" });
 			await frame.locator(".open-full[href*='date=2019-03-02']").waitFor();
 			await page.screenshot({ path: join(outDir, "embed.png") });
@@ -524,6 +542,116 @@ await runAsCalled([
 			isAway = false;
 			await page.locator("#help-button").click();
 			await page.getByRole("dialog", { name: "Help and keyboard" }).waitFor();
+		},
+	],
+	[
+		"until the first picture nothing is asked for that it does not need, and all the rest after it",
+		async ({ open }) => {
+			const { held, release } = makeHold();
+			const { page, requests } = await open({
+				search: `?layer=ndvi&view=${HERE},12`,
+				routes: { "\\.ctc": (route) => held.then(() => route.fallback()) },
+			});
+			const LATER = /vendor\/(land|borders)\.json|shell\/frame|layers\/panel|time\/moving|map\/readout|areas\//;
+			await page.waitForResponse((answer) => answer.url().endsWith("land-coarse.json"));
+			await whenGroundIs(page, LAND);
+			assert.deepEqual(
+				requests.filter((url) => LATER.test(url)),
+				[],
+			);
+			release();
+			await whenShown(page);
+			await page.locator("#legend-body").getByText("0.8").first().waitFor();
+			await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
+
+			assert.ok(requests.some((url) => url.endsWith("vendor/land.json")));
+		},
+	],
+	[
+		"fine land takes the place of coarse land within a frame",
+		async ({ open }) => {
+			const { held, release } = makeHold();
+			const { page } = await open({
+				search: `?layer=ndvi&view=${HERE},12`,
+				routes: { "vendor/land\\.json": (route) => held.then(() => route.fallback()) },
+			});
+			await whenShown(page);
+			await whenGroundIs(page, LAND);
+			await page.evaluate(() => {
+				const seen = /** @type {any} */ (window);
+				seen.bare = 0;
+				const look = () => {
+					const tiles = [...document.querySelectorAll(".leaflet-land-pane canvas")];
+					if (!tiles.some((tile) => getComputedStyle(tile).visibility === "visible")) seen.bare += 1;
+					requestAnimationFrame(() => setTimeout(look));
+				};
+				look();
+			});
+			release();
+			await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
+			await whenGroundIs(page, LAND);
+
+			assert.equal(await page.evaluate(() => /** @type {any} */ (window).bare), 0);
+		},
+	],
+	[
+		"land that does not load is told, and tried again; the coarse one is there",
+		async ({ open }) => {
+			let isAway = true;
+			const { page } = await open({
+				search: `?layer=ndvi&view=${HERE},12`,
+				allowed: /Failed to load resource/,
+				routes: { "vendor/borders\\.json": (route) => (isAway ? route.abort() : route.fallback()) },
+			});
+			await page.getByText("Land and borders could not be loaded").waitFor();
+			await whenGroundIs(page, LAND);
+			assert.equal(await page.locator(".leaflet-outlines-pane canvas").count(), 0);
+			isAway = false;
+			await page.getByRole("button", { name: "Try again" }).click();
+			await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
+
+			assert.deepEqual(await noticeTexts(page), []);
+		},
+	],
+	[
+		"what is pressed before the first picture is answered, and brings the rest of the page",
+		async ({ open }) => {
+			const { held, release } = makeHold();
+			const { page } = await open({
+				search: "?layer=ndvi",
+				routes: { "\\.ctc": (route) => held.then(() => route.fallback()) },
+			});
+			await page.locator(".leaflet-land-pane canvas").first().waitFor();
+			await page.locator("#help-button").click();
+			await page.getByRole("dialog", { name: "Help and keyboard" }).waitFor();
+			await page.keyboard.press("Escape");
+			await page.locator("#legend-body").getByText("0.8").first().waitFor();
+			release();
+			await whenShown(page);
+
+			assert.equal(await page.getByRole("dialog").count(), 0);
+		},
+	],
+	[
+		"parts that do not load are told once, and tried again all together",
+		async ({ open }) => {
+			let isAway = true;
+			const away = (/** @type {import("./harness.mjs").Route} */ route) => (isAway ? route.abort() : route.fallback());
+			const { page } = await open({
+				search: "?layer=ndvi",
+				allowed: /Failed to load resource/,
+				routes: { "/shell/frame\\.js": away, "/layers/panel\\.js": away, "/time/strip\\.js": away },
+			});
+			await whenShown(page);
+			assert.match((await noticeTexts(page)).join("|"), /^A part of the viewer could not be loaded[^|]*$/);
+			assert.equal(await page.locator("#legend-body").count(), 0);
+			isAway = false;
+			await page.getByRole("button", { name: "Try again" }).click();
+			await page.locator("#legend-body").getByText("0.8").first().waitFor();
+			await page.locator(".strip[data-loaded]").waitFor();
+			await page.locator("#language option").first().waitFor({ state: "attached" });
+
+			assert.deepEqual(await noticeTexts(page), []);
 		},
 	],
 	[

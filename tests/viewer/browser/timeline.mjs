@@ -18,7 +18,7 @@ const SIDE_PX = 8;
 
 /** @param {Page} page */
 async function whenShown(page) {
-	await page.locator("#status[data-phase=shown]").waitFor();
+	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
 	await page.locator(".strip-slider[aria-valuetext]").waitFor();
 }
 
@@ -528,13 +528,13 @@ await runAsCalled([
 		"37 a layer with one date has no strip, one without time no date",
 		async ({ open }) => {
 			const one = await open({ search: "?layer=one" });
-			await one.page.locator("#status[data-phase=shown]").waitFor();
+			await one.page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
 			assert.equal(await dateNow(one.page), "1 Jun 2019");
 			assert.ok(await one.page.locator(".strip").isHidden());
 			assert.ok(await buttons(one.page).play.isHidden());
 
 			const none = await open({ search: "?layer=static" });
-			await none.page.locator("#status[data-phase=shown]").waitFor();
+			await none.page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
 			assert.ok(await none.page.locator("#timeline").isHidden());
 			await chooseLayer(none.page, "ndvi");
 			await slider(none.page).waitFor();

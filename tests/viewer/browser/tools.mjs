@@ -44,7 +44,7 @@ export async function stoppable(base) {
 
 /** Until the first pictures are on the map and the address says so. @param {Page} page */
 export async function whenShown(page) {
-	await page.locator("#status[data-phase=shown]").waitFor();
+	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
 	await page.waitForFunction(() => new URLSearchParams(window.location.search).has("view"));
 }
 
