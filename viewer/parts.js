@@ -54,23 +54,29 @@ export const whenFirstViewIsOver = () =>
 /** What starts those that could not be loaded, by name. @type {Map<string, () => unknown>} */
 const missing = new Map();
 
+/** Does what brings something of the page, unless that is on its way. @param {string} name @param {() => Promise<void>} bring */
+export async function bringPart(name, bring) {
+	if (coming.peek().has(name)) return;
+	coming.value = new Set([...coming.peek(), name]);
+	await bring();
+	coming.value = new Set([...coming.peek()].filter((each) => each !== name));
+}
+
 /**
  * Loads and starts a part, unless it is on its way. That it cannot be loaded is told once for all such parts, with what
  * tries all of them again.
  * @param {string} name @param {() => unknown} start
  */
-export async function startPart(name, start) {
-	if (coming.peek().has(name)) return;
-	coming.value = new Set([...coming.peek(), name]);
-	try {
-		await start();
-		if (missing.delete(name) && missing.size === 0) dismiss(NOTICE);
-	} catch {
-		missing.set(name, start);
-		notify(NOTICE, text("shell.partFailed"), { label: text("action.tryAgain"), run: tryMissing });
-	}
-	coming.value = new Set([...coming.peek()].filter((each) => each !== name));
-}
+export const startPart = (name, start) =>
+	bringPart(name, async () => {
+		try {
+			await start();
+			if (missing.delete(name) && missing.size === 0) dismiss(NOTICE);
+		} catch {
+			missing.set(name, start);
+			notify(NOTICE, text("shell.partFailed"), { label: text("action.tryAgain"), run: tryMissing });
+		}
+	});
 
 function tryMissing() {
 	dismiss(NOTICE);

@@ -8,7 +8,7 @@
  */
 import { fetchOwn } from "../api.js";
 import { closeSeams } from "../ctc1/leaflet.js";
-import { whenFirstViewIsOver } from "../parts.js";
+import { bringPart, whenFirstViewIsOver } from "../parts.js";
 import { BACKGROUNDS, background, dismiss, notify, overlay } from "../state.js";
 import { text } from "../text.js";
 import { GridLayer, TileLayer } from "../vendor/leaflet.js";
@@ -30,13 +30,23 @@ class PaintedLayer extends GridLayer {
 	/** @param {TileCoords} coords */
 	createTile(coords) {
 		const canvas = document.createElement("canvas");
+		this.paintTile(canvas, coords);
+		return canvas;
+	}
+
+	/** Paints all tiles anew where they are, so that there is no frame without them. */
+	repaint() {
+		for (const { el, coords } of Object.values(/** @type {any} */ (this)._tiles)) this.paintTile(el, coords);
+	}
+
+	/** @param {HTMLCanvasElement} canvas @param {TileCoords} coords */
+	paintTile(canvas, coords) {
 		const { x: tileSize } = this.getTileSize();
 		const ratio = Math.min(2, window.devicePixelRatio || 1);
 		canvas.width = canvas.height = tileSize * ratio;
 		const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 		context.scale(ratio, ratio);
 		this.paint(context, coords, tileSize);
-		return canvas;
 	}
 }
 
@@ -84,7 +94,7 @@ async function loadFineLines() {
 			outlines.value = found;
 		});
 	} catch {
-		const retry = { label: text("action.tryAgain"), run: () => void loadFineLines() };
+		const retry = { label: text("action.tryAgain"), run: () => void bringPart("ground", loadFineLines) };
 		notify("ground", text("map.baseMapFailed"), retry);
 	}
 }
@@ -107,7 +117,7 @@ export function showGround(map) {
 	map.once("unload", () => {
 		for (const stop of stops) stop();
 	});
-	if (!isLoading) void loadLines();
+	if (!isLoading) void bringPart("ground", loadLines);
 	isLoading = true;
 }
 
@@ -158,6 +168,6 @@ function paintOverlay(map) {
 /** Paints a layer, anew where it is there already, or takes it away. @param {PaintedLayer} painted @param {LeafletMap} map @param {boolean} isShown */
 function show(painted, map, isShown) {
 	if (!isShown) painted.remove();
-	else if (map.hasLayer(painted)) painted.redraw();
+	else if (map.hasLayer(painted)) painted.repaint();
 	else painted.addTo(map);
 }

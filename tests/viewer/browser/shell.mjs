@@ -575,7 +575,7 @@ await runAsCalled([
 				search: `?layer=ndvi&view=${HERE},12`,
 				routes: { "vendor/land\\.json": (route) => held.then(() => route.fallback()) },
 			});
-			await whenShown(page);
+			await page.locator("#status[data-phase=shown]").waitFor();
 			await whenGroundIs(page, LAND);
 			await page.evaluate(() => {
 				const seen = /** @type {any} */ (window);
