@@ -553,7 +553,6 @@ await runAsCalled([
 				routes: { "\\.ctc": (route) => held.then(() => route.fallback()) },
 			});
 			const LATER = /vendor\/(land|borders)\.json|shell\/frame|layers\/panel|time\/moving|map\/readout|areas\//;
-			await page.waitForResponse((answer) => answer.url().endsWith("land-coarse.json"));
 			await whenGroundIs(page, LAND);
 			assert.deepEqual(
 				requests.filter((url) => LATER.test(url)),
