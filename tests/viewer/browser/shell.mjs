@@ -27,12 +27,13 @@ const shareLink = async (page) => {
 async function whenLinkShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.locator("#chart canvas").first().waitFor();
-	await page.locator("#map .town > span").first().waitFor();
 	await whenLinkRests(page);
 }
 
 /** What the map shows, without what lies on it. @param {Page} page @param {string} path */
 async function mapPicture(page, path) {
+	// The names of towns come last.
+	await page.locator("#map .town > span").first().waitFor();
 	const box = await page.locator("#map").boundingBox();
 	assert.ok(box);
 	const clip = { x: box.x, y: box.y + 60, width: box.width - 80, height: box.height - 120 };
