@@ -444,6 +444,33 @@ await runAsCalled([
 		},
 	],
 	[
+		"a comparison that waits for its layer gives way to a newer one, and to its end",
+		async ({ open }) => {
+			const { page } = await open({ search: search("swipe"), allowed: /Failed to load resource/ });
+			await whenBothShown(page);
+			const found = await page.evaluate(async () => {
+				const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
+				const [{ compare, stopComparing }, { compareMode, sideB }] = await Promise.all(
+					["compare/comparing.js", "state.js"].map((path) => import(new URL(path, src).href)),
+				);
+				stopComparing();
+				// A name that is not in the list is asked of the server.
+				const older = compare("swipe", { layer: "an-alias" });
+				await compare("side");
+				const newer = sideB.peek();
+				await older;
+				const isNewer = sideB.peek() === newer && compareMode.peek() === "side";
+				stopComparing();
+				const late = compare("swipe", { layer: "an-alias" });
+				stopComparing();
+				await late;
+				return { isNewer, isEnded: sideB.peek() === null };
+			});
+
+			assert.deepEqual(found, { isNewer: true, isEnded: true });
+		},
+	],
+	[
 		"33 a comparison breaks no accessibility rule, and closing it gives all back",
 		async ({ open }) => {
 			const { page } = await open({ search: search("swipe") });
