@@ -402,6 +402,25 @@ await runAsCalled([
 		},
 	],
 	[
+		"29 how fine the cells are is said whole in every language, in three lines at most",
+		async ({ open, outDir }) => {
+			for (const language of ["en", "nl", "fr"]) {
+				const { page } = await open({
+					search: `?layer=ndvi_years&date=2019-03-02&view=${HERE},9&gaps=last&language=${language}`,
+				});
+				await whenShown(page);
+				await page.locator("#timeline .note").filter({ hasText: "24" }).waitFor();
+				await page.locator("#timeline [data-part=zoom]").waitFor();
+				await page.screenshot({ path: join(outDir, `note-${language}.png`) });
+				const { isCut, height } = await page.locator("#timeline .note").evaluate((note) => ({
+					isCut: note.scrollWidth > note.clientWidth + 1,
+					height: note.clientHeight,
+				}));
+				assert.ok(!isCut && height <= 50, `${language}: ${height} px`);
+			}
+		},
+	],
+	[
 		"names of towns lie over the data, apart from one another, and go with the lines",
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${HERE},9` });
