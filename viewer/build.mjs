@@ -1,7 +1,6 @@
 /**
  * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each, and the base map; and the places
- * of the search (gazetteer.mjs). The coarse land, viewer/map/land-coarse.json, is small and kept in git: it comes out the
- * same from the same atlas.
+ * of the search (gazetteer.mjs).
  *
  * Our own modules are never bundled: what runs is what is written. The libraries are, because the browser should not
  * load ten files for one of them. Beside each stand its licence and the types of what we use of it.
@@ -161,10 +160,10 @@ function encodeLine(line, size) {
 	return encoded;
 }
 
-/** @param {string} path @param {number[][][]} lines @param {number} minPoints @param {number} [size] */
-async function writeLines(path, lines, minPoints, size = WORLD_SIZE) {
+/** @param {string} name @param {number[][][]} lines @param {number} minPoints @param {number} [size] */
+async function writeLines(name, lines, minPoints, size = WORLD_SIZE) {
 	const encoded = lines.map((line) => encodeLine(line, size)).filter((line) => line.length >= 2 * minPoints);
-	await writeFile(path, `${JSON.stringify({ size, lines: encoded })}\n`);
+	await writeFile(join(VENDOR, name), `${JSON.stringify({ size, lines: encoded })}\n`);
 }
 
 /** Outlines of the land of an atlas. @param {string} name @returns {Promise<number[][][]>} */
@@ -179,12 +178,12 @@ async function readLand(name) {
 }
 
 async function buildBaseMap() {
-	await writeLines(join(VENDOR, "land.json"), await readLand("land-50m.json"), 4);
-	await writeLines(join(HERE, "map", "land-coarse.json"), await readLand("land-110m.json"), 4, COARSE_SIZE);
+	await writeLines("land.json", await readLand("land-50m.json"), 4);
+	await writeLines("land-coarse.json", await readLand("land-110m.json"), 4, COARSE_SIZE);
 
 	const world = await readAtlas("countries-50m.json");
 	const between = mesh(world, world.objects.countries, (one, other) => one !== other);
-	await writeLines(join(VENDOR, "borders.json"), between.coordinates.map(unwrap), 2);
+	await writeLines("borders.json", between.coordinates.map(unwrap), 2);
 	await cp(join(PACKAGES, "world-atlas", "LICENSE"), join(VENDOR, "world-atlas.LICENSE.txt"));
 }
 

@@ -74,7 +74,7 @@ const outlines = signal(/** @type {Lines[]} */ ([]));
 
 /** Loads what is drawn, for all maps: what is coarse at once, and all of it when it is in nobody's way any more. */
 async function loadLines() {
-	const coarse = fetchFile("map/land-coarse.json").then(
+	const coarse = fetchFile("vendor/land-coarse.json").then(
 		(lines) => {
 			land.value ??= lines;
 		},
