@@ -1,7 +1,7 @@
 /** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
 import { code, config, listed, texts } from "./first-questions.js";
 import { startMap } from "./map/map.js";
-import { isFirstViewOver, startFirstView, startPart } from "./parts.js";
+import { isFirstViewOver, isLoading, startFirstView, startPart } from "./parts.js";
 import { onAddressChange, readAddress, writeAddress } from "./permalink.js";
 import {
 	applyLink,
@@ -294,13 +294,15 @@ function startStatus() {
 function startLink() {
 	/** The link written last; null until the first one, and after each step Back, which are no steps of their own. */
 	let written = /** @type {Link | null} */ (null);
+	let isStarting = true;
 	let waiting = 0;
 	effect(() => {
 		const now = link.value;
 		window.clearTimeout(waiting);
-		// One step for a whole drag, not one a date.
-		if (!now || isMoving.value) return;
+		// One step for a whole drag, not one a date; and parts that are still to come with the page have a word to say.
+		if (!now || isMoving.value || (isStarting && isLoading.value)) return;
 		waiting = window.setTimeout(() => {
+			isStarting = false;
 			writeAddress(now, written !== null && (written.layer !== now.layer || written.date !== now.date));
 			written = now;
 		}, LINK_WAIT_MS);
@@ -314,7 +316,7 @@ function startLink() {
 	});
 }
 
-/** @param {import("./state.js").Layer[] | null} [listed] the layers, where they are here already */
+/** @param {typeof import("./first-questions.js").listed} [listed] the layers, where they were asked for already */
 function open(listed) {
 	const { link: asked, faults } = readAddress();
 	applyLink(asked);
@@ -337,8 +339,7 @@ async function start() {
 	startMap(byId("map"));
 	startFeatures();
 	startLink();
-	// When they could not be had they are asked for once more.
-	open(await listed);
+	open(listed);
 }
 
 void start();

@@ -22,6 +22,9 @@ const isSettled = computed(
 /** Names of the parts that are on their way. */
 const coming = signal(/** @type {ReadonlySet<string>} */ (new Set()));
 
+/** Whether parts of the page are still to come. */
+export const isLoading = computed(() => !isFirstViewOver.value || coming.value.size > 0);
+
 /** Waits for the first picture, but not when the user presses something: then all is wanted. */
 export function startFirstView() {
 	const waiting = window.setTimeout(() => end(), FIRST_VIEW_MS);
@@ -37,7 +40,7 @@ export function startFirstView() {
 	});
 	// For those who watch the page from outside.
 	effect(() => {
-		document.documentElement.toggleAttribute("data-loading", !isFirstViewOver.value || coming.value.size > 0);
+		document.documentElement.toggleAttribute("data-loading", isLoading.value);
 	});
 }
 

@@ -194,11 +194,11 @@ export function dismiss(id) {
 /** @param {unknown} error */
 const reason = (error) => (error instanceof Problem ? error.message : String(error));
 
-/** Asks the server what it has, unless that is here already, and shows what the link names of it. @param {Link} asked @param {Layer[] | null} [listed] */
-export async function openCatalogue(asked, listed = null) {
+/** Asks the server what it has, unless that was asked already, and shows what the link names of it. @param {Link} asked @param {Promise<Layer[] | null>} [listed] */
+export async function openCatalogue(asked, listed = Promise.resolve(null)) {
 	catalogue.value = LOADING;
 	try {
-		layers.value = listed ?? (await fetchLayers(new AbortController().signal));
+		layers.value = (await listed) ?? (await fetchLayers(new AbortController().signal));
 		catalogue.value = { phase: "ready", why: "" };
 	} catch (error) {
 		catalogue.value = { phase: "failed", why: reason(error) };

@@ -75,6 +75,8 @@ from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_
 
 log = logging.getLogger(__name__)
 
+SETTLED_S = 2.0
+"""By then what is loaded with the first requests is there."""
 TIDIED_EVERY_S = 20.0
 """Often enough that holes stay small, and seldom enough that the pages asked for anew cost nothing."""
 SHARES = "shares"
@@ -283,12 +285,13 @@ class Upkeep:
         """Set aside what stays until the next reload, and give back what caches that evict leave free."""
         alone = anyio.CapacityLimiter(1)
         reloads = None
+        await anyio.sleep(SETTLED_S)
         while True:
-            await anyio.sleep(TIDIED_EVERY_S)
             if reloads != state.reloads:
                 reloads = state.reloads
                 await anyio.to_thread.run_sync(set_aside_what_stays, limiter=alone)
             await anyio.to_thread.run_sync(give_back_freed_memory, limiter=alone)
+            await anyio.sleep(TIDIED_EVERY_S)
 
     def has_grown(self, collection: str) -> bool:
         """Return whether the store of a collection was given something since it was opened."""

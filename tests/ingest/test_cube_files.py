@@ -214,16 +214,18 @@ def test_tiles_without_a_pixel_are_remembered(write, services, tmp_path):
     assert services.readers["s2"].windows_read == []
 
 
-@pytest.mark.parametrize("end", ["", "14/1", "14/8413/54"])
+@pytest.mark.parametrize("end", ["", "1", "14/1", "14/8413/54"])
 def test_a_list_of_tiles_without_a_pixel_that_breaks_off_is_gone_on_with(write, tmp_path, end):
     asked = {"layers": ("TILTED",), "zooms": (14, 14), "years": (2018, 2018)}
     first = write(**asked)
     (names,) = (tmp_path / "cubes").rglob("*-empty.txt")
-    names.write_text("".join(names.read_text().splitlines(keepends=True)[:3]) + end)
+    whole = names.read_text().splitlines(keepends=True)
+    names.write_text("".join(whole[:3]) + end)
 
     second = write(**asked)
 
     assert (second.written, second.there, second.empty) == (0, first.written, first.empty)
+    assert sorted(names.read_text().splitlines()) == sorted([*map(str.strip, whole), *filter(None, [end])])
 
 
 def test_tiles_without_a_pixel_are_looked_at_again_when_a_date_was_made_anew(write, services, tmp_path):

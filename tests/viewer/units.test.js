@@ -18,6 +18,8 @@ for (const [units, words] of /** @type {[string | null, string][]} */ ([
 	["°C", "°C"],
 	["1e-3", "1e-3"],
 	["CO2 ppm", "CO2 ppm"],
+	["mol-1", "mol⁻¹"],
+	["Sentinel-2", "Sentinel-2"],
 	["0-100", "0-100"],
 ])) {
 	test(`the unit ${units} is written ${words || "not at all"}`, () => {

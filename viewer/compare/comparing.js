@@ -37,18 +37,20 @@ let stops = [];
 /** Counts up with each comparison that is wanted or ended: an older one that still waits for its layer is none any more. */
 let wanted = 0;
 
-/** Shows a second side. @param {CompareMode} how @param {Wish} [wish] what of; by default the layer of A, a year apart */
+/**
+ * Shows a second side. Gives null where another comparison or none was wanted before it could.
+ * @param {CompareMode} how @param {Wish} [wish] what of; by default the layer of A, a year apart @returns {Promise<Side | null>}
+ */
 export async function compare(how, wish = {}) {
 	if (sideB.peek()) {
 		mode.value = how;
-		return;
+		return sideB.peek();
 	}
 	wanted += 1;
 	const own = wanted;
 	const found = wish.layer === undefined ? null : await findLayer(wish.layer);
-	if (own !== wanted) return;
 	const of = found?.layer ?? sideA.layer.peek();
-	if (!of) return;
+	if (own !== wanted || !of) return null;
 	const side = makeSide("b");
 	const { instants } = sideA.timeDomain.peek();
 	const instant = sideA.instant.peek();
@@ -59,6 +61,7 @@ export async function compare(how, wish = {}) {
 		mode.value = how;
 	});
 	await openLayer(of, { date: date ?? undefined, style: wish.style ?? sideA.style.peek() }, side);
+	return own === wanted ? side : null;
 }
 
 /** Shows one side again. */
@@ -140,7 +143,7 @@ let stopReading = () => {};
 /** @param {Link} link */
 function readLink({ compare: how, layer2, date2, style2, ramp2, min2, max2, reversed2, log2, ...link }) {
 	stopReading();
-	if (sideB.peek()) stopComparing();
+	stopComparing();
 	split.value = link.split ?? 0.5;
 	isHorizontal.value = link.orient === "h";
 	if (!how) return;
@@ -149,8 +152,7 @@ function readLink({ compare: how, layer2, date2, style2, ramp2, min2, max2, reve
 	const stop = effect(() => {
 		if (!sideA.layer.value || sideA.timeDomain.value.phase !== "ready") return;
 		queueMicrotask(() => stop());
-		void compare(how, { layer: layer2, date: date2, style: style2 }).then(() => {
-			const other = sideB.peek();
+		void compare(how, { layer: layer2, date: date2, style: style2 }).then((other) => {
 			if (!other) return;
 			const changed = { range, ramp: ramp2 ?? null, isReversed: reversed2 ?? false, isLog: log2 ?? false };
 			other.colouring.value = Object.values(changed).some(Boolean) ? changed : AS_STYLED;

@@ -17,8 +17,10 @@ import { Cube } from "./decode.js";
 
 const MIB = 2 ** 20;
 const MAX_REQUESTS = 6;
-/** Of them only so many for what is not urgent, so that what is need not wait. */
+/** Of them only so many for what is not urgent, so that what is need not wait; */
 const MAX_PATIENT = 4;
+/** and so many while what is urgent is on its way, which would get no more of the line than each of them. */
+const MAX_PATIENT_BESIDE = 1;
 /** Urgencies below this one are of what shall be seen at once. */
 export const PATIENT = 2;
 const RETRY_WAITS_MS = [600, 2500];
@@ -217,7 +219,8 @@ export class CubeLoader {
 		const { url } = wanted;
 		const isUrgent = wanted.urgency < PATIENT;
 		const patient = [...this.#jobs.values()].filter((job) => !job.isUrgent).length;
-		if (!isUrgent && patient >= MAX_PATIENT) return;
+		const mostPatient = patient < this.#jobs.size ? MAX_PATIENT_BESIDE : MAX_PATIENT;
+		if (!isUrgent && patient >= mostPatient) return;
 		const desk = this.#desk();
 		const id = this.#nextId++;
 		desk.jobs += 1;

@@ -16,7 +16,7 @@ const running = new Map();
 async function readDetail(response) {
 	const body = await response.json().catch(() => null);
 	const detail = body?.detail ?? body?.title;
-	return typeof detail === "string" ? detail : `status ${response.status}`;
+	return typeof detail === "string" ? detail : "";
 }
 
 /** @param {number} id @param {string} url @param {RequestInit} options @returns {Promise<Answer>} */

@@ -1,6 +1,5 @@
 /** The export dialog: a picture, a film, numbers, and addresses for other programs, each of what the map shows. */
 import { makeTabs } from "../chart/tabs.js";
-import { startPart } from "../parts.js";
 import { openDialog } from "../shell/dialog.js";
 import { make } from "../shell/elements.js";
 import { loadStyles } from "../shell/styles.js";
@@ -38,23 +37,28 @@ function tabsNow() {
 	);
 }
 
+/** Why a tab has nothing in it, in its place: notices lie behind the dialog. @param {() => void} tryAgain */
+function makeFault(tryAgain) {
+	const button = make("button", { type: "button" }, text("action.tryAgain"));
+	button.addEventListener("click", tryAgain);
+	return make("p", { role: "alert" }, `${text("shell.partFailed")} `, button);
+}
+
 async function openExport() {
 	/** @type {Tab | null} */
 	let shown = null;
 	let turn = 0;
 	const views = tabsNow().map((id) => ({ id, label: text(NAMES[id]), panel: make("div", { class: "export-panel" }) }));
-	const show = (/** @type {TabId} */ id) => {
+	const show = async (/** @type {TabId} */ id) => {
 		const mine = ++turn;
 		shown?.stop();
 		shown = null;
 		for (const { panel } of views) panel.replaceChildren();
-		void startPart(`export ${id} ${mine}`, async () => {
-			if (mine !== turn) return;
-			const tab = await TABS[id]();
-			if (mine !== turn) return tab.stop();
-			shown = tab;
-			views.find((each) => each.id === id)?.panel.append(tab.element);
-		});
+		const panel = views.find((each) => each.id === id)?.panel;
+		const tab = await TABS[id]().catch(() => null);
+		if (mine !== turn) return tab?.stop();
+		shown = tab;
+		panel?.append(tab ? tab.element : makeFault(() => void show(id)));
 	};
 	const tabs = makeTabs(text("export.title"), views, show);
 	const { element, whenClosed } = await openDialog(text("export.title"), tabs, ...views.map(({ panel }) => panel));

@@ -31,9 +31,6 @@ function placeOf(element) {
 	return new DOMRect(x - frame.x, y - frame.y, width, height);
 }
 
-/** Lines of land and borders, to draw them anew. @type {Promise<[land: Lines, borders: Lines]>} */
-let lines;
-
 export class Snapshot {
 	/** Whether something of the background is missing, which its owner lets nobody copy. */
 	isPartial = false;
@@ -48,8 +45,7 @@ export class Snapshot {
 
 	/** @returns {Promise<Snapshot>} */
 	static async make() {
-		lines ??= fetchLines();
-		return new Snapshot(await lines);
+		return new Snapshot(await fetchLines());
 	}
 
 	/**

@@ -2,9 +2,12 @@
 
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
-/** A symbol and its power: `m^-3`, `m**2`, `m-3`, and of metres and seconds alone `m2`, for CO2 is no power. */
+/**
+ * A symbol and its power: `m^-3`, `m**2`; without a sign for it only `m-3` of up to three letters, for Sentinel-2 is none;
+ * and of metres and seconds alone `m2`, for CO2 is none either.
+ */
 const POWER =
-	/(?<![\p{L}\d])(\p{L}+)(?:(?:\^|\*\*)\+?(-?\d+)|(-\d+)|(?<=(?<!\p{L})(?:[kcdmµ]?m|s))(\d))(?![\p{L}\d])/gu;
+	/(?<![\p{L}\d])(\p{L}+)(?:(?:\^|\*\*)\+?(-?\d+)|(?<=(?<!\p{L})\p{L}{1,3})(-\d+)|(?<=(?<!\p{L})(?:[kcdmµ]?m|s))(\d))(?![\p{L}\d])/gu;
 
 /** A unit with its powers raised; that of a plain number is not written. @param {string | null | undefined} units */
 export function unitText(units) {

@@ -36,8 +36,10 @@ const isFrugal = () => /** @type {any} */ (window.navigator).connection?.saveDat
 /** @param {import("../ctc1/worker.js").Failure | null} failure the first @param {number} failed @param {number} total */
 function failureText(failure, failed, total) {
 	if (failure?.status === 0) return text("map.offline");
-	const said = failure?.message ? text("error.serverSays", { why: failure.message }) : "";
-	const why = failure?.isCube ? text("error.unreadable") : said;
+	const said = failure?.message
+		? text("error.serverSays", { why: failure.message })
+		: text("error.status", { status: failure?.status ?? 0 });
+	const why = failure?.isCube ? text("error.unreadable") : failure ? said : "";
 	return `${text("map.tilesFailed", { failed, count: total })} ${why}`.trim();
 }
 

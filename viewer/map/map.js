@@ -5,18 +5,7 @@
  */
 import { startPart } from "../parts.js";
 import { toPlace, wrapLon } from "../permalink.js";
-import {
-	chooser,
-	destination,
-	isMoving,
-	mapTool,
-	notify,
-	overlay,
-	places,
-	sideA,
-	tileProgress,
-	view,
-} from "../state.js";
+import { chooser, destination, isMoving, mapTool, overlay, places, sideA, tileProgress, view } from "../state.js";
 import { text } from "../text.js";
 import { Control, LatLngBounds, Map as LeafletMap } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
@@ -72,7 +61,7 @@ function nameTowns() {
 		if (!overlay.value || isMoving.value || tileProgress.value.phase !== "shown") return;
 		const waiting = window.setTimeout(() => {
 			stop();
-			import("./names.js").then(({ startNames }) => startNames()).catch(() => notify("names", text("map.namesFailed")));
+			void startPart("names", async () => (await import("./names.js")).startNames());
 		}, NAMES_WAIT_MS);
 		return () => window.clearTimeout(waiting);
 	});

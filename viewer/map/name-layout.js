@@ -1,7 +1,8 @@
 /**
  * Which names of towns a map has room for; pure. Larger towns come first, and a name never lies on another one.
  *
- * @typedef {import("../search/gazetteer.js").GazetteerFile} GazetteerFile
+ * @typedef {{ names: string[], lons: number[], lats: number[] }} TownsFile made by gazetteer.mjs, the largest town first;
+ *   coordinates in thousandths of a degree
  * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[] }} Towns in shares of the world of Web Mercator, row 0 in
  *   the north; the largest town first
  * @typedef {{ left: number, top: number, width: number, height: number }} Window in pixels of the world at a zoom
@@ -13,14 +14,13 @@ const [AROUND_PX, ABOVE_PX] = [48, 30];
 /** How many of the largest towns have names on a world of one pixel; twice as many where it is twice as wide. */
 const LARGEST = 1 / 8;
 
-/** @param {GazetteerFile} file @returns {Towns} */
+/** @param {TownsFile} file @returns {Towns} */
 export function readTowns({ names, lons, lats }) {
 	const down = (/** @type {number} */ lat) => (1 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / Math.PI) / 2;
 	return {
 		xs: Float64Array.from(lons, (lon) => lon / 360_000 + 0.5),
 		ys: Float64Array.from(lats, (lat) => down(lat / 1000)),
-		// What else a place is called is for those who search it.
-		names: names.map((name) => name.split("|")[0]),
+		names,
 	};
 }
 

@@ -22,6 +22,7 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @param {HTMLInputElement} input */
 export async function startSearch(input) {
+	await loadStyles("search/search.css");
 	const popup = new Popup(input);
 	void loadGazetteer();
 	const look = async () => {
@@ -38,7 +39,6 @@ export async function startSearch(input) {
 	input.addEventListener("input", look);
 	input.addEventListener("keydown", (event) => popup.onKey(event));
 	input.addEventListener("blur", () => popup.clear());
-	await loadStyles("search/search.css");
 	if (input.value !== "") await look();
 }
 

@@ -183,9 +183,10 @@ class CubeFolder:
     def _is_empty(self, names: Path, name: str) -> bool:
         with self._lock:
             if names not in self._empty:
-                # What was not written to its end is no line, and what follows it is none of a tile.
-                lines = names.read_text().splitlines(keepends=True) if names.exists() else []
-                self._empty[names] = {line[:-1] for line in lines if line.endswith("\n")}
+                whole, _, cut = (names.read_text() if names.exists() else "").rpartition("\n")
+                self._empty[names] = set(whole.splitlines())
+                if cut:  # was not written to its end: what follows it is not to join it
+                    self._disk.append(names, "\n")
             return name in self._empty[names]
 
     def _note_empty(self, names: Path, name: str) -> None:

@@ -572,10 +572,15 @@ await runAsCalled([
 				search: `?layer=ndvi&view=${HERE},12`,
 				routes: { "\\.ctc": (route) => held.then(() => route.fallback()) },
 			});
+			/** After which the picture is waited for no longer. */
+			const WAIT_MS = 4000;
 			const LATER = /vendor\/(land|borders)\.json|shell\/frame|layers\/panel|time\/moving|map\/readout|areas\//;
 			await whenGroundIs(page, LAND);
+			const asked = await page.evaluate(() =>
+				performance.getEntriesByType("resource").map(({ name, startTime }) => ({ name, startTime })),
+			);
 			assert.deepEqual(
-				requests.filter((url) => LATER.test(url)),
+				asked.filter(({ name, startTime }) => LATER.test(name) && startTime < WAIT_MS),
 				[],
 			);
 			release();
