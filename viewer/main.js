@@ -28,6 +28,7 @@ import {
 	theme,
 	tileProgress,
 	timeDomain,
+	wantsDark,
 } from "./state.js";
 import { fillTexts, language, text, useTexts } from "./text.js";
 import { startTimeline } from "./time/timeline.js";
@@ -185,7 +186,8 @@ function startTheme() {
 	effect(() => {
 		const wanted = isOnPaper.value ? "light" : theme.value;
 		sheet.media = { auto: SYSTEM_IS_DARK, dark: "all", light: "not all" }[wanted];
-		isDark.value = isLoaded.value && (wanted === "auto" ? isSystemDark.value : wanted === "dark");
+		wantsDark.value = wanted === "auto" ? isSystemDark.value : wanted === "dark";
+		isDark.value = isLoaded.value && wantsDark.value;
 	});
 }
 

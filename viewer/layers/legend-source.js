@@ -1,5 +1,5 @@
 /** Keeps the legend of a side at that of its layer, style and ramp, as the server tells it, and its colours in the link. */
-import { fetchLegend } from "../api.js";
+import { fetchLegend, Problem } from "../api.js";
 import { AS_STYLED, dismiss, joinLink, notify, sideA } from "../state.js";
 import { text } from "../text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
@@ -77,7 +77,7 @@ export function followLegend(side) {
 		const { signal: stopped } = stopping;
 		fetchLegend(now, style, stopped, ramp).then(
 			(legend) => !stopped.aborted && take(side, legend),
-			(error) => !stopped.aborted && fail(side, error.message),
+			(error) => !stopped.aborted && (isUnknown(ramp, error) ? leaveOut(side, ramp) : fail(side, error.message)),
 		);
 		return () => stopping.abort();
 	});
@@ -91,6 +91,15 @@ function take(side, legend) {
 	const [low, high] = legend.range ?? [];
 	if ((min ?? max) !== undefined && low !== undefined && high !== undefined) grant(side, [min ?? low, max ?? high]);
 	keepPossible(side, legend);
+}
+
+/** Whether the server knows no such ramp. @param {string | null} ramp @param {unknown} error @returns {ramp is string} */
+const isUnknown = (ramp, error) => ramp !== null && error instanceof Problem && [400, 404].includes(error.status);
+
+/** Shows the style's own colours in place of a ramp that there is not. @param {Side} side @param {string} ramp */
+function leaveOut(side, ramp) {
+	notify(`ramp ${side.id}`, text("link.unknownRamp", { ramp }));
+	side.colouring.value = { ...side.colouring.peek(), ramp: null };
 }
 
 /** @param {Side} side @param {string} why */

@@ -1,8 +1,7 @@
 /**
  * Which names of towns a map has room for; pure. Larger towns come first, and a name never lies on another one.
  *
- * @typedef {{ names: string[], lons: number[], lats: number[] }} TownsFile made by gazetteer.mjs, the largest town first;
- *   coordinates in thousandths of a degree
+ * @typedef {Pick<import("../search/gazetteer.js").GazetteerFile, "names" | "lons" | "lats">} TownsFile
  * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[] }} Towns in shares of the world of Web Mercator, row 0 in
  *   the north; the largest town first
  * @typedef {{ left: number, top: number, width: number, height: number }} Window in pixels of the world at a zoom
@@ -20,7 +19,8 @@ export function readTowns({ names, lons, lats }) {
 	return {
 		xs: Float64Array.from(lons, (lon) => lon / 360_000 + 0.5),
 		ys: Float64Array.from(lats, (lat) => down(lat / 1000)),
-		names,
+		// What else a place is called is for those who search it.
+		names: names.map((name) => name.split("|")[0]),
 	};
 }
 

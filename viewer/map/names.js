@@ -26,7 +26,7 @@ const isShown = computed(
 
 /** Loads the names, and keeps them on the maps. */
 export async function startNames() {
-	const towns = readTowns(await fetchOwn("data/towns.json", new AbortController().signal));
+	const towns = readTowns(await fetchOwn("data/places.json", new AbortController().signal));
 	const credit = document.createElement("span");
 	credit.textContent = text("map.namesCredit");
 	document.getElementById("ground-credit")?.after(" ", credit);

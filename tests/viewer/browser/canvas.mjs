@@ -461,7 +461,7 @@ await runAsCalled([
 							: route.continue(),
 				},
 			});
-			await page.getByText(/1 of one map tile could not be loaded. The source is away/).waitFor();
+			await page.getByText(/1 of one map tile could not be loaded. The server says: The source is away/).waitFor();
 			isDown = false;
 			await page.getByRole("button", { name: "Try again" }).click();
 			await page.locator("#notices li").waitFor({ state: "detached" });

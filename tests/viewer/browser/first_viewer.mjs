@@ -184,8 +184,8 @@ const checks = [
 					"/timeseries/": (route) => route.abort(),
 				},
 			});
-			await page.getByText("The dates could not be loaded: No dates now.").waitFor();
-			await page.locator("#legend-body").getByText("No legend: No colours now.").waitFor();
+			await page.getByText("The dates could not be loaded: The server says: No dates now.").waitFor();
+			await page.locator("#legend-body").getByText("No legend: The server says: No colours now.").waitFor();
 			await page.getByText(/No values: The server cannot be reached/).waitFor();
 			isAway = false;
 			await page.locator("#timeline").getByRole("button", { name: "Try again" }).click();

@@ -573,6 +573,18 @@ await runAsCalled([
 		},
 	],
 	[
+		"16 colours that there are not are told and left out",
+		async ({ open }) => {
+			const search = `?layer=ndvi&date=2019-01-01&view=${VIEW}&ramp=nope`;
+			const { page } = await open({ search, allowed: FAILED_REQUEST });
+			await page.locator("#notices").getByText("There are no colours nope here").waitFor();
+			await whenShown(page);
+			await assertPainted(page, "");
+			await whenLinkSays(page, "ramp", null);
+			assert.equal((await noticeTexts(page)).length, 1);
+		},
+	],
+	[
 		"axe finds nothing wrong in the panel, with its lists open, light and dark",
 		async ({ open }) => {
 			for (const scheme of /** @type {("light" | "dark")[]} */ (["light", "dark"])) {

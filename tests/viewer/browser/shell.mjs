@@ -229,6 +229,17 @@ await runAsCalled([
 			const linked = await open({ search: "?layer=ndvi&theme=light", scheme: "dark" });
 			await whenShown(linked.page);
 			assert.equal(await pageColour(linked.page), WHITE);
+
+			const { held, release } = makeHold();
+			const late = await open({
+				search: "?layer=ndvi&theme=dark",
+				routes: { "/dark\\.css": (route) => held.then(() => route.fallback()) },
+			});
+			await late.page.locator(".leaflet-land-pane canvas").first().waitFor();
+			release();
+			await whenShown(late.page);
+			assert.notEqual(await pageColour(late.page), WHITE);
+			assert.equal(linkValue(late.page, "bgLayer"), "NaturalEarth_Dark");
 		},
 	],
 	[
@@ -492,7 +503,7 @@ await runAsCalled([
 				await page.locator("#chart canvas").first().waitFor();
 				await page.screenshot({ path: join(outDir, `hours-${language}.png`) });
 				const date = page.locator("#timeline .date");
-				assert.match((await date.textContent()) ?? "", /2019.*:50/);
+				assert.match((await date.textContent()) ?? "", /2019.*:00/);
 				const isCut = await date
 					.locator("span")
 					.evaluate((each) => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);

@@ -256,7 +256,9 @@ await runAsCalled([
 			const calendar = page.getByRole("dialog", { name: "Calendar" });
 			const months = calendar.getByRole("combobox", { name: "Month" });
 
-			assert.deepEqual(await months.locator("option:not([disabled])").allTextContents(), ["January", "February"]);
+			const possible = months.locator("option:not([disabled])");
+			await possible.last().waitFor({ state: "attached" });
+			assert.deepEqual(await possible.allTextContents(), ["January", "February"]);
 			assert.deepEqual(await calendar.getByRole("combobox", { name: "Year" }).locator("option").allTextContents(), [
 				"2019",
 			]);
