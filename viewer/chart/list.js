@@ -134,7 +134,7 @@ class Row {
 			[this.rename, "chart.rename"],
 			[this.remove, "chart.remove"],
 		]))
-			button.setAttribute("aria-label", text(key, { name }));
+			button.title = button.ariaLabel = text(key, { name });
 		this.element.dataset.shown = String(place.isShown);
 	}
 

@@ -65,7 +65,7 @@ function nameTowns(map, towns) {
 		const coming = new Map(named.map((each) => [`${zoom} ${Math.round(each.x)} ${each.index}`, each]));
 		for (const [key, mark] of shown) {
 			if (coming.delete(key)) continue;
-			mark.remove();
+			group.removeLayer(mark);
 			shown.delete(key);
 		}
 		for (const [key, { index, x, y }] of coming) {

@@ -97,6 +97,11 @@ async function picture(bench) {
 		`?layer=ndvi&date=${DATE}&view=${CENTRE.lon.toFixed(5)},${CENTRE.lat.toFixed(5)},12`,
 	);
 	const { frame } = await placesOf(page);
+	// Pictures are without the names of towns.
+	await page.locator(".leaflet-names-pane .town").first().waitFor({ state: "attached" });
+	await page.locator(".leaflet-names-pane").evaluate((pane) => {
+		/** @type {any} */ (pane).style.display = "none";
+	});
 	const screen = await page.screenshot();
 	await openExport(page, "Picture");
 	const name = await download(page, "Save picture", bench.outDir, "picture.png");

@@ -230,13 +230,18 @@ await runAsCalled([
 			await whenShown(linked.page);
 			assert.equal(await pageColour(linked.page), WHITE);
 
+			// The dark sheet comes after the link was followed.
 			const { held, release } = makeHold();
 			const late = await open({
 				search: "?layer=ndvi&theme=dark",
-				routes: { "/dark\\.css": (route) => held.then(() => route.fallback()) },
+				routes: {
+					"/dark\\.css": (route) => held.then(() => route.fallback()),
+					"/times": (route) => {
+						release();
+						return route.fallback();
+					},
+				},
 			});
-			await late.page.locator(".leaflet-land-pane canvas").first().waitFor();
-			release();
 			await whenShown(late.page);
 			assert.notEqual(await pageColour(late.page), WHITE);
 			assert.equal(linkValue(late.page, "bgLayer"), "NaturalEarth_Dark");
