@@ -24,7 +24,7 @@ Picture = NDArray[np.floating]
 
 def days() -> list[str]:
     """Return the days of the year's dates as `YYYY-MM-DD`."""
-    return [str(FIRST_DAY + STEP_DAYS * number) for number in range(DATES)]
+    return [str(FIRST_DAY + np.timedelta64(STEP_DAYS * number, "D")) for number in range(DATES)]
 
 
 def season(seed: int = 7) -> Iterator[NDArray[np.uint8]]:

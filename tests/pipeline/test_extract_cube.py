@@ -21,7 +21,7 @@ from tests.protocols import served
 from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers
 
 SIDE, TIMES = 8, 20
-DAYS = tuple(str(np.datetime64("2020-01-01") + 10 * number) for number in range(TIMES))
+DAYS = tuple(str(np.datetime64("2020-01-01") + np.timedelta64(10 * number, "D")) for number in range(TIMES))
 NUMBERS = random_numbers(1, side=SIDE, times=TIMES)
 NUMBERS[:, 1, 1] = NODATA
 NUMBERS[3:6, 2, :] = NODATA

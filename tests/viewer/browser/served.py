@@ -33,7 +33,7 @@ Formula = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 def every(step: int, first: str, count: int) -> np.ndarray:
     """Return `count` days, `step` apart."""
-    return np.datetime64(first, "D") + step * np.arange(count)
+    return np.datetime64(first, "D") + np.timedelta64(step, "D") * np.arange(count)
 
 
 def is_cloud(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
@@ -155,7 +155,7 @@ STORES = (
     Store(
         name="hours",
         formulas={"value": ramp_of},
-        times=np.datetime64("2019-09-28T10", "h") + 12 * np.arange(3),
+        times=np.datetime64("2019-09-28T10", "h") + np.timedelta64(12, "h") * np.arange(3),
     ),
     Store(name="long", formulas={"value": cloudy}, times=every(4, "2010-01-01", 1000), size=64),
     Store(name="polar", formulas={"value": ramp_of}, crs="EPSG:3035", transform=NORTH_CAPE_3035, size=400),
