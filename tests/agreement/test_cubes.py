@@ -152,4 +152,6 @@ def test_half_the_resolution_is_the_mean_of_the_values_of_two_by_two_pixels(serv
     count = np.isfinite(four).sum(axis=0)
     means = np.floor(np.nansum(four, axis=0) / np.maximum(count, 1) + 0.5)
     assert (half.header["w"], half.header["h"], half.header["res"]) == (128, 128, 2)
-    assert np.array_equal(half.numbers, np.where(count > 0, means, NODATA))
+    # In steps of two of the source's numbers.
+    assert (half.header["scale"], half.header["quantised"]) == (0.008, True)
+    assert np.array_equal(half.numbers, np.where(count > 0, np.floor(means / 2 + 0.5), NODATA))

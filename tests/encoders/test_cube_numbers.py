@@ -181,7 +181,8 @@ def test_values_are_told_apart_up_to_thirty_times_the_range_of_the_colours():
 @pytest.mark.parametrize(
     ("dtype", "numbers", "kept_as", "scale"),
     [
-        ("uint8", [0, 3, 250], "uint8", 0.0001),
+        ("uint8", [0, 3, 250], "uint8", 0.0002),
+        ("int8", [-128, 3, 127], "uint8", 0.0002),
         ("int16", [-800, 3000, 9200], "uint8", 0.005),
         ("int16", [-8000, 3000, 9200], "uint16", 0.005),
         ("float32", [-0.08, 0.92], "uint8", 0.005),
@@ -195,6 +196,35 @@ def test_moving_pictures_have_a_step_a_colour_in_8_bits_if_they_can(dtype, numbe
 
     assert (found.dtype, found.scale) == (kept_as, scale)
     assert np.array(became) * found.scale + found.offset == pytest.approx(np.array(numbers) * factor, abs=scale / 2)
+
+
+@pytest.mark.parametrize(("dtype", "base"), [("uint8", 0), ("int8", -128)])
+def test_moving_pictures_of_8_bits_have_steps_of_two_where_colours_reach_over_them(dtype, base):
+    numbers = [base, base + 1, base + 2, base + 3, base + 249, base + 250]
+    colours = (base * 0.004, (base + 250) * 0.004)
+
+    found, became = numbering(numbers, dtype=dtype, scale=0.004, nodata=base + 255, colours=colours, res=2)
+
+    assert (found.dtype, found.scale, found.is_quantised) == ("uint8", 0.008, True)
+    assert became == [0, 1, 1, 2, 125, 125]
+    assert found.offset == pytest.approx(base * 0.004)
+
+
+def test_moving_pictures_of_8_bits_with_narrow_colours_are_exact():
+    found, became = numbering([0, 1, 2, 255], dtype="uint8", scale=0.004, nodata=None, colours=(0, 0.5), res=2)
+
+    assert (found.scale, found.is_quantised, became) == (0.004, False, [0, 1, 2, 255])
+
+
+def test_flags_of_8_bits_are_told_apart_in_moving_pictures():
+    flags = ((252, "cloud"), (254, "snow"))
+
+    found, became = numbering(
+        [250, 252, 254], dtype="uint8", valid_range=(0, 250), flags=flags, scale=0.004, colours=(0, 1), res=2
+    )
+
+    assert became[0] == 125
+    assert [found.flags[number][1] for number in became[1:]] == ["cloud", "snow"]
 
 
 def test_classes_of_moving_pictures_are_kept():

@@ -11,18 +11,22 @@
  *   the least `urgency` comes first; `bytes` is a guess
  * @typedef {{ onCube: (url: string, cube: Cube) => void, onFailure: (url: string, failure: Failure) => void }} Owner
  * @typedef {{ worker: Worker, jobs: number }} Desk
- * @typedef {{ id: number, desk: Desk, wanted: Wanted, isUrgent: boolean }} Job
+ * @typedef {{ id: number, desk: Desk, wanted: Wanted }} Job
  */
 import { Cube } from "./decode.js";
 
 const MIB = 2 ** 20;
 const MAX_REQUESTS = 6;
-/** Of them only so many for what is not urgent, so that what is need not wait; */
+/** Of them only so many for what is not urgent, so that what is need not wait. */
 const MAX_PATIENT = 4;
-/** and so many while what is urgent is on its way, which would get no more of the line than each of them. */
-const MAX_PATIENT_BESIDE = 1;
+/** The first of those is asked for when no more than so many urgent ones are on their way, which shall have the line. */
+const LAST_URGENT = 2;
 /** Urgencies below this one are of what shall be seen at once. */
 export const PATIENT = 2;
+/** The urgency of what is shown now. */
+export const FIRST = 0;
+/** So many of them at once while others are urgent too: the server makes one of those meanwhile, which takes longer. */
+const MAX_FIRST = 5;
 const RETRY_WAITS_MS = [600, 2500];
 const PHONE_WIDTH_PX = 768;
 
@@ -175,11 +179,23 @@ export class CubeLoader {
 		}
 		for (const url of this.#failures.keys()) if (!wanted.has(url)) this.#forget(url);
 		this.#evict(kept);
-		for (const url of kept) {
+		const isKnown = (/** @type {string} */ url) =>
+			this.#cubes.has(url) || this.#failures.has(url) || this.#jobs.has(url) || this.#waiting.has(url);
+		const missing = [...kept].filter((url) => !isKnown(url)).map((url) => /** @type {Wanted} */ (wanted.get(url)));
+		const hasSecond = missing.some(({ urgency }) => urgency > FIRST && urgency < PATIENT);
+		for (const each of missing) {
 			if (this.#jobs.size >= MAX_REQUESTS) return;
-			const isKnown = this.#cubes.has(url) || this.#failures.has(url) || this.#jobs.has(url) || this.#waiting.has(url);
-			if (!isKnown) this.#start(/** @type {Wanted} */ (wanted.get(url)));
+			if (this.#mayStart(each, hasSecond)) this.#start(each);
 		}
+	}
+
+	/** Whether one more of its urgency may be on its way. @param {Wanted} wanted @param {boolean} hasSecond whether something waits that is urgent and not shown now */
+	#mayStart({ urgency }, hasSecond) {
+		const on = [...this.#jobs.values()].map(({ wanted }) => wanted.urgency);
+		if (urgency === FIRST) return !hasSecond || on.filter((each) => each === FIRST).length < MAX_FIRST;
+		if (urgency < PATIENT) return true;
+		const urgent = on.filter((each) => each < PATIENT).length;
+		return urgent <= LAST_URGENT && on.length - urgent < (urgent > 0 ? 1 : MAX_PATIENT);
 	}
 
 	/** What anybody wants, the most urgent first. @returns {Map<string, Wanted>} */
@@ -217,14 +233,10 @@ export class CubeLoader {
 	/** @param {Wanted} wanted */
 	#start(wanted) {
 		const { url } = wanted;
-		const isUrgent = wanted.urgency < PATIENT;
-		const patient = [...this.#jobs.values()].filter((job) => !job.isUrgent).length;
-		const mostPatient = patient < this.#jobs.size ? MAX_PATIENT_BESIDE : MAX_PATIENT;
-		if (!isUrgent && patient >= mostPatient) return;
 		const desk = this.#desk();
 		const id = this.#nextId++;
 		desk.jobs += 1;
-		this.#jobs.set(url, { id, desk, wanted, isUrgent });
+		this.#jobs.set(url, { id, desk, wanted });
 		this.#urls.set(id, url);
 		// What was wrong once may be a copy that is kept.
 		desk.worker.postMessage({ id, url, cache: this.#tries.has(url) ? "reload" : "default" });

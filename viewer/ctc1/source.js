@@ -18,7 +18,7 @@
  * }} Need which date, whether time is moving now, whether it soon may, whether bytes shall be saved, whether gaps show what
  *   was there before, and dates that are needed besides
  */
-import { PATIENT } from "./loader.js";
+import { FIRST, PATIENT } from "./loader.js";
 
 const TILE_PX = 256;
 
@@ -274,7 +274,7 @@ export class CubeSource {
 			const [full, , preview] = this.#urls(tile, index);
 			const isRefused = this.loader.failure(full) && this.loader.failure(preview);
 			if (this.loader.has(full) || (isMoving && current.count > 1 && !isRefused)) continue;
-			wanted.push(this.#wanted(tile, current.count > 1 ? this.times[index] : current.datetime, 1, 1, 0));
+			wanted.push(this.#wanted(tile, current.count > 1 ? this.times[index] : current.datetime, 1, 1, FIRST));
 		}
 		for (const each of new Set([...also].map((date) => this.windowAt[date]))) add(this.windows[each], 1, PATIENT);
 		if (isFilled) {

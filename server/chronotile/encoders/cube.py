@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chronotile.model.cube import CubeAbout, CubeBlock, CubeNumbering, CubeNumbers
 from chronotile.model.raster import BoolArray
 
-ENCODER_VERSION = "4"
+ENCODER_VERSION = "5"
 """Part of every cube's ETag: raise it when the same cube gives other bytes."""
 
 MAGIC = b"CTC1"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedFormat
 from chronotile.model.cube import CubeBlock, CubeDtype, CubeFrame, CubeNumbering, Res
@@ -14,14 +15,16 @@ from chronotile.model.raster import BoolArray, Encoding, Numbers
 
 MOST = {"uint8": 0xFF, "uint16": 0xFFFF}
 SAME_SIZE: dict[int, CubeDtype] = {1: "uint8", 2: "uint16"}
-LEVELS: dict[Res, int] = {1: 1000, 2: 250}
-"""Steps over the range of the layer's colours: four a colour, or one; each finer bit would be 8 kB of noise a date."""
+LEVELS: dict[Res, int] = {1: 1000, 2: 200}
+"""Steps over the range of the layer's colours, at most: four a colour; for moving pictures less than one, since a finer
+bit is a quarter more bytes (docs/design/cube-tiles.md)."""
 SMALLEST_STEP = 1e-300
 LARGEST_COLOURS = 1e300
 """Farther from 0 colours are taken to end here, so that whatever is computed of them is finite."""
 PRECISION = 8
 """Steps are at least so many times as large as what tells two numbers of their size apart."""
 
+Floats = NDArray[np.float64]
 Ends = tuple[float, float]
 """The least and the most."""
 
@@ -49,8 +52,10 @@ class Meaning:
 
     @property
     def is_coarse(self) -> bool:
-        """Whether a step a colour will do: for moving pictures, of numbers that have more to tell."""
-        return self.res > 1 and not self.is_categorical and np.dtype(self.encoding.dtype).itemsize > 1
+        """Whether steps will do that tell colours apart: for moving pictures, of numbers that have more to tell."""
+        if self.res == 1 or self.is_categorical:
+            return False
+        return np.dtype(self.encoding.dtype).itemsize > 1 or _colour_step(self).times(1) > 1
 
 
 def numbering_of(meaning: Meaning) -> CubeNumbering | None:
@@ -61,7 +66,7 @@ def numbering_of(meaning: Meaning) -> CubeNumbering | None:
     encoding = meaning.encoding
     kind = np.dtype(encoding.dtype)
     if meaning.is_coarse:
-        return None
+        return _coarse_of_8_bits(meaning) if kind.itemsize == 1 else None
     if kind.kind == "f":
         return _about_colours(meaning)
     if kind.itemsize > 2:
@@ -222,6 +227,12 @@ def _about_colours(meaning: Meaning) -> CubeNumbering:
     return _steps(encoding, "uint16", step=step, first=first, reach=reach)
 
 
+def _coarse_of_8_bits(meaning: Meaning) -> CubeNumbering:
+    """Steps of two, from the least number of the type on."""
+    first = int(np.iinfo(meaning.encoding.dtype).min) // 2
+    return _steps(meaning.encoding, "uint8", step=Step(2, 0), first=first)
+
+
 def _within(values: Ends, meaning: Meaning) -> CubeNumbering:
     """Steps from the least value to the most, of moving pictures in 8 bits if they fit; else about the colours."""
     least, most = values
@@ -291,11 +302,21 @@ def _numbered(frame: CubeFrame, numbering: CubeNumbering) -> Numbers:
         shift = np.array(int(numbering.base) % (MOST[numbering.dtype] + 1), dtype=numbering.dtype)
         shifted: Numbers = frame.numbers.astype(numbering.dtype, copy=False) - shift
         return shifted
-    last = MOST[numbering.dtype] - 1 - len(numbering.flags)
-    values = np.where(frame.valid, frame.numbers.astype(np.float64), numbering.base)
-    # Before they are subtracted, since the difference of two that are huge is not finite.
-    np.clip(values, numbering.base, numbering.base + last * numbering.step, out=values)
-    numbers: Numbers = np.rint((values - numbering.base) / numbering.step).astype(numbering.dtype)
+    if frame.numbers.itemsize == 1:
+        each = np.arange(256, dtype=np.uint8).view(frame.numbers.dtype)
+        numbers: Numbers = np.take(_in_steps(each.astype(np.float64), numbering), frame.numbers.view(np.uint8))
+    else:
+        numbers = _in_steps(np.where(frame.valid, frame.numbers.astype(np.float64), numbering.base), numbering)
     for number, (source, _name) in numbering.flags.items():
         numbers[~frame.gaps & ~frame.valid & (frame.numbers == source)] = number
+    return numbers
+
+
+def _in_steps(values: Floats, numbering: CubeNumbering) -> Numbers:
+    """The numbers of values, all of them finite, which are changed."""
+    last = MOST[numbering.dtype] - 1 - len(numbering.flags)
+    # Before they are subtracted, since the difference of two that are huge is not finite.
+    np.clip(values, numbering.base, numbering.base + last * numbering.step, out=values)
+    # Halves upwards: to even, steps of two whole numbers would take three and one in turn.
+    numbers: Numbers = np.floor((values - numbering.base) / numbering.step + 0.5).astype(numbering.dtype)
     return numbers
