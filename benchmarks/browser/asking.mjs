@@ -1,14 +1,17 @@
 /** What the server gives without a browser: cubes cold and warm, their bytes beside pictures, films, twenty viewers at once. */
 import { Agent, get } from "node:http";
+import { connect } from "node:net";
 import { median, percentile } from "./figures.mjs";
 import { tilesIn, tilesOf } from "./screens.mjs";
 import { cpuSeconds, startServer } from "./server.mjs";
-import { ask } from "./starting.mjs";
+import { ask, askText } from "./starting.mjs";
 
 /** @typedef {import("./measure.mjs").Season} Season @typedef {import("./measure.mjs").Archive} Archive @typedef {import("./screens.mjs").Tile} Tile */
 
 const WARM_ROUNDS = 5;
 const MOST_TILES = 12;
+/** Of an archive, so that a twentieth of them is more than one. */
+const MOST_CUBES = 48;
 const VIEWERS = 20;
 const CONNECTIONS = 6;
 const TILES_PER_S = 40;
@@ -26,20 +29,52 @@ const picturePath = (layer, { z, x, y }, date) => `tiles/${layer}/WebMercatorQua
 /** The year that the dates of an archive are in. @param {string} year */
 const wholeYear = (year) => `${year}-01-01/${year}-12-31`;
 
+/**
+ * Milliseconds until the last byte of an answer over a connection of its own has come. All of them come into one buffer:
+ * with a new one for each piece of a cube of megabytes our own collector would be most of what is measured.
+ * @param {string} url @returns {Promise<number>}
+ */
+const timeOf = (url) =>
+	new Promise((resolve, reject) => {
+		const { hostname, port, pathname, search } = new URL(url);
+		const start = performance.now();
+		let head = "";
+		const onread = {
+			buffer: Buffer.alloc(1 << 16),
+			/** @param {number} size @param {Uint8Array} buffer */
+			callback: (size, buffer) => {
+				head ||= Buffer.from(buffer.subarray(0, Math.min(size, 12))).toString();
+				return true;
+			},
+		};
+		const socket = connect({ host: hostname, port: Number(port), onread });
+		socket.on("error", reject);
+		socket.on("end", () => {
+			if (/^HTTP\/1\.1 20[04]$/.test(head)) resolve(performance.now() - start);
+			else reject(new Error(`${url} answered ${head}`));
+		});
+		socket.write(
+			`GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n`,
+		);
+	});
+
 /** Each cube of the archives once, then again and again, one after the other. @param {import("./server.mjs").Ground} ground @param {Archive[]} archives */
 export async function measureCubes(ground, archives) {
 	const server = await startServer(ground);
 	const found = [];
-	for (const { title, layer, year, bbox, z } of archives) {
-		const paths = tilesIn(bbox, z, MOST_TILES).map((tile) => server.base + cubePath(layer, tile, wholeYear(year)));
-		/** @type {number[][]} */
-		const [cold, warm] = [[], []];
-		for (const path of paths) cold.push((await ask(path)).ms);
-		for (let round = 0; round < WARM_ROUNDS; round++) for (const path of paths) warm.push((await ask(path)).ms);
-		const of = (/** @type {number[]} */ all) => ({ p50_ms: median(all), p95_ms: percentile(all, 0.95) });
-		found.push({ title, tiles: paths.length, cold: of(cold), warm: of(warm) });
+	try {
+		for (const { title, layer, year, bbox, z } of archives) {
+			const paths = tilesIn(bbox, z, MOST_CUBES).map((tile) => server.base + cubePath(layer, tile, wholeYear(year)));
+			/** @type {number[][]} */
+			const [cold, warm] = [[], []];
+			for (const path of paths) cold.push(await timeOf(path));
+			for (let round = 0; round < WARM_ROUNDS; round++) for (const path of paths) warm.push(await timeOf(path));
+			const of = (/** @type {number[]} */ all) => ({ p50_ms: median(all), p95_ms: percentile(all, 0.95) });
+			found.push({ title, tiles: paths.length, cold: of(cold), warm: of(warm) });
+		}
+	} finally {
+		await server.stop();
 	}
-	await server.stop();
 	return found;
 }
 
@@ -47,9 +82,7 @@ export async function measureCubes(ground, archives) {
 export async function measureBytes(base, archives) {
 	const found = [];
 	for (const { title, layer, year, bbox, z } of archives) {
-		const { times } = JSON.parse(
-			(await ask(`${base}layers/${layer}/times?limit=1000&datetime=${wholeYear(year)}`, "identity")).text,
-		);
+		const { times } = JSON.parse(await askText(`${base}layers/${layer}/times?limit=1000&datetime=${wholeYear(year)}`));
 		const tiles = tilesIn(bbox, z, MOST_TILES);
 		const sums = { cube: 0, preview: 0, pictures: 0 };
 		let frames = 0;

@@ -10,32 +10,35 @@ const SETTLED_MS = 1000;
 const LARGEST = 8;
 const IMPORT = /(?:^|[;}\s])(?:import|export)\s*(?:[\w*{}\s,$]*?\bfrom\s*)?["'](\.[^"']+)["']/g;
 
-/** Bytes as they are sent, the text, and the time until the last byte had come. @param {string} url @returns {Promise<{ bytes: number, text: string, ms: number, status: number }>} */
+/**
+ * How much is sent, and the time until the last byte had come.
+ * @param {string} url @returns {Promise<{ bytes: number, ms: number, status: number }>}
+ */
 export const ask = (url, accept = "gzip") =>
 	new Promise((resolve, reject) => {
 		const start = performance.now();
 		get(url, { headers: { "Accept-Encoding": accept } }, (answer) => {
-			/** @type {Buffer[]} */
-			const parts = [];
-			answer.on("data", (part) => parts.push(part));
-			answer.on("end", () => {
-				const ms = performance.now() - start; // to make text of a cube takes longer than to send it
-				const body = Buffer.concat(parts);
-				resolve({ bytes: body.length, text: body.toString(), ms, status: answer.statusCode ?? 0 });
+			let bytes = 0;
+			answer.on("data", (part) => {
+				bytes += part.length;
 			});
+			answer.on("end", () => resolve({ bytes, ms: performance.now() - start, status: answer.statusCode ?? 0 }));
 		}).on("error", reject);
 	});
 
+/** @param {string} url */
+export const askText = async (url) => (await fetch(url)).text();
+
 /** The modules that main.js needs before it runs, as sent. @param {string} base */
 export async function startGraph(base) {
-	const page = (await ask(`${base}viewer/`, "identity")).text;
+	const page = await askText(`${base}viewer/`);
 	const [, main] = /** @type {RegExpMatchArray} */ (page.match(/src="([^"]*main\.js)"/));
 	const waiting = [new URL(main, `${base}viewer/`).href];
 	const known = new Set(waiting);
 	let bytes = 0;
 	for (let url = waiting.pop(); url; url = waiting.pop()) {
 		bytes += (await ask(url)).bytes;
-		for (const [, path] of (await ask(url, "identity")).text.matchAll(IMPORT)) {
+		for (const [, path] of (await askText(url)).matchAll(IMPORT)) {
 			const { href } = new URL(path, url);
 			if (!known.has(href)) waiting.push(href);
 			known.add(href);
