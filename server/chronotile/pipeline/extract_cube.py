@@ -142,10 +142,7 @@ def _written(target: CubeTarget) -> bytes | None:
     if year is None:
         return None
     path = CubePath(layer=target.layer.id, tile=request.tile, year=year, res=request.res)
-    sets = (each for each in target.services.catalogue.tile_matrix_sets if each.id == request.tile.tile_matrix_set)
-    tile_matrix_set = next(sets, None)
-    if tile_matrix_set is None:
-        return None
+    tile_matrix_set = target.services.catalogue.tile_matrix_set(request.tile.tile_matrix_set)
     return written.read(path, revision=target.revision, tile_matrix_set=tile_matrix_set)
 
 

@@ -21,7 +21,7 @@ from chronotile.pipeline.animation_times import FrameTimes, frame_times
 from chronotile.pipeline.deliver_coverage import storing
 from chronotile.pipeline.draw_legend import layer_title, told_style
 from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.render_map import MapTarget, drawn, requested_style, resolve_map
+from chronotile.pipeline.render_map import MapTarget, drawn, requested_style, require_sides, resolve_map
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.widened_times import selection_of
@@ -214,14 +214,7 @@ def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) 
 
 def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:
     grid = request.shown.grid
-    if max(grid.width, grid.height) > MAX_SIDE_PX:
-        raise LimitExceeded(
-            "pixels of a side",
-            allowed=MAX_SIDE_PX,
-            asked=max(grid.width, grid.height),
-            alternative="ask for a smaller picture",
-            locator="width" if grid.width >= grid.height else "height",
-        )
+    require_sides(grid, MAX_SIDE_PX, alternative="ask for a smaller picture")
     if len(frames) > MAX_FRAMES:
         raise LimitExceeded(
             "frames of an animation",

@@ -316,17 +316,26 @@ def _check_format(request: MapRequest, layer: Layer) -> None:
         )
 
 
+def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
+    """Refuse a picture that is wider or higher than `most` pixels.
+
+    Raises:
+        LimitExceeded: It is; `alternative` says what to ask for in its place.
+    """
+    asked = max(grid.width, grid.height)
+    if asked > most:
+        raise LimitExceeded(
+            "pixels of a side", allowed=most, asked=asked, alternative=alternative, locator=_larger_side(grid)
+        )
+
+
+def _larger_side(grid: Grid) -> str:
+    return "width" if grid.width >= grid.height else "height"
+
+
 def _check_size(grid: Grid, times: int, services: Services) -> None:
     limits = services.catalogue.limits
-    larger = "width" if grid.width >= grid.height else "height"
-    if max(grid.width, grid.height) > MAX_SIDE_PX:
-        raise LimitExceeded(
-            "pixels of a side",
-            allowed=MAX_SIDE_PX,
-            asked=max(grid.width, grid.height),
-            alternative="ask for a smaller picture, or for tiles",
-            locator=larger,
-        )
+    require_sides(grid, MAX_SIDE_PX, alternative="ask for a smaller picture, or for tiles")
     pixels = grid.width * grid.height
     if pixels > limits.max_pixels:
         raise LimitExceeded(
@@ -334,7 +343,7 @@ def _check_size(grid: Grid, times: int, services: Services) -> None:
             allowed=limits.max_pixels,
             asked=pixels,
             alternative="ask for a smaller picture, or for tiles",
-            locator=larger,
+            locator=_larger_side(grid),
         )
     if pixels * times > limits.max_cube_values:
         raise LimitExceeded(
