@@ -238,8 +238,25 @@ export async function fetchPlace({ id }, number, signal) {
 	return (await askJson(url, signal)).features[0].geometry;
 }
 
-/** A file of the viewer itself. @param {string} path @param {AbortSignal} signal @returns {Promise<any>} */
-export const fetchOwn = (path, signal) => askJson(new URL(path, import.meta.url), signal);
+/** A file of the viewer itself. @param {string} path @returns {Promise<any>} */
+export const fetchOwn = (path) => askJson(new URL(path, import.meta.url), new AbortController().signal);
+
+/** What asks once and keeps the answer; asking again after a failure tries again. @template T @param {() => Promise<T>} ask @returns {() => Promise<T>} */
+export function once(ask) {
+	/** @type {Promise<T> | null} */
+	let answer = null;
+	return () => {
+		if (answer) return answer;
+		answer = ask();
+		answer.catch(() => {
+			answer = null;
+		});
+		return answer;
+	};
+}
+
+/** Towns with their names, which the search finds and the map shows. @type {() => Promise<import("./search/gazetteer.js").GazetteerFile>} */
+export const fetchTowns = once(() => fetchOwn("data/places.json"));
 
 /** The server's address, for what is handed on to other programs. */
 export const rootUrl = () => ROOT.href;

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { feature, mesh } from "topojson-client";
 import { makeGazetteer } from "./gazetteer.mjs";
+import { downAt } from "./map/extent.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = join(HERE, "..", "node_modules");
@@ -109,10 +110,8 @@ const readAtlas = async (name) => JSON.parse(await readFile(join(PACKAGES, "worl
 
 /** Web Mercator in units of which the world is `size` wide, row 0 in the north. @param {number[]} position degrees @param {number} size */
 function project([lon, lat], size) {
-	const limit = Math.PI;
-	const north = Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
-	const y = Math.max(-limit, Math.min(limit, north));
-	return [Math.round(((lon + 180) / 360) * size), Math.round((0.5 - y / (2 * Math.PI)) * size)];
+	const down = Math.max(0, Math.min(1, downAt(lat)));
+	return [Math.round(((lon + 180) / 360) * size), Math.round(down * size)];
 }
 
 /** Whether two neighbouring points lie on either side of 180 degrees. @param {number[]} one @param {number[]} other */

@@ -12,7 +12,7 @@ export const code = pickLanguage([readAddress().link.language, ...window.navigat
 useTexts(code, {});
 
 /** The texts of the page. @type {Promise<Parameters<typeof useTexts>[1]>} */
-export const texts = fetchOwn(`i18n/${code}.json`, never);
+export const texts = fetchOwn(`i18n/${code}.json`);
 
 /** What the configuration says of the viewer; null when it cannot be had. */
 export const config = fetchConfig(never).catch(() => null);

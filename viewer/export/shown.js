@@ -1,5 +1,6 @@
 /** What side A shows now, as addresses of the server are made of it. */
 import { rootUrl, servicePath } from "../api.js";
+import { downAt } from "../map/extent.js";
 import { maps } from "../map/map.js";
 import { colouring, instant, layer, style, view } from "../state.js";
 
@@ -43,7 +44,6 @@ export function shownNow() {
 
 /** @param {{ lat: number, lng: number }} place @param {number} z */
 function tileAt({ lat, lng }, z) {
-	const y = Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) / (2 * Math.PI);
-	const [across, down] = [lng / 360 + 0.5, 0.5 - y].map((share) => Math.floor(share * 2 ** z));
+	const [across, down] = [lng / 360 + 0.5, downAt(lat)].map((share) => Math.floor(share * 2 ** z));
 	return { z, x: ((across % 2 ** z) + 2 ** z) % 2 ** z, y: down };
 }

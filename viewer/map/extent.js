@@ -8,8 +8,11 @@
 /** @param {BBox} bbox @returns {Box} */
 export const toBox = ([west, south, east, north]) => ({ west, south, east: east > west ? east : east + 360, north });
 
-/** Latitude of an edge of rows, from 0 in the north to 1 in the south. @param {number} down */
+/** Latitude of a row of the world of Web Mercator, from 0 in the north to 1 in the south. @param {number} down */
 const latitudeAt = (down) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * down))) * 180) / Math.PI;
+
+/** How far down the world of Web Mercator a latitude is: 0 at its northern end, 1 at its southern one, and beyond towards the poles. @param {number} lat */
+export const downAt = (lat) => (1 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / Math.PI) / 2;
 
 /** What a tile of Web Mercator shows. @param {{ z: number, x: number, y: number }} tile @returns {Box} */
 export function boxOfTile({ z, x, y }) {
@@ -25,8 +28,8 @@ export function boxOfTile({ z, x, y }) {
 /** How far two stretches lie over one another; less than 0 where they are apart. @param {number} from @param {number} to @param {number} otherFrom @param {number} otherTo */
 const overlap = (from, to, otherFrom, otherTo) => Math.min(to, otherTo) - Math.max(from, otherFrom);
 
-/** How far down the world of Web Mercator a latitude is: 0 in the north, 1 in the south. @param {number} lat */
-const downAt = (lat) => (1 - Math.asinh(Math.tan((Math.max(-85, Math.min(85, lat)) * Math.PI) / 180)) / Math.PI) / 2;
+/** @param {number} share */
+const within = (share) => Math.max(0, Math.min(1, share));
 
 /** A layer that is smaller on the map in both directions is not found by looking. */
 const LEAST_SEEN_PX = 6;
@@ -35,7 +38,7 @@ const LEAST_SEEN_PX = 6;
 export function isTooSmall(bbox, zoom) {
 	const { west, south, east, north } = toBox(bbox);
 	const world = 256 * 2 ** zoom;
-	return Math.max((east - west) / 360, downAt(south) - downAt(north)) * world < LEAST_SEEN_PX;
+	return Math.max((east - west) / 360, within(downAt(south)) - within(downAt(north))) * world < LEAST_SEEN_PX;
 }
 
 /** Share of a box below which nothing of it is seen: half a cell of a tile. */

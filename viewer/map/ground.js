@@ -6,7 +6,7 @@
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {(canvas: CanvasRenderingContext2D, coords: TileCoords, tileSize: number) => void} PaintTile
  */
-import { fetchOwn } from "../api.js";
+import { fetchOwn, once } from "../api.js";
 import { closeSeams } from "../ctc1/leaflet.js";
 import { bringPart, whenFirstViewIsOver } from "../parts.js";
 import { BACKGROUNDS, background, dismiss, notify, overlay } from "../state.js";
@@ -50,22 +50,13 @@ class PaintedLayer extends GridLayer {
 	}
 }
 
-/** @type {Map<string, Promise<Lines>>} */
-const files = new Map();
+/** Lines of a file, loaded once. @param {string} name @returns {() => Promise<Lines>} */
+const linesOf = (name) => once(async () => decodeLines(await fetchOwn(`vendor/${name}.json`)));
 
-/** Lines of a file, loaded once; asking again after a failure tries again. @param {string} path @returns {Promise<Lines>} */
-function fetchFile(path) {
-	let file = files.get(path);
-	if (!file) {
-		file = fetchOwn(path, new AbortController().signal).then(decodeLines);
-		files.set(path, file);
-		file.catch(() => files.delete(path));
-	}
-	return file;
-}
+const [fetchLand, fetchBorders, fetchCoarseLand] = ["land", "borders", "land-coarse"].map(linesOf);
 
 /** Land and borders as finely as there are. @returns {Promise<[land: Lines, borders: Lines]>} */
-export const fetchLines = () => Promise.all([fetchFile("vendor/land.json"), fetchFile("vendor/borders.json")]);
+export const fetchLines = () => Promise.all([fetchLand(), fetchBorders()]);
 
 /** The land that is drawn: coarse until the first view is over. */
 const land = signal(/** @type {Lines | null} */ (null));
@@ -74,7 +65,7 @@ const outlines = signal(/** @type {Lines[]} */ ([]));
 
 /** Loads what is drawn, for all maps: what is coarse at once, and all of it when it is in nobody's way any more. */
 async function loadLines() {
-	const coarse = fetchFile("vendor/land-coarse.json").then(
+	const coarse = fetchCoarseLand().then(
 		(lines) => {
 			land.value ??= lines;
 		},

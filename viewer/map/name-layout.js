@@ -7,6 +7,7 @@
  * @typedef {{ left: number, top: number, width: number, height: number }} Window in pixels of the world at a zoom
  * @typedef {{ index: number, x: number, y: number }} Named a town by its index, and where it is in pixels of the world
  */
+import { downAt } from "./extent.js";
 
 /** Room around a name, so that the names leave most of the map to what it shows. */
 const [AROUND_PX, ABOVE_PX] = [48, 30];
@@ -15,10 +16,9 @@ const LARGEST = 1 / 8;
 
 /** @param {TownsFile} file @returns {Towns} */
 export function readTowns({ names, lons, lats }) {
-	const down = (/** @type {number} */ lat) => (1 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / Math.PI) / 2;
 	return {
 		xs: Float64Array.from(lons, (lon) => lon / 360_000 + 0.5),
-		ys: Float64Array.from(lats, (lat) => down(lat / 1000)),
+		ys: Float64Array.from(lats, (lat) => downAt(lat / 1000)),
 		// What else a place is called is for those who search it.
 		names: names.map((name) => name.split("|")[0]),
 	};

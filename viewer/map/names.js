@@ -5,7 +5,7 @@
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {import("./name-layout.js").Towns} Towns
  */
-import { fetchOwn } from "../api.js";
+import { fetchTowns } from "../api.js";
 import { BACKGROUNDS, background, overlay } from "../state.js";
 import { text } from "../text.js";
 import { DivIcon, LayerGroup, Marker, Point } from "../vendor/leaflet.js";
@@ -26,7 +26,7 @@ const isShown = computed(
 
 /** Loads the names, and keeps them on the maps. */
 export async function startNames() {
-	const towns = readTowns(await fetchOwn("data/places.json", new AbortController().signal));
+	const towns = readTowns(await fetchTowns());
 	const credit = document.createElement("span");
 	credit.textContent = text("map.namesCredit");
 	document.getElementById("ground-credit")?.after(" ", credit);

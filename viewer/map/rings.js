@@ -3,12 +3,10 @@
  *
  * @typedef {{ z: number, x: number, y: number }} Tile
  */
+import { downAt } from "./extent.js";
 
 /** Cells round the world and from pole to pole, both from 0 to 1, of longitude and latitude. @param {number[]} position */
-function project([lon, lat]) {
-	const north = Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
-	return [lon / 360 + 0.5, 0.5 - north / (2 * Math.PI)];
-}
+const project = ([lon, lat]) => [lon / 360 + 0.5, downAt(lat)];
 
 /**
  * 1 for each cell of (y, x) whose centre is inside by the even-odd rule, so that inner rings are holes.

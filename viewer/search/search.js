@@ -3,7 +3,7 @@
  *
  * @typedef {{ name: string, note: string, lon: number, lat: number, zoom: number }} Result
  */
-import { fetchOwn } from "../api.js";
+import { fetchTowns, once } from "../api.js";
 import { makeIcon } from "../shell/icons.js";
 import { loadStyles } from "../shell/styles.js";
 import { destination, dismiss, foundPlace, layer, notify, outcome, view } from "../state.js";
@@ -42,23 +42,19 @@ export async function startSearch(input) {
 	if (input.value !== "") await look();
 }
 
-/** The names of places, while they are loaded and from then on. @type {Promise<Find> | null} */
-let gazetteer = null;
+/** @type {() => Promise<Find>} */
+const openOnce = once(async () => openGazetteer(await fetchTowns()));
 
 /** What finds places by name; finds none, and says why, when the names cannot be loaded. Asking again tries again. @returns {Promise<Find>} */
-function loadGazetteer() {
-	gazetteer ??= fetchOwn("data/places.json", new AbortController().signal).then(
-		(file) => {
-			dismiss("search");
-			return openGazetteer(file);
-		},
-		() => {
-			gazetteer = null;
-			notify("search", text("search.noGazetteer"));
-			return () => [];
-		},
-	);
-	return gazetteer;
+async function loadGazetteer() {
+	try {
+		const find = await openOnce();
+		dismiss("search");
+		return find;
+	} catch {
+		notify("search", text("search.noGazetteer"));
+		return () => [];
+	}
 }
 
 /** @param {import("../permalink.js").Point} place @returns {Result} */

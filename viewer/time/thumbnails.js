@@ -3,6 +3,7 @@
  *
  * @typedef {{ z: number, x: number, y: number, left: number, top: number }} PlacedTile tile matrix, column, row; pixels from the picture's upper left corner
  */
+import { downAt } from "../map/extent.js";
 
 const TILE_PX = 256;
 
@@ -13,9 +14,8 @@ const TILE_PX = 256;
  */
 export function tilesAround({ lon, lat }, z, { width, height }) {
 	const count = 2 ** z;
-	const mercator = Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
 	const left = Math.round((lon / 360 + 0.5) * count * TILE_PX - width / 2);
-	const top = Math.round((0.5 - mercator / (2 * Math.PI)) * count * TILE_PX - height / 2);
+	const top = Math.round(downAt(lat) * count * TILE_PX - height / 2);
 	/** @type {PlacedTile[]} */
 	const tiles = [];
 	for (let y = Math.floor(top / TILE_PX); y * TILE_PX < top + height; y += 1) {

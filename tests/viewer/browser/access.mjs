@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { answerStatus, runAsCalled } from "./harness.mjs";
+import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules, focusedId, noticeTexts, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -209,12 +209,12 @@ const STATES = {
 	"phone export": { search: "?layer=ndvi&date=2019-03-02", ...PHONE, go: openDialog("export-button", true) },
 	messages: {
 		search: "?layer=NO_SUCH_LAYER&date=1955-05-05&bgLayer=Elsewhere",
-		allowed: /Failed to load resource/,
+		allowed: FAILED_REQUEST,
 		go: (page) => page.locator("#notices li").nth(2).waitFor(),
 	},
 	error: {
 		search: "",
-		allowed: /Failed to load resource/,
+		allowed: FAILED_REQUEST,
 		routes: { "/layers$": answerStatus(503, "Come back later.") },
 		go: (page) => page.getByText("Come back later.").waitFor(),
 	},

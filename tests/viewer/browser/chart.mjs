@@ -5,14 +5,13 @@ import { parseCsv } from "../../../viewer/areas/csv.js";
 import { encodeGeometry } from "../../../viewer/areas/polyline.js";
 import { parseWkt } from "../../../viewer/areas/wkt.js";
 import { cellAt, centreOf, FIXTURES, valueAt } from "./formula.mjs";
-import { runAsCalled } from "./harness.mjs";
+import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules, chooseLayer, linkValue, whenLinkRests, whenLinkSays } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./formula.mjs").Point} Point */
 /** @typedef {[west: number, south: number, east: number, north: number]} Box */
 
-const FAILED_REQUEST = /Failed to load resource/;
 const round = (/** @type {number} */ degrees) => Number(degrees.toFixed(5));
 
 /** Centres of cells of `ndvi`, as a link names them. @type {Point[]} */
@@ -60,6 +59,16 @@ async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 }
 
+/** The first point in the middle of the map, and where that is on the page. @param {import("./harness.mjs").Bench["open"]} open */
+async function openAtPoint(open) {
+	const [{ lon, lat }] = POINTS;
+	const { page } = await open({ search: `?layer=ndvi&view=${lon},${lat},14` });
+	await whenShown(page);
+	const box = await page.locator("#map").boundingBox();
+	assert.ok(box);
+	return { page, box };
+}
+
 /** @param {Page} page @param {number} count */
 const whenExact = (page, count) =>
 	page.waitForFunction(
@@ -103,11 +112,7 @@ await runAsCalled([
 	[
 		"10 a click gives the values of the place, exactly those of the formula, and gaps are gaps",
 		async ({ open }) => {
-			const [{ lon, lat }] = POINTS;
-			const { page } = await open({ search: `?layer=ndvi&view=${lon},${lat},14` });
-			await whenShown(page);
-			const box = await page.locator("#map").boundingBox();
-			assert.ok(box);
+			const { page, box } = await openAtPoint(open);
 			await page.mouse.click(box.x + box.width / 2 + 40, box.y + box.height / 2 - 30);
 			await page.locator("#chart .chart-plot canvas").waitFor();
 			await whenExact(page, 1);
@@ -201,11 +206,7 @@ await runAsCalled([
 	[
 		"11 the point chosen last gives way to the next one, unless it is kept",
 		async ({ open }) => {
-			const [{ lon, lat }] = POINTS;
-			const { page } = await open({ search: `?layer=ndvi&view=${lon},${lat},14` });
-			await whenShown(page);
-			const box = await page.locator("#map").boundingBox();
-			assert.ok(box);
+			const { page, box } = await openAtPoint(open);
 			const click = async (/** @type {number} */ x, /** @type {number} */ count) => {
 				await page.mouse.click(box.x + x, box.y + 100);
 				await page.waitForFunction((wanted) => document.querySelectorAll(".place").length === wanted, count);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FIXTURES, isCloud, numberAt, valueAt } from "./formula.mjs";
-import { runAsCalled } from "./harness.mjs";
+import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules, linkValue, whenLinkSays } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -446,7 +446,7 @@ await runAsCalled([
 	[
 		"a comparison that waits for its layer gives way to a newer one, and to its end",
 		async ({ open }) => {
-			const { page } = await open({ search: search("swipe"), allowed: /Failed to load resource/ });
+			const { page } = await open({ search: search("swipe"), allowed: FAILED_REQUEST });
 			await whenBothShown(page);
 			const found = await page.evaluate(async () => {
 				const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { centreOf, FIXTURES, TILE_COLUMN, TILE_ROW } from "./formula.mjs";
-import { runAsCalled } from "./harness.mjs";
+import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -186,7 +186,7 @@ async function tooMuchData(bench) {
 		detail: "max_coverage_bytes is 1, this request asks for 2; ask for less",
 	};
 	const { page } = await openMap(bench, `?layer=ndvi&date=${DATE}&${PLAIN}`, {
-		allowed: /Failed to load resource/,
+		allowed: FAILED_REQUEST,
 		routes: {
 			"/coverage\\?": (/** @type {import("./harness.mjs").Route} */ route) =>
 				route.fulfill({ status: 400, contentType: "application/problem+json", body: JSON.stringify(refused) }),

@@ -7,13 +7,12 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { runChecks } from "./harness.mjs";
+import { answerJson, answerStatus, FAILED_REQUEST, runChecks } from "./harness.mjs";
+import { linkValue, noticeTexts } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Check} Check */
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("../../../viewer/api.js").Layer} Layer */
-
-const FAILED_REQUEST = /Failed to load resource/;
 
 const [base, outDir, part = ""] = process.argv.slice(2);
 if (!base || !outDir) {
@@ -52,12 +51,6 @@ async function whenShown(page) {
 	await page.waitForFunction(() => new URLSearchParams(window.location.search).has("view"));
 }
 
-/** @param {Page} page @param {string} key */
-const linkValue = (page, key) => new URL(page.url()).searchParams.get(key);
-
-/** @param {Page} page */
-const noticeTexts = (page) => page.locator("#notices li span").allTextContents();
-
 /** @param {Page} page */
 const shownTiles = (page) =>
 	page
@@ -66,17 +59,6 @@ const shownTiles = (page) =>
 			(tiles) =>
 				tiles.filter((tile) => /** @type {any} */ (tile).naturalWidth ?? /** @type {any} */ (tile).width > 1).length,
 		);
-
-/** @param {number} status @param {string} detail @returns {(route: import("./harness.mjs").Route) => unknown} */
-const answerProblem = (status, detail) => (route) =>
-	route.fulfill({
-		status,
-		contentType: "application/problem+json",
-		body: JSON.stringify({ title: "Failed", status, detail }),
-	});
-
-/** @param {unknown} body @returns {(route: import("./harness.mjs").Route) => unknown} */
-const answerJson = (body) => (route) => route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
 
 /** @type {[string, Check][]} */
 const checks = [
@@ -179,8 +161,8 @@ const checks = [
 				search: `?layer=${layer.id}&pt=${lon},${lat}`,
 				allowed: FAILED_REQUEST,
 				routes: {
-					"/times": (route) => (isAway ? answerProblem(503, "No dates now.")(route) : route.fallback()),
-					"/legend\\.json": answerProblem(500, "No colours now."),
+					"/times": (route) => (isAway ? answerStatus(503, "No dates now.")(route) : route.fallback()),
+					"/legend\\.json": answerStatus(500, "No colours now."),
 					"/timeseries/": (route) => route.abort(),
 				},
 			});
@@ -198,7 +180,7 @@ const checks = [
 		"a layer without a default date is shown at its last one",
 		async ({ open }) => {
 			const undated = { ...layer, times: { ...layer.times, default: null } };
-			const noDefault = answerProblem(400, "The layer has no default time.");
+			const noDefault = answerStatus(400, "The layer has no default time.");
 			const { page, requests } = await open({
 				search: `?layer=${layer.id}`,
 				routes: {

@@ -118,6 +118,9 @@ export async function runChecks(base, outDir, checks) {
 	return failed;
 }
 
+/** What the browser says of an answer that is an error. */
+export const FAILED_REQUEST = /Failed to load resource/;
+
 /** An answer in place of the server's. @param {unknown} body @returns {(route: Route) => unknown} */
 export const answerJson = (body) => (route) =>
 	route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });

@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { centreOf, FIXTURES, isCloud, TILE_COLUMN, TILE_ROW, valueAt, ZOOM } from "./formula.mjs";
-import { runAsCalled } from "./harness.mjs";
+import { answerJson, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules, chooseLayer, focusedId, linkValue, noticeTexts, whenLinkSays, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./formula.mjs").Cell} Cell */
 
-const FAILED_REQUEST = /Failed to load resource/;
 /** In the middle of `ndvi`, and without clouds at its first date. */
 const CELL = { row: 200, column: 300 };
 /** At this zoom cells are so many pixels wide. */
@@ -20,9 +19,6 @@ const viewOf = (cell) => [...Object.values(centreOf(cell)).map((degrees) => degr
 const VIEW = viewOf(CELL);
 /** Some that the map shows. */
 const NEARBY = [0, 31, -47, 60].map((step) => ({ row: CELL.row + step, column: CELL.column - step }));
-
-/** @param {unknown} body @returns {(route: import("./harness.mjs").Route) => unknown} */
-const answerJson = (body) => (route) => route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
 
 /** What the map shows of a cell, as red, green, blue, alpha; the map is centred on CELL. @param {Page} page @param {Cell} cell @returns {Promise<number[]>} */
 const drawnAt = (page, { row, column }) =>

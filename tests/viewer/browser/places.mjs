@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { centreOf, FIXTURES, valueAt } from "./formula.mjs";
-import { runAsCalled } from "./harness.mjs";
+import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules, linkValue, whenLinkRests, whenLinkSays, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -212,17 +212,13 @@ await runAsCalled([
 	[
 		"when values or tiles fail the reason is told; where many dates are too much one is asked for",
 		async ({ open }) => {
-			const answer =
-				(/** @type {number} */ status, /** @type {string} */ detail) =>
-				(/** @type {import("./harness.mjs").Route} */ route) =>
-					route.fulfill({ status, contentType: "application/problem+json", body: JSON.stringify({ detail }) });
-			const allowed = /Failed to load resource/;
-			const failing = { routes: { "/places/fields/values": answer(503, "The store is away.") }, allowed };
+			const allowed = FAILED_REQUEST;
+			const failing = { routes: { "/places/fields/values": answerStatus(503, "The store is away.") }, allowed };
 			const { page } = await openPlaces(open, "ndvi", "", failing);
 			await page.getByText("No values: The server says: The store is away.").waitFor();
 
 			const { page: other } = await openPlaces(open, "ndvi", "", {
-				routes: { "\\.mvt": answer(503, "The places are away.") },
+				routes: { "\\.mvt": answerStatus(503, "The places are away.") },
 				allowed,
 			});
 			await other.getByText("Fields could not be loaded everywhere: The server says: The places are away.").waitFor();
@@ -232,7 +228,7 @@ await runAsCalled([
 				routes: {
 					"/places/fields/values": (route) => {
 						const [from, to] = (new URL(route.request().url()).searchParams.get("datetime") ?? "").split("/");
-						return from === to ? route.continue() : answer(400, "Too much at once.")(route);
+						return from === to ? route.continue() : answerStatus(400, "Too much at once.")(route);
 					},
 				},
 				allowed,

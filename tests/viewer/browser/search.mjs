@@ -1,7 +1,7 @@
 /** Scenarios of the search: `node search.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { answerStatus, runAsCalled } from "./harness.mjs";
+import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules, linkValue, noticeTexts, whenLinkRests, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -108,7 +108,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({
 				search: "?layer=ndvi",
-				allowed: /Failed to load resource/,
+				allowed: FAILED_REQUEST,
 				routes: { "/data/places\\.json": answerStatus(503) },
 			});
 			await whenShown(page);
@@ -123,7 +123,7 @@ await runAsCalled([
 			let isAway = true;
 			const { page } = await open({
 				search: "?layer=ndvi",
-				allowed: /Failed to load resource/,
+				allowed: FAILED_REQUEST,
 				routes: { "/data/places\\.json": (route) => (isAway ? answerStatus(503)(route) : route.fallback()) },
 			});
 			await whenShown(page);

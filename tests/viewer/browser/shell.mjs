@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { answerJson, answerStatus, runAsCalled } from "./harness.mjs";
+import { answerJson, answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { focusedId, linkValue, noticeTexts, whenLinkRests, whenLinkSays, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -334,7 +334,7 @@ await runAsCalled([
 			};
 			const { page, violations } = await open({
 				search: `?pt=${HERE}&aoi=${encodeURIComponent(`${encodeURIComponent(EVIL)}~wgjvH{|eUoKfKvKvJ`)}`,
-				allowed: /Failed to load resource/,
+				allowed: FAILED_REQUEST,
 				routes: { "/layers$": answerJson({ layers: [hostile] }), "/legend\\.json": answerJson(legend) },
 			});
 			await whenShown(page);
@@ -409,7 +409,7 @@ await runAsCalled([
 		"without its configuration the viewer works as if nothing were configured",
 		async ({ open }) => {
 			const { page } = await open({
-				allowed: /Failed to load resource/,
+				allowed: FAILED_REQUEST,
 				routes: { "/viewer/config\\.json": answerStatus(503) },
 			});
 			await whenShown(page);
@@ -490,7 +490,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({
 				search: "?language=nl",
-				allowed: /Failed to load resource/,
+				allowed: FAILED_REQUEST,
 				routes: { "/layers$": answerStatus(503, "Come back later.") },
 			});
 			await page.getByText("De server meldt: Come back later.").waitFor();
@@ -520,7 +520,7 @@ await runAsCalled([
 	[
 		"a layer that is not there gives a notice and the first layer",
 		async ({ open }) => {
-			const { page } = await open({ search: "?layer=NO_SUCH_LAYER", allowed: /Failed to load resource/ });
+			const { page } = await open({ search: "?layer=NO_SUCH_LAYER", allowed: FAILED_REQUEST });
 			await whenShown(page);
 
 			assert.match((await noticeTexts(page)).join(), /no layer NO_SUCH_LAYER/);
@@ -542,7 +542,7 @@ await runAsCalled([
 		async ({ open }) => {
 			let isAway = true;
 			const { page } = await open({
-				allowed: /Failed to load resource/,
+				allowed: FAILED_REQUEST,
 				routes: {
 					"/layers$": (route) => (isAway ? answerStatus(503, "Come back later.")(route) : route.fallback()),
 				},
@@ -640,7 +640,7 @@ await runAsCalled([
 			let isAway = true;
 			const { page } = await open({
 				search: `?layer=ndvi&view=${HERE},12`,
-				allowed: /Failed to load resource/,
+				allowed: FAILED_REQUEST,
 				routes: { "vendor/borders\\.json": (route) => (isAway ? route.abort() : route.fallback()) },
 			});
 			await page.getByText("Land and borders could not be loaded").waitFor();
@@ -679,7 +679,7 @@ await runAsCalled([
 			const away = (/** @type {import("./harness.mjs").Route} */ route) => (isAway ? route.abort() : route.fallback());
 			const { page } = await open({
 				search: "?layer=ndvi",
-				allowed: /Failed to load resource/,
+				allowed: FAILED_REQUEST,
 				routes: { "/shell/frame\\.js": away, "/layers/panel\\.js": away, "/time/strip\\.js": away },
 			});
 			await whenShown(page);
@@ -698,7 +698,7 @@ await runAsCalled([
 		"a viewer that cannot start says so",
 		async ({ open }) => {
 			const { page } = await open({
-				allowed: /Failed to load resource/,
+				allowed: FAILED_REQUEST,
 				routes: { "/dates\\.js": (route) => route.abort() },
 			});
 			assert.ok(await page.locator("#stuck").isHidden());
