@@ -1,0 +1,78 @@
+"""What a process is: a pipeline verb over blocks, each of which can be done anywhere and any number of times."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chronotile.jobs.job import Json, Result
+from chronotile.pipeline.services import Services
+
+Inputs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What a process takes (OGC API - Processes 1.0, 7.10, InputDescription)."""
+
+    title: str
+    description: str
+    schema: Json
+    """JSON Schema (draft 2020-12, of which OpenAPI 3.0 has these words too)."""
+    is_required: bool = True
+    most: int = 1
+    """How many may be given, as an array where more than one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a process gives."""
+
+    title: str
+    description: str
+    schema: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What blocks are done with."""
+
+    services: Services
+    folder: Path
+    """Of this job alone, on a disk that all who do its blocks share: pieces that blocks leave for the end.
+
+    A block may be done twice, even at once: what it leaves there it writes under another name first.
+    """
+    results: Path
+    """The folder of the files of its results, which `finish` writes."""
+    is_wanted: Callable[[], bool] = field(default=lambda: True)
+    """Asked between two steps: whether the job shall go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done, found without reading a pixel."""
+
+    blocks: Sequence[Json]
+    """What each block is told, in an order that stays the same: their places are their names."""
+    seconds: float
+    """A rough expectation for all of them, one after the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One process; everything of it is in one file of `chronotile.jobs.processes`."""
+
+    id: str
+    title: str
+    description: str
+    inputs: Mapping[str, Input]
+    outputs: Mapping[str, Output]
+    plan: Callable[[Inputs, Services], Plan]
+    """Raises `ChronotileError` for inputs that the schemas allow and the archive does not."""
+    run: Callable[[Inputs, Json, Work], Json]
+    """Does a block and returns what is remembered of it: a little JSON."""
+    finish: Callable[[Inputs, Sequence[Json], Work], Mapping[str, Result]]
+    """Makes the results from what blocks gave, in their order; by the names of outputs."""
+    keywords: tuple[str, ...] = ()
+    version: str = "1.0.0"
