@@ -1,6 +1,8 @@
 """MapProxy cascades WMS and WMTS: what its own clients get are the pixels of the formula."""
 
+import gc
 import sys
+import warnings
 from dataclasses import dataclass
 
 import pytest
@@ -89,7 +91,11 @@ def configuration(url, folder):
 def proxy(make_url, tmp_path):
     file = tmp_path / "mapproxy.yaml"
     file.write_text(yaml.safe_dump(configuration(make_url(served.make_services()), tmp_path)))
-    return Proxy(Client(make_wsgi_app(str(file))))
+    yield Proxy(Client(make_wsgi_app(str(file))))
+    # It leaves answers that are errors open, which another test would be told of.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def tile_grid():
