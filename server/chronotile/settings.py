@@ -87,6 +87,20 @@ class Settings(BaseSettings):
 
     sld_prefixes: str | None = None
     """https:// URLs below which WMS may fetch what SLD names, with commas; none leaves SLD_BODY alone."""
+    jobs_dir: Path | None = None
+    """Folder of jobs and their results, which all who do them share; otherwise among what the user's programs keep."""
+    database_url: str | None = None
+    """postgresql:// URL of the table of jobs, which several hosts may share; otherwise SQLite in the folder of jobs."""
+    dask_address: str | None = None
+    """Scheduler of the Dask cluster that does the jobs of `chronotile worker`; otherwise it starts one of its own."""
+    job_timeout_s: float = Field(default=86_400.0, gt=0, le=31_536_000)
+    """How long a job may run, in seconds, before it is ended as failed."""
+    jobs_kept_days: float = Field(default=30.0, gt=0, le=36_500)
+    """How long a job that has ended is kept, with its results, in days."""
+    most_open_jobs: int = Field(default=1000, ge=1, le=1_000_000)
+    """Jobs of one user that have not ended, at most."""
+    subscriber_hosts: str | None = None
+    """Hosts that may be told how a job ended where a client asks for that, with commas; none tells nobody."""
 
     @field_validator("forwarded_allow_ips")
     @classmethod
@@ -133,17 +147,27 @@ class Settings(BaseSettings):
     @property
     def preview_folder(self) -> Path:
         """`preview_dir`, or a folder among the user's caches."""
-        return self.preview_dir or _cache_folder() / "previews"
+        return self.preview_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "previews"
 
     @property
     def cube_folder(self) -> Path:
         """`cube_dir`, or a folder among the user's caches."""
-        return self.cube_dir or _cache_folder() / "cubes"
+        return self.cube_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "cubes"
 
     @property
     def sld_places(self) -> tuple[str, ...]:
         """The members of `sld_prefixes`."""
         return tuple(place.strip() for place in (self.sld_prefixes or "").split(",") if place.strip())
+
+    @property
+    def jobs_folder(self) -> Path:
+        """`jobs_dir`, or a folder among what the user's programs keep."""
+        return self.jobs_dir or _folder_of("XDG_STATE_HOME", ".local/state") / "jobs"
+
+    @property
+    def subscribers(self) -> tuple[str, ...]:
+        """The members of `subscriber_hosts`, in lower case."""
+        return tuple(host.strip().lower() for host in (self.subscriber_hosts or "").split(",") if host.strip())
 
     @property
     def threads(self) -> dict[str, int]:
@@ -162,14 +186,14 @@ class Settings(BaseSettings):
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
 
 
-def _cache_folder() -> Path:
-    """What this user's programs may keep and forget (XDG Base Directory 0.8)."""
-    told = Path(os.environ.get("XDG_CACHE_HOME", ""))
+def _folder_of(variable: str, usual: str) -> Path:
+    """What this user's programs may keep (XDG Base Directory 0.8): where the variable says, or in the user's home."""
+    told = Path(os.environ.get(variable, ""))
     try:
-        caches = told if told.is_absolute() else Path.home() / ".cache"
+        kept = told if told.is_absolute() else Path.home() / usual
     except RuntimeError:  # a user without a home, as in containers
-        caches = Path(gettempdir())
-    return caches / "chronotile"
+        kept = Path(gettempdir())
+    return kept / "chronotile"
 
 
 def load_settings(**given: object) -> Settings:
