@@ -5,7 +5,7 @@ import pytest
 from chronotile.errors import ServerBusy, UnknownPath
 from chronotile.jobs.engine import open_engine
 from chronotile.jobs.job import Execution, Result
-from chronotile.jobs.table import JobTable
+from chronotile.jobs.table import JobTable, new_id
 
 ECHO = Execution(process="echo", inputs={"string": "a"}, outputs={"string": {}}, response="document")
 
@@ -92,3 +92,34 @@ def test_forgotten_jobs_are_gone(table, clock):
 
     with pytest.raises(UnknownPath):
         table.job(job.id)
+
+
+def test_a_job_that_was_done_already_is_kept_with_its_results(table):
+    results = {"string": Result(value="a")}
+
+    job = table.keep(new_id(), ECHO, results, user="me")
+
+    assert (job.status, job.results, job.user, job.execution) == ("successful", results, "me", ECHO)
+    assert table.claim("one", lease_s=30) is None
+
+
+def test_jobs_are_selected_by_when_they_came(table, clock):
+    first = submit(table)
+    clock.now += 10
+    second = submit(table)
+
+    assert table.jobs(created=(clock.now, None)) == ((second,), 1)
+    assert table.jobs(created=(None, clock.now)) == ((first,), 1)
+
+
+def test_jobs_are_selected_by_how_long_they_ran(table, clock):
+    ended, running, _waiting = submit(table), submit(table), submit(table)
+    table.claim("one", lease_s=30)
+    clock.now += 5
+    table.succeed(ended.id, "one", {})
+    table.claim("one", lease_s=30)
+    clock.now += 20
+
+    assert [job.id for job in table.jobs(seconds=(None, 5.0))[0]] == [ended.id]
+    assert [job.id for job in table.jobs(seconds=(6.0, None))[0]] == [running.id]
+    assert [job.id for job in table.jobs(seconds=(0.0, None))[0]] == [running.id, ended.id]

@@ -100,28 +100,31 @@ class JobTable:
         Raises:
             ServerBusy: This user has `most_open` jobs already that have not ended.
         """
-        now = self._clock()
         with self._engine.begin() as connection:
             is_theirs = JOBS.c.user == user if user is not None else JOBS.c.user.is_(None)
             waiting = connection.scalar(select(func.count()).select_from(JOBS).where(OPEN, is_theirs)) or 0
             if waiting >= most_open:
                 raise ServerBusy(f"{waiting} jobs have not ended yet, and no more may be asked for at once; try later")
-            last = connection.scalar(select(func.max(JOBS.c.number))) or 0
-            row = {
-                "id": secrets.token_hex(16),  # whoever knows it may see the job
-                "number": last + 1,
-                "process": execution.process,
-                "execution": json.dumps(asdict(execution)),
-                "user": user,
-                "status": "accepted",
-                "message": "waits for its turn",
-                "progress": 0,
-                "created": now,
-                "updated": now,
-                "attempts": 0,
-            }
-            connection.execute(insert(JOBS).values(row))
-        return self.job(str(row["id"]))
+            id_ = new_id()
+            values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0}
+            _add(connection, execution, {"id": id_, "user": user, **values, "created": self._clock()})
+        return self.job(id_)
+
+    def keep(self, id_: str, execution: Execution, results: Mapping[str, Result], *, user: str | None) -> Job:
+        """Add a job that was done while its client waited, so that its results can be asked for.
+
+        Args:
+            id_: Of `new_id`; its files lie in its folder already.
+            execution: What was asked for.
+            results: What came of it.
+            user: Whose it is.
+        """
+        now = self._clock()
+        values = {"status": "successful", "message": "is done", "progress": 100, "attempts": 1}
+        times = {"created": now, "started": now, "finished": now}
+        with self._engine.begin() as connection:
+            _add(connection, execution, {"id": id_, "user": user, **values, **times, "results": _written(results)})
+        return self.job(id_)
 
     def job(self, id_: str) -> Job:
         """Return a job.
@@ -135,12 +138,14 @@ class JobTable:
             raise UnknownPath(f"there is no job {id_[:80]!r}, or it was forgotten", locator="jobID")
         return _job(row)
 
-    def jobs(
+    def jobs(  # noqa: PLR0913 -- all that selects, each by its name
         self,
         *,
         user: str | None = None,
         processes: Sequence[str] = (),
         statuses: Sequence[Status] = (),
+        created: tuple[float | None, float | None] = (None, None),
+        seconds: tuple[float | None, float | None] = (None, None),
         limit: int = MOST_LISTED,
         offset: int = 0,
     ) -> tuple[tuple[Job, ...], int]:
@@ -150,10 +155,21 @@ class JobTable:
             user: Only those of this user; of all if `None`.
             processes: Only of these, if any.
             statuses: Only with one of these, if any.
+            created: Only those accepted from the first moment on and before the second, each if there is one.
+            seconds: Only those that ran for so long, from the least to the most, each if there is one; until now if
+                they still run.
             limit: So many at most.
             offset: So many are left out before.
         """
+        lasted = func.coalesce(JOBS.c.finished, self._clock()) - JOBS.c.started
+        bounds = [
+            *([JOBS.c.created >= created[0]] if created[0] is not None else []),
+            *([JOBS.c.created < created[1]] if created[1] is not None else []),
+            *([lasted >= seconds[0]] if seconds[0] is not None else []),
+            *([lasted <= seconds[1]] if seconds[1] is not None else []),
+        ]
         is_wanted = and_(
+            *bounds,
             *([JOBS.c.user == user] if user is not None else []),
             *([JOBS.c.process.in_(processes)] if processes else []),
             *([JOBS.c.status.in_(statuses)] if statuses else []),
@@ -206,10 +222,8 @@ class JobTable:
 
     def succeed(self, id_: str, owner: str, results: Mapping[str, Result]) -> bool:
         """End a job with its results; return whether it was still ours."""
-        written = json.dumps({name: asdict(result) for name, result in results.items()})
-        return self._end(
-            id_, owner, {"status": "successful", "message": "is done", "progress": 100, "results": written}
-        )
+        values = {"status": "successful", "message": "is done", "progress": 100}
+        return self._end(id_, owner, {**values, "results": _written(results)})
 
     def fail(self, id_: str, owner: str, fault: JobFault) -> bool:
         """End a job with the reason why it failed; return whether it was still ours."""
@@ -280,6 +294,22 @@ class JobTable:
     def _write(self, id_: str, owner: str, values: Json) -> bool:
         with self._engine.begin() as connection:
             return _write(connection, id_, owner, values)
+
+
+def new_id() -> str:
+    """Return the id of a new job: whoever knows it may see the job, so that nobody may guess it."""
+    return secrets.token_hex(16)
+
+
+def _add(connection: Connection, execution: Execution, values: Json) -> None:
+    last = connection.scalar(select(func.max(JOBS.c.number))) or 0
+    asked = {"number": last + 1, "process": execution.process, "execution": json.dumps(asdict(execution))}
+    row = {**asked, "updated": values["created"], **values}
+    connection.execute(insert(JOBS).values(row))
+
+
+def _written(results: Mapping[str, Result]) -> str:
+    return json.dumps({name: asdict(result) for name, result in results.items()})
 
 
 def _write(connection: Connection, id_: str, owner: str, values: Json) -> bool:
