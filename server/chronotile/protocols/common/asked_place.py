@@ -4,8 +4,8 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
+from chronotile.model.geojson import GeometryRules
 from chronotile.model.request import Point
-from chronotile.protocols.common.geojson import GeometryRules
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, number
 
 

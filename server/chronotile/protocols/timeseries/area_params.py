@@ -7,12 +7,12 @@ from chronotile.errors import InvalidParameter, MissingParameter
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
+from chronotile.model.geojson import area_of, areas_of
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.model.reducer import Reducer, parse_reducers
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.protocols.common.asked_place import asked_crs, geometry_rules
 from chronotile.protocols.common.asked_reduction import asked_min_valid, asked_weights
-from chronotile.protocols.common.geojson import area_of, areas_of
 from chronotile.protocols.common.kvp import Kvp, datetime_of, is_true, numbers
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
 from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS

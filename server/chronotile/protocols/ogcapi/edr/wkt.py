@@ -9,7 +9,7 @@ import orjson
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area
 from chronotile.model.crs import Crs, is_north_first
-from chronotile.protocols.common.geojson import GeometryRules, area_of
+from chronotile.model.geojson import GeometryRules, area_of
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
 
 LOCATOR = "coords"

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from chronotile.protocols.common.geojson_size import BYTES_AT_ONCE, features_in, positions_in
+from chronotile.model.geojson_size import BYTES_AT_ONCE, features_in, positions_in
 
 
 def collection(features, positions):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded, UnsupportedCrs
 from chronotile.model.crs import CRS84, crs_of
-from chronotile.protocols.common.geojson import GeometryRules, area_of, areas_of
+from chronotile.model.geojson import GeometryRules, area_of, areas_of
 
 SQUARE = [[4.5, 50.8], [4.6, 50.8], [4.6, 50.9], [4.5, 50.9], [4.5, 50.8]]
 ASIDE, FURTHER = ([[x + by, y] for x, y in SQUARE] for by in (20, 40))

@@ -1,4 +1,4 @@
-"""Geometries of a request's body (RFC 7946, and `crs` of GeoJSON 2008)."""
+"""Geometries that clients send (RFC 7946, and `crs` of GeoJSON 2008)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,14 @@ import orjson
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area, Polygon
 from chronotile.model.crs import CRS84, Crs
+from chronotile.model.geojson_size import containers_in, features_in, positions_in
 from chronotile.model.grid import FloatArray
-from chronotile.protocols.common.geojson_size import containers_in, features_in, positions_in
-from chronotile.protocols.common.kvp import MAX_SHOWN
-from chronotile.protocols.common.repair import Repaired, repaired, united
+from chronotile.model.repair import Repaired, repaired, united
 
 LOCATOR = "geometry"
+MAX_SHOWN = 60
+"""Characters that a message has of what a client sent."""
+
 LEAST_POSITIONS = 3
 """Of a ring, without the last, which is the first again."""
 
