@@ -1,0 +1,204 @@
+"""Composites, beside what numpy makes of the same numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import rasterio
+
+from chronotile.errors import ClientGone, InvalidParameter, OutsideData, SourceUnavailable, UnsupportedCrs
+from chronotile.jobs import maps
+from chronotile.jobs.execute import execute
+from chronotile.jobs.job import Execution
+from chronotile.jobs.processes import process_of
+from chronotile.model.crs import CRS84
+from chronotile.model.time import NO_TIME
+from chronotile.readers.open import open_source
+from tests.jobs.processes.doing import blocks_of, do_oddly, work_in
+from tests.protocols import served
+from tests.real_data.truth import CONFIGURED, open_place, raster_truth
+from tests.scenes import NODATA, Scene, write_scene
+
+
+def newest(cube, *, first=-1):
+    """Of each cell the newest number that is a value, or with 0 the oldest."""
+    found = np.full(cube.shape[1:], NODATA, dtype=cube.dtype)
+    for picture in cube if first == -1 else cube[::-1]:
+        found = np.where(picture == NODATA, found, picture)
+    return found
+
+
+class GappyScene(Scene):
+    """A scene with clouds."""
+
+    def number(self, t, row, column):
+        numbers = super().number(t, row, column)
+        return np.where(((t + row) % 3 == 0) | (row == 5), NODATA, numbers).astype("uint8")
+
+
+GAPPY = GappyScene(width=150, height=130)
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory):
+    spec = write_scene("cog", tmp_path_factory.mktemp("scene"), GAPPY)
+    reader = open_source(spec)
+    yield served.make_services_of(reader)
+    reader.close()
+
+
+@pytest.fixture
+def small_windows(monkeypatch):
+    """Windows of 64 cells a side."""
+    monkeypatch.setattr(maps, "LARGEST_SIDE", 64)
+
+
+def composite(services, folder, **inputs):
+    """The open file of a composite that is made at once."""
+    results = execute(Execution(process="composite", inputs={"layer": "NDVI"} | inputs), services, folder)
+    return rasterio.open(folder / results["composite"].file)
+
+
+@pytest.mark.parametrize(
+    ("reducer", "expected"),
+    [
+        ("latest", newest(GAPPY.cube())),
+        ("earliest", newest(GAPPY.cube(), first=0)),
+        ("max", np.where(GAPPY.cube() == NODATA, 0, GAPPY.cube()).max(axis=0)),
+        ("min", GAPPY.cube().min(axis=0)),
+    ],
+)
+def test_numbers_of_the_layer_are_those_that_numpy_finds(services, tmp_path, reducer, expected):
+    has_any = (GAPPY.cube() != NODATA).any(axis=0)
+
+    with composite(services, tmp_path, reducer=reducer) as file:
+        np.testing.assert_array_equal(file.read(1), np.where(has_any, expected, NODATA))
+        assert (file.dtypes, file.nodata, file.scales, file.offsets) == (("uint8",), 255, (0.004,), (-0.08,))
+        assert (file.crs, file.transform) == (rasterio.CRS.from_string(GAPPY.crs), GAPPY.transform)
+
+
+@pytest.mark.parametrize(("reducer", "numpy_reducer"), [("mean", np.nanmean), ("median", np.nanmedian)])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_values_are_those_that_numpy_finds(services, tmp_path, reducer, numpy_reducer):
+    values = np.where(GAPPY.cube() == NODATA, np.nan, GAPPY.cube() * GAPPY.scale + GAPPY.offset)
+
+    with composite(services, tmp_path, reducer=reducer) as file:
+        np.testing.assert_allclose(file.read(1), numpy_reducer(values, axis=0), rtol=1e-6)
+        assert file.dtypes == ("float32",)
+
+
+def test_only_times_that_are_asked_for_are_taken(services, tmp_path):
+    with composite(services, tmp_path, reducer="min", datetime="2020-01-05/2020-01-25") as file:
+        np.testing.assert_array_equal(file.read(1), GAPPY.cube()[1:3].min(axis=0))
+        assert file.descriptions == ("NDVI min 2020-01-11/2020-01-21",)
+
+
+@pytest.mark.parametrize("reducer", ["latest", "max", "mean", "median"])
+@pytest.mark.usefixtures("small_windows")
+def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path, reducer):
+    inputs = {"layer": "NDVI", "reducer": reducer}
+    (tmp_path / "once").mkdir()
+    execute(Execution(process="composite", inputs=inputs), services, tmp_path / "once")
+
+    do_oddly("composite", inputs, services, tmp_path / "job")
+
+    assert len(blocks_of("composite", inputs, services)) == 9
+    once = (tmp_path / "once" / "composite.tif").read_bytes()
+    assert (tmp_path / "job" / "results" / "composite.tif").read_bytes() == once
+    assert not list((tmp_path / "job").rglob("*.part"))
+
+
+def test_the_size_of_windows_does_not_tell(services, tmp_path, monkeypatch):
+    with composite(services, tmp_path, reducer="mean"):
+        whole = (tmp_path / "composite.tif").read_bytes()
+    monkeypatch.setattr(maps, "LARGEST_SIDE", 32)
+
+    with composite(services, tmp_path, reducer="mean"):
+        assert (tmp_path / "composite.tif").read_bytes() == whole
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_box_has_the_cells_that_lie_in_it(services, tmp_path):
+    box = [500_330, 5_648_990, 501_400, 5_649_830]
+    crs = "http://www.opengis.net/def/crs/EPSG/0/32631"
+
+    with composite(services, tmp_path, reducer="min", bbox={"bbox": box, "crs": crs}) as file:
+        np.testing.assert_array_equal(file.read(1), GAPPY.cube().min(axis=0)[17:101, 33:140])
+        assert tuple(file.bounds) == tuple(box)
+
+
+def test_coordinates_of_a_box_are_in_the_order_of_their_crs(services, tmp_path):
+    west, south, east, north = services.catalogue.layer("NDVI").main_variable.grid.bbox_in(CRS84)
+    middle = (south + north) / 2
+    swapped = {"bbox": [middle, west, north, east], "crs": "http://www.opengis.net/def/crs/EPSG/0/4326"}
+
+    with composite(services, tmp_path, bbox={"bbox": [west, middle, east, north]}) as file:
+        expected = file.read(1)
+    with composite(services, tmp_path, bbox=swapped) as file:
+        np.testing.assert_array_equal(file.read(1), expected)
+
+
+def test_blocks_take_the_times_that_were_planned_when_later_ones_have_come(services, tmp_path):
+    earlier = blocks_of("composite", {"layer": "NDVI", "datetime": "2020-01-01/2020-01-31"}, services)
+    inputs, work = {"layer": "NDVI", "reducer": "max"}, work_in(tmp_path, services)
+
+    done = [process_of("composite").run(inputs, block, work) for block in earlier]
+    results = process_of("composite").finish(inputs, done, work)
+
+    with rasterio.open(work.results / results["composite"].file) as file:
+        assert file.descriptions == ("NDVI max 2020-01-01/2020-01-21",)
+
+
+def test_a_date_that_came_in_between_ends_the_job(services, tmp_path):
+    (block,) = blocks_of("composite", {"layer": "NDVI"}, services)
+    stale = block | {"times": block["times"] | {"count": 4}}
+
+    with pytest.raises(SourceUnavailable, match="have changed since the job began"):
+        process_of("composite").run({"layer": "NDVI"}, stale, work_in(tmp_path, services))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "locator"),
+    [
+        ({"datetime": "soon"}, InvalidParameter, "datetime"),
+        ({"bbox": {"bbox": [100, 10, 101, 11]}}, OutsideData, "bbox"),
+        ({"bbox": {"bbox": [4, 50, 5]}}, InvalidParameter, "inputs.bbox.bbox"),
+        ({"bbox": {"bbox": [4, 50, 5, 51], "crs": "nonsense"}}, UnsupportedCrs, "crs"),
+        ({"reducer": "mode"}, InvalidParameter, "inputs.reducer"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_map_is_refused_before_anything_is_read(services, inputs, error, locator):
+    with pytest.raises(error) as refused:
+        blocks_of("composite", {"layer": "NDVI"} | inputs, services)
+
+    assert refused.value.locator == locator
+
+
+def test_a_layer_without_times_is_refused():
+    layer = served.make_layer(variable=served.make_variable(times=NO_TIME), times=NO_TIME)
+
+    with pytest.raises(InvalidParameter, match="has no times"):
+        blocks_of("composite", {"layer": "NDVI"}, served.make_services(served.make_collection(layer)))
+
+
+def test_a_dismissed_job_ends_before_it_reads(services, tmp_path):
+    (block,) = blocks_of("composite", {"layer": "NDVI"}, services)
+    work = replace(work_in(tmp_path, services), is_wanted=lambda: False)
+
+    with pytest.raises(ClientGone):
+        process_of("composite").run({"layer": "NDVI"}, block, work)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize(("reducer", "numpy_reducer"), [("mean", np.mean), ("median", np.median), ("max", np.max)])
+def test_real_data_are_reduced_as_numpy_does_it(tmp_path, shared_data, reducer, numpy_reducer):
+    truth = raster_truth(sorted((shared_data / "modis_sinop").glob("*.jp2")), dtype="int16", scale=1e-4)
+    archive = open_place(CONFIGURED["modis_sinop"])
+
+    with composite(archive.services, tmp_path, layer="sinop.NDVI", reducer=reducer) as file:
+        found = file.read(1) * file.scales[0] + file.offsets[0]
+    archive.close()
+
+    np.testing.assert_allclose(found, numpy_reducer(truth.numbers * truth.scale, axis=0), rtol=1e-6)
