@@ -10,6 +10,8 @@ import pytest
 SHARED = Path(__file__).parents[2] / "shared"
 SHARED_ABSENT = "the folder ../shared is absent"
 GDAL_TOOLS = ("gdalinfo", "gdal_translate", "gdalwarp")
+POSTGRESQL = Path("/usr/lib/postgresql")
+"""Where Debian has its programs, by version and off the path."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -30,9 +32,15 @@ def lack_of_chromium() -> str | None:
     return None if find_chromium() else "Chromium is absent (Debian: apt-get install chromium)"
 
 
+def find_program(name: str) -> Path | None:
+    """A program on the path, or of the newest PostgreSQL that Debian has."""
+    found = shutil.which(name)
+    return Path(found) if found else max(POSTGRESQL.glob(f"*/bin/{name}"), default=None)
+
+
 def lack_of_programs(*names: str) -> str | None:
     """Why tests that call these programs cannot run, or None."""
-    missing = [name for name in names if not shutil.which(name)]
+    missing = [name for name in names if not find_program(name)]
     return f"{', '.join(missing)} absent (Debian: see .ci/run)" if missing else None
 
 

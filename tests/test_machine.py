@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.machine import GroupLimits, are_on_disks_here, group_limits, this_machine
+from chronotile.machine import GroupLimits, are_on_disks_here, group_limits, network_file_system, this_machine
 
 GIB = 1 << 30
 UNLIMITED = 9223372036854771712
@@ -146,3 +146,23 @@ def test_where_files_lie_is_told_from_what_is_mounted(tmp_path, mounts, names, e
 
 def test_nothing_lies_here_for_sure_where_mounts_are_not_told(tmp_path):
     assert not are_on_disks_here([tmp_path], tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param("data", None, id="disk"),
+        pytest.param("elsewhere/absent/folder", "nfs4", id="a folder that is not there yet, on a share"),
+        pytest.param("link", "nfs4", id="a link to a share"),
+        pytest.param("with space", "fuse.sshfs", id="another kind"),
+        pytest.param("hidden", None, id="disk mounted over a share"),
+    ],
+)
+def test_file_systems_of_other_machines_are_known(tmp_path, mounts, name, kind):
+    (tmp_path / "link").symlink_to("elsewhere")
+
+    assert network_file_system(tmp_path / name, mounts) == kind
+
+
+def test_what_cannot_be_told_is_no_network_file_system(tmp_path):
+    assert network_file_system(tmp_path, tmp_path / "absent") is None

@@ -15,6 +15,11 @@ MOUNTS = Path("/proc/self/mountinfo")
 """What is mounted where (proc_pid_mountinfo(5)): `36 35 98:0 /root /mount/point options - type source options`."""
 FILE_SYSTEMS_HERE = {"btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "squashfs", "tmpfs", "vfat", "xfs", "zfs"}
 """Those that wait for no other machine and for no program."""
+NETWORK_FILE_SYSTEMS = {
+    *("afs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse.ceph", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs"),
+    *("fuse.sshfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs"),
+}
+"""Those that several machines may write to at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,18 @@ def are_on_disks_here(paths: Iterable[Path], mounts: Path = MOUNTS) -> bool:
         return False
     spelled = {spelling for path in paths for spelling in (path.absolute(), path.resolve())}
     return all(_file_system_of(path, kinds) in FILE_SYSTEMS_HERE for path in spelled)
+
+
+def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
+    """Return the kind of file system of `path`, such as `nfs4`, if it is one of `NETWORK_FILE_SYSTEMS`.
+
+    What cannot be told, as on systems without `MOUNTS`, is taken for a disk of this machine.
+    """
+    try:
+        kind = _file_system_of(path.resolve(), _file_systems(mounts))
+    except OSError:
+        return None
+    return kind if kind in NETWORK_FILE_SYSTEMS else None
 
 
 def _file_systems(mounts: Path) -> dict[str, str]:

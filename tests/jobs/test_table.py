@@ -1,36 +1,25 @@
 """The table of jobs: what was accepted is there, whoever owns it writes, and only one ends it."""
 
 import pytest
+from sqlalchemy import update
 
-from chronotile.errors import ServerBusy, UnknownPath
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.job import Execution, Result
+from chronotile.errors import ConfigurationError, ServerBusy, UnknownPath
+from chronotile.jobs.engine import open_engine, writing
+from chronotile.jobs.job import Execution, JobFault, Result
+from chronotile.jobs.schema import SCHEMA, VERSION
 from chronotile.jobs.table import JobTable, new_id
 
 ECHO = Execution(process="echo", inputs={"string": "a"}, outputs={"string": {}}, response="document")
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def table(tmp_path, clock):
-    table = JobTable(open_engine(None, tmp_path), clock=clock)
-    yield table
-    table.close()
+FAULT = JobFault(type="about:blank", title="Source unavailable", detail="the file is gone", status=503)
 
 
 def submit(table, **more):
     return table.submit(ECHO, **{"user": None, "most_open": 100} | more)
+
+
+def listed(table, **selection):
+    jobs, count = table.jobs(**selection)
+    return [job.id for job in jobs], count
 
 
 def test_an_accepted_job_is_as_it_was_asked_for(table):
@@ -108,8 +97,8 @@ def test_jobs_are_selected_by_when_they_came(table, clock):
     clock.now += 10
     second = submit(table)
 
-    assert table.jobs(created=(clock.now, None)) == ((second,), 1)
-    assert table.jobs(created=(None, clock.now)) == ((first,), 1)
+    assert listed(table, created=(clock.now, None)) == ([second.id], 1)
+    assert listed(table, created=(None, clock.now)) == ([first.id], 1)
 
 
 def test_jobs_are_selected_by_how_long_they_ran(table, clock):
@@ -123,3 +112,143 @@ def test_jobs_are_selected_by_how_long_they_ran(table, clock):
     assert [job.id for job in table.jobs(seconds=(None, 5.0))[0]] == [ended.id]
     assert [job.id for job in table.jobs(seconds=(6.0, None))[0]] == [running.id]
     assert [job.id for job in table.jobs(seconds=(0.0, None))[0]] == [running.id, ended.id]
+
+
+def test_jobs_are_listed_from_the_newest_a_page_at_a_time(table):
+    ids = [submit(table).id for _ in range(5)]
+
+    assert listed(table) == (ids[::-1], 5)
+    assert listed(table, limit=2, offset=1) == ([ids[3], ids[2]], 5)
+
+
+def test_jobs_are_selected_by_user_process_and_status(table):
+    mine, theirs = submit(table, user="me"), submit(table, user="you")
+    table.dismiss(mine.id)
+
+    assert listed(table, user="me") == ([mine.id], 1)
+    assert listed(table, statuses=["accepted", "running"]) == ([theirs.id], 1)
+    assert listed(table, processes=["echo"])[1] == 2
+    assert listed(table, processes=["histogram", "\0"]) == ([], 0)
+
+
+def test_a_list_leaves_out_what_may_be_long(table):
+    submit(table)
+
+    (job,), _count = table.jobs()
+
+    assert (job.execution.process, job.execution.inputs, job.results) == ("echo", {}, {})
+
+
+def test_an_owner_tells_how_far_a_job_is(table, clock):
+    job = submit(table)
+    table.claim("one", lease_s=30)
+    clock.now += 5
+
+    assert table.tell(job.id, "one", progress=40, message="2 of 5 blocks")
+
+    told = table.job(job.id)
+    assert (told.status, told.progress, told.message) == ("running", 40, "2 of 5 blocks")
+    assert (told.created, told.started, told.updated) == (clock.now - 5, clock.now - 5, clock.now)
+
+
+def test_a_renewed_job_is_not_taken_over(table, clock):
+    job = submit(table)
+    table.claim("one", lease_s=30)
+    clock.now += 20
+    assert table.renew(job.id, "one", lease_s=30)
+    clock.now += 20
+
+    assert table.claim("two", lease_s=30) is None
+
+
+def test_a_released_job_is_begun_again_with_its_finished_blocks(table):
+    job = submit(table)
+    table.claim("one", lease_s=30)
+    table.remember(job.id, "one", 0, {"sum": 1})
+
+    assert table.release(job.id, "one", message="waits for another worker")
+
+    assert (table.job(job.id).status, table.job(job.id).message) == ("accepted", "waits for another worker")
+    assert not table.renew(job.id, "one", lease_s=30)
+    assert table.claim("two", lease_s=30).attempts == 2
+    assert table.finished_blocks(job.id) == {0: {"sum": 1}}
+
+
+def test_a_block_that_is_done_twice_is_remembered_once(table):
+    job = submit(table)
+    table.claim("one", lease_s=30)
+
+    table.remember(job.id, "one", 3, {"sum": 1})
+    table.remember(job.id, "one", 3, {"sum": 2})
+
+    assert table.finished_blocks(job.id) == {3: {"sum": 2}}
+
+
+def test_a_failed_job_says_why_and_keeps_no_blocks(table):
+    job = submit(table)
+    table.claim("one", lease_s=30)
+    table.remember(job.id, "one", 0, {})
+
+    assert table.fail(job.id, "one", FAULT)
+
+    failed = table.job(job.id)
+    assert (failed.status, failed.message, failed.fault) == ("failed", FAULT.detail, FAULT)
+    assert table.finished_blocks(job.id) == {}
+
+
+def test_a_dismissed_job_keeps_no_blocks_and_one_that_ended_stays_as_it_is(table):
+    running, done = submit(table), submit(table)
+    table.claim("one", lease_s=30)
+    table.remember(running.id, "one", 0, {})
+    table.claim("one", lease_s=30)
+    table.succeed(done.id, "one", {})
+
+    table.dismiss(running.id)
+
+    assert table.finished_blocks(running.id) == {}
+    assert table.dismiss(done.id).status == "successful"
+
+
+@pytest.mark.parametrize("id_", ["", "0" * 32, "a\0b", "../../etc", "\ud800"], ids=repr)
+def test_an_id_of_no_job_is_unknown_whatever_it_is(table, id_):
+    with pytest.raises(UnknownPath, match="there is no job"):
+        table.job(id_)
+    with pytest.raises(UnknownPath, match="there is no job"):
+        table.dismiss(id_)
+
+
+def test_lines_of_a_log_are_told_in_their_order(table, clock):
+    job = submit(table)
+    table.say(job.id, "begun")
+    clock.now += 1
+    table.say(job.id, "ended")
+    table.say("0" * 32, "of no job")
+
+    assert table.log(job.id) == ((clock.now - 1, "begun"), (clock.now, "ended"))
+
+
+def test_text_that_databases_do_not_take_is_stored_without_it(table):
+    job = submit(table)
+    table.claim("one", lease_s=30)
+
+    table.say(job.id, "nul \0, half a pair \ud800, naïve")
+    table.tell(job.id, "one", progress=0, message="file \udcff")
+
+    assert table.log(job.id)[0][1] == "nul \ufffd, half a pair ?, naïve"
+    assert table.job(job.id).message == "file ?"
+
+
+def test_jobs_are_still_there_when_the_table_is_opened_again(table, open_table):
+    job = submit(table)
+
+    assert open_table().job(job.id) == job
+
+
+def test_a_table_of_a_newer_version_is_refused(table, url, tmp_path):
+    engine = open_engine(url, tmp_path)
+    with writing(engine) as connection:
+        connection.execute(update(SCHEMA).values(version=VERSION + 1))
+
+    with pytest.raises(ConfigurationError, match=f"has version {VERSION + 1}, of a newer chronotile"):
+        JobTable(engine)
+    engine.dispose()

@@ -1,48 +1,132 @@
 """The database of jobs: SQLite in a folder of this machine, or PostgreSQL, which several hosts may share."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from chronotile.errors import ConfigurationError
-from chronotile.machine import are_on_disks_here
+from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable, StorageFull
+from chronotile.machine import MOUNTS, network_file_system
 
 BUSY_S = 10
-"""How long SQLite waits for another process that writes."""
+"""How long SQLite waits for another process that writes, and anybody for PostgreSQL to let them in."""
+FILE = "jobs.sqlite"
 POSTGRESQL = "postgresql"
+READING = "chronotile_reading"
+"""Execution option of connections that only read."""
+
+log = logging.getLogger(__name__)
 
 
-def open_engine(url: str | None, folder: Path) -> Engine:
+def open_engine(url: str | None, folder: Path, *, mounts: Path = MOUNTS) -> Engine:
     """Return the engine of the database that `url` names, or of a file in `folder`, which is made.
 
+    Args:
+        url: Of PostgreSQL; `None` for SQLite.
+        folder: Of the jobs.
+        mounts: What is mounted where, as `network_file_system` reads it.
+
     Raises:
-        ConfigurationError: The URL is none that is known, its driver is not installed, or the folder is on a disk of
-            another machine, where SQLite's locks do not hold.
+        ConfigurationError: The URL is none that is known, its driver is not installed, or the folder cannot be made or
+            is on a disk of another machine, where SQLite's locks do not hold.
     """
-    if url is None:
+    return _sqlite(folder, mounts) if url is None else _postgresql(url)
+
+
+def _sqlite(folder: Path, mounts: Path) -> Engine:
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not are_on_disks_here([folder]):
-            raise ConfigurationError(
-                f"{folder} is on a disk of another machine, where the table of jobs would be damaged; "
-                "set CHRONOTILE_DATABASE_URL to a PostgreSQL database, or CHRONOTILE_JOBS_DIR to a folder of this one"
-            )
-        engine = create_engine(f"sqlite:///{folder / 'jobs.sqlite'}", connect_args={"timeout": BUSY_S})
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
-        return engine
+    except OSError as error:
+        raise ConfigurationError(
+            [f"the folder of jobs {folder} cannot be made: {error.strerror}; set CHRONOTILE_JOBS_DIR to another"]
+        ) from error
+    kind = network_file_system(folder, mounts)
+    if kind is not None:
+        raise ConfigurationError(
+            [
+                f"the folder of jobs {folder} is on a disk of another machine ({kind}), where SQLite would damage the "
+                "table of jobs; set CHRONOTILE_DATABASE_URL to a PostgreSQL database, or CHRONOTILE_JOBS_DIR to a "
+                "folder of this machine"
+            ]
+        )
+    # As many connections as threads ask at once, here and below: who waits for one would wait for nothing else.
+    engine = create_engine(
+        URL.create("sqlite", database=str(folder / FILE)), connect_args={"timeout": BUSY_S}, max_overflow=-1
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError("CHRONOTILE_DATABASE_URL is no URL, such as postgresql://user@host/name") from error
+    except (ArgumentError, ValueError) as error:
+        raise ConfigurationError(["CHRONOTILE_DATABASE_URL is no URL, such as postgresql://user@host/name"]) from error
     if parsed.get_backend_name() != POSTGRESQL:
-        raise ConfigurationError(f"CHRONOTILE_DATABASE_URL is of {parsed.drivername}; only postgresql:// is known")
+        raise ConfigurationError(
+            [f"CHRONOTILE_DATABASE_URL begins with {parsed.drivername}://, and only postgresql:// is known"]
+        )
+    waits = {} if "connect_timeout" in parsed.query else {"connect_timeout": BUSY_S}
     try:
-        return create_engine(parsed.set(drivername=f"{POSTGRESQL}+psycopg"), pool_pre_ping=True)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigurationError("PostgreSQL needs psycopg: pip install chronotile[postgresql]") from error
+        return create_engine(
+            parsed.set(drivername=f"{POSTGRESQL}+psycopg"), connect_args=waits, pool_pre_ping=True, max_overflow=-1
+        )
+    except (NoSuchModuleError, ImportError) as error:
+        raise ConfigurationError(["PostgreSQL needs psycopg: pip install 'chronotile[postgresql]'"]) from error
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give a transaction that is on the disk once it has ended, or is as if it had not been.
+
+    Raises:
+        SourceUnavailable: The database is away, damaged, or locked by others for too long.
+        StorageFull: There is no room for what is written.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise _fault(error) from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection that sees one state of the database, and waits for nobody who writes.
+
+    Raises:
+        SourceUnavailable: The database is away or damaged.
+    """
+    try:
+        with engine.connect() as connection:
+            yield connection.execution_options(**{READING: True})
+    except DBAPIError as error:
+        raise _fault(error) from error
+
+
+def hold(connection: Connection, number: int) -> None:
+    """Let all others who hold the same number wait until this transaction ends.
+
+    In SQLite they do so anyway: only one writes at a time.
+    """
+    if connection.dialect.name == POSTGRESQL:
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def _fault(error: DBAPIError) -> ChronotileError:
+    log.error("the table of jobs: %s", error.orig)
+    reason = str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None))
+    if reason.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return SourceUnavailable(f"others have kept the table of jobs locked for {BUSY_S} s; try later")
+    if reason in {"SQLITE_FULL", "53100"}:
+        return StorageFull("there is no room left for the table of jobs")
+    return SourceUnavailable("the table of jobs is out of reach or damaged; the log of the server says why")
 
 
 def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the driver's own
@@ -52,6 +136,7 @@ def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the d
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin(connection: Any) -> None:  # noqa: ANN401 -- SQLAlchemy's events have no types
-    """A transaction that reads first may not find at its end that another has written."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    """A transaction that reads first, and then writes, may not find that another has written in between."""
+    is_reading = connection.get_execution_options().get(READING, False)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")

@@ -1,77 +1,31 @@
 """The table of jobs: what was accepted is there until it is forgotten, whatever is killed."""
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    Row,
-    String,
-    Table,
-    Text,
-    and_,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, func, insert, literal, select, true, update
 
 from chronotile.errors import ServerBusy, UnknownPath
+from chronotile.jobs.engine import hold, reading, writing
 from chronotile.jobs.job import ENDED, Execution, Job, JobFault, Json, Result, Status
+from chronotile.jobs.schema import BLOCKS, JOBS, LOG, make_tables
 
 MOST_LISTED = 1000
 LOG_LINES = 1000
 """Of a job, that are told."""
 
-METADATA = MetaData()
-JOBS = Table(
-    "jobs",
-    METADATA,
-    Column("id", String(32), primary_key=True),
-    Column("number", Integer, nullable=False, unique=True),  # in the order in which they came
-    Column("process", String(80), nullable=False, index=True),
-    Column("execution", Text, nullable=False),
-    Column("user", String(200), index=True),
-    Column("status", String(10), nullable=False, index=True),
-    Column("message", Text, nullable=False),
-    Column("progress", Integer, nullable=False),
-    Column("created", Float(53), nullable=False),
-    Column("updated", Float(53), nullable=False),
-    Column("started", Float(53)),
-    Column("finished", Float(53), index=True),
-    Column("attempts", Integer, nullable=False),
-    Column("owner", String(80)),
-    Column("leased_until", Float(53)),
-    Column("fault", Text),
-    Column("results", Text),
-)
-BLOCKS = Table(
-    "blocks",
-    METADATA,
-    Column("job", String(32), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("result", Text, nullable=False),
-)
-LOG = Table(
-    "log",
-    METADATA,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("job", String(32), nullable=False, index=True),
-    Column("at", Float(53), nullable=False),
-    Column("text", Text, nullable=False),
-)
+ID = re.compile("[0-9a-f]{32}")
 OPEN = JOBS.c.status.in_(["accepted", "running"])
+BRIEF = [column for column in JOBS.c if column.name not in {"execution", "results"}]
+"""What is told of each job of a list."""
+
+_SUBMITTING = 7_105_102
+"""Whom PostgreSQL lets count the open jobs of a user and add one."""
 
 
 class JobTable:
@@ -82,13 +36,18 @@ class JobTable:
 
     Args:
         engine: Of `open_engine`.
-        clock: Seconds since 1970, UTC.
+        clock: Seconds since 1970, UTC. Hosts that share a table have to agree on it to a fraction of a lease.
+
+    Raises:
+        ConfigurationError: The table is of a newer chronotile.
+        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
+        StorageFull: There is no room left; so may each method that writes.
     """
 
     def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
-        METADATA.create_all(engine)
+        make_tables(engine)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -100,15 +59,15 @@ class JobTable:
         Raises:
             ServerBusy: This user has `most_open` jobs already that have not ended.
         """
-        with self._engine.begin() as connection:
+        values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0}
+        row = _row(execution, {"id": new_id(), "user": user, **values, "created": self._clock()})
+        with writing(self._engine) as connection:
+            hold(connection, _SUBMITTING)
             is_theirs = JOBS.c.user == user if user is not None else JOBS.c.user.is_(None)
             waiting = connection.scalar(select(func.count()).select_from(JOBS).where(OPEN, is_theirs)) or 0
             if waiting >= most_open:
                 raise ServerBusy(f"{waiting} jobs have not ended yet, and no more may be asked for at once; try later")
-            id_ = new_id()
-            values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0}
-            _add(connection, execution, {"id": id_, "user": user, **values, "created": self._clock()})
-        return self.job(id_)
+            return _add(connection, row)
 
     def keep(self, id_: str, execution: Execution, results: Mapping[str, Result], *, user: str | None) -> Job:
         """Add a job that was done while its client waited, so that its results can be asked for.
@@ -122,9 +81,9 @@ class JobTable:
         now = self._clock()
         values = {"status": "successful", "message": "is done", "progress": 100, "attempts": 1}
         times = {"created": now, "started": now, "finished": now}
-        with self._engine.begin() as connection:
-            _add(connection, execution, {"id": id_, "user": user, **values, **times, "results": _written(results)})
-        return self.job(id_)
+        row = _row(execution, {"id": id_, "user": user, **values, **times, "results": _written(results)})
+        with writing(self._engine) as connection:
+            return _add(connection, row)
 
     def job(self, id_: str) -> Job:
         """Return a job.
@@ -132,11 +91,12 @@ class JobTable:
         Raises:
             UnknownPath: There is none of that id.
         """
-        with self._engine.connect() as connection:
-            row = connection.execute(select(JOBS).where(JOBS.c.id == id_)).one_or_none()
-        if row is None:
-            raise UnknownPath(f"there is no job {id_[:80]!r}, or it was forgotten", locator="jobID")
-        return _job(row)
+        if ID.fullmatch(id_):  # what is none may be text that a database does not take
+            with reading(self._engine) as connection:
+                row = connection.execute(select(JOBS).where(JOBS.c.id == id_)).one_or_none()
+            if row is not None:
+                return _job(row)
+        raise UnknownPath(f"there is no job {id_[:80]!r}, or it was forgotten", locator="jobID")
 
     def jobs(  # noqa: PLR0913 -- all that selects, each by its name
         self,
@@ -150,6 +110,8 @@ class JobTable:
         offset: int = 0,
     ) -> tuple[tuple[Job, ...], int]:
         """Return jobs, the newest first, and how many there are.
+
+        Their inputs, outputs and results are left out: those of a thousand may be gigabytes.
 
         Args:
             user: Only those of this user; of all if `None`.
@@ -169,43 +131,40 @@ class JobTable:
             *([lasted <= seconds[1]] if seconds[1] is not None else []),
         ]
         is_wanted = and_(
+            true(),
             *bounds,
             *([JOBS.c.user == user] if user is not None else []),
-            *([JOBS.c.process.in_(processes)] if processes else []),
+            *([JOBS.c.process.in_(map(_storable, processes))] if processes else []),
             *([JOBS.c.status.in_(statuses)] if statuses else []),
-            JOBS.c.number > 0,
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(
-                select(JOBS).where(is_wanted).order_by(JOBS.c.number.desc()).limit(limit).offset(offset)
+                select(*BRIEF).where(is_wanted).order_by(JOBS.c.number.desc()).limit(limit).offset(offset)
             ).all()
             count = connection.scalar(select(func.count()).select_from(JOBS).where(is_wanted)) or 0
-        return tuple(map(_job, rows)), count
+        return tuple(map(_brief, rows)), count
 
     def claim(self, owner: str, *, lease_s: float) -> Job | None:
-        """Take over the oldest job that nobody does, or whose owner was not heard of for longer than its lease."""
+        """Take over the oldest job whose owner let its lease pass, else the oldest that nobody does."""
         now = self._clock()
-        is_free = or_(JOBS.c.status == "accepted", and_(JOBS.c.status == "running", JOBS.c.leased_until < now))
-        with self._engine.begin() as connection:
-            found = connection.execute(
-                select(JOBS).where(is_free).order_by(JOBS.c.number).limit(1).with_for_update(skip_locked=True)
-            ).one_or_none()
-            if found is None:
-                return None
-            connection.execute(
-                update(JOBS)
-                .where(JOBS.c.id == found.id)
-                .values(
-                    status="running",
-                    message="is being prepared",
-                    owner=owner,
-                    leased_until=now + lease_s,
-                    started=found.started or now,
-                    updated=now,
-                    attempts=found.attempts + 1,
-                )
-            )
-        return self.job(found.id)
+        is_left = JOBS.c.status == "running", JOBS.c.leased_until < now
+        with writing(self._engine) as connection:
+            for is_free in (and_(*is_left), JOBS.c.status == "accepted"):  # each by an index
+                oldest = select(JOBS).where(is_free).order_by(JOBS.c.number).limit(1)
+                found = connection.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()
+                if found is not None:
+                    values = {
+                        "status": "running",
+                        "message": "is being prepared",
+                        "owner": owner,
+                        "leased_until": now + lease_s,
+                        "started": found.started or now,
+                        "updated": now,
+                        "attempts": found.attempts + 1,
+                    }
+                    claimed = update(JOBS).where(JOBS.c.number == found.number).values(values).returning(JOBS)
+                    return _job(connection.execute(claimed).one())
+        return None
 
     def renew(self, id_: str, owner: str, *, lease_s: float) -> bool:
         """Own a job for longer; return whether it is still ours: it may have been dismissed, or taken over."""
@@ -213,21 +172,22 @@ class JobTable:
 
     def tell(self, id_: str, owner: str, *, progress: int, message: str) -> bool:
         """Say how far a job is; return whether it is still ours."""
-        return self._write(id_, owner, {"progress": progress, "message": message, "updated": self._clock()})
+        return self._write(id_, owner, {"progress": progress, "message": _storable(message), "updated": self._clock()})
 
     def release(self, id_: str, owner: str, *, message: str) -> bool:
         """Give a job back, for another to begin again; its finished blocks stay. Return whether it was still ours."""
-        values = {"status": "accepted", "message": message, "owner": None, "leased_until": None}
+        values = {"status": "accepted", "message": _storable(message), "owner": None, "leased_until": None}
         return self._write(id_, owner, values | {"updated": self._clock()})
 
     def succeed(self, id_: str, owner: str, results: Mapping[str, Result]) -> bool:
         """End a job with its results; return whether it was still ours."""
         values = {"status": "successful", "message": "is done", "progress": 100}
-        return self._end(id_, owner, {**values, "results": _written(results)})
+        return self._end_ours(id_, owner, {**values, "results": _written(results)})
 
     def fail(self, id_: str, owner: str, fault: JobFault) -> bool:
         """End a job with the reason why it failed; return whether it was still ours."""
-        return self._end(id_, owner, {"status": "failed", "message": fault.detail, "fault": json.dumps(asdict(fault))})
+        values = {"status": "failed", "message": _storable(fault.detail), "fault": json.dumps(asdict(fault))}
+        return self._end_ours(id_, owner, values)
 
     def dismiss(self, id_: str) -> Job:
         """Cancel a job that has not ended; whoever does it hears of it at its next word.
@@ -235,17 +195,17 @@ class JobTable:
         Raises:
             UnknownPath: There is none of that id.
         """
-        now = self._clock()
-        values = {"status": "dismissed", "message": "was dismissed", "owner": None, "updated": now, "finished": now}
-        with self._engine.begin() as connection:
-            connection.execute(update(JOBS).where(JOBS.c.id == id_, OPEN).values(values))
+        if ID.fullmatch(id_):
+            values = {"status": "dismissed", "message": "was dismissed"}
+            with writing(self._engine) as connection:
+                self._end(connection, values, JOBS.c.id == id_, OPEN)
         return self.job(id_)
 
     def remember(self, id_: str, owner: str, number: int, result: Json) -> bool:
         """Remember what a finished block gave; return whether the job is still ours."""
-        with self._engine.begin() as connection:
-            is_ours = JOBS.c.id == id_, JOBS.c.owner == owner, JOBS.c.status == "running"
-            if connection.scalar(select(JOBS.c.id).where(*is_ours).with_for_update()) is None:
+        with writing(self._engine) as connection:
+            ours = select(JOBS.c.id).where(*_is_ours(id_, owner))
+            if connection.scalar(ours.with_for_update(key_share=True)) is None:
                 return False
             is_it = BLOCKS.c.job == id_, BLOCKS.c.number == number
             connection.execute(delete(BLOCKS).where(*is_it))
@@ -254,18 +214,19 @@ class JobTable:
 
     def finished_blocks(self, id_: str) -> dict[int, Json]:
         """Return what each finished block gave, by its number."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(select(BLOCKS.c.number, BLOCKS.c.result).where(BLOCKS.c.job == id_)).all()
         return {row.number: json.loads(row.result) for row in rows}
 
     def say(self, id_: str, text: str) -> None:
-        """Add a line to the log of a job."""
-        with self._engine.begin() as connection:
-            connection.execute(insert(LOG).values(job=id_, at=self._clock(), text=text))
+        """Add a line to the log of a job, unless that was forgotten."""
+        line = select(JOBS.c.id, literal(self._clock()), literal(_storable(text))).where(JOBS.c.id == id_)
+        with writing(self._engine) as connection:
+            connection.execute(insert(LOG).from_select(["job", "at", "text"], line))
 
     def log(self, id_: str) -> tuple[tuple[float, str], ...]:
         """Return the last lines of the log of a job, each with when it was said."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(
                 select(LOG.c.at, LOG.c.text).where(LOG.c.job == id_).order_by(LOG.c.id.desc()).limit(LOG_LINES)
             ).all()
@@ -273,27 +234,28 @@ class JobTable:
 
     def ended_before(self, moment: float) -> tuple[str, ...]:
         """Return the ids of jobs that ended before a moment."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return tuple(connection.scalars(select(JOBS.c.id).where(JOBS.c.finished < moment)))
 
     def forget(self, ids: Iterable[str]) -> None:
         """Remove jobs and all that is known of them; their files are removed before."""
-        some = list(ids)
-        with self._engine.begin() as connection:
-            for table, column in ((LOG, LOG.c.job), (BLOCKS, BLOCKS.c.job), (JOBS, JOBS.c.id)):
-                connection.execute(delete(table).where(column.in_(some)))
+        with writing(self._engine) as connection:
+            connection.execute(delete(JOBS).where(JOBS.c.id.in_(list(ids))))
 
-    def _end(self, id_: str, owner: str, values: Json) -> bool:
+    def _end(self, connection: Connection, values: Json, *is_it: ColumnElement[bool]) -> bool:
         now = self._clock()
-        with self._engine.begin() as connection:
-            is_ours = _write(connection, id_, owner, values | {"owner": None, "updated": now, "finished": now})
-            if is_ours:
-                connection.execute(delete(BLOCKS).where(BLOCKS.c.job == id_))
-        return is_ours
+        ended = update(JOBS).where(*is_it).values(**values, owner=None, updated=now, finished=now)
+        id_ = connection.scalar(ended.returning(JOBS.c.id))
+        connection.execute(delete(BLOCKS).where(BLOCKS.c.job == id_))
+        return id_ is not None
+
+    def _end_ours(self, id_: str, owner: str, values: Json) -> bool:
+        with writing(self._engine) as connection:
+            return self._end(connection, values, *_is_ours(id_, owner))
 
     def _write(self, id_: str, owner: str, values: Json) -> bool:
-        with self._engine.begin() as connection:
-            return _write(connection, id_, owner, values)
+        with writing(self._engine) as connection:
+            return connection.execute(update(JOBS).where(*_is_ours(id_, owner)).values(values)).rowcount == 1
 
 
 def new_id() -> str:
@@ -301,28 +263,42 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def _add(connection: Connection, execution: Execution, values: Json) -> None:
-    last = connection.scalar(select(func.max(JOBS.c.number))) or 0
-    asked = {"number": last + 1, "process": execution.process, "execution": json.dumps(asdict(execution))}
-    row = {**asked, "updated": values["created"], **values}
-    connection.execute(insert(JOBS).values(row))
+def _row(execution: Execution, values: Json) -> Json:
+    # Not `asdict`, which would copy the inputs: they may be millions of numbers.
+    asked = json.dumps({each.name: getattr(execution, each.name) for each in fields(execution)})
+    return {"process": execution.process, "execution": asked, "updated": values["created"], **values}
+
+
+def _add(connection: Connection, row: Json) -> Job:
+    return _job(connection.execute(insert(JOBS).values(row).returning(JOBS)).one())
+
+
+def _is_ours(id_: str, owner: str) -> tuple[ColumnElement[bool], ...]:
+    return JOBS.c.id == id_, JOBS.c.owner == owner, JOBS.c.status == "running"
+
+
+def _storable(text: str) -> str:
+    """Text that every database takes, of names of files too: no NUL, and nothing that is not Unicode."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def _written(results: Mapping[str, Result]) -> str:
     return json.dumps({name: asdict(result) for name, result in results.items()})
 
 
-def _write(connection: Connection, id_: str, owner: str, values: Json) -> bool:
-    is_ours = JOBS.c.id == id_, JOBS.c.owner == owner, JOBS.c.status == "running"
-    return connection.execute(update(JOBS).where(*is_ours).values(values)).rowcount == 1
-
-
 def _job(row: Row[Any]) -> Job:
-    fault = None if row.fault is None else JobFault(**json.loads(row.fault))
     results = {} if row.results is None else json.loads(row.results)
+    return replace(
+        _brief(row),
+        execution=Execution(**json.loads(row.execution)),
+        results={name: Result(**written) for name, written in results.items()},
+    )
+
+
+def _brief(row: Row[Any]) -> Job:
     return Job(
         id=row.id,
-        execution=Execution(**json.loads(row.execution)),
+        execution=Execution(process=row.process, inputs={}),
         user=row.user,
         status=row.status,
         message=row.message,
@@ -332,6 +308,5 @@ def _job(row: Row[Any]) -> Job:
         started=row.started,
         finished=row.finished if row.status in ENDED else None,
         attempts=row.attempts,
-        fault=fault,
-        results={name: Result(**written) for name, written in results.items()},
+        fault=None if row.fault is None else JobFault(**json.loads(row.fault)),
     )

@@ -1,0 +1,53 @@
+"""Databases of jobs: each test that asks for `url` or `table` is run on SQLite and on a real PostgreSQL."""
+
+import pytest
+
+from chronotile.jobs.engine import open_engine
+from chronotile.jobs.table import JobTable
+from tests.postgresql import serving_postgresql
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 1_000_000.5
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A server, for all tests of this process."""
+    with serving_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
+def url(request):
+    """The URL of an empty database; `None` of SQLite, whose file is in `tmp_path`."""
+    return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def open_table(url, tmp_path, clock):
+    """`open_table()`: the table of jobs once more, as another process has it."""
+    tables = []
+
+    def open_one():
+        tables.append(JobTable(open_engine(url, tmp_path), clock=clock))
+        return tables[-1]
+
+    yield open_one
+    for table in tables:
+        table.close()
+
+
+@pytest.fixture
+def table(open_table):
+    return open_table()

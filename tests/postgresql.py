@@ -1,0 +1,94 @@
+"""A PostgreSQL server of our own: a new folder, a socket in it, nobody's password."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from tests.strict import find_program
+
+USER = "postgres"
+"""Of the databases, and of the system where we are root, as whom it does not run."""
+DEADLINE_S = 30
+# Nothing has to outlive the machine here.
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+class Server:
+    """A server that can be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it lets in."""
+        settings = (*QUICK, "listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=200")
+        options = [part for setting in settings for part in ("-c", setting)]
+        self._process = subprocess.Popen(
+            [find_program("postgres"), "-D", self.folder / "data", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **_unprivileged(),
+        )
+        deadline = time.monotonic() + DEADLINE_S
+        while not self._lets_in():
+            assert self._process.poll() is None, "PostgreSQL did not start"
+            assert time.monotonic() < deadline, "PostgreSQL does not answer"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it and all connections to it."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(DEADLINE_S)
+
+    def make_database(self) -> str:
+        """Return the URL of a new database."""
+        name = f"jobs_{secrets.token_hex(4)}"
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self._url(name)
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://{USER}@/{database}?host={self.folder}"
+
+    def _lets_in(self) -> bool:
+        try:
+            psycopg.connect(self._url("postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@contextmanager
+def serving_postgresql() -> Iterator[Server]:
+    """A running server, with all it has in a folder that is removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path has to be short
+    try:
+        if os.getuid() == 0:
+            shutil.chown(folder, USER)
+        subprocess.run(
+            [find_program("initdb"), "-D", folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"],
+            check=True,
+            capture_output=True,
+            cwd=folder,
+            **_unprivileged(),
+        )
+        server = Server(folder)
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _unprivileged() -> dict[str, object]:
+    return {"user": USER, "group": USER, "extra_groups": []} if os.getuid() == 0 else {}
