@@ -36,8 +36,8 @@ from chronotile.stats.over_time import over_time
 
 COMPUTED: tuple[PictureReducer, ...] = ("mean", "median")
 """Of these values are written, of the others the layer's own numbers."""
-VALUE_S: Mapping[str, float] = {"mean": 10e-9, "median": 60e-9}
-"""What it takes to reduce a number; 5 ns where nothing else is said."""
+VALUE_S: Mapping[str, float] = {"mean": 4e-9, "median": 60e-9}
+"""What it takes to reduce a number; 2 ns where nothing else is said."""
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
@@ -45,7 +45,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     reducer = _reducer(inputs)
     times = pinned(coverage, inputs.get("datetime", ""))
     return planned_windows(
-        coverage, value_s=VALUE_S.get(reducer, 5e-9), is_held=reducer == "median", times={"times": times}
+        coverage, value_s=VALUE_S.get(reducer, 2e-9), is_held=reducer == "median", times={"times": times}
     )
 
 
