@@ -1,0 +1,109 @@
+"""Whatever is done to jobs in whatever order, their statuses follow one another as the standard has them."""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from chronotile.jobs.engine import open_engine
+from chronotile.jobs.job import ENDED, Execution, JobFault
+from chronotile.jobs.table import JobTable
+from tests.jobs.conftest import Clock
+
+LEASE_S = 30
+owners = st.sampled_from(["one", "two"])
+
+
+class Jobs(RuleBasedStateMachine):
+    """The table beside a dictionary that says what it should hold."""
+
+    ids = Bundle("ids")
+
+    def __init__(self):
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.clock = Clock()
+        self.table = JobTable(open_engine(None, Path(self.folder.name)), clock=self.clock)
+        self.expected = {}  # id: [status, owner, leased until]
+
+    def teardown(self):
+        self.table.close()
+        self.folder.cleanup()
+
+    def is_owner(self, id_, owner):
+        return self.expected[id_][:2] == ["running", owner]
+
+    @rule(target=ids)
+    def submit(self):
+        job = self.table.submit(Execution(process="echo", inputs={}), user=None, most_open=1000)
+        self.expected[job.id] = ["accepted", None, 0]
+        return job.id
+
+    @rule(owner=owners)
+    def claim(self, owner):
+        left = [
+            id_ for id_, (status, _, until) in self.expected.items() if status == "running" and until < self.clock()
+        ]
+        waiting = [id_ for id_, (status, _, _until) in self.expected.items() if status == "accepted"]
+
+        job = self.table.claim(owner, lease_s=LEASE_S)
+
+        assert (job and job.id) == next(iter([*left, *waiting]), None)
+        if job:
+            self.expected[job.id] = ["running", owner, self.clock() + LEASE_S]
+
+    @rule(seconds=st.sampled_from([1, LEASE_S, LEASE_S + 1]))
+    def wait(self, seconds):
+        self.clock.now += seconds
+
+    @rule(id_=ids, owner=owners)
+    def renew(self, id_, owner):
+        assert self.table.renew(id_, owner, lease_s=LEASE_S) == self.is_owner(id_, owner)
+        if self.is_owner(id_, owner):
+            self.expected[id_][2] = self.clock() + LEASE_S
+
+    @rule(id_=ids, owner=owners)
+    def release(self, id_, owner):
+        assert self.table.release(id_, owner, message="") == self.is_owner(id_, owner)
+        if self.is_owner(id_, owner):
+            self.expected[id_] = ["accepted", None, 0]
+
+    @rule(id_=ids, owner=owners)
+    def succeed(self, id_, owner):
+        assert self.table.succeed(id_, owner, {}) == self.is_owner(id_, owner)
+        if self.is_owner(id_, owner):
+            self.expected[id_] = ["successful", None, 0]
+
+    @rule(id_=ids, owner=owners)
+    def fail(self, id_, owner):
+        fault = JobFault(type="about:blank", title="", detail="", status=500)
+        assert self.table.fail(id_, owner, fault) == self.is_owner(id_, owner)
+        if self.is_owner(id_, owner):
+            self.expected[id_] = ["failed", None, 0]
+
+    @rule(id_=ids)
+    def dismiss(self, id_):
+        if self.expected[id_][0] not in ENDED:
+            self.expected[id_] = ["dismissed", None, 0]
+        assert self.table.dismiss(id_).status == self.expected[id_][0]
+
+    @rule(target=ids, id_=consumes(ids))
+    def forget(self, id_):
+        if self.expected[id_][0] not in ENDED:
+            return id_
+        self.table.forget([id_])
+        del self.expected[id_]
+        return multiple()
+
+    @invariant()
+    def all_are_as_expected(self):
+        jobs, count = self.table.jobs()
+        assert count == len(self.expected)
+        assert {job.id: job.status for job in jobs} == {id_: state[0] for id_, state in self.expected.items()}
+        assert all((job.finished is not None) == (job.status in ENDED) for job in jobs)
+
+
+TestJobs = Jobs.TestCase
+TestJobs.settings = settings(max_examples=20, stateful_step_count=30)
