@@ -48,6 +48,8 @@ class GeometryRules:
     """Gives the CRS of a name, or raises UnsupportedCrs."""
     crs: str | None = None
     """As the request names it beside the body."""
+    first: int = 1
+    """The number of the first feature, as messages and notes count them."""
     elsewhere: str = ""
     """The path that takes many areas where this one takes one, or one where it takes many; empty is none."""
 
@@ -117,7 +119,8 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     if not isinstance(members, list):
         raise InvalidParameter(f"{key!r} must be a list", locator=LOCATOR)
     _require_few(body, rules, features=len(members))
-    return _areas([draft_of(each, f" of {one} {place}") for place, each in enumerate(members, 1)], document, rules)
+    drafts = [draft_of(each, f" of {one} {place}") for place, each in enumerate(members, rules.first)]
+    return _areas(drafts, document, rules)
 
 
 def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:

@@ -1,0 +1,110 @@
+"""What blocks leave for the end of a job: arrays, in a file a block."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, overload
+from uuid import uuid4
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.encoders.place_series import PlaceSeries
+from chronotile.errors import ClientGone
+from chronotile.jobs.job import Json
+from chronotile.jobs.process import Work
+
+TOLD = "told"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Piece:
+    """What one block found."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    told: Json
+    """What is no array."""
+
+
+def write_piece(work: Work, name: str, piece: Piece) -> None:
+    """Leave a piece under a name, whole or not at all; one of that name is replaced.
+
+    Raises:
+        ClientGone: The job was dismissed.
+        OSError: There is no room for it.
+    """
+    told = np.frombuffer(orjson.dumps(piece.told), np.uint8)
+    unfinished = work.folder / f"{name}.{uuid4().hex}.part"
+    try:
+        with unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **{TOLD: told}, **piece.arrays)
+        unfinished.replace(work.folder / f"{name}.npz")
+    except BaseException as error:
+        unfinished.unlink(missing_ok=True)
+        if isinstance(error, FileNotFoundError):
+            raise ClientGone("nobody waits any more") from error
+        raise
+
+
+def read_piece(work: Work, name: str) -> Piece:
+    """Return the piece that was left under a name.
+
+    Raises:
+        ClientGone: The job was dismissed.
+    """
+    try:
+        with np.load(work.folder / f"{name}.npz", allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except FileNotFoundError as error:
+        raise ClientGone("nobody waits any more") from error
+    return Piece(told=orjson.loads(arrays.pop(TOLD).tobytes()), arrays=arrays)
+
+
+@contextmanager
+def writing_result(work: Work, name: str) -> Iterator[BinaryIO]:
+    """Give a file to write, which is among the results under its name once it is whole.
+
+    Raises:
+        OSError: There is no room for it.
+    """
+    unfinished = work.results / f"{name}.{uuid4().hex}.part"
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(work.results / name)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class StoredPlaces(Sequence[PlaceSeries]):
+    """Series of places, of which those of one block are held at a time.
+
+    Args:
+        counts: Places of each block.
+        load: Gives those of a block, by its number.
+    """
+
+    def __init__(self, counts: Sequence[int], load: Callable[[int], Sequence[PlaceSeries]]) -> None:
+        self._ends = np.cumsum(counts)
+        self._load = load
+        self._held: tuple[int, Sequence[PlaceSeries]] = -1, ()
+
+    def __len__(self) -> int:
+        """The number of places of all blocks."""
+        return int(self._ends[-1]) if self._ends.size else 0
+
+    @overload
+    def __getitem__(self, place: int) -> PlaceSeries: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[PlaceSeries]: ...
+    def __getitem__(self, place: int | slice) -> PlaceSeries | Sequence[PlaceSeries]:
+        """Return one place, or some; to go through them in order reads each block once."""
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        number = range(len(self))[place]
+        block = int(np.searchsorted(self._ends, number, side="right"))
+        if self._held[0] != block:
+            self._held = block, self._load(block)
+        held = self._held[1]
+        return held[number - int(self._ends[block]) + len(held)]

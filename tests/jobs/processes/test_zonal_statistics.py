@@ -1,0 +1,240 @@
+"""Statistics of many areas, beside the series of the same areas and what numpy makes of the numbers."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import shapely
+from pyarrow import parquet
+from rasterio.features import rasterize
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable, UnknownLayer, UnknownPlace
+from chronotile.jobs.execute import execute
+from chronotile.jobs.job import Execution
+from chronotile.jobs.processes import process_of, zonal_statistics
+from chronotile.model.time import TimeDomain
+from tests.jobs.processes.doing import blocks_of, do_oddly, work_in
+from tests.places import make_places
+from tests.protocols import served
+from tests.real_data.truth import SHARED, open_place, xarray_truth
+
+NORTH_AMERICA = SHARED / "data" / "modis_ndvi_north_america"
+LAYER = "ndvi-north-america-2001.ndvi"
+REDUCERS = ["mean", "std", "min", "max", "median", "p10", "count", "valid_share", "histogram:4:0:1"]
+
+
+def squares(count, *, side=0.02, **members):
+    """Features beside one another in the formula's scene; the first lies outside it."""
+    corners = [(40.0, 40.0), *((4.45 + 0.6 * k / count, 50.75 + 0.2 * k / count) for k in range(1, count))]
+    features = [
+        {
+            "type": "Feature",
+            "id": f"field {number}",
+            "properties": {"crop": number},
+            "geometry": shapely.geometry.mapping(shapely.box(x, y, x + side, y + side)),
+        }
+        for number, (x, y) in enumerate(corners)
+    ]
+    return {"type": "FeatureCollection", "features": features, **members}
+
+
+@pytest.fixture(scope="module")
+def services():
+    return served.make_services()
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Blocks of three places."""
+    monkeypatch.setattr(zonal_statistics, "PLACES_A_BLOCK", 3)
+
+
+def answer_of(services, body, query):
+    """What `/timeseries/{layer}/areas` gives."""
+    with TestClient(application(services)) as client:
+        return client.post(f"/timeseries/NDVI/areas?{query}", json=body).content
+
+
+@pytest.mark.parametrize("format_", ["csv", "geojson"])
+def test_files_are_those_of_the_series_of_areas_whatever_the_blocks(services, small_blocks, tmp_path, format_):
+    places = squares(10)
+
+    results = do_oddly(
+        "zonal-statistics",
+        {"layer": "NDVI", "places": places, "reducers": ["mean", "p10", "count", "histogram:4:0:1"], "format": format_},
+        services,
+        tmp_path,
+    )
+
+    written = (tmp_path / "results" / results["statistics"].file).read_bytes()
+    assert written == answer_of(services, places, f"reducers=mean,p10,count,histogram:4:0:1&format={format_}")
+    assert [path.name for path in (tmp_path / "results").iterdir()] == [f"statistics.{format_}"]
+
+
+def test_parquet_has_the_rows_of_the_series_of_areas(services, small_blocks, tmp_path):
+    places = squares(10)
+    inputs = {"layer": "NDVI", "places": places, "reducers": ["mean", "count"], "weights": "area", "format": "parquet"}
+
+    do_oddly("zonal-statistics", inputs, services, tmp_path)
+
+    written = parquet.read_table(tmp_path / "results" / "statistics.parquet")
+    expected = answer_of(services, places, "reducers=mean,count&weights=area&format=parquet")
+    assert written.equals(parquet.read_table(io.BytesIO(expected)), check_metadata=True)
+
+
+def test_places_of_a_set_are_named_by_its_id(tmp_path):
+    places = make_places()
+    services = served.make_services(places=[places])
+
+    results = execute(
+        Execution(process="zonal-statistics", inputs={"layer": "NDVI", "places": places.id}), services, tmp_path
+    )
+
+    rows = list(csv.DictReader((tmp_path / results["statistics"].file).read_text().splitlines()))
+    assert [row["id"] for row in rows[:: len(served.DEKADS)]] == list(places.ids)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "locator"),
+    [
+        ({"layer": "nonsense"}, UnknownLayer, "inputs.layer"),
+        ({"datetime": "nonsense"}, InvalidParameter, "inputs.datetime"),
+        ({"places": "nonsense"}, UnknownPlace, "inputs.places"),
+        ({"places": {"type": "FeatureCollection", "features": [{"type": "Point"}]}}, InvalidParameter, "inputs.places"),
+        ({"places": {"type": "FeatureCollection", "features": []}}, InvalidParameter, "inputs.places.features"),
+        ({"places": squares(1)}, InvalidParameter, "inputs.places"),
+        ({"reducers": ["nonsense"]}, InvalidParameter, "inputs.reducers"),
+        ({"reducers": [f"p{n}" for n in range(33)]}, InvalidParameter, "inputs.reducers"),
+        ({"weights": "nonsense"}, InvalidParameter, "inputs.weights"),
+        ({"min_valid": 2}, InvalidParameter, "inputs.min_valid"),
+        ({"format": "nonsense"}, InvalidParameter, "inputs.format"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, error, locator):
+    with pytest.raises(error) as refused:
+        blocks_of("zonal-statistics", {"layer": "NDVI", "places": squares(2)} | inputs, services)
+
+    assert refused.value.locator == locator
+
+
+def test_a_crs_beside_the_features_holds_in_every_block(services, small_blocks, tmp_path):
+    crs = {"crs": {"type": "name", "properties": {"name": "EPSG:32631"}}}
+    places = squares(10, **crs)
+    for number, feature in enumerate(places["features"]):
+        x, y = 601_000 + 1000 * number, 5_640_000
+        feature["geometry"] = shapely.geometry.mapping(shapely.box(x, y, x + 500, y + 500))
+
+    do_oddly("zonal-statistics", {"layer": "NDVI", "places": places}, services, tmp_path)
+
+    assert (tmp_path / "results" / "statistics.csv").read_bytes() == answer_of(services, places, "format=csv")
+
+
+def test_blocks_hold_few_values(services, monkeypatch):
+    monkeypatch.setattr(zonal_statistics, "BLOCK_VALUES", 4 * len(served.DEKADS))
+
+    blocks = blocks_of(
+        "zonal-statistics", {"layer": "NDVI", "places": squares(10), "reducers": ["min", "max"]}, services
+    )
+
+    assert [(block["first"], block["last"]) for block in blocks] == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
+
+
+def test_dates_that_come_later_are_left_out_and_others_end_the_job(services, tmp_path):
+    inputs = {"layer": "NDVI", "places": squares(2), "datetime": "2020-05-25/.."}
+    (block,) = blocks_of("zonal-statistics", inputs, with_times(services, ["2020-05-21", "2020-06-01", "2020-06-11"]))
+    later, fewer = (
+        with_times(services, days)
+        for days in (["2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21"], ["2020-05-21", "2020-06-11"])
+    )
+
+    process = process_of("zonal-statistics")
+    work = work_in(tmp_path, later)
+    process.finish(inputs, [process.run(inputs, block, work)], work)
+
+    lines = (tmp_path / "results" / "statistics.csv").read_text().splitlines()[1:]
+    assert {line.split(",")[1] for line in lines} == {"2020-06-01T00:00:00Z", "2020-06-11T00:00:00Z"}
+    with pytest.raises(SourceUnavailable, match="changed since the job began"):
+        process.run(inputs, block, replace(work, services=fewer))
+
+
+def with_times(services, days):
+    """The same services, of other dates."""
+    variable = served.make_variable(times=served.days_of(*days))
+    assert isinstance(variable.times, TimeDomain)
+    return served.make_services(served.make_collection(served.make_layer(variable=variable)))
+
+
+def test_a_job_that_is_dismissed_leaves_nothing(services, tmp_path):
+    inputs = {"layer": "NDVI", "places": squares(5)}
+    (block,) = blocks_of("zonal-statistics", inputs, services)
+    process, work = process_of("zonal-statistics"), work_in(tmp_path, services)
+    done = process.run(inputs, block, work)
+
+    with pytest.raises(ClientGone):
+        process.run(inputs, block, replace(work, is_wanted=lambda: False))
+    with pytest.raises(ClientGone):
+        process.finish(inputs, [done], replace(work, is_wanted=lambda: False))
+
+    assert not list(work.results.iterdir())
+
+
+def test_many_places_are_refused_by_a_request_that_waits(services, tmp_path, monkeypatch):
+    monkeypatch.setattr(zonal_statistics, "PLACE_S", 30.0)
+
+    with pytest.raises(LimitExceeded, match="respond-async"):
+        execute(
+            Execution(process="zonal-statistics", inputs={"layer": "NDVI", "places": squares(2)}), services, tmp_path
+        )
+
+
+@pytest.fixture(scope="module")
+def north_america():
+    archive = open_place(NORTH_AMERICA)
+    yield archive.services
+    archive.close()
+
+
+@pytest.fixture(scope="module")
+def states():
+    text = (SHARED / "data" / "naturalearth" / "ne_50m_admin_1_states_provinces.json").read_text()
+    return json.loads(text)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_states_are_those_of_the_series_endpoint(north_america, states, small_blocks, tmp_path):
+    do_oddly("zonal-statistics", {"layer": LAYER, "places": states, "reducers": REDUCERS}, north_america, tmp_path)
+
+    with TestClient(application(north_america)) as client:
+        query = f"reducers={','.join(REDUCERS)}&format=csv"
+        answer = client.post(f"/timeseries/{LAYER}/areas?{query}", json=states)
+    assert (tmp_path / "results" / "statistics.csv").read_bytes() == answer.content
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_states_are_what_numpy_makes_of_the_file(north_america, states, tmp_path):
+    truth = xarray_truth(NORTH_AMERICA / "ndvi_north_america_2001.nc", "ndvi")
+    values = np.where(truth.valid(), truth.numbers * truth.scale + truth.offset, np.nan)
+
+    do_oddly("zonal-statistics", {"layer": LAYER, "places": states, "reducers": REDUCERS}, north_america, tmp_path)
+
+    rows = list(csv.DictReader((tmp_path / "results" / "statistics.csv").read_text().splitlines()))
+    means = np.array([float(row["mean"] or "nan") for row in rows]).reshape(len(states["features"]), -1)
+    tenths = np.array([float(row["p10"] or "nan") for row in rows]).reshape(means.shape)
+    shape, transform = truth.numbers.shape[1:], truth.transform
+    found = 0
+    for number, feature in enumerate(states["features"]):
+        cells = rasterize([feature["geometry"]], out_shape=shape, transform=transform, dtype="uint8") == 1
+        own = values[:, cells]
+        if own.size and np.isfinite(own).any(axis=1).all():
+            np.testing.assert_allclose(means[number], np.nanmean(own, axis=1), rtol=1e-12)
+            np.testing.assert_allclose(tenths[number], np.nanpercentile(own, 10, axis=1), rtol=1e-12)
+            found += 1
+    assert found > 50
