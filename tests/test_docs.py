@@ -38,10 +38,18 @@ def test_every_key_has_a_meaning(generate):
 def test_the_reference_of_the_command_line_has_every_command_and_option():
     page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
     commands = typer.main.get_command(app).commands
-    told = set(re.findall(r"`chronotile (\w+)", page)) | set(re.findall(r"--[a-z-]+", page))
+    inner = {f"{name} {each}": one for name, group in commands.items() for each, one in _commands_of(group).items()}
+    told = set(re.findall(r"`chronotile (\w+)", page)) | set(re.findall(r"`chronotile (\w+ \w+)", page))
 
-    options = {option for command in commands.values() for each in command.params for option in each.opts}
-    assert {option for option in options if option.startswith("--")} | set(commands) <= told
+    options = {
+        option for command in (*commands.values(), *inner.values()) for each in command.params for option in each.opts
+    }
+    assert {*commands, *inner} <= told
+    assert {option for option in options if option.startswith("--")} <= set(re.findall(r"--[a-z-]+", page))
+
+
+def _commands_of(command):
+    return getattr(command, "commands", {})
 
 
 def test_the_reference_of_tiles_names_every_ramp():

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chronotile import __version__
-from chronotile.errors import ChronotileError, ConfigurationError
+from chronotile.commands import jobs
+from chronotile.commands.failing import fail, failing_in_one_line
 from chronotile.machine import Machine, this_machine
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Serve raster time series as tiles, maps and series, with a viewer.",
 )
+app.add_typer(jobs.app, name="jobs")
 
 DEMO_WORKERS = 1
 """Unless told: it is up soonest."""
@@ -82,7 +84,7 @@ def demo(
     host: Host = None,
 ) -> None:
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
-    with _failing_in_one_line():
+    with failing_in_one_line():
         from chronotile.ingest.demo.apart import make_demo_apart  # noqa: PLC0415
         from chronotile.process import end_well_when_stopped  # noqa: PLC0415
 
@@ -107,14 +109,14 @@ def serve(
     ] = None,
 ) -> None:
     """Serve what a configuration says, or a folder or file of data."""
-    with _failing_in_one_line():
+    with failing_in_one_line():
         _run(_settings(config=place, host=host, port=port, workers=workers), write_config)
 
 
 @app.command()
 def check(place: Place = None) -> None:
     """Say what is wrong with a configuration, its styles and its sources, one line a finding; 1 if any is an error."""
-    with _failing_in_one_line():
+    with failing_in_one_line():
         from chronotile.ingest.check import check_archive  # noqa: PLC0415
         from chronotile.ingest.describe import finding_lines, summary  # noqa: PLC0415
 
@@ -130,7 +132,7 @@ def check(place: Place = None) -> None:
 @app.command()
 def layers(place: Place = None) -> None:
     """List the layers with their times, extent and styles."""
-    with _failing_in_one_line():
+    with failing_in_one_line():
         from chronotile.ingest.describe import archive_lines  # noqa: PLC0415
 
         archive = _open(_settings(config=place), "error")
@@ -205,7 +207,7 @@ def optimise(
             raise typer.BadParameter("with --cubes there is one: a configuration, folder or file", param_hint="SOURCE")
         _write_cubes(sources[0], target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
         return
-    with _failing_in_one_line():
+    with failing_in_one_line():
         from chronotile.ingest.optimise.conversion import Packing  # noqa: PLC0415
         from chronotile.ingest.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
         from chronotile.ingest.optimise.options import Options  # noqa: PLC0415
@@ -250,7 +252,7 @@ def _write_cubes(
     threads: int | None,
 ) -> None:
     """Write cube tiles of closed years as files."""
-    with _failing_in_one_line():
+    with failing_in_one_line():
         from chronotile.ingest.cube_files import CubeOptions, parse_span, write_cubes  # noqa: PLC0415
         from chronotile.process import keep_freed_memory  # noqa: PLC0415
 
@@ -284,23 +286,6 @@ def _open(settings: "Settings", log_level: "LogLevel | None" = None) -> "Archive
 
 
 @contextmanager
-def _failing_in_one_line() -> Iterator[None]:
-    """End with 1 and the reason, one line a mistake, where something foreseen goes wrong."""
-    try:
-        yield
-    except ConfigurationError as error:
-        _fail(*error.mistakes)
-    except ChronotileError as error:
-        _fail(error.message)
-
-
-def _fail(*reasons: str) -> NoReturn:
-    for reason in reasons:
-        typer.echo(f"chronotile: {reason}", err=True)
-    raise typer.Exit(1)
-
-
-@contextmanager
 def _progress(what: str) -> Iterator[Callable[[str, float], None]]:
     """Give a function that is told what is being done and the share of it that is; it draws where a person looks on."""
     if not sys.stderr.isatty():
@@ -322,7 +307,7 @@ def _run(settings: "Settings", write_config: Path | None = None, *, usual_worker
     hold_hang_ups()
     allow_open_files()
     if write_config is not None and write_config.exists() and write_config.stat().st_size:
-        _fail(f"{write_config} exists already; name another file for --write-config")
+        fail(f"{write_config} exists already; name another file for --write-config")
     machine = this_machine()
     count = settings.workers or usual_workers or settings.workers_on(machine)
     origin = "told" if settings.workers else "as usual" if usual_workers else "counted"
@@ -370,7 +355,7 @@ def _telling_port_taken(host: str, port: int) -> Iterator[None]:
         yield
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        _fail(f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port")
+        fail(f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port")
 
 
 def _write_configuration(archive: "Archive", file: Path) -> None:
@@ -382,7 +367,7 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(archive.discovery.text(file.parent.absolute()), encoding="utf-8")
     except OSError as error:
-        _fail(f"{file} cannot be written: {error.strerror}")
+        fail(f"{file} cannot be written: {error.strerror}")
     typer.echo(f"wrote {file}; change what was guessed wrong, then: chronotile serve {file}")
 
 
@@ -423,7 +408,7 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
     _print(lines)
     server.run(sockets=[listener])
     if not server.started:
-        _fail("the server could not start; the log says why")
+        fail("the server could not start; the log says why")
 
 
 def _run_workers(settings: "Settings", listener: socket.socket, lines: list[str], *, count: int) -> None:

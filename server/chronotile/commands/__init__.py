@@ -1,0 +1,1 @@
+"""Commands of `chronotile` that have commands of their own, and what all commands share."""

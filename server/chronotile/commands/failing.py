@@ -1,0 +1,27 @@
+"""How a command fails: in one line a reason, never with a traceback, where something foreseen goes wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+from chronotile.errors import ChronotileError, ConfigurationError
+
+
+@contextmanager
+def failing_in_one_line() -> Iterator[None]:
+    """End with 1 and the reason, one line a mistake, where something foreseen goes wrong."""
+    try:
+        yield
+    except ConfigurationError as error:
+        fail(*error.mistakes)
+    except ChronotileError as error:
+        fail(error.message)
+
+
+def fail(*reasons: str) -> NoReturn:
+    """End with 1 and the reasons, one line each."""
+    for reason in reasons:
+        typer.echo(f"chronotile: {reason}", err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,140 @@
+"""`chronotile jobs`: what there is of jobs, and an end to those that are no longer wanted."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chronotile.commands.failing import fail, failing_in_one_line
+
+if TYPE_CHECKING:
+    from chronotile.jobs.job import Job, Result
+    from chronotile.jobs.table import JobTable
+
+LONGEST = 200
+"""Characters of a value that are shown."""
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and cancel jobs.")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Of the job, as it is listed.", show_default=False)]
+
+
+class JobStatus(StrEnum):
+    """How far a job is."""
+
+    accepted = "accepted"
+    running = "running"
+    successful = "successful"
+    failed = "failed"
+    dismissed = "dismissed"
+
+
+@app.command("list")
+def list_(
+    status: Annotated[list[JobStatus] | None, typer.Option(help="Only such jobs; may be said of several.")] = None,
+    process: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only jobs of this process; may be said of several.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 50,
+) -> None:
+    """List jobs, the newest first."""
+    with failing_in_one_line(), _table() as (table, _folder):
+        from chronotile.jobs.job import STATUSES  # noqa: PLC0415
+
+        statuses = [each for each in STATUSES if each in (status or ())]
+        jobs, count = table.jobs(statuses=statuses, processes=process or (), limit=limit)
+        _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
+        _print([f"{len(jobs)} of {count} jobs"])
+
+
+@app.command()
+def show(job_id: Id) -> None:
+    """Show a job: how far it is, its inputs, its log, its results."""
+    with failing_in_one_line(), _table() as (table, folder):
+        from chronotile.jobs.blocks import RESULTS  # noqa: PLC0415
+
+        job = table.job(job_id)
+        _print(_columns(_facts(job)))
+        _print(_section("inputs", [(name, _short(value)) for name, value in job.execution.inputs.items()]))
+        _print(_section("log", [(_time(at), _line(text)) for at, text in table.log(job_id)]))
+        results = [(name, _shown(result, folder / job_id / RESULTS)) for name, result in job.results.items()]
+        _print(_section("results", results))
+
+
+@app.command()
+def cancel(job_id: Id) -> None:
+    """Cancel a job that has not ended; whoever does it stops."""
+    with failing_in_one_line(), _table() as (table, _folder):
+        job = table.dismiss(job_id)
+        if job.status != "dismissed":
+            fail(f"the job {job_id} has ended already and is {job.status}")
+        _print([f"the job {job_id} was dismissed"])
+
+
+@contextmanager
+def _table() -> Iterator[tuple["JobTable", Path]]:
+    """Give the table of jobs that the environment says, and the folder of jobs."""
+    from chronotile.jobs.engine import open_engine  # noqa: PLC0415
+    from chronotile.jobs.table import JobTable  # noqa: PLC0415
+    from chronotile.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    with closing(JobTable(open_engine(settings.database_url, settings.jobs_folder))) as table:
+        yield table, settings.jobs_folder
+
+
+def _row(job: "Job") -> tuple[str, ...]:
+    return job.id, job.execution.process, job.status, f"{job.progress}%", _time(job.created)
+
+
+def _facts(job: "Job") -> list[tuple[str, str]]:
+    facts = {
+        "id": job.id,
+        "process": job.execution.process,
+        "user": job.user,
+        "status": job.status,
+        "progress": f"{job.progress}%",
+        "message": _line(job.message),
+        "attempts": str(job.attempts),
+        "created": _time(job.created),
+        "started": None if job.started is None else _time(job.started),
+        "finished": None if job.finished is None else _time(job.finished),
+    }
+    return [(name, value) for name, value in facts.items() if value is not None]
+
+
+def _section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
+    return [title, *(f"  {line}" for line in _columns(rows))] if rows else []
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _shown(result: "Result", folder: Path) -> str:
+    return _short(result.value) if result.file is None else f"{folder / result.file} ({result.media_type})"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+def _line(text: str) -> str:
+    """Text of others without what a terminal would obey."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)

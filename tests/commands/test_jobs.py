@@ -1,0 +1,154 @@
+"""`chronotile jobs`: what it prints, and how it ends."""
+
+import os
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from chronotile.cli import app
+from chronotile.jobs.engine import open_engine
+from chronotile.jobs.job import Execution, JobFault, Result
+from chronotile.jobs.table import JobTable
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """`run(*arguments)`: the result of a command on the jobs in a folder."""
+    for name in [name for name in os.environ if name.startswith("CHRONOTILE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CHRONOTILE_JOBS_DIR", str(tmp_path / "jobs"))
+    return lambda *arguments: CliRunner().invoke(app, ["jobs", *map(str, arguments)])
+
+
+@pytest.fixture
+def table(tmp_path):
+    table = JobTable(open_engine(None, tmp_path / "jobs"), clock=lambda: 1_777_627_800.5)
+    yield table
+    table.close()
+
+
+@pytest.fixture
+def submit(table):
+    """`submit(process, **inputs)`: the id of a job."""
+    return lambda process="echo", **inputs: (
+        table.submit(Execution(process=process, inputs=inputs), user=None, most_open=100).id
+    )
+
+
+def test_jobs_are_listed_from_the_newest(run, table, submit):
+    first, second = submit(), submit("composite")
+    table.claim("me", lease_s=30)
+    table.tell(first, "me", progress=40, message="2 of 5 blocks")
+
+    assert run("list").output.splitlines() == [
+        "id                                process    status    progress  created",
+        f"{second}  composite  accepted  0%        2026-05-01T09:30:00Z",
+        f"{first}  echo       running   40%       2026-05-01T09:30:00Z",
+        "2 of 2 jobs",
+    ]
+
+
+def test_no_jobs_are_listed_as_none(run):
+    assert run("list").output == "0 of 0 jobs\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ((), "3 of 3"),
+        (("--limit", 1), "1 of 3"),
+        (("--process", "composite"), "1 of 1"),
+        (("--process", "composite", "--process", "echo"), "3 of 3"),
+        (("--status", "dismissed"), "1 of 1"),
+        (("--status", "dismissed", "--status", "accepted"), "3 of 3"),
+        (("--status", "failed"), "0 of 0"),
+    ],
+    ids=str,
+)
+def test_some_jobs_are_listed(run, table, submit, options, count):
+    submit(), submit("composite")
+    table.dismiss(submit())
+
+    assert run("list", *options).output.splitlines()[-1] == f"{count} jobs"
+
+
+def test_a_job_is_shown_with_its_log_and_the_places_of_its_files(run, table, submit, tmp_path):
+    job = submit(string="naïve", array=[1, 2])
+    table.claim("me", lease_s=30)
+    table.say(job, "begun")
+    table.say(job, "\x1b[31mended\nall")
+    table.succeed(job, "me", {"mean": Result(value=7), "map": Result(file="a.tif", media_type="image/tiff")})
+
+    assert run("show", job).output.splitlines() == [
+        f"id        {job}",
+        "process   echo",
+        "status    successful",
+        "progress  100%",
+        "message   is done",
+        "attempts  1",
+        "created   2026-05-01T09:30:00Z",
+        "started   2026-05-01T09:30:00Z",
+        "finished  2026-05-01T09:30:00Z",
+        "inputs",
+        '  string  "naïve"',
+        "  array   [1, 2]",
+        "log",
+        "  2026-05-01T09:30:00Z  begun",
+        "  2026-05-01T09:30:00Z   [31mended all",
+        "results",
+        "  mean  7",
+        f"  map   {tmp_path}/jobs/{job}/results/a.tif (image/tiff)",
+    ]
+
+
+def test_why_a_job_failed_is_shown(run, table, submit):
+    job = submit()
+    table.claim("me", lease_s=30)
+    table.fail(job, "me", JobFault(type="about:blank", title="", detail="the disk is full", status=503))
+
+    assert re.search(r"status +failed\n.*\nmessage +the disk is full\n", run("show", job).output)
+
+
+def test_long_inputs_are_cut_short(run, submit):
+    line = run("show", submit(string="a" * 10_000)).output.splitlines()[-1]
+
+    assert line.endswith("aaa… (10002 characters)")
+    assert len(line) < 300
+
+
+def test_a_job_is_cancelled(run, table, submit):
+    job = submit()
+
+    assert run("cancel", job).output == f"the job {job} was dismissed\n"
+    assert table.job(job).status == "dismissed"
+
+
+def test_a_job_that_has_ended_is_not_cancelled(run, table, submit):
+    job = submit()
+    table.claim("me", lease_s=30)
+    table.succeed(job, "me", {})
+
+    refused = run("cancel", job)
+
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        f"chronotile: the job {job} has ended already and is successful\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["show", "cancel"])
+def test_an_unknown_job_is_said_to_be(run, command):
+    failed = run(command, "nonsense")
+
+    assert (failed.exit_code, failed.stderr) == (1, "chronotile: there is no job 'nonsense', or it was forgotten\n")
+
+
+def test_a_table_that_cannot_be_opened_is_told_of_in_one_line(run, monkeypatch):
+    monkeypatch.setenv("CHRONOTILE_DATABASE_URL", "mysql://host/name")
+
+    failed = run("list")
+
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith("chronotile: CHRONOTILE_DATABASE_URL begins with mysql://")
+    assert failed.stderr.count("\n") == 1
