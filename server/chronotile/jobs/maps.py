@@ -5,7 +5,7 @@ A window is a coverage of its own, cut out at edges of cells, so that it is read
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
@@ -20,6 +20,7 @@ from chronotile.encoders.file_parts import Body
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Input, Inputs, Plan, Work
+from chronotile.model.analysis import SLOT_KINDS, Curves, FloatArray
 from chronotile.model.collection import Collection
 from chronotile.model.coverage import PIECE_BYTES, Coverage, CoverageField, CoverageRequest, Numbers, Trim
 from chronotile.model.crs import is_north_first
@@ -33,8 +34,10 @@ from chronotile.pipeline.services import Services
 CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 LARGEST_SIDE, LEAST_SIDE = 1024, 16
 """Cells along a side of a window. Sources have chunks of 512 as a rule: a smaller window decodes some of them again."""
-SERIES_BYTES = 192 << 20
-"""Of the numbers of a window that is held at all its times."""
+HELD_BYTES = 192 << 20
+"""Of what of a window is held until it is done."""
+SLAB_VALUES = 1 << 20
+"""Of all times together that are computed with at once, as float64."""
 BLOCK_S = 60.0
 """About how long a block may take: so much is lost with a worker, and so often it is told how far a job is."""
 READ_S = 2e-9
@@ -65,6 +68,13 @@ BBOX = Input(
         },
         "format": "ogc-bbox",
     },
+    is_required=False,
+)
+BY = Input(
+    title="Cut of the year",
+    description="What a year is cut into: days, dekads or months; where it is not told, months for times four weeks "
+    "and more apart, else dekads.",
+    schema={"type": "string", "enum": list(SLOT_KINDS)},
     is_required=False,
 )
 GEOTIFF_TYPE = COVERAGE_FORMATS["GTiff"].media_type
@@ -121,13 +131,13 @@ def asked_times(inputs: Inputs, name: str = "datetime") -> TimeSelection:
         raise InvalidParameter(error.message, locator=name) from error
 
 
-def planned_windows(coverage: Coverage, *, value_s: float, is_held: bool, times: Mapping[str, Json]) -> Plan:
+def planned_windows(coverage: Coverage, *, value_s: float, held_bytes: int, times: Mapping[str, Json]) -> Plan:
     """Return a plan of windows, from north to south.
 
     Args:
         coverage: All cells.
         value_s: About how long it takes to make something of a number once it is read.
-        is_held: Whether a window is held at all its times.
+        held_bytes: Of each cell that is held until a window is done: of its numbers, and of what is made of them.
         times: Those that are read, each as they were `pinned`; blocks are told them by these names.
 
     Raises:
@@ -135,9 +145,8 @@ def planned_windows(coverage: Coverage, *, value_s: float, is_held: bool, times:
     """
     grid, count = coverage.grid, sum(each["count"] for each in times.values())
     cell_s = count * (READ_S + value_s)
-    cell_bytes = count * np.dtype(coverage.fields[0].encoding.dtype).itemsize if is_held else 0
     side = LARGEST_SIDE
-    while side > LEAST_SIDE and (side**2 * cell_s > BLOCK_S or side**2 * cell_bytes > SERIES_BYTES):
+    while side > LEAST_SIDE and (side**2 * cell_s > BLOCK_S or side**2 * held_bytes > HELD_BYTES):
         side //= 2
     native = coverage.fields[0].layer.main_variable.grid
     column, row = native.pixels_at(np.array(grid.bbox.xmin), np.array(grid.bbox.ymax))
@@ -220,6 +229,32 @@ def read_all(coverage: Coverage, work: Work) -> Numbers:
     return numbers
 
 
+def found_by_cell(
+    sources: Sequence[tuple[Coverage, Numbers]], bands: int, find: Callable[..., FloatArray], work: Work
+) -> Numbers:
+    """Return what is found of the values of each cell along time, (band, y, x), float32.
+
+    Args:
+        sources: Windows of the same cells, with all their numbers.
+        bands: How many values are found of a cell.
+        find: Is given the `Curves` of some cells from each source, and returns (series, band).
+        work: Of the job.
+
+    Raises:
+        ClientGone: The job was dismissed.
+    """
+    grid = sources[0][0].grid
+    found = np.empty((bands, grid.height, grid.width), dtype=np.float32)
+    step = max(1, SLAB_VALUES // (grid.width * sum(len(numbers) for _coverage, numbers in sources)))
+    for top in range(0, grid.height, step):
+        require_wanted(work.is_wanted)
+        rows = slice(top, min(top + step, grid.height))
+        values = find(*(_curves(coverage, numbers[:, rows]) for coverage, numbers in sources))
+        with np.errstate(over="ignore"):  # larger ones are infinite, as in all files
+            found[:, rows] = values.T.reshape(bands, -1, grid.width)
+    return found
+
+
 def keep_piece(numbers: Numbers, block: Json, work: Work) -> Json:
     """Leave (band, y, x) numbers of a block for the end, and return what is remembered of it.
 
@@ -229,6 +264,20 @@ def keep_piece(numbers: Numbers, block: Json, work: Work) -> Json:
     with storing(), replacing(work.folder / _piece_name(block), work) as file:
         np.save(file, numbers)
     return block
+
+
+def itemsize(coverage: Coverage) -> int:
+    """Return the bytes of a number of a window."""
+    return np.dtype(coverage.fields[0].encoding.dtype).itemsize
+
+
+def made_bands(coverage: Coverage, said: Sequence[tuple[str, str]]) -> list[CoverageField]:
+    """Return bands of computed values: what each is, after the name of the layer's variable, and its units."""
+    (field,) = coverage.fields
+    return [
+        replace(field, name=f"{field.name} {text}", title=f"{field.title}, {text}", encoding=floats(units))
+        for text, units in said
+    ]
 
 
 def floats(units: str) -> Encoding:
@@ -242,14 +291,17 @@ def dates(times: TimeDomain) -> str:
     return first if first == last else f"{first}/{last}"
 
 
-def geotiff_of_pieces(coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work) -> Body:
-    """Return a cloud optimised GeoTIFF of what blocks left.
+def geotiff_of_pieces(
+    coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work, *, name: str
+) -> Result:
+    """Write what blocks left as a cloud optimised GeoTIFF.
 
     Args:
         coverage: What the blocks are windows of.
         bands: What the pieces have, all of one type.
         done: What was remembered of the blocks.
         work: Where the pieces are.
+        name: Of the file, without its extension.
 
     Raises:
         StorageFull: There is no room.
@@ -264,18 +316,9 @@ def geotiff_of_pieces(coverage: Coverage, bands: Sequence[CoverageField], done: 
         folder=work.folder,
     )
     with storing():
-        return COVERAGE_FORMATS["GTiff"].encode(pieced, work.is_wanted)
-
-
-def keep_result(body: Body, name: str, media_type: str, work: Work) -> Result:
-    """Write a body as a file of the job's results, and close it.
-
-    Raises:
-        StorageFull: There is no room.
-        ClientGone: The job was dismissed.
-    """
-    keep(body, work.results / name, work)
-    return Result(file=name, media_type=media_type)
+        body = COVERAGE_FORMATS["GTiff"].encode(pieced, work.is_wanted)
+    keep(body, work.results / f"{name}.tif", work)
+    return Result(file=f"{name}.tif", media_type=GEOTIFF_TYPE)
 
 
 def keep(body: Body, path: Path, work: Work) -> None:
@@ -368,6 +411,12 @@ class _PiecedCoverage:
 
     def _row_bytes(self, field: int) -> int:
         return self.grid.width * np.dtype(self.fields[field].encoding.dtype).itemsize
+
+
+def _curves(coverage: Coverage, numbers: Numbers) -> Curves:
+    encoding = coverage.fields[0].encoding
+    values = np.where(encoding.valid(numbers), encoding.values(numbers), np.nan)
+    return Curves(times=coverage.times.instants, values=np.ascontiguousarray(values.reshape(len(numbers), -1).T))
 
 
 def _cuts(size: int, first: float, side: int) -> list[list[int]]:

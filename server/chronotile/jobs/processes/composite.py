@@ -10,15 +10,14 @@ from chronotile.jobs.maps import (
     BBOX,
     DATETIME,
     GEOTIFF,
-    GEOTIFF_TYPE,
     LAYER,
     all_of,
     asked_times,
     dates,
     floats,
     geotiff_of_pieces,
+    itemsize,
     keep_piece,
-    keep_result,
     pinned,
     planned_windows,
     read_all,
@@ -44,9 +43,8 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     coverage = selected(inputs, services, asked_times(inputs))
     reducer = _reducer(inputs)
     times = pinned(coverage, inputs.get("datetime", ""))
-    return planned_windows(
-        coverage, value_s=VALUE_S.get(reducer, 2e-9), is_held=reducer == "median", times={"times": times}
-    )
+    held_bytes = times["count"] * itemsize(coverage) if reducer == "median" else 0
+    return planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes, times={"times": times})
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
@@ -56,8 +54,7 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
     coverage = all_of(inputs, done[0]["times"], work.services)
-    body = geotiff_of_pieces(coverage, [_band(coverage, _reducer(inputs))], done, work)
-    return {"composite": keep_result(body, "composite.tif", GEOTIFF_TYPE, work)}
+    return {"composite": geotiff_of_pieces(coverage, [_band(coverage, _reducer(inputs))], done, work, name="composite")}
 
 
 def _reducer(inputs: Inputs) -> PictureReducer:

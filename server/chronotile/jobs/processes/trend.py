@@ -1,0 +1,128 @@
+"""Where values rise and fall along time, how much, and whether that may be chance."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from chronotile.errors import LimitExceeded
+from chronotile.jobs.job import Json, Result
+from chronotile.jobs.maps import (
+    BBOX,
+    BY,
+    DATETIME,
+    GEOTIFF,
+    LAYER,
+    all_of,
+    asked_times,
+    dates,
+    found_by_cell,
+    geotiff_of_pieces,
+    itemsize,
+    keep_piece,
+    made_bands,
+    pinned,
+    planned_windows,
+    read_all,
+    selected,
+    window_of,
+)
+from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.model.analysis import CONFIDENCE, TREND_METHODS, Curves, FloatArray
+from chronotile.model.time import TimeDomain
+from chronotile.pipeline.services import Services
+from chronotile.stats.trend import Group, find_trends, groups_of, pair_count
+
+BANDS = ("slope", "low", "high", "intercept", "p", "count")
+"""In the order of the file."""
+LEAST_VALUES = 4
+"""Fewer have no trend, and take no time."""
+PAIR_S = 90e-9
+"""What it takes to find the slope of a pair of values, and its rank among the others."""
+MOST_PAIRS = 1 << 24
+"""Of the values of one cell, all of which are held at once: those of 5,792 times."""
+
+
+def _plan(inputs: Inputs, services: Services) -> Plan:
+    coverage = selected(inputs, services, asked_times(inputs))
+    times = pinned(coverage, inputs.get("datetime", ""))
+    pairs = pair_count(_groups(inputs, coverage.times))
+    if pairs > MOST_PAIRS:
+        raise LimitExceeded(
+            "pairs of times of a trend",
+            allowed=MOST_PAIRS,
+            asked=pairs,
+            alternative="ask for fewer times, or for a seasonal trend",
+            locator="datetime",
+        )
+    return planned_windows(
+        coverage,
+        value_s=pairs / times["count"] * PAIR_S,
+        held_bytes=times["count"] * itemsize(coverage) + len(BANDS) * 4,
+        times={"times": times},
+    )
+
+
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    coverage = window_of(inputs, block, block["times"], work.services)
+    find = partial(_trends, groups=_groups(inputs, coverage.times))
+    return keep_piece(found_by_cell([(coverage, read_all(coverage, work))], len(BANDS), find, work), block, work)
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    coverage = all_of(inputs, done[0]["times"], work.services)
+    units = coverage.fields[0].encoding.units
+    a_year = "year-1" if units == "1" else f"{units} year-1"
+    said = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
+    span = dates(coverage.times)
+    bands = made_bands(coverage, [(f"trend {span}, {band}", told) for band, told in said.items()])
+    return {"trend": geotiff_of_pieces(coverage, bands, done, work, name="trend")}
+
+
+def _groups(inputs: Inputs, times: TimeDomain) -> tuple[Group, ...]:
+    return groups_of(times.instants, inputs.get("method", TREND_METHODS[0]), inputs.get("by"))
+
+
+def _trends(curves: Curves, *, groups: Sequence[Group]) -> FloatArray:
+    """(series, band)."""
+    counts = np.isfinite(curves.values).sum(axis=1)
+    found = np.full((len(counts), len(BANDS)), np.nan)
+    found[:, -1] = counts
+    rows = np.flatnonzero(counts >= LEAST_VALUES)
+    trends = find_trends(Curves(times=curves.times, values=curves.values[rows]), groups)
+    found[rows, :-1] = np.stack([trends.slope, trends.low, trends.high, trends.intercept, trends.p], axis=1)
+    return found
+
+
+process = Process(
+    id="trend",
+    title="Trend",
+    description="Of each cell the straight line through its values along time that outliers do not bend (Theil and "
+    "Sen), and the probability that there is no trend (Mann and Kendall), as series of places have them.",
+    keywords=("map", "time"),
+    inputs={
+        "layer": LAYER,
+        "datetime": DATETIME,
+        "method": Input(
+            title="Method",
+            description="theil_sen compares all values with one another, seasonal only those of the same time of the "
+            "year.",
+            schema={"type": "string", "enum": list(TREND_METHODS), "default": TREND_METHODS[0]},
+            is_required=False,
+        ),
+        "by": BY,
+        "bbox": BBOX,
+    },
+    outputs={
+        "trend": Output(
+            title="Trend",
+            description=f"A cloud optimised GeoTIFF with the bands slope per year, low and high end of its interval of "
+            f"{CONFIDENCE:.0%}, intercept (the value of the line at the first time), p and the count of values; NaN "
+            "where there are fewer than four.",
+            schema=GEOTIFF,
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)
