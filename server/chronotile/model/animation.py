@@ -17,6 +17,8 @@ ANIMATION_LABELS: tuple[AnimationLabel, ...] = ("date", "legend", "attribution")
 
 DEFAULT_FPS = 4.0
 """Frames a second: flashes of more than three a second may harm (WCAG 2.2 §2.3.1), and clouds flash half as often."""
+LEAST_FPS, MOST_FPS = 0.1, 30.0
+"""Viewers of GIF slow down what is faster than 50."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,26 @@
 """Path and query of a time-lapse turned into a request."""
 
-import math
 from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, UnknownPath
-from chronotile.model.animation import ANIMATION_LABELS, DEFAULT_FPS, AnimationFormat, AnimationLabel, AnimationRequest
+from chronotile.model.animation import (
+    ANIMATION_LABELS,
+    DEFAULT_FPS,
+    LEAST_FPS,
+    MOST_FPS,
+    AnimationFormat,
+    AnimationLabel,
+    AnimationRequest,
+)
+from chronotile.model.asked_step import asked_period
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
+from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
 from chronotile.model.time import Period
 from chronotile.protocols.common.asked_place import asked_crs
-from chronotile.protocols.common.asked_step import asked_period
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.kvp import (
     MAX_SHOWN,
@@ -32,17 +40,6 @@ PARAMETERS = (
     *("bbox", "crs", "width", "height", "datetime", "step", "fps", "labels"),
     *("style", "range", "ramp", "reversed", "logarithmic", "reducer", "expression", "difference", "rev"),
 )
-DEFAULT_WIDTH_PX = 640
-LEAST_SIDE_PX = 16
-"""Of a block of H.264."""
-MOST_SIDE_PX = 65_535
-"""Past which nothing is reckoned: all limits are below."""
-LEAST_FPS, MOST_FPS = 0.1, 30.0
-"""Viewers of GIF slow down what is faster than 50."""
-FARTHEST = 1e9
-"""Of a place in any CRS from its origin, in its units."""
-LEAST_COSINE = 0.1
-"""Of a latitude: near a pole pixels are ten times as long as wide at most."""
 
 
 def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> AnimationRequest:
@@ -80,40 +77,16 @@ def _grid(query: Kvp, layer: Layer, catalogue: Catalogue) -> Grid:
     crs = asked_crs(query.optional("crs"), layer, catalogue)
     text = query.optional("bbox")
     box = _extent(layer, crs) if text is None else bbox(text, locator="bbox")
-    if max(map(abs, box)) > FARTHEST:
-        raise InvalidParameter(f"bbox lies beyond all coordinates of {crs.name}", locator="bbox")
-    ratio = _ratio(box, crs)
-    width, height = _side(query, "width"), _side(query, "height")
-    if width is None:
-        width = DEFAULT_WIDTH_PX if height is None else _other_side(height * ratio, "height")
-    return Grid(crs=crs, bbox=box, width=width, height=height or _other_side(width / ratio, "width"))
+    return grid_of_picture(crs, box, width=_side(query, "width"), height=_side(query, "height"))
 
 
 def _extent(layer: Layer, crs: Crs) -> BBox:
     return longitude_latitude_box(layer) if crs == CRS84 else layer.main_variable.grid.bbox_in(crs)
 
 
-def _ratio(box: BBox, crs: Crs) -> float:
-    """How much wider than high the box is on the ground."""
-    ratio = (box.xmax - box.xmin) / (box.ymax - box.ymin)
-    if not crs.is_geographic:
-        return ratio
-    return ratio * max(LEAST_COSINE, math.cos(math.radians((box.ymin + box.ymax) / 2)))
-
-
 def _side(query: Kvp, name: str) -> int | None:
     text = query.optional(name)
     return None if text is None else integer(text, locator=name, least=LEAST_SIDE_PX)
-
-
-def _other_side(pixels: float, given: str) -> int:
-    """The side that is not asked for."""
-    if not LEAST_SIDE_PX - 0.5 <= pixels <= MOST_SIDE_PX:
-        raise InvalidParameter(
-            f"the shape of bbox would make the other side {pixels:.5g} pixels; give both width and height",
-            locator=given,
-        )
-    return round(pixels)
 
 
 def _step(query: Kvp) -> int | Period:

@@ -19,9 +19,9 @@ from chronotile.model.analysis import (
     Step,
     Whittaker,
 )
+from chronotile.model.asked_step import asked_period
 from chronotile.model.reducer import MEAN, Reducer, parse_reducer
 from chronotile.model.time import TimeSelection, parse_time
-from chronotile.protocols.common.asked_step import asked_period
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, integer, number
 
 ANALYSIS_PARAMETERS = (

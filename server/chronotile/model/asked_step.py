@@ -2,7 +2,9 @@
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.time import DAY, Period, parse_period
-from chronotile.protocols.common.kvp import MAX_SHOWN
+
+MAX_SHOWN = 60
+"""Characters of what was given that a message repeats."""
 
 
 def asked_period(text: str, *, also: str = "") -> Period:

@@ -1,0 +1,51 @@
+"""Grids of pictures whose pixels are square on the ground."""
+
+import math
+
+from chronotile.errors import InvalidParameter
+from chronotile.model.crs import Crs
+from chronotile.model.grid import BBox, Grid
+
+DEFAULT_WIDTH_PX = 640
+LEAST_SIDE_PX = 16
+"""Of a block of H.264."""
+MOST_SIDE_PX = 65_535
+"""Past which nothing is reckoned: all limits are below."""
+FARTHEST = 1e9
+"""Of a place in any CRS from its origin, in its units."""
+LEAST_COSINE = 0.1
+"""Of a latitude: near a pole pixels are ten times as long as wide at most."""
+
+
+def grid_of_picture(crs: Crs, box: BBox, *, width: int | None, height: int | None) -> Grid:
+    """Return the grid over a box, its pixels square on the ground unless both sides are given.
+
+    Raises:
+        InvalidParameter: The box is no place, or so narrow that the side which is not given would be none.
+    """
+    if max(map(abs, box)) > FARTHEST:
+        raise InvalidParameter(f"bbox lies beyond all coordinates of {crs.name}", locator="bbox")
+    if box.xmin >= box.xmax or box.ymin >= box.ymax:
+        raise InvalidParameter("bbox is empty: each minimum must be less than its maximum", locator="bbox")
+    ratio = _ratio(box, crs)
+    if width is None:
+        width = DEFAULT_WIDTH_PX if height is None else _other_side(height * ratio, "height")
+    return Grid(crs=crs, bbox=box, width=width, height=height or _other_side(width / ratio, "width"))
+
+
+def _ratio(box: BBox, crs: Crs) -> float:
+    """How much wider than high the box is on the ground."""
+    ratio = (box.xmax - box.xmin) / (box.ymax - box.ymin)
+    if not crs.is_geographic:
+        return ratio
+    return ratio * max(LEAST_COSINE, math.cos(math.radians((box.ymin + box.ymax) / 2)))
+
+
+def _other_side(pixels: float, given: str) -> int:
+    """The side that is not asked for."""
+    if not LEAST_SIDE_PX - 0.5 <= pixels <= MOST_SIDE_PX:
+        raise InvalidParameter(
+            f"the shape of bbox would make the other side {pixels:.5g} pixels; give both width and height",
+            locator=given,
+        )
+    return round(pixels)
