@@ -44,7 +44,7 @@ READ_S = 2e-9
 """What it takes to read and unpack a number."""
 MOST_BLOCKS = 100_000
 UNBOUNDED = 1 << 62
-"""Bytes of a coverage that is read in pieces."""
+"""In place of a limit that is one of requests."""
 
 LAYER = Input(title="Layer", description="Id or alias of the layer.", schema={"type": "string", "maxLength": 200})
 DATETIME = Input(
@@ -319,6 +319,14 @@ def geotiff_of_pieces(
         body = COVERAGE_FORMATS["GTiff"].encode(pieced, work.is_wanted)
     keep(body, work.results / f"{name}.tif", work)
     return Result(file=f"{name}.tif", media_type=GEOTIFF_TYPE)
+
+
+def kept_result(written: Json, work: Work) -> Result:
+    """Return the result that a job's only block left as a piece: its `file` and `media_type`."""
+    piece = work.folder / written["file"]
+    if piece.exists():  # not when the end of a job is made once more
+        piece.replace(work.results / written["file"])
+    return Result(file=written["file"], media_type=written["media_type"])
 
 
 def keep(body: Body, path: Path, work: Work) -> None:

@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from chronotile.errors import LimitExceeded
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import BBOX, CRS84_URI, DATETIME, LAYER, asked_times, keep, trims_of, without_limit
+from chronotile.jobs.maps import (
+    BBOX,
+    CRS84_URI,
+    DATETIME,
+    LAYER,
+    asked_times,
+    keep,
+    kept_result,
+    trims_of,
+    without_limit,
+)
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.model.coverage import CoverageRequest
 from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, deliver_coverage
@@ -41,11 +51,7 @@ def _run(inputs: Inputs, _block: Json, work: Work) -> Json:
 
 
 def _finish(_inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    (written,) = done
-    piece = work.folder / written["file"]
-    if piece.exists():  # not when the end of a job is made once more
-        piece.replace(work.results / written["file"])
-    return {"export": Result(file=written["file"], media_type=written["media_type"])}
+    return {"export": kept_result(done[0], work)}
 
 
 def _request(inputs: Inputs, services: Services) -> CoverageRequest:
