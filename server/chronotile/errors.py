@@ -6,6 +6,8 @@ from collections.abc import Sequence
 class ChronotileError(Exception):
     """Base class; `status` is the default HTTP status, which a protocol's `faults.py` may replace.
 
+    `problem_type` and `problem_title` are those of its problem document (RFC 9457); without a title it is the status's.
+
     Args:
         message: One line that says what was wrong, what was given and what would be right.
         locator: The parameter at fault, in the core's words (`layer`, `time`, `bbox`) or as the protocol spells it.
@@ -13,6 +15,8 @@ class ChronotileError(Exception):
 
     status = 500
     code = "NoApplicableCode"
+    problem_type = "about:blank"
+    problem_title: str | None = None
 
     def __init__(self, message: str, *, locator: str | None = None) -> None:
         super().__init__(message)
@@ -192,6 +196,8 @@ class LimitExceeded(ChronotileError):
 
     status = 400
     code = "limit-exceeded"
+    problem_type = "limit-exceeded"
+    problem_title: str = "Limit exceeded"
 
     def __init__(self, limit: str, *, allowed: int, asked: int, alternative: str, locator: str | None = None) -> None:
         super().__init__(f"{limit} is {allowed}, this request asks for {asked}; {alternative}", locator=locator)

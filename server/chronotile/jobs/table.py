@@ -174,10 +174,18 @@ class JobTable:
         """Say how far a job is; return whether it is still ours."""
         return self._write(id_, owner, {"progress": progress, "message": _storable(message), "updated": self._clock()})
 
-    def release(self, id_: str, owner: str, *, message: str) -> bool:
-        """Give a job back, for another to begin again; its finished blocks stay. Return whether it was still ours."""
+    def release(self, id_: str, owner: str, *, message: str, is_attempt: bool = True) -> bool:
+        """Give a job back, for another to begin again; its finished blocks stay. Return whether it was still ours.
+
+        Args:
+            id_: Of the job.
+            owner: Who gives it back.
+            message: Why.
+            is_attempt: Whether it counts as one; not where it could well have gone on.
+        """
         values = {"status": "accepted", "message": _storable(message), "owner": None, "leased_until": None}
-        return self._write(id_, owner, values | {"updated": self._clock()})
+        attempts = {} if is_attempt else {"attempts": JOBS.c.attempts - 1}
+        return self._write(id_, owner, values | attempts | {"updated": self._clock()})
 
     def succeed(self, id_: str, owner: str, results: Mapping[str, Result]) -> bool:
         """End a job with its results; return whether it was still ours."""

@@ -31,8 +31,8 @@ def problem_response(
     """
     told = error.status if status is None else status
     members: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(told).phrase,
+        "type": error.problem_type,
+        "title": error.problem_title or HTTPStatus(told).phrase,
         "status": told,
         "detail": error.message,
     }
@@ -43,8 +43,6 @@ def problem_response(
         members["nearest"] = list(error.nearest)
     if isinstance(error, LimitExceeded):
         members |= {
-            "type": "limit-exceeded",
-            "title": "Limit exceeded",
             "limit": error.limit,
             "allowed": error.allowed,
             "asked": error.asked,

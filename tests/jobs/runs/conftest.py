@@ -1,0 +1,118 @@
+"""A cluster of real processes, which do a process of tests too."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from chronotile.jobs import processes as package
+from chronotile.jobs.blocks import OpenArchive
+from chronotile.jobs.cluster import Cluster
+from chronotile.jobs.engine import open_engine
+from chronotile.jobs.job import Execution
+from chronotile.jobs.processes import processes
+from chronotile.jobs.runner import Runner
+from chronotile.jobs.table import JobTable
+from tests.running import until
+from tests.scenes import Scene, write_cogs
+
+SITE = Path(__file__).parent / "site"
+SQUARES_OF_TEN = 285
+
+
+@pytest.fixture(scope="module")
+def with_steps():
+    """Make the process `steps` known, here and to all processes that are started."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(package, "__path__", [*package.__path__, str(SITE / "made")])
+        patch.setenv("PYTHONPATH", str(SITE), prepend=":")
+        processes.cache_clear()
+        yield
+    processes.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """A folder of data that is served."""
+    folder = tmp_path_factory.mktemp("data")
+    write_cogs(folder, Scene())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster(with_steps):
+    """Two processes."""
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    with Cluster(None, workers=2, memory_bytes=1 << 30) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def table(tmp_path):
+    """The table of jobs in `tmp_path / "jobs"`."""
+    table = JobTable(open_engine(None, tmp_path / "jobs"))
+    yield table
+    table.close()
+
+
+@pytest.fixture
+def gates(tmp_path):
+    """The folder by which blocks of `steps` are let through."""
+    folder = tmp_path / "gates"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def submit(table, gates):
+    """`submit(open=4, …)`: ten blocks, of which the first four are done at once and the others wait for the gate."""
+
+    def submit_steps(*, count=10, **inputs):
+        inputs = {"open": count, "gates": str(gates)} | inputs
+        execution = Execution(process="steps", inputs={"count": count, **inputs})
+        return table.submit(execution, user=None, most_open=1000).id
+
+    return submit_steps
+
+
+@pytest.fixture
+def running(table, cluster, data, tmp_path):
+    """`with running():` jobs are done; as after `later_s`, by who goes by that clock."""
+
+    @contextmanager
+    def run(*, on=cluster, of=table, timeout_s=600.0, **more):
+        runner = Runner(of, on, OpenArchive(), place=data, folder=tmp_path / "jobs", timeout_s=timeout_s, **more)
+        thread = Thread(target=runner.run)
+        thread.start()
+        try:
+            yield runner
+        finally:
+            runner.stop()
+            thread.join(30)
+            assert not thread.is_alive()
+
+    return run
+
+
+@pytest.fixture
+def ended(table):
+    """`ended(id)`: the job, once it has ended."""
+
+    def wait(id_):
+        until(lambda: table.job(id_).finished is not None)
+        return table.job(id_)
+
+    return wait
+
+
+@pytest.fixture
+def notes(gates):
+    """`notes("began")`: what blocks have noted, in that order."""
+
+    def read(word):
+        file = gates / "notes"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [line.split()[1:] for line in lines if line.startswith(word)]
+
+    return read
