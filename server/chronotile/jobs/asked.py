@@ -1,4 +1,4 @@
-"""The times of a layer that blocks of a job agree on, and which input of it is at fault."""
+"""What jobs about places are asked with: times that their blocks agree on, geometries, and which input is at fault."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +8,8 @@ from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.jobs.job import Json
 from chronotile.jobs.process import Inputs
 from chronotile.model.collection import Layer
+from chronotile.model.crs import Crs
+from chronotile.model.geojson import GeometryRules
 from chronotile.model.time import TimeSelection, format_instant, parse_instant, parse_time
 from chronotile.pipeline.extract_series import layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
@@ -15,6 +17,8 @@ from chronotile.pipeline.widened_times import selection_of
 
 UNBOUNDED = 1 << 62
 """Of a job in all, whose blocks are bounded each."""
+MOST_FEATURES = 250_000
+MOST_VERTICES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +91,13 @@ def without_limits(services: Services) -> Services:
     """Return services for series of places that are read and written block by block, not answered at once."""
     limits = replace(services.catalogue.limits, max_series_values=UNBOUNDED, max_area_values=UNBOUNDED)
     return replace(services, catalogue=replace(services.catalogue, limits=limits))
+
+
+def geometry_rules(layer: Layer, services: Services, *, first: int = 1) -> GeometryRules:
+    """Return what geometries about a layer may be; messages count features from `first`."""
+
+    def crs_named(name: str) -> Crs:
+        own = layer.main_variable.grid.crs
+        return own if name.upper() == own.name.upper() else services.catalogue.offered_crs(name)
+
+    return GeometryRules(max_vertices=MOST_VERTICES, max_features=MOST_FEATURES, crs_named=crs_named, first=first)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, overload
-from uuid import uuid4
 
 import numpy as np
 import orjson
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from chronotile.encoders.place_series import PlaceSeries
 from chronotile.errors import ClientGone
 from chronotile.jobs.job import Json
+from chronotile.jobs.maps import replacing
 from chronotile.jobs.process import Work
+from chronotile.pipeline.deliver_coverage import storing
 
 TOLD = "told"
 
@@ -32,19 +34,11 @@ def write_piece(work: Work, name: str, piece: Piece) -> None:
 
     Raises:
         ClientGone: The job was dismissed.
-        OSError: There is no room for it.
+        StorageFull: There is no room for it.
     """
     told = np.frombuffer(orjson.dumps(piece.told), np.uint8)
-    unfinished = work.folder / f"{name}.{uuid4().hex}.part"
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{TOLD: told}, **piece.arrays)
-        unfinished.replace(work.folder / f"{name}.npz")
-    except BaseException as error:
-        unfinished.unlink(missing_ok=True)
-        if isinstance(error, FileNotFoundError):
-            raise ClientGone("nobody waits any more") from error
-        raise
+    with writing(work.folder / f"{name}.npz", work) as file:
+        np.savez(file, allow_pickle=False, **{TOLD: told}, **piece.arrays)
 
 
 def read_piece(work: Work, name: str) -> Piece:
@@ -62,19 +56,19 @@ def read_piece(work: Work, name: str) -> Piece:
 
 
 @contextmanager
-def writing_result(work: Work, name: str) -> Iterator[BinaryIO]:
-    """Give a file to write, which is among the results under its name once it is whole.
+def writing(path: Path, work: Work) -> Iterator[BinaryIO]:
+    """Give a file of a job to write, which takes the place of another one when it is whole.
 
     Raises:
-        OSError: There is no room for it.
+        ClientGone: The job was dismissed.
+        StorageFull: There is no room for it.
     """
-    unfinished = work.results / f"{name}.{uuid4().hex}.part"
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-        unfinished.replace(work.results / name)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with storing():
+        try:
+            with replacing(path, work) as file:
+                yield file
+        except FileNotFoundError as error:
+            raise ClientGone("nobody waits any more") from error
 
 
 class StoredPlaces(Sequence[PlaceSeries]):

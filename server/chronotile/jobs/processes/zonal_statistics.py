@@ -13,15 +13,14 @@ from chronotile.encoders.geojson_series import encode_series_geojson
 from chronotile.encoders.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.parquet_series import require_pyarrow, write_series_parquet
 from chronotile.encoders.place_series import Credits, PlaceSeries, PlacesSeries, table_of_areas
-from chronotile.jobs.asked import asked_times, located, told_times, without_limits
+from chronotile.jobs.asked import MOST_FEATURES, asked_times, geometry_rules, located, told_times, without_limits
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.maps import DATETIME, LAYER
-from chronotile.jobs.pieces import Piece, StoredPlaces, read_piece, write_piece, writing_result
+from chronotile.jobs.pieces import Piece, StoredPlaces, read_piece, write_piece, writing
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
-from chronotile.model.crs import Crs
-from chronotile.model.geojson import GeometryRules, areas_of
+from chronotile.model.geojson import areas_of
 from chronotile.model.reducer import MAX_REDUCERS, Reducer, parse_reducers
 from chronotile.model.request import WEIGHTS, AreaSeriesRequest
 from chronotile.model.series import AreaSeries, AreasSeries
@@ -30,8 +29,6 @@ from chronotile.pipeline.extract_area_series import cost_of_area_series, extract
 from chronotile.pipeline.extract_series import instants_of
 from chronotile.pipeline.services import Services
 
-MOST_PLACES = 250_000
-MOST_VERTICES = 4_000_000
 PLACES_A_BLOCK = 500
 BLOCK_VALUES = 1_000_000
 """In the answer of one block, if one place has not more already."""
@@ -118,7 +115,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         has_areas=True,
     )
     name = f"statistics.{format_}"
-    with writing_result(work, name) as file:
+    with writing(work.results / name, work) as file:
         if format_ == "parquet":
             write_series_parquet(table, file)
         else:
@@ -146,13 +143,7 @@ def _areas(inputs: Inputs, own: slice, layer: Layer, services: Services) -> Sequ
     if isinstance(places, str):
         return services.catalogue.place_set(places).areas[own]
 
-    def crs_named(name: str) -> Crs:
-        grid_crs = layer.main_variable.grid.crs
-        return grid_crs if name.upper() == grid_crs.name.upper() else services.catalogue.offered_crs(name)
-
-    rules = GeometryRules(
-        max_vertices=MOST_VERTICES, max_features=MOST_PLACES, crs_named=crs_named, first=(own.start or 0) + 1
-    )
+    rules = geometry_rules(layer, services, first=(own.start or 0) + 1)
     return areas_of(orjson.dumps(places | {"features": places["features"][own]}), rules)
 
 
@@ -192,7 +183,7 @@ FEATURES: Json = {
     "required": ["type", "features"],
     "properties": {
         "type": {"type": "string", "enum": ["FeatureCollection"]},
-        "features": {"type": "array", "minItems": 1, "maxItems": MOST_PLACES, "items": {"type": "object"}},
+        "features": {"type": "array", "minItems": 1, "maxItems": MOST_FEATURES, "items": {"type": "object"}},
     },
     "format": "geojson-feature-collection",
 }

@@ -1,0 +1,252 @@
+"""How often a layer has which values, over an area and along time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.errors import InvalidParameter, OutsideData
+from chronotile.jobs.asked import asked_times, geometry_rules, located, told_times
+from chronotile.jobs.job import Json, Result
+from chronotile.jobs.maps import BBOX, DATETIME, LAYER, trims_of
+from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.model.area import Area
+from chronotile.model.collection import Layer
+from chronotile.model.geojson import area_of
+from chronotile.model.grid import WHOLE_CIRCLE
+from chronotile.model.reducer import Reducer
+from chronotile.pipeline.area_reading import CELL_S, VALUE_S, AreaCells, cheapest_reading
+from chronotile.pipeline.cells import reach_of
+from chronotile.pipeline.services import Services, reading
+from chronotile.readers.area_outlines import outlines_of
+from chronotile.readers.area_spans import Spans, centre_spans
+from chronotile.readers.reader import block_shape
+from chronotile.stats.samples import reduce_samples
+
+MOST_BINS, DEFAULT_BINS = 4096, 64
+BLOCK_CELLS = 1 << 22
+"""Of one time, if one row of the source's blocks has not more already."""
+BLOCK_NUMBERS = 1 << 27
+"""Of all times of a block, if one time has not more already."""
+
+NAMES = {"geometry": "area", "time": "datetime"}
+"""Of inputs, by what the verbs call them."""
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    """How often values occur."""
+
+    counts: NDArray[np.int64]
+    """(bin,)."""
+    outside: int
+    """Values beyond the edges."""
+    no_data: int
+    """Cells without a value, each as often as there are times."""
+
+
+def _plan(inputs: Inputs, services: Services) -> Plan:
+    with located(NAMES):
+        times = asked_times(inputs["layer"], inputs, services)
+        _edges(inputs, times.layer)
+        first, last = _rows(_spans(inputs, times.layer, services))
+        with reading(times.layer):
+            shape = block_shape(services.reader(times.layer), times.layer.main_variable.name, "space")
+    width, count = times.layer.main_variable.grid.width, len(times.indexes)
+    rows = _length(BLOCK_CELLS // width, shape.height)
+    dates = _length(BLOCK_NUMBERS // (rows * width), shape.times)
+    blocks = [
+        {"rows": own, "dates": those, "times": times.told}
+        for those, own in product(_cuts(0, count, dates), _cuts(first, last, rows))
+    ]
+    return Plan(blocks=blocks, seconds=(last - first) * width * count * (VALUE_S + CELL_S))
+
+
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    with located(NAMES):
+        times = told_times(inputs["layer"], inputs, block["times"], work.services)
+        spans = _spans(inputs, times.layer, work.services)
+        first, last = block["rows"]
+        own = spans.chosen((spans.rows >= first) & (spans.rows < last))
+        indexes = times.indexes[slice(*block["dates"])]
+        found = _counted(own, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
+    return {
+        "counts": found.counts.tolist(),
+        "outside": found.outside,
+        "no_data": found.no_data,
+        "times": block["times"],
+    }
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    layer = work.services.catalogue.layer(inputs["layer"])
+    edges = _edges(inputs, layer)
+    counts = np.zeros(edges.size - 1, dtype=np.int64)
+    for block in done:
+        counts += np.array(block["counts"], dtype=np.int64)
+    document = {
+        "layer": layer.id,
+        "units": layer.main_variable.encoding.units,
+        "times": done[0]["times"]["count"] if done else 0,
+        "edges": edges.tolist(),
+        "counts": counts.tolist(),
+        "outside": sum(block["outside"] for block in done),
+        "no_data": sum(block["no_data"] for block in done),
+    }
+    return {"histogram": Result(value=document)}
+
+
+def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: FloatArray, work: Work) -> _Counted:
+    """Count the values of cells at some times."""
+    reducer = Reducer(name="histogram", kind="histogram", bins=edges.size - 1)
+    counts, valid = np.zeros(edges.size - 1), 0
+    if spans.cells:
+        how = cheapest_reading(spans, 1, layer=layer, indexes=indexes, services=work.services)
+        cells = AreaCells(how, work.services, work.is_wanted)
+        for slab in how.slabs():
+            cells.require_wanted()
+            reduced = reduce_samples(
+                cells.samples(slab), layer.main_variable.encoding, (reducer,), {reducer.name: edges}
+            )
+            counts += np.nansum(reduced.values[reducer.name], axis=(0, 1))  # NaN where no cell has a value
+            valid += int(reduced.valid.sum())
+    return _Counted(
+        counts=counts.astype(np.int64),
+        outside=valid - int(counts.sum()),
+        no_data=spans.cells * len(indexes) - valid,
+    )
+
+
+def _edges(inputs: Inputs, layer: Layer) -> FloatArray:
+    """(bin + 1,), ascending."""
+    if "edges" in inputs:
+        if "bins" in inputs or "range" in inputs:
+            raise InvalidParameter("give either edges, or bins and range", locator="edges")
+        edges = np.array(inputs["edges"], dtype=np.float64)
+    else:
+        low, high = inputs.get("range", layer.styles[0].range)
+        edges = np.linspace(low, high, inputs.get("bins", DEFAULT_BINS) + 1)
+    if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+        raise InvalidParameter("edges must ascend", locator="edges" if "edges" in inputs else "range")
+    return edges
+
+
+def _spans(inputs: Inputs, layer: Layer, services: Services) -> Spans:
+    """The cells whose centres lie in the area, or all.
+
+    Raises:
+        OutsideData: There are none.
+    """
+    grid = layer.main_variable.grid
+    area = _area(inputs, layer, services)
+    if area is None:
+        rows = np.arange(grid.height)
+        return Spans(
+            areas=np.zeros_like(rows), rows=rows, starts=np.zeros_like(rows), stops=np.full_like(rows, grid.width)
+        )
+    spans = centre_spans(outlines_of((area,), grid), grid)
+    if not spans.cells:
+        raise OutsideData(
+            f"no centre of a cell of layer {layer.id}, which {reach_of(layer)}, lies there; longitude comes first",
+            locator="area" if "area" in inputs else "bbox",
+        )
+    return spans
+
+
+def _area(inputs: Inputs, layer: Layer, services: Services) -> Area | None:
+    if "area" in inputs:
+        if "bbox" in inputs:
+            raise InvalidParameter("give either area or bbox", locator="bbox")
+        return area_of(orjson.dumps(inputs["area"]), geometry_rules(layer, services))
+    for trim in trims_of(inputs, services):
+        west, south, east, north = trim.box
+        if trim.crs.is_geographic and west > east:  # across the antimeridian (RFC 7946 §5.2)
+            east += WHOLE_CIRCLE
+        if west >= east or south >= north:
+            raise InvalidParameter("bbox is empty: each minimum must be less than its maximum", locator="bbox")
+        corners = np.array([(west, south), (east, south), (east, north), (west, north), (west, south)])
+        return Area(polygons=((corners,),), crs=trim.crs)
+    return None
+
+
+def _rows(spans: Spans) -> tuple[int, int]:
+    """The first row that has cells, and that after the last."""
+    return int(spans.rows.min()), int(spans.rows.max()) + 1
+
+
+def _length(most: int, unit: int) -> int:
+    """As many as may be, in whole blocks of the source where one fits."""
+    return max(1, most // unit * unit or most)
+
+
+def _cuts(first: int, last: int, length: int) -> list[list[int]]:
+    """From one to before another, cut at multiples of a length."""
+    if first == last:
+        return []
+    inner = range((first // length + 1) * length, last, length)
+    return [list(pair) for pair in pairwise([first, *inner, last])]
+
+
+process = Process(
+    id="histogram",
+    title="Histogram",
+    description="How often a layer has which values in an area, at all of some times together; each tile is counted "
+    "by itself, and the counts are summed.",
+    keywords=("statistics", "histogram"),
+    inputs={
+        "layer": LAYER,
+        "datetime": DATETIME,
+        "bbox": BBOX,
+        "area": Input(
+            title="Area",
+            description="A GeoJSON polygon, or a feature of one: cells whose centres lie in it count.",
+            schema={"type": "object", "required": ["type"], "format": "geojson-geometry"},
+            is_required=False,
+        ),
+        "bins": Input(
+            title="Bins",
+            description="How many of equal width.",
+            schema={"type": "integer", "minimum": 1, "maximum": MOST_BINS, "default": DEFAULT_BINS},
+            is_required=False,
+        ),
+        "range": Input(
+            title="Range",
+            description="Values at both ends of the bins; without it that of the layer's first style.",
+            schema={"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number"}},
+            is_required=False,
+        ),
+        "edges": Input(
+            title="Edges",
+            description="Of the bins, ascending, in place of their number and range.",
+            schema={"type": "array", "minItems": 2, "maxItems": MOST_BINS + 1, "items": {"type": "number"}},
+            is_required=False,
+        ),
+    },
+    outputs={
+        "histogram": Output(
+            title="Histogram",
+            description="Counts of cells at all times by bin. A bin has its lower edge, the last one both. `outside` "
+            "counts values beyond the edges, `no_data` cells without a value.",
+            schema={
+                "type": "object",
+                "required": ["layer", "units", "times", "edges", "counts", "outside", "no_data"],
+                "properties": {
+                    "layer": {"type": "string"},
+                    "units": {"type": "string"},
+                    "times": {"type": "integer"},
+                    "edges": {"type": "array", "items": {"type": "number"}},
+                    "counts": {"type": "array", "items": {"type": "integer"}},
+                    "outside": {"type": "integer"},
+                    "no_data": {"type": "integer"},
+                },
+            },
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)
