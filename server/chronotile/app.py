@@ -23,6 +23,7 @@ from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed
 from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
+from chronotile.jobs.desk import JobDesk
 from chronotile.machine import this_machine
 from chronotile.model.time import Instant
 from chronotile.pipeline.looks import Looks
@@ -85,6 +86,8 @@ ANIMATIONS_GIVE_WAY = {"niceness": 10}
 """Nobody who waits for seconds minds one more; whoever waits for a tile does."""
 CUBES_GIVE_WAY = {"niceness": 10, "waiting_per_thread": 128}
 """A viewer asks for a dozen cubes at once and shows what it has meanwhile; whoever asks for a tile sees nothing."""
+EXECUTIONS_GIVE_WAY = {"niceness": 10, "waiting_per_thread": 4}
+"""Each may take as long as a client waits, so that few wait for them."""
 FILES_WAIT = {"waiting_per_thread": 1024}
 """A thousandth of a second each."""
 KEPT_CUBE = ".cube"
@@ -105,6 +108,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     sld_prefixes: Sequence[str] = (),
     siblings: Siblings | None = None,
     shares: Path | None = None,
+    jobs: JobDesk | None = None,
 ) -> Starlette:
     """Return the application that serves `services`.
 
@@ -120,16 +124,20 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         cog_places: Below which `/cog` may open files; it is there only if there are some.
         siblings: The other workers, where `/metrics` tells of all.
         shares: The folder in which shares of valid pixels are kept; otherwise they are in memory alone.
+        jobs: Where jobs are asked for, closed when the application shuts down; otherwise processes run only while
+            somebody waits for them.
 
     Raises:
         ConfigurationError: One of `cog_places` or `sld_prefixes` is no place, or TiTiler is not installed.
     """
     registry = CollectorRegistry()
     tokens = {"pictures": 8, "series": 8, "coverages": 2, "cubes": 1, "animations": 1}
-    tokens |= {"documents": 2, "files": 1, "readiness": 1, "metrics": 1}
+    tokens |= {"executions": 2, "jobs": 2, "documents": 2, "files": 1, "readiness": 1, "metrics": 1}
     tokens |= threads or {}
     ways = {"pictures": {"brisk": brisk}, "series": {"brisk": brisk}}
     ways |= {"cubes": CUBES_GIVE_WAY, "animations": ANIMATIONS_GIVE_WAY, "files": FILES_WAIT}
+    ways |= {"executions": EXECUTIONS_GIVE_WAY}
+    desk = jobs or JobDesk(None)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -140,7 +148,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         anyio.to_thread.current_default_thread_limiter().total_tokens = tokens["pictures"]
         valid_shares = ValidShares(shares)
         state = app.state.chronotile = ServerState(
-            services=services, gates=gates, previews=previews, valid_shares=valid_shares
+            services=services, gates=gates, previews=previews, valid_shares=valid_shares, jobs=desk
         )
         registry.register(StateCollector(state))
         if previews is not None:
@@ -159,6 +167,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         if previews is not None:
             await anyio.to_thread.run_sync(previews.close)
         await anyio.to_thread.run_sync(valid_shares.close)
+        await anyio.to_thread.run_sync(desk.close)
         for reader in state.services.readers.values():
             reader.close()
 
@@ -260,6 +269,7 @@ def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None =
         sld_prefixes=settings.sld_places,
         siblings=siblings,
         shares=settings.preview_folder / SHARES if settings.preview_bytes else None,
+        jobs=JobDesk(settings.jobs_folder, database_url=settings.database_url, most_open=settings.most_open_jobs),
     )
 
 

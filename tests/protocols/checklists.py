@@ -19,9 +19,16 @@ SUITES = {
     "tiles": ("checklist-ogcapi-tiles-maps-coverages.md", "## Tiles"),
     "maps": ("checklist-ogcapi-tiles-maps-coverages.md", "## Maps"),
     "coverages": ("checklist-ogcapi-tiles-maps-coverages.md", "## Coverages"),
+    "processes": ("checklist-ogcapi-processes.md", "# OGC API - Processes"),
 }
 """File and heading of each suite of OGC API."""
-TITLES = {"edr": "EDR 1.0 and 1.1", "tiles": "Tiles 1.0", "maps": "Maps 1.0", "coverages": "Coverages 1.0"}
+TITLES = {
+    "edr": "EDR 1.0 and 1.1",
+    "tiles": "Tiles 1.0",
+    "maps": "Maps 1.0",
+    "coverages": "Coverages 1.0",
+    "processes": "Processes 1.0",
+}
 """Headings of docs/conformance.md, each below `## OGC API`."""
 NUMBERED = re.compile(
     r"(?:AT \d+(?:[-/]\d+)*(?:, \d+(?:[-/]\d+)*)*|A\.\d+(?:\.\d+)*(?:-\d+)?(?:[-/]A\.\d+)?)(?![.\d]*\w)"

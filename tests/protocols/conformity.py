@@ -5,10 +5,12 @@ python -m tests.protocols.conformity /openapi.json 100 [TEXT]       100 requests
 
 import logging
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import schemathesis
@@ -28,6 +30,7 @@ from schemathesis.specs.openapi.checks import (
 from starlette.types import ASGIApp
 
 from chronotile.app import application
+from chronotile.jobs.desk import JobDesk
 from tests.places import make_places
 from tests.protocols import served
 
@@ -51,9 +54,10 @@ class Findings:
     """A request for each thing that is wrong."""
 
 
-def tree_application() -> ASGIApp:
-    """Return the application over `served.tree_collections` and three places."""
-    return application(served.make_services(*served.tree_collections(), places=[make_places()]))
+def tree_application(jobs: Path) -> ASGIApp:
+    """Return the application over `served.tree_collections` and three places, with a folder of jobs."""
+    services = served.make_services(*served.tree_collections(), places=[make_places()])
+    return application(services, jobs=JobDesk(jobs))
 
 
 def document_of(app: ASGIApp, path: str) -> BaseSchema:
@@ -172,8 +176,12 @@ def _examples(parameters: Iterable[Any]) -> dict[str, Any]:
 def main(arguments: Sequence[str]) -> int:
     """Print what is found; return the exit status."""
     logging.disable()
-    path, examples, *holding = arguments
-    operations = operations_of(document_of(tree_application(), path), *holding)
+    with tempfile.TemporaryDirectory() as jobs:
+        return _tell(tree_application(Path(jobs)), *arguments)
+
+
+def _tell(app: ASGIApp, path: str, examples: str, *holding: str) -> int:
+    operations = operations_of(document_of(app, path), *holding)
     found = 0
     for operation in operations:
         start = time.perf_counter()

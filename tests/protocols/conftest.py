@@ -8,6 +8,7 @@ from lxml import etree
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.jobs.desk import JobDesk
 from chronotile.pipeline.services import Services
 from tests.protocols import served
 from tests.protocols.gml import place_info_schema
@@ -21,12 +22,13 @@ def make_services() -> Callable[..., Services]:
 
 
 @pytest.fixture
-def make_client() -> Iterator[Callable[..., TestClient]]:
+def make_client(tmp_path) -> Iterator[Callable[..., TestClient]]:
     """`make_client(services)`: a client of the running application; without services, of one layer NDVI."""
     clients: list[TestClient] = []
 
     def make(services: Services | None = None) -> TestClient:
-        client = TestClient(application(services or served.make_services()), raise_server_exceptions=False)
+        app = application(services or served.make_services(), jobs=JobDesk(tmp_path / "jobs"))
+        client = TestClient(app, raise_server_exceptions=False)
         clients.append(client.__enter__())
         return client
 
@@ -50,12 +52,13 @@ def session_client() -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def make_url() -> Iterator[Callable[..., str]]:
+def make_url(tmp_path) -> Iterator[Callable[..., str]]:
     """`make_url(services)`: the base URL of the application on a socket, for clients that are foreign programs."""
     with ExitStack() as servers:
 
         def make(services: Services | None = None) -> str:
-            return servers.enter_context(listening(application(services or served.make_services())))
+            app = application(services or served.make_services(), jobs=JobDesk(tmp_path / "jobs"))
+            return servers.enter_context(listening(app))
 
         yield make
 

@@ -24,8 +24,8 @@ DOCUMENT = {
 
 
 @pytest.fixture(scope="module")
-def app():
-    return tree_application()
+def app(tmp_path_factory):
+    return tree_application(tmp_path_factory.mktemp("jobs"))
 
 
 @pytest.mark.slow
@@ -42,7 +42,9 @@ def test_answers_are_those_that_the_document_tells(app, document, share):
 
 @pytest.mark.slow
 def test_examples_of_ogcapi_are_answered(app):
-    operations = operations_of(document_of(app, "/ogcapi/openapi"))
+    asked = operations_of(document_of(app, "/ogcapi/openapi"))
+    # Nobody knows the id of a job before there is one, and what is posted is in no address.
+    operations = [each for each in asked if each.method == "get" and "{jobID}" not in each.path]
 
     assert [refused for each in operations for refused in refused_examples(each)] == []
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonschema import Draft4Validator, Draft7Validator, Draft201909Validator
 from jsonschema.protocols import Validator
 from openapi_schema_validator import OAS30Validator
@@ -17,6 +18,7 @@ BUNDLES = {
     "coverages": "coverages/ogcapi-coverages-1.bundled.json",
     "edr": "edr/ogcapi-environmental-data-retrieval-1-oas30.bundled.json",
     "maps": "maps/ogcapi-maps-1.bundled.json",
+    "processes": "processes-1.0-as-used-by-ets/api-processes10.yaml",
     "tiles": "tiles/ogcapi-tiles-1.bundled.json",
 }
 """OpenAPI 3.0 documents, by standard."""
@@ -60,11 +62,20 @@ def _bundled(path: Path, name: str) -> Validator:
 def _repaired(bundle: dict[str, Any]) -> dict[str, Any]:
     """What extents hold of more dimensions, older bundles ask of `spatial` and `temporal` too: none would be valid."""
     schemas = bundle["components"]["schemas"]
+    if "inputValueNoObject" in schemas:
+        return _with_any_of(bundle)
     if "extent-uad" not in schemas:
         return bundle
     plain, further = schemas["extent-uad"]["allOf"]
     further = {**further, "properties": {"spatial": {}, "temporal": {}}}
     return {**bundle, "components": {"schemas": {**schemas, "extent-uad": {"allOf": [plain, further]}}}}
+
+
+def _with_any_of(bundle: dict[str, Any]) -> dict[str, Any]:
+    """Of values of Processes 1.0 exactly one kind is asked: but a whole number is a number, and base64 is a text."""
+    schemas = bundle["components"]["schemas"]
+    loose = {name: {"anyOf": schemas[name]["oneOf"]} for name in ("inputValueNoObject", "inlineOrRefData")}
+    return {**bundle, "components": {"schemas": {**schemas, **loose}}}
 
 
 def _covjson(schemas: Path, name: str) -> Validator:
@@ -93,4 +104,5 @@ def _tms(schemas: Path, name: str) -> Validator:
 
 @lru_cache
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    return yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)

@@ -21,7 +21,9 @@ def test_name_of_a_line_stands_for_each_of_its_tests(name, expected):
     assert ids_of(name) == expected
 
 
-@pytest.mark.parametrize(("suite", "count"), [("edr", 20), ("tiles", 9), ("maps", 13), ("coverages", 4)])
+@pytest.mark.parametrize(
+    ("suite", "count"), [("edr", 20), ("tiles", 9), ("maps", 13), ("coverages", 4), ("processes", 12)]
+)
 def test_every_clause_of_a_checklist_is_a_line(shared, suite, count):
     assert len(lines_of(suite)) == count
 

@@ -6,9 +6,9 @@ from chronotile.protocols.common.raw_headers import header_value, sending
 
 EXPOSED = (
     "ETag, Chronotile-Time, Content-Crs, Content-Bbox, Content-Datetime, Content-Disposition, Warning, Link, Location, "
-    "Retry-After, Server-Timing"
+    "Preference-Applied, Retry-After, Server-Timing"
 )
-METHODS = "GET, HEAD, POST, OPTIONS"
+METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 ONE_DAY_S = "86400"
 
 _ADDED = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED.encode()))

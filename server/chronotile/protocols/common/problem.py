@@ -20,6 +20,7 @@ def problem_response(
     *,
     spelling: Mapping[str, str] = AS_IN_THE_CORE,
     status: int | None = None,
+    type_: str | None = None,
 ) -> Response:
     """Return the problem document of an error.
 
@@ -28,10 +29,11 @@ def problem_response(
         request: Where.
         spelling: The protocol's names of parameters, by the core's.
         status: Of HTTP, where the protocol has another one than the error.
+        type_: Of the problem, where the protocol has another one than the error.
     """
     told = error.status if status is None else status
     members: dict[str, Any] = {
-        "type": error.problem_type,
+        "type": type_ or error.problem_type,
         "title": error.problem_title or HTTPStatus(told).phrase,
         "status": told,
         "detail": error.message,

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar, cast
 from starlette.requests import HTTPConnection, Request
 
 from chronotile.errors import ClientGone, ServicesRenewed
+from chronotile.jobs.desk import JobDesk
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.gate import Gate
@@ -37,6 +38,10 @@ class Gates:
     """Cube tiles, which give way to all else."""
     animations: Gate
     """Time-lapses, each of which keeps a thread for seconds: one at a time, so that pictures have the rest."""
+    executions: Gate
+    """Processes that somebody waits for, each of which may keep a thread for many seconds."""
+    jobs: Gate
+    """The table of jobs and their results, on a database or a disk that may be slow."""
     documents: Gate
     files: Gate
     """Of the viewer: a page asks for dozens at the same moment, and breaks where one of them is refused."""
@@ -46,7 +51,7 @@ class Gates:
 
     def __iter__(self) -> Iterator[Gate]:
         """Iterate over all."""
-        work = (self.pictures, self.series, self.coverages, self.cubes, self.animations)
+        work = (self.pictures, self.series, self.coverages, self.cubes, self.animations, self.executions, self.jobs)
         return iter((*work, self.documents, self.files, self.readiness, self.metrics))
 
 
@@ -66,6 +71,7 @@ class ServerState:
     previews: Previews | None = None
     """Of rasters without overviews, where such are kept."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
+    jobs: JobDesk = field(default_factory=lambda: JobDesk(None))
 
 
 def state_of(connection: HTTPConnection) -> ServerState:

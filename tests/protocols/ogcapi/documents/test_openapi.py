@@ -10,7 +10,7 @@ from starlette.routing import Route
 from chronotile.protocols.ogcapi.documents.params import PARAMETERS, PARAMETERS_OF_COLLECTIONS
 from tests.protocols import served
 
-METHODS = ("get", "post")
+METHODS = ("get", "post", "delete")
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def _parameters(entry: Json) -> Iterator[Json]:
 
 def _operations(entry: Json) -> Iterator[tuple[str, Json]]:
     for name, operation in entry.items():
-        if name in {"get", "post"}:
+        if name in {"get", "post", "delete"}:
             yield name, operation
 
 

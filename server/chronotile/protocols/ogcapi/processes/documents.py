@@ -1,0 +1,176 @@
+"""Processes and jobs as documents (OGC 18-062r2 §7.9 to §7.12, §11)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from chronotile.jobs.job import Job
+from chronotile.jobs.process import Input, Output, Process
+from chronotile.jobs.processes import process_of
+from chronotile.model.time import format_instant
+from chronotile.protocols.ogcapi.block import Json, Link, Told
+from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON, media_type_of
+from chronotile.protocols.ogcapi.processes.params import TYPE, JobsQuery, Paging
+
+RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
+REL_PROCESSES = f"{RELATIONS}/processes"
+REL_JOBS = f"{RELATIONS}/job-list"
+REL_EXECUTE = f"{RELATIONS}/execute"
+REL_RESULTS = f"{RELATIONS}/results"
+REL_EXCEPTIONS = f"{RELATIONS}/exceptions"
+
+
+def landing_links(told: Told) -> Sequence[Link]:
+    """Return the processes and the jobs."""
+    return [
+        Link(rel=REL_PROCESSES, href=f"{told.base}/processes?f=json", type=JSON, title="processes"),
+        Link(rel=REL_PROCESSES, href=f"{told.base}/processes?f=html", type=HTML, title="processes as HTML"),
+        Link(rel=REL_JOBS, href=f"{told.base}/jobs?f=json", type=JSON, title="jobs"),
+        Link(rel=REL_JOBS, href=f"{told.base}/jobs?f=html", type=HTML, title="jobs as HTML"),
+    ]
+
+
+def process_list(processes: Sequence[Process], paging: Paging, told: Told) -> Json:
+    """Return a page of the list of processes."""
+    listed = processes[paging.offset : paging.offset + paging.limit]
+    following = paging.following(len(processes))
+    links = _both(f"{told.base}/processes", "processes", _query(paging, paging.offset))
+    if following is not None:
+        links.append(_json("next", f"{told.base}/processes?{_query(paging, following)}&f=json", "the next processes"))
+    return {"processes": [_summary(each, told) for each in listed], "links": _written(links)}
+
+
+def process_document(process: Process, told: Told) -> Json:
+    """Return the description of a process."""
+    return {
+        **_summary(process, told),
+        "inputs": {name: _input(each) for name, each in process.inputs.items()},
+        "outputs": {name: _output(each) for name, each in process.outputs.items()},
+    }
+
+
+def job_list(jobs: Iterable[Job], asked: JobsQuery, matched: int, told: Told) -> Json:
+    """Return a page of the list of jobs, of which so many match."""
+    url, following = f"{told.base}/jobs", asked.paging.following(matched)
+    links = _both(url, "jobs", asked.address(asked.paging.offset))
+    if following is not None:
+        links.append(_json("next", f"{url}?{asked.address(following)}&f=json", "the next jobs"))
+    listed = [status_document(job, told) for job in jobs]
+    return {"jobs": listed, "numberMatched": matched, "numberReturned": len(listed), "links": _written(links)}
+
+
+def status_document(job: Job, told: Told) -> Json:
+    """Return how far a job is."""
+    times = {"created": job.created, "started": job.started, "finished": job.finished, "updated": job.updated}
+    return {
+        "processID": job.execution.process,
+        "type": TYPE,
+        "jobID": job.id,
+        "status": job.status,
+        "message": job.message,
+        **{name: moment_text(moment) for name, moment in times.items() if moment is not None},
+        "progress": job.progress,
+        "links": _written(_job_links(job, told)),
+    }
+
+
+def job_address(job: Job, told: Told) -> str:
+    """Return where a job is told of."""
+    return f"{told.base}/jobs/{job.id}"
+
+
+def result_address(job: Job, output: str, told: Told) -> str:
+    """Return where one of its results is."""
+    return f"{job_address(job, told)}/results/{quote(output)}"
+
+
+def moment_text(moment: float) -> str:
+    """Return seconds since 1970 as RFC 3339, UTC, to the millisecond."""
+    return format_instant(np.datetime64(round(moment * 1000), "ms").astype("datetime64[ns]"))
+
+
+def _job_links(job: Job, told: Told) -> list[Link]:
+    url = job_address(job, told)
+    process = f"{told.base}/processes/{quote(job.execution.process)}?f=json"
+    links = [
+        *_both(url, "job"),
+        _json("up", f"{told.base}/jobs?f=json", "all jobs"),
+        _json("related", process, "process"),
+    ]
+    if job.status == "successful":
+        links.append(_json(REL_RESULTS, f"{url}/results", "results"))
+        outputs = process_of(job.execution.process).outputs
+        for name, result in job.results.items():
+            media_type = media_type_of(result, outputs[name].schema)
+            links.append(Link(rel="item", href=result_address(job, name, told), type=media_type, title=name))
+    if job.status == "failed":
+        links.append(_json(REL_EXCEPTIONS, f"{url}/results", "why it failed"))
+    return links
+
+
+def _summary(process: Process, told: Told) -> Json:
+    url = f"{told.base}/processes/{quote(process.id)}"
+    links = [
+        *_both(url, process.title),
+        _json(REL_EXECUTE, f"{url}/execution", "where it is asked for"),
+        _json(REL_JOBS, f"{told.base}/jobs?processID={quote(process.id)}&f=json", "its jobs"),
+        _json("up", f"{told.base}/processes?f=json", "all processes"),
+    ]
+    return {
+        "id": process.id,
+        "version": process.version,
+        "title": process.title,
+        "description": process.description,
+        **({"keywords": list(process.keywords)} if process.keywords else {}),
+        "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
+        "outputTransmission": ["value", "reference"],
+        "links": _written(links),
+    }
+
+
+def _input(told: Input) -> Json:
+    return {
+        "title": told.title,
+        "description": told.description,
+        "minOccurs": int(told.is_required),
+        "maxOccurs": told.most,
+        "schema": _schema(told.schema),
+    }
+
+
+def _output(told: Output) -> Json:
+    return {"title": told.title, "description": told.description, "schema": _schema(told.schema)}
+
+
+def _schema(part: Any) -> Any:  # noqa: ANN401 -- any part of a schema
+    """A schema in the words of OpenAPI 3.0, which has one example."""
+    if isinstance(part, list):
+        return [_schema(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    told = {name: _schema(each) for name, each in part.items()}
+    if isinstance(told.get("examples"), list):  # otherwise it is a property of that name
+        told["example"] = told.pop("examples")[0]
+    return told
+
+
+def _both(url: str, title: str, query: str = "") -> list[Link]:
+    start = f"{url}?{query}{'&' if query else ''}"
+    return [
+        _json("self", f"{start}f=json", title),
+        Link(rel="alternate", href=f"{start}f=html", type=HTML, title=title),
+    ]
+
+
+def _json(rel: str, href: str, title: str) -> Link:
+    return Link(rel=rel, href=href, type=JSON, title=title)
+
+
+def _query(paging: Paging, offset: int) -> str:
+    return "&".join(f"{name}={value}" for name, value in paging.address(offset).items())
+
+
+def _written(links: Iterable[Link]) -> list[Json]:
+    return [link.document() for link in links]

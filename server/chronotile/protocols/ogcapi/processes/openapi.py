@@ -1,0 +1,209 @@
+"""Paths of processes and jobs in OpenAPI 3.0, under the operation ids of the standard's own document."""
+
+from collections.abc import Mapping, Sequence
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.jobs.job import STATUSES
+from chronotile.jobs.processes import processes
+from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.ogcapi.path_items import (
+    ADDRESS,
+    COUNT,
+    INDEX,
+    NUMBER,
+    TEXT,
+    format_of,
+    get,
+    in_path,
+    in_query,
+    language,
+    list_of,
+    members,
+    ref,
+    word,
+)
+from chronotile.protocols.ogcapi.processes.execution import TRANSMISSIONS
+from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON
+from chronotile.protocols.ogcapi.processes.params import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, TYPE
+
+TAG = "Processes"
+PROBLEM = "application/problem+json"
+EXAMPLE = "echo"
+OBJECT: Json = {"type": "object"}
+ANYTHING: Json = {}
+
+
+def _all_optional(properties: Mapping[str, Json]) -> Json:
+    return {"type": "object", "properties": dict(properties)}
+
+
+_TIME: Json = {"type": "string", "format": "date-time"}
+_DESCRIBED: Mapping[str, Json] = {"title": TEXT, "description": TEXT}
+_SUMMARY = members(
+    {"id": TEXT, "version": TEXT},
+    {
+        **_DESCRIBED,
+        "keywords": list_of(TEXT),
+        "jobControlOptions": list_of(word(["sync-execute", "async-execute", "dismiss"])),
+        "outputTransmission": list_of(word(TRANSMISSIONS)),
+        "links": list_of(ref("Link")),
+    },
+)
+SCHEMAS: Mapping[str, Json] = {
+    "ProcessSummary": _SUMMARY,
+    "ProcessList": members({"processes": list_of(ref("ProcessSummary")), "links": list_of(ref("Link"))}),
+    "ProcessInput": members(
+        {"schema": OBJECT},
+        {**_DESCRIBED, "minOccurs": INDEX, "maxOccurs": COUNT},
+    ),
+    "ProcessOutput": members({"schema": OBJECT}, dict(_DESCRIBED)),
+    "Process": {
+        "allOf": [
+            ref("ProcessSummary"),
+            members(
+                {
+                    "inputs": {"type": "object", "additionalProperties": ref("ProcessInput")},
+                    "outputs": {"type": "object", "additionalProperties": ref("ProcessOutput")},
+                }
+            ),
+        ]
+    },
+    "ProcessExecution": _all_optional(
+        {
+            "inputs": {
+                "type": "object",
+                "description": "Values by the names of inputs; one with a kind is `{value, mediaType, encoding}`",
+            },
+            "outputs": {
+                "type": "object",
+                "description": "Those that are wanted; all without it",
+                "additionalProperties": _all_optional(
+                    {"transmissionMode": word(TRANSMISSIONS), "format": _all_optional({"mediaType": TEXT})}
+                ),
+            },
+            "response": {**word(["raw", "document"]), "default": "raw"},
+        },
+    ),
+    "ProcessResults": {
+        "type": "object",
+        "description": "Values by the names of outputs, or links to them",
+        "additionalProperties": ANYTHING,
+    },
+    "Job": members(
+        {"jobID": TEXT, "type": word([TYPE]), "status": word(STATUSES)},
+        {
+            "processID": TEXT,
+            "message": TEXT,
+            **dict.fromkeys(("created", "started", "finished", "updated"), _TIME),
+            "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+            "links": list_of(ref("Link")),
+        },
+    ),
+    "JobList": members(
+        {"jobs": list_of(ref("Job")), "links": list_of(ref("Link"))},
+        {"numberMatched": INDEX, "numberReturned": INDEX},
+    ),
+}
+
+
+def process_paths(catalogue: Catalogue) -> Mapping[str, Json]:
+    """Return the path items, below the tree's own address."""
+    both = [format_of(["json", "html"]), language(catalogue.service.languages)]
+    process = in_path("processID", "Id of a process", word(tuple(processes())), example=EXAMPLE)
+    job = in_path("jobID", "Id of a job, as its acceptance tells it", TEXT, example="0" * 32)
+    output = in_path("outputID", "Name of one of the process's outputs", TEXT, example="string")
+    lists = [*_paging(), *both]
+    return {
+        "/processes": _get("getProcesses", "Processes, by their ids", "ProcessList", lists),
+        "/processes/{processID}": _get(
+            "getProcessDescription", "What a process takes and gives", "Process", [process, *both]
+        ),
+        "/processes/{processID}/execution": {"post": _execution([process, language(catalogue.service.languages)])},
+        "/jobs": _get("getJobs", "Jobs, the newest first", "JobList", [*_selection(), *lists]),
+        "/jobs/{jobID}": {
+            **_get("getStatus", "How far a job is", "Job", [job, *both]),
+            "delete": _operation(
+                "dismiss", "Cancel a job, or remove one that has ended", [job], {"200": _answer("Job", JSON)}
+            ),
+        },
+        "/jobs/{jobID}/results": {
+            "get": _results("getResult", "The results of a job, as it was asked to give them", [job])
+        },
+        "/jobs/{jobID}/results/{outputID}": {"get": _results("getOneResult", "One result of a job", [job, output])},
+    }
+
+
+def _paging() -> list[Json]:
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+    return [
+        in_query("limit", f"The most members of one answer; {MAX_LIMIT} stands for all that is more", limit),
+        in_query("offset", "How many come before the first", {**INDEX, "maximum": MAX_OFFSET, "default": 0}),
+    ]
+
+
+def _selection() -> list[Json]:
+    seconds = {**NUMBER, "minimum": 0}
+    return [
+        in_query("type", "Of jobs; there is one", list_of(word([TYPE]))),
+        in_query("processID", "Only jobs of these processes", list_of(TEXT), example=[EXAMPLE]),
+        in_query("status", "Only jobs with one of these", list_of(word(STATUSES)), example=["running", "successful"]),
+        in_query("datetime", "An instant or an interval, either end of which may be open (`..`): when they came", TEXT),
+        in_query("minDuration", "Only jobs that ran, or run, for at least so many seconds", seconds),
+        in_query("maxDuration", "Only jobs that ran, or run, for at most so many seconds", seconds),
+    ]
+
+
+def _get(operation: str, summary: str, schema: str, parameters: Sequence[Json]) -> Json:
+    return get(operation, summary, tag=TAG, parameters=parameters, answers={JSON: ref(schema), HTML: TEXT})
+
+
+def _execution(parameters: Sequence[Json]) -> Json:
+    prefer = {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`respond-async` for a job; with `wait=10` only where it is expected to take longer than 10 s",
+        "schema": TEXT,
+    }
+    location = {"description": "Where the job is told of", "schema": ADDRESS}
+    accepted = {**_answer("Job", JSON), "headers": {"Location": {**location, "required": True}}}
+    answers = {"200": _any_results(), "201": accepted, "204": _only_links(), **_refusals("413", "415")}
+    example = {"inputs": {"string": "Hello"}}
+    body = {"required": True, "content": {JSON: {"schema": ref("ProcessExecution"), "example": example}}}
+    summary = "Execute a process, at once or as a job"
+    return {**_operation("execute", summary, [*parameters, prefer], answers), "requestBody": body}
+
+
+def _results(operation: str, summary: str, parameters: Sequence[Json]) -> Json:
+    failed = {"description": "Why the job failed", "content": {PROBLEM: {"schema": ref("Problem")}}}
+    return _operation(operation, summary, parameters, {"200": _any_results(), "204": _only_links(), "default": failed})
+
+
+def _operation(operation: str, summary: str, parameters: Sequence[Json], answers: Mapping[str, Json]) -> Json:
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "tags": [TAG],
+        "parameters": list(parameters),
+        "responses": {**answers, **_refusals("400", "404", "503")},
+    }
+
+
+def _refusals(*statuses: str) -> dict[str, Json]:
+    names = {"400": "BadRequest", "404": "NotFound", "413": "TooLarge", "415": "BadRequest", "503": "Unavailable"}
+    return {status: {"$ref": f"#/components/responses/{names[status]}"} for status in statuses}
+
+
+def _answer(schema: str, media_type: str) -> Json:
+    return {"description": schema, "content": {media_type: {"schema": ref(schema)}}}
+
+
+def _any_results() -> Json:
+    return {
+        "description": "One result, several of them in parts, or a document",
+        "content": {"*/*": {"schema": ANYTHING}},
+    }
+
+
+def _only_links() -> Json:
+    links = {"description": "Where the results are (RFC 8288)", "schema": TEXT}
+    return {"description": "All results lie where the header Link says", "headers": {"Link": links}}

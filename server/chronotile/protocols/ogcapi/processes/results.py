@@ -1,0 +1,228 @@
+"""What came of a process, as the client wants it: raw, in several parts, as a document, or where it lies."""
+
+import base64
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from starlette.responses import FileResponse, Response
+
+from chronotile.encoders.file_parts import PIECE_BYTES
+from chronotile.errors import LimitExceeded, SourceUnavailable
+from chronotile.jobs.job import Execution, Result
+from chronotile.jobs.process import Process
+from chronotile.protocols.common.body_response import BodyResponse
+from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.ogcapi.processes.documents import REL_RESULTS
+from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, media_type_of
+
+MOST_INLINE_BYTES = 32 << 20
+"""Of a file that stands in a JSON document."""
+NO_HEADERS: Mapping[str, str] = {}
+SAFE_NAME = re.compile(r"[\w.-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What came of an execution."""
+
+    execution: Execution
+    process: Process
+    values: Mapping[str, Result]
+    folder: Path
+    """Of the files."""
+    address_of: Callable[[str], str] | None
+    """Where an output lies, by its name; `None` where it lies nowhere but here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One result by value."""
+
+    content: bytes | Path
+    media_type: str
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+
+
+class Parts:
+    """A body of bytes and files, one after another.
+
+    Args:
+        parts: In their order.
+        folder: Removed in the end, if there is one.
+    """
+
+    def __init__(self, parts: Sequence[bytes | Path], folder: Path | None) -> None:
+        self._parts = parts
+        self._folder = folder
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(Part(part, "").size for part in self._parts)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give all, at most a MiB at a time of a file."""
+        for part in self._parts:
+            if isinstance(part, bytes):
+                yield part
+            else:
+                with part.open("rb") as file:
+                    yield from iter(lambda: file.read(PIECE_BYTES), b"")
+
+    def close(self) -> None:
+        """Remove the folder."""
+        _remove(self._folder)
+
+
+def wants_references(execution: Execution, values: Mapping[str, Result]) -> bool:
+    """Return whether some result has to lie somewhere."""
+    return any(_is_referenced(execution, name, result) for name, result in values.items())
+
+
+def results_response(results: Results, *, removed: Path | None = None) -> Response:
+    """Return results as their execution wants them.
+
+    Args:
+        results: What came of it.
+        removed: A folder that is removed when they were sent, if there is one.
+
+    Raises:
+        LimitExceeded: A file that shall stand in a document is too large for that.
+        SourceUnavailable: A file is gone.
+    """
+    if results.execution.response == "document":
+        members = {name: _member(results, name, result) for name, result in results.values.items()}
+        return _sent([orjson.dumps(members)], JSON, removed)
+    referenced = {name for name, each in results.values.items() if _is_referenced(results.execution, name, each)}
+    if referenced == set(results.values):
+        return _nothing_but_links(results, removed)
+    if len(results.values) == 1:
+        (name,) = results.values
+        part = part_of(results, name)
+        return _sent([part.content], part.media_type, removed, _disposition(results.values[name]))
+    return _several(results, referenced, removed)
+
+
+def part_of(results: Results, name: str) -> Part:
+    """Return one result by value.
+
+    Raises:
+        SourceUnavailable: Its file is gone.
+    """
+    result, schema = results.values[name], results.process.outputs[name].schema
+    media_type = media_type_of(result, schema)
+    if result.file is not None:
+        return Part(_file(results.folder, result.file), media_type)
+    if not isinstance(result.value, str):
+        return Part(orjson.dumps(result.value), media_type)
+    return Part(base64.b64decode(result.value) if is_base64(schema) else result.value.encode(), media_type)
+
+
+def file_response(results: Results, name: str) -> Response:
+    """Return one result; of a file also a part of it (RFC 9110 §14).
+
+    Raises:
+        SourceUnavailable: Its file is gone.
+    """
+    part = part_of(results, name)
+    headers = _disposition(results.values[name])
+    if isinstance(part.content, bytes):
+        return Response(part.content, media_type=part.media_type, headers=headers)
+    return FileResponse(part.content, media_type=part.media_type, headers=headers)
+
+
+def _is_referenced(execution: Execution, name: str, result: Result) -> bool:
+    """A file has no place in a document, unless that is asked for."""
+    asked = (execution.outputs or {}).get(name, {}).get("transmissionMode")
+    default = "reference" if execution.response == "document" and result.file is not None else "value"
+    return (asked or default) == "reference"
+
+
+def _member(results: Results, name: str, result: Result) -> object:
+    if _is_referenced(results.execution, name, result):
+        return {"href": _address(results, name), "type": part_of(results, name).media_type, "title": name}
+    part = part_of(results, name)
+    plain = part.media_type.partition(";")[0]
+    if isinstance(part.content, Path):
+        if part.size > MOST_INLINE_BYTES:
+            raise LimitExceeded(
+                "bytes of a file in a document",
+                allowed=MOST_INLINE_BYTES,
+                asked=part.size,
+                alternative="ask for it by reference, or raw",
+                locator=f"outputs.{name}.transmissionMode",
+            )
+        content = part.content.read_bytes()
+        return {"value": base64.b64encode(content).decode(), "mediaType": plain, "encoding": BASE64}
+    schema: Json = results.process.outputs[name].schema
+    if isinstance(result.value, str) and is_base64(schema):
+        return {"value": result.value, "mediaType": plain, "encoding": BASE64}
+    is_bare = not isinstance(result.value, dict) or schema.get("format") == "ogc-bbox"
+    return result.value if is_bare and plain in {JSON, TEXT} else {"value": result.value, "mediaType": plain}
+
+
+def _nothing_but_links(results: Results, removed: Path | None) -> Response:
+    response = Response(status_code=204)
+    for name in results.values:
+        media_type = part_of(results, name).media_type
+        link = f'<{_address(results, name)}>; rel="{REL_RESULTS}"; type="{media_type}"; title="{name}"'
+        response.headers.append("Link", link)
+    _remove(removed)
+    return response
+
+
+def _several(results: Results, referenced: set[str], removed: Path | None) -> Response:
+    """Parts that belong together (RFC 2387); OGC 18-062r2 wants their ids to be the bare names of outputs."""
+    boundary = secrets.token_hex(16)
+    parts: list[bytes | Path] = []
+    for name in results.values:
+        part = part_of(results, name)
+        head = f"--{boundary}\r\nContent-ID: {name}\r\nContent-Type: {part.media_type}\r\n"
+        if name in referenced:
+            parts.append(f"{head}Content-Location: {_address(results, name)}\r\n\r\n\r\n".encode())
+        else:
+            parts += [f"{head}Content-Length: {part.size}\r\n\r\n".encode(), part.content, b"\r\n"]
+    parts.append(f"--{boundary}--\r\n".encode())
+    return _sent(parts, f"multipart/related; boundary={boundary}", removed)
+
+
+def _sent(
+    parts: Sequence[bytes | Path], media_type: str, removed: Path | None, headers: Mapping[str, str] = NO_HEADERS
+) -> Response:
+    if not any(isinstance(part, Path) for part in parts):
+        _remove(removed)
+        return Response(b"".join(part for part in parts if isinstance(part, bytes)), media_type=media_type)
+    body = Parts(parts, removed)
+    return BodyResponse(body, media_type=media_type, headers={"Content-Length": str(body.size), **headers})
+
+
+def _disposition(result: Result) -> Mapping[str, str]:
+    return NO_HEADERS if result.file is None else {"Content-Disposition": f'attachment; filename="{result.file}"'}
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _address(results: Results, name: str) -> str:
+    if results.address_of is None:
+        raise SourceUnavailable("no results can be kept now")
+    return results.address_of(name)
+
+
+def _file(folder: Path, name: str) -> Path:
+    """A file of the folder itself, whatever the table says."""
+    path = folder / name
+    if not SAFE_NAME.fullmatch(name) or not path.is_file() or path.is_symlink():
+        raise SourceUnavailable("the file of this result is gone")
+    return path

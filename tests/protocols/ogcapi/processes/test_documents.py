@@ -1,0 +1,232 @@
+"""What processes and jobs are told of: documents as OGC's schemas want them, links that lead there, pages."""
+
+import pytest
+
+from chronotile.jobs.processes import processes
+
+checklist = pytest.mark.checklist
+
+RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
+CONF = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf"
+CLASSES = ("core", "ogc-process-description", "json", "html", "oas30", "job-list", "dismiss")
+
+
+def links_of(document, rel):
+    return [link for link in document["links"] if link["rel"] == rel]
+
+
+@checklist("processes", "req core")
+def test_the_landing_page_leads_to_processes_and_jobs(client, assert_valid):
+    document = client.get("/ogcapi").json()
+
+    assert_valid(document, "processes", "landingPage")
+    for rel in ("processes", "job-list"):
+        for link in links_of(document, f"{RELATIONS}/{rel}"):
+            assert client.get(link["href"]).headers["content-type"].startswith(link["type"])
+
+
+@checklist("processes", "conformance success")
+def test_the_classes_that_hold_are_told(client, assert_valid):
+    document = client.get("/ogcapi/conformance").json()
+
+    assert_valid(document, "processes", "confClasses")
+    assert {f"{CONF}/{name}" for name in CLASSES} <= set(document["conformsTo"])
+    assert f"{CONF}/callback" not in document["conformsTo"]
+
+
+@checklist("processes", "process list")
+def test_processes_are_listed(client, assert_valid):
+    document = client.get("/ogcapi/processes").json()
+
+    assert_valid(document, "processes", "processList")
+    assert [each["id"] for each in document["processes"]] == list(processes())
+    assert len(links_of(document, "self")) == len(links_of(document, "alternate")) == 1
+
+
+@checklist("processes", "process list")
+def test_a_page_of_processes_has_as_many_as_were_asked_for(client):
+    assert len(client.get("/ogcapi/processes?limit=1").json()["processes"]) == 1
+    assert client.get("/ogcapi/processes?offset=1000").json()["processes"] == []
+
+
+@checklist("processes", "process list", "job list")
+@pytest.mark.parametrize("path", ["/processes", "/jobs"])
+def test_the_limit_of_a_list_is_told_with_its_ends(client, path):
+    parameters = client.get("/ogcapi/openapi").json()["paths"][path]["get"]["parameters"]
+
+    (limit,) = [each for each in parameters if each["name"] == "limit"]
+    assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+
+
+@checklist("processes", "process process", "json encoding")
+@pytest.mark.parametrize("name", list(processes()))
+def test_every_process_is_described(client, assert_valid, name):
+    document = client.get(f"/ogcapi/processes/{name}").json()
+
+    assert_valid(document, "processes", "process")
+    described = [*document["inputs"].values(), *document["outputs"].values()]
+    assert all({"title", "description", "schema"} <= set(each) for each in described)
+
+
+@pytest.mark.parametrize("name", list(processes()))
+def test_every_link_of_a_process_is_answered(client, name):
+    links = client.get(f"/ogcapi/processes/{name}").json()["links"]
+
+    answers = {link["rel"]: client.get(link["href"]).status_code for link in links}
+
+    assert answers.pop(f"{RELATIONS}/execute") == 405
+    assert set(answers.values()) == {200}
+
+
+@checklist("processes", "process process")
+def test_an_unknown_process_is_a_problem_of_its_type(client, assert_valid):
+    answer = client.get("/ogcapi/processes/nothing")
+
+    assert answer.status_code == 404
+    assert_valid(answer.json(), "processes", "exception")
+    assert answer.json()["type"].endswith("/ogcapi-processes-1/1.0/no-such-process")
+
+
+def test_echo_has_inputs_of_every_kind_that_the_suite_looks_for(client):
+    schemas = {name: told["schema"] for name, told in client.get("/ogcapi/processes/echo").json()["inputs"].items()}
+
+    assert {schema.get("type") for schema in schemas.values()} >= {"string", "number", "array", "object", None}
+    assert schemas["bbox"]["format"] == "ogc-bbox"
+    assert schemas["binary"]["contentEncoding"] == "base64"
+    assert len(schemas["mixed"]["oneOf"]) == 2
+    assert "pause" in schemas
+
+
+@checklist("processes", "job job")
+def test_a_job_is_told_of_from_its_beginning_to_its_end(client, submitted, do_next, assert_valid):
+    url = submitted({"inputs": {"string": "a"}})
+    accepted = client.get(url).json()
+    job = do_next()
+    done = client.get(url).json()
+
+    for document in (accepted, done):
+        assert_valid(document, "processes", "statusInfo")
+    assert (accepted["status"], done["status"], done["progress"]) == ("accepted", "successful", 100)
+    assert (done["jobID"], done["processID"], done["type"]) == (job.id, "echo", "process")
+    (link,) = links_of(done, f"{RELATIONS}/results")
+    assert client.get(link["href"]).text == "a"
+
+
+def test_results_are_linked_with_the_media_types_they_come_in(client, submitted, do_next):
+    url = submitted({"inputs": {"string": "a", "number": 3}})
+    do_next()
+
+    items = links_of(client.get(url).json(), "item")
+
+    assert [item["title"] for item in items] == ["string", "number"]
+    assert [client.get(item["href"]).headers["content-type"] for item in items] == [item["type"] for item in items]
+
+
+@checklist("processes", "job job", "job exception")
+@pytest.mark.parametrize("rest", ["", "/results", "/results/string"])
+def test_an_unknown_job_is_a_problem_of_its_type(client, assert_valid, rest):
+    answer = client.get(f"/ogcapi/jobs/nothing{rest}")
+
+    assert answer.status_code == 404
+    assert_valid(answer.json(), "processes", "exception")
+    assert answer.json()["type"].endswith("/ogcapi-processes-1/1.0/no-such-job")
+
+
+@checklist("processes", "job list")
+def test_jobs_are_listed_the_newest_first(client, submitted, assert_valid):
+    ids = [submitted({"inputs": {"number": number}}).rpartition("/")[2] for number in range(3)]
+
+    document = client.get("/ogcapi/jobs").json()
+
+    assert_valid(document, "processes", "jobList")
+    assert [job["jobID"] for job in document["jobs"]] == ids[::-1]
+    assert (document["numberMatched"], document["numberReturned"]) == (3, 3)
+
+
+def test_pages_of_jobs_lead_to_the_next(client, submitted):
+    ids = [submitted({"inputs": {"number": number}}).rpartition("/")[2] for number in range(3)]
+
+    first = client.get("/ogcapi/jobs?limit=2&status=accepted").json()
+    (link,) = links_of(first, "next")
+    second = client.get(link["href"]).json()
+
+    assert [job["jobID"] for job in (*first["jobs"], *second["jobs"])] == ids[::-1]
+    assert links_of(second, "next") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("type=process", 2),
+        ("processID=echo", 2),
+        ("processID=other&processID=echo", 2),
+        ("processID=other,another", 0),
+        ("status=accepted", 1),
+        ("status=accepted&status=successful", 2),
+        ("status=failed", 0),
+        ("datetime=2000-01-01/..", 2),
+        ("datetime=../2000-01-01", 0),
+        ("minDuration=0", 1),
+        ("minDuration=3600", 0),
+        ("maxDuration=3600", 1),
+    ],
+)
+def test_jobs_are_selected(client, submitted, do_next, query, count):
+    submitted({"inputs": {"string": "a"}})
+    submitted({"inputs": {"string": "b"}})
+    do_next()
+
+    assert client.get(f"/ogcapi/jobs?{query}").json()["numberMatched"] == count
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("offset=-1", "offset"),
+        ("type=other", "type"),
+        ("status=done", "status"),
+        ("datetime=yesterday", "datetime"),
+        ("datetime=latest", "datetime"),
+        ("minDuration=-1", "minDuration"),
+        ("proces=echo", "proces"),
+        ("f=xml", "f"),
+    ],
+)
+def test_a_query_that_is_not_accepted_is_refused_by_its_name(client, query, parameter):
+    answer = client.get(f"/ogcapi/jobs?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["parameter"] == parameter
+
+
+def test_nobody_keeps_what_is_told_of_jobs(client, submitted):
+    url = submitted({"inputs": {"string": "a"}})
+
+    answers = [client.get(address) for address in (url, f"{url}/results", "/ogcapi/jobs", "/ogcapi/jobs/nothing")]
+
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+@pytest.mark.parametrize("path", ["processes", "processes/echo", "jobs"])
+def test_whoever_takes_html_gets_a_page(client, path):
+    answer = client.get(f"/ogcapi/{path}", headers={"accept": "text/html"})
+
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "script-src" not in answer.headers["content-security-policy"]
+    assert client.get(f"/ogcapi/{path}", headers={"accept": "image/png"}).status_code == 406
+
+
+def test_pages_of_jobs_show_what_was_asked_for_and_said_as_text(client, desk, submitted, fail_next):
+    url = submitted({"inputs": {"string": "<script>alert(1)</script>"}})
+    job = fail_next()
+    desk.table.say(job.id, "block 3 was <b>done</b>")
+
+    page = client.get(f"{url}?f=html").text
+
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "block 3 was &lt;b&gt;done&lt;/b&gt;" in page
+    assert "Service Unavailable: the file is gone" in page
+    assert job.id in client.get("/ogcapi/jobs?f=html").text
