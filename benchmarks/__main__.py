@@ -26,6 +26,7 @@ from benchmarks.suites import (
     cube_tiles,
     fixed_rate,
     in_process,
+    jobs,
     ogcapi,
     point_files,
     point_rate,
@@ -54,9 +55,11 @@ SUITES: dict[str, Callable[[Ground, Options], Findings]] = {
     "point-rate": point_rate.run,
     "fixed-rate": fixed_rate.run,
     "ogcapi": ogcapi.run,
+    "jobs": jobs.run,
 }
 NEED_WRK = set(SUITES) - {
     "in-process",
+    "jobs",
     "point-series",
     "point-files",
     "polygon",

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,20 +18,26 @@ from tests.strict import find_program
 USER = "postgres"
 """Of the databases, and of the system where we are root, as whom it does not run."""
 DEADLINE_S = 30
-# Nothing has to outlive the machine here.
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+"""Nothing of a test has to outlive the machine."""
 
 
 class Server:
     """A server that can be stopped and started."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Sequence[str]) -> None:
         self.folder = folder
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it lets in."""
-        settings = (*QUICK, "listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=200")
+        settings = (
+            *self._settings,
+            "listen_addresses=",
+            f"unix_socket_directories={self.folder}",
+            "max_connections=200",
+        )
         options = [part for setting in settings for part in ("-c", setting)]
         self._process = subprocess.Popen(
             [find_program("postgres"), "-D", self.folder / "data", *options],
@@ -49,6 +55,11 @@ class Server:
         """End it and all connections to it."""
         self._process.send_signal(signal.SIGINT)
         self._process.wait(DEADLINE_S)
+
+    def version(self) -> str:
+        """Return which version it is."""
+        with psycopg.connect(self._url("postgres")) as connection:
+            return str(connection.info.parameter_status("server_version"))
 
     def make_database(self) -> str:
         """Return the URL of a new database."""
@@ -69,7 +80,7 @@ class Server:
 
 
 @contextmanager
-def serving_postgresql() -> Iterator[Server]:
+def serving_postgresql(settings: Sequence[str] = QUICK) -> Iterator[Server]:
     """A running server, with all it has in a folder that is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path has to be short
     try:
@@ -82,7 +93,7 @@ def serving_postgresql() -> Iterator[Server]:
             cwd=folder,
             **_unprivileged(),
         )
-        server = Server(folder)
+        server = Server(folder, settings)
         server.start()
         yield server
         server.stop()
