@@ -4,21 +4,20 @@ A window is a coverage of its own, cut out at edges of cells, so that it is read
 """
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from pathlib import Path
-from typing import BinaryIO
-from uuid import uuid4
 
 import numpy as np
 
 from chronotile.encoders.coverage_strips import require_wanted
 from chronotile.encoders.file_parts import Body
-from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.jobs.asked import UNBOUNDED, located
 from chronotile.jobs.job import Json, Result
+from chronotile.jobs.pieces import writing
 from chronotile.jobs.process import Input, Inputs, Plan, Work
 from chronotile.model.analysis import SLOT_KINDS, Curves, FloatArray
 from chronotile.model.collection import Collection
@@ -43,8 +42,6 @@ BLOCK_S = 60.0
 READ_S = 2e-9
 """What it takes to read and unpack a number."""
 MOST_BLOCKS = 100_000
-UNBOUNDED = 1 << 62
-"""In place of a limit that is one of requests."""
 
 LAYER = Input(title="Layer", description="Id or alias of the layer.", schema={"type": "string", "maxLength": 200})
 DATETIME = Input(
@@ -82,17 +79,14 @@ GEOTIFF: Json = {"type": "string", "contentEncoding": "binary", "contentMediaTyp
 """Schema of a result."""
 
 
-def selected(inputs: Inputs, services: Services, time: TimeSelection) -> Coverage:
-    """Return the cells that `layer` and `bbox` name at some times, however many; reads no pixels.
+def selected(inputs: Inputs, services: Services, name: str = "datetime") -> Coverage:
+    """Return the cells that `layer` and `bbox` name at the times of an input, however many; reads no pixels.
 
     Raises:
-        ChronotileError: As `extract_coverage`, but for its limit; or the layer has no times.
+        ChronotileError: As `extract_coverage`, but for its limit, with the input at fault; or the layer has no times.
     """
-    request = CoverageRequest(layers=(inputs["layer"],), trims=trims_of(inputs, services), time=time)
-    coverage = extract_coverage(request, without_limit(services))
-    if not len(coverage.times):
-        raise InvalidParameter(f"layer {coverage.fields[0].layer.id} has no times", locator="layer")
-    return coverage
+    with located({"time": name, "datetime": name}):
+        return _all(inputs, services, parse_time(inputs.get(name)))
 
 
 def without_limit(services: Services) -> Services:
@@ -112,23 +106,12 @@ def trims_of(inputs: Inputs, services: Services) -> tuple[Trim, ...]:
     """
     if "bbox" not in inputs:
         return ()
-    crs = services.catalogue.offered_crs(inputs["bbox"].get("crs", CRS84_URI))
+    with located({"crs": "bbox.crs"}):
+        crs = services.catalogue.offered_crs(inputs["bbox"].get("crs", CRS84_URI))
     box = BBox(*map(float, inputs["bbox"]["bbox"]))
     if is_north_first(crs):
         box = BBox(box.ymin, box.xmin, box.ymax, box.xmax)
     return (Trim(box=box, crs=crs, locator="bbox"),)
-
-
-def asked_times(inputs: Inputs, name: str = "datetime") -> TimeSelection:
-    """Return the times that an input names.
-
-    Raises:
-        InvalidParameter: They are none.
-    """
-    try:
-        return parse_time(inputs.get(name))
-    except InvalidParameter as error:
-        raise InvalidParameter(error.message, locator=name) from error
 
 
 def planned_windows(coverage: Coverage, *, value_s: float, held_bytes: int, times: Mapping[str, Json]) -> Plan:
@@ -157,7 +140,7 @@ def planned_windows(coverage: Coverage, *, value_s: float, held_bytes: int, time
             allowed=MOST_BLOCKS,
             asked=len(down) * len(across),
             alternative="ask for a smaller bbox",
-            locator="bbox",
+            locator="inputs.bbox",
         )
     blocks = [
         {"rows": rows, "columns": columns, "box": _box_of(grid, rows, columns), **times}
@@ -181,7 +164,7 @@ def all_of(inputs: Inputs, times: Json, services: Services) -> Coverage:
     Raises:
         ChronotileError: As `selected`.
     """
-    return selected(inputs, services, parse_time(times["datetime"]))
+    return _all(inputs, services, parse_time(times["datetime"]))
 
 
 def window_of(inputs: Inputs, block: Json, times: Json, services: Services) -> Coverage:
@@ -260,8 +243,9 @@ def keep_piece(numbers: Numbers, block: Json, work: Work) -> Json:
 
     Raises:
         StorageFull: There is no room.
+        ClientGone: The job was dismissed.
     """
-    with storing(), replacing(work.folder / _piece_name(block), work) as file:
+    with writing(work.folder / _piece_name(block), work) as file:
         np.save(file, numbers)
     return block
 
@@ -336,28 +320,10 @@ def keep(body: Body, path: Path, work: Work) -> None:
         StorageFull: There is no room.
         ClientGone: The job was dismissed.
     """
-    with closing(body), storing(), replacing(path, work) as file:
+    with closing(body), writing(path, work) as file:
         for piece in body.pieces():
             require_wanted(work.is_wanted)
             file.write(piece)
-
-
-@contextmanager
-def replacing(path: Path, work: Work) -> Iterator[BinaryIO]:
-    """Give a file that takes the place of another one when it is whole, and on the disk.
-
-    Raises:
-        OSError: There is no room.
-    """
-    partial = work.folder / f"{uuid4().hex}.part"
-    try:
-        with partial.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -414,11 +380,19 @@ class _PiecedCoverage:
         try:
             piece: Numbers = np.load(self.folder / _piece_name(block), mmap_mode="r")
         except FileNotFoundError as error:
-            raise SourceUnavailable("a piece that the job left for its end is gone") from error
+            raise ClientGone("nobody waits any more") from error
         return piece
 
     def _row_bytes(self, field: int) -> int:
         return self.grid.width * np.dtype(self.fields[field].encoding.dtype).itemsize
+
+
+def _all(inputs: Inputs, services: Services, time: TimeSelection) -> Coverage:
+    request = CoverageRequest(layers=(inputs["layer"],), trims=trims_of(inputs, services), time=time)
+    coverage = extract_coverage(request, without_limit(services))
+    if not len(coverage.times):
+        raise InvalidParameter(f"layer {coverage.fields[0].layer.id} has no times", locator="layer")
+    return coverage
 
 
 def _curves(coverage: Coverage, numbers: Numbers) -> Curves:

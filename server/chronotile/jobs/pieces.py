@@ -1,10 +1,12 @@
 """What blocks leave for the end of a job: arrays, in a file a block."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, overload
+from uuid import uuid4
 
 import numpy as np
 import orjson
@@ -13,7 +15,6 @@ from numpy.typing import NDArray
 from chronotile.encoders.place_series import PlaceSeries
 from chronotile.errors import ClientGone
 from chronotile.jobs.job import Json
-from chronotile.jobs.maps import replacing
 from chronotile.jobs.process import Work
 from chronotile.pipeline.deliver_coverage import storing
 
@@ -57,18 +58,24 @@ def read_piece(work: Work, name: str) -> Piece:
 
 @contextmanager
 def writing(path: Path, work: Work) -> Iterator[BinaryIO]:
-    """Give a file of a job to write, which takes the place of another one when it is whole.
+    """Give a file of a job to write, which takes the place of another one when it is whole, and on the disk.
 
     Raises:
         ClientGone: The job was dismissed.
         StorageFull: There is no room for it.
     """
+    partial = work.folder / f"{uuid4().hex}.part"
     with storing():
         try:
-            with replacing(path, work) as file:
+            with partial.open("xb") as file:
                 yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
         except FileNotFoundError as error:
             raise ClientGone("nobody waits any more") from error
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 class StoredPlaces(Sequence[PlaceSeries]):

@@ -1,12 +1,21 @@
 """Composites, beside what numpy makes of the same numbers."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import rasterio
 
-from chronotile.errors import ClientGone, InvalidParameter, OutsideData, SourceUnavailable, UnsupportedCrs
+from chronotile.errors import (
+    ClientGone,
+    InvalidParameter,
+    OutsideData,
+    SourceUnavailable,
+    TimeNotAvailable,
+    UnknownLayer,
+    UnsupportedCrs,
+)
 from chronotile.jobs import maps
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Execution
@@ -160,10 +169,12 @@ def test_a_date_that_came_in_between_ends_the_job(services, tmp_path):
 @pytest.mark.parametrize(
     ("inputs", "error", "locator"),
     [
-        ({"datetime": "soon"}, InvalidParameter, "datetime"),
-        ({"bbox": {"bbox": [100, 10, 101, 11]}}, OutsideData, "bbox"),
+        ({"datetime": "soon"}, InvalidParameter, "inputs.datetime"),
+        ({"bbox": {"bbox": [100, 10, 101, 11]}}, OutsideData, "inputs.bbox"),
         ({"bbox": {"bbox": [4, 50, 5]}}, InvalidParameter, "inputs.bbox.bbox"),
-        ({"bbox": {"bbox": [4, 50, 5, 51], "crs": "nonsense"}}, UnsupportedCrs, "crs"),
+        ({"bbox": {"bbox": [4, 50, 5, 51], "crs": "nonsense"}}, UnsupportedCrs, "inputs.bbox.crs"),
+        ({"datetime": "1999"}, TimeNotAvailable, "inputs.datetime"),
+        ({"layer": "LAI"}, UnknownLayer, "inputs.layer"),
         ({"reducer": "mode"}, InvalidParameter, "inputs.reducer"),
     ],
     ids=str,
@@ -202,3 +213,16 @@ def test_real_data_are_reduced_as_numpy_does_it(tmp_path, shared_data, reducer, 
     archive.close()
 
     np.testing.assert_allclose(found, numpy_reducer(truth.numbers * truth.scale, axis=0), rtol=1e-6)
+
+
+def test_a_job_that_was_dismissed_leaves_nothing_for_its_end(services, tmp_path):
+    (block,) = blocks_of("composite", {"layer": "NDVI"}, services)
+    work = work_in(tmp_path, services)
+    done = process_of("composite").run({"layer": "NDVI"}, block, work)
+    shutil.rmtree(work.folder)
+
+    with pytest.raises(ClientGone):
+        process_of("composite").run({"layer": "NDVI"}, block, work)
+    with pytest.raises(ClientGone):
+        process_of("composite").finish({"layer": "NDVI"}, [done], work)
+    assert not list(work.results.iterdir())

@@ -114,7 +114,7 @@ def test_a_layer_without_time_is_counted_once(tmp_path):
         ({"area": TRIANGLE, "bbox": {"bbox": [4, 50, 5, 51]}}, InvalidParameter, "inputs.bbox"),
         ({"bbox": {"bbox": [40, 50, 41, 51]}}, OutsideData, "inputs.bbox"),
         ({"bbox": {"bbox": [4, 51, 5, 50]}}, InvalidParameter, "inputs.bbox"),
-        ({"bbox": {"bbox": [4, 50, 5, 51], "crs": "EPSG:2180"}}, UnsupportedCrs, "inputs.crs"),
+        ({"bbox": {"bbox": [4, 50, 5, 51], "crs": "EPSG:2180"}}, UnsupportedCrs, "inputs.bbox.crs"),
         ({"bins": 0}, InvalidParameter, "inputs.bins"),
         ({"range": [1, 0]}, InvalidParameter, "inputs.range"),
         ({"edges": [0, 2, 1]}, InvalidParameter, "inputs.edges"),

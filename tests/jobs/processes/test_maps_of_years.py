@@ -130,7 +130,7 @@ def test_what_is_held_of_a_window_is_bounded(services, monkeypatch):
     ("name", "inputs", "locator"),
     [
         ("anomaly", {}, "inputs.datetime"),
-        ("anomaly", {"datetime": "2020", "reference": "once"}, "reference"),
+        ("anomaly", {"datetime": "2020", "reference": "once"}, "inputs.reference"),
         ("climatology", {"reducer": "max"}, "inputs.reducer"),
         ("trend", {"by": "week"}, "inputs.by"),
     ],

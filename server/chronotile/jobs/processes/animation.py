@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from chronotile.jobs.asked import UNBOUNDED, located
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import BBOX, DATETIME, LAYER, UNBOUNDED, asked_times, keep, kept_result, trims_of
+from chronotile.jobs.maps import BBOX, DATETIME, LAYER, keep, kept_result, trims_of
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.model.animation import ANIMATION_LABELS, DEFAULT_FPS, LEAST_FPS, MOST_FPS, AnimationRequest
 from chronotile.model.asked_step import asked_period
 from chronotile.model.crs import CRS84
 from chronotile.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
-from chronotile.model.time import Period
+from chronotile.model.time import Period, parse_time
 from chronotile.pipeline.render_animation import EXTENSIONS, MAX_SIDE_PX, find_animation, render_animation
 from chronotile.pipeline.services import Services
 
@@ -20,8 +21,9 @@ PIXEL_S = 60e-9
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    request = _request(inputs, services)
-    found = find_animation(request, _without_limit(services), with_body=False)
+    with located({"time": "datetime"}):
+        request = _request(inputs, services)
+        found = find_animation(request, _without_limit(services), with_body=False)
     assert found is not None  # noqa: S101 -- without a body there is nothing to make
     grid = request.shown.grid
     return Plan(blocks=[{}], seconds=len(found.time.instants) * grid.width * grid.height * PIXEL_S)
@@ -46,7 +48,7 @@ def _request(inputs: Inputs, services: Services) -> AnimationRequest:
         shown=MapRequest(
             layer=layer.id,
             grid=grid_of_picture(crs, box, width=_pixels(inputs, "width"), height=_pixels(inputs, "height")),
-            time=asked_times(inputs),
+            time=parse_time(inputs.get("datetime")),
             style=inputs.get("style", ""),
             reducer=inputs.get("reducer", "latest"),
         ),

@@ -13,7 +13,6 @@ from chronotile.jobs.maps import (
     GEOTIFF,
     LAYER,
     all_of,
-    asked_times,
     found_by_cell,
     geotiff_of_pieces,
     itemsize,
@@ -38,8 +37,8 @@ UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    coverage = selected(inputs, services, asked_times(inputs))
-    reference = selected(inputs, services, asked_times(inputs, "reference"))
+    coverage = selected(inputs, services)
+    reference = selected(inputs, services, "reference")
     times = pinned(coverage, inputs["datetime"])
     against = pinned(reference, inputs.get("reference", ""))
     if times["count"] > MOST_BANDS:
@@ -48,7 +47,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             allowed=MOST_BANDS,
             asked=times["count"],
             alternative="ask for fewer times",
-            locator="datetime",
+            locator="inputs.datetime",
         )
     return planned_windows(
         coverage,

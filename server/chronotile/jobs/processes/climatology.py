@@ -11,7 +11,6 @@ from chronotile.jobs.maps import (
     GEOTIFF,
     LAYER,
     all_of,
-    asked_times,
     dates,
     found_by_cell,
     geotiff_of_pieces,
@@ -36,7 +35,7 @@ VALUE_S = 40e-9
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    coverage = selected(inputs, services, asked_times(inputs))
+    coverage = selected(inputs, services)
     times = pinned(coverage, inputs.get("datetime", ""))
     slots = SLOT_COUNTS[slot_kind(coverage.times.instants, inputs.get("by"))]
     return planned_windows(

@@ -12,7 +12,6 @@ from chronotile.jobs.maps import (
     GEOTIFF,
     LAYER,
     all_of,
-    asked_times,
     dates,
     floats,
     geotiff_of_pieces,
@@ -40,7 +39,7 @@ VALUE_S: Mapping[str, float] = {"mean": 4e-9, "median": 60e-9}
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    coverage = selected(inputs, services, asked_times(inputs))
+    coverage = selected(inputs, services)
     reducer = _reducer(inputs)
     times = pinned(coverage, inputs.get("datetime", ""))
     held_bytes = times["count"] * itemsize(coverage) if reducer == "median" else 0

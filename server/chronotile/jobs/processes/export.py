@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from chronotile.errors import LimitExceeded
+from chronotile.jobs.asked import located
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.maps import (
     BBOX,
     CRS84_URI,
     DATETIME,
     LAYER,
-    asked_times,
     keep,
     kept_result,
     trims_of,
@@ -17,6 +17,7 @@ from chronotile.jobs.maps import (
 )
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.model.coverage import CoverageRequest
+from chronotile.model.time import parse_time
 from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, deliver_coverage
 from chronotile.pipeline.extract_coverage import extract_coverage
 from chronotile.pipeline.services import Services
@@ -31,14 +32,15 @@ BYTES_A_SECOND = 30e6
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    coverage = extract_coverage(_request(inputs, services), without_limit(services))
+    with located({"time": "datetime"}):
+        coverage = extract_coverage(_request(inputs, services), without_limit(services))
     if coverage.nbytes > MOST_BYTES:
         raise LimitExceeded(
             "bytes of an export",
             allowed=MOST_BYTES,
             asked=coverage.nbytes,
             alternative="ask for a smaller bbox or fewer times",
-            locator="bbox",
+            locator="inputs.bbox",
         )
     return Plan(blocks=[{}], seconds=coverage.nbytes / BYTES_A_SECOND)
 
@@ -59,7 +61,7 @@ def _request(inputs: Inputs, services: Services) -> CoverageRequest:
     return CoverageRequest(
         layers=tuple([layers] if isinstance(layers, str) else layers),
         trims=trims_of(inputs, services),
-        time=asked_times(inputs),
+        time=parse_time(inputs.get("datetime")),
         crs=services.catalogue.offered_crs(inputs["crs"]) if "crs" in inputs else None,
     )
 

@@ -14,7 +14,6 @@ from chronotile.jobs.maps import (
     GEOTIFF,
     LAYER,
     all_of,
-    asked_times,
     dates,
     found_by_cell,
     geotiff_of_pieces,
@@ -37,14 +36,14 @@ BANDS = ("slope", "low", "high", "intercept", "p", "count")
 """In the order of the file."""
 LEAST_VALUES = 4
 """Fewer have no trend, and take no time."""
-PAIR_S = 90e-9
+PAIR_S = 45e-9
 """What it takes to find the slope of a pair of values, and its rank among the others."""
 MOST_PAIRS = 1 << 24
 """Of the values of one cell, all of which are held at once: those of 5,792 times."""
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    coverage = selected(inputs, services, asked_times(inputs))
+    coverage = selected(inputs, services)
     times = pinned(coverage, inputs.get("datetime", ""))
     pairs = pair_count(_groups(inputs, coverage.times))
     if pairs > MOST_PAIRS:
@@ -53,7 +52,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             allowed=MOST_PAIRS,
             asked=pairs,
             alternative="ask for fewer times, or for a seasonal trend",
-            locator="datetime",
+            locator="inputs.datetime",
         )
     return planned_windows(
         coverage,
