@@ -1,6 +1,7 @@
 """Series of areas as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import orjson
 from chronotile.encoders.counts import whole_counts
 from chronotile.encoders.findings import findings_document, methods_document
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.pieces import with_list
 from chronotile.model.analysis import Findings
 from chronotile.model.series import AreaSeries, AreasSeries
 
@@ -20,17 +22,30 @@ def encode_area_series_json(series: AreasSeries) -> bytes:
     and `edges` are there where they say something. `total` is one number, or with a step one a period. Where an
     analysis was asked for, `analysis` of each area has what was found by reducer, and `methods` how.
     """
-    document: dict[str, Any] = {
-        "layer": series.layer,
-        "units": series.units,
-        "times": json_instants(series.times),
-        "features": [_feature(each, number, series.findings) for number, each in enumerate(series.areas)],
+    document = _shared(series) | {
+        "features": [_feature(each, n, series.findings) for n, each in enumerate(series.areas)]
     }
     if series.edges:
         document["edges"] = dict(series.edges)
     for findings in series.findings.values():  # all were found in one way
         document["methods"] = methods_document(findings)
     return orjson.dumps(document, option=JSON_OPTIONS)
+
+
+def encode_area_series_parts(parts: Iterable[AreasSeries]) -> Iterator[bytes]:
+    """Yield the document of series of areas that come in parts, at least one: no analyses, no histograms."""
+    found = iter(parts)
+    first = next(found)
+    members = (_member(each) for part in chain([first], found) for each in part.areas)
+    yield from with_list(orjson.dumps(_shared(first), option=JSON_OPTIONS), "features", members)
+
+
+def _shared(series: AreasSeries) -> dict[str, Any]:
+    return {"layer": series.layer, "units": series.units, "times": json_instants(series.times)}
+
+
+def _member(series: AreaSeries) -> bytes:
+    return orjson.dumps(_feature(series, 0, {}), option=JSON_OPTIONS)
 
 
 def _feature(series: AreaSeries, number: int, findings: Mapping[str, Findings]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Series of many points as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from chronotile.encoders.json_area_series import encode_area_series_json
+from chronotile.encoders.json_area_series import encode_area_series_json, encode_area_series_parts
 from chronotile.model.area import Area
 from chronotile.model.reducer import MEAN
 from chronotile.model.series import AreaSeries, AreasSeries, PointsSeries
@@ -13,6 +13,15 @@ from chronotile.model.series import AreaSeries, AreasSeries, PointsSeries
 def encode_points_series_json(results: Sequence[PointsSeries]) -> bytes:
     """Return the document of DESIGN 2.4: the one of areas, for each layer, of points as areas of one cell or none."""
     return b'{"results":[' + b",".join(encode_area_series_json(_as_areas(each)) for each in results) + b"]}"
+
+
+def encode_points_series_parts(results: Iterable[Iterable[PointsSeries]]) -> Iterator[bytes]:
+    """Yield the same document in pieces, of results that come in parts of their points, at least one each."""
+    yield b'{"results":['
+    for number, parts in enumerate(results):
+        yield b"," if number else b""
+        yield from encode_area_series_parts(map(_as_areas, parts))
+    yield b"]}"
 
 
 def _as_areas(series: PointsSeries) -> AreasSeries:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from chronotile.errors import InvalidParameter
 from chronotile.model.analysis import Analysis
 from chronotile.model.area import Area
 from chronotile.model.crs import CRS84, Crs, transformer
@@ -111,6 +112,31 @@ class Point:
             return self.x, self.y
         longitude, latitude = transformer(self.crs, CRS84).transform(self.x, self.y)
         return float(longitude), float(latitude)
+
+
+def place_in_degrees(
+    longitude: float, latitude: float, *, crs: Crs = CRS84, names: tuple[str, str] = ("lon", "lat"), hint: str = ""
+) -> Point:
+    """Return the place there; longitudes of a second turn are taken back to -180 ... 180.
+
+    Args:
+        longitude: In degrees.
+        latitude: In degrees.
+        crs: A geographic one.
+        names: What messages call the two.
+        hint: What they add.
+
+    Raises:
+        InvalidParameter: One is no such degree.
+    """
+    for name, value, most in ((names[0], longitude, 360), (names[1], latitude, 90)):
+        if abs(value) > most:
+            raise InvalidParameter(f"{name} must be from -{most} to {most} degrees, got {value:g}{hint}", locator=name)
+    if longitude > 180:
+        longitude -= 360
+    elif longitude < -180:
+        longitude += 360
+    return Point(x=longitude, y=latitude, crs=crs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

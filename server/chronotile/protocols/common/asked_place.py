@@ -5,7 +5,7 @@ from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geojson import GeometryRules
-from chronotile.model.request import Point
+from chronotile.model.request import Point, place_in_degrees
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, number
 
 
@@ -41,31 +41,6 @@ def longitude_latitude(query: Kvp, *, hint: str = "") -> Point:
     """
     longitude, latitude = (number(query.required(name), locator=name) for name in ("lon", "lat"))
     return place_in_degrees(longitude, latitude, hint=hint)
-
-
-def place_in_degrees(
-    longitude: float, latitude: float, *, crs: Crs = CRS84, names: tuple[str, str] = ("lon", "lat"), hint: str = ""
-) -> Point:
-    """Return the place there; longitudes of a second turn are taken back to -180 ... 180.
-
-    Args:
-        longitude: In degrees.
-        latitude: In degrees.
-        crs: A geographic one.
-        names: What messages call the two.
-        hint: What they add.
-
-    Raises:
-        InvalidParameter: One is no such degree.
-    """
-    for name, value, most in ((names[0], longitude, 360), (names[1], latitude, 90)):
-        if abs(value) > most:
-            raise InvalidParameter(f"{name} must be from -{most} to {most} degrees, got {value:g}{hint}", locator=name)
-    if longitude > 180:
-        longitude -= 360
-    elif longitude < -180:
-        longitude += 360
-    return Point(x=longitude, y=latitude, crs=crs)
 
 
 def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue, *, elsewhere: str) -> GeometryRules:

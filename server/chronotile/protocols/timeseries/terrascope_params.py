@@ -8,7 +8,7 @@ from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.geojson import area_of, areas_of, point_of
 from chronotile.model.reducer import MEAN, STD
-from chronotile.model.request import AreaSeriesRequest, SeriesRequest
+from chronotile.model.request import AreaSeriesRequest, SeriesRequest, place_in_degrees
 from chronotile.model.time import (
     ABSENT,
     DISTANT_FUTURE,
@@ -18,7 +18,7 @@ from chronotile.model.time import (
     TimeSpan,
     parse_instant,
 )
-from chronotile.protocols.common.asked_place import geometry_rules, longitude_latitude, place_in_degrees
+from chronotile.protocols.common.asked_place import geometry_rules, longitude_latitude
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, integer
 
 PARAMETERS = ("lon", "lat", "crs", "startDate", "endDate", "maxValids", "inclCount", "inclStDev", "zoom")

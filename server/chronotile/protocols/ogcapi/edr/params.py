@@ -10,8 +10,7 @@ from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.field_series import AreasRequest, PositionsRequest
-from chronotile.model.request import Point
-from chronotile.protocols.common.asked_place import place_in_degrees
+from chronotile.model.request import Point, place_in_degrees
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, datetime_of
 from chronotile.protocols.ogcapi.asked_fields import named_fields
 from chronotile.protocols.ogcapi.crs import named_crs
