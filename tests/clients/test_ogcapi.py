@@ -11,6 +11,7 @@ from owslib.ogcapi import API
 from owslib.ogcapi.coverages import Coverages
 from owslib.ogcapi.edr import EnvironmentalDataRetrieval
 from owslib.ogcapi.maps import Maps
+from owslib.ogcapi.processes import Processes
 
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, Grid
@@ -95,6 +96,34 @@ def test_owslib_gets_the_map_of_the_formula(url):
 
     grid = Grid(crs=CRS84, bbox=BOX, width=400, height=300)
     assert share_differing(picture.read(), served.expected_rgba(served.FLANDERS_4326, grid, 2)) <= 0.001
+
+
+@OWSLIB
+def test_owslib_lists_and_describes_processes(url):
+    processes = Processes(url)
+
+    assert {"echo", "zonal-statistics"} <= {process["id"] for process in processes.processes()}
+    assert processes.process("echo")["inputs"]["number"]["schema"]["maximum"] == 100
+
+
+@OWSLIB
+@pytest.mark.parametrize("response", ["raw", "document"])
+def test_owslib_executes_a_process(url, response):
+    inputs = {"object": {"value": {"a": 1}}}
+
+    said = Processes(url).execute("echo", inputs=inputs, outputs={"object": {}}, response=response)
+
+    assert said == ({"a": 1} if response == "raw" else {"object": {"value": {"a": 1}, "mediaType": "application/json"}})
+
+
+@OWSLIB
+def test_owslib_asks_for_a_job(url):
+    processes = Processes(url)
+
+    job = processes.execute("echo", inputs={"string": "a"}, async_=True)
+
+    assert job["status"] == "accepted"
+    assert processes.response_headers["Location"] == f"{url}/jobs/{job['jobID']}"
 
 
 def gdal(folder: Path, program: str, *arguments: object) -> str:

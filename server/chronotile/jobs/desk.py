@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
-from chronotile.jobs.blocks import RESULTS
+from chronotile.jobs.blocks import RESULTS, remove
 from chronotile.jobs.job import ENDED, Execution, Job, Result
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class JobDesk:
         has_ended = self.table.job(id_).status in ENDED
         job = self.table.dismiss(id_)
         # Whoever does it finds its pieces gone, and stops.
-        shutil.rmtree(self.results_folder(job.id).parent, ignore_errors=True)
+        remove(self.results_folder(job.id).parent)
         if has_ended or job.status != "dismissed":  # which ended meanwhile
             self.table.forget([job.id])
         return job

@@ -2,6 +2,7 @@
 
 import base64
 import tempfile
+import threading
 from email import message_from_bytes
 from pathlib import Path
 
@@ -440,6 +441,17 @@ def test_more_open_jobs_than_allowed_are_refused(tmp_path):
     assert statuses == [201, 503]
 
 
+def test_executions_beyond_those_that_run_and_wait_are_refused(client, ask):
+    gate, hung = client.app.state.chronotile.gates.executions, threading.Event()
+    held = [client.portal.start_task_soon(gate.run, hung.wait) for _ in range(gate.threads + gate.max_waiting)]
+
+    answer = ask({"inputs": {"string": "a"}})
+    hung.set()
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert [each.result(timeout=10) for each in held] == [True] * len(held)
+
+
 def test_a_server_without_a_folder_keeps_no_jobs():
     with TestClient(application(served.make_services())) as client:
         answer = client.get("/ogcapi/jobs")
@@ -453,3 +465,47 @@ def test_folders_of_jobs_are_made_when_a_job_is_asked_for(tmp_path):
         client.post(ECHO, json={"inputs": {}})
         assert not folder.exists()
         assert client.get("/ogcapi/jobs").json()["jobs"] == []
+
+
+AREAS = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "id": "field",
+            "properties": {},
+            "geometry": {"type": "Polygon", "coordinates": [[[4.6, 50.8], [4.61, 50.8], [4.61, 50.81], [4.6, 50.8]]]},
+        }
+    ],
+}
+
+
+def execute_statistics(client, **more):
+    body = {"inputs": {"layer": "NDVI", "places": AREAS}, **more}
+    return client.post("/ogcapi/processes/zonal-statistics/execution", json=body)
+
+
+def test_a_process_that_writes_a_file_gives_it_to_who_waits(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    answer = execute_statistics(client)
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.text.splitlines()[1].startswith("field,")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "jobs"] == []
+
+
+def test_a_file_that_is_made_while_a_client_waits_is_linked_in_its_document(client):
+    document = execute_statistics(client, response="document").json()
+
+    (link,) = document.values()
+    assert client.get(link["href"]).content == execute_statistics(client).content
+
+
+def test_what_the_archive_does_not_have_is_refused_with_the_path_of_the_input(client):
+    body = {"inputs": {"layer": "NOTHING", "places": AREAS}}
+
+    answer = client.post("/ogcapi/processes/zonal-statistics/execution", json=body)
+
+    assert answer.status_code == 404
+    assert answer.json()["parameter"] == "inputs.layer"

@@ -1,6 +1,5 @@
 """`/ogcapi/processes` and `/ogcapi/jobs`: what can be done, and what was asked for (OGC 18-062r2)."""
 
-import errno
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from chronotile.errors import ClientGone, StorageFull, UnknownPath
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.execute import execute, planned
+from chronotile.jobs.faults import FULL
 from chronotile.jobs.job import ENDED, Execution, Job, Result
 from chronotile.jobs.process import Plan
 from chronotile.jobs.processes import process_of, processes
@@ -163,7 +163,7 @@ def _do(execution: Execution, services: Services, desk: JobDesk, is_wanted: Call
         return _Done(results=results, folder=folder, job=job)
     except BaseException as error:
         shutil.rmtree(made, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if isinstance(error, OSError) and error.errno in FULL:
             raise StorageFull("there is no room for the results; try again later") from error
         raise
 

@@ -1,0 +1,73 @@
+"""Requests and programs of docs/reference/ogc-api-processes.md run as they stand, beside a small demo archive."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from chronotile.jobs.execute import SYNC_S
+from chronotile.protocols.ogcapi.processes.params import OF_JOBS
+from chronotile.protocols.ogcapi.processes.results import MOST_INLINE_BYTES
+from tests.protocols.ogcapi.processes.conftest import ECHO
+
+PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-processes.md").read_text(encoding="utf-8")
+REQUESTS = re.findall(r"^GET (\S+)$", PAGE, re.MULTILINE)
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+BODIES = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def run_here(url):
+    """`run_here(program)`: what the names of a program are in the end; its server is on a socket."""
+
+    def run(program):
+        names = {}
+        exec(program.replace("http://127.0.0.1:8000", url), names)
+        return names
+
+    return run
+
+
+@pytest.fixture
+def url(make_url):
+    return make_url()
+
+
+@pytest.mark.parametrize("request_line", REQUESTS)
+def test_requests_of_the_page_are_answered(client, request_line):
+    answer = client.get(request_line)
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_execution_of_the_page_is_answered(client):
+    (body,) = map(json.loads, BODIES)
+
+    document = client.post(ECHO, json=body).json()
+
+    assert document["string"] == "Hello"
+    assert client.get(document["object"]["href"]).json() == {"a": 1}
+
+
+@pytest.mark.client
+def test_owslib_executes_as_the_page_has_it(run_here):
+    names = run_here(PROGRAMS[0])
+
+    assert "echo" in names["names"]
+    assert names["said"] == {"string": "Hello", "number": 3}
+
+
+@pytest.mark.client
+def test_a_job_is_asked_for_as_the_page_has_it(run_here):
+    assert run_here(PROGRAMS[1])["status"] == "accepted"
+
+
+def test_the_page_has_every_parameter_and_limit():
+    assert [name for name in OF_JOBS if f"`{name}`" not in PAGE and name != "lang"] == []
+    assert f"{SYNC_S:.0f} s" in PAGE
+    assert f"{MOST_INLINE_BYTES >> 20} MiB" in PAGE
+
+
+def test_all_programs_of_the_page_are_run():
+    assert (len(PROGRAMS), len(BODIES), len(REQUESTS)) == (2, 1, 6)
