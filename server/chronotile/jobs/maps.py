@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -350,15 +351,14 @@ class _PiecedCoverage:
         """Of the largest run."""
         return max(map(len, self.row_runs))
 
-    @property
+    @cached_property
     def row_runs(self) -> tuple[range, ...]:
         """Rows of blocks, or parts of them."""
         step = max(1, PIECE_BYTES // max(self._row_bytes(field) for field in range(len(self.fields))))
-        edges = sorted({edge for block in self.blocks for edge in block["rows"]})
         return tuple(
-            range(start, min(start + step, stop))
-            for first, stop in pairwise(edges)
-            for start in range(first, stop, step)
+            range(start, min(start + step, rows.stop))
+            for rows in self._rows_of_blocks
+            for start in range(rows.start, rows.stop, step)
         )
 
     def read(self, field: int, *, time: int, rows: range) -> Numbers:
@@ -369,12 +369,19 @@ class _PiecedCoverage:
     def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
         """Return (1, y, x) numbers of a field."""
         numbers = np.empty((len(times), len(rows), self.grid.width), dtype=self.fields[field].encoding.dtype)
-        for block in self.blocks:
-            top, bottom = block["rows"]
-            if top <= rows.start < bottom:
-                part = self._piece(block)[field, rows.start - top : rows.stop - top]
-                numbers[:, :, slice(*block["columns"])] = part
+        own = next(each for each in self._rows_of_blocks if each.start <= rows.start < each.stop)
+        for block in self._rows_of_blocks[own]:
+            part = self._piece(block)[field, rows.start - own.start : rows.stop - own.start]
+            numbers[:, :, slice(*block["columns"])] = part
         return numbers
+
+    @cached_property
+    def _rows_of_blocks(self) -> Mapping[range, Sequence[Json]]:
+        """Blocks by their rows, from north to south."""
+        found = dict[range, list[Json]]()
+        for block in self.blocks:
+            found.setdefault(range(*block["rows"]), []).append(block)
+        return found
 
     def _piece(self, block: Json) -> Numbers:
         try:

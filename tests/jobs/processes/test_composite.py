@@ -1,6 +1,7 @@
 """Composites, beside what numpy makes of the same numbers."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -115,6 +116,20 @@ def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path
     once = (tmp_path / "once" / "composite.tif").read_bytes()
     assert (tmp_path / "job" / "results" / "composite.tif").read_bytes() == once
     assert not list((tmp_path / "job").rglob("*.part"))
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_blocks_in_four_threads_at_once_give_the_same_bytes(services, tmp_path):
+    inputs, process = {"layer": "NDVI", "reducer": "mean"}, process_of("composite")
+    blocks, jobs = blocks_of("composite", inputs, services), [work_in(tmp_path / name, services) for name in "ab"]
+    process.finish(inputs, [process.run(inputs, block, jobs[0]) for block in blocks], jobs[0])
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda block: process.run(inputs, block, jobs[1]), [*blocks, *blocks]))
+    process.finish(inputs, done[: len(blocks)], jobs[1])
+
+    one, four = ((job.results / "composite.tif").read_bytes() for job in jobs)
+    assert one == four
 
 
 def test_the_size_of_windows_does_not_tell(services, tmp_path, monkeypatch):
