@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, LimitExceeded, TimeNotAvailable, UnknownParameter
+from chronotile.protocols.common.public_url import base_url
 
 MEDIA_TYPE = "application/problem+json"
 AS_IN_THE_CORE: Mapping[str, str] = {}
+NO_JOBS: Mapping[str, str] = {}
 
 
 def problem_response(
@@ -21,6 +23,7 @@ def problem_response(
     spelling: Mapping[str, str] = AS_IN_THE_CORE,
     status: int | None = None,
     type_: str | None = None,
+    jobs: Mapping[str, str] = NO_JOBS,
 ) -> Response:
     """Return the problem document of an error.
 
@@ -30,6 +33,7 @@ def problem_response(
         spelling: The protocol's names of parameters, by the core's.
         status: Of HTTP, where the protocol has another one than the error.
         type_: Of the problem, where the protocol has another one than the error.
+        jobs: Ids of processes that do what is past a limit, by the names of limits.
     """
     told = error.status if status is None else status
     members: dict[str, Any] = {
@@ -50,5 +54,9 @@ def problem_response(
             "asked": error.asked,
             "alternative": error.alternative,
         }
+        if error.limit in jobs:
+            process = jobs[error.limit]
+            address = f"{base_url(request)}/ogcapi/processes/{process}/execution"
+            members["job"] = {"process": process, "href": address}
     body = b"" if request.method == "HEAD" else orjson.dumps(members)
     return Response(body, status_code=told, media_type=MEDIA_TYPE)

@@ -95,6 +95,7 @@ SCHEMAS: Json = {
             "allowed": WHOLE,
             "asked": WHOLE,
             "alternative": TEXT,
+            "job": document({"process": TEXT, "href": TEXT}),
         },
     ),
     "Layer": LAYER,

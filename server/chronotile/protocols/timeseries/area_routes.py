@@ -24,7 +24,7 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
 from chronotile.protocols.timeseries.area_params import area_request, areas_request, is_dry_run
-from chronotile.protocols.timeseries.faults import point_fault
+from chronotile.protocols.timeseries.faults import area_fault
 from chronotile.protocols.timeseries.formats import asked_format, encode_areas, respond_in
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 
@@ -89,6 +89,6 @@ def _told(cost: SeriesCost, layer: Layer) -> bytes:
 
 
 routes = [
-    Route("/timeseries/{layer}/area", endpoint(get_area, point_fault), methods=["GET", "POST"]),
-    Route("/timeseries/{layer}/areas", endpoint(get_areas, point_fault), methods=["POST"]),
+    Route("/timeseries/{layer}/area", endpoint(get_area, area_fault), methods=["GET", "POST"]),
+    Route("/timeseries/{layer}/areas", endpoint(get_areas, area_fault), methods=["POST"]),
 ]

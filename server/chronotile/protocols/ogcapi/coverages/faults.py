@@ -6,6 +6,8 @@ from starlette.responses import Response
 from chronotile.errors import ChronotileError, OutsideData
 from chronotile.protocols.common.problem import problem_response
 
+JOBS = {"max_coverage_bytes": "export"}
+
 
 def coverage_fault(error: ChronotileError, request: Request) -> Response:
     """Return the problem document of an error; times are those of `subset` where it has them.
@@ -15,4 +17,5 @@ def coverage_fault(error: ChronotileError, request: Request) -> Response:
     named = {name.lower() for name, text in request.query_params.multi_items() if text.strip()}
     time = "datetime" if "datetime" in named or "subset" not in named else "subset"
     spelling = {"time": time, "datetime": time, "layer": "properties"}
-    return problem_response(error, request, spelling=spelling, status=404 if isinstance(error, OutsideData) else None)
+    status = 404 if isinstance(error, OutsideData) else None
+    return problem_response(error, request, spelling=spelling, status=status, jobs=JOBS)
