@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +19,6 @@ from chronotile.machine import Machine, this_machine
 
 if TYPE_CHECKING:
     from chronotile.ingest.archive import Archive
-    from chronotile.jobs.table import JobTable
     from chronotile.settings import LogLevel, Settings
 
 log = logging.getLogger(__name__)
@@ -240,55 +238,15 @@ def optimise(
 @app.command()
 def worker(
     place: Place = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes that do blocks of jobs, without $CHRONOTILE_DASK_ADDRESS: one a core."),
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes that do jobs: one a core; not of $CHRONOTILE_DASK_ADDRESS.")
     ] = None,
 ) -> None:
-    """Do jobs, until stopped: with processes of this machine, or the Dask cluster at $CHRONOTILE_DASK_ADDRESS."""
+    """Do jobs until stopped, with processes of this machine or the Dask cluster at $CHRONOTILE_DASK_ADDRESS."""
     with failing_in_one_line():
-        from chronotile.jobs.engine import open_engine  # noqa: PLC0415
-        from chronotile.jobs.table import JobTable  # noqa: PLC0415
-        from chronotile.process import allow_open_files, end_well_when_stopped  # noqa: PLC0415
+        from chronotile.commands.worker import do_jobs  # noqa: PLC0415
 
-        settings = _settings(config=place)
-        end_well_when_stopped()
-        allow_open_files()
-        archive = _open(settings)
-        table = JobTable(open_engine(settings.database_url, settings.jobs_folder))
-        _do_jobs(archive, settings, table, workers)
-        table.close()
-        archive.close()
-
-
-def _do_jobs(archive: "Archive", settings: "Settings", table: "JobTable", workers: int | None) -> None:
-    """Do jobs until SIGTERM or Ctrl-C, which give back those that are being done."""
-    from chronotile.jobs.blocks import OpenArchive  # noqa: PLC0415
-    from chronotile.jobs.cluster import Cluster  # noqa: PLC0415
-    from chronotile.jobs.faults import ClusterLost  # noqa: PLC0415
-    from chronotile.jobs.runner import Runner  # noqa: PLC0415
-
-    machine, place = this_machine(), settings.config.absolute()
-    count = workers or machine.cores
-    try:
-        with Cluster(
-            settings.dask_address, workers=count, memory_bytes=machine.memory_bytes * 3 // 4 // count
-        ) as cluster:
-            runner = Runner(
-                table,
-                cluster,
-                OpenArchive(str(place), archive),
-                place=place,
-                folder=settings.jobs_folder.absolute(),
-                timeout_s=settings.job_timeout_s,
-            )
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda _number, _frame: runner.stop())
-            at = settings.dask_address or f"{count} processes of this machine"
-            _print([f"does jobs of {settings.jobs_folder}, with {at}"])
-            runner.run()
-    except ClusterLost as error:
-        fail(str(error))
+        do_jobs(_settings(config=place), processes=processes)
 
 
 def _refuse(options: Mapping[str, object], why: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from itertools import islice
 from queue import Empty, SimpleQueue
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,14 +40,15 @@ class Cluster:
 
     Args:
         address: Of the scheduler of a cluster; without one, there are processes of our own.
-        workers: How many of them, each with one thread.
+        processes: How many of them, each with one thread.
         memory_bytes: What each may take; one that takes more is ended, and another begins its block again.
     """
 
-    def __init__(self, address: str | None, *, workers: int, memory_bytes: int) -> None:
+    def __init__(self, address: str | None, *, processes: int, memory_bytes: int) -> None:
         self._address = address
-        self._workers = workers
+        self._count = processes
         self._memory_bytes = memory_bytes
+        self._lock = Lock()
         self._processes: Any = None
         self._client: Any = None
 
@@ -93,7 +95,7 @@ class Cluster:
             ClusterLost: The cluster is gone, or its processes die of a block.
             Exception: What a block raised; the others are not begun any more.
         """
-        given = _Given(self._client)
+        given = _Given(self._client, self._look)
         waiting, numbers = iter(blocks.items()), dict[Any, int]()
         try:
             while True:
@@ -113,7 +115,7 @@ class Cluster:
             ClusterLost: As `run`.
             Exception: What was raised.
         """
-        given = _Given(self._client)
+        given = _Given(self._client, self._look)
         future = given.submit(finish, task, key=f"{name}-end")
         if given.next(is_wanted) is None:
             given.cancel([future])
@@ -132,7 +134,7 @@ class Cluster:
         if place is None:
             with dask.config.set(PROCESSES_HERE):
                 place = self._processes = LocalCluster(
-                    n_workers=self._workers,
+                    n_workers=self._count,
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
@@ -150,6 +152,15 @@ class Cluster:
                 each.close()
         self._client = self._processes = None
 
+    def _look(self) -> None:
+        """Begin processes anew in the place of those that were given up, having died too often or at their start."""
+        if self._client is None or self._client.status != "running":
+            raise ClusterLost(GONE)
+        if self._processes is not None:
+            with self._lock:
+                if len(self._processes.workers) < self._count:
+                    self._processes.scale(self._count)
+
     def _room(self) -> int:
         """How many blocks may be given out at once."""
         try:
@@ -162,8 +173,9 @@ class Cluster:
 class _Given:
     """What was given to a client to be done, in one thread of ours."""
 
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 -- distributed has no types
+    def __init__(self, client: Any, look: Callable[[], None]) -> None:  # noqa: ANN401 -- distributed has no types
         self._client = client
+        self._look = look
         self._ready: SimpleQueue[Any] = SimpleQueue()
 
     def submit(self, function: Callable[..., Any], *arguments: object, key: str) -> Any:  # noqa: ANN401 -- as above
@@ -181,8 +193,7 @@ class _Given:
         while is_wanted():
             with suppress(Empty):
                 return self._ready.get(timeout=LOOK_S)
-            if self._client.status != "running":
-                raise ClusterLost(GONE)
+            self._look()
         return None
 
     def result(self, future: Any) -> Any:  # noqa: ANN401 -- as above

@@ -12,9 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
-
-from chronotile.errors import LimitExceeded, ServerBusy, UnknownPath
+from chronotile.errors import ChronotileError, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs.blocks import (
     OpenArchive,
     Task,
@@ -31,6 +29,7 @@ from chronotile.jobs.execute import planned, wanted_results
 from chronotile.jobs.faults import ClusterLost, JobFailed, fault_of, is_foreseen
 from chronotile.jobs.job import Job, JobFault, Json, Result
 from chronotile.jobs.processes import process_of
+from chronotile.jobs.retention import forget_ended
 from chronotile.jobs.table import JobTable
 
 log = logging.getLogger(__name__)
@@ -44,6 +43,7 @@ BEAT_S = 2.0
 IDLE_S = 0.5
 LOST_S = 5.0
 """How long to wait before a cluster or a table that is not there is tried again."""
+FORGET_S = 3600.0
 TELL_S = 0.5
 """How often progress is written, at most."""
 
@@ -73,6 +73,7 @@ class Runner:
         place: Of the configuration or the data, as the cluster sees it.
         folder: Of all jobs, as the cluster sees it.
         timeout_s: How long a job may run from when it was first begun.
+        kept_s: How long a job that has ended is kept.
         clock: Of the table, seconds since 1970.
     """
 
@@ -85,6 +86,7 @@ class Runner:
         place: Path,
         folder: Path,
         timeout_s: float,
+        kept_s: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = table
@@ -93,6 +95,7 @@ class Runner:
         self._place = str(place)
         self._folder = folder
         self._timeout_s = timeout_s
+        self._kept_s = kept_s
         self._clock = clock
         self._owner = f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._held: dict[str, _Held] = {}
@@ -100,17 +103,17 @@ class Runner:
         self._is_stopped = threading.Event()
 
     def stop(self) -> None:
-        """Begin nothing any more, and give back what is being done; `run` returns then. Signal handlers may call it."""
+        """Begin nothing any more, and give back what is being done; `run` returns then."""
         self._is_stopped.set()
 
     def run(self) -> None:
         """Do jobs until `stop`."""
-        beat = threading.Thread(target=self._beat, name="lease", daemon=True)
-        beat.start()
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job") as pool:
+        with ThreadPoolExecutor(AT_ONCE + 2, thread_name_prefix="job") as pool:
+            upkeep = [pool.submit(self._beat), pool.submit(self._forget)]
             while not self._is_stopped.is_set():
                 self._is_stopped.wait(self._begin_one(pool))
-        beat.join()
+        for each in upkeep:
+            each.result()
 
     def _begin_one(self, pool: ThreadPoolExecutor) -> float:
         """Begin a job, if there is one and we may; return how long to wait before the next."""
@@ -125,7 +128,7 @@ class Runner:
             held = _Held(job=job, until=(job.started or job.updated) + self._timeout_s)
             self._held[job.id] = held
             pool.submit(self._do, held)
-        except (ClusterLost, OperationalError) as error:
+        except (ClusterLost, ChronotileError) as error:
             log.warning("no job can be begun: %s", error)
             return LOST_S
         finally:
@@ -139,8 +142,18 @@ class Runner:
             for held in list(self._held.values()):
                 try:
                     held.is_ours = held.is_ours and self._table.renew(held.job.id, self._owner, lease_s=LEASE_S)
-                except OperationalError as error:
+                except ChronotileError as error:
                     log.warning("job %s cannot be held: %s", held.job.id, error)
+
+    def _forget(self) -> None:
+        """Forget now and then what ended long ago."""
+        while True:
+            try:
+                forget_ended(self._table, self._folder, before=self._clock() - self._kept_s)
+            except ChronotileError as error:
+                log.warning("no jobs can be forgotten: %s", error)
+            if self._is_stopped.wait(FORGET_S):
+                return
 
     def _do(self, held: _Held) -> None:
         """Do a job, as far as it goes. Where its end cannot be written, it is done again when its lease is over."""
@@ -160,10 +173,9 @@ class Runner:
                 return _given_up(held, "whoever did it was killed")
             results = self._results(held)
             return self._interrupted(held) if results is None else results
-        except (ClusterLost, OperationalError) as error:
+        except (ClusterLost, SourceUnavailable) as error:  # what blocks meet is told as `JobFailed`
             log.warning("job %s: %s", held.job.id, error)
-            reason = str(error) if isinstance(error, ClusterLost) else "the table of jobs could not be written"
-            return _Again(reason=reason) if held.job.attempts < MOST_ATTEMPTS else _given_up(held, reason)
+            return _Again(reason=str(error)) if held.job.attempts < MOST_ATTEMPTS else _given_up(held, str(error))
         except JobFailed as failed:
             return failed.fault
         except Exception as error:

@@ -44,7 +44,7 @@ def data(tmp_path_factory):
 def cluster(with_steps):
     """Two processes."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    with Cluster(None, workers=2, memory_bytes=1 << 30) as cluster:
+    with Cluster(None, processes=2, memory_bytes=1 << 30) as cluster:
         yield cluster
 
 
@@ -78,11 +78,12 @@ def submit(table, gates):
 
 @pytest.fixture
 def running(table, cluster, data, tmp_path):
-    """`with running():` jobs are done; as after `later_s`, by who goes by that clock."""
+    """`with running():` jobs are done."""
 
     @contextmanager
-    def run(*, on=cluster, of=table, timeout_s=600.0, **more):
-        runner = Runner(of, on, OpenArchive(), place=data, folder=tmp_path / "jobs", timeout_s=timeout_s, **more)
+    def run(*, on=cluster, of=table, timeout_s=600.0, kept_s=1e6, **more):
+        folder = tmp_path / "jobs"
+        runner = Runner(of, on, OpenArchive(), place=data, folder=folder, timeout_s=timeout_s, kept_s=kept_s, **more)
         thread = Thread(target=runner.run)
         thread.start()
         try:

@@ -117,6 +117,7 @@ def test_a_block_that_kills_whoever_does_it_is_given_up(submit, running, ended, 
     id_ = submit(count=4, at=3, act="die")
 
     with running():
+        until(lambda: table.job(id_).attempts == 3)
         job = ended(id_)
 
     assert (job.status, job.attempts, job.fault.status) == ("failed", 5, 503)
@@ -136,3 +137,14 @@ def test_whoever_is_stopped_gives_back_what_it_did(submit, running, ended, table
 
     assert (job.status, job.results["sum"].value) == ("successful", SQUARES_OF_TEN)
     assert "attempt 1: 6 of 10 blocks to do" in texts(table, id_)
+
+
+def test_what_ended_long_ago_is_forgotten(submit, running, ended, table, tmp_path):
+    id_ = submit(count=1)
+    with running():
+        ended(id_)
+
+    with running(kept_s=0):
+        until(lambda: table.jobs()[1] == 0)
+
+    assert not (tmp_path / "jobs" / id_).exists()

@@ -1,0 +1,76 @@
+"""`chronotile worker`: does jobs until it is stopped."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import typer
+
+from chronotile.commands.failing import fail
+from chronotile.machine import this_machine
+
+if TYPE_CHECKING:
+    from chronotile.jobs.runner import Runner
+    from chronotile.settings import Settings
+
+MEMORY_PART = 0.75
+"""What processes that do blocks may take, all together; the rest is for this one and the system."""
+DAY_S = 86_400
+
+
+def do_jobs(settings: "Settings", *, processes: int | None) -> None:
+    """Do jobs until SIGTERM or Ctrl-C, which give back those that are being done.
+
+    Args:
+        settings: How this process runs.
+        processes: How many do blocks where there is no other cluster; one a core if not told.
+
+    Raises:
+        ConfigurationError: What is to be served, or the table of jobs, is told wrongly; or Dask is not installed.
+        SourceUnavailable: The table of jobs is out of reach.
+    """
+    from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
+    from chronotile.jobs.blocks import OpenArchive  # noqa: PLC0415
+    from chronotile.jobs.cluster import Cluster  # noqa: PLC0415
+    from chronotile.jobs.engine import open_engine  # noqa: PLC0415
+    from chronotile.jobs.faults import ClusterLost  # noqa: PLC0415
+    from chronotile.jobs.runner import Runner  # noqa: PLC0415
+    from chronotile.jobs.table import JobTable  # noqa: PLC0415
+    from chronotile.process import allow_open_files, end_well_when_stopped  # noqa: PLC0415
+
+    end_well_when_stopped()
+    allow_open_files()
+    configure_logging(settings.log_level)
+    machine, place = this_machine(), settings.config.absolute()
+    count = processes or machine.cores
+    cluster = Cluster(
+        settings.dask_address, processes=count, memory_bytes=int(machine.memory_bytes * MEMORY_PART / count)
+    )
+    archive = open_configured(settings)
+    table = JobTable(open_engine(settings.database_url, settings.jobs_folder))
+    try:
+        with closing(table), cluster:
+            runner = Runner(
+                table,
+                cluster,
+                OpenArchive(str(place), archive),
+                place=place,
+                folder=settings.jobs_folder.absolute(),
+                timeout_s=settings.job_timeout_s,
+                kept_s=settings.jobs_kept_days * DAY_S,
+            )
+            at = settings.dask_address
+            whom = f"{count} processes" if at is None else f"the Dask cluster at {at}"
+            typer.echo(f"does jobs of {settings.jobs_folder} with {whom}")
+            _run(runner)
+    except ClusterLost as error:
+        fail(str(error))
+
+
+def _run(runner: "Runner") -> None:
+    """Do jobs in another thread: in this one a signal ends what is being waited for, wherever that is."""
+    with ThreadPoolExecutor(1, thread_name_prefix="runner") as pool:
+        try:
+            pool.submit(runner.run).result()
+        finally:
+            runner.stop()

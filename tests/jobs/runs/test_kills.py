@@ -1,0 +1,166 @@
+"""Worker, scheduler and processes of the cluster are killed; no job is lost, and none ends twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from chronotile.jobs.cluster import Cluster
+from chronotile.jobs.engine import open_engine
+from chronotile.jobs.runner import LEASE_S
+from chronotile.jobs.table import JobTable
+from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.running import PROGRAM, until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+SCHEDULER = """
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=1, threads_per_worker=2, host="127.0.0.1", scheduler_port=int(sys.argv[1]),
+                      scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"}) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@contextmanager
+def started(command, **environment):
+    """A program that has said something, killed at the end: what it said, and it."""
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | environment,
+    )
+    try:
+        yield process.stdout.readline().strip(), process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def worker(with_steps, data, tmp_path):
+    """`with worker() as (line, process):` `chronotile worker` does the jobs."""
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+
+    def start(**environment):
+        settings = {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")} | environment
+        return started([PROGRAM, "worker", data, "--processes", 2], **settings)
+
+    return start
+
+
+@pytest.fixture
+def table_later(table, tmp_path):
+    """The table as it is when the leases of now are over."""
+    later = JobTable(open_engine(None, tmp_path / "jobs"), clock=lambda: time.time() + LEASE_S + 1)
+    yield later
+    later.close()
+
+
+def children_of(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_worker_that_is_killed_costs_the_blocks_in_flight(
+    worker, submit, table, table_later, running, ended, notes, gates
+):
+    id_ = submit(open=4)
+    with worker() as (_line, process):
+        until(lambda: len(table.finished_blocks(id_)) == 4)
+        pids = {int(pid) for _number, pid in notes("began")}
+        process.send_signal(signal.SIGKILL)
+        until(lambda: all(is_gone(pid) for pid in pids))
+    began = len(notes("began"))
+
+    (gates / "open").touch()
+    with running(of=table_later):
+        job = ended(id_)
+
+    assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
+    assert [text for _at, text in table.log(id_)] == [
+        "attempt 1: 10 of 10 blocks to do",
+        "attempt 2: 6 of 10 blocks to do",
+        "is done",
+    ]
+    assert began <= 6
+    assert len(notes("began")) == began + 6
+
+
+def test_twenty_jobs_end_once_each_though_workers_are_killed(
+    worker, submit, table, table_later, running, ended, notes, gates
+):
+    ids = [submit(count=4, open=2) for _ in range(20)]
+    with worker() as (_line, process):
+        until(lambda: len(notes("began")) >= 4)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    (gates / "open").touch()
+    with running(of=table_later):
+        jobs = [ended(id_) for id_ in ids]
+
+    assert {(job.status, job.results["sum"].value) for job in jobs} == {("successful", 14)}
+    assert all([text for _at, text in table.log(id_)].count("is done") == 1 for id_ in ids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_worker_that_is_stopped_gives_back_its_jobs_and_leaves_no_process(worker, submit, table, notes, number):
+    id_ = submit(open=4)
+
+    with worker() as (line, process):
+        until(lambda: len(table.finished_blocks(id_)) == 4)
+        children = children_of(process.pid)
+        process.send_signal(number)
+        assert process.wait(20) == 0
+        until(lambda: all(is_gone(pid) for pid in children))
+
+    assert line.endswith("jobs with 2 processes")
+    job = table.job(id_)
+    assert (job.status, job.message, job.attempts) == ("accepted", "waits: whoever did it was stopped", 0)
+
+
+def test_a_scheduler_that_is_killed_costs_the_blocks_in_flight(with_steps, submit, running, ended, table, gates):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    id_ = submit(open=4)
+    with (
+        started([sys.executable, "-c", SCHEDULER, "0"]) as (address, process),
+        Cluster(address, processes=0, memory_bytes=0) as cluster,
+        running(on=cluster),
+    ):
+        until(lambda: len(table.finished_blocks(id_)) == 4)
+        process.send_signal(signal.SIGKILL)
+        until(lambda: table.job(id_).message == "waits: the Dask cluster was lost")
+        (gates / "open").touch()
+        with started([sys.executable, "-c", SCHEDULER, address.rpartition(":")[2]]):
+            job = ended(id_)
+
+    assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
+    assert "attempt 2: 6 of 10 blocks to do" in [text for _at, text in table.log(id_)]
+
+
+def test_a_worker_without_a_scheduler_says_so(worker, monkeypatch):
+    monkeypatch.setattr("chronotile.jobs.cluster.CONNECT_S", 0.5)
+    with pytest.raises(Exception, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        Cluster("tcp://127.0.0.1:9", processes=0, memory_bytes=0).__enter__()
