@@ -236,6 +236,7 @@ class ClientGone(ChronotileError):
     """Whoever asked has left; the status is only ever logged."""
 
     status = 499
+    problem_title = "Nobody waits"  # a status that HTTP has no words for
 
 
 class UnsupportedSource(ChronotileError):
