@@ -18,6 +18,7 @@ from tests.real_data.truth import SHARED, open_place, xarray_truth
 NORTH_AMERICA = SHARED / "data" / "modis_ndvi_north_america"
 REAL = {"layer": "ndvi-north-america-2001.ndvi"}
 TRIANGLE = {"type": "Polygon", "coordinates": [[[4.5, 50.75], [5.0, 50.8], [4.7, 50.98], [4.5, 50.75]]]}
+OTHER_CRS = {"type": "name", "properties": {"name": "EPSG:2180"}}
 GRID = served.BELGIUM_31N
 
 
@@ -115,6 +116,7 @@ def test_a_layer_without_time_is_counted_once(tmp_path):
         ({"bbox": {"bbox": [40, 50, 41, 51]}}, OutsideData, "inputs.bbox"),
         ({"bbox": {"bbox": [4, 51, 5, 50]}}, InvalidParameter, "inputs.bbox"),
         ({"bbox": {"bbox": [4, 50, 5, 51], "crs": "EPSG:2180"}}, UnsupportedCrs, "inputs.bbox.crs"),
+        ({"area": TRIANGLE | {"crs": OTHER_CRS}}, UnsupportedCrs, "inputs.area.crs"),
         ({"bins": 0}, InvalidParameter, "inputs.bins"),
         ({"range": [1, 0]}, InvalidParameter, "inputs.range"),
         ({"edges": [0, 2, 1]}, InvalidParameter, "inputs.edges"),

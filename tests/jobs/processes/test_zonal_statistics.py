@@ -13,7 +13,16 @@ from rasterio.features import rasterize
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable, UnknownLayer, UnknownPlace
+from chronotile.errors import (
+    ClientGone,
+    InvalidParameter,
+    LimitExceeded,
+    SourceUnavailable,
+    UnknownLayer,
+    UnknownPlace,
+    UnsupportedCrs,
+)
+from chronotile.jobs.blocks import Task, do_block, finish, keep_done, keep_inputs, make_folders
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import process_of, zonal_statistics
@@ -25,6 +34,7 @@ from tests.real_data.truth import SHARED, open_place, xarray_truth
 
 NORTH_AMERICA = SHARED / "data" / "modis_ndvi_north_america"
 LAYER = "ndvi-north-america-2001.ndvi"
+OTHER_CRS = {"type": "name", "properties": {"name": "EPSG:2180"}}
 REDUCERS = ["mean", "std", "min", "max", "median", "p10", "count", "valid_share", "histogram:4:0:1"]
 
 
@@ -107,6 +117,7 @@ def test_places_of_a_set_are_named_by_its_id(tmp_path):
         ({"places": "nonsense"}, UnknownPlace, "inputs.places"),
         ({"places": {"type": "FeatureCollection", "features": [{"type": "Point"}]}}, InvalidParameter, "inputs.places"),
         ({"places": {"type": "FeatureCollection", "features": []}}, InvalidParameter, "inputs.places.features"),
+        ({"places": squares(2, crs=OTHER_CRS)}, UnsupportedCrs, "inputs.places.crs"),
         ({"places": squares(1)}, InvalidParameter, "inputs.places"),
         ({"reducers": ["nonsense"]}, InvalidParameter, "inputs.reducers"),
         ({"reducers": [f"p{n}" for n in range(33)]}, InvalidParameter, "inputs.reducers"),
@@ -208,8 +219,16 @@ def states():
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_states_are_those_of_the_series_endpoint(north_america, states, small_blocks, tmp_path):
-    do_oddly("zonal-statistics", {"layer": LAYER, "places": states, "reducers": REDUCERS}, north_america, tmp_path)
+def test_states_that_workers_do_are_those_of_the_series_endpoint(north_america, states, small_blocks, tmp_path):
+    inputs = {"layer": LAYER, "places": states, "reducers": REDUCERS}
+    blocks = blocks_of("zonal-statistics", inputs, north_america)
+    task = Task(place=str(NORTH_AMERICA), revision="", process="zonal-statistics", folder=str(tmp_path))
+    make_folders(tmp_path)
+    keep_inputs(tmp_path, inputs)
+
+    done = [do_block(task, block) for block in reversed([*blocks, *blocks])]
+    keep_done(tmp_path, done[: len(blocks)][::-1])
+    finish(task)
 
     with TestClient(application(north_america)) as client:
         query = f"reducers={','.join(REDUCERS)}&format=csv"

@@ -32,8 +32,6 @@ BLOCK_CELLS = 1 << 22
 BLOCK_NUMBERS = 1 << 27
 """Of all times of a block, if one time has not more already."""
 
-NAMES = {"geometry": "area", "time": "datetime"}
-"""Of inputs, by what the verbs call them."""
 FloatArray = NDArray[np.float64]
 
 
@@ -50,7 +48,7 @@ class _Counted:
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    with located(NAMES):
+    with located(_names(inputs)):
         times = asked_times(inputs["layer"], inputs, services)
         _edges(inputs, times.layer)
         first, last = _rows(_spans(inputs, times.layer, services))
@@ -67,7 +65,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    with located(NAMES):
+    with located(_names(inputs)):
         times = told_times(inputs["layer"], inputs, block["times"], work.services)
         spans = _spans(inputs, times.layer, work.services)
         first, last = block["rows"]
@@ -171,6 +169,11 @@ def _area(inputs: Inputs, layer: Layer, services: Services) -> Area | None:
         corners = np.array([(west, south), (east, south), (east, north), (west, north), (west, south)])
         return Area(polygons=((corners,),), crs=trim.crs)
     return None
+
+
+def _names(inputs: Inputs) -> Mapping[str, str]:
+    """Of inputs, by what the verbs call them."""
+    return {"geometry": "area", "time": "datetime", "crs": "area.crs" if "area" in inputs else "bbox.crs"}
 
 
 def _rows(spans: Spans) -> tuple[int, int]:

@@ -39,7 +39,7 @@ PLACE_S = 1e-4
 
 FORMATS = ("csv", "geojson", "parquet")
 """Names, and extensions of files too."""
-NAMES = {"geometry": "places", "place": "places", "time": "datetime"}
+NAMES = {"geometry": "places", "place": "places", "crs": "places.crs", "time": "datetime"}
 """Of inputs, by what the verbs call them."""
 
 
