@@ -49,23 +49,23 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         reducers = parse_reducers(inputs.get("reducers", ["mean"]))
         if inputs.get("format") == "parquet":
             require_pyarrow()
-        areas = _areas(inputs, slice(None), times.layer, services)
         columns = sum(reducer.bins or 1 for reducer in reducers)
         step = max(1, min(PLACES_A_BLOCK, BLOCK_VALUES // max(1, columns * len(times.indexes))))
-        firsts = range(0, len(areas), step)
+        count = _count(inputs, services)
+        firsts = range(0, count, step)
         some = firsts[:: max(1, len(firsts) // COSTS)]
-        costs = [
-            cost_of_area_series(
-                _request(inputs, times.layer, areas[first : first + step], times.selection), without_limits(services)
-            )
-            for first in some
-        ]
+        costs = []
+        for first in firsts:  # all are looked at, to refuse what is wrong, but held block by block
+            areas = _areas(inputs, slice(first, first + step), times.layer, services)
+            if first in some:
+                request = _request(inputs, times.layer, areas, times.selection)
+                costs.append(cost_of_area_series(request, without_limits(services)))
         if not any(cost.cells for cost in costs):  # to refuse what lies nowhere in the layer
-            cost_of_area_series(
-                _request(inputs, times.layer, areas, times.selection, may_be_outside=False), without_limits(services)
-            )
-    seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * len(areas)
-    blocks = [{"first": first, "last": min(first + step, len(areas)), "times": times.told} for first in firsts]
+            areas = _areas(inputs, slice(None), times.layer, services)
+            request = _request(inputs, times.layer, areas, times.selection, may_be_outside=False)
+            cost_of_area_series(request, without_limits(services))
+    seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
+    blocks = [{"first": first, "last": min(first + step, count), "times": times.told} for first in firsts]
     return Plan(blocks=blocks, seconds=seconds)
 
 
@@ -135,6 +135,11 @@ def _request(
         min_valid=float(inputs.get("min_valid", 0)),
         may_be_outside=may_be_outside,
     )
+
+
+def _count(inputs: Inputs, services: Services) -> int:
+    places = inputs["places"]
+    return len(services.catalogue.place_set(places) if isinstance(places, str) else places["features"])
 
 
 def _areas(inputs: Inputs, own: slice, layer: Layer, services: Services) -> Sequence[Area]:
