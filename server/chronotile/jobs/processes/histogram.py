@@ -18,7 +18,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.geojson import area_of
 from chronotile.model.grid import WHOLE_CIRCLE
 from chronotile.model.reducer import Reducer
-from chronotile.pipeline.area_reading import CELL_S, VALUE_S, AreaCells, cheapest_reading
+from chronotile.pipeline.area_reading import AreaCells, cheapest_reading
 from chronotile.pipeline.cells import reach_of
 from chronotile.pipeline.services import Services, reading
 from chronotile.readers.area_outlines import outlines_of
@@ -32,6 +32,8 @@ BLOCK_CELLS = 1 << 22
 BLOCK_NUMBERS = 1 << 27
 """Of all times of a block, if one time has not more already."""
 
+NUMBER_S = 1e-7
+"""What it takes to read and count a number."""
 FloatArray = NDArray[np.float64]
 
 
@@ -61,7 +63,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         {"rows": own, "dates": those, "times": times.told}
         for those, own in product(_cuts(0, count, dates), _cuts(first, last, rows))
     ]
-    return Plan(blocks=blocks, seconds=(last - first) * width * count * (VALUE_S + CELL_S))
+    return Plan(blocks=blocks, seconds=(last - first) * width * count * NUMBER_S)
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
