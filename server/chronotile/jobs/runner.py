@@ -137,8 +137,8 @@ class Runner:
         return 0
 
     def _beat(self) -> None:
-        """Hold what we do, as long as there is something or may be."""
-        while not self._is_stopped.wait(BEAT_S) or self._held:
+        """Hold what we do until `stop`, after which it is given back long before its lease is over."""
+        while not self._is_stopped.wait(BEAT_S):
             for held in list(self._held.values()):
                 try:
                     held.is_ours = held.is_ours and self._table.renew(held.job.id, self._owner, lease_s=LEASE_S)
