@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.catalog.catalogue import Contact, ServiceInfo
+from chronotile.jobs.desk import JobDesk
 from chronotile.protocols.viewer.files import find_viewer
 from tests.protocols import served
 
@@ -23,10 +24,10 @@ EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
 
 
 @pytest.fixture
-def with_viewer():
+def with_viewer(tmp_path):
     """A client of everything, the viewer included."""
     services = served.make_services(*served.varied_collections())
-    with TestClient(application(services, viewer=find_viewer())) as client:
+    with TestClient(application(services, viewer=find_viewer(), jobs=JobDesk(tmp_path))) as client:
         yield client
 
 
@@ -73,6 +74,7 @@ def test_document_has_title_links_and_collections(client):
         "wms",
         "wmts",
         "ogcapi",
+        "jobs",
         "service-doc",
         "service-desc",
         "layers",

@@ -187,8 +187,14 @@ def _places(services: Services, base: str) -> Iterable[Place]:
     yield Place(
         rel="ogcapi",
         title="OGC API",
-        purpose="coverages, environmental data, maps, tiles and styles; GDAL, OWSLib, OpenLayers",
+        purpose="coverages, environmental data, maps, tiles, styles and processes; GDAL, OWSLib, OpenLayers",
         href=f"{base}/ogcapi",
+    )
+    yield Place(
+        rel="jobs",
+        title="Jobs",
+        purpose="work that takes long: what was asked for, how far it is, its results",
+        href=f"{base}/ogcapi/jobs",
     )
     yield Place(
         rel="service-doc",
