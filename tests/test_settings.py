@@ -158,10 +158,3 @@ def test_jobs_lie_among_what_the_users_programs_keep(environment, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", "/kept")
 
     assert load_settings().jobs_folder == Path("/kept/chronotile/jobs")
-
-
-def test_hosts_that_may_be_told_are_compared_in_lower_case():
-    assert Settings(subscriber_hosts="Example.org, hooks.example.com,").subscribers == (
-        "example.org",
-        "hooks.example.com",
-    )

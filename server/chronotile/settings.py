@@ -99,8 +99,6 @@ class Settings(BaseSettings):
     """How long a job that has ended is kept, with its results, in days."""
     most_open_jobs: int = Field(default=1000, ge=1, le=1_000_000)
     """Jobs of one user that have not ended, at most."""
-    subscriber_hosts: str | None = None
-    """Hosts that may be told how a job ended where a client asks for that, with commas; none tells nobody."""
 
     @field_validator("forwarded_allow_ips")
     @classmethod
@@ -163,11 +161,6 @@ class Settings(BaseSettings):
     def jobs_folder(self) -> Path:
         """`jobs_dir`, or a folder among what the user's programs keep."""
         return self.jobs_dir or _folder_of("XDG_STATE_HOME", ".local/state") / "jobs"
-
-    @property
-    def subscribers(self) -> tuple[str, ...]:
-        """The members of `subscriber_hosts`, in lower case."""
-        return tuple(host.strip().lower() for host in (self.subscriber_hosts or "").split(",") if host.strip())
 
     @property
     def threads(self) -> dict[str, int]:
