@@ -95,7 +95,7 @@ class Cluster:
             ClusterLost: The cluster is gone, or its processes die of a block.
             Exception: What a block raised; the others are not begun any more.
         """
-        given = _Given(self._client, self._look)
+        given = self._given()
         waiting, numbers = iter(blocks.items()), dict[Any, int]()
         try:
             while True:
@@ -115,13 +115,20 @@ class Cluster:
             ClusterLost: As `run`.
             Exception: What was raised.
         """
-        given = _Given(self._client, self._look)
+        given = self._given()
         future = given.submit(finish, task, key=f"{name}-end")
         if given.next(is_wanted) is None:
             given.cancel([future])
             return None
         results: dict[str, Result] = given.result(future)
         return results
+
+    def _given(self) -> "_Given":
+        """What a job gives to the cluster as it is now; another thread may begin it anew meanwhile."""
+        client = self._client
+        if client is None:
+            raise ClusterLost(GONE)
+        return _Given(client, self._look)
 
     def _begin(self) -> None:
         try:
@@ -131,20 +138,21 @@ class Cluster:
             raise ConfigurationError(["jobs are done by Dask: pip install 'chronotile[dask]'"]) from error
         logging.getLogger("distributed").setLevel(logging.WARNING)
         place: Any = self._address
-        if place is None:
-            with dask.config.set(PROCESSES_HERE):
-                place = self._processes = LocalCluster(
-                    n_workers=self._count,
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # its own is 8787
-                    memory_limit=self._memory_bytes,
-                )
         try:
+            if place is None:
+                with dask.config.set(PROCESSES_HERE):
+                    place = self._processes = LocalCluster(
+                        n_workers=self._count,
+                        threads_per_worker=1,
+                        processes=True,
+                        host="127.0.0.1",
+                        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # its own is 8787
+                        memory_limit=self._memory_bytes,
+                    )
             self._client = Client(place, set_as_default=False, timeout=CONNECT_S)
-        except (OSError, ValueError) as error:
-            raise ClusterLost(f"no Dask scheduler answers at {place}") from error
+        except (OSError, ValueError, RuntimeError) as error:
+            where = f"at {place}" if self._address else "on this machine"
+            raise ClusterLost(f"no Dask scheduler answers {where}") from error
 
     def _end(self) -> None:
         for each in (self._client, self._processes):
@@ -163,8 +171,11 @@ class Cluster:
 
     def _room(self) -> int:
         """How many blocks may be given out at once."""
+        client = self._client
+        if client is None:
+            raise ClusterLost(GONE)
         try:
-            threads: dict[str, int] = self._client.nthreads()
+            threads: dict[str, int] = client.nthreads()
         except OSError as error:
             raise ClusterLost(GONE) from error
         return AHEAD * max(1, sum(threads.values()))

@@ -43,6 +43,8 @@ BEAT_S = 2.0
 IDLE_S = 0.5
 LOST_S = 5.0
 """How long to wait before a cluster or a table that is not there is tried again."""
+AGAIN_S = 1.0
+"""How long to wait before a job is given back after its first attempt; twice that after its second, and so on."""
 FORGET_S = 3600.0
 TELL_S = 0.5
 """How often progress is written, at most."""
@@ -53,6 +55,8 @@ class _Held:
     """A job that we do."""
 
     job: Job
+    owner: str
+    """Another at each attempt: of two of ours, one cut off for a while, only one ends the job."""
     until: float
     """When it has run for too long, by the clock of the table."""
     is_ours: bool = True
@@ -97,8 +101,8 @@ class Runner:
         self._timeout_s = timeout_s
         self._kept_s = kept_s
         self._clock = clock
-        self._owner = f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._held: dict[str, _Held] = {}
+        """By their owners."""
         self._slots = threading.BoundedSemaphore(AT_ONCE)
         self._is_stopped = threading.Event()
 
@@ -110,8 +114,11 @@ class Runner:
         """Do jobs until `stop`."""
         with ThreadPoolExecutor(AT_ONCE + 2, thread_name_prefix="job") as pool:
             upkeep = [pool.submit(self._beat), pool.submit(self._forget)]
-            while not self._is_stopped.is_set():
-                self._is_stopped.wait(self._begin_one(pool))
+            try:
+                while not self._is_stopped.is_set():
+                    self._is_stopped.wait(self._begin_one(pool))
+            finally:  # or else those two would go on, and the pool with them, without anybody who begins jobs
+                self._is_stopped.set()
         for each in upkeep:
             each.result()
 
@@ -119,14 +126,14 @@ class Runner:
         """Begin a job, if there is one and we may; return how long to wait before the next."""
         if not self._slots.acquire(timeout=IDLE_S):
             return 0
-        job = None
+        job, owner = None, f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
             self._cluster.renew()
-            job = self._table.claim(self._owner, lease_s=LEASE_S)
+            job = self._table.claim(owner, lease_s=LEASE_S)
             if job is None:
                 return IDLE_S
-            held = _Held(job=job, until=(job.started or job.updated) + self._timeout_s)
-            self._held[job.id] = held
+            held = _Held(job=job, owner=owner, until=(job.started or job.updated) + self._timeout_s)
+            self._held[owner] = held
             pool.submit(self._do, held)
         except (ClusterLost, ChronotileError) as error:
             log.warning("no job can be begun: %s", error)
@@ -141,9 +148,11 @@ class Runner:
         while not self._is_stopped.wait(BEAT_S):
             for held in list(self._held.values()):
                 try:
-                    held.is_ours = held.is_ours and self._table.renew(held.job.id, self._owner, lease_s=LEASE_S)
+                    held.is_ours = held.is_ours and self._table.renew(held.job.id, held.owner, lease_s=LEASE_S)
                 except ChronotileError as error:
                     log.warning("job %s cannot be held: %s", held.job.id, error)
+                except Exception:
+                    log.exception("job %s cannot be held", held.job.id)
 
     def _forget(self) -> None:
         """Forget now and then what ended long ago."""
@@ -160,11 +169,15 @@ class Runner:
         id_ = held.job.id
         log.info("job %s (%s) begins, attempt %d", id_, held.job.execution.process, held.job.attempts)
         try:
-            self._end(held, self._outcome(held))
+            outcome = self._outcome(held)
+            if isinstance(outcome, _Again):
+                # What was away may be so for a while; who stops does not wait.
+                self._is_stopped.wait(AGAIN_S * held.job.attempts)
+            self._end(held, outcome)
         except Exception:
             log.exception("job %s is left until its lease is over", id_)
         finally:
-            del self._held[id_]
+            del self._held[held.owner]
             self._slots.release()
 
     def _outcome(self, held: _Held) -> "_Outcome":
@@ -212,12 +225,12 @@ class Runner:
         with closing(blocks):
             for number, result in blocks:
                 done[number] = result
-                if not self._table.remember(id_, self._owner, number, result):
+                if not self._table.remember(id_, held.owner, number, result):
                     held.is_ours = False
                 elif time.monotonic() >= told + TELL_S:
                     told = time.monotonic()
                     progress, message = 100 * len(done) // (count + 1), f"{len(done)} of {count} blocks"
-                    self._table.tell(id_, self._owner, progress=progress, message=message)
+                    self._table.tell(id_, held.owner, progress=progress, message=message)
 
     def _goes_on(self, held: _Held) -> bool:
         return held.is_ours and not self._is_stopped.is_set() and self._clock() < held.until
@@ -237,7 +250,7 @@ class Runner:
 
     def _end(self, held: _Held, outcome: "_Outcome") -> None:
         """Write down what came of an attempt, and remove what is not needed any more."""
-        id_, owner, folder = held.job.id, self._owner, self._folder / held.job.id
+        id_, owner, folder = held.job.id, held.owner, self._folder / held.job.id
         match outcome:
             case None:
                 is_ours = False

@@ -474,7 +474,7 @@ await runAsCalled([
 				search: `?layer=ndvi&date=${dates[4]}&fps=20`,
 				routes: {
 					// One date is asked for without an interval.
-					"/cubes/.*%2F": async (route) => {
+					"/cubes/.*datetime=[^&]*/": async (route) => {
 						await held;
 						await route.fallback();
 					},

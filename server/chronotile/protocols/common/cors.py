@@ -8,7 +8,7 @@ EXPOSED = (
     "ETag, Chronotile-Time, Content-Crs, Content-Bbox, Content-Datetime, Content-Disposition, Warning, Link, Location, "
     "Preference-Applied, Retry-After, Server-Timing"
 )
-METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
+METHODS = "GET, HEAD, POST, OPTIONS"
 ONE_DAY_S = "86400"
 
 _ADDED = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED.encode()))

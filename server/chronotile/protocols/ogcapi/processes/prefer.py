@@ -7,6 +7,8 @@ from dataclasses import dataclass
 RESPOND_ASYNC = "respond-async"
 WAIT = "wait"
 MAX_MEMBERS = 50
+MAX_CHARACTERS = 1000
+"""Of all headers Prefer of a request; what lies beyond is left aside. Quotes without an end take the square of that."""
 _MEMBERS = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*")+')
 _PARTS = re.compile(r'(?:[^;"]|"(?:\\.|[^"\\])*")+')
 _ESCAPED = re.compile(r"\\(.)")
@@ -33,10 +35,9 @@ def preferences_of(headers: Iterable[str]) -> Preferences:
     Of a preference that is given twice the first one counts (RFC 7240 §2).
     """
     found: dict[str, str] = {}
-    for header in headers:
-        for member in _MEMBERS.findall(header)[:MAX_MEMBERS]:
-            name, _equals, value = next(iter(_PARTS.findall(member)), "").partition("=")
-            found.setdefault(name.strip().lower(), _unquoted(value.strip()))
+    for member in _MEMBERS.findall(",".join(headers)[:MAX_CHARACTERS])[:MAX_MEMBERS]:
+        name, _equals, value = next(iter(_PARTS.findall(member)), "").partition("=")
+        found.setdefault(name.strip().lower(), _unquoted(value.strip()))
     wait = found.get(WAIT, "")
     return Preferences(is_async=RESPOND_ASYNC in found, wait_s=int(wait) if _SECONDS.fullmatch(wait) else None)
 

@@ -72,7 +72,8 @@ async def get_process(request: Request) -> Response:
 async def post_execution(request: Request) -> Response:
     """Do what is asked for while the client waits, or accept it as a job."""
     process = process_of(request.path_params["processID"])
-    execution = execution_of(process, await body_of(request))
+    body = await body_of(request)
+    execution = await in_thread(state_of(request).gates.jobs, execution_of, process, body)
     told = told_for(request, _query(request))
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async:
