@@ -11,7 +11,6 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-import numpy as np
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,12 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
-from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed
+from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed, system_clock
 from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
 from chronotile.jobs.desk import JobDesk
 from chronotile.machine import this_machine
-from chronotile.model.time import Instant
 from chronotile.pipeline.looks import Looks
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.pipeline.valid_shares import ValidShares
@@ -367,11 +365,6 @@ def configure_logging(level: LogLevel) -> None:
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL signals is in a line of our own
-
-
-def system_clock() -> Instant:
-    """Return now, UTC."""
-    return np.datetime64("now", "ns")
 
 
 async def _http_fault(request: Request, error: Exception) -> Response:

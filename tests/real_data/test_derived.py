@@ -8,8 +8,8 @@ import xarray
 from pyproj import Transformer
 from starlette.testclient import TestClient
 
-from chronotile.app import application, system_clock
-from chronotile.ingest.archive import open_archive
+from chronotile.app import application
+from chronotile.ingest.archive import open_archive, system_clock
 from tests.real_data.truth import SHARED
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]

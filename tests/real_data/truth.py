@@ -12,8 +12,8 @@ from pyproj import CRS, Transformer
 from rasterio.enums import MaskFlags
 from starlette.testclient import TestClient
 
-from chronotile.app import application, system_clock
-from chronotile.ingest.archive import Archive, open_archive
+from chronotile.app import application
+from chronotile.ingest.archive import Archive, open_archive, system_clock
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared"

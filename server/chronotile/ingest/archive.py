@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from chronotile.catalog.build import build_catalogue, places_specs, source_specs
 from chronotile.catalog.load import Configuration, configuration_of, load_configuration
 from chronotile.errors import ConfigurationError
@@ -25,6 +27,7 @@ from chronotile.model.collection import Clock
 from chronotile.model.places import PlaceSet
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.style import Style
+from chronotile.model.time import Instant
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.readers.reader import Reader
@@ -63,6 +66,11 @@ class Archive:
         """Let go of the sources."""
         for reader in self.services.readers.values():
             reader.close()
+
+
+def system_clock() -> Instant:
+    """Return now, UTC."""
+    return np.datetime64("now", "ns")
 
 
 def open_archive(

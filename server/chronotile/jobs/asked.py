@@ -88,8 +88,14 @@ def told_times(name: str, inputs: Inputs, told: Json, services: Services) -> Ask
 
 
 def without_limits(services: Services) -> Services:
-    """Return services for series of places that are read and written block by block, not answered at once."""
-    limits = replace(services.catalogue.limits, max_series_values=UNBOUNDED, max_area_values=UNBOUNDED)
+    """Return services for what is read and written in pieces, not answered at once; each picture keeps its limits."""
+    limits = replace(
+        services.catalogue.limits,
+        max_series_values=UNBOUNDED,
+        max_area_values=UNBOUNDED,
+        max_coverage_bytes=UNBOUNDED,
+        max_animation_pixels=UNBOUNDED,
+    )
     return replace(services, catalogue=replace(services.catalogue, limits=limits))
 
 

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from chronotile.errors import ConfigurationError, SourceUnavailable
-from chronotile.ingest.archive import Archive, open_archive, refreshed
+from chronotile.ingest.archive import Archive, open_archive, refreshed, system_clock
 from chronotile.ingest.optimise.disk import Disk
 from chronotile.jobs.faults import JobFailed, fault_of, is_foreseen
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Inputs, Work
 from chronotile.jobs.processes import process_of
-from chronotile.model.time import Instant
 from chronotile.pipeline.services import Services
 
 log = logging.getLogger(__name__)
@@ -67,7 +64,7 @@ class OpenArchive:
         """
         with self._lock:
             if self._archive is None or self._place != place:
-                self._archive = open_archive(Path(place), environment=os.environ, clock=_now)
+                self._archive = open_archive(Path(place), environment=os.environ, clock=system_clock)
                 self._place = place
             elif self._archive.services.revision != revision:
                 self._archive = _looked_at(self._archive, place)
@@ -77,7 +74,7 @@ class OpenArchive:
 def _looked_at(archive: Archive, place: str) -> Archive:
     """What is replaced is not closed: another thread may be reading from it."""
     try:
-        return refreshed(archive, Path(place), environment=os.environ, clock=_now)
+        return refreshed(archive, Path(place), environment=os.environ, clock=system_clock)
     except ConfigurationError as error:
         log.warning("jobs are done with the configuration as it was: %s", error)
         return archive
@@ -156,10 +153,6 @@ def remove(folder: Path) -> None:
 
 def _keep(file: Path, value: object) -> None:
     Disk().put(file, json.dumps(value).encode())
-
-
-def _now() -> Instant:
-    return np.datetime64("now", "ns")
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def planned(execution: Execution, services: Services) -> Plan:
             )
     for name, told in process.inputs.items():
         if name in execution.inputs:
-            _check(execution.inputs[name], told.schema if told.most == 1 else several(told.schema, told.most), name)
+            _check(execution.inputs[name], told.schema if told.most == 1 else _several(told.schema, told.most), name)
         elif told.is_required:
             raise InvalidParameter(f"{process.id} needs the input {name}: {told.description}", locator=f"inputs.{name}")
     return process.plan(execution.inputs, services)
@@ -77,8 +77,8 @@ def wanted_results(process: Process, execution: Execution, results: Mapping[str,
     return {name: results[name] for name in process.outputs if name in names and name in results}
 
 
-def several(schema: Json, most: int) -> Json:
-    """Return the schema of one value, or of an array of up to so many."""
+def _several(schema: Json, most: int) -> Json:
+    """The schema of one value, or of an array of up to so many."""
     return {"oneOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": most}]}
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from chronotile.encoders.coverage_strips import require_wanted
 from chronotile.encoders.file_parts import Body
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
-from chronotile.jobs.asked import UNBOUNDED, located
+from chronotile.jobs.asked import located, without_limits
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.pieces import writing
 from chronotile.jobs.process import Input, Inputs, Plan, Work
@@ -88,14 +88,6 @@ def selected(inputs: Inputs, services: Services, name: str = "datetime") -> Cove
     """
     with located({"time": name, "datetime": name}):
         return _all(inputs, services, parse_time(inputs.get(name)))
-
-
-def without_limit(services: Services) -> Services:
-    """Return services for coverages that are read in pieces, not answered at once."""
-    catalogue = services.catalogue
-    return replace(
-        services, catalogue=replace(catalogue, limits=replace(catalogue.limits, max_coverage_bytes=UNBOUNDED))
-    )
 
 
 def trims_of(inputs: Inputs, services: Services) -> tuple[Trim, ...]:
@@ -177,7 +169,7 @@ def window_of(inputs: Inputs, block: Json, times: Json, services: Services) -> C
     layer = services.catalogue.layer(inputs["layer"])
     trim = Trim(box=BBox(*block["box"]), crs=layer.main_variable.grid.crs)
     request = CoverageRequest(layers=(layer.id,), trims=(trim,), time=parse_time(times["datetime"]))
-    coverage = extract_coverage(request, without_limit(services))
+    coverage = extract_coverage(request, without_limits(services))
     found = (len(coverage.times), coverage.grid.height, coverage.grid.width)
     if found != (times["count"], _length(block["rows"]), _length(block["columns"])):
         raise SourceUnavailable(f"the grid or the times of layer {layer.id} have changed since the job began")
@@ -396,7 +388,7 @@ class _PiecedCoverage:
 
 def _all(inputs: Inputs, services: Services, time: TimeSelection) -> Coverage:
     request = CoverageRequest(layers=(inputs["layer"],), trims=trims_of(inputs, services), time=time)
-    coverage = extract_coverage(request, without_limit(services))
+    coverage = extract_coverage(request, without_limits(services))
     if not len(coverage.times):
         raise InvalidParameter(f"layer {coverage.fields[0].layer.id} has no times", locator="layer")
     return coverage

@@ -9,11 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
-
 from chronotile.errors import ChronotileError
-from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed
-from chronotile.model.time import Instant
+from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed, system_clock
 from chronotile.pipeline.services import Services
 
 log = logging.getLogger(__name__)
@@ -88,20 +85,16 @@ class Archives:
 def _current(kept: _Kept, place: Path, now: float) -> Archive:
     if kept.archive is None:
         kept.looked_s = now
-        return open_archive(place, environment=os.environ, clock=_clock)
+        return open_archive(place, environment=os.environ, clock=system_clock)
     try:
         if has_grown(kept.archive, None):
-            return grown(kept.archive, clock=_clock)
+            return grown(kept.archive, clock=system_clock)
         if now - kept.looked_s > LOOK_S:
             kept.looked_s = now
-            return refreshed(kept.archive, place, environment=os.environ, clock=_clock)
+            return refreshed(kept.archive, place, environment=os.environ, clock=system_clock)
     except (ChronotileError, OSError) as error:
         log.warning("what is new is not served, but what was before: %s", error)
     return kept.archive
-
-
-def _clock() -> Instant:
-    return np.datetime64("now", "ns")
 
 
 _opened = Archives()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application, system_clock
-from chronotile.ingest.archive import open_archive
+from chronotile.app import application
+from chronotile.ingest.archive import open_archive, system_clock
 from tests.cite.burn import burn
 from tests.protocols.wms.cite import Cite
 

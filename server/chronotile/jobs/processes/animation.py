@@ -1,9 +1,8 @@
 """A time-lapse, of more or larger frames than a request may ask for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from chronotile.jobs.asked import UNBOUNDED, located
+from chronotile.jobs.asked import located, without_limits
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.maps import BBOX, DATETIME, LAYER, keep, kept_result, trims_of
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
@@ -23,14 +22,14 @@ PIXEL_S = 60e-9
 def _plan(inputs: Inputs, services: Services) -> Plan:
     with located({"time": "datetime"}):
         request = _request(inputs, services)
-        found = find_animation(request, _without_limit(services), with_body=False)
+        found = find_animation(request, without_limits(services), with_body=False)
     assert found is not None  # noqa: S101 -- without a body there is nothing to make
     grid = request.shown.grid
     return Plan(blocks=[{}], seconds=len(found.time.instants) * grid.width * grid.height * PIXEL_S)
 
 
 def _run(inputs: Inputs, _block: Json, work: Work) -> Json:
-    services = _without_limit(work.services)
+    services = without_limits(work.services)
     delivery = render_animation(_request(inputs, services), services, is_wanted=work.is_wanted)
     keep(delivery.body, work.folder / delivery.file_name, work)
     return {"file": delivery.file_name, "media_type": delivery.media_type}
@@ -67,12 +66,6 @@ def _step(given: float | str) -> int | Period:
     if isinstance(given, str):
         return asked_period(given, also="every how many times one is a frame, ")
     return int(given)
-
-
-def _without_limit(services: Services) -> Services:
-    catalogue = services.catalogue
-    limits = replace(catalogue.limits, max_animation_pixels=UNBOUNDED)
-    return replace(services, catalogue=replace(catalogue, limits=limits))
 
 
 def _side(title: str) -> Input:

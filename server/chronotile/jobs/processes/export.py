@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from chronotile.errors import LimitExceeded
-from chronotile.jobs.asked import located
+from chronotile.jobs.asked import located, without_limits
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.maps import (
     BBOX,
@@ -13,7 +13,6 @@ from chronotile.jobs.maps import (
     keep,
     kept_result,
     trims_of,
-    without_limit,
 )
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.model.coverage import CoverageRequest
@@ -33,7 +32,7 @@ BYTES_A_SECOND = 30e6
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
     with located({"time": "datetime"}):
-        coverage = extract_coverage(_request(inputs, services), without_limit(services))
+        coverage = extract_coverage(_request(inputs, services), without_limits(services))
     if coverage.nbytes > MOST_BYTES:
         raise LimitExceeded(
             "bytes of an export",
@@ -47,7 +46,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
 
 def _run(inputs: Inputs, _block: Json, work: Work) -> Json:
     request = _request(inputs, work.services)
-    delivery = deliver_coverage(request, _format(inputs), without_limit(work.services), is_wanted=work.is_wanted)
+    delivery = deliver_coverage(request, _format(inputs), without_limits(work.services), is_wanted=work.is_wanted)
     keep(delivery.body, work.folder / delivery.file_name, work)
     return {"file": delivery.file_name, "media_type": delivery.media_type}
 
