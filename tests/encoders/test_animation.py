@@ -10,7 +10,7 @@ from PIL import Image
 
 from chronotile.encoders import animation
 from chronotile.encoders.animation import encode_animation
-from chronotile.encoders.scratch import Room, ScratchFile
+from chronotile.encoders.scratch import Room, Scratch
 from chronotile.errors import ClientGone
 from chronotile.model.animation import Card, Film, Frame
 from chronotile.model.raster import IndexPicture, RgbaPicture
@@ -90,14 +90,13 @@ def test_a_video_of_a_thousand_frames_has_its_index_before_them():
 
 
 @pytest.mark.parametrize("format", animation.WRITERS)
-def test_a_full_disk_ends_the_writing(format, monkeypatch):
-    rooms = iter([Room(1000)])
-    monkeypatch.setattr(animation, "ScratchFile", lambda _most: ScratchFile(1 << 40, next(rooms)))
+def test_a_full_disk_ends_the_writing(format):
     noise = np.random.default_rng(1).integers(0, 256, (48, 64), dtype=np.uint8)
-    frames = [Frame(IndexPicture(noise, index_picture(1).palette), ())] * 20
+    frames = [Frame(IndexPicture(noise, index_picture(1).palette), ())] * 1000
+    film = Film(width=64, height=48, fps=4.0, count=len(frames))  # too large for memory
 
     with pytest.raises(OSError, match="No space left") as raised:
-        written(frames, format)
+        encode_animation(frames, film, format, scratch=Scratch(room=Room(1000)))
 
     assert raised.value.errno == errno.ENOSPC
 

@@ -13,7 +13,7 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from chronotile.encoders.cog import CogProfile, CogWriter
-from chronotile.encoders.coverage_geotiff import coverage_geotiff
+from chronotile.encoders.coverage_geotiff import check_coverage_geotiff, coverage_geotiff
 from chronotile.errors import ClientGone, LimitExceeded, SourceUnavailable, UnsupportedFormat
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
@@ -359,7 +359,7 @@ def test_more_bands_than_there_can_be_are_refused_unread():
     coverage = make_coverage(times=TimeDomain(starts, starts + np.timedelta64(1, "s")))
 
     with pytest.raises(LimitExceeded, match="NetCDF or zarr") as refused:
-        coverage_geotiff(coverage)
+        check_coverage_geotiff(coverage)
 
     assert (refused.value.allowed, refused.value.asked) == (65_535, 65_536)
     assert coverage.reads == []

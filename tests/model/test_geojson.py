@@ -246,6 +246,15 @@ def test_a_bad_geometry_is_told(document, said):
         read(document)
 
 
+def test_coordinates_that_no_crs_has_are_refused():
+    far = polygon([[-1e308, -1e308], [1e308, -1e308], [1e308, 1e308]])
+
+    with pytest.raises(InvalidParameter, match=r"coordinates from -1e\+09 to 1e\+09") as caught:
+        read(far, crs="EPSG:32631")
+
+    assert caught.value.locator == "geometry"
+
+
 @pytest.mark.parametrize(
     "member",
     [

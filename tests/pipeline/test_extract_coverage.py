@@ -199,6 +199,25 @@ def test_match_rules_hold():
     assert coverage.times.starts.tolist() == DEKADS.starts[1:2].tolist()
 
 
+def test_times_that_were_resolved_before_are_taken_whatever_is_asked():
+    request = CoverageRequest(layers=("NDVI",), time=parse_time("latest"))
+
+    coverage = extract_coverage(request, make_services(), times=DEKADS.starts[[0, 2]])
+
+    assert coverage.times.starts.tolist() == DEKADS.starts[[0, 2]].tolist()
+    assert coverage.times.ends.tolist() == DEKADS.ends[[0, 2]].tolist()
+    np.testing.assert_array_equal(read_all(coverage), [cells(range(300), range(400), time) for time in (0, 2)])
+
+
+def test_a_time_that_was_resolved_before_and_is_gone_is_told():
+    heights = make_layer("H", variable=make_variable("H", times=NO_TIME))
+    services = make_services(make_collection(heights, make_layer()))
+    times = np.array([DEKADS.starts[0], DEKADS.starts[0] + np.timedelta64(1, "D")])
+
+    with pytest.raises(SourceUnavailable, match="NDVI has not all of the times any more"):
+        extract_coverage(CoverageRequest(layers=("H", "NDVI")), services, times=times)
+
+
 def test_fields_share_the_union_of_their_times():
     others = days_of("2020-06-01", "2020-06-05")
     heights = make_layer("H", variable=make_variable("H", times=NO_TIME))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.encoders.scratch import Room, ScratchFile
+from chronotile.encoders.scratch import Room, Scratch
 from chronotile.errors import ClientGone, StorageFull
 from chronotile.model.animation import AnimationRequest
 from chronotile.model.grid import BBox, Grid
@@ -37,11 +37,10 @@ def test_making_stops_between_frames_when_nobody_waits():
 
 
 def test_a_disk_without_room_is_told(monkeypatch):
-    room = Room(1000)
-    monkeypatch.setattr("chronotile.encoders.animation.ScratchFile", lambda _most: ScratchFile(1 << 40, room))
+    monkeypatch.setattr("chronotile.encoders.scratch.IN_MEMORY_BYTES", 0)
 
     with pytest.raises(StorageFull, match="no room"):
-        render_animation(REQUEST, served.make_services())
+        render_animation(REQUEST, served.make_services(), scratch=Scratch(room=Room(1000)))
 
 
 def test_a_small_film_is_kept_and_a_large_one_is_not(monkeypatch):

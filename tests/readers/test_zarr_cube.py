@@ -382,6 +382,14 @@ def test_what_is_no_group_of_arrays_is_refused(tmp_path, made, reason):
         open_zarr(make_spec("zarr", tmp_path / "odd.zarr", variables={}))
 
 
+def test_zip_without_a_folder_in_it_is_the_store(tmp_path):
+    store = write_zarr(tmp_path, Scene()).href
+
+    zipped = shutil.make_archive(store, "zip", root_dir=store)
+
+    assert sizes_of(open_zarr(make_spec("zarr", zipped))) == [(40, 30), (20, 15)]
+
+
 def test_zip_that_is_none_is_refused(tmp_path):
     (tmp_path / "odd.zarr.zip").write_bytes(b"PK no zip")
 

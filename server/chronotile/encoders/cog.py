@@ -17,7 +17,7 @@ from chronotile.encoders.coverage_strips import CHUNK_SIDE, chunk_rows
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.halving import averaged, picked
-from chronotile.encoders.scratch import ScratchFile
+from chronotile.encoders.scratch import TEMPORARY, Scratch, ScratchFile
 
 Numbers = NDArray[Any]
 
@@ -101,13 +101,19 @@ class CogProfile:
 
 
 class CogWriter:
-    """Takes bands one after another, each from north to south."""
+    """Takes bands one after another, each from north to south.
 
-    def __init__(self, profile: CogProfile) -> None:
+    Args:
+        profile: Of the file.
+        scratch: Where it lies until it is finished, and then until it is closed.
+    """
+
+    def __init__(self, profile: CogProfile, scratch: Scratch = TEMPORARY) -> None:
         self.profile = profile
+        self._scratch = scratch
         with ExitStack() as opened:
             self._levels = [
-                _Level(profile, rows, columns, opened.enter_context(ScratchFile(profile.bytes_of(rows, columns))))
+                _Level(profile, rows, columns, opened.enter_context(scratch.file(profile.bytes_of(rows, columns))))
                 for rows, columns in profile.sizes
             ]
             self._opened = opened.pop_all()
@@ -139,7 +145,7 @@ class CogWriter:
             starts.append(start)
             start += level.file.size
         directories = self._directories(starts[::-1])
-        header = self._opened.enter_context(ScratchFile(len(directories)))
+        header = self._opened.enter_context(self._scratch.file(len(directories)))
         header.write(directories)
         self._opened.pop_all()
         return FileParts([header, *(level.file for level in reversed(self._levels))])

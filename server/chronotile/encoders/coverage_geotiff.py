@@ -20,26 +20,21 @@ from chronotile.encoders.coverage_strips import IsWanted, Strip, always_wanted, 
 from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.geo_tags import geo_tags
 from chronotile.encoders.instants import format_instants
+from chronotile.encoders.scratch import TEMPORARY, Scratch
 from chronotile.errors import LimitExceeded
 from chronotile.model.coverage import Coverage, CoverageField
 
 SOFTWARE_TAG, METADATA_TAG = 305, 42112
 
 
-def coverage_geotiff(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> FileParts:
-    """Return a GeoTIFF of the digital numbers: all fields of the first time, then those of the next.
-
-    Bands are named `NDVI 2020-06-01T00:00:00Z` and have scale, offset and units. A file has but one type and one number
-    for no value: fields that differ become what holds them all. Of continuous fields overviews are means of values, of
-    categorical ones single cells.
+def check_coverage_geotiff(coverage: Coverage) -> None:
+    """Refuse what no GeoTIFF can hold, before any of it is read.
 
     Raises:
-        LimitExceeded: It has more bands than such a file can.
+        LimitExceeded: There are more bands than such a file can have.
         UnsupportedFormat: No type holds all fields, or the CRS cannot be said.
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: `is_wanted` says that nobody waits any more.
     """
-    bands = times_of(coverage) * len(coverage.fields)
+    bands = _bands_of(coverage)
     if bands > MOST_BANDS:
         raise LimitExceeded(
             "bands of a GeoTIFF",
@@ -48,8 +43,26 @@ def coverage_geotiff(coverage: Coverage, *, is_wanted: IsWanted = always_wanted)
             alternative="ask for fewer times, or for NetCDF or zarr",
             locator="f",
         )
+    common_type(coverage.fields)
+    geo_tags(coverage.grid)
+
+
+def coverage_geotiff(
+    coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_wanted: IsWanted = always_wanted
+) -> FileParts:
+    """Return a GeoTIFF of the digital numbers: all fields of the first time, then those of the next.
+
+    Bands are named `NDVI 2020-06-01T00:00:00Z` and have scale, offset and units. A file has but one type and one number
+    for no value: fields that differ become what holds them all. Of continuous fields overviews are means of values, of
+    categorical ones single cells.
+
+    Raises:
+        UnsupportedFormat: As `check_coverage_geotiff`.
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: `is_wanted` says that nobody waits any more.
+    """
     form = common_type(coverage.fields)
-    writer = CogWriter(_profile(coverage, form, bands))
+    writer = CogWriter(_profile(coverage, form), scratch)
     try:
         for number in range(len(coverage.fields)):
             _write_field(writer, coverage, number, form=form, is_wanted=is_wanted)
@@ -58,7 +71,11 @@ def coverage_geotiff(coverage: Coverage, *, is_wanted: IsWanted = always_wanted)
         writer.close()
 
 
-def _profile(coverage: Coverage, form: CommonType, bands: int) -> CogProfile:
+def _bands_of(coverage: Coverage) -> int:
+    return times_of(coverage) * len(coverage.fields)
+
+
+def _profile(coverage: Coverage, form: CommonType) -> CogProfile:
     has_means = any(_has_means(field) for field in coverage.fields)
     predictor = NO_PREDICTOR
     if form.dtype.kind == "f":
@@ -68,7 +85,7 @@ def _profile(coverage: Coverage, form: CommonType, bands: int) -> CogProfile:
     return CogProfile(
         width=coverage.grid.width,
         height=coverage.grid.height,
-        bands=bands,
+        bands=_bands_of(coverage),
         dtype=form.dtype,
         nodata=form.nodata,
         predictor=predictor,

@@ -11,7 +11,7 @@ from chronotile.encoders.coverage_cf import CfField, CfVariable, cf_dataset
 from chronotile.encoders.coverage_strips import ChunkShape, IsWanted, Strip, always_wanted, chunk_shape, strips
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import FileParts
-from chronotile.encoders.scratch import ScratchFile, UnfailingFile
+from chronotile.encoders.scratch import TEMPORARY, Scratch, UnfailingFile
 from chronotile.model.coverage import Coverage
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ LEVEL = 1
 """Of compression, by a library that at this level is as tight as others at 3."""
 
 
-def coverage_netcdf(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> FileParts:
+def coverage_netcdf(
+    coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_wanted: IsWanted = always_wanted
+) -> FileParts:
     """Return a NetCDF-4 file of the digital numbers, chunked, shuffled and deflated.
 
     Raises:
@@ -30,7 +32,7 @@ def coverage_netcdf(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) 
         OSError: It cannot be written.
     """
     with ExitStack() as opened:
-        file = opened.enter_context(ScratchFile(coverage.nbytes))
+        file = opened.enter_context(scratch.file(coverage.nbytes))
         target = UnfailingFile(file)
         _write(coverage, target, is_wanted)
         target.check()

@@ -5,6 +5,8 @@ import io
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
@@ -52,14 +54,18 @@ class ScratchFile:
     Args:
         most: Bytes that it may come to hold, about; a small one lies in memory.
         room: That files share.
+        folder: Where it is on the disk; that of temporary files unless another is named.
+
+    Raises:
+        OSError: It cannot be made.
     """
 
-    def __init__(self, most: int, room: Room = ROOM) -> None:
+    def __init__(self, most: int, room: Room = ROOM, folder: Path | None = None) -> None:
         self._room = room
         self._taken = 0
         self._file: io.RawIOBase | io.BytesIO = io.BytesIO()
         if most > IN_MEMORY_BYTES:
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 -- `close` does
+            self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 -- `close` does
         self.size = 0
         """In bytes."""
 
@@ -115,6 +121,26 @@ class ScratchFile:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scratch:
+    """Where scratch files lie."""
+
+    folder: Path | None = None
+    """`None` is that of temporary files."""
+    room: Room = ROOM
+
+    def file(self, most: int) -> ScratchFile:
+        """Return a new file, which may come to hold about so many bytes.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        return ScratchFile(most, self.room, self.folder)
+
+
+TEMPORARY = Scratch()
 
 
 class UnfailingFile(io.RawIOBase):

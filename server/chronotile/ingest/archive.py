@@ -136,7 +136,9 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
 
 
 def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
-    return replace(newer, services=replace(newer.services, caches=archive.services.caches))
+    return replace(
+        newer, services=replace(newer.services, caches=archive.services.caches, shelf=archive.services.shelf)
+    )
 
 
 def is_configuration(place: Path) -> bool:
@@ -188,6 +190,7 @@ def _opened(
             readers=readers,
             clock=clock,
             caches=caches,
+            shelf=None if before is None else before.services.shelf,
             at_hand=sources_at_hand(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
             revision=fingerprint(

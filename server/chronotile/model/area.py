@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84, Crs
-from chronotile.model.grid import FloatArray
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray, require_place
 
 Polygon = tuple[FloatArray, ...]
 """Rings (vertex, 2) of x and y, closed; the first is the outer one, the others are holes."""
@@ -28,3 +31,20 @@ class Area:
     def vertices(self) -> int:
         """The number of vertices of all rings."""
         return sum(len(ring) for polygon in self.polygons for ring in polygon)
+
+
+def area_of_box(box: BBox, crs: Crs) -> Area:
+    """Return a box as an area; of degrees, one whose west is more than its east crosses the antimeridian.
+
+    Raises:
+        InvalidParameter: It is empty, or reaches beyond all coordinates of its CRS.
+    """
+    west, south, east, north = box
+    if crs.is_geographic:
+        if max(abs(west), abs(east)) > WHOLE_CIRCLE or max(abs(south), abs(north)) > WHOLE_CIRCLE / 4:
+            raise InvalidParameter("bbox must be west,south,east,north in degrees, longitude first", locator="bbox")
+        if west > east:  # RFC 7946 §5.2
+            east += WHOLE_CIRCLE
+    require_place(BBox(west, south, east, north), crs)
+    corners = np.array([(west, south), (east, south), (east, north), (west, north), (west, south)])
+    return Area(polygons=((corners,),), crs=crs)

@@ -10,6 +10,8 @@ from pyproj.exceptions import CRSError
 
 from chronotile.errors import UnsupportedCrs
 
+CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+
 POLAR_NORTHING_FIRST = {
     (("south", 180.0), ("south", 90.0)),  # EPSG:32661; EPSG:5041 has them the other way
     (("north", 0.0), ("north", 90.0)),  # EPSG:32761; EPSG:5042 and EPSG:3031 have them the other way
@@ -42,7 +44,7 @@ class Crs:
         """The URI of its code (OGC 09-048r5); `None` without one."""
         authority, _, code = self.name.partition(":")
         if self.name == "OGC:CRS84":
-            return "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+            return CRS84_URI
         is_code = authority.isalpha() and code.isalnum()
         return f"http://www.opengis.net/def/crs/{authority}/0/{code}" if is_code else None
 

@@ -13,7 +13,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area, Polygon
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geojson_size import containers_in, features_in, positions_in
-from chronotile.model.grid import FloatArray
+from chronotile.model.grid import FARTHEST, FloatArray
 from chronotile.model.repair import Repaired, repaired, united
 
 LOCATOR = "geometry"
@@ -115,12 +115,22 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
             locator=LOCATOR,
         )
     key, one, draft_of = MEMBERS[kind]
-    members = document.get(key)
-    if not isinstance(members, list):
-        raise InvalidParameter(f"{key!r} must be a list", locator=LOCATOR)
+    members = listed_members(document, key)
     _require_few(body, rules, features=len(members))
     drafts = [draft_of(each, f" of {one} {place}") for place, each in enumerate(members, rules.first)]
     return _areas(drafts, document, rules)
+
+
+def listed_members(document: Mapping[str, Json], key: str) -> list[Json]:
+    """Return the features or geometries of a collection.
+
+    Raises:
+        InvalidParameter: They are no list.
+    """
+    members = document.get(key)
+    if not isinstance(members, list):
+        raise InvalidParameter(f"{key!r} must be a list", locator=LOCATOR)
+    return members
 
 
 def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
@@ -269,9 +279,8 @@ def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: Geometr
     polygons = [polygon for draft in drafts for polygon in draft.polygons]
     _require_vertices("max_vertices", polygons, rules.max_vertices, alternative="simplify it")
     crs = _crs(document, rules)
-    if crs.is_geographic:
-        for draft in drafts:
-            _check_degrees(draft)
+    for draft in drafts:
+        _check_reach(draft, crs)
     names = [f"polygon {place}{draft.name}" for draft in drafts for place in range(1, len(draft.polygons) + 1)]
     each_mended = zip(names, repaired(polygons, names, locator=LOCATOR) if polygons else (), strict=True)
     mended = [[next(each_mended) for _ in draft.polygons] for draft in drafts]
@@ -305,14 +314,19 @@ def _area(draft: Draft, polygons: tuple[Polygon, ...], mended: Sequence[tuple[st
     )
 
 
-def _check_degrees(draft: Draft) -> None:
+def _check_reach(draft: Draft, crs: Crs) -> None:
+    farthest = (360, 90) if crs.is_geographic else (FARTHEST, FARTHEST)
     for number, polygon in enumerate(draft.polygons, 1):
         for place, ring in enumerate(polygon, 1):
-            if (np.abs(ring) > (360, 90)).any():
+            if (np.abs(ring) > farthest).any():
+                wanted = (
+                    "longitudes from -360 to 360 and latitudes from -90 to 90, longitude first; coordinates in metres "
+                    "need crs="
+                    if crs.is_geographic
+                    else f"coordinates from {-FARTHEST:g} to {FARTHEST:g}"
+                )
                 raise InvalidParameter(
-                    f"ring {place} of polygon {number}{draft.name} must have longitudes from -360 to 360 and latitudes "
-                    "from -90 to 90, longitude first; coordinates in metres need crs=",
-                    locator=LOCATOR,
+                    f"ring {place} of polygon {number}{draft.name} must have {wanted}", locator=LOCATOR
                 )
 
 

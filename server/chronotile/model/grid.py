@@ -21,6 +21,9 @@ WHOLE_CIRCLE = 360.0
 CIRCLE_TOLERANCE_PX = 0.75
 """A geographic grid whose width misses 360 degrees by less than this wraps round (VIIRS files reach 180.01)."""
 
+FARTHEST = 1e9
+"""Of a place in any CRS from its origin, in its units."""
+
 
 class BBox(NamedTuple):
     """A box in CRS units, always x before y whatever the CRS says."""
@@ -33,6 +36,18 @@ class BBox(NamedTuple):
     def intersects(self, other: "BBox") -> bool:
         """Whether the two boxes of one CRS share more than an edge."""
         return self.xmin < other.xmax and other.xmin < self.xmax and self.ymin < other.ymax and other.ymin < self.ymax
+
+
+def require_place(box: BBox, crs: Crs) -> None:
+    """Check that a box of a request is one, and not beyond all coordinates.
+
+    Raises:
+        InvalidParameter: It is not.
+    """
+    if max(map(abs, box)) > FARTHEST:
+        raise InvalidParameter(f"bbox lies beyond all coordinates of {crs.name}", locator="bbox")
+    if box.xmin >= box.xmax or box.ymin >= box.ymax:
+        raise InvalidParameter("bbox is empty: each minimum must be less than its maximum", locator="bbox")
 
 
 class Window(NamedTuple):

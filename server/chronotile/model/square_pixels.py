@@ -4,15 +4,13 @@ import math
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import Crs
-from chronotile.model.grid import BBox, Grid
+from chronotile.model.grid import BBox, Grid, require_place
 
 DEFAULT_WIDTH_PX = 640
 LEAST_SIDE_PX = 16
 """Of a block of H.264."""
 MOST_SIDE_PX = 65_535
 """Past which nothing is reckoned: all limits are below."""
-FARTHEST = 1e9
-"""Of a place in any CRS from its origin, in its units."""
 LEAST_COSINE = 0.1
 """Of a latitude: near a pole pixels are ten times as long as wide at most."""
 
@@ -23,10 +21,7 @@ def grid_of_picture(crs: Crs, box: BBox, *, width: int | None, height: int | Non
     Raises:
         InvalidParameter: The box is no place, or so narrow that the side which is not given would be none.
     """
-    if max(map(abs, box)) > FARTHEST:
-        raise InvalidParameter(f"bbox lies beyond all coordinates of {crs.name}", locator="bbox")
-    if box.xmin >= box.xmax or box.ymin >= box.ymax:
-        raise InvalidParameter("bbox is empty: each minimum must be less than its maximum", locator="bbox")
+    require_place(box, crs)
     ratio = _ratio(box, crs)
     if width is None:
         width = DEFAULT_WIDTH_PX if height is None else _other_side(height * ratio, "height")

@@ -10,7 +10,7 @@ import numpy as np
 from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs, are_alike, transformer
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.model.grid import FARTHEST, WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.model.request import Point
 from chronotile.pipeline.cells import swapped_hint
 from chronotile.readers.warp import HALF_WORLD
@@ -53,10 +53,16 @@ def trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
     Raises:
         OutsideData: A trim leaves nothing, or two of them do.
     """
+    trims = [replace(trim, box=BBox(*map(_near, trim.box))) for trim in trims]
     if len(trims) > 1:
         for trim in trims:
             _trimmed(grid, (trim,))
     return _trimmed(grid, joined(trims))
+
+
+def _near(edge: float) -> float:
+    """An edge as it is, if it is open or no farther than any place; beyond 1e300 sums with it would be infinite."""
+    return edge if math.isinf(edge) else min(max(edge, -FARTHEST), FARTHEST)
 
 
 def joined(trims: Sequence[Trim]) -> tuple[Trim, ...]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from chronotile.catalog.catalogue import Limits
 from chronotile.encoders.coverage_about import SOFTWARE, about, told_of_field
 from chronotile.encoders.coverage_covjson import encode_coverage_covjson
-from chronotile.encoders.coverage_geotiff import coverage_geotiff
+from chronotile.encoders.coverage_geotiff import check_coverage_geotiff, coverage_geotiff
 from chronotile.encoders.coverage_netcdf import coverage_netcdf
 from chronotile.encoders.coverage_png import check_coverage_png, encode_coverage_png
 from chronotile.encoders.coverage_strips import IsWanted, always_wanted, times_of
@@ -108,7 +108,7 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
     return CoverageDelivery(
         media_type=written.media_type,
         etag=etag,
-        file_name=_file_name(coverage, written.extension),
+        file_name=coverage_file_name(coverage, written.extension),
         grid=coverage.grid,
         times=coverage.times,
         body=body,
@@ -156,15 +156,18 @@ def storing() -> Iterator[None]:
         raise StorageFull(f"there is no room to write the file: {reason}; ask for less, or later") from error
 
 
-def _file_name(coverage: Coverage, extension: str) -> str:
-    """`collection_first_last.tif`, of letters, digits, dots and dashes alone."""
+def coverage_file_name(coverage: Coverage, extension: str) -> str:
+    """Return `collection_first_last.tif`, of letters, digits, dots and dashes alone."""
     days = [format_day(instant) for instant in coverage.times.instants[[0, -1]]] if len(coverage.times) else []
     return "_".join([_UNSAFE.sub("-", coverage.collection.id), *dict.fromkeys(days)]) + f".{extension}"
 
 
 COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
     "GTiff": CoverageFormat(
-        "image/tiff; application=geotiff", "tif", lambda coverage, wanted: coverage_geotiff(coverage, is_wanted=wanted)
+        "image/tiff; application=geotiff",
+        "tif",
+        lambda coverage, wanted: coverage_geotiff(coverage, is_wanted=wanted),
+        lambda coverage, _limits: check_coverage_geotiff(coverage),
     ),
     "NetCDF": CoverageFormat(
         "application/x-netcdf", "nc", lambda coverage, wanted: coverage_netcdf(coverage, is_wanted=wanted)

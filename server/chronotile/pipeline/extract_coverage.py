@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
-from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable
+from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, TimeNotAvailable
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
@@ -25,8 +25,13 @@ from chronotile.readers.alignment import are_same_cells
 IntArray = NDArray[np.int64]
 
 
-def extract_coverage(request: CoverageRequest, services: Services) -> Coverage:
+def extract_coverage(request: CoverageRequest, services: Services, *, times: InstantArray | None = None) -> Coverage:
     """Return what a request means, which is then read piece by piece; reads no pixels itself.
+
+    Args:
+        request: What, where and when.
+        services: What to read it with.
+        times: Exactly these, ascending, in place of those that the request selects: for who resolved them before.
 
     Raises:
         OutsideData: A trim or the area leaves nothing.
@@ -34,11 +39,11 @@ def extract_coverage(request: CoverageRequest, services: Services) -> Coverage:
             is none.
         TimeNotAvailable: No layer has the time, or any in the interval, that is asked for.
         LimitExceeded: Its numbers take more than `max_coverage_bytes`.
-        SourceUnavailable: A source is gone.
+        SourceUnavailable: A source is gone, or one of the `times`.
         ChronotileError: A name or time is not accepted.
     """
     layers = _layers(request.layers, services)
-    times, indexes = _times(layers, request.time, services)
+    domain, indexes = _times(layers, request.time if times is None else times, services)
     native = layers[0].main_variable.grid
     place = place_of(request, native)
     fields = tuple(_field(layer) for layer in layers)
@@ -53,8 +58,8 @@ def extract_coverage(request: CoverageRequest, services: Services) -> Coverage:
         collection=services.catalogue.collection(layers[0].collection),
         fields=fields,
         grid=place.grid,
-        times=times,
-        etag=_etag(request, times, place, states),
+        times=domain,
+        etag=_etag(request, domain, place, states),
         indexes=indexes,
         cells=cells,
         inside=place.inside,
@@ -95,12 +100,26 @@ def _field(layer: Layer) -> CoverageField:
 
 
 def _times(
-    layers: Sequence[Layer], selection: TimeSelection, services: Services
+    layers: Sequence[Layer], asked: TimeSelection | InstantArray, services: Services
 ) -> tuple[TimeDomain, tuple[IntArray, ...]]:
     """All times that any layer has of what is asked for, and where each of its own is; one without time is at all."""
     dated = [layer for layer in layers if len(layer.times)]
     if not dated:
         return NO_TIME, tuple(np.zeros(1, dtype=np.int64) for _layer in layers)
+    starts = _selected(dated, asked, services) if isinstance(asked, TimeSelection) else asked
+    indexes = tuple(_indexes(layer, starts) for layer in layers)
+    if not np.isin(starts, np.concatenate([layer.times.starts for layer in dated])).all():
+        raise SourceUnavailable(f"layer {dated[0].id} has not all of the times any more")
+    ends = np.full(starts.size, np.iinfo(np.int64).max).view(starts.dtype)
+    for layer, own in zip(layers, indexes, strict=True):
+        if len(layer.times):
+            there = own != ABSENT
+            ends[there] = np.minimum(ends[there], layer.times.ends[own[there]])
+    return TimeDomain(starts, ends), indexes
+
+
+def _selected(dated: Sequence[Layer], selection: TimeSelection, services: Services) -> InstantArray:
+    """Starts of all times that any layer has of what is asked for."""
     resolved, missing = list[tuple[Layer, tuple[int, ...]]](), list[TimeNotAvailable]()
     for layer in dated:
         try:
@@ -110,14 +129,7 @@ def _times(
     if not any(indexes for _layer, indexes in resolved):
         lacking = missing[0] if missing else time_not_available(dated[0], selection)
         raise TimeNotAvailable(lacking.message, locator="datetime", nearest=lacking.nearest)
-    starts = np.unique(np.concatenate([instants_of(layer, indexes) for layer, indexes in resolved]))
-    indexes = tuple(_indexes(layer, starts) for layer in layers)
-    ends = np.full(starts.size, np.iinfo(np.int64).max).view(starts.dtype)
-    for layer, own in zip(layers, indexes, strict=True):
-        if len(layer.times):
-            there = own != ABSENT
-            ends[there] = np.minimum(ends[there], layer.times.ends[own[there]])
-    return TimeDomain(starts, ends), indexes
+    return np.unique(np.concatenate([instants_of(layer, indexes) for layer, indexes in resolved]))
 
 
 def _indexes(layer: Layer, starts: InstantArray) -> IntArray:

@@ -1,7 +1,7 @@
 """Show me this area through time: a request to a time-lapse."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -9,11 +9,12 @@ from chronotile.encoders.animation import encode_animation
 from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
 from chronotile.encoders.file_parts import Body, FileParts, Whole
 from chronotile.encoders.picture import WHITE, on_background
-from chronotile.encoders.scratch import IN_MEMORY_BYTES
+from chronotile.encoders.scratch import IN_MEMORY_BYTES, TEMPORARY, Scratch
 from chronotile.errors import LimitExceeded
 from chronotile.model.animation import AnimationFormat, AnimationRequest, Film, Frame
 from chronotile.model.collection import Layer
 from chronotile.model.payload import TimeUsed
+from chronotile.model.raster import Picture
 from chronotile.model.request import MapRequest
 from chronotile.model.style import Style
 from chronotile.model.time import format_day
@@ -46,6 +47,8 @@ class AnimationDelivery:
     file_name: str
     time: TimeUsed
     """Of all frames."""
+    frames: int
+    """How many there are."""
     body: Body
     """To be closed by who takes it, whether all of it was sent or not."""
     unchanged: bool = False
@@ -89,11 +92,14 @@ def find_animation(
     return _found(_resolved(request, services), services, known=known, with_body=with_body)
 
 
-def render_animation(
+def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, each by its name
     request: AnimationRequest,
     services: Services,
     *,
     known: Collection[str] = (),
+    pictures: Iterable[Picture] | None = None,
+    scratch: Scratch = TEMPORARY,
+    most_bytes: int | None = None,
     is_wanted: IsWanted = always_wanted,
 ) -> AnimationDelivery:
     """Read, paint, letter and encode the frames that `request` asks for, one after the other, on white.
@@ -102,6 +108,9 @@ def render_animation(
         request: What to show.
         services: What to show it with.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        pictures: Of all frames, where `draw_frames` gave them before; else they are drawn.
+        scratch: Where the file is written.
+        most_bytes: That it may have; what requests may unless told.
         is_wanted: Whether somebody still waits; asked before each frame.
 
     Raises:
@@ -118,9 +127,32 @@ def render_animation(
         return found
     shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
     film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
+    if pictures is None:
+        pictures = _drawn(shots, is_wanted)
     with storing():
-        body = encode_animation(_frames(shots, resolved.lettering, is_wanted), film, request.format)
+        frames = _frames(pictures, resolved.lettering)
+        body = encode_animation(frames, film, request.format, scratch=scratch, most_bytes=most_bytes)
     return replace(delivery, body=_kept(body, delivery.etag, services))
+
+
+def draw_frames(
+    request: AnimationRequest, services: Services, own: range, *, is_wanted: IsWanted = always_wanted
+) -> Iterator[Picture]:
+    """Give pictures of some of the frames, on white, with nothing written on them.
+
+    Args:
+        request: What to show.
+        services: What to show it with.
+        own: Which of all frames.
+        is_wanted: Whether somebody still waits; asked before each frame.
+
+    Raises:
+        ChronotileError: As `render_animation`.
+    """
+    shown = request.shown
+    layer, _reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
+    frames = frame_times(layer, shown.time, request.step, now=services.clock())
+    return _drawn((_shot(shown, layer, frames[number], services) for number in own), is_wanted)
 
 
 def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
@@ -137,6 +169,7 @@ def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
         etag=fingerprint("animation", FILE_VERSION, states, lettering, request.fps, request.format),
         file_name=_file_name(layer, shots, request.format),
         time=_time_used(shots),
+        frames=len(shots),
         body=Whole(b""),
     )
     return _Resolved(shots=shots, lettering=lettering, delivery=delivery)
@@ -159,11 +192,15 @@ def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services
     return _Shot(text=frame.text, request=request, target=resolve_map(request, services))
 
 
-def _frames(shots: tuple[_Shot, ...], lettering: Lettering, is_wanted: IsWanted) -> Iterator[Frame]:
-    fixed, dates = lay_cards(lettering)
-    for number, shot in enumerate(shots):
+def _drawn(shots: Iterable[_Shot], is_wanted: IsWanted) -> Iterator[Picture]:
+    for shot in shots:
         require_wanted(is_wanted)
-        picture = on_background(drawn(shot.request, shot.target), WHITE)
+        yield on_background(drawn(shot.request, shot.target), WHITE)
+
+
+def _frames(pictures: Iterable[Picture], lettering: Lettering) -> Iterator[Frame]:
+    fixed, dates = lay_cards(lettering)
+    for number, picture in enumerate(pictures):
         yield Frame(picture, (*fixed, *dates[number : number + 1]))
 
 

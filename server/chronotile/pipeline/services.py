@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import SourceUnavailable
@@ -79,6 +80,15 @@ class KeptRevision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where jobs put serving cubes by name, for an operator to serve them."""
+
+    folder: Path
+    most_bytes: int
+    """Of all that lies there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """All that a verb needs besides its request; built once by `create_app`."""
 
@@ -101,6 +111,8 @@ class Services:
     """By layer id; `pipeline.revision` keeps them here."""
     looks: Looks = field(default_factory=Looks)
     """At the states of layers."""
+    shelf: Shelf | None = None
+    """`None` where jobs put no cubes anywhere."""
 
     def reader(self, layer: Layer) -> Reader:
         """Return the open source of a layer.

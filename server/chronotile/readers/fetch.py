@@ -1,17 +1,106 @@
-"""Small documents from the web."""
+"""Small documents from the web, and to it: bounded in bytes and in seconds, and no redirects are followed."""
 
+import socket
+import threading
 import urllib.error
 import urllib.request
-from http.client import HTTPException, HTTPMessage
-from typing import IO
-from urllib.request import Request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection, IncompleteRead
+from typing import IO, Any
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import ChronotileError, InvalidParameter, SourceUnavailable
 
 TIMEOUT_S = 5.0
+"""Of silence."""
+MOST_S = 15.0
+"""Of all of it, however slowly the other side goes on."""
+PIECE_BYTES = 1 << 16
+NO_HEADERS: Mapping[str, str] = {}
+AGENT = "chronotile"
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What an address gives."""
+
+    body: bytes
+    media_type: str
+    """In small letters, without parameters; empty if it is not told."""
+
+
+def fetch(url: str, *, max_bytes: int, locator: str, most_s: float = MOST_S) -> Fetched:
+    """Return what an http or https URL gives, its body cut off after `max_bytes + 1` bytes.
+
+    Raises:
+        InvalidParameter: There is no document: the answer is a redirect or an error of whoever asks.
+        SourceUnavailable: There is no answer within `most_s` seconds, or one that tells of an error of the server.
+    """
+    try:
+        return _exchange(Request(url), read_bytes=max_bytes + 1, most_s=most_s)  # noqa: S310 -- of an allowed place
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _no_document(error.code, locator) from error
+    except (OSError, HTTPException) as error:
+        raise SourceUnavailable(f"{locator} gives no document: {_reason(error)}", locator=locator) from error
+
+
+def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most_s: float = MOST_S) -> None:
+    """Send a document to an http or https URL, and wait until it was taken.
+
+    Raises:
+        SourceUnavailable: It was not, within `most_s` seconds; the message says why.
+    """
+    request = Request(url, body, dict(headers), method="POST")  # noqa: S310 -- of an allowed place
+    try:
+        _exchange(request, read_bytes=0, most_s=most_s)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise SourceUnavailable(f"the answer was {_status(error.code)}") from error
+    except (OSError, HTTPException) as error:
+        raise SourceUnavailable(_reason(error)) from error
+
+
+def _no_document(status: int, locator: str) -> ChronotileError:
+    said = f"{locator} gives no document: the answer was {_status(status)}"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return SourceUnavailable(said, locator=locator)
+    is_redirect = status < HTTPStatus.BAD_REQUEST
+    return InvalidParameter(f"{said}{', and redirects are not followed' if is_redirect else ''}", locator=locator)
+
+
+def _reason(error: OSError | HTTPException) -> str:
+    is_late = isinstance(getattr(error, "reason", error), TimeoutError)
+    if is_late or isinstance(error, IncompleteRead):
+        return "there was no answer in time" if is_late else "the answer was broken off"
+    return "its server cannot be reached, or does not speak HTTP"
+
+
+def _status(code: int) -> str:
+    with suppress(ValueError):
+        return f"{code} {HTTPStatus(code).phrase}"
+    return str(code)
+
+
+def _exchange(request: Request, *, read_bytes: int, most_s: float) -> Fetched:
+    request.add_header("User-Agent", AGENT)
+    with _deadline(most_s) as deadline:
+        opener = urllib.request.build_opener(_Handler(deadline), _NoRedirects())
+        with opener.open(request, timeout=min(TIMEOUT_S, most_s)) as answer:
+            body = bytearray()
+            while len(body) < read_bytes and (piece := answer.read(min(PIECE_BYTES, read_bytes - len(body)))):
+                body += piece
+            if len(body) < read_bytes and answer.length:  # which reading in pieces does not tell
+                raise IncompleteRead(bytes(body), answer.length)
+            media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return Fetched(body=bytes(body), media_type=media_type)
+
+
+class _NoRedirects(HTTPRedirectHandler):
     """An address that was allowed may lead to one that was not."""
 
     def redirect_request(  # noqa: PLR0917 -- urllib's own signature
@@ -22,16 +111,75 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def fetch(url: str, *, max_bytes: int, locator: str) -> bytes:
-    """Return at most `max_bytes + 1` bytes of what an http or https URL gives; redirects are not followed.
+class _Deadline:
+    """Ends connections when the time is over: a timeout of a socket begins anew with each byte."""
 
-    Raises:
-        InvalidParameter: It gives nothing within `TIMEOUT_S`.
-    """
-    opener = urllib.request.build_opener(_NoRedirects())
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watched: list[socket.socket] = []
+        self.is_over = False
+
+    def watch(self, connection: socket.socket) -> None:
+        """End this one too, at once if the time is over already."""
+        with self._lock:
+            self._watched.append(connection)
+        if self.is_over:
+            self.end()
+
+    def end(self) -> None:
+        """End all; whoever reads from them finds that nothing comes any more."""
+        self.is_over = True
+        with self._lock:
+            for each in self._watched:
+                with suppress(OSError):  # it is closed already
+                    # Not TLS's own, which would take away what another thread is reading with.
+                    socket.socket.shutdown(each, socket.SHUT_RDWR)
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[_Deadline]:
+    """Raise TimeoutError in place of what is met, or of no error, once the time was over."""
+    deadline = _Deadline()
+    timer = threading.Timer(seconds, deadline.end)
+    timer.daemon = True
+    timer.start()
     try:
-        with opener.open(url, timeout=TIMEOUT_S) as answer:
-            body: bytes = answer.read(max_bytes + 1)
+        yield deadline
     except (OSError, HTTPException) as error:
-        raise InvalidParameter(f"{locator} gives no document", locator=locator) from error
-    return body
+        if deadline.is_over:
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+    if deadline.is_over:
+        raise TimeoutError
+
+
+class _Handler(HTTPHandler, HTTPSHandler):
+    """Opens connections that a deadline ends."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        """Ask an http URL."""
+        return self.do_open(partial(_Http, deadline=self._deadline), req)
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        """Ask an https URL."""
+        return self.do_open(partial(_Https, deadline=self._deadline), req)
+
+
+class _Http(HTTPConnection):
+    def __init__(self, host: str, *, deadline: _Deadline, **more: Any) -> None:  # noqa: ANN401 -- http.client's own
+        super().__init__(host, **more)
+        self._deadline = deadline
+
+    def connect(self) -> None:
+        super().connect()
+        self._deadline.watch(self.sock)
+
+
+class _Https(_Http, HTTPSConnection):
+    """The same over TLS: what `_Http` calls its parent is `HTTPSConnection` here."""

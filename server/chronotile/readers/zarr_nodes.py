@@ -151,7 +151,7 @@ class _KeyValues:
 
     def root(self) -> str:
         found = [key.rpartition("/") for key in self._keys if key.rpartition("/")[2] in _METADATA]
-        return min((folder for folder, _, _name in found), key=lambda folder: folder.count("/"), default="")
+        return min((folder for folder, _, _name in found), key=lambda folder: (folder.count("/"), folder), default="")
 
     def read(self, key: str) -> bytes | None:
         if key in self._known:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from chronotile.model.request import PictureReducer
 
 BLOCK_VALUES = 1 << 20
 """Values of all times together that are sorted at once."""
+STRIP_VALUES = 1 << 17
+"""Of one time that are added up or compared at once."""
 
 
 def over_time(rasters: Iterable[Raster], reducer: PictureReducer) -> Raster:
@@ -54,20 +57,26 @@ def _first_values(found: Raster, others: Iterator[Raster]) -> Raster:
     return found
 
 
-def _extreme(found: Raster, others: Iterator[Raster], is_better: np.ufunc) -> Raster:
-    numbers, valid = found.numbers, found.valid
-    for other in others:
-        better = other.valid & (~valid | is_better(other.numbers, numbers))
-        numbers, valid = np.where(better, other.numbers, numbers), valid | better
-    return Raster(numbers, found.encoding, valid)
+def _extreme(first: Raster, others: Iterator[Raster], is_better: np.ufunc) -> Raster:
+    found, has_value = first.numbers.copy(), first.valid.copy()
+    for raster in others:
+        for rows in _strips(raster):
+            strip, numbers, valid = _rows(raster, rows), found[rows], has_value[rows]
+            better = strip.valid & (~valid | is_better(strip.numbers, numbers))
+            np.copyto(numbers, strip.numbers, where=better)
+            valid |= better
+    return Raster(found, first.encoding, has_value)
 
 
 def _mean(first: Raster, others: Iterator[Raster]) -> Raster:
-    total, count = np.zeros(first.numbers.shape), np.zeros(first.numbers.shape, dtype=np.int64)
-    for raster in (first, *others):
-        valid = raster.valid
-        np.add(total, raster.encoding.values(raster.numbers), out=total, where=valid)
-        count += valid
+    total, count = np.zeros(first.numbers.shape), np.zeros(first.numbers.shape, dtype=np.int32)
+    for raster in chain([first], others):
+        for rows in _strips(raster):
+            strip = _rows(raster, rows)
+            values, valid = strip.encoding.values(strip.numbers), strip.valid
+            np.copyto(values, 0.0, where=~valid)
+            total[rows] += values
+            count[rows] += valid
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     return Raster(mean, _of_values(first.encoding))
 
@@ -89,6 +98,13 @@ def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = (np.take_along_axis(values, np.maximum(count - each, 0) // 2, axis=0)[0] for each in (1, 0))
     middle: NDArray[np.float64] = (low + high) / 2
     return middle
+
+
+def _strips(raster: Raster) -> Iterator[slice]:
+    """Rows that are worked on in the processor's own cache: of all at once, memory would be written and read anew."""
+    height, width = raster.numbers.shape
+    step = max(1, STRIP_VALUES // width)
+    return (slice(top, top + step) for top in range(0, height, step))
 
 
 def _rows(raster: Raster, rows: slice) -> Raster:

@@ -17,6 +17,7 @@ from chronotile.ingest.optimise.conversion import Conversion
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
+from chronotile.model.time import DAY, TimeDomain
 from chronotile.readers.commit import SERIES, Commit
 
 CHUNK_PX = 512
@@ -75,6 +76,12 @@ class CubePlan:
         """The groups that hold the variables, the native level of the map layout first."""
         levels = tuple(map(str, range(self.shape.levels))) if self.shape.has_map else ()
         return (*levels, SERIES) if self.shape.has_series else levels
+
+    @property
+    def series_files(self) -> tuple[int, int]:
+        """Rows and columns of files of the series layout."""
+        _, height, width = self.array(SERIES, next(iter(self.variables))).file
+        return -(-self.grid.height // height), -(-self.grid.width // width)
 
     def grid_of(self, group: str) -> NativeGrid:
         """Return the grid of a group's pixels."""
@@ -186,6 +193,17 @@ def level_count(grid: NativeGrid) -> int:
     while longest > COARSEST_PX:
         longest, levels = -(-longest // 2), levels + 1
     return levels
+
+
+def has_periods(times: TimeDomain) -> bool:
+    """Return whether all times are periods; bounds of exact instants are a nanosecond long and are not written."""
+    return bool(np.all(times.ends - times.starts >= DAY))
+
+
+def time_unit(times: TimeDomain) -> str:
+    """Return the unit in which times are whole numbers."""
+    nanoseconds = times.starts.astype("datetime64[ns]").astype(np.int64)
+    return "nanoseconds" if (nanoseconds % 1_000_000_000).any() else "seconds"
 
 
 def _along_time(dtype: str, attributes: Attributes) -> ArraySpec:

@@ -22,13 +22,13 @@ from chronotile.ingest.optimise.journal import FOLDER, Journal, Written
 from chronotile.ingest.optimise.layouts import has_good_map
 from chronotile.ingest.optimise.memory import Budget, budget_of, region_for
 from chronotile.ingest.optimise.options import Options, Report
-from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, level_count
+from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, has_periods, level_count, time_unit
 from chronotile.ingest.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.ingest.optimise.store import CubeFolder, History, no_history, require_same, variables_of
 from chronotile.ingest.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
 from chronotile.ingest.optimise.verify import differing
 from chronotile.machine import this_machine
-from chronotile.model.time import DAY, TimeDomain
+from chronotile.model.time import DAY
 from chronotile.readers.commit import SERIES, Commit, commit_of
 
 Progress = Callable[[str, float], None]
@@ -157,10 +157,10 @@ def _plan(
         for name, info in with_classes(inputs.variables, options.classes, options.packing).items()
     }
     group = "0" if shape.has_map else SERIES
-    has_bounds = bool(np.all(inputs.times.ends - inputs.times.starts >= DAY))
+    has_bounds = has_periods(inputs.times)
     if document is not None and has_bounds != (f"{group}/time_bnds" in nodes):
         raise UnsupportedSource("periods and exact instants cannot be in one cube; the one that is there has the other")
-    unit = nodes[f"{group}/time"]["attributes"]["units"].split()[0] if nodes else _time_unit(inputs.times)
+    unit = nodes[f"{group}/time"]["attributes"]["units"].split()[0] if nodes else time_unit(inputs.times)
     return CubePlan(
         grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, has_bounds=has_bounds, about=inputs.about
     )
@@ -180,12 +180,6 @@ def _names(inputs: Inputs, document: JsonObject | None) -> dict[str, str]:
             "another cube"
         )
     return {name: name for name in there}
-
-
-def _time_unit(times: TimeDomain) -> str:
-    """Bounds of exact instants are a nanosecond long and are not written."""
-    nanoseconds = times.starts.astype("datetime64[ns]").astype(np.int64)
-    return "nanoseconds" if (nanoseconds % 1_000_000_000).any() else "seconds"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -335,7 +329,7 @@ class _Run:
         length = self.plan.shape.block
         after = max(len(self.history), dates[-1].position + 1)
         step = 1 if self.plan.shape.has_map else self.budget.columns
-        rows, columns = self._series_files()
+        rows, columns = self.plan.series_files
         for block in sorted({date.position // length for date in dates}):
             members = tuple(date for date in dates if date.position // length == block)
             for variable, row, column in product(self.plan.variables, range(rows), range(0, columns, step)):
@@ -363,16 +357,11 @@ class _Run:
     def _reads_ahead(self) -> bool:
         return any(spec.kind != "cog" or spec.times is not None for spec in self.inputs.specs)
 
-    def _series_files(self) -> tuple[int, int]:
-        """Rows and columns of files of the series layout."""
-        _, height, width = self.plan.array(SERIES, next(iter(self.plan.variables))).file
-        return -(-self.plan.grid.height // height), -(-self.plan.grid.width // width)
-
     def _share(self, task: Task) -> float:
         """How many dates in one layout a task is."""
         if isinstance(task, MapTask):
             return len(task.dates) / len(self.plan.variables)
-        rows, columns = self._series_files()
+        rows, columns = self.plan.series_files
         return len(task.dates) * (task.columns[1] - task.columns[0]) / (rows * columns * len(self.plan.variables))
 
     def _layouts(self) -> int:

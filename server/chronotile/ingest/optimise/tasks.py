@@ -5,7 +5,7 @@ Each writes whole files under their own names, so that doing one twice changes n
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -29,6 +29,10 @@ from chronotile.readers.reader import Reader
 
 SOURCE_WINDOW_PX = 512
 """Rows and columns read at once of a source that keeps many dates in a chunk."""
+
+
+ReadSource = Callable[[str, Origin, Window], Numbers]
+"""Gives (y, x) numbers of a variable's window at a date, as the cube has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,10 @@ class Job:
     """Positions that are in the overlay."""
     reads_ahead: bool = False
     """Whether the sources keep many dates in a chunk, which are then read together."""
+    read: ReadSource | None = None
+    """Reads what are no `specs`."""
+    is_in_any_order: bool = False
+    """Whether tasks of the series layout read the sources though there are maps, which may not be written yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +218,8 @@ def _write_series(job: Job, task: SeriesTask, writer: _Writer) -> None:
     spec = job.plan.array(SERIES, task.variable)
     _, height, width = spec.file
     window = _series_window(job.plan, task, (height, width))
-    numbers = _block_of_maps(job, task, window) if job.plan.shape.has_map else _block_of_sources(job, task, window)
+    is_of_maps = job.plan.shape.has_map and not job.is_in_any_order
+    numbers = _block_of_maps(job, task, window) if is_of_maps else _block_of_sources(job, task, window)
     for column in range(*task.columns):
         left = column * width - window.column_start
         part = numbers[:, :, left : left + width]
@@ -300,6 +309,8 @@ def _parts(window: Window) -> Iterator[Window]:
 
 def source_window(job: Job, variable: str, origin: Origin, window: Window) -> Numbers:
     """Return the numbers of a window of a source, as the cube has them."""
+    if job.read is not None:
+        return job.read(variable, origin, window)
     planned, reader = job.plan.variables[variable], open_sources.of(job)[origin.source]
     pixels = reader.read_window(planned.info.name, index=origin.index, level=0, window=window)
     return planned.conversion.numbers(pixels)
