@@ -20,6 +20,7 @@ export GDAL_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 SERVER := $(VENV)/.installed
+MOTO   := $(VENV)/moto/.installed
 VIEWER := node_modules/.vendored
 
 .DEFAULT_GOAL := help
@@ -37,7 +38,7 @@ demo: $(SERVER) viewer ## make the demo archive if absent and serve it with the 
 # The viewer's tests come first, so that the run ends with pytest's closing line.
 test: test-viewer test-server ## run the tests of the viewer and of the server
 
-test-server: $(SERVER) viewer ## run the server's tests alone (TESTS="-k wms")
+test-server: $(SERVER) $(MOTO) viewer ## run the server's tests alone (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
 
 ifdef NPM
@@ -80,6 +81,9 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--output-file tests/moto/requirements.lock tests/moto/requirements.in
 
 clean: ## remove what the other targets made, but no data
 	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov dist
@@ -90,6 +94,12 @@ $(SERVER): pyproject.toml requirements.lock
 		{ rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing the server and its tools into $(VENV); this takes about two minutes."
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+# The S3 server of tests, apart: its library wants older versions of what the server's own libraries want.
+$(MOTO): tests/moto/requirements.lock | $(SERVER)
+	$(BIN)/python -m venv $(VENV)/moto
+	$(VENV)/moto/bin/python -m pip install --quiet --requirement tests/moto/requirements.lock
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json

@@ -46,6 +46,25 @@ def require(lack: str | None) -> None:
 
 
 @pytest.fixture(scope="session")
+def s3_server():
+    """An S3 server, for all tests of this process."""
+    from tests.s3 import serving_s3
+
+    with serving_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server, monkeypatch):
+    """The prefix `results` of an empty bucket."""
+    from chronotile.jobs.bucket import Bucket
+
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return Bucket(f"s3://{s3_server.make_bucket()}/results", patience_s=5)
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder ../shared beside the checkout."""
     require(strict.lack_of_shared())

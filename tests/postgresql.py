@@ -56,6 +56,11 @@ class Server:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(DEADLINE_S)
 
+    def crash(self) -> None:
+        """End it as `pg_ctl stop -m immediate` does: what was written is recovered when it is started."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(DEADLINE_S)
+
     def version(self) -> str:
         """Return which version it is."""
         with psycopg.connect(self._url("postgres")) as connection:

@@ -67,7 +67,7 @@ def test_worker_makes_its_application_from_the_environment(configuration, monkey
 
 @pytest.mark.slow
 def test_importing_the_application_loads_no_heavy_library():
-    heavy = {"xarray", "zarr", "pandas", "dask", "scipy", "h5py", "pyarrow", "exactextract"}
+    heavy = {"xarray", "zarr", "pandas", "dask", "scipy", "h5py", "pyarrow", "exactextract", "obstore"}
     script = f"import sys; import chronotile.app; print({heavy} & set(sys.modules))"
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

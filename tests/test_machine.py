@@ -164,5 +164,19 @@ def test_file_systems_of_other_machines_are_known(tmp_path, mounts, name, kind):
     assert network_file_system(tmp_path / name, mounts) == kind
 
 
+@pytest.mark.parametrize(
+    ("kind", "is_of_network"),
+    [
+        *((kind, True) for kind in ("nfs", "ceph", "lustre", "gpfs", "beegfs", "9p", "virtiofs", "fuse")),
+        *((f"fuse.{kind}", True) for kind in ("juicefs", "gcsfuse", "s3fs", "rclone", "ceph-fuse")),
+        *((kind, False) for kind in ("ext4", "overlay", "zfs", "tmpfs", "fuseblk", "fuse.fuse-overlayfs")),
+    ],
+)
+def test_disks_of_this_machine_are_told_from_others_by_their_kinds(tmp_path, kind, is_of_network):
+    (tmp_path / "mountinfo").write_text(f"1 1 8:1 / / rw,relatime - {kind} /dev/some rw\n")
+
+    assert network_file_system(tmp_path, tmp_path / "mountinfo") == (kind if is_of_network else None)
+
+
 def test_what_cannot_be_told_is_no_network_file_system(tmp_path):
     assert network_file_system(tmp_path, tmp_path / "absent") is None

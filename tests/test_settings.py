@@ -52,6 +52,14 @@ def test_empty_and_unknown_variables_are_passed_over(environment, monkeypatch):
     assert load_settings().port == 8000
 
 
+def test_prefixes_are_told_with_commas(environment):
+    environment(INPUT_PREFIXES=" https://example.org/a/, http://example.org/b ,", SUBSCRIBER_PREFIXES="https://c/")
+
+    assert load_settings().input_places == ("https://example.org/a/", "http://example.org/b")
+    assert load_settings().subscriber_places == ("https://c/",)
+    assert load_settings().sld_places == ()
+
+
 def test_all_wrong_variables_are_told(environment):
     environment(PORT="70000", WORKERS="many", LOG_LEVEL="loud")
 

@@ -22,10 +22,11 @@ from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed, system_clock
 from chronotile.ingest.describe import finding_lines
 from chronotile.ingest.discover import Progress
+from chronotile.jobs.bucket import PATIENCE_S, open_bucket
 from chronotile.jobs.desk import JobDesk
 from chronotile.machine import this_machine
 from chronotile.pipeline.looks import Looks
-from chronotile.pipeline.services import Services, make_caches
+from chronotile.pipeline.services import Services, Shelf, make_caches
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.pipeline.written_cubes import WrittenCubes
 from chronotile.process import (
@@ -49,6 +50,7 @@ from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
 from chronotile.protocols.common.request_metrics import RequestMetrics
 from chronotile.protocols.common.state import Gates, ServerState
+from chronotile.protocols.common.web_places import WebPlaces
 from chronotile.protocols.cubes.routes import routes as cube_routes
 from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
@@ -84,6 +86,8 @@ ANIMATIONS_GIVE_WAY = {"niceness": 10}
 """Nobody who waits for seconds minds one more; whoever waits for a tile does."""
 CUBES_GIVE_WAY = {"niceness": 10, "waiting_per_thread": 128}
 """A viewer asks for a dozen cubes at once and shows what it has meanwhile; whoever asks for a tile sees nothing."""
+PLANS_GIVE_WAY = {"niceness": 10}
+"""Whoever asks for a job waits for its address alone."""
 EXECUTIONS_GIVE_WAY = {"niceness": 10, "waiting_per_thread": 4}
 """Each may take as long as a client waits, so that few wait for them."""
 FILES_WAIT = {"waiting_per_thread": 1024}
@@ -104,6 +108,8 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     upkeep: "Upkeep | None" = None,
     cog_places: Sequence[str] = (),
     sld_prefixes: Sequence[str] = (),
+    input_prefixes: Sequence[str] = (),
+    subscriber_prefixes: Sequence[str] = (),
     siblings: Siblings | None = None,
     shares: Path | None = None,
     jobs: JobDesk | None = None,
@@ -119,6 +125,8 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         upkeep: Keeps the services current while the application runs; without it they stay as they are.
         sld_prefixes: URLs below which WMS may fetch the documents that SLD names; without any it fetches none.
+        input_prefixes: URLs below which inputs of processes may lie; without any none is fetched.
+        subscriber_prefixes: URLs below which subscribers may be told how jobs go on; without any they are refused.
         cog_places: Below which `/cog` may open files; it is there only if there are some.
         siblings: The other workers, where `/metrics` tells of all.
         shares: The folder in which shares of valid pixels are kept; otherwise they are in memory alone.
@@ -126,16 +134,19 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             somebody waits for them.
 
     Raises:
-        ConfigurationError: One of `cog_places` or `sld_prefixes` is no place, or TiTiler is not installed.
+        ConfigurationError: One of `cog_places` or of the prefixes is no place, or TiTiler is not installed.
     """
     registry = CollectorRegistry()
     tokens = {"pictures": 8, "series": 8, "coverages": 2, "cubes": 1, "animations": 1}
-    tokens |= {"executions": 2, "jobs": 2, "documents": 2, "files": 1, "readiness": 1, "metrics": 1}
+    tokens |= {"plans": 2, "executions": 2, "jobs": 2, "results": 4, "documents": 2, "fetches": 8, "files": 1}
+    tokens |= {"readiness": 1, "metrics": 1}
     tokens |= threads or {}
     ways = {"pictures": {"brisk": brisk}, "series": {"brisk": brisk}}
     ways |= {"cubes": CUBES_GIVE_WAY, "animations": ANIMATIONS_GIVE_WAY, "files": FILES_WAIT}
-    ways |= {"executions": EXECUTIONS_GIVE_WAY}
+    ways |= {"plans": PLANS_GIVE_WAY, "executions": EXECUTIONS_GIVE_WAY}
     desk = jobs or JobDesk(None)
+    input_places = WebPlaces(input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
+    subscriber_places = WebPlaces(subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -146,7 +157,13 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         anyio.to_thread.current_default_thread_limiter().total_tokens = tokens["pictures"]
         valid_shares = ValidShares(shares)
         state = app.state.chronotile = ServerState(
-            services=services, gates=gates, previews=previews, valid_shares=valid_shares, jobs=desk
+            services=services,
+            gates=gates,
+            previews=previews,
+            valid_shares=valid_shares,
+            jobs=desk,
+            input_places=input_places,
+            subscriber_places=subscriber_places,
         )
         registry.register(StateCollector(state))
         if previews is not None:
@@ -248,7 +265,12 @@ def open_configured(settings: Settings, *, progress: Progress | None = None, mem
     caches = make_caches(
         payload_bytes=shares.payloads, plan_bytes=shares.plans, cube_files=cubes, written_cubes=written
     )
-    return replace(archive, services=replace(archive.services, caches=caches))
+    return replace(archive, services=replace(archive.services, caches=caches, shelf=_shelf(settings)))
+
+
+def _shelf(settings: Settings) -> Shelf | None:
+    folder = settings.jobs_cubes_dir
+    return None if folder is None else Shelf(folder=folder.absolute(), most_bytes=settings.jobs_cubes_bytes)
 
 
 def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None = None) -> Starlette:
@@ -265,9 +287,16 @@ def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None =
         upkeep=Upkeep(archive, settings),
         cog_places=settings.cog_places,
         sld_prefixes=settings.sld_places,
+        input_prefixes=settings.input_places,
+        subscriber_prefixes=settings.subscriber_places,
         siblings=siblings,
         shares=settings.preview_folder / SHARES if settings.preview_bytes else None,
-        jobs=JobDesk(settings.jobs_folder, database_url=settings.database_url, most_open=settings.most_open_jobs),
+        jobs=JobDesk(
+            settings.jobs_folder,
+            database_url=settings.database_url,
+            most_open=settings.most_open_jobs,
+            bucket=open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S),
+        ),
     )
 
 

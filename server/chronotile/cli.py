@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -331,7 +332,7 @@ def _run(settings: "Settings", write_config: Path | None = None, *, usual_worker
         _log_size(settings, told, machine, origin)
         if write_config is not None:
             _write_configuration(archive, write_config)
-        lines = _lines(archive, settings.host, int(listener.getsockname()[1]))
+        lines = _lines(archive, settings, int(listener.getsockname()[1]))
         if count == 1:
             _run_here(archive, settings, listener, lines)
             return
@@ -385,10 +386,11 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
     typer.echo(f"wrote {file}; change what was guessed wrong, then: chronotile serve {file}")
 
 
-def _lines(archive: "Archive", host: str, port: int) -> list[str]:
-    """What was found, and the addresses to open."""
+def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
+    """What was found, the addresses to open, and what does jobs."""
     from chronotile.ingest.describe import archive_lines, finding_lines  # noqa: PLC0415
 
+    host = settings.host
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
     service = archive.services.catalogue.service
@@ -400,6 +402,7 @@ def _lines(archive: "Archive", host: str, port: int) -> list[str]:
         f"WMS           {address}{service.wms_paths[0]}",
         f"WMTS          {address}{service.wmts_paths[0]}",
         f"OGC API       {address}/ogcapi",
+        f"jobs          are done by: chronotile worker {shlex.quote(str(settings.config))}",
     ]
 
 

@@ -207,6 +207,10 @@ class LimitExceeded(ChronotileError):
         self.alternative = alternative
 
 
+LOG_SAYS_WHY = "the log of the server says why"
+"""Where errors say no more, as what they would say is of this machine."""
+
+
 class SourceUnavailable(ChronotileError):
     """A source that should be readable is not: gone, damaged, or out of reach."""
 

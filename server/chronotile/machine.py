@@ -16,10 +16,18 @@ MOUNTS = Path("/proc/self/mountinfo")
 FILE_SYSTEMS_HERE = {"btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "squashfs", "tmpfs", "vfat", "xfs", "zfs"}
 """Those that wait for no other machine and for no program."""
 NETWORK_FILE_SYSTEMS = {
-    *("afs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse.ceph", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs"),
-    *("fuse.sshfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs"),
+    *("acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs"),
+    *("nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "smb3", "smbfs", "wekafs"),
+    # disks of a host in its virtual machines
+    *("9p", "drvfs", "fakeowner", "prl_fs", "vboxsf", "virtiofs", "vmhgfs"),
+    # programs: those that do not say which they are serve stores of objects
+    "fuse",
+    *(f"fuse.{program}" for program in ("blobfuse", "blobfuse2", "ceph", "ceph-fuse", "curlftpfs", "davfs2", "daos")),
+    *(f"fuse.{program}" for program in ("eosxd", "gcsfuse", "glusterfs", "goofys", "grpcfuse", "juicefs", "lizardfs")),
+    *(f"fuse.{program}" for program in ("mfs", "mount-s3", "osxfs", "ossfs", "quobyte", "rclone", "s3fs", "seaweedfs")),
+    *(f"fuse.{program}" for program in ("sshfs", "vmhgfs-fuse")),
 }
-"""Those that several machines may write to at once."""
+"""Those that several machines may write to at once, or that do not lock and share memory as a disk does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

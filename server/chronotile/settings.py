@@ -87,12 +87,22 @@ class Settings(BaseSettings):
 
     sld_prefixes: str | None = None
     """https:// URLs below which WMS may fetch what SLD names, with commas; none leaves SLD_BODY alone."""
+    input_prefixes: str | None = None
+    """https:// URLs below which inputs of processes may lie, with commas; none leaves values as they are given."""
+    subscriber_prefixes: str | None = None
+    """https:// URLs below which subscribers may be told how jobs go on, with commas; none leaves them to ask."""
     jobs_dir: Path | None = None
     """Folder of jobs and their results, which all who do them share; otherwise among what the user's programs keep."""
+    jobs_results_url: str | None = None
+    """s3://bucket/prefix below which files of results are kept; otherwise they stay in the folder of jobs."""
     database_url: str | None = None
     """postgresql:// URL of the table of jobs, which several hosts may share; otherwise SQLite in the folder of jobs."""
     dask_address: str | None = None
     """Scheduler of the Dask cluster that does the jobs of `chronotile worker`; otherwise it starts one of its own."""
+    jobs_cubes_dir: Path | None = None
+    """Folder into which jobs put serving cubes by name, for the server to serve them; otherwise none may."""
+    jobs_cubes_bytes: int = Field(default=100 << 30, ge=0, le=1 << 50)
+    """What all that lies in that folder may take, in bytes."""
     job_timeout_s: float = Field(default=86_400.0, gt=0, le=31_536_000)
     """How long a job may run, in seconds, before it is ended as failed."""
     jobs_kept_days: float = Field(default=30.0, gt=0, le=36_500)
@@ -111,12 +121,12 @@ class Settings(BaseSettings):
     @property
     def trusted_proxies(self) -> tuple[str, ...]:
         """Addresses and networks, or `*`."""
-        return tuple(part.strip() for part in self.forwarded_allow_ips.split(",") if part.strip())
+        return _members(self.forwarded_allow_ips)
 
     @property
     def cog_places(self) -> tuple[str, ...]:
         """The members of `cog_prefixes`."""
-        return tuple(place.strip() for place in (self.cog_prefixes or "").split(",") if place.strip())
+        return _members(self.cog_prefixes)
 
     def workers_on(self, machine: Machine) -> int:
         """Return how many workers there are where they are counted: one for each core, as far as memory goes."""
@@ -155,7 +165,17 @@ class Settings(BaseSettings):
     @property
     def sld_places(self) -> tuple[str, ...]:
         """The members of `sld_prefixes`."""
-        return tuple(place.strip() for place in (self.sld_prefixes or "").split(",") if place.strip())
+        return _members(self.sld_prefixes)
+
+    @property
+    def input_places(self) -> tuple[str, ...]:
+        """The members of `input_prefixes`."""
+        return _members(self.input_prefixes)
+
+    @property
+    def subscriber_places(self) -> tuple[str, ...]:
+        """The members of `subscriber_prefixes`."""
+        return _members(self.subscriber_prefixes)
 
     @property
     def jobs_folder(self) -> Path:
@@ -177,6 +197,10 @@ class Settings(BaseSettings):
         """Return the variables from which another process has the same settings."""
         values = self.model_dump(exclude_none=True)
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def _members(text: str | None) -> tuple[str, ...]:
+    return tuple(member.strip() for member in (text or "").split(",") if member.strip())
 
 
 def _folder_of(variable: str, usual: str) -> Path:

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from chronotile.cli import app
-from chronotile.jobs.engine import open_engine
+from chronotile.jobs.blocks import make_folders
+from chronotile.jobs.engine import FILE, open_engine
 from chronotile.jobs.job import Execution, JobFault, Result
 from chronotile.jobs.table import JobTable
 
@@ -49,8 +50,25 @@ def test_jobs_are_listed_from_the_newest(run, table, submit):
     ]
 
 
+def test_a_table_that_is_damaged_is_told_of_below_why(run, tmp_path):
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / FILE).write_bytes(b"no database" * 1000)
+
+    ended = run("list")
+
+    assert ended.exit_code == 1
+    assert ended.output == "chronotile: the table of jobs is out of reach or damaged; what stands above says why\n"
+
+
 def test_no_jobs_are_listed_as_none(run):
     assert run("list").output == "0 of 0 jobs\n"
+
+
+def test_a_status_that_is_none_is_refused_with_those_that_are(run):
+    ended = run("list", "--status", "running,done")
+
+    assert ended.exit_code == 2
+    assert "'done' is none of accepted, running, successful, failed, dismissed" in ended.output
 
 
 @pytest.mark.parametrize(
@@ -62,6 +80,9 @@ def test_no_jobs_are_listed_as_none(run):
         (("--process", "composite", "--process", "echo"), "3 of 3"),
         (("--status", "dismissed"), "1 of 1"),
         (("--status", "dismissed", "--status", "accepted"), "3 of 3"),
+        (("--status", "dismissed,accepted"), "3 of 3"),
+        (("--status", "dismissed, failed", "--status", "running"), "1 of 1"),
+        (("--process", "composite,echo"), "3 of 3"),
         (("--status", "failed"), "0 of 0"),
     ],
     ids=str,
@@ -117,11 +138,48 @@ def test_long_inputs_are_cut_short(run, submit):
     assert len(line) < 300
 
 
+def test_results_in_a_bucket_are_told_with_their_place_there(run, table, submit, monkeypatch, tmp_path):
+    monkeypatch.setenv("CHRONOTILE_JOBS_RESULTS_URL", "s3://bucket/results")
+    job = submit()
+    table.claim("me", lease_s=30)
+    results = {name: Result(file=f"{name}.tif", media_type="image/tiff") for name in ("stored", "local")}
+    table.succeed(job, "me", results)
+    (folder := tmp_path / "jobs" / job / "results").mkdir(parents=True)
+    (folder / "local.tif").touch()
+
+    lines = run("show", job).output.splitlines()[-2:]
+
+    assert [line.split()[1] for line in lines] == [f"s3://bucket/results/{job}/stored.tif", f"{folder}/local.tif"]
+
+
 def test_a_job_is_cancelled(run, table, submit):
     job = submit()
 
     assert run("cancel", job).output == f"the job {job} was dismissed\n"
     assert table.job(job).status == "dismissed"
+
+
+def test_the_files_of_a_cancelled_job_are_removed_at_once(run, submit, tmp_path):
+    job = submit()
+    make_folders(tmp_path / "jobs" / job)
+
+    run("cancel", job)
+
+    assert not (tmp_path / "jobs" / job).exists()
+
+
+@pytest.mark.client("moto_server")
+def test_a_job_that_is_cancelled_leaves_nothing_in_the_bucket(
+    run, table, submit, monkeypatch, bucket, s3_server, tmp_path
+):
+    monkeypatch.setenv("CHRONOTILE_JOBS_RESULTS_URL", bucket.url)
+    job, file = submit(), tmp_path / "a.tif"
+    file.touch()
+    bucket.put(f"{job}/a.tif", file, media_type="image/tiff")
+
+    assert run("cancel", job).exit_code == 0
+
+    assert s3_server.keys(bucket.url.split("/")[2]) == []
 
 
 def test_a_job_that_has_ended_is_not_cancelled(run, table, submit):

@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from chronotile.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.jobs import engine as databases
-from chronotile.jobs.engine import FILE, open_engine, writing
+from chronotile.jobs.engine import FILE, open_engine, reading, writing
 from chronotile.jobs.job import Execution
+from chronotile.jobs.schema import METADATA
 from chronotile.jobs.table import JobTable
 from tests.postgresql import serving_postgresql
 
@@ -97,6 +98,116 @@ def test_a_database_that_is_nowhere_is_told_of(tmp_path, caplog):
         JobTable(open_engine(f"postgresql://nobody@/jobs?host={tmp_path}", tmp_path))
 
     assert "connection" in caplog.text
+
+
+def test_no_job_is_accepted_into_a_file_that_was_removed(tmp_path):
+    table = JobTable(open_engine(None, tmp_path / "jobs"))
+    table.submit(ECHO, user=None, most_open=10)
+
+    (tmp_path / "jobs").rename(tmp_path / "away")
+    with pytest.raises(SourceUnavailable, match="out of reach"):
+        table.submit(ECHO, user=None, most_open=10)
+    (tmp_path / "away").rename(tmp_path / "jobs")
+
+    table.submit(ECHO, user=None, most_open=10)
+    assert table.jobs()[1] == 2
+    table.close()
+
+
+def test_jobs_are_accepted_into_the_file_that_took_the_place_of_another(tmp_path):
+    table = JobTable(open_engine(None, tmp_path / "jobs"))
+    (tmp_path / "jobs").rename(tmp_path / "away")
+    other = JobTable(open_engine(None, tmp_path / "jobs"))
+
+    job = table.submit(ECHO, user=None, most_open=10)
+
+    assert other.job(job.id) == job
+    table.close()
+    other.close()
+
+
+def test_a_file_that_was_removed_is_made_anew_by_who_starts(tmp_path):
+    table = JobTable(open_engine(None, tmp_path))
+    table.submit(ECHO, user=None, most_open=10)
+    for file in tmp_path.iterdir():
+        file.unlink()
+
+    with pytest.raises(SourceUnavailable, match=r"tables of jobs are gone .* restart the servers and the workers"):
+        table.submit(ECHO, user=None, most_open=10)
+    started = JobTable(open_engine(None, tmp_path))
+
+    assert table.submit(ECHO, user=None, most_open=10).status == "accepted"
+    table.close()
+    started.close()
+
+
+@pytest.mark.client("initdb", "postgres")
+def test_tables_that_are_gone_from_postgresql_are_said_to_be(postgresql, tmp_path):
+    engine = open_engine(postgresql.make_database(), tmp_path)
+    table = JobTable(engine)
+    METADATA.drop_all(engine)
+
+    with pytest.raises(SourceUnavailable, match="tables of jobs are gone from their database"):
+        table.jobs()
+
+    table.close()
+
+
+@pytest.mark.client("initdb", "postgres")
+def test_who_finds_the_table_of_postgresql_locked_waits_no_longer_than_for_a_file(postgresql, tmp_path, monkeypatch):
+    monkeypatch.setattr(databases, "BUSY_S", 1)
+    engine = open_engine(postgresql.make_database(), tmp_path)
+    table = JobTable(engine)
+
+    with writing(engine) as other:
+        other.execute(text("LOCK TABLE chronotile_jobs"))
+        with pytest.raises(SourceUnavailable, match="others have kept the table of jobs locked for 1 s"):
+            table.submit(ECHO, user=None, most_open=1)
+
+    assert table.submit(ECHO, user=None, most_open=1).status == "accepted"
+    table.close()
+
+
+@pytest.mark.client("initdb", "postgres")
+def test_a_statement_of_postgresql_that_takes_too_long_is_ended(postgresql, tmp_path, monkeypatch):
+    monkeypatch.setattr(databases, "STATEMENT_S", 1)
+    engine = open_engine(postgresql.make_database(), tmp_path)
+
+    with pytest.raises(SourceUnavailable, match="out of reach"), reading(engine) as connection:
+        connection.execute(text("SELECT pg_sleep(600)"))
+
+    engine.dispose()
+
+
+@pytest.mark.client("initdb", "postgres")
+@pytest.mark.parametrize(
+    ("query", "name", "told"),
+    [
+        ("", "lock_timeout", "10s"),
+        ("", "statement_timeout", "1min"),
+        ("&options=-c%20lock_timeout%3D7s", "lock_timeout", "7s"),
+        ("&options=-c%20lock_timeout%3D7s", "statement_timeout", "0"),
+    ],
+)
+def test_how_long_postgresql_waits_is_as_the_url_says_if_it_does(postgresql, tmp_path, query, name, told):
+    engine = open_engine(postgresql.make_database() + query, tmp_path)
+
+    with reading(engine) as connection:
+        assert connection.scalar(text(f"SHOW {name}")) == told
+
+    engine.dispose()
+
+
+@pytest.mark.client("initdb", "postgres")
+def test_a_host_that_is_gone_is_found_out(postgresql, tmp_path):
+    engine = open_engine(postgresql.make_database() + "&keepalives_idle=60", tmp_path)
+
+    with reading(engine) as connection:
+        told = connection.connection.driver_connection.info.get_parameters()
+
+    names = ("connect_timeout", "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count")
+    assert [told[name] for name in names] == ["10", "10000", "60", "3", "3"]
+    engine.dispose()
 
 
 @pytest.mark.slow

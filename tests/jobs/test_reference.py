@@ -1,12 +1,16 @@
 """The examples of docs/reference/jobs.md are what they are said to be."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "jobs.md").read_text(encoding="utf-8")
+from chronotile.ingest.demo.archive import CONFIGURATION
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "reference" / "jobs.md").read_text(encoding="utf-8")
 
 
 def examples(language):
@@ -25,6 +29,29 @@ def test_the_manifest_of_kubernetes_is_whole():
     assert documents[0]["spec"]["selector"] == pods[0]["metadata"]["labels"]
 
 
+def test_the_rights_in_a_bucket_are_whole():
+    (policy,) = map(json.loads, examples("json"))
+
+    objects, listing = policy["Statement"]
+    assert objects["Resource"] == f"{listing['Resource']}/{listing['Condition']['StringLike']['s3:prefix']}"
+
+
 @pytest.mark.parametrize("script", examples("python"), ids=["SLURM", "HTCondor"])
 def test_scripts_of_batch_systems_compile(script):
     compile(script, "script", "exec")
+
+
+def test_the_worker_of_docker_compose_does_the_jobs_of_its_server():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    server, worker = services["server"], services["worker"]
+
+    assert worker["volumes"] == server["volumes"]
+    assert worker["environment"]["CHRONOTILE_JOBS_DIR"] == server["environment"]["CHRONOTILE_JOBS_DIR"]
+    made = f"{re.search('demo --dir ([^}]+)', server['command'])[1]}/{CONFIGURATION}"
+    assert worker["command"] == f"chronotile worker ${{CHRONOTILE_WORKER_ARGS-{made}}}"
+
+
+def test_the_image_has_the_extras_that_the_page_speaks_of():
+    (extras,) = re.findall(r"the image has `chronotile(\[.+?\])`", PAGE)
+
+    assert f'"${{wheel}}{extras}"' in (ROOT / "Dockerfile").read_text(encoding="utf-8")

@@ -1,12 +1,17 @@
 """Jobs that ended long ago are forgotten with their files, and no others."""
 
+import os
+
 import pytest
 
-from chronotile.errors import UnknownPath
+from chronotile.errors import SourceUnavailable, UnknownPath
 from chronotile.jobs import retention
-from chronotile.jobs.blocks import RESULTS, make_folders
+from chronotile.jobs.blocks import ASIDE, PIECES, RESULTS, clear, make_folders
+from chronotile.jobs.bucket import Bucket
 from chronotile.jobs.job import Execution
 from chronotile.jobs.retention import forget_ended
+from chronotile.jobs.table import new_id
+from tests.s3 import Server
 
 DAY_S = 86_400
 
@@ -36,6 +41,44 @@ def test_jobs_that_ended_long_ago_go_with_their_files(table, clock, make_job, tm
         table.job(old.id)
     assert {job.id for job in table.jobs()[0]} == {new.id, waiting.id}
     assert [(tmp_path / job.id).exists() for job in (old, new, waiting)] == [False, True, True]
+
+
+@pytest.mark.client("moto_server")
+def test_jobs_whose_results_in_the_bucket_are_out_of_reach_are_kept(
+    table, clock, make_job, tmp_path, bucket, monkeypatch
+):
+    job = make_job()
+    table.dismiss(job.id)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", Server().address)
+
+    with pytest.raises(SourceUnavailable, match="the store of results is out of reach"):
+        forget_ended(table, tmp_path, before=clock.now + 1, bucket=Bucket(bucket.url, patience_s=0.1))
+
+    assert table.job(job.id).status == "dismissed"
+    assert forget_ended(table, tmp_path, before=clock.now + 1, bucket=bucket) == 1
+
+
+@pytest.mark.client("moto_server")
+def test_a_job_whose_results_the_bucket_does_not_let_go_keeps_no_other(
+    table, clock, make_job, tmp_path, bucket, caplog
+):
+    held, other = make_job(), make_job()
+    for job in (held, other):
+        table.dismiss(job.id)
+
+    class HoldingBucket(Bucket):
+        """As one with a legal hold on an object."""
+
+        def remove(self, folder):
+            if folder == held.id:
+                raise SourceUnavailable("the store of results is out of reach")
+            super().remove(folder)
+
+    assert forget_ended(table, tmp_path, before=clock.now + 1, bucket=HoldingBucket(bucket.url, patience_s=5)) == 1
+
+    assert [job.id for job in table.jobs()[0]] == [held.id]
+    assert [(tmp_path / job.id).exists() for job in (held, other)] == [True, False]
+    assert f"the job {held.id} is kept" in caplog.text
 
 
 def test_what_is_known_of_a_forgotten_job_goes_with_it(table, clock, make_job, tmp_path):
@@ -69,5 +112,50 @@ def test_a_job_whose_files_stay_is_kept_and_told_of(table, clock, make_job, tmp_
     assert forget_ended(table, tmp_path, before=clock.now + 1) == 0
 
     assert table.job(job.id).status == "dismissed"
-    assert f"the job {job.id} is not forgotten" in caplog.text
+    assert f"the files of the job {job.id} cannot be removed" in caplog.text
     assert (tmp_path / "elsewhere" / RESULTS / "mean.tif").exists()
+
+
+@pytest.fixture
+def make_folder(tmp_path):
+    """`make_folder(name, changed=0)`: a folder among those of jobs."""
+
+    def make(name, *, changed):
+        make_folders(tmp_path / name)
+        os.utime(tmp_path / name, (changed, changed))
+        return name
+
+    return make
+
+
+def test_folders_of_no_job_go_once_they_are_old(table, clock, make_job, make_folder, tmp_path):
+    job = make_job()
+    os.utime(tmp_path / job.id, (0, 0))
+    old, new = make_folder(new_id(), changed=0), make_folder(new_id(), changed=clock.now)
+    other = make_folder("of an operator", changed=0)
+
+    assert forget_ended(table, tmp_path, before=clock.now - DAY_S) == 0
+
+    assert [(tmp_path / name).exists() for name in (job.id, old, new, other)] == [True, False, True, True]
+
+
+def test_where_no_job_was_done_yet_there_is_nothing_to_remove(table, clock, tmp_path):
+    assert forget_ended(table, tmp_path / "absent", before=clock.now) == 0
+
+
+def test_a_folder_of_jobs_that_cannot_be_read_is_said_to_be(table, clock, tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SourceUnavailable, match="cannot be read"):
+        forget_ended(table, tmp_path / "file", before=clock.now)
+
+
+def test_pieces_are_removed_though_some_were_left_before(tmp_path):
+    make_folders(tmp_path)
+    (tmp_path / f"{ASIDE}1").mkdir()
+    (tmp_path / f"{ASIDE}1" / "0.npz").touch()
+    (tmp_path / PIECES / "1.npz").touch()
+
+    clear(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [RESULTS]

@@ -25,8 +25,9 @@ def listed(table, **selection):
 def test_an_accepted_job_is_as_it_was_asked_for(table):
     job = submit(table)
 
-    assert (job.status, job.execution, job.progress, job.attempts) == ("accepted", ECHO, 0, 0)
+    assert (job.status, job.process, job.progress, job.attempts) == ("accepted", "echo", 0, 0)
     assert table.job(job.id) == job
+    assert table.execution(job.id) == ECHO
 
 
 def test_the_oldest_job_is_done_first_and_by_one(table):
@@ -88,7 +89,8 @@ def test_a_job_that_was_done_already_is_kept_with_its_results(table):
 
     job = table.keep(new_id(), ECHO, results, user="me")
 
-    assert (job.status, job.results, job.user, job.execution) == ("successful", results, "me", ECHO)
+    assert (job.status, job.results, job.user) == ("successful", results, "me")
+    assert table.execution(job.id) == ECHO
     assert table.claim("one", lease_s=30) is None
 
 
@@ -125,7 +127,7 @@ def test_jobs_are_selected_by_user_process_and_status(table):
     mine, theirs = submit(table, user="me"), submit(table, user="you")
     table.dismiss(mine.id)
 
-    assert listed(table, user="me") == ([mine.id], 1)
+    assert listed(table, users=["me"]) == ([mine.id], 1)
     assert listed(table, statuses=["accepted", "running"]) == ([theirs.id], 1)
     assert listed(table, processes=["echo"])[1] == 2
     assert listed(table, processes=["histogram", "\0"]) == ([], 0)
@@ -136,7 +138,26 @@ def test_a_list_leaves_out_what_may_be_long(table):
 
     (job,), _count = table.jobs()
 
-    assert (job.execution.process, job.execution.inputs, job.results) == ("echo", {}, {})
+    assert (job.process, job.results) == ("echo", {})
+
+
+def test_inputs_are_told_for_people_to_read_the_beginning_of_long_ones(table):
+    short = table.submit(Execution(process="echo", inputs={"string": "ö", "number": 3}), user=None, most_open=100)
+    long = table.submit(Execution(process="echo", inputs={"string": "a" * 5000}), user=None, most_open=100)
+
+    whole, beginning = table.inputs(short.id, most=1000), table.inputs(long.id, most=1000)
+
+    assert (whole.text, whole.count) == ('{\n  "string": "ö",\n  "number": 3\n}', 34)
+    assert beginning.text.startswith('{"string": "aaa')
+    assert 900 < len(beginning.text) <= 1000
+    assert beginning.count > 5000
+
+
+def test_what_was_asked_for_is_unknown_once_the_job_was_forgotten(table):
+    with pytest.raises(UnknownPath, match="or it was forgotten"):
+        table.execution(new_id())
+    with pytest.raises(UnknownPath, match="or it was forgotten"):
+        table.inputs(new_id(), most=1000)
 
 
 def test_an_owner_tells_how_far_a_job_is(table, clock):
@@ -172,6 +193,45 @@ def test_a_released_job_is_begun_again_with_its_finished_blocks(table):
     assert not table.renew(job.id, "one", lease_s=30)
     assert table.claim("two", lease_s=30).attempts == 2
     assert table.finished_blocks(job.id) == {0: {"sum": 1}}
+
+
+def test_a_released_job_lets_others_before_while_it_waits(table, clock):
+    waiting, other = submit(table), submit(table)
+    table.claim("one", lease_s=30)
+    assert table.release(waiting.id, "one", message="waits: the store is away", wait_s=8)
+
+    assert table.claim("one", lease_s=300).id == other.id
+    assert table.claim("two", lease_s=300) is None
+    clock.now += 8
+    assert table.claim("two", lease_s=300).id == waiting.id
+
+
+def left_by_killed(table, clock, *numbers):
+    """The job once it is claimed again, by one who finishes these blocks and is killed."""
+    job = table.claim("killed", lease_s=30)
+    for number in numbers:
+        table.remember(job.id, "killed", number, {})
+    clock.now += 31
+    return job
+
+
+def test_attempts_in_which_no_block_was_finished_are_counted_until_one_is(table, clock):
+    submit(table)
+
+    attempts = [left_by_killed(table, clock, *numbers) for numbers in [(), (), (0,), (1, 2), (), ()]]
+
+    assert [job.fruitless for job in attempts] == [0, 1, 2, 0, 0, 1]
+    assert [job.attempts for job in attempts] == [1, 2, 3, 4, 5, 6]
+
+
+def test_whoever_is_stopped_made_no_attempt(table):
+    job = submit(table)
+    table.claim("one", lease_s=30)
+    table.release(job.id, "one", message="", is_attempt=False)
+
+    job = table.claim("two", lease_s=30)
+
+    assert (job.attempts, job.fruitless) == (1, 0)
 
 
 def test_a_block_that_is_done_twice_is_remembered_once(table):
@@ -244,11 +304,18 @@ def test_jobs_are_still_there_when_the_table_is_opened_again(table, open_table):
     assert open_table().job(job.id) == job
 
 
-def test_a_table_of_a_newer_version_is_refused(table, url, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (1, "of a newer chronotile, and this one knows"),
+        (-1, "of an older chronotile, .*remove its file jobs.sqlite, or in PostgreSQL all tables"),
+    ],
+)
+def test_a_table_of_another_version_is_refused(table, url, tmp_path, change, words):
     engine = open_engine(url, tmp_path)
     with writing(engine) as connection:
-        connection.execute(update(SCHEMA).values(version=VERSION + 1))
+        connection.execute(update(SCHEMA).values(version=VERSION + change))
 
-    with pytest.raises(ConfigurationError, match=f"has version {VERSION + 1}, of a newer chronotile"):
+    with pytest.raises(ConfigurationError, match=f"has version {VERSION + change}, {words}"):
         JobTable(engine)
     engine.dispose()

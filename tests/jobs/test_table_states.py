@@ -26,7 +26,7 @@ class Jobs(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.clock = Clock()
         self.table = JobTable(open_engine(None, Path(self.folder.name)), clock=self.clock)
-        self.expected = {}  # id: [status, owner, leased until]
+        self.expected = {}  # id: [status, owner, leased until or not to be begun before]
 
     def teardown(self):
         self.table.close()
@@ -34,6 +34,9 @@ class Jobs(RuleBasedStateMachine):
 
     def is_owner(self, id_, owner):
         return self.expected[id_][:2] == ["running", owner]
+
+    def has_ended(self, id_, status, owner):
+        return self.expected[id_][:2] == [status, owner]
 
     @rule(target=ids)
     def submit(self):
@@ -46,7 +49,9 @@ class Jobs(RuleBasedStateMachine):
         left = [
             id_ for id_, (status, _, until) in self.expected.items() if status == "running" and until < self.clock()
         ]
-        waiting = [id_ for id_, (status, _, _until) in self.expected.items() if status == "accepted"]
+        waiting = [
+            id_ for id_, (status, _, before) in self.expected.items() if status == "accepted" and before <= self.clock()
+        ]
 
         job = self.table.claim(owner, lease_s=LEASE_S)
 
@@ -64,24 +69,26 @@ class Jobs(RuleBasedStateMachine):
         if self.is_owner(id_, owner):
             self.expected[id_][2] = self.clock() + LEASE_S
 
-    @rule(id_=ids, owner=owners)
-    def release(self, id_, owner):
-        assert self.table.release(id_, owner, message="") == self.is_owner(id_, owner)
+    @rule(id_=ids, owner=owners, wait_s=st.sampled_from([0, LEASE_S]))
+    def release(self, id_, owner, wait_s):
+        assert self.table.release(id_, owner, message="", wait_s=wait_s) == self.is_owner(id_, owner)
         if self.is_owner(id_, owner):
-            self.expected[id_] = ["accepted", None, 0]
+            self.expected[id_] = ["accepted", None, self.clock() + wait_s]
 
     @rule(id_=ids, owner=owners)
     def succeed(self, id_, owner):
-        assert self.table.succeed(id_, owner, {}) == self.is_owner(id_, owner)
+        is_so = self.is_owner(id_, owner) or self.has_ended(id_, "successful", owner)
+        assert self.table.succeed(id_, owner, {}) == is_so
         if self.is_owner(id_, owner):
-            self.expected[id_] = ["successful", None, 0]
+            self.expected[id_] = ["successful", owner, 0]
 
     @rule(id_=ids, owner=owners)
     def fail(self, id_, owner):
         fault = JobFault(type="about:blank", title="", detail="", status=500)
-        assert self.table.fail(id_, owner, fault) == self.is_owner(id_, owner)
+        is_so = self.is_owner(id_, owner) or self.has_ended(id_, "failed", owner)
+        assert self.table.fail(id_, owner, fault) == is_so
         if self.is_owner(id_, owner):
-            self.expected[id_] = ["failed", None, 0]
+            self.expected[id_] = ["failed", owner, 0]
 
     @rule(id_=ids)
     def dismiss(self, id_):

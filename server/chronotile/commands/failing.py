@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from chronotile.errors import ChronotileError, ConfigurationError
+from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError
 
 
 @contextmanager
@@ -17,7 +17,8 @@ def failing_in_one_line() -> Iterator[None]:
     except ConfigurationError as error:
         fail(*error.mistakes)
     except ChronotileError as error:
-        fail(error.message)
+        # A command logs to standard error, where these lines go too.
+        fail(error.message.replace(LOG_SAYS_WHY, "what stands above says why"))
 
 
 def fail(*reasons: str) -> NoReturn:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,9 @@ import typer
 from chronotile.commands.failing import fail, failing_in_one_line
 
 if TYPE_CHECKING:
+    from chronotile.jobs.bucket import Bucket
     from chronotile.jobs.job import Job, Result
+    from chronotile.jobs.result_files import ResultFiles
     from chronotile.jobs.table import JobTable
 
 LONGEST = 200
@@ -24,21 +25,18 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Of the job, as it is listed.", show_default=False)]
 
 
-class JobStatus(StrEnum):
-    """How far a job is."""
-
-    accepted = "accepted"
-    running = "running"
-    successful = "successful"
-    failed = "failed"
-    dismissed = "dismissed"
-
-
 @app.command("list")
 def list_(
-    status: Annotated[list[JobStatus] | None, typer.Option(help="Only such jobs; may be said of several.")] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[accepted|running|successful|failed|dismissed]",
+            help="Only such jobs; several with commas, or said several times.",
+        ),
+    ] = None,
     process: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only jobs of this process; may be said of several.")
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only jobs of this process; several with commas, or said several times."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 50,
 ) -> None:
@@ -46,8 +44,12 @@ def list_(
     with failing_in_one_line(), _table() as (table, _folder):
         from chronotile.jobs.job import STATUSES  # noqa: PLC0415
 
-        statuses = [each for each in STATUSES if each in (status or ())]
-        jobs, count = table.jobs(statuses=statuses, processes=process or (), limit=limit)
+        asked = _members(status)
+        wrong = next((each for each in asked if each not in STATUSES), None)
+        if wrong is not None:
+            raise typer.BadParameter(f"{wrong[:LONGEST]!r} is none of {', '.join(STATUSES)}", param_hint="--status")
+        statuses = [each for each in STATUSES if each in asked]
+        jobs, count = table.jobs(statuses=statuses, processes=_members(process), limit=limit)
         _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
         _print([f"{len(jobs)} of {count} jobs"])
 
@@ -57,23 +59,40 @@ def show(job_id: Id) -> None:
     """Show a job: how far it is, its inputs, its log, its results."""
     with failing_in_one_line(), _table() as (table, folder):
         from chronotile.jobs.blocks import RESULTS  # noqa: PLC0415
+        from chronotile.jobs.result_files import ResultFiles  # noqa: PLC0415
 
         job = table.job(job_id)
         _print(_columns(_facts(job)))
-        _print(_section("inputs", [(name, _short(value)) for name, value in job.execution.inputs.items()]))
+        _print(_section("inputs", [(name, _short(value)) for name, value in table.execution(job_id).inputs.items()]))
         _print(_section("log", [(_time(at), _line(text)) for at, text in table.log(job_id)]))
-        results = [(name, _shown(result, folder / job_id / RESULTS)) for name, result in job.results.items()]
+        files = ResultFiles(folder / job_id / RESULTS, _bucket(), job_id)
+        results = [(name, _shown(result, files)) for name, result in job.results.items()]
         _print(_section("results", results))
 
 
 @app.command()
 def cancel(job_id: Id) -> None:
-    """Cancel a job that has not ended; whoever does it stops."""
-    with failing_in_one_line(), _table() as (table, _folder):
-        job = table.dismiss(job_id)
+    """Cancel a job that has not ended: whoever does it stops, and its files are removed."""
+    with failing_in_one_line(), _table() as (table, folder):
+        from chronotile.jobs.retention import cancel as cancel_job  # noqa: PLC0415
+
+        job = cancel_job(table, folder, job_id, bucket=_bucket())
         if job.status != "dismissed":
             fail(f"the job {job_id} has ended already and is {job.status}")
         _print([f"the job {job_id} was dismissed"])
+
+
+def _members(given: Iterable[str] | None) -> list[str]:
+    """Return what is said several times, or with commas."""
+    return [each.strip() for text in given or () for each in text.split(",") if each.strip()]
+
+
+def _bucket() -> "Bucket | None":
+    """Return the bucket of results that the environment says, if there is one."""
+    from chronotile.jobs.bucket import PATIENCE_S, open_bucket  # noqa: PLC0415
+    from chronotile.settings import load_settings  # noqa: PLC0415
+
+    return open_bucket(load_settings().jobs_results_url, patience_s=PATIENCE_S)
 
 
 @contextmanager
@@ -89,13 +108,13 @@ def _table() -> Iterator[tuple["JobTable", Path]]:
 
 
 def _row(job: "Job") -> tuple[str, ...]:
-    return job.id, job.execution.process, job.status, f"{job.progress}%", _time(job.created)
+    return job.id, job.process, job.status, f"{job.progress}%", _time(job.created)
 
 
 def _facts(job: "Job") -> list[tuple[str, str]]:
     facts = {
         "id": job.id,
-        "process": job.execution.process,
+        "process": job.process,
         "user": job.user,
         "status": job.status,
         "progress": f"{job.progress}%",
@@ -117,8 +136,8 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def _shown(result: "Result", folder: Path) -> str:
-    return _short(result.value) if result.file is None else f"{folder / result.file} ({result.media_type})"
+def _shown(result: "Result", files: "ResultFiles") -> str:
+    return _short(result.value) if result.file is None else f"{files.place(result.file)} ({result.media_type})"
 
 
 def _short(value: object) -> str:

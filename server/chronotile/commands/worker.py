@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -27,16 +28,20 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
 
     Raises:
         ConfigurationError: What is to be served, or the table of jobs, is told wrongly; or Dask is not installed.
-        SourceUnavailable: The table of jobs is out of reach.
+        SourceUnavailable: The table of jobs is out of reach, or the bucket of results does not take them.
     """
     from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
     from chronotile.jobs.blocks import OpenArchive  # noqa: PLC0415
+    from chronotile.jobs.bucket import WORKERS_PATIENCE_S, open_bucket  # noqa: PLC0415
+    from chronotile.jobs.callbacks import Callbacks  # noqa: PLC0415
     from chronotile.jobs.cluster import Cluster  # noqa: PLC0415
     from chronotile.jobs.engine import open_engine  # noqa: PLC0415
     from chronotile.jobs.faults import ClusterLost  # noqa: PLC0415
     from chronotile.jobs.runner import Runner  # noqa: PLC0415
     from chronotile.jobs.table import JobTable  # noqa: PLC0415
+    from chronotile.jobs.teller import Teller  # noqa: PLC0415
     from chronotile.process import allow_open_files, end_well_when_stopped  # noqa: PLC0415
+    from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
 
     end_well_when_stopped()
     allow_open_files()
@@ -46,18 +51,24 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     cluster = Cluster(
         settings.dask_address, processes=count, memory_bytes=int(machine.memory_bytes * MEMORY_PART / count)
     )
+    bucket = open_bucket(settings.jobs_results_url, patience_s=WORKERS_PATIENCE_S)
+    if bucket is not None:
+        bucket.try_out()  # or else a wrong name or right would be found out by the first job that is done
     archive = open_configured(settings)
-    table = JobTable(open_engine(settings.database_url, settings.jobs_folder))
+    engine, folder = open_engine(settings.database_url, settings.jobs_folder), settings.jobs_folder.absolute()
+    table = JobTable(engine)
+    write = partial(message_of, catalogue=archive.services.catalogue, folder=folder, bucket=bucket)
     try:
-        with closing(table), cluster:
+        with closing(table), cluster, Teller(table, Callbacks(engine), write=write):
             runner = Runner(
                 table,
                 cluster,
                 OpenArchive(str(place), archive),
                 place=place,
-                folder=settings.jobs_folder.absolute(),
+                folder=folder,
                 timeout_s=settings.job_timeout_s,
                 kept_s=settings.jobs_kept_days * DAY_S,
+                bucket=bucket,
             )
             at = settings.dask_address
             whom = f"{count} processes" if at is None else f"the Dask cluster at {at}"

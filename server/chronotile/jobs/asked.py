@@ -1,16 +1,25 @@
 """What jobs about places are asked with: times that their blocks agree on, geometries, and which input is at fault."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from chronotile.errors import ChronotileError, SourceUnavailable
-from chronotile.jobs.job import Json
 from chronotile.jobs.process import Inputs
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.geojson import GeometryRules
-from chronotile.model.time import TimeSelection, format_instant, parse_instant, parse_time
+from chronotile.model.time import (
+    ABSENT,
+    ONE_NS,
+    InstantArray,
+    TimePart,
+    TimeSelection,
+    TimeSpan,
+    parse_time,
+)
 from chronotile.pipeline.extract_series import layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.widened_times import selection_of
@@ -19,6 +28,8 @@ UNBOUNDED = 1 << 62
 """Of a job in all, whose blocks are bounded each."""
 MOST_FEATURES = 250_000
 MOST_VERTICES = 4_000_000
+MOST_CONTAINERS = 4_000_000
+"""Lists and objects of the body of an execution, each of which takes a hundred bytes and more once taken apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +43,10 @@ class AskedTimes:
     """Selects them."""
 
     @property
-    def told(self) -> Json:
-        """What a block is told, so that it finds the same times even where newer ones have come."""
-        has_times = len(self.layer.times) > 0 and len(self.indexes) > 0
-        until = format_instant(self.layer.times.instants[self.indexes[-1]]) if has_times else None
-        return {"count": len(self.indexes), "until": until}
+    def told(self) -> list[int]:
+        """What blocks are told, so that all find the same times even where others have come."""
+        instants = self.layer.times.instants
+        return told_instants(instants[list(self.indexes)] if instants.size else instants)
 
 
 @contextmanager
@@ -58,7 +68,7 @@ def located(names: Mapping[str, str]) -> Iterator[None]:
 
 
 def asked_times(name: str, inputs: Inputs, services: Services) -> AskedTimes:
-    """Return the times of a layer that the input `datetime` names.
+    """Return the times of a layer that the input `datetime` names, however many.
 
     Raises:
         InvalidParameter: The layer is a composite.
@@ -66,25 +76,37 @@ def asked_times(name: str, inputs: Inputs, services: Services) -> AskedTimes:
     """
     layer = layer_with_values(name, services)
     selection = parse_time(inputs.get("datetime"))
-    return AskedTimes(layer=layer, indexes=series_indexes(layer, selection, services), selection=selection)
+    indexes = series_indexes(layer, selection, without_limits(services))
+    return AskedTimes(layer=layer, indexes=indexes, selection=selection)
 
 
-def told_times(name: str, inputs: Inputs, told: Json, services: Services) -> AskedTimes:
-    """Return the times that a block was told of.
+def told_times(name: str, told: Sequence[int], services: Services) -> AskedTimes:
+    """Return the times of a layer that a block was told of.
 
     Raises:
-        SourceUnavailable: There are others now.
-        ChronotileError: As `asked_times`.
+        UnknownLayer: The layer is gone.
+        SourceUnavailable: One of them is.
     """
-    asked = asked_times(name, inputs, services)
-    domain, indexes = asked.layer.times, asked.indexes
-    if told["until"] is not None:
-        until = parse_instant(told["until"]).start
-        indexes = tuple(index for index in indexes if domain.instants[index] <= until)
-    if len(indexes) != told["count"]:
-        raise SourceUnavailable(f"the times of layer {asked.layer.id} changed since the job began; ask for it anew")
-    selection = selection_of(domain, indexes) if told["until"] is not None else asked.selection
-    return AskedTimes(layer=asked.layer, indexes=indexes, selection=selection)
+    layer = services.catalogue.layer(name)
+    if not len(layer.times):
+        return AskedTimes(layer=layer, indexes=(0,), selection=ABSENT)
+    starts, instants = layer.times.starts, instants_told(told)
+    if not np.isin(instants, starts).all():
+        raise SourceUnavailable(f"a time of layer {layer.id} is gone since the job began; ask for it anew")
+    indexes = tuple(np.searchsorted(starts, instants).tolist())
+    selection = selection_of(layer.times, indexes) if indexes else _nothing_before(starts)
+    return AskedTimes(layer=layer, indexes=indexes, selection=selection)
+
+
+def told_instants(instants: InstantArray) -> list[int]:
+    """Return instants as JSON has them: nanoseconds since 1970."""
+    told: list[int] = instants.astype("datetime64[ns]").astype(np.int64).tolist()
+    return told
+
+
+def instants_told(told: Sequence[int]) -> InstantArray:
+    """Return the instants of which `told_instants` told."""
+    return np.array(told, dtype=np.int64).view("datetime64[ns]")
 
 
 def without_limits(services: Services) -> Services:
@@ -107,3 +129,9 @@ def geometry_rules(layer: Layer, services: Services, *, first: int = 1) -> Geome
         return own if name.upper() == own.name.upper() else services.catalogue.offered_crs(name)
 
     return GeometryRules(max_vertices=MOST_VERTICES, max_features=MOST_FEATURES, crs_named=crs_named, first=first)
+
+
+def _nothing_before(starts: InstantArray) -> TimeSelection:
+    """A selection in which none of a layer's times lies."""
+    before = (starts - ONE_NS)[0]
+    return TimeSelection("parts", (TimePart(TimeSpan(before, before), is_interval=True),))

@@ -3,31 +3,37 @@
 import json
 import logging
 import os
+import secrets
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
-from chronotile.errors import ConfigurationError, SourceUnavailable
+from chronotile.errors import ClientGone, ConfigurationError, SourceUnavailable
 from chronotile.ingest.archive import Archive, open_archive, refreshed, system_clock
 from chronotile.ingest.optimise.disk import Disk
-from chronotile.jobs.faults import JobFailed, fault_of, is_foreseen
+from chronotile.jobs.faults import Hindered, JobFailed, fault_of, is_foreseen
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.process import Inputs, Work
+from chronotile.jobs.process import Inputs, Plan, Work
 from chronotile.jobs.processes import process_of
-from chronotile.pipeline.services import Services
+from chronotile.pipeline.services import Services, Shelf
 
 log = logging.getLogger(__name__)
 
 RESULTS = "results"
 PIECES = "pieces"
+ASIDE = "pieces.gone."
+"""Beginning of the names that pieces get which are to be removed."""
 INPUTS = "inputs.json"
 BLOCKS = "blocks.json"
 DONE = "done.json"
-"""Files in the folder of a job, of what would be much to send with each block."""
+"""Files in the folder of a job, of what would be much to send with each block; what a plan shares is another."""
+FILES_GONE = "files of the job are gone"
+READ_BYTES = 8 << 20
+"""Of the text that a process keeps of several jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,18 @@ class Task:
     process: str
     folder: str
     """Of the job."""
+    plan: str
+    """Id of the plan that the block is of: whoever has read another reads this one."""
+    shelf: Shelf | None = None
+    """As who runs the job has it; who does a block elsewhere may have other settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPlan:
+    """What is left of a plan with whoever runs its job."""
+
+    id: str
+    blocks: Sequence[Json]
 
 
 class OpenArchive:
@@ -87,72 +105,114 @@ def do_block(task: Task, block: Json) -> Json:
     """Do a block and return what is to be remembered of it.
 
     Raises:
-        JobFailed: The verb met something foreseen.
+        Hindered: A source cannot be read now.
+        JobFailed: The verb met something else that was foreseen.
     """
     with _telling_faults():
-        return process_of(task.process).run(_inputs(task), block, _work(task))
+        return process_of(task.process).run(_kept(task, INPUTS), block, _work(task))
 
 
 def finish(task: Task) -> dict[str, Result]:
     """Make the results of a job from what its blocks gave, which `keep_done` has written.
 
     Raises:
-        JobFailed: The process met something foreseen.
+        Hindered: As `do_block`.
+        JobFailed: As `do_block`.
     """
     with _telling_faults():
-        done = json.loads((Path(task.folder) / DONE).read_bytes())
-        return dict(process_of(task.process).finish(_inputs(task), done, _work(task)))
+        done = _done(task)
+        return dict(process_of(task.process).finish(_kept(task, INPUTS), done, _work(task)))
 
 
 def make_folders(folder: Path) -> None:
     """Make the folders of a job."""
     for name in (PIECES, RESULTS):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    Disk().settle([folder.parent, folder])
 
 
-def keep_inputs(folder: Path, inputs: Inputs) -> None:
-    """Lay the inputs of a job where all who do its blocks find them."""
+def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> KeptPlan:
+    """Lay down the inputs of a job and its plan, where all who do its blocks find them, then and if it is begun again.
+
+    Pieces of another plan are put aside: blocks of both may have the same numbers.
+
+    Raises:
+        SourceUnavailable: The folder is removed at this moment.
+    """
+    _remove_pieces(folder)
+    make_folders(folder)
+    kept = KeptPlan(id=uuid4().hex, blocks=plan.blocks)
     _keep(folder / INPUTS, inputs)
+    _keep(folder / _shared(kept.id), plan.shared)
+    _keep(folder / BLOCKS, {"plan": kept.id, "blocks": list(plan.blocks)})
+    return kept
 
 
-def keep_blocks(folder: Path, blocks: Sequence[Json]) -> None:
-    """Lay down the blocks of a job, for them to be the same when it is begun again."""
-    _keep(folder / BLOCKS, list(blocks))
-
-
-def kept_blocks(folder: Path) -> list[Json] | None:
-    """Return the blocks of a job that was begun before."""
+def kept_plan(folder: Path) -> KeptPlan | None:
+    """Return the plan of a job that was begun before, if all of it is still there, and where its pieces lie."""
     try:
-        written = (folder / BLOCKS).read_bytes()
+        written = json.loads((folder / BLOCKS).read_bytes())
     except FileNotFoundError:
         return None
-    blocks: list[Json] = json.loads(written)
-    return blocks
+    kept = KeptPlan(id=written["plan"], blocks=written["blocks"])
+    is_whole = all((folder / name).exists() for name in (PIECES, RESULTS, INPUTS, _shared(kept.id)))
+    return kept if is_whole else None
 
 
 def keep_done(folder: Path, done: Sequence[Json]) -> None:
-    """Lay down what all blocks gave, in their order, for `finish`."""
+    """Lay down what all blocks gave, in their order, for `finish`.
+
+    Raises:
+        SourceUnavailable: The folder is gone.
+    """
     _keep(folder / DONE, list(done))
 
 
 def clear(folder: Path) -> None:
     """Remove all of a job but its results; blocks that are still being done see it and stop."""
-    gone = folder / f"{PIECES}.gone"
+    try:
+        _remove_pieces(folder)
+        for each in folder.glob("*"):
+            if each.is_file():
+                each.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("of the job %s what is not needed any more cannot be removed: %s", folder.name, error)
+
+
+def remove(folder: Path) -> bool:
+    """Remove all of a job, results too; return whether all is gone. If not, an operator is told."""
+    try:
+        _put_aside(folder)
+        shutil.rmtree(folder)
+    except FileNotFoundError:  # it had none, or another removes it now
+        return not folder.exists()
+    except OSError as error:
+        log.warning("the files of the job %s cannot be removed: %s", folder.name, error)
+        return False
+    return True
+
+
+def _remove_pieces(folder: Path) -> None:
+    _put_aside(folder)
+    for gone in folder.glob(f"{ASIDE}*"):
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _put_aside(folder: Path) -> None:
+    """Let blocks that are still being done find no place to write: they might while all is removed."""
     with suppress(FileNotFoundError):
-        (folder / PIECES).rename(gone)  # or else such a block might write while they are removed
-    shutil.rmtree(gone, ignore_errors=True)
-    for name in (INPUTS, BLOCKS, DONE):
-        (folder / name).unlink(missing_ok=True)
-
-
-def remove(folder: Path) -> None:
-    """Remove all of a job, results too."""
-    clear(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+        (folder / PIECES).rename(folder / f"{ASIDE}{secrets.token_hex(4)}")
 
 
 def _keep(file: Path, value: object) -> None:
-    Disk().put(file, json.dumps(value).encode())
+    """Write a file, whole or not at all, and on the disk; another attempt may be at the same."""
+    disk, own = Disk(), file.with_name(f"{file.name}.{uuid4().hex}")
+    try:
+        disk.put(own, json.dumps(value).encode())
+        disk.rename(own, file)
+        disk.settle([file.parent])
+    except FileNotFoundError as error:
+        raise SourceUnavailable(FILES_GONE) from error
 
 
 @contextmanager
@@ -160,23 +220,71 @@ def _telling_faults() -> Iterator[None]:
     """Errors of ours do not all come through a pickle; their words do."""
     try:
         yield
+    except SourceUnavailable as error:
+        raise Hindered(fault_of(error)) from None
+    except ClientGone:  # where the job was dismissed nobody hears it; else its pieces are gone, or seem so
+        raise Hindered(fault_of(SourceUnavailable(FILES_GONE))) from None
     except Exception as error:
         if not is_foreseen(error):
             raise
         raise JobFailed(fault_of(error)) from None
 
 
-def _inputs(task: Task) -> Inputs:
+def _kept(task: Task, name: str) -> Json:
     try:
-        return _read_inputs(Path(task.folder) / INPUTS)
+        return _read_files.read(Path(task.folder) / name)
     except FileNotFoundError as error:
         raise SourceUnavailable("the job is gone, or its folder is not seen where the block is done") from error
 
 
-@lru_cache(maxsize=4)
-def _read_inputs(file: Path) -> Inputs:
-    inputs: Inputs = json.loads(file.read_bytes())
-    return inputs
+def _shared(plan: str) -> str:
+    """Name of the file of what all blocks of a plan are told: of its own, as processes keep what they have read."""
+    return f"shared-{plan}.json"
+
+
+def _done(task: Task) -> list[Json]:
+    try:
+        written = (Path(task.folder) / DONE).read_bytes()
+    except FileNotFoundError as error:
+        raise SourceUnavailable(FILES_GONE) from error
+    done: list[Json] = json.loads(written)
+    return done
+
+
+class ReadFiles:
+    """What the files of jobs have that all their blocks are told, so that it is not read for each block anew.
+
+    Args:
+        most_bytes: Of their text in all; that of one job is kept whatever it has. Read it takes ten times as much.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._kept: dict[Path, tuple[Json, int]] = {}
+        """The file that was asked for last stands last."""
+
+    def read(self, file: Path) -> Json:
+        """Return what a file has, or had when it was first read.
+
+        Raises:
+            FileNotFoundError: It is gone.
+        """
+        with self._lock:
+            told = self._kept.pop(file) if file in self._kept else _read(file)
+            self._kept[file] = told
+            for other in [other for other in self._kept if other.parent != file.parent]:
+                if sum(size for _told, size in self._kept.values()) > self._most_bytes:
+                    del self._kept[other]
+            return told[0]
+
+
+def _read(file: Path) -> tuple[Json, int]:
+    text = file.read_bytes()
+    return json.loads(text), len(text)
+
+
+_read_files = ReadFiles(READ_BYTES)
 
 
 def _work(task: Task) -> Work:
@@ -184,8 +292,9 @@ def _work(task: Task) -> Work:
     # Who dismisses a job takes its pieces away, on whatever host they are looked for.
     pieces = folder / PIECES
     return Work(
-        services=_open_archive.services(task.place, task.revision),
+        services=replace(_open_archive.services(task.place, task.revision), shelf=task.shelf),
         folder=pieces,
         results=folder / RESULTS,
+        shared=_kept(task, _shared(task.plan)),
         is_wanted=pieces.exists,
     )

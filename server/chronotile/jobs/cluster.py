@@ -1,27 +1,30 @@
 """Who does the blocks of jobs: processes of this machine, or a Dask cluster whose workers see the same files."""
 
 import logging
-from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from queue import Empty, SimpleQueue
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
-from chronotile.errors import ConfigurationError
+from chronotile.errors import ConfigurationError, ServerBusy
 from chronotile.jobs.blocks import Task, do_block, finish
-from chronotile.jobs.faults import ClusterLost
+from chronotile.jobs.faults import ClusterLost, Hindered, fault_of
 from chronotile.jobs.job import Json, Result
 
 AHEAD = 2
 """Blocks that are given out for each thread of the cluster, so that none waits for us."""
 RETRIES = 2
 """Times a block is begun again that failed: a store may have hung for a moment."""
+MOST_ASIDE = 3
+"""Blocks of a job that could not be done for now before the others are left too: what hinders these hinders all."""
 LOOK_S = 0.5
 """So often it is looked whether a job is still wanted."""
 CONNECT_S = 10.0
-GONE = "the Dask cluster was lost"
+LOST = "the Dask cluster was lost"
+DEADLY = "the processes of the cluster die of what they are asked to do"
 
 PROCESSES_HERE = {
     "distributed.worker.multiprocessing-method": "spawn",  # tensorstore does not survive a fork
@@ -31,7 +34,7 @@ PROCESSES_HERE = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.profile.enabled": False,
-    "distributed.scheduler.allowed-failures": 1,  # a job is begun again five times anyway
+    "distributed.scheduler.allowed-failures": 1,  # a job is begun again anyway
 }
 
 
@@ -83,7 +86,8 @@ class Cluster:
     ) -> Generator[tuple[int, Json], None, None]:
         """Yield the number of each block when it is done, and what it gave, in any order.
 
-        Ends before all are done once they are not wanted any more; those that are under way are told to stop.
+        Ends before all are done once they are not wanted any more; those that are under way are told to stop. A block
+        that cannot be done for now is put aside until the others are done.
 
         Args:
             task: What they all are of.
@@ -92,19 +96,33 @@ class Cluster:
             is_wanted: Asked every half a second.
 
         Raises:
-            ClusterLost: The cluster is gone, or its processes die of a block.
-            Exception: What a block raised; the others are not begun any more.
+            ClusterLost: The cluster is gone.
+            Hindered: Some blocks cannot be done for now, or processes die of them.
+            Exception: What a block raised else; the others are not begun any more.
         """
         given = self._given()
-        waiting, numbers = iter(blocks.items()), dict[Any, int]()
+        waiting, numbers, aside = iter(blocks.items()), dict[Any, int](), list[Hindered]()
         try:
             while True:
-                for number, block in islice(waiting, max(0, self._room() - len(numbers))):
-                    numbers[given.submit(do_block, task, block, key=f"{name}-{number}")] = number
-                future = given.next(is_wanted) if numbers else None
+                for number, block in islice(waiting, max(0, given.room() - len(numbers))):
+                    future = given.submit(do_block, task, block, key=f"{name}-{number}", behind=len(numbers))
+                    numbers[future] = number
+                if not numbers:
+                    break
+                future = given.next(is_wanted)
                 if future is None:
                     return
-                yield numbers.pop(future), given.result(future)
+                number = numbers.pop(future)
+                try:
+                    result = given.result(future)
+                except Hindered as error:
+                    aside.append(error)
+                    if len(aside) == MOST_ASIDE:
+                        break
+                else:
+                    yield number, result
+            if aside:
+                raise aside[0]
         finally:
             given.cancel(list(numbers))
 
@@ -116,7 +134,7 @@ class Cluster:
             Exception: What was raised.
         """
         given = self._given()
-        future = given.submit(finish, task, key=f"{name}-end")
+        future = given.submit(finish, task, key=f"{name}-end", behind=0)
         if given.next(is_wanted) is None:
             given.cancel([future])
             return None
@@ -127,7 +145,7 @@ class Cluster:
         """What a job gives to the cluster as it is now; another thread may begin it anew meanwhile."""
         client = self._client
         if client is None:
-            raise ClusterLost(GONE)
+            raise ClusterLost(LOST)
         return _Given(client, self._look)
 
     def _begin(self) -> None:
@@ -155,30 +173,19 @@ class Cluster:
             raise ClusterLost(f"no Dask scheduler answers {where}") from error
 
     def _end(self) -> None:
-        for each in (self._client, self._processes):
-            if each is not None:
-                each.close()
-        self._client = self._processes = None
+        client, processes, self._client, self._processes = self._client, self._processes, None, None
+        with ExitStack() as stack:  # the processes go too where the client does not let go of them well
+            for each in (processes, client):
+                if each is not None:
+                    stack.callback(each.close)
 
     def _look(self) -> None:
         """Begin processes anew in the place of those that were given up, having died too often or at their start."""
-        if self._client is None or self._client.status != "running":
-            raise ClusterLost(GONE)
-        if self._processes is not None:
+        processes = self._processes
+        if processes is not None:
             with self._lock:
-                if len(self._processes.workers) < self._count:
-                    self._processes.scale(self._count)
-
-    def _room(self) -> int:
-        """How many blocks may be given out at once."""
-        client = self._client
-        if client is None:
-            raise ClusterLost(GONE)
-        try:
-            threads: dict[str, int] = client.nthreads()
-        except OSError as error:
-            raise ClusterLost(GONE) from error
-        return AHEAD * max(1, sum(threads.values()))
+                if len(processes.workers) < self._count:
+                    processes.scale(self._count)
 
 
 class _Given:
@@ -189,13 +196,19 @@ class _Given:
         self._look = look
         self._ready: SimpleQueue[Any] = SimpleQueue()
 
-    def submit(self, function: Callable[..., Any], *arguments: object, key: str) -> Any:  # noqa: ANN401 -- as above
-        from distributed.client import ClosedClientError
+    def room(self) -> int:
+        """Return how many blocks of a job may be given out at once."""
+        with self._asking():
+            threads: dict[str, int] = self._client.nthreads()
+        return AHEAD * max(1, sum(threads.values()))
 
-        try:
-            future = self._client.submit(function, *arguments, key=key, pure=False, retries=RETRIES)
-        except (OSError, ClosedClientError) as error:
-            raise ClusterLost(GONE) from error
+    def submit(self, function: Callable[..., Any], *arguments: object, key: str, behind: int) -> Any:  # noqa: ANN401
+        """Give something to be done, behind so many of the same job: whoever has less waiting comes before.
+
+        Without that, the one block of a small job would wait for all that large ones have given out ahead.
+        """
+        with self._asking():
+            future = self._client.submit(function, *arguments, key=key, pure=False, retries=RETRIES, priority=-behind)
         future.add_done_callback(self._ready.put)
         return future
 
@@ -204,24 +217,39 @@ class _Given:
         while is_wanted():
             with suppress(Empty):
                 return self._ready.get(timeout=LOOK_S)
+            if self._client.status != "running":
+                raise ClusterLost(LOST)
             self._look()
         return None
 
     def result(self, future: Any) -> Any:  # noqa: ANN401 -- as above
-        from distributed import CancelledError, KilledWorker
+        from distributed import KilledWorker
 
-        if future.status == "error":
-            error = future.exception()
-            if isinstance(error, KilledWorker):
-                raise ClusterLost("the processes of the cluster die of what they are asked to do") from error
-            raise error
         try:
-            return future.result()
-        except (OSError, CancelledError) as error:
-            raise ClusterLost(GONE) from error
+            with self._asking():
+                if future.status != "error":
+                    return future.result()  # which is lost with a process that had it, and made again by another
+                error = future.exception()
+            raise error
+        except KilledWorker as killed:
+            raise Hindered(fault_of(ServerBusy(DEADLY)), is_deadly=True) from killed
 
     def cancel(self, futures: list[Any]) -> None:
         """Let go of futures; of those that are begun, the blocks see for themselves that they are not wanted."""
         if futures and self._client.status == "running":
-            with suppress(OSError):
+            with suppress(ClusterLost), self._asking():
                 self._client.cancel(futures, force=True)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Tell the loss of the cluster from anything else: another thread may close the client at any moment."""
+        from distributed import CancelledError
+
+        try:
+            yield
+        except (OSError, CancelledError) as error:
+            raise ClusterLost(LOST) from error
+        except Exception as error:
+            if self._client.status == "running":
+                raise
+            raise ClusterLost(LOST) from error

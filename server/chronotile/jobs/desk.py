@@ -4,31 +4,49 @@ import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
-from chronotile.jobs.blocks import RESULTS, remove
-from chronotile.jobs.job import ENDED, Execution, Job, Result
+from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable
+from chronotile.jobs.blocks import RESULTS
+from chronotile.jobs.bucket import Bucket
+from chronotile.jobs.faults import no_job, storing_results
+from chronotile.jobs.job import Execution, Job, JobDetails, Result, Selection, Subscriber
+from chronotile.jobs.result_files import ResultFiles
+from chronotile.jobs.retention import forget, remove_files
+from chronotile.jobs.temporary import TemporaryFolders
 
 if TYPE_CHECKING:
     from chronotile.jobs.table import JobTable
 
 
 class JobDesk:
-    """Jobs of one server; any thread may ask.
+    """Jobs of one server, of which each user sees their own alone; any thread may ask.
+
+    Jobs are found by `job` and `jobs`, which ask for whom; all else is asked about a job that was found. The user
+    `None` are all those who did not say who they are.
 
     Args:
         folder: Of jobs; without one none are kept.
         database_url: As `open_engine` takes it.
         most_open: Jobs of one user that have not ended, at most.
+        bucket: Of the files of results; otherwise they stay in the folder.
     """
 
-    def __init__(self, folder: Path | None, *, database_url: str | None = None, most_open: int = 1000) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        database_url: str | None = None,
+        most_open: int = 1000,
+        bucket: Bucket | None = None,
+    ) -> None:
         self._folder = folder
         self._database_url = database_url
         self._most_open = most_open
+        self._bucket = bucket
         self._lock = threading.Lock()
         self._table: JobTable | None = None
+        self._temporary = TemporaryFolders()
 
     @property
     def table(self) -> "JobTable":
@@ -42,51 +60,132 @@ class JobDesk:
                 self._table = _opened(self._folder, self._database_url)
             return self._table
 
-    def submit(self, execution: Execution, *, user: str | None = None) -> Job:
+    def job(self, id_: str, *, user: str | None) -> Job:
+        """Return a job.
+
+        Raises:
+            UnknownPath: There is none of that id, or it is another's.
+            SourceUnavailable: No jobs can be kept.
+        """
+        job = self.table.job(id_)
+        if job.user != user:
+            raise no_job(id_)
+        return job
+
+    def jobs(self, *, user: str | None, **selection: Unpack[Selection]) -> tuple[tuple[Job, ...], int]:
+        """Return jobs of a user, the newest first, and how many there are.
+
+        Args:
+            user: Whose.
+            **selection: As `JobTable.jobs` takes it.
+
+        Raises:
+            SourceUnavailable: No jobs can be kept.
+        """
+        return self.table.jobs(users=[user], **selection)
+
+    def execution(self, job: Job) -> Execution:
+        """Return what was asked for.
+
+        Raises:
+            UnknownPath: The job was forgotten.
+        """
+        return self.table.execution(job.id)
+
+    def details(self, job: Job, *, most: int) -> JobDetails:
+        """Return what people want to see of a job, with so many characters of its inputs at most.
+
+        Raises:
+            UnknownPath: The job was forgotten.
+        """
+        return JobDetails(inputs=self.table.inputs(job.id, most=most), log=self.table.log(job.id))
+
+    def submit(self, execution: Execution, *, user: str | None, subscriber: Subscriber | None = None) -> Job:
         """Accept a job.
+
+        Args:
+            execution: What is asked for.
+            user: Whose it is.
+            subscriber: Who hears how it goes on, if anybody.
 
         Raises:
             SourceUnavailable: No jobs can be kept.
             ServerBusy: This user has too many already.
         """
-        return self.table.submit(execution, user=user, most_open=self._most_open)
+        return self.table.submit(execution, user=user, most_open=self._most_open, subscriber=subscriber)
 
     def keep(
-        self, execution: Execution, results: Mapping[str, Result], made: Path, *, user: str | None = None
-    ) -> tuple[Job, Path]:
-        """Keep what was done at once as a job, and return it with the folder of its results.
+        self, execution: Execution, results: Mapping[str, Result], made: Path, *, user: str | None
+    ) -> tuple[Job, ResultFiles]:
+        """Keep what was done at once as a job, and return it with the files of its results.
 
         Args:
             execution: What was asked for.
             results: What came of it.
-            made: The folder of their files, which is moved.
+            made: The folder of their files, which is moved or removed.
             user: Whose it is.
 
         Raises:
-            SourceUnavailable: No jobs can be kept.
+            SourceUnavailable: No jobs can be kept, or the bucket is out of reach.
+            StorageFull: There is no room for them.
         """
         from chronotile.jobs.table import new_id  # noqa: PLC0415 -- SQLAlchemy only where there are jobs
 
         table, id_ = self.table, new_id()
-        folder = self.results_folder(id_)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(made, folder)
-        return table.keep(id_, execution, results, user=user), folder
+        files = self.result_files(id_)
+        try:
+            if self._bucket is None:
+                with storing_results():
+                    files.folder.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.move(made, files.folder)
+            else:
+                ResultFiles(made, self._bucket, id_).store(results)
+                shutil.rmtree(made, ignore_errors=True)
+            return table.keep(id_, execution, results, user=user), files
+        except BaseException:
+            remove_files(_needed(self._folder), id_, bucket=self._bucket)
+            raise
 
-    def dismiss(self, id_: str) -> Job:
-        """Cancel a job, or forget one that has ended, and remove its files; return it as it was left.
+    def cancel(self, job: Job) -> Job:
+        """Cancel a job unless it has ended, and return it as it is then; its files are for `remove_files`.
 
         Raises:
-            UnknownPath: There is none of that id.
+            UnknownPath: The job was forgotten.
+        """
+        return self.table.dismiss(job.id)
+
+    def remove_files(self, job: Job) -> None:
+        """Remove the files of a job that was cancelled; what cannot be removed now is when it is forgotten."""
+        if job.started is not None:  # or else nobody has made any
+            remove_files(_needed(self._folder), job.id, bucket=self._bucket)
+
+    def forget(self, job: Job) -> None:
+        """Forget a job that has ended, with its files.
+
+        Raises:
+            SourceUnavailable: Its files cannot be removed, and it is kept.
+        """
+        if self._bucket is not None and job.started is not None:
+            self._bucket.remove(job.id)
+        if not forget(self.table, _needed(self._folder), [job.id]):
+            raise SourceUnavailable(f"files of the job cannot be removed now; {LOG_SAYS_WHY}")
+
+    def make_folder(self) -> Path:
+        """Return a new folder for files of what is done at once; whoever asked for it removes it, or `keep` moves it.
+
+        Raises:
+            StorageFull: There is no room for it.
+            SourceUnavailable: It cannot be made.
+        """
+        return self._temporary.make()
+
+    def result_files(self, id_: str) -> ResultFiles:
+        """Return the files of a job's results; `id_` is one of the table's.
+
+        Raises:
             SourceUnavailable: No jobs can be kept.
         """
-        has_ended = self.table.job(id_).status in ENDED
-        job = self.table.dismiss(id_)
-        # Whoever does it finds its pieces gone, and stops.
-        remove(self.results_folder(job.id).parent)
-        if has_ended or job.status != "dismissed":  # which ended meanwhile
-            self.table.forget([job.id])
-        return job
+        return ResultFiles(self.results_folder(id_), self._bucket, id_)
 
     def results_folder(self, id_: str) -> Path:
         """Return the folder of the files of a job's results; `id_` is one of the table's.
@@ -97,7 +196,8 @@ class JobDesk:
         return _needed(self._folder) / id_ / RESULTS
 
     def close(self) -> None:
-        """Let go of the table."""
+        """Let go of the table, and remove what is temporary."""
+        self._temporary.close()
         with self._lock:
             if self._table is not None:
                 self._table.close()

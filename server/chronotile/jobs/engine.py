@@ -1,22 +1,31 @@
 """The database of jobs: SQLite in a folder of this machine, or PostgreSQL, which several hosts may share."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable, StorageFull
+from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.machine import MOUNTS, network_file_system
 
 BUSY_S = 10
-"""How long SQLite waits for another process that writes, and anybody for PostgreSQL to let them in."""
+"""How long anybody waits for others who write, and for PostgreSQL to let them in or a host to say that it is there."""
+STATEMENT_S = 60
+"""How long PostgreSQL may take for a statement, the waiting for others too."""
 FILE = "jobs.sqlite"
 POSTGRESQL = "postgresql"
+LOCKED, UNDEFINED = "55P03", "42P01"
+"""What PostgreSQL calls a lock that was not to be had in time, and a table that is not there."""
+OPENED = "opened"
+"""The status of the file that a connection was opened to, as the system tells it."""
 READING = "chronotile_reading"
 """Execution option of connections that only read."""
 
@@ -58,7 +67,8 @@ def _sqlite(folder: Path, mounts: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(folder / FILE)), connect_args={"timeout": BUSY_S}, max_overflow=-1
     )
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", partial(_prepare, folder / FILE))
+    event.listen(engine, "checkout", partial(_check_place, folder / FILE))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -72,13 +82,24 @@ def _postgresql(url: str) -> Engine:
         raise ConfigurationError(
             [f"CHRONOTILE_DATABASE_URL begins with {parsed.drivername}://, and only postgresql:// is known"]
         )
-    waits = {} if "connect_timeout" in parsed.query else {"connect_timeout": BUSY_S}
+    # A host that is gone says nothing: without these the system asks it again for a quarter of an hour, or for ever.
+    waits = {
+        "connect_timeout": BUSY_S,
+        "tcp_user_timeout": 1000 * BUSY_S,
+        "keepalives_idle": BUSY_S,
+        "keepalives_interval": max(1, BUSY_S // 3),
+        "keepalives_count": 3,
+    }
+    unsaid = {name: value for name, value in waits.items() if name not in parsed.query}
     try:
-        return create_engine(
-            parsed.set(drivername=f"{POSTGRESQL}+psycopg"), connect_args=waits, pool_pre_ping=True, max_overflow=-1
+        engine = create_engine(
+            parsed.set(drivername=f"{POSTGRESQL}+psycopg"), connect_args=unsaid, pool_pre_ping=True, max_overflow=-1
         )
     except (NoSuchModuleError, ImportError) as error:
         raise ConfigurationError(["PostgreSQL needs psycopg: pip install 'chronotile[postgresql]'"]) from error
+    if "options" not in parsed.query:
+        event.listen(engine, "connect", _limit_waits)
+    return engine
 
 
 @contextmanager
@@ -122,18 +143,41 @@ def hold(connection: Connection, number: int) -> None:
 def _fault(error: DBAPIError) -> ChronotileError:
     log.error("the table of jobs: %s", error.orig)
     reason = str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None))
-    if reason.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    if reason.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or reason == LOCKED:
         return SourceUnavailable(f"others have kept the table of jobs locked for {BUSY_S} s; try later")
     if reason in {"SQLITE_FULL", "53100"}:
         return StorageFull("there is no room left for the table of jobs")
-    return SourceUnavailable("the table of jobs is out of reach or damaged; the log of the server says why")
+    if reason == UNDEFINED or str(error.orig).startswith("no such table"):
+        return SourceUnavailable(
+            "the tables of jobs are gone from their database: bring them back, or restart the servers and the workers, "
+            "which make them anew"
+        )
+    return SourceUnavailable(f"the table of jobs is out of reach or damaged; {LOG_SAYS_WHY}")
 
 
-def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the driver's own
+def _prepare(file: Path, connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's own
     """What is written is on the disk when it is said to be; readers do not wait for writers."""
     connection.isolation_level = None  # or else the driver begins transactions when it likes
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    record.info[OPENED] = file.stat()
+
+
+def _limit_waits(connection: Any, _record: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's own
+    """Not among the options of the connection: a pooler between us and the database refuses those."""
+    connection.execute(f"SET lock_timeout = '{BUSY_S}s'")
+    connection.execute(f"SET statement_timeout = '{STATEMENT_S}s'")
+    connection.commit()
+
+
+def _check_place(file: Path, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """SQLite goes on with a file that was removed or replaced, and jobs accepted there would be seen by nobody."""
+    try:
+        is_there = os.path.samestat(file.stat(), record.info[OPENED])
+    except FileNotFoundError:
+        is_there = False
+    if not is_there:
+        raise DisconnectionError("the file of the table of jobs is another now, or gone")
 
 
 def _begin(connection: Connection) -> None:

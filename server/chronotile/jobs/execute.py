@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.jobs.input_schema import MAX_SHOWN, fault_in
 from chronotile.jobs.job import Execution, Json, Result
 from chronotile.jobs.process import Plan, Process, Work
 from chronotile.jobs.processes import process_of
@@ -16,6 +14,8 @@ from chronotile.pipeline.services import Services
 
 SYNC_S = 20.0
 """Expected of what a request may wait for."""
+WAITING = "seconds of a request that waits"
+"""The limit that they are."""
 JOB_INSTEAD = "ask for a job with the header Prefer: respond-async"
 
 
@@ -30,61 +30,69 @@ def planned(execution: Execution, services: Services) -> Plan:
     for name in execution.inputs:
         if name not in process.inputs:
             raise InvalidParameter(
-                f"{process.id} has no input {name[:80]!r}; it has {', '.join(process.inputs) or 'none'}",
-                locator=f"inputs.{name}",
+                f"{process.id} has no input {name[:MAX_SHOWN]!r}; it has {', '.join(process.inputs) or 'none'}",
+                locator=f"inputs.{name[:MAX_SHOWN]}",
             )
     for name in execution.outputs or {}:
         if name not in process.outputs:
             raise InvalidParameter(
-                f"{process.id} has no output {name[:80]!r}; it has {', '.join(process.outputs)}",
-                locator=f"outputs.{name}",
+                f"{process.id} has no output {name[:MAX_SHOWN]!r}; it has {', '.join(process.outputs)}",
+                locator=f"outputs.{name[:MAX_SHOWN]}",
             )
     for name, told in process.inputs.items():
         if name in execution.inputs:
-            _check(execution.inputs[name], told.schema if told.most == 1 else _several(told.schema, told.most), name)
+            _check(execution.inputs[name], told.accepted, name)
         elif told.is_required:
             raise InvalidParameter(f"{process.id} needs the input {name}: {told.description}", locator=f"inputs.{name}")
     return process.plan(execution.inputs, services)
 
 
 def execute(
-    execution: Execution, services: Services, folder: Path, *, is_wanted: Callable[[], bool] = lambda: True
+    execution: Execution,
+    services: Services,
+    folder: Path,
+    *,
+    plan: Plan | None = None,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> Mapping[str, Result]:
     """Return the results of little work, whose files lie in `folder` then.
+
+    Args:
+        execution: What is asked for.
+        services: What it is done with.
+        folder: Of its files.
+        plan: What `planned` gave with these services, where it is known.
+        is_wanted: Asked between two steps: whether anybody waits for it.
 
     Raises:
         LimitExceeded: It would take longer than somebody waits; a job does it.
         ChronotileError: As `planned`, and what the work itself meets.
     """
-    process, plan = process_of(execution.process), planned(execution, services)
+    process, plan = process_of(execution.process), plan or planned(execution, services)
     if plan.seconds > SYNC_S:
         raise LimitExceeded(
-            "seconds of a request that waits",
+            WAITING,
             allowed=round(SYNC_S),
             asked=round(plan.seconds),
             alternative=JOB_INSTEAD,
             locator="Prefer",
         )
     with tempfile.TemporaryDirectory(dir=folder) as pieces:
-        work = Work(services=services, folder=Path(pieces), results=folder, is_wanted=is_wanted)
+        work = Work(services=services, folder=Path(pieces), results=folder, shared=plan.shared, is_wanted=is_wanted)
         done = [process.run(execution.inputs, block, work) for block in plan.blocks]
-        return wanted_results(process, execution, process.finish(execution.inputs, done, work))
+        return wanted_results(process, execution.outputs, process.finish(execution.inputs, done, work))
 
 
-def wanted_results(process: Process, execution: Execution, results: Mapping[str, Result]) -> Mapping[str, Result]:
+def wanted_results(
+    process: Process, outputs: Mapping[str, Json] | None, results: Mapping[str, Result]
+) -> Mapping[str, Result]:
     """Return those that were asked for, all if none was named, in the order of the process."""
-    names = process.outputs if execution.outputs is None else execution.outputs
+    names = process.outputs if outputs is None else outputs
     return {name: results[name] for name in process.outputs if name in names and name in results}
 
 
-def _several(schema: Json, most: int) -> Json:
-    """The schema of one value, or of an array of up to so many."""
-    return {"oneOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": most}]}
-
-
 def _check(value: Any, schema: Json, name: str) -> None:  # noqa: ANN401 -- any JSON
-    error = best_match(Draft202012Validator(schema).iter_errors(value))
-    if error is None:
-        return
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
-    raise InvalidParameter(f"inputs.{name}{path}: {error.message[:500]}", locator=f"inputs.{name}{path}")
+    fault = fault_in(value, schema)
+    if fault is not None:
+        path = f"inputs.{name}{fault.place}"
+        raise InvalidParameter(f"{path} {fault.words}", locator=path)

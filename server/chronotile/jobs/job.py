@@ -1,16 +1,30 @@
 """Jobs as values: what was asked for, how far it is, what came of it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 Json = dict[str, Any]
 Status = Literal["accepted", "running", "successful", "failed", "dismissed"]
 """As OGC API - Processes 1.0 names them (Table 16, statusCode)."""
 ResponseType = Literal["raw", "document"]
 
+ID = re.compile("[0-9a-f]{32}")
+"""Of jobs."""
 STATUSES: tuple[Status, ...] = get_args(Status)
 ENDED: frozenset[Status] = frozenset({"successful", "failed", "dismissed"})
+
+
+class Selection(TypedDict, total=False):
+    """Which jobs of a user are listed, as `JobTable.jobs` takes it."""
+
+    processes: Sequence[str]
+    statuses: Sequence[Status]
+    created: tuple[float | None, float | None]
+    seconds: tuple[float | None, float | None]
+    limit: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +37,61 @@ class Execution:
     outputs: Mapping[str, Json] | None = None
     """How each one that is wanted shall come; all of them if `None`."""
     response: ResponseType = "raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """The beginning of a text that may be long."""
+
+    text: str
+    count: int
+    """Characters of all of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetails:
+    """What people want to see of a job besides how far it is."""
+
+    inputs: Excerpt = Excerpt(text="", count=0)
+    """As JSON."""
+    log: Sequence[tuple[float, str]] = ()
+    """Its last lines, each with when it was said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """Who wants to hear how a job goes on."""
+
+    urls: Mapping[Status, str]
+    """Which of them hears that the job runs, and how far it is, that it was successful, or that it failed."""
+    base: str
+    """Public URL of the server that the job was asked for at, for the links in what is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """What is to be told to a subscriber."""
+
+    job: str
+    """Its id."""
+    status: Status
+    """Of which it is told."""
+    url: str
+    """To whom."""
+    base: str
+    """As the subscriber's."""
+    tries: int
+    """With this one, since it was told the last time."""
+    updated: float
+    """When the job had last changed as this was taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a subscriber is sent."""
+
+    body: bytes
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +119,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """An execution as the table of jobs has it; times are seconds since 1970, UTC."""
+    """How far an execution is, without its inputs, which may be long; times are seconds since 1970, UTC."""
 
     id: str
-    execution: Execution
+    process: str
     user: str | None
     """Whose it is, once there are users."""
     status: Status
@@ -67,6 +136,8 @@ class Job:
     finished: float | None = None
     attempts: int = 0
     """How often it was begun."""
+    fruitless: int = 0
+    """Attempts in a row, before the one that runs or ran last, in which no block was finished."""
     fault: JobFault | None = None
     results: Mapping[str, Result] = field(default_factory=dict)
     """By the names of outputs, once it was successful."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, overload
@@ -12,8 +12,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from chronotile.encoders.coverage_strips import require_wanted
+from chronotile.encoders.file_parts import Body
 from chronotile.encoders.place_series import PlaceSeries
+from chronotile.encoders.scratch import Room, Scratch
 from chronotile.errors import ClientGone
+from chronotile.ingest.optimise.disk import Disk
+from chronotile.jobs.asked import UNBOUNDED
 from chronotile.jobs.job import Json
 from chronotile.jobs.process import Work
 from chronotile.pipeline.deliver_coverage import storing
@@ -48,11 +53,8 @@ def read_piece(work: Work, name: str) -> Piece:
     Raises:
         ClientGone: The job was dismissed.
     """
-    try:
-        with np.load(work.folder / f"{name}.npz", allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except FileNotFoundError as error:
-        raise ClientGone("nobody waits any more") from error
+    with finding_pieces(), np.load(work.folder / f"{name}.npz", allow_pickle=False) as file:
+        arrays = {key: file[key] for key in file.files}
     return Piece(told=orjson.loads(arrays.pop(TOLD).tobytes()), arrays=arrays)
 
 
@@ -64,18 +66,76 @@ def writing(path: Path, work: Work) -> Iterator[BinaryIO]:
         ClientGone: The job was dismissed.
         StorageFull: There is no room for it.
     """
+    with writing_unsettled(path, work) as file:
+        yield file
+    with storing_pieces():
+        Disk().settle([path.parent])
+
+
+@contextmanager
+def writing_unsettled(path: Path, work: Work) -> Iterator[BinaryIO]:
+    """Give a file to write as `writing` does; its name is on the disk once its folder is settled.
+
+    Raises:
+        ClientGone: The job was dismissed.
+        StorageFull: There is no room for it.
+    """
     partial = work.folder / f"{uuid4().hex}.part"
-    with storing():
+    with storing_pieces():
         try:
             with partial.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)
-        except FileNotFoundError as error:
-            raise ClientGone("nobody waits any more") from error
         finally:
             partial.unlink(missing_ok=True)
+
+
+def scratch_of(work: Work) -> Scratch:
+    """Return where a job has files without a name: beside its pieces, with no bound but the disk.
+
+    Of requests many are answered at once, and share a room; of jobs few are done.
+    """
+    return Scratch(folder=work.folder, room=Room(UNBOUNDED))
+
+
+@contextmanager
+def storing_pieces() -> Iterator[None]:
+    """Say why something cannot be done in the folder of a job.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    with storing(), finding_pieces():
+        yield
+
+
+@contextmanager
+def finding_pieces() -> Iterator[None]:
+    """Take what is not there any more for a job that is over.
+
+    Raises:
+        ClientGone: The job was dismissed.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ClientGone("nobody waits any more") from error
+
+
+def keep(body: Body, path: Path, work: Work) -> None:
+    """Write a body as a file, which is there when it is whole, and close it.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    with closing(body), writing(path, work) as file:
+        for piece in body.pieces():
+            require_wanted(work.is_wanted)
+            file.write(piece)
 
 
 class StoredPlaces(Sequence[PlaceSeries]):

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from chronotile.errors import LimitExceeded
 from chronotile.jobs.job import Json, Result
 from chronotile.pipeline.services import Services
 
 Inputs = Mapping[str, Any]
+
+MOST_BLOCKS = 100_000
+"""Of a job: each is a row in the table of jobs, and may be a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,14 @@ class Input:
     most: int = 1
     """How many may be given, as an array where more than one."""
 
+    @property
+    def accepted(self) -> Json:
+        """The schema of what is given: one value or, where several are taken, an array of them."""
+        if self.most == 1:
+            return self.schema
+        several = {"type": "array", "items": self.schema, "minItems": 1, "maxItems": self.most}
+        return {"oneOf": [self.schema, several]}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
@@ -31,6 +44,8 @@ class Output:
     title: str
     description: str
     schema: Json
+    formats: Mapping[str, str] = field(default_factory=dict)
+    """Media types by what the input `format` calls them, where there is a choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +60,8 @@ class Work:
     """
     results: Path
     """The folder of the files of its results, which `finish` writes."""
+    shared: Json = field(default_factory=dict)
+    """Of the plan."""
     is_wanted: Callable[[], bool] = field(default=lambda: True)
     """Asked between two steps: whether the job shall go on."""
 
@@ -57,6 +74,33 @@ class Plan:
     """What each block is told, in an order that stays the same: their places are their names."""
     seconds: float
     """A rough expectation for all of them, one after the other."""
+    shared: Json = field(default_factory=dict)
+    """What all blocks and the end are told alike, such as the times that were found: kept once, however many blocks."""
+
+
+def require_few_blocks(count: int, *, alternative: str) -> None:
+    """Refuse more blocks than a job may have, before there is a list of them.
+
+    Args:
+        count: Of blocks.
+        alternative: What to ask for instead.
+
+    Raises:
+        LimitExceeded: They are more than `MOST_BLOCKS`.
+    """
+    if count > MOST_BLOCKS:
+        raise LimitExceeded("blocks of a job", allowed=MOST_BLOCKS, asked=count, alternative=alternative)
+
+
+def cuts(first: int, last: int, length: int) -> list[list[int]]:
+    """Return the starts and ends of parts of what goes from one place to before another, cut at multiples of a length.
+
+    Blocks of a source begin at such places, so that none is read for two parts.
+    """
+    if first == last:
+        return []
+    inner = range((first // length + 1) * length, last, length)
+    return [list(pair) for pair in pairwise([first, *inner, last])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,48 +3,59 @@
 import logging
 import os
 import platform
+import random
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from chronotile.errors import ChronotileError, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
+from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs.blocks import (
+    RESULTS,
+    KeptPlan,
     OpenArchive,
     Task,
     clear,
-    keep_blocks,
     keep_done,
-    keep_inputs,
-    kept_blocks,
-    make_folders,
+    keep_plan,
+    kept_plan,
     remove,
 )
+from chronotile.jobs.bucket import Bucket
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.execute import planned, wanted_results
-from chronotile.jobs.faults import ClusterLost, JobFailed, fault_of, is_foreseen
-from chronotile.jobs.job import Job, JobFault, Json, Result
+from chronotile.jobs.faults import ClusterLost, Hindered, JobFailed, fault_of, is_foreseen
+from chronotile.jobs.job import ENDED, Job, JobFault, Json, Result, Status
 from chronotile.jobs.processes import process_of
-from chronotile.jobs.retention import forget_ended
+from chronotile.jobs.result_files import ResultFiles
+from chronotile.jobs.retention import forget_ended, remove_files
 from chronotile.jobs.table import JobTable
+from chronotile.pipeline.services import Services
 
 log = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
 AT_ONCE = 4
 """Jobs that share the cluster, so that a long one does not hold up all that come after it."""
-MOST_ATTEMPTS = 5
+MOST_FRUITLESS = 10
+"""Attempts in a row in which no block was finished: what is away may be so for some minutes."""
+MOST_DEADLY = 3
+"""Of these, where processes died of a block: each attempt has cost the other jobs several of them."""
 LEASE_S = 30.0
 BEAT_S = 2.0
 """How often a job is held anew; by then it is known too whether it was dismissed."""
 IDLE_S = 0.5
 LOST_S = 5.0
 """How long to wait before a cluster or a table that is not there is tried again."""
-AGAIN_S = 1.0
-"""How long to wait before a job is given back after its first attempt; twice that after its second, and so on."""
+AGAIN_S, MOST_AGAIN_S = 2.0, 60.0
+"""How long a job waits before it is begun again; twice as long after each attempt in a row that was fruitless."""
 FORGET_S = 3600.0
 TELL_S = 0.5
 """How often progress is written, at most."""
@@ -60,11 +71,18 @@ class _Held:
     until: float
     """When it has run for too long, by the clock of the table."""
     is_ours: bool = True
+    is_fruitful: bool = False
+    """Whether a block was finished."""
+
+    @property
+    def fruitless(self) -> int:
+        """Attempts in a row in which no block was finished."""
+        return 0 if self.is_fruitful else self.job.fruitless + 1
 
     @property
     def name(self) -> str:
-        """Of this attempt."""
-        return f"{self.job.execution.process}-{self.job.id}-{self.job.attempts}"
+        """Of this attempt; not by its number, which an attempt that was stopped gives back."""
+        return f"{self.job.process}-{self.job.id}-{self.owner}"
 
 
 class Runner:
@@ -78,6 +96,7 @@ class Runner:
         folder: Of all jobs, as the cluster sees it.
         timeout_s: How long a job may run from when it was first begun.
         kept_s: How long a job that has ended is kept.
+        bucket: Of the files of results; otherwise they stay in the folder.
         clock: Of the table, seconds since 1970.
     """
 
@@ -91,6 +110,7 @@ class Runner:
         folder: Path,
         timeout_s: float,
         kept_s: float,
+        bucket: Bucket | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = table
@@ -100,6 +120,7 @@ class Runner:
         self._folder = folder
         self._timeout_s = timeout_s
         self._kept_s = kept_s
+        self._bucket = bucket
         self._clock = clock
         self._held: dict[str, _Held] = {}
         """By their owners."""
@@ -126,7 +147,7 @@ class Runner:
         """Begin a job, if there is one and we may; return how long to wait before the next."""
         if not self._slots.acquire(timeout=IDLE_S):
             return 0
-        job, owner = None, f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
+        is_begun, owner = False, f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
             self._cluster.renew()
             job = self._table.claim(owner, lease_s=LEASE_S)
@@ -135,11 +156,16 @@ class Runner:
             held = _Held(job=job, owner=owner, until=(job.started or job.updated) + self._timeout_s)
             self._held[owner] = held
             pool.submit(self._do, held)
+            is_begun = True
         except (ClusterLost, ChronotileError) as error:
             log.warning("no job can be begun: %s", error)
             return LOST_S
+        except Exception:  # such as what Dask says when it lets go of a cluster: others may go on
+            log.exception("no job can be begun")
+            return LOST_S
         finally:
-            if job is None:
+            if not is_begun:
+                self._held.pop(owner, None)
                 self._slots.release()
         return 0
 
@@ -158,22 +184,20 @@ class Runner:
         """Forget now and then what ended long ago."""
         while True:
             try:
-                forget_ended(self._table, self._folder, before=self._clock() - self._kept_s)
+                forget_ended(self._table, self._folder, before=self._clock() - self._kept_s, bucket=self._bucket)
             except ChronotileError as error:
                 log.warning("no jobs can be forgotten: %s", error)
+            except Exception:
+                log.exception("no jobs can be forgotten")
             if self._is_stopped.wait(FORGET_S):
                 return
 
     def _do(self, held: _Held) -> None:
         """Do a job, as far as it goes. Where its end cannot be written, it is done again when its lease is over."""
         id_ = held.job.id
-        log.info("job %s (%s) begins, attempt %d", id_, held.job.execution.process, held.job.attempts)
+        log.info("job %s (%s) begins, attempt %d", id_, held.job.process, held.job.attempts)
         try:
-            outcome = self._outcome(held)
-            if isinstance(outcome, _Again):
-                # What was away may be so for a while; who stops does not wait.
-                self._is_stopped.wait(AGAIN_S * held.job.attempts)
-            self._end(held, outcome)
+            self._end(held, self._outcome(held))
         except Exception:
             log.exception("job %s is left until its lease is over", id_)
         finally:
@@ -182,13 +206,12 @@ class Runner:
 
     def _outcome(self, held: _Held) -> "_Outcome":
         try:
-            if held.job.attempts > MOST_ATTEMPTS:
-                return _given_up(held, "whoever did it was killed")
+            if held.job.fruitless >= MOST_FRUITLESS:
+                return _given_up(held, fault_of(ServerBusy("whoever did it was killed")))
             results = self._results(held)
             return self._interrupted(held) if results is None else results
-        except (ClusterLost, SourceUnavailable) as error:  # what blocks meet is told as `JobFailed`
-            log.warning("job %s: %s", held.job.id, error)
-            return _Again(reason=str(error)) if held.job.attempts < MOST_ATTEMPTS else _given_up(held, str(error))
+        except (Hindered, ClusterLost, SourceUnavailable) as error:
+            return _again(held, _hindrance(error))
         except JobFailed as failed:
             return failed.fault
         except Exception as error:
@@ -199,38 +222,70 @@ class Runner:
     def _results(self, held: _Held) -> Mapping[str, Result] | None:
         """Do what is left of a job; `None` if it shall not go on."""
         job, folder = held.job, self._folder / held.job.id
-        make_folders(folder)
         services = self._archive.services(self._place)
-        blocks = kept_blocks(folder)
-        if blocks is None:
-            blocks = list(planned(job.execution, services).blocks)
-            keep_inputs(folder, job.execution.inputs)
-            keep_blocks(folder, blocks)
-        process = process_of(job.execution.process)
-        task = Task(place=self._place, revision=services.revision, process=process.id, folder=str(folder))
+        outputs, plan = self._prepared(held, services)
+        if plan is None:
+            return None
+        process = process_of(job.process)
+        task = Task(
+            place=self._place,
+            revision=services.revision,
+            process=process.id,
+            folder=str(folder),
+            plan=plan.id,
+            shelf=services.shelf,
+        )
         done = self._table.finished_blocks(job.id)
-        left = {number: block for number, block in enumerate(blocks) if number not in done}
-        self._table.say(job.id, f"attempt {job.attempts}: {len(left)} of {len(blocks)} blocks to do")
+        left = {number: block for number, block in enumerate(plan.blocks) if number not in done}
+        self._table.say(job.id, f"attempt {job.attempts}: {len(left)} of {len(plan.blocks)} blocks to do")
         self._do_blocks(held, task, left, done)
         if not self._goes_on(held):
             return None
-        keep_done(folder, [done[number] for number in range(len(blocks))])
+        keep_done(folder, [done[number] for number in range(len(plan.blocks))])
         results = self._cluster.finish(task, name=held.name, is_wanted=lambda: self._goes_on(held))
-        return None if results is None else wanted_results(process, job.execution, results)
+        if results is None:
+            return None
+        wanted = wanted_results(process, outputs, results)
+        try:
+            ResultFiles(folder / RESULTS, self._bucket, job.id).store(wanted, is_wanted=lambda: self._goes_on(held))
+        except ClientGone:
+            return None
+        return wanted
+
+    def _prepared(self, held: _Held, services: Services) -> tuple[Mapping[str, Json] | None, KeptPlan | None]:
+        """Return which outputs are wanted, and the plan; without one if the job is no more ours.
+
+        Inputs are let go of here: those of a job may take hundreds of megabytes, and blocks read them from its folder.
+        """
+        id_, folder = held.job.id, self._folder / held.job.id
+        execution = self._table.execution(id_)
+        plan = kept_plan(folder)
+        if plan is None:
+            made = planned(execution, services)
+            # Before the plan is kept: what blocks of another gave is of no use, and its numbers may be among these.
+            held.is_ours = self._table.forget_blocks(id_, held.owner)
+            plan = keep_plan(folder, execution.inputs, made) if held.is_ours else None
+        return execution.outputs, plan
 
     def _do_blocks(self, held: _Held, task: Task, left: Mapping[int, Json], done: dict[int, Json]) -> None:
         """Do blocks and add what they gave to `done`, as long as the job shall go on."""
         id_, told, count = held.job.id, 0.0, len(left) + len(done)
+        self._tell(held, len(done), count)
         blocks = self._cluster.run(task, left, name=held.name, is_wanted=lambda: self._goes_on(held))
         with closing(blocks):
             for number, result in blocks:
                 done[number] = result
-                if not self._table.remember(id_, held.owner, number, result):
+                held.is_fruitful = True
+                if not self._surely(partial(self._table.remember, id_, held.owner, number, result)):
                     held.is_ours = False
                 elif time.monotonic() >= told + TELL_S:
                     told = time.monotonic()
-                    progress, message = 100 * len(done) // (count + 1), f"{len(done)} of {count} blocks"
-                    self._table.tell(id_, held.owner, progress=progress, message=message)
+                    self._tell(held, len(done), count)
+
+    def _tell(self, held: _Held, done: int, count: int) -> None:
+        """Say how many blocks are done; what comes after them counts as one more."""
+        progress, message = 100 * done // (count + 1), f"{done} of {count} blocks"
+        self._surely(partial(self._table.tell, held.job.id, held.owner, progress=progress, message=message))
 
     def _goes_on(self, held: _Held) -> bool:
         return held.is_ours and not self._is_stopped.is_set() and self._clock() < held.until
@@ -240,7 +295,7 @@ class Runner:
         if not held.is_ours:
             return None
         if self._is_stopped.is_set():
-            return _Again(reason="whoever did it was stopped", is_attempt=False)
+            return _Again(reason="whoever did it was stopped", wait_s=0.0, is_attempt=False)
         return JobFault(
             type=LimitExceeded.problem_type,
             title=LimitExceeded.problem_title,
@@ -250,36 +305,56 @@ class Runner:
 
     def _end(self, held: _Held, outcome: "_Outcome") -> None:
         """Write down what came of an attempt, and remove what is not needed any more."""
-        id_, owner, folder = held.job.id, held.owner, self._folder / held.job.id
+        id_, owner, is_stored = held.job.id, held.owner, False
         match outcome:
             case None:
-                is_ours = False
-            case _Again(reason=reason, is_attempt=is_attempt):
-                is_ours = self._table.release(id_, owner, message=f"waits: {reason}", is_attempt=is_attempt)
-                said = f"is given back: {reason}"
+                is_ours, said = False, ""
+            case _Again(reason=reason, wait_s=wait_s, is_attempt=is_attempt):
+                said, message = f"is given back: {reason}", f"waits: {reason}"
+                give_back = partial(self._table.release, message=message, wait_s=wait_s, is_attempt=is_attempt)
+                is_ours = self._surely(partial(give_back, id_, owner))
             case JobFault(detail=detail):
-                is_ours = self._table.fail(id_, owner, outcome)
                 said = f"failed: {detail}"
-                if is_ours:
-                    remove(folder)
+                is_ours = self._surely(partial(self._table.fail, id_, owner, outcome))
             case _:
-                is_ours = self._table.succeed(id_, owner, outcome)
                 said = "is done"
-                if is_ours:
-                    clear(folder)
+                is_ours = self._surely(partial(self._table.succeed, id_, owner, outcome))
+                is_stored = is_ours and self._bucket is not None
+        self._tidy(id_, is_stored=is_stored)
         if is_ours:
-            self._table.say(id_, said)
+            self._surely(partial(self._table.say, id_, said))
             log.info("job %s %s", id_, said)
-        elif self._is_dismissed(id_):
-            remove(folder)
-            log.info("job %s was dismissed", id_)
 
-    def _is_dismissed(self, id_: str) -> bool:
-        """Whether a job that is not ours any more was not taken over by another."""
+    def _tidy(self, id_: str, *, is_stored: bool) -> None:
+        """Remove what nobody needs of a job that has ended, whoever ended it."""
+        status = self._surely(partial(self._status, id_))
+        if status == "successful" and is_stored:
+            remove(self._folder / id_)
+        elif status == "successful":
+            clear(self._folder / id_)
+        elif status in ENDED:
+            remove_files(self._folder, id_, bucket=self._bucket)
+
+    def _status(self, id_: str) -> Status:
+        """How a job is; one that was forgotten counts as dismissed."""
         try:
-            return self._table.job(id_).status == "dismissed"
+            return self._table.job(id_).status
         except UnknownPath:
-            return True
+            return "dismissed"
+
+    def _surely(self, ask: Callable[[], Answer]) -> Answer:
+        """What the table answers, once it does: a database that is begun anew costs no blocks.
+
+        Raises:
+            SourceUnavailable: It was away for as long as a lease, or we are to stop.
+        """
+        until = time.monotonic() + LEASE_S
+        while True:
+            try:
+                return ask()
+            except SourceUnavailable:
+                if time.monotonic() > until or self._is_stopped.wait(IDLE_S):
+                    raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +362,8 @@ class _Again:
     """Why a job has to be begun again."""
 
     reason: str
+    wait_s: float
+    """How long nobody shall begin it."""
     is_attempt: bool = True
     """Whether it counts as one."""
 
@@ -295,5 +372,24 @@ _Outcome = Mapping[str, Result] | JobFault | _Again | None
 """What comes of an attempt: results, why it failed, why it has to be begun again; nothing if it is no more ours."""
 
 
-def _given_up(held: _Held, reason: str) -> JobFault:
-    return fault_of(ServerBusy(f"{reason}; it was begun {held.job.attempts} times"))
+def _again(held: _Held, hindered: Hindered) -> _Again | JobFault:
+    """What comes of an attempt that was hindered: another one, unless too many were in vain already."""
+    if held.fruitless >= (MOST_DEADLY if hindered.is_deadly else MOST_FRUITLESS):
+        return _given_up(held, hindered.fault)
+    wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, held.fruitless - 1))
+    # Not all to the same moment: of blocks that were in the queue of one process when it died, only one has killed it.
+    return _Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
+
+
+def _hindrance(error: Hindered | ClusterLost | SourceUnavailable) -> Hindered:
+    match error:
+        case Hindered():
+            return error
+        case ClusterLost():
+            return Hindered(fault_of(ServerBusy(str(error))))
+        case SourceUnavailable():
+            return Hindered(fault_of(error))
+
+
+def _given_up(held: _Held, fault: JobFault) -> JobFault:
+    return replace(fault, detail=f"{fault.detail}; it was begun {held.job.attempts} times")

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from chronotile.errors import ConfigurationError
 from chronotile.jobs.engine import hold, writing
 
-VERSION = 1
+VERSION = 2
 """Of the tables below; whoever changes them counts on."""
 
 METADATA = MetaData()
@@ -40,12 +40,16 @@ JOBS = Table(
     Column("started", Float(53)),
     Column("finished", Float(53), index=True),
     Column("attempts", Integer, nullable=False),
+    Column("fruitless", Integer, nullable=False),
+    Column("blocks", Integer),  # that were finished when it was claimed last
+    Column("not_before", Float(53)),
     Column("owner", String(80)),
     Column("leased_until", Float(53)),
     Column("fault", Text),
     Column("results", Text),
     Index("ix_chronotile_jobs_next", "status", "number"),
     Index("ix_chronotile_jobs_open", "user", "status"),
+    Index("ix_chronotile_jobs_of", "user", "number"),
 )
 BLOCKS = Table(
     "chronotile_blocks",
@@ -64,6 +68,19 @@ LOG = Table(
     Column("text", Text, nullable=False),
 )
 
+CALLBACKS = Table(
+    "chronotile_callbacks",
+    METADATA,
+    Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("status", String(10), primary_key=True),  # of which is told
+    Column("url", Text, nullable=False),
+    Column("host", Text, nullable=False),  # of the URL
+    Column("base", Text, nullable=False),
+    Column("due", Float(53), index=True),  # without it there is nothing to tell
+    Column("not_before", Float(53), nullable=False),
+    Column("tries", Integer, nullable=False),
+)
+
 _MAKING = 7_105_101
 """Whom PostgreSQL lets make the tables."""
 
@@ -72,7 +89,7 @@ def make_tables(engine: Engine) -> None:
     """Make the tables unless they are there, whoever else does so at the same time.
 
     Raises:
-        ConfigurationError: They are those of a newer chronotile.
+        ConfigurationError: They are those of a newer or an older chronotile.
     """
     with writing(engine) as connection:
         hold(connection, _MAKING)
@@ -83,6 +100,14 @@ def make_tables(engine: Engine) -> None:
                 [
                     f"the table of jobs has version {version}, of a newer chronotile, and this one knows version "
                     f"{VERSION}: update it, or give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
+                ]
+            )
+        if version is not None and version < VERSION:
+            raise ConfigurationError(
+                [
+                    f"the table of jobs has version {version}, of an older chronotile, which this one with version "
+                    f"{VERSION} cannot go on with: remove its file jobs.sqlite, or in PostgreSQL all tables whose "
+                    "names begin with chronotile_; or set another CHRONOTILE_JOBS_DIR or CHRONOTILE_DATABASE_URL"
                 ]
             )
         if version is None:

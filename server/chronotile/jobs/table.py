@@ -1,28 +1,46 @@
 """The table of jobs: what was accepted is there until it is forgotten, whatever is killed."""
 
 import json
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, func, insert, literal, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
-from chronotile.errors import ServerBusy, UnknownPath
+from chronotile.errors import ServerBusy
+from chronotile.jobs.callbacks import call_back, subscribe
 from chronotile.jobs.engine import hold, reading, writing
-from chronotile.jobs.job import ENDED, Execution, Job, JobFault, Json, Result, Status
+from chronotile.jobs.faults import no_job
+from chronotile.jobs.job import ENDED, ID, Excerpt, Execution, Job, JobFault, Json, Result, Status, Subscriber
 from chronotile.jobs.schema import BLOCKS, JOBS, LOG, make_tables
 
 MOST_LISTED = 1000
 LOG_LINES = 1000
 """Of a job, that are told."""
 
-ID = re.compile("[0-9a-f]{32}")
+INPUTS = '"inputs": '
+"""Where they begin in an execution as it is written, which begins with the id of its process."""
 OPEN = JOBS.c.status.in_(["accepted", "running"])
 BRIEF = [column for column in JOBS.c if column.name not in {"execution", "results"}]
-"""What is told of each job of a list."""
+"""What is told of each job of a list: what clients give and get may be long."""
+TOLD = [*BRIEF, JOBS.c.results]
+"""What is told of one job: the names and media types of its results too, but not its inputs."""
 
 _SUBMITTING = 7_105_102
 """Whom PostgreSQL lets count the open jobs of a user and add one."""
@@ -39,7 +57,7 @@ class JobTable:
         clock: Seconds since 1970, UTC. Hosts that share a table have to agree on it to a fraction of a lease.
 
     Raises:
-        ConfigurationError: The table is of a newer chronotile.
+        ConfigurationError: The table is of a newer or an older chronotile.
         SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
         StorageFull: There is no room left; so may each method that writes.
     """
@@ -53,21 +71,32 @@ class JobTable:
         """Let go of the database."""
         self._engine.dispose()
 
-    def submit(self, execution: Execution, *, user: str | None, most_open: int) -> Job:
+    def submit(
+        self, execution: Execution, *, user: str | None, most_open: int, subscriber: Subscriber | None = None
+    ) -> Job:
         """Accept a job.
+
+        Args:
+            execution: What is asked for.
+            user: Whose it is.
+            most_open: Jobs of this user that have not ended, at most.
+            subscriber: Who hears how it goes on, if anybody.
 
         Raises:
             ServerBusy: This user has `most_open` jobs already that have not ended.
         """
-        values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0}
+        values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0, "fruitless": 0}
         row = _row(execution, {"id": new_id(), "user": user, **values, "created": self._clock()})
         with writing(self._engine) as connection:
             hold(connection, _SUBMITTING)
-            is_theirs = JOBS.c.user == user if user is not None else JOBS.c.user.is_(None)
+            is_theirs = _is_of([user])
             waiting = connection.scalar(select(func.count()).select_from(JOBS).where(OPEN, is_theirs)) or 0
             if waiting >= most_open:
                 raise ServerBusy(f"{waiting} jobs have not ended yet, and no more may be asked for at once; try later")
-            return _add(connection, row)
+            job = _add(connection, row)
+            if subscriber is not None:
+                subscribe(connection, job.id, subscriber)
+            return job
 
     def keep(self, id_: str, execution: Execution, results: Mapping[str, Result], *, user: str | None) -> Job:
         """Add a job that was done while its client waited, so that its results can be asked for.
@@ -79,7 +108,7 @@ class JobTable:
             user: Whose it is.
         """
         now = self._clock()
-        values = {"status": "successful", "message": "is done", "progress": 100, "attempts": 1}
+        values = {"status": "successful", "message": "is done", "progress": 100, "attempts": 1, "fruitless": 0}
         times = {"created": now, "started": now, "finished": now}
         row = _row(execution, {"id": id_, "user": user, **values, **times, "results": _written(results)})
         with writing(self._engine) as connection:
@@ -93,15 +122,53 @@ class JobTable:
         """
         if ID.fullmatch(id_):  # what is none may be text that a database does not take
             with reading(self._engine) as connection:
-                row = connection.execute(select(JOBS).where(JOBS.c.id == id_)).one_or_none()
+                row = connection.execute(select(*TOLD).where(JOBS.c.id == id_)).one_or_none()
             if row is not None:
                 return _job(row)
-        raise UnknownPath(f"there is no job {id_[:80]!r}, or it was forgotten", locator="jobID")
+        raise no_job(id_)
+
+    def execution(self, id_: str) -> Execution:
+        """Return what was asked for: tens of megabytes, for some.
+
+        Raises:
+            UnknownPath: There is no job of that id; it is one of the table's.
+        """
+        with reading(self._engine) as connection:
+            asked = connection.scalar(select(JOBS.c.execution).where(JOBS.c.id == id_))
+        if asked is None:
+            raise no_job(id_)
+        return Execution(**json.loads(asked))
+
+    def inputs(self, id_: str, *, most: int) -> Excerpt:
+        """Return the inputs of a job as JSON for people to read; of long ones no more is read than is shown.
+
+        Args:
+            id_: Of a job of the table.
+            most: So many characters at most.
+
+        Raises:
+            UnknownPath: It was forgotten.
+        """
+        asked = JOBS.c.execution
+        with reading(self._engine) as connection:
+            found = connection.execute(
+                select(func.substr(asked, 1, most), func.length(asked)).where(JOBS.c.id == id_)
+            ).one_or_none()
+        if found is None:
+            raise no_job(id_)
+        beginning, count = found
+        before, _, inputs = beginning.partition(INPUTS)
+        try:
+            value, _end = json.JSONDecoder().raw_decode(inputs)
+        except json.JSONDecodeError:  # they go on
+            return Excerpt(text=inputs, count=count - len(before) - len(INPUTS))
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        return Excerpt(text=text[:most], count=len(text))
 
     def jobs(  # noqa: PLR0913 -- all that selects, each by its name
         self,
         *,
-        user: str | None = None,
+        users: Sequence[str | None] = (),
         processes: Sequence[str] = (),
         statuses: Sequence[Status] = (),
         created: tuple[float | None, float | None] = (None, None),
@@ -111,10 +178,10 @@ class JobTable:
     ) -> tuple[tuple[Job, ...], int]:
         """Return jobs, the newest first, and how many there are.
 
-        Their inputs, outputs and results are left out: those of a thousand may be gigabytes.
+        Their results are left out: those of a thousand may be gigabytes.
 
         Args:
-            user: Only those of this user; of all if `None`.
+            users: Only those of these, if any; `None` are those who did not say who they are.
             processes: Only of these, if any.
             statuses: Only with one of these, if any.
             created: Only those accepted from the first moment on and before the second, each if there is one.
@@ -133,7 +200,7 @@ class JobTable:
         is_wanted = and_(
             true(),
             *bounds,
-            *([JOBS.c.user == user] if user is not None else []),
+            *([_is_of(users)] if users else []),
             *([JOBS.c.process.in_(map(_storable, processes))] if processes else []),
             *([JOBS.c.status.in_(statuses)] if statuses else []),
         )
@@ -145,14 +212,17 @@ class JobTable:
         return tuple(map(_brief, rows)), count
 
     def claim(self, owner: str, *, lease_s: float) -> Job | None:
-        """Take over the oldest job whose owner let its lease pass, else the oldest that nobody does."""
+        """Take over the oldest job whose owner let its lease pass, else the oldest that waits for nothing but this."""
         now = self._clock()
         is_left = JOBS.c.status == "running", JOBS.c.leased_until < now
+        is_next = JOBS.c.status == "accepted", func.coalesce(JOBS.c.not_before, now) <= now
         with writing(self._engine) as connection:
-            for is_free in (and_(*is_left), JOBS.c.status == "accepted"):  # each by an index
-                oldest = select(JOBS).where(is_free).order_by(JOBS.c.number).limit(1)
+            for is_free in (and_(*is_left), and_(*is_next)):  # each by an index
+                oldest = select(*BRIEF).where(is_free).order_by(JOBS.c.number).limit(1)
                 found = connection.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()
                 if found is not None:
+                    finished = select(func.count()).select_from(BLOCKS).where(BLOCKS.c.job == found.id)
+                    blocks = connection.scalar(finished)
                     values = {
                         "status": "running",
                         "message": "is being prepared",
@@ -161,9 +231,12 @@ class JobTable:
                         "started": found.started or now,
                         "updated": now,
                         "attempts": found.attempts + 1,
+                        "fruitless": found.fruitless + 1 if blocks == found.blocks else 0,
+                        "blocks": blocks,
                     }
-                    claimed = update(JOBS).where(JOBS.c.number == found.number).values(values).returning(JOBS)
-                    return _job(connection.execute(claimed).one())
+                    claimed = update(JOBS).where(JOBS.c.number == found.number).values(values).returning(*BRIEF)
+                    call_back(connection, found.id, "running", now)
+                    return _brief(connection.execute(claimed).one())
         return None
 
     def renew(self, id_: str, owner: str, *, lease_s: float) -> bool:
@@ -172,28 +245,36 @@ class JobTable:
 
     def tell(self, id_: str, owner: str, *, progress: int, message: str) -> bool:
         """Say how far a job is; return whether it is still ours."""
-        return self._write(id_, owner, {"progress": progress, "message": _storable(message), "updated": self._clock()})
+        now = self._clock()
+        values = {"progress": progress, "message": _storable(message), "updated": now}
+        with writing(self._engine) as connection:
+            is_ours = _write(connection, id_, owner, values)
+            if is_ours:
+                call_back(connection, id_, "running", now)
+        return is_ours
 
-    def release(self, id_: str, owner: str, *, message: str, is_attempt: bool = True) -> bool:
+    def release(self, id_: str, owner: str, *, message: str, wait_s: float = 0.0, is_attempt: bool = True) -> bool:
         """Give a job back, for another to begin again; its finished blocks stay. Return whether it was still ours.
 
         Args:
             id_: Of the job.
             owner: Who gives it back.
             message: Why.
+            wait_s: How long nobody shall begin it.
             is_attempt: Whether it counts as one; not where it could well have gone on.
         """
         values = {"status": "accepted", "message": _storable(message), "owner": None, "leased_until": None}
-        attempts = {} if is_attempt else {"attempts": JOBS.c.attempts - 1}
-        return self._write(id_, owner, values | attempts | {"updated": self._clock()})
+        attempts = {} if is_attempt else {"attempts": JOBS.c.attempts - 1, "blocks": None}
+        now = self._clock()
+        return self._write(id_, owner, values | attempts | {"not_before": now + wait_s, "updated": now})
 
     def succeed(self, id_: str, owner: str, results: Mapping[str, Result]) -> bool:
-        """End a job with its results; return whether it was still ours."""
+        """End a job with its results; return whether it was ours to end, or ended so by us before."""
         values = {"status": "successful", "message": "is done", "progress": 100}
         return self._end_ours(id_, owner, {**values, "results": _written(results)})
 
     def fail(self, id_: str, owner: str, fault: JobFault) -> bool:
-        """End a job with the reason why it failed; return whether it was still ours."""
+        """End a job with the reason why it failed; return whether it was ours to end, or ended so by us before."""
         values = {"status": "failed", "message": _storable(fault.detail), "fault": json.dumps(asdict(fault))}
         return self._end_ours(id_, owner, values)
 
@@ -204,7 +285,7 @@ class JobTable:
             UnknownPath: There is none of that id.
         """
         if ID.fullmatch(id_):
-            values = {"status": "dismissed", "message": "was dismissed"}
+            values = {"status": "dismissed", "message": "was dismissed", "owner": None}
             with writing(self._engine) as connection:
                 self._end(connection, values, JOBS.c.id == id_, OPEN)
         return self.job(id_)
@@ -226,6 +307,14 @@ class JobTable:
             rows = connection.execute(select(BLOCKS.c.number, BLOCKS.c.result).where(BLOCKS.c.job == id_)).all()
         return {row.number: json.loads(row.result) for row in rows}
 
+    def forget_blocks(self, id_: str, owner: str) -> bool:
+        """Forget what finished blocks of a job gave, to be planned anew; return whether it is still ours."""
+        with writing(self._engine) as connection:
+            is_ours = _write(connection, id_, owner, {"blocks": 0})
+            if is_ours:
+                connection.execute(delete(BLOCKS).where(BLOCKS.c.job == id_))
+        return is_ours
+
     def say(self, id_: str, text: str) -> None:
         """Add a line to the log of a job, unless that was forgotten."""
         line = select(JOBS.c.id, literal(self._clock()), literal(_storable(text))).where(JOBS.c.id == id_)
@@ -245,6 +334,11 @@ class JobTable:
         with reading(self._engine) as connection:
             return tuple(connection.scalars(select(JOBS.c.id).where(JOBS.c.finished < moment)))
 
+    def known(self, ids: Iterable[str]) -> frozenset[str]:
+        """Return those of some ids that are of jobs."""
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(select(JOBS.c.id).where(JOBS.c.id.in_(list(ids)))))
+
     def forget(self, ids: Iterable[str]) -> None:
         """Remove jobs and all that is known of them; their files are removed before."""
         with writing(self._engine) as connection:
@@ -252,18 +346,24 @@ class JobTable:
 
     def _end(self, connection: Connection, values: Json, *is_it: ColumnElement[bool]) -> bool:
         now = self._clock()
-        ended = update(JOBS).where(*is_it).values(**values, owner=None, updated=now, finished=now)
+        ended = update(JOBS).where(*is_it).values(**values, updated=now, finished=now)
         id_ = connection.scalar(ended.returning(JOBS.c.id))
         connection.execute(delete(BLOCKS).where(BLOCKS.c.job == id_))
+        if id_ is not None:
+            call_back(connection, id_, values["status"], now)
         return id_ is not None
 
     def _end_ours(self, id_: str, owner: str, values: Json) -> bool:
+        """The owner stays: one who lost the answer asks again, and hears the same."""
         with writing(self._engine) as connection:
-            return self._end(connection, values, *_is_ours(id_, owner))
+            if self._end(connection, values, *_is_ours(id_, owner)):
+                return True
+            by_us = JOBS.c.id == id_, JOBS.c.owner == owner, JOBS.c.status == values["status"]
+            return connection.scalar(select(JOBS.c.id).where(*by_us)) is not None
 
     def _write(self, id_: str, owner: str, values: Json) -> bool:
         with writing(self._engine) as connection:
-            return connection.execute(update(JOBS).where(*_is_ours(id_, owner)).values(values)).rowcount == 1
+            return _write(connection, id_, owner, values)
 
 
 def new_id() -> str:
@@ -272,17 +372,25 @@ def new_id() -> str:
 
 
 def _row(execution: Execution, values: Json) -> Json:
-    # Not `asdict`, which would copy the inputs: they may be millions of numbers.
+    # In the order of the fields, as `inputs` has it. Not `asdict`, which would copy millions of numbers.
     asked = json.dumps({each.name: getattr(execution, each.name) for each in fields(execution)})
     return {"process": execution.process, "execution": asked, "updated": values["created"], **values}
 
 
 def _add(connection: Connection, row: Json) -> Job:
-    return _job(connection.execute(insert(JOBS).values(row).returning(JOBS)).one())
+    return _job(connection.execute(insert(JOBS).values(row).returning(*TOLD)).one())
+
+
+def _is_of(users: Sequence[str | None]) -> ColumnElement[bool]:
+    return or_(*(JOBS.c.user.is_(None) if user is None else JOBS.c.user == user for user in users))
 
 
 def _is_ours(id_: str, owner: str) -> tuple[ColumnElement[bool], ...]:
     return JOBS.c.id == id_, JOBS.c.owner == owner, JOBS.c.status == "running"
+
+
+def _write(connection: Connection, id_: str, owner: str, values: Json) -> bool:
+    return connection.execute(update(JOBS).where(*_is_ours(id_, owner)).values(values)).rowcount == 1
 
 
 def _storable(text: str) -> str:
@@ -296,17 +404,13 @@ def _written(results: Mapping[str, Result]) -> str:
 
 def _job(row: Row[Any]) -> Job:
     results = {} if row.results is None else json.loads(row.results)
-    return replace(
-        _brief(row),
-        execution=Execution(**json.loads(row.execution)),
-        results={name: Result(**written) for name, written in results.items()},
-    )
+    return replace(_brief(row), results={name: Result(**written) for name, written in results.items()})
 
 
 def _brief(row: Row[Any]) -> Job:
     return Job(
         id=row.id,
-        execution=Execution(process=row.process, inputs={}),
+        process=row.process,
         user=row.user,
         status=row.status,
         message=row.message,
@@ -316,5 +420,6 @@ def _brief(row: Row[Any]) -> Job:
         started=row.started,
         finished=row.finished if row.status in ENDED else None,
         attempts=row.attempts,
+        fruitless=row.fruitless,
         fault=None if row.fault is None else JobFault(**json.loads(row.fault)),
     )

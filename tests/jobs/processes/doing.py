@@ -2,27 +2,30 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from chronotile.jobs.blocks import make_folders
 from chronotile.jobs.execute import planned
 from chronotile.jobs.job import Execution, Result
-from chronotile.jobs.process import Work
+from chronotile.jobs.process import Plan, Work
 from chronotile.jobs.processes import process_of
 from chronotile.pipeline.services import Services
+from tests.protocols import served
 
 
-def work_in(folder: Path, services: Services) -> Work:
-    """Return what blocks are done with, in the folder of a job."""
+def work_in(folder: Path, services: Services, *, shared: Mapping[str, Any] | None = None) -> Work:
+    """Return what blocks are done with, in the folder of a job; what they share goes through JSON."""
     make_folders(folder)
-    return Work(services=services, folder=folder / "pieces", results=folder / "results")
+    told = json.loads(json.dumps(shared or {}))
+    return Work(services=services, folder=folder / "pieces", results=folder / "results", shared=told)
 
 
 def do_oddly(name: str, inputs: Mapping[str, Any], services: Services, folder: Path) -> Mapping[str, Result]:
     """Do every block twice, from the last to the first, what is told and remembered going through JSON."""
-    plan, process = planned(Execution(process=name, inputs=inputs), services), process_of(name)
-    work = work_in(folder, services)
+    plan, process = plan_of(name, inputs, services), process_of(name)
+    work = work_in(folder, services, shared=plan.shared)
     remembered: dict[int, Any] = {}
     for number in [*reversed(range(len(plan.blocks))), *range(len(plan.blocks))]:
         block = json.loads(json.dumps(plan.blocks[number]))
@@ -31,5 +34,29 @@ def do_oddly(name: str, inputs: Mapping[str, Any], services: Services, folder: P
 
 
 def blocks_of(name: str, inputs: Mapping[str, Any], services: Services) -> Sequence[Any]:
+    """Return the blocks that are planned."""
+    return plan_of(name, inputs, services).blocks
+
+
+class FilesOfDates(served.FormulaReader):
+    """Each date is in a file of its own, whose state others do not change."""
+
+    def revision(self, variable: str, index: int) -> str:
+        state = super().revision(variable, index).removesuffix(f"-{index}")
+        return f"{state}-{self.info.variables[variable].times.starts[index]}"
+
+
+def with_times(*days: str) -> Services:
+    """Return services with one made layer, NDVI, that has those dates."""
+    variable = served.make_variable(times=served.days_of(*days))
+    return with_files_of_dates(served.make_services(served.make_collection(served.make_layer(variable=variable))))
+
+
+def with_files_of_dates(services: Services) -> Services:
+    """Return services whose made sources have a file for each date."""
+    return replace(services, readers={name: FilesOfDates(each.info) for name, each in services.readers.items()})
+
+
+def plan_of(name: str, inputs: Mapping[str, Any], services: Services) -> Plan:
     """Return what is planned."""
-    return planned(Execution(process=name, inputs=inputs), services).blocks
+    return planned(Execution(process=name, inputs=inputs), services)

@@ -1,21 +1,24 @@
 """Films that are made as jobs: the same bytes as of a request, and more than one may ask for."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import InvalidParameter, LimitExceeded, UnknownStyle
+from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownStyle
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Execution
+from chronotile.jobs.processes import animation, process_of
 from chronotile.model.animation import AnimationRequest
+from chronotile.model.asked_step import asked_period
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
 from chronotile.pipeline.render_animation import render_animation
-from tests.jobs.processes.doing import blocks_of, do_oddly
+from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_times, work_in
 from tests.protocols import served
 
 BOX = BBox(4.5, 50.75, 4.9, 50.95)
@@ -52,6 +55,24 @@ def test_a_film_is_that_of_a_request_beyond_its_limit(services, tmp_path):
     assert path.read_bytes() == b"".join(delivery.body.pieces())
 
 
+def test_a_file_may_be_larger_than_one_that_somebody_waits_for(services, tmp_path, monkeypatch):
+    monkeypatch.setattr("chronotile.encoders.animation.MAX_BYTES", 1000)
+    assert filmed(services, tmp_path).stat().st_size > 1000
+
+    monkeypatch.setattr(animation, "MOST_BYTES", 1000)
+    with pytest.raises(LimitExceeded, match="bytes of an animation"):
+        filmed(services, tmp_path, fps=3)
+
+
+def test_a_film_of_too_many_pixels_is_refused_before_anything_is_drawn(services, monkeypatch):
+    monkeypatch.setattr(animation, "MOST_PIXELS", 80 * 60 * 4)
+    assert blocks_of("animation", INPUTS, services)
+
+    monkeypatch.setattr(animation, "MOST_PIXELS", 80 * 60 * 4 - 1)
+    with pytest.raises(LimitExceeded, match="pixels of a film"):
+        blocks_of("animation", INPUTS, services)
+
+
 def test_frames_are_pictures_of_their_times(services, tmp_path):
     path = filmed(services, tmp_path, labels=[], step=2.0, format="image/webp")
 
@@ -74,10 +95,70 @@ def test_pixels_are_square_on_the_ground(services, tmp_path):
         assert film.size == (100, 76)
 
 
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Blocks of one frame."""
+    monkeypatch.setattr(animation, "BLOCK_S", 1e-9)
+
+
+@pytest.mark.parametrize("step", [1, 2, "P1M"])
+@pytest.mark.parametrize("format_", ["image/gif", "image/webp", "video/mp4"])
+@pytest.mark.usefixtures("small_blocks")
+def test_frames_of_many_blocks_make_the_film_of_one_request(services, tmp_path, format_, step):
+    results = do_oddly("animation", INPUTS | {"format": format_, "step": step}, services, tmp_path)
+
+    assert len(blocks_of("animation", INPUTS | {"step": step}, services)) == {1: 4, 2: 2, "P1M": 2}[step]
+    period = asked_period(step, also="") if isinstance(step, str) else step
+    shown = MapRequest(layer="NDVI", grid=Grid(crs=CRS84, bbox=BOX, width=80, height=60))
+    delivery = render_animation(AnimationRequest(shown=shown, format=format_, step=period), served.make_services())
+    assert (tmp_path / "results" / results["animation"].file).read_bytes() == b"".join(delivery.body.pieces())
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_composites_are_filmed_in_all_their_colours(tmp_path):
+    layers = [*map(served.make_layer, ("RED", "GREEN", "BLUE")), served.make_composite()]
+    job, asked = (served.make_services(served.make_collection(*layers)) for _ in range(2))
+    inputs = INPUTS | {"layer": "TRUE_COLOUR", "labels": [], "format": "image/webp"}
+
+    results = do_oddly("animation", inputs, job, tmp_path)
+
+    shown = MapRequest(layer="TRUE_COLOUR", grid=Grid(crs=CRS84, bbox=BOX, width=80, height=60))
+    request = AnimationRequest(shown=shown, format="image/webp", labels=frozenset())
+    expected = b"".join(render_animation(request, asked).body.pieces())
+    assert (tmp_path / "results" / results["animation"].file).read_bytes() == expected
+
+
+def test_a_film_has_the_times_that_were_planned_though_others_have_come(tmp_path):
+    process, inputs = process_of("animation"), INPUTS | {"datetime": "2020-05-25/..", "step": 2}
+    plan = plan_of("animation", inputs, with_times("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21"))
+
+    more = with_times("2020-05-21", "2020-05-29", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
+    work = work_in(tmp_path, more, shared=plan.shared)
+    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.blocks], work)
+
+    assert results["animation"].file == "NDVI_2020-06-01_2020-06-21.gif"
+
+
 def test_what_is_done_twice_is_there_once(services, tmp_path):
     results = do_oddly("animation", INPUTS, services, tmp_path)
+    again = do_oddly("animation", INPUTS, services, tmp_path)
 
-    assert [path.name for path in tmp_path.rglob("*.*")] == [results["animation"].file]
+    assert again == results
+    assert [path.name for path in (tmp_path / "results").iterdir()] == [results["animation"].file]
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
+    process, plan = process_of("animation"), plan_of("animation", INPUTS, services)
+    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
+    done = process.run(INPUTS, block, work)
+
+    for unwanted in (replace(work, is_wanted=lambda: False), replace(work, folder=tmp_path / "gone")):
+        with pytest.raises(ClientGone):
+            process.run(INPUTS, block, unwanted)
+        with pytest.raises(ClientGone):
+            process.finish(INPUTS, [done], unwanted)
+    assert not list(work.results.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -7,27 +7,33 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+import xarray
+import zarr
 
 from chronotile.errors import (
     ClientGone,
     InvalidParameter,
+    LimitExceeded,
     OutsideData,
     SourceUnavailable,
     TimeNotAvailable,
     UnknownLayer,
     UnsupportedCrs,
 )
-from chronotile.jobs import maps
+from chronotile.ingest.optimise import plan
+from chronotile.jobs import process as process_module
+from chronotile.jobs import windows
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import process_of
 from chronotile.model.crs import CRS84
+from chronotile.model.grid import Window
 from chronotile.model.time import NO_TIME
 from chronotile.readers.open import open_source
-from tests.jobs.processes.doing import blocks_of, do_oddly, work_in
+from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_times, work_in
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
-from tests.scenes import NODATA, Scene, write_scene
+from tests.scenes import NODATA, Scene, make_spec, write_scene
 
 
 def newest(cube, *, first=-1):
@@ -60,7 +66,7 @@ def services(tmp_path_factory):
 @pytest.fixture
 def small_windows(monkeypatch):
     """Windows of 64 cells a side."""
-    monkeypatch.setattr(maps, "LARGEST_SIDE", 64)
+    monkeypatch.setattr(windows, "LARGEST_SIDE", 64)
 
 
 def composite(services, folder, **inputs):
@@ -121,12 +127,13 @@ def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path
 @pytest.mark.usefixtures("small_windows")
 def test_blocks_in_four_threads_at_once_give_the_same_bytes(services, tmp_path):
     inputs, process = {"layer": "NDVI", "reducer": "mean"}, process_of("composite")
-    blocks, jobs = blocks_of("composite", inputs, services), [work_in(tmp_path / name, services) for name in "ab"]
-    process.finish(inputs, [process.run(inputs, block, jobs[0]) for block in blocks], jobs[0])
+    plan = plan_of("composite", inputs, services)
+    jobs = [work_in(tmp_path / name, services, shared=plan.shared) for name in "ab"]
+    process.finish(inputs, [process.run(inputs, block, jobs[0]) for block in plan.blocks], jobs[0])
 
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda block: process.run(inputs, block, jobs[1]), [*blocks, *blocks]))
-    process.finish(inputs, done[: len(blocks)], jobs[1])
+        done = list(pool.map(lambda block: process.run(inputs, block, jobs[1]), [*plan.blocks, *plan.blocks]))
+    process.finish(inputs, done[: len(plan.blocks)], jobs[1])
 
     one, four = ((job.results / "composite.tif").read_bytes() for job in jobs)
     assert one == four
@@ -135,7 +142,7 @@ def test_blocks_in_four_threads_at_once_give_the_same_bytes(services, tmp_path):
 def test_the_size_of_windows_does_not_tell(services, tmp_path, monkeypatch):
     with composite(services, tmp_path, reducer="mean"):
         whole = (tmp_path / "composite.tif").read_bytes()
-    monkeypatch.setattr(maps, "LARGEST_SIDE", 32)
+    monkeypatch.setattr(windows, "LARGEST_SIDE", 32)
 
     with composite(services, tmp_path, reducer="mean"):
         assert (tmp_path / "composite.tif").read_bytes() == whole
@@ -162,23 +169,48 @@ def test_coordinates_of_a_box_are_in_the_order_of_their_crs(services, tmp_path):
         np.testing.assert_array_equal(file.read(1), expected)
 
 
-def test_blocks_take_the_times_that_were_planned_when_later_ones_have_come(services, tmp_path):
-    earlier = blocks_of("composite", {"layer": "NDVI", "datetime": "2020-01-01/2020-01-31"}, services)
-    inputs, work = {"layer": "NDVI", "reducer": "max"}, work_in(tmp_path, services)
+@pytest.mark.parametrize(
+    ("datetime", "span"),
+    [
+        ("2020-05-25/..", "2020-06-01/2020-06-21"),
+        ("2020-05-21,2020-06-05/..", "2020-05-21/2020-06-21"),
+        ("latest", "2020-06-21"),
+    ],
+)
+def test_a_map_has_the_times_that_were_planned_though_others_have_come(tmp_path, datetime, span):
+    process, inputs = process_of("composite"), {"layer": "NDVI", "reducer": "max", "datetime": datetime}
+    plan = plan_of("composite", inputs, with_times("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21"))
 
-    done = [process_of("composite").run(inputs, block, work) for block in earlier]
-    results = process_of("composite").finish(inputs, done, work)
+    more = with_times("2020-05-01", "2020-05-21", "2020-05-29", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
+    work = work_in(tmp_path, more, shared=plan.shared)
+    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.blocks], work)
 
     with rasterio.open(work.results / results["composite"].file) as file:
-        assert file.descriptions == ("NDVI max 2020-01-01/2020-01-21",)
+        assert file.descriptions == (f"NDVI max {span}",)
 
 
-def test_a_date_that_came_in_between_ends_the_job(services, tmp_path):
-    (block,) = blocks_of("composite", {"layer": "NDVI"}, services)
-    stale = block | {"times": block["times"] | {"count": 4}}
+def test_a_date_that_is_gone_ends_the_job(tmp_path):
+    plan = plan_of("composite", {"layer": "NDVI"}, with_times("2020-05-21", "2020-06-01"))
+    work = work_in(tmp_path, with_times("2020-05-21", "2020-06-11"), shared=plan.shared)
 
-    with pytest.raises(SourceUnavailable, match="have changed since the job began"):
-        process_of("composite").run({"layer": "NDVI"}, stale, work_in(tmp_path, services))
+    with pytest.raises(SourceUnavailable, match="has not all of the times any more"):
+        process_of("composite").run({"layer": "NDVI"}, plan.blocks[0], work)
+
+
+def test_blocks_do_not_repeat_what_was_asked(services):
+    datetime = ",".join(["2020-01-01/.."] * 500)
+
+    (block,) = blocks_of("composite", {"layer": "NDVI", "datetime": datetime}, services)
+
+    assert block.keys() == {"rows", "columns", "box"}
+
+
+def test_too_many_blocks_are_refused(services, monkeypatch):
+    monkeypatch.setattr(process_module, "MOST_BLOCKS", 8)
+    monkeypatch.setattr(windows, "LARGEST_SIDE", 64)
+
+    with pytest.raises(LimitExceeded, match="asks for 9"):
+        blocks_of("composite", {"layer": "NDVI"}, services)
 
 
 @pytest.mark.parametrize(
@@ -209,11 +241,11 @@ def test_a_layer_without_times_is_refused():
 
 
 def test_a_dismissed_job_ends_before_it_reads(services, tmp_path):
-    (block,) = blocks_of("composite", {"layer": "NDVI"}, services)
-    work = replace(work_in(tmp_path, services), is_wanted=lambda: False)
+    plan = plan_of("composite", {"layer": "NDVI"}, services)
+    work = replace(work_in(tmp_path, services, shared=plan.shared), is_wanted=lambda: False)
 
     with pytest.raises(ClientGone):
-        process_of("composite").run({"layer": "NDVI"}, block, work)
+        process_of("composite").run({"layer": "NDVI"}, plan.blocks[0], work)
 
 
 @pytest.mark.data
@@ -231,8 +263,8 @@ def test_real_data_are_reduced_as_numpy_does_it(tmp_path, shared_data, reducer, 
 
 
 def test_a_job_that_was_dismissed_leaves_nothing_for_its_end(services, tmp_path):
-    (block,) = blocks_of("composite", {"layer": "NDVI"}, services)
-    work = work_in(tmp_path, services)
+    plan = plan_of("composite", {"layer": "NDVI"}, services)
+    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
     done = process_of("composite").run({"layer": "NDVI"}, block, work)
     shutil.rmtree(work.folder)
 
@@ -241,3 +273,36 @@ def test_a_job_that_was_dismissed_leaves_nothing_for_its_end(services, tmp_path)
     with pytest.raises(ClientGone):
         process_of("composite").finish({"layer": "NDVI"}, [done], work)
     assert not list(work.results.iterdir())
+
+
+@pytest.mark.parametrize("reducer", ["latest", "max", "mean"])
+@pytest.mark.usefixtures("small_windows")
+def test_a_serving_cube_has_the_numbers_of_the_geotiff(services, tmp_path, reducer):
+    with composite(services, tmp_path, reducer=reducer) as file:
+        expected = file.read(1)
+
+    do_oddly("composite", {"layer": "NDVI", "reducer": reducer, "format": "cube"}, services, tmp_path / "job")
+
+    with zarr.storage.ZipStore(tmp_path / "job" / "results" / "composite.zarr.zip", mode="r") as store:
+        cube = xarray.open_zarr(store, group="0", mask_and_scale=False)
+        np.testing.assert_array_equal(cube["NDVI"].values, expected[np.newaxis])
+        assert cube["time"].values.astype(str).tolist() == ["2020-01-01T00:00:00.000000000"]
+        assert cube["NDVI"].attrs["long_name"] == f"NDVI, {reducer} 2020-01-01/2020-02-11"
+
+
+def test_a_serving_cube_is_a_source_with_overviews(services, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "COARSEST_PX", 64)
+    inputs = {"layer": "NDVI", "reducer": "max", "format": "cube"}
+    results = execute(Execution(process="composite", inputs=inputs), services, tmp_path)
+
+    cube = open_source(make_spec("zarr", tmp_path / results["composite"].file))
+
+    native = np.where(GAPPY.cube() == NODATA, 0, GAPPY.cube()).max(axis=0)
+    found = cube.read_window("NDVI", index=0, level=0, window=Window(0, 130, 0, 150)).numbers
+    np.testing.assert_array_equal(found, np.where((GAPPY.cube() != NODATA).any(axis=0), native, NODATA))
+    assert [(level.height, level.width) for level in cube.info.variables["NDVI"].levels] == [
+        (130, 150),
+        (65, 75),
+        (33, 38),
+    ]
+    cube.close()

@@ -1,19 +1,44 @@
 """Exports: the numbers that coverages have, beyond the limit of a request."""
 
+import shutil
+import tempfile
+import tracemalloc
+from contextlib import closing
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import rasterio
 import xarray
 import zarr
+from rasterio.windows import Window
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedCrs
+from chronotile.encoders import scratch
+from chronotile.errors import (
+    ClientGone,
+    InvalidParameter,
+    LimitExceeded,
+    SourceUnavailable,
+    TimeNotAvailable,
+    UnsupportedCrs,
+)
+from chronotile.jobs import stored_coverage
+from chronotile.jobs.coverage_file import FILE_FORMATS
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import export, process_of
-from tests.jobs.processes.doing import blocks_of, do_oddly, work_in
+from chronotile.model.coverage import CoverageRequest
+from chronotile.model.crs import crs_of
+from chronotile.model.raster import Pixels
+from chronotile.model.time import NO_TIME
+from chronotile.pipeline import coverage_pieces, coverage_warped
+from chronotile.pipeline.deliver_coverage import deliver_coverage
+from chronotile.readers.open import open_source
+from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_files_of_dates, work_in
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
+from tests.scenes import Scene, write_zarr
 
 SHAPE = (served.BELGIUM_31N.height, served.BELGIUM_31N.width)
 ALL_DATES = np.stack([served.number_at(*np.indices(SHAPE), time) for time in range(len(served.DEKADS))])
@@ -79,17 +104,169 @@ def test_several_layers_of_a_collection_come_together(tmp_path):
         assert [name.split()[0] for name in file.descriptions] == ["NDVI", "LAI"] * 4
 
 
+@pytest.fixture
+def small_runs(monkeypatch):
+    """Runs of 5 kB, of which two are a piece."""
+    for module in (coverage_pieces, coverage_warped):
+        monkeypatch.setattr(module, "PIECE_BYTES", 5_000)
+    monkeypatch.setattr(stored_coverage, "PIECE_BYTES", 10_000)
+
+
+SCENE = Scene(width=150, height=130)
+
+
+@pytest.fixture(scope="module", params=["a chunk a time", "chunks along time"])
+def scene(request, tmp_path_factory):
+    """Services over a scene."""
+    chunks = (1, 16, 16) if request.param == "a chunk a time" else (5, 16, 16)
+    reader = open_source(write_zarr(tmp_path_factory.mktemp("scene"), SCENE, chunks=chunks))
+    yield served.make_services_of(reader)
+    reader.close()
+
+
+@pytest.mark.parametrize("crs", [None, "EPSG:3035"], ids=["native", "warped"])
+@pytest.mark.parametrize("format_", FILE_FORMATS)
+@pytest.mark.usefixtures("small_runs")
+def test_many_blocks_make_the_file_that_coverages_give(scene, tmp_path, format_, crs):
+    inputs = {"layer": "NDVI", "format": format_} | ({} if crs is None else {"crs": crs})
+
+    results = do_oddly("export", inputs, scene, tmp_path)
+
+    assert len(blocks_of("export", inputs, scene)) > 5
+    request = CoverageRequest(layers=("NDVI",), crs=None if crs is None else crs_of(crs))
+    with closing(deliver_coverage(request, format_, scene).body) as body:
+        assert (tmp_path / "results" / results["export"].file).read_bytes() == b"".join(body.pieces())
+
+
+@pytest.mark.parametrize("format_", FILE_FORMATS)
+def test_small_pictures_of_many_times_are_chunked_as_coverages_are(scene, tmp_path, monkeypatch, format_):
+    monkeypatch.setattr(coverage_pieces, "PIECE_BYTES", 2 * 150 * 130)
+    monkeypatch.setattr(stored_coverage, "PIECE_BYTES", 2 * 150 * 130)
+
+    results = do_oddly("export", {"layer": "NDVI", "format": format_}, scene, tmp_path)
+
+    request = CoverageRequest(layers=("NDVI",))
+    with closing(deliver_coverage(request, format_, scene).body) as body:
+        assert (tmp_path / "results" / results["export"].file).read_bytes() == b"".join(body.pieces())
+
+
+def two_layers(*days):
+    """Services with NDVI at three dates, and with LAI at others."""
+    times = {"NDVI": served.days_of("2020-05-21", "2020-06-01", "2020-06-11"), "LAI": served.days_of(*days)}
+    variables = [served.make_variable(name, times=own) for name, own in times.items()]
+    layers = [served.make_layer(each.name, variable=each) for each in variables]
+    return with_files_of_dates(served.make_services(served.make_collection(*layers)))
+
+
+@pytest.mark.usefixtures("small_runs")
+def test_where_a_layer_has_not_a_time_there_is_nothing_though_it_comes_meanwhile(tmp_path):
+    inputs = {"layer": ["NDVI", "LAI"], "format": "NetCDF", "datetime": "2020-05/.."}
+    plan, process = plan_of("export", inputs, two_layers("2020-06-01", "2020-06-21")), process_of("export")
+
+    more = two_layers("2020-05-21", "2020-05-29", "2020-06-01", "2020-06-21", "2020-07-01")
+    work = work_in(tmp_path, more, shared=plan.shared)
+    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.blocks], work)
+
+    with xarray.open_dataset(work.results / results["export"].file, engine="h5netcdf", mask_and_scale=False) as file:
+        assert [f"{day:.10}" for day in file["time"].values.astype(str)] == [
+            "2020-05-21",
+            "2020-06-01",
+            "2020-06-11",
+            "2020-06-21",
+        ]
+        assert (file["LAI"].values != served.NODATA).any(axis=(1, 2)).tolist() == [False, True, False, True]
+        assert (file["NDVI"].values != served.NODATA).any(axis=(1, 2)).tolist() == [True, True, True, False]
+
+
+def test_layers_without_time_are_exported(tmp_path):
+    layer = served.make_layer(variable=served.make_variable(times=NO_TIME), times=NO_TIME)
+
+    path, _media_type = exported(served.make_services(served.make_collection(layer)), tmp_path)
+
+    with rasterio.open(path) as file:
+        np.testing.assert_array_equal(file.read(), ALL_DATES[:1])
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_however_large_the_coverage(tmp_path):
+    """Of 400 MB of numbers."""
+    grid = replace(served.BELGIUM_31N, width=10_000, height=10_000)
+    layer = served.make_layer(variable=served.make_variable(grid=grid))
+    services = served.make_services(served.make_collection(layer))
+    services = replace(services, readers={"s2": PlainReader(services.readers["s2"].info)})
+    tracemalloc.start()
+    try:
+        results = do_oddly("export", {"layer": "NDVI"}, services, tmp_path)
+        _now, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < 100 << 20
+    with rasterio.open(tmp_path / "results" / results["export"].file) as file:
+        assert file.read(4, window=Window(9_000, 5_000, 1, 1)) == PlainReader.number(3)
+
+
+class PlainReader(served.FormulaReader):
+    """One number a time, for which no memory is taken but its own."""
+
+    @staticmethod
+    def number(index):
+        return 10 + index
+
+    def read_window(self, variable, *, index, level, window, step=1):
+        return Pixels(np.full((window.height, window.width), self.number(index), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("format_", FILE_FORMATS)
+def test_files_are_written_in_the_folder_of_the_job_without_the_bound_of_requests(
+    services, tmp_path, monkeypatch, format_
+):
+    monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    plan = plan_of("export", {"layer": "NDVI", "format": format_}, services)
+    process, work = process_of("export"), work_in(tmp_path, services, shared=plan.shared)
+    done = [process.run({"layer": "NDVI"}, block, work) for block in plan.blocks]
+
+    scratch.ROOM.take(scratch.ROOM_BYTES)
+    try:
+        results = process.finish({"layer": "NDVI", "format": format_}, done, work)
+    finally:
+        scratch.ROOM.give_back(scratch.ROOM_BYTES)
+
+    assert (work.results / results["export"].file).stat().st_size > 0
+
+
 def test_what_is_done_twice_is_there_once(services, tmp_path):
     results = do_oddly("export", {"layer": "NDVI"}, services, tmp_path)
-    again = process_of("export").finish({}, [vars_of(results["export"])], work_in(tmp_path, services))
+    again = do_oddly("export", {"layer": "NDVI"}, services, tmp_path)
 
     assert again == results
-    assert [path.name for path in tmp_path.rglob("*.*")] == ["s2_2020-05-21_2020-06-21.tif"]
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["s2_2020-05-21_2020-06-21.tif"]
+    assert not list(tmp_path.rglob("*.part"))
 
 
-def vars_of(result):
-    """What is remembered of the block that wrote a result."""
-    return {"file": result.file, "media_type": result.media_type}
+def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
+    process, plan = process_of("export"), plan_of("export", {"layer": "NDVI"}, services)
+    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
+    done = process.run({"layer": "NDVI"}, block, work)
+
+    with pytest.raises(ClientGone):
+        process.run({"layer": "NDVI"}, block, replace(work, is_wanted=lambda: False))
+    shutil.rmtree(work.folder)
+    with pytest.raises(ClientGone):
+        process.run({"layer": "NDVI"}, block, work)
+    with pytest.raises(ClientGone):
+        process.finish({"layer": "NDVI"}, [done], work)
+    assert not list(work.results.iterdir())
+
+
+def test_another_grid_ends_the_job(services, tmp_path):
+    plan = plan_of("export", {"layer": "NDVI"}, services)
+    layer = served.make_layer(variable=served.make_variable(grid=replace(served.BELGIUM_31N, width=500)))
+    work = work_in(tmp_path, served.make_services(served.make_collection(layer)), shared=plan.shared)
+
+    with pytest.raises(SourceUnavailable, match="grid"):
+        process_of("export").run({"layer": "NDVI"}, plan.blocks[0], work)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 import shapely
 
-from chronotile.errors import ClientGone, InvalidParameter, OutsideData, SourceUnavailable, UnknownLayer, UnsupportedCrs
+from chronotile.errors import (
+    ClientGone,
+    InvalidParameter,
+    LimitExceeded,
+    OutsideData,
+    SourceUnavailable,
+    UnknownLayer,
+    UnsupportedCrs,
+)
+from chronotile.jobs import process as process_module
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import histogram, process_of
 from chronotile.model.time import NO_TIME
-from tests.jobs.processes.doing import blocks_of, do_oddly, work_in
+from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, work_in
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth
 
@@ -133,11 +142,8 @@ def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, err
 
 def test_a_source_that_fails_and_a_job_that_is_dismissed_are_told(tmp_path):
     services = served.make_services(broken=["NDVI"])
-    block, process, work = (
-        blocks_of("histogram", {"layer": "NDVI"}, services)[0],
-        process_of("histogram"),
-        work_in(tmp_path, services),
-    )
+    process, plan = process_of("histogram"), plan_of("histogram", {"layer": "NDVI"}, services)
+    block, work = plan.blocks[0], work_in(tmp_path, services, shared=plan.shared)
 
     with pytest.raises(SourceUnavailable):
         process.run({"layer": "NDVI"}, block, work)
@@ -161,3 +167,12 @@ def test_the_histogram_of_a_continent_is_that_of_numpy(monkeypatch, tmp_path):
     counts, edges = np.histogram(values, 200, (-0.2, 1.0))
     assert (document["counts"], document["edges"]) == (counts.tolist(), edges.tolist())
     assert document["no_data"] == truth.numbers.size - values.size
+
+
+def test_too_many_blocks_are_refused_before_they_are_listed(services, monkeypatch):
+    monkeypatch.setattr(histogram, "BLOCK_CELLS", 100)
+    monkeypatch.setattr(histogram, "BLOCK_NUMBERS", 100)
+    monkeypatch.setattr(process_module, "MOST_BLOCKS", 100)
+
+    with pytest.raises(LimitExceeded, match="fewer times"):
+        blocks_of("histogram", {"layer": "NDVI"}, services)

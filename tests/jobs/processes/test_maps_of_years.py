@@ -1,15 +1,19 @@
 """Climatologies, anomalies and trends of cells, beside what numpy and scipy make of the same numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from scipy import stats
 
-from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.jobs import maps
+from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedFormat
+from chronotile.jobs import windows
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import trend
+from chronotile.model.crs import crs_of
 from chronotile.model.time import Period, domain_of_periods
 from tests.jobs.processes.doing import blocks_of, do_oddly
 from tests.protocols import served
@@ -108,8 +112,8 @@ def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path
     inputs = {"layer": "NDVI", "bbox": BOX} | inputs
     (tmp_path / "once").mkdir()
     execute(Execution(process=name, inputs=inputs), services, tmp_path / "once")
-    monkeypatch.setattr(maps, "LARGEST_SIDE", 2)
-    monkeypatch.setattr(maps, "SLAB_VALUES", 1)
+    monkeypatch.setattr(windows, "LARGEST_SIDE", 2)
+    monkeypatch.setattr(windows, "SLAB_VALUES", 1)
 
     do_oddly(name, inputs, services, tmp_path / "job")
 
@@ -119,11 +123,22 @@ def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path
 
 
 def test_what_is_held_of_a_window_is_bounded(services, monkeypatch):
-    monkeypatch.setattr(maps, "HELD_BYTES", 64 * 64 * (36 + 12 * 4))
+    monkeypatch.setattr(windows, "HELD_BYTES", 64 * 64 * (36 + 12 * 4))
 
     (first, *_others) = blocks_of("climatology", {"layer": "NDVI"}, services)
 
     assert (first["rows"], first["columns"]) == ([0, 64], [0, 64])
+
+
+@pytest.mark.parametrize("name", ["composite", "climatology", "anomaly", "trend", "export"])
+def test_a_crs_that_no_geotiff_can_say_is_refused_before_anything_is_read(name):
+    rotated = crs_of("+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 +to_meter=0.01745329252")
+    grid = replace(served.BELGIUM_31N, crs=rotated, transform=Affine(0.1, 0, -20, 0, -0.1, 10))
+    layer = served.make_layer(variable=served.make_variable(grid=grid))
+    inputs = {"layer": "NDVI"} | ({"datetime": "2020"} if name == "anomaly" else {})
+
+    with pytest.raises(UnsupportedFormat, match="GeoTIFF cannot say"):
+        blocks_of(name, inputs, served.make_services(served.make_collection(layer)))
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from pyarrow import parquet
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.errors import ClientGone, InvalidParameter, UnknownLayer
+from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownLayer
+from chronotile.jobs import process as process_module
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import process_of, time_series
-from tests.jobs.processes.doing import blocks_of, do_oddly, work_in
+from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, work_in
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth
 
@@ -120,10 +121,18 @@ def test_blocks_hold_few_values(services, monkeypatch):
     assert [(block["first"], block["last"]) for block in blocks] == [(0, 5), (5, 10), (10, 12)]
 
 
+def test_too_many_blocks_are_refused(services, monkeypatch):
+    monkeypatch.setattr(time_series, "POINTS_A_BLOCK", 2)
+    monkeypatch.setattr(process_module, "MOST_BLOCKS", 4)
+
+    with pytest.raises(LimitExceeded, match="ask for fewer p"):
+        blocks_of("time-series", {"layers": "NDVI", "points": POSITIONS}, services)
+
+
 def test_a_job_that_is_dismissed_leaves_nothing(services, tmp_path):
     inputs = {"layers": "NDVI", "points": POSITIONS}
-    (block,) = blocks_of("time-series", inputs, services)
-    process, work = process_of("time-series"), work_in(tmp_path, services)
+    process, plan = process_of("time-series"), plan_of("time-series", inputs, services)
+    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
     done = process.run(inputs, block, work)
 
     with pytest.raises(ClientGone):

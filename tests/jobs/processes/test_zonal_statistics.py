@@ -22,12 +22,12 @@ from chronotile.errors import (
     UnknownPlace,
     UnsupportedCrs,
 )
-from chronotile.jobs.blocks import Task, do_block, finish, keep_done, keep_inputs, make_folders
+from chronotile.jobs import process as process_module
+from chronotile.jobs.blocks import Task, do_block, finish, keep_done, keep_plan
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import process_of, zonal_statistics
-from chronotile.model.time import TimeDomain
-from tests.jobs.processes.doing import blocks_of, do_oddly, work_in
+from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_times, work_in
 from tests.places import make_places
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth
@@ -156,35 +156,33 @@ def test_blocks_hold_few_values(services, monkeypatch):
     assert [(block["first"], block["last"]) for block in blocks] == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
 
 
-def test_dates_that_come_later_are_left_out_and_others_end_the_job(services, tmp_path):
+def test_dates_that_come_are_left_out_and_one_that_goes_ends_the_job(tmp_path):
     inputs = {"layer": "NDVI", "places": squares(2), "datetime": "2020-05-25/.."}
-    (block,) = blocks_of("zonal-statistics", inputs, with_times(services, ["2020-05-21", "2020-06-01", "2020-06-11"]))
-    later, fewer = (
-        with_times(services, days)
-        for days in (["2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21"], ["2020-05-21", "2020-06-11"])
-    )
+    plan = plan_of("zonal-statistics", inputs, with_times("2020-05-21", "2020-06-01", "2020-06-11"))
+    process, (block,) = process_of("zonal-statistics"), plan.blocks
 
-    process = process_of("zonal-statistics")
-    work = work_in(tmp_path, later)
+    more = with_times("2020-05-21", "2020-05-29", "2020-06-01", "2020-06-11", "2020-06-21")
+    work = work_in(tmp_path, more, shared=plan.shared)
     process.finish(inputs, [process.run(inputs, block, work)], work)
 
     lines = (tmp_path / "results" / "statistics.csv").read_text().splitlines()[1:]
     assert {line.split(",")[1] for line in lines} == {"2020-06-01T00:00:00Z", "2020-06-11T00:00:00Z"}
-    with pytest.raises(SourceUnavailable, match="changed since the job began"):
-        process.run(inputs, block, replace(work, services=fewer))
+    with pytest.raises(SourceUnavailable, match="is gone since the job began"):
+        process.run(inputs, block, replace(work, services=with_times("2020-05-21", "2020-06-11")))
 
 
-def with_times(services, days):
-    """The same services, of other dates."""
-    variable = served.make_variable(times=served.days_of(*days))
-    assert isinstance(variable.times, TimeDomain)
-    return served.make_services(served.make_collection(served.make_layer(variable=variable)))
+def test_too_many_blocks_are_refused(services, monkeypatch):
+    monkeypatch.setattr(zonal_statistics, "PLACES_A_BLOCK", 2)
+    monkeypatch.setattr(process_module, "MOST_BLOCKS", 4)
+
+    with pytest.raises(LimitExceeded, match="ask for fewer p"):
+        blocks_of("zonal-statistics", {"layer": "NDVI", "places": squares(10)}, services)
 
 
 def test_a_job_that_is_dismissed_leaves_nothing(services, tmp_path):
     inputs = {"layer": "NDVI", "places": squares(5)}
-    (block,) = blocks_of("zonal-statistics", inputs, services)
-    process, work = process_of("zonal-statistics"), work_in(tmp_path, services)
+    process, plan = process_of("zonal-statistics"), plan_of("zonal-statistics", inputs, services)
+    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
     done = process.run(inputs, block, work)
 
     with pytest.raises(ClientGone):
@@ -221,10 +219,10 @@ def states():
 @pytest.mark.slow
 def test_states_that_workers_do_are_those_of_the_series_endpoint(north_america, states, small_blocks, tmp_path):
     inputs = {"layer": LAYER, "places": states, "reducers": REDUCERS}
-    blocks = blocks_of("zonal-statistics", inputs, north_america)
-    task = Task(place=str(NORTH_AMERICA), revision="", process="zonal-statistics", folder=str(tmp_path))
-    make_folders(tmp_path)
-    keep_inputs(tmp_path, inputs)
+    plan = plan_of("zonal-statistics", inputs, north_america)
+    blocks = plan.blocks
+    kept = keep_plan(tmp_path, inputs, plan)
+    task = Task(place=str(NORTH_AMERICA), revision="", process="zonal-statistics", folder=str(tmp_path), plan=kept.id)
 
     done = [do_block(task, block) for block in reversed([*blocks, *blocks])]
     keep_done(tmp_path, done[: len(blocks)][::-1])

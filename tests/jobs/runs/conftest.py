@@ -1,7 +1,7 @@
 """A cluster of real processes, which do a process of tests too."""
 
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -14,10 +14,10 @@ from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import processes
 from chronotile.jobs.runner import Runner
 from chronotile.jobs.table import JobTable
+from tests.jobs.runs.deployment import SITE, noted
 from tests.running import until
 from tests.scenes import Scene, write_cogs
 
-SITE = Path(__file__).parent / "site"
 SQUARES_OF_TEN = 285
 
 
@@ -109,11 +109,5 @@ def ended(table):
 
 @pytest.fixture
 def notes(gates):
-    """`notes("began")`: what blocks have noted, in that order."""
-
-    def read(word):
-        file = gates / "notes"
-        lines = file.read_text().splitlines() if file.exists() else []
-        return [line.split()[1:] for line in lines if line.startswith(word)]
-
-    return read
+    """`notes("began")`: the number, process and job of each block that has noted this, in that order."""
+    return partial(noted, gates)

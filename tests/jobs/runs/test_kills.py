@@ -15,7 +15,7 @@ from chronotile.jobs.engine import open_engine
 from chronotile.jobs.runner import LEASE_S
 from chronotile.jobs.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
-from tests.running import PROGRAM, until
+from tests.running import PROGRAM, until, workers_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -72,10 +72,6 @@ def table_later(table, tmp_path):
     later.close()
 
 
-def children_of(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def is_gone(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
@@ -89,7 +85,7 @@ def test_a_worker_that_is_killed_costs_the_blocks_in_flight(
     id_ = submit(open=4)
     with worker() as (_line, process):
         until(lambda: len(table.finished_blocks(id_)) == 4)
-        pids = {int(pid) for _number, pid in notes("began")}
+        pids = {int(pid) for _number, pid, _job in notes("began")}
         process.send_signal(signal.SIGKILL)
         until(lambda: all(is_gone(pid) for pid in pids))
     began = len(notes("began"))
@@ -131,7 +127,7 @@ def test_a_worker_that_is_stopped_gives_back_its_jobs_and_leaves_no_process(work
 
     with worker() as (line, process):
         until(lambda: len(table.finished_blocks(id_)) == 4)
-        children = children_of(process.pid)
+        children = workers_of(process)
         process.send_signal(number)
         assert process.wait(20) == 0
         until(lambda: all(is_gone(pid) for pid in children))

@@ -1,8 +1,21 @@
 """Jobs are done by real processes, whatever is killed, and each ends once."""
 
+import gc
+import os
+import signal
+
 import pytest
 
+from chronotile.errors import SourceUnavailable
+from chronotile.jobs import runner
+from chronotile.jobs.blocks import Task, keep_plan
+from chronotile.jobs.cluster import AHEAD, MOST_ASIDE, Cluster
+from chronotile.jobs.engine import open_engine
+from chronotile.jobs.faults import Hindered
 from chronotile.jobs.job import Execution
+from chronotile.jobs.process import Plan
+from chronotile.jobs.runner import MOST_FRUITLESS
+from chronotile.jobs.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.running import until
 
@@ -39,6 +52,16 @@ def test_progress_is_told(submit, running, table, gates, ended):
         ended(id_)
 
 
+def test_it_is_told_how_much_there_is_to_do_before_any_of_it_is_done(submit, running, table, gates, ended):
+    id_ = submit(open=0, count=2)
+
+    with running():
+        until(lambda: table.job(id_).message == "0 of 2 blocks")
+        assert (table.job(id_).status, table.job(id_).progress) == ("running", 0)
+        (gates / "open").touch()
+        ended(id_)
+
+
 def test_twenty_jobs_end_once_each(submit, running, ended, table):
     ids = [submit(count=3) for _ in range(20)]
 
@@ -49,13 +72,29 @@ def test_twenty_jobs_end_once_each(submit, running, ended, table):
     assert {tuple(texts(table, id_)) for id_ in ids} == {("attempt 1: 3 of 3 blocks to do", "is done")}
 
 
+def test_a_small_job_does_not_wait_for_all_that_large_ones_have_given_out(submit, running, ended, notes, table, gates):
+    large = [submit(open=0, pause_s=0.05) for _ in range(3)]
+
+    with running():
+        until(lambda: all("attempt 1: 10 of 10 blocks to do" in texts(table, id_) for id_ in large))
+        until(lambda: len(notes("began")) == 2)
+        small = submit(count=1)
+        until(lambda: "attempt 1: 1 of 1 blocks to do" in texts(table, small))
+        (gates / "open").touch()
+        for id_ in large:
+            ended(id_)
+
+    began = [job for _number, _pid, job in notes("began")]
+    assert began.index(small) < 8  # of twelve blocks that were given out before
+
+
 def test_a_job_that_is_dismissed_stops_its_blocks_and_leaves_nothing(submit, running, table, notes, tmp_path):
     id_ = submit(open=0)
 
     with running():
         until(lambda: len(notes("began")) == 2)
         table.dismiss(id_)
-        until(lambda: {number for number, _pid in notes("began")} == {number for (number,) in notes("left")})
+        until(lambda: {number for number, *_ in notes("began")} == {number for number, _pid, _job in notes("left")})
         until(lambda: not (tmp_path / "jobs" / id_).exists())
 
     assert table.job(id_).status == "dismissed"
@@ -80,7 +119,6 @@ FULL = "there is no room to write what the job makes; ask for less, or later"
     ("act", "status", "detail"),
     [
         pytest.param("fill", 503, FULL, id="disk full"),
-        pytest.param("lose", 503, "the store is out of reach", id="of ours"),
         pytest.param("break", 500, "something failed that nobody foresaw; the log has it", id="unforeseen"),
     ],
 )
@@ -110,19 +148,84 @@ def test_a_process_of_the_cluster_that_is_killed_costs_the_block_it_did(submit, 
         job = ended(id_)
 
     assert (job.status, job.attempts) == ("successful", 1)
-    assert [number for number, _pid in notes("began")].count("3") == 2
+    assert [number for number, *_ in notes("began")].count("3") == 2
 
 
-def test_a_block_that_kills_whoever_does_it_is_given_up(submit, running, ended, table):
-    id_ = submit(count=4, at=3, act="die")
+def test_a_block_that_kills_whoever_does_it_fails_its_job_and_no_other(submit, running, ended, table):
+    id_, others = submit(count=4, at=3, act="die"), [submit(pause_s=0.1) for _ in range(3)]
 
     with running():
-        until(lambda: table.job(id_).attempts == 3)
+        until(lambda: table.job(id_).attempts == 2)
+        job = ended(id_)
+        assert {ended(other).results["sum"].value for other in others} == {SQUARES_OF_TEN}
+
+    assert (job.status, job.attempts, job.fault.status) == ("failed", 4, 503)
+    assert job.fault.detail == "the processes of the cluster die of what they are asked to do; it was begun 4 times"
+    assert "attempt 2: 1 of 4 blocks to do" in texts(table, id_)
+
+
+def test_a_result_that_is_lost_with_who_had_it_may_be_deadly_to_make_again(cluster, data, gates, notes, tmp_path):
+    inputs = {"count": 1, "open": 1, "gates": str(gates), "at": 0, "act": "die again"}
+    kept = keep_plan(tmp_path / "job", inputs, Plan(blocks=[{"number": 0}], seconds=0, shared={"word": "none"}))
+    task = Task(place=str(data), revision="", process="steps", folder=str(tmp_path / "job"), plan=kept.id)
+    killed = []
+
+    def is_wanted():
+        until((tmp_path / "job" / "pieces" / "0").exists)
+        if not killed:
+            killed.append(int(notes("began")[0][1]))
+            os.kill(killed[0], signal.SIGKILL)
+        return True
+
+    with pytest.raises(Hindered) as hindered:
+        list(cluster.run(task, dict(enumerate(kept.blocks)), name="lost", is_wanted=is_wanted))
+
+    assert hindered.value.is_deadly
+
+
+def test_a_store_that_is_away_for_a_while_costs_the_blocks_that_needed_it(submit, running, ended, table, gates):
+    id_ = submit(at=3, act="lose")
+
+    with running():
+        until(lambda: table.job(id_).message == "waits: the store is out of reach")
+        (gates / "back").touch()
         job = ended(id_)
 
-    assert (job.status, job.attempts, job.fault.status) == ("failed", 5, 503)
-    assert job.fault.detail == "the processes of the cluster die of what they are asked to do; it was begun 5 times"
-    assert texts(table, id_).count("attempt 5: 1 of 4 blocks to do") == 1
+    assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
+    assert "attempt 2: 1 of 10 blocks to do" in texts(table, id_)
+
+
+def test_a_store_that_is_away_is_not_asked_for_each_block(submit, running, table, notes):
+    id_ = submit(count=100, at="all", act="lose")
+
+    with running():
+        until(lambda: table.job(id_).message == "waits: the store is out of reach")
+
+    assert len({number for number, *_ in notes("began")}) <= MOST_ASIDE + AHEAD * 2
+
+
+def test_a_store_that_stays_away_fails_the_job_in_its_words(submit, running, ended, table):
+    id_ = submit(count=1, at=0, act="lose")
+    for _ in range(MOST_FRUITLESS - 1):
+        table.claim("before", lease_s=30)
+        table.release(id_, "before", message="waits")
+
+    with running():
+        job = ended(id_)
+
+    assert (job.status, job.fault.status) == ("failed", 503)
+    assert job.fault.detail == "the store is out of reach; it was begun 10 times"
+
+
+def test_a_job_that_kills_whoever_begins_it_is_given_up(submit, running, ended, table):
+    id_ = submit()
+    for _ in range(MOST_FRUITLESS):
+        table.claim("killed", lease_s=-1)
+
+    with running():
+        job = ended(id_)
+
+    assert (job.status, job.fault.detail) == ("failed", "whoever did it was killed; it was begun 11 times")
 
 
 def test_whoever_is_stopped_gives_back_what_it_did(submit, running, ended, table, gates):
@@ -148,3 +251,168 @@ def test_what_ended_long_ago_is_forgotten(submit, running, ended, table, tmp_pat
         until(lambda: table.jobs()[1] == 0)
 
     assert not (tmp_path / "jobs" / id_).exists()
+
+
+def test_attempts_at_a_job_have_names_of_their_own(submit, running, cluster, ended, table, gates):
+    names = []
+
+    class Watched:
+        """The cluster, and under which names it is given blocks."""
+
+        renew, finish = cluster.renew, cluster.finish
+
+        def run(self, *given, name, is_wanted):
+            names.append(name)
+            return cluster.run(*given, name=name, is_wanted=is_wanted)
+
+    id_ = submit(open=4)
+    with running(on=Watched()):
+        until(lambda: len(table.finished_blocks(id_)) == 4)
+    (gates / "open").touch()
+
+    with running(on=Watched()):
+        assert ended(id_).attempts == 1
+
+    assert len(set(names)) == 2
+
+
+def test_a_job_whose_pieces_are_lost_is_planned_and_done_anew(submit, running, ended, table, gates, notes, tmp_path):
+    id_ = submit(open=4)
+
+    with running():
+        until(lambda: len(table.finished_blocks(id_)) == 4 and len(notes("began")) == 6)
+        (gates / "word").write_text("anew")
+        (tmp_path / "jobs" / id_ / "pieces").rename(tmp_path / "lost")
+        until(lambda: table.job(id_).message == "waits: files of the job are gone")
+        (gates / "open").touch()
+        job = ended(id_)
+
+    assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
+    assert "attempt 2: 10 of 10 blocks to do" in texts(table, id_)
+    assert (tmp_path / "jobs" / id_ / "results" / "pieces.txt").read_text() == "0 1 2 3 4 5 6 7 8 9"
+    assert dict(notes("told")) == {str(number): "anew" for number in range(10)}
+
+
+@pytest.mark.parametrize("lost", ["blocks.json", "inputs.json", "shared-*.json"])
+def test_a_job_whose_plan_is_lost_is_planned_and_done_anew(submit, running, ended, table, gates, tmp_path, lost):
+    id_ = submit(open=4)
+    with running():
+        until(lambda: len(table.finished_blocks(id_)) == 4)
+    for file in (tmp_path / "jobs" / id_).glob(lost):
+        file.unlink()
+    (gates / "open").touch()
+
+    with running():
+        job = ended(id_)
+
+    assert (job.status, job.results["sum"].value) == ("successful", SQUARES_OF_TEN)
+    assert texts(table, id_).count("attempt 1: 10 of 10 blocks to do") == 2
+
+
+def test_a_job_whose_folder_is_lost_before_its_end_is_done_anew(submit, running, cluster, ended, table, tmp_path):
+    lost = []
+
+    class Losing:
+        """The cluster, with a disk that is lost once between the blocks of a job and their end."""
+
+        renew, run = cluster.renew, cluster.run
+
+        def finish(self, task, *, name, is_wanted):
+            if not lost:
+                lost.append((tmp_path / "jobs" / id_).rename(tmp_path / "lost"))
+            return cluster.finish(task, name=name, is_wanted=is_wanted)
+
+    id_ = submit()
+    with running(on=Losing()):
+        job = ended(id_)
+
+    assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
+    assert "attempt 2: 10 of 10 blocks to do" in texts(table, id_)
+
+
+def test_inputs_are_let_go_of_once_a_job_is_planned(submit, running, ended, notes, gates):
+    id_ = submit(open=0, at=["a list that is found among all that Python holds"])
+
+    with running():
+        until(lambda: len(notes("began")) == 2)
+        held = [each for each in gc.get_objects() if isinstance(each, dict) and each.get("gates") == str(gates)]
+        (gates / "open").touch()
+        ended(id_)
+
+    assert held == []
+
+
+def test_whoever_does_jobs_goes_on_after_errors_that_nobody_foresaw(
+    submit, running, cluster, ended, monkeypatch, tmp_path, caplog
+):
+    monkeypatch.setattr(runner, "LOST_S", 0.01)
+    monkeypatch.setattr(runner, "FORGET_S", 0.01)
+    failures = ["begin", "forget"]
+
+    class Failing:
+        """The cluster, which cannot be begun anew at first."""
+
+        run, finish = cluster.run, cluster.finish
+
+        def renew(self):
+            if "begin" in failures:
+                failures.remove("begin")
+                raise RuntimeError("the client does not close")
+            cluster.renew()
+
+    class FailingTable(JobTable):
+        def ended_before(self, moment):
+            if "forget" in failures:
+                failures.remove("forget")
+                raise RuntimeError("a row that cannot be read")
+            return super().ended_before(moment)
+
+    id_ = submit()
+    table = FailingTable(open_engine(None, tmp_path / "jobs"))
+    with running(on=Failing(), of=table):
+        assert ended(id_).status == "successful"
+    with running(of=table, kept_s=-1):
+        until(lambda: table.jobs()[1] == 0)
+    table.close()
+
+    assert {"no job can be begun", "no jobs can be forgotten"} <= set(caplog.messages)
+
+
+def test_processes_go_though_the_client_does_not_let_go_of_them_well(with_steps, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    close = distributed.Client.close
+    clusters = []
+
+    def close_badly(client, *given, **named):
+        clusters.append(client.cluster)
+        close(client, *given, **named)
+        raise RuntimeError("the loop has ended")
+
+    with (
+        pytest.raises(RuntimeError, match="the loop has ended"),
+        monkeypatch.context() as patch,
+        Cluster(None, processes=1, memory_bytes=1 << 30),
+    ):
+        patch.setattr(distributed.Client, "close", close_badly)
+
+    assert clusters[0].status.name == "closed"
+
+
+def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, running, ended, tmp_path):
+    lost = []
+
+    class Losing(JobTable):
+        def succeed(self, id_, owner, results):
+            is_ours = super().succeed(id_, owner, results)
+            if not lost:
+                lost.append(id_)
+                raise SourceUnavailable("the connection was lost")
+            return is_ours
+
+    id_, table = submit(), Losing(open_engine(None, tmp_path / "jobs"))
+    with running(of=table):
+        ended(id_)
+        until(lambda: "is done" in texts(table, id_))
+    table.close()
+
+    assert lost == [id_]

@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 
 from chronotile.errors import UnknownPath
+from chronotile.jobs.job import Json
 from chronotile.jobs.process import Process
 
 
@@ -27,3 +28,9 @@ def process_of(id_: str) -> Process:
     if process is None:
         raise UnknownPath(f"there is no process {id_[:80]!r}; there are {', '.join(processes())}", locator="processID")
     return process
+
+
+def output_schema(id_: str, output: str) -> Json:
+    """Return the schema of an output of a process; anything may be one that only an earlier version had."""
+    process = processes().get(id_)
+    return process.outputs[output].schema if process is not None and output in process.outputs else {}

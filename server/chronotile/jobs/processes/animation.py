@@ -1,45 +1,123 @@
 """A time-lapse, of more or larger frames than a request may ask for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from chronotile.jobs.asked import located, without_limits
+import numpy as np
+
+from chronotile.catalog.resolve_times import resolve_series_times
+from chronotile.encoders.coverage_strips import require_wanted
+from chronotile.encoders.deflated import deflate
+from chronotile.errors import LimitExceeded
+from chronotile.jobs.asked import located, told_instants, told_times, without_limits
+from chronotile.jobs.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import BBOX, DATETIME, LAYER, keep, kept_result, trims_of
+from chronotile.jobs.pieces import Piece, keep, read_piece, scratch_of, write_piece
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.model.animation import ANIMATION_LABELS, DEFAULT_FPS, LEAST_FPS, MOST_FPS, AnimationRequest
 from chronotile.model.asked_step import asked_period
 from chronotile.model.crs import CRS84
+from chronotile.model.raster import IndexPicture, Picture, RgbaPicture
 from chronotile.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
-from chronotile.model.time import Period, parse_time
-from chronotile.pipeline.render_animation import EXTENSIONS, MAX_SIDE_PX, find_animation, render_animation
+from chronotile.model.time import Period, TimeSelection, parse_time
+from chronotile.pipeline.render_animation import (
+    EXTENSIONS,
+    MAX_SIDE_PX,
+    draw_frames,
+    find_animation,
+    render_animation,
+)
 from chronotile.pipeline.services import Services
 
 PIXEL_S = 60e-9
 """What it takes to draw and pack a pixel of a frame."""
+BLOCK_S = 10.0
+"""About how long a block may take, if one frame does not take longer."""
+MOST_PIXELS = 1 << 32
+"""Of all frames together."""
+MOST_BYTES = (1 << 32) - 1
+"""Of the file: more does not go into a WebP."""
+PACKING = 1
+"""Level of deflate of frames that wait for the end."""
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
     with located({"time": "datetime"}):
-        request = _request(inputs, services)
+        request = _request(inputs, services, parse_time(inputs.get("datetime")))
         found = find_animation(request, without_limits(services), with_body=False)
     assert found is not None  # noqa: S101 -- without a body there is nothing to make
-    grid = request.shown.grid
-    return Plan(blocks=[{}], seconds=len(found.time.instants) * grid.width * grid.height * PIXEL_S)
+    grid, count = request.shown.grid, found.frames
+    if grid.width * grid.height * count > MOST_PIXELS:
+        raise LimitExceeded(
+            "pixels of a film",
+            allowed=MOST_PIXELS,
+            asked=grid.width * grid.height * count,
+            alternative="ask for a smaller picture or fewer frames",
+            locator="inputs.width",
+        )
+    seconds = len(found.time.instants) * grid.width * grid.height * PIXEL_S
+    layer = services.catalogue.layer(request.shown.layer)
+    indexes = resolve_series_times(layer, request.shown.time, now=services.clock()).indexes
+    step = max(1, int(count * BLOCK_S / seconds))
+    return Plan(
+        blocks=[{"first": first, "last": min(first + step, count)} for first in range(0, count, step)],
+        seconds=seconds,
+        shared={"times": told_instants(layer.times.instants[list(indexes)])},
+    )
 
 
-def _run(inputs: Inputs, _block: Json, work: Work) -> Json:
-    services = without_limits(work.services)
-    delivery = render_animation(_request(inputs, services), services, is_wanted=work.is_wanted)
-    keep(delivery.body, work.folder / delivery.file_name, work)
-    return {"file": delivery.file_name, "media_type": delivery.media_type}
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    own = range(block["first"], block["last"])
+    pictures = draw_frames(_told(inputs, work), without_limits(work.services), own, is_wanted=work.is_wanted)
+    for number, picture in zip(own, pictures, strict=True):
+        write_piece(work, _name_of(number), _packed(picture))
+    return block
 
 
-def _finish(_inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    return {"animation": kept_result(done[0], work)}
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    delivery = render_animation(
+        _told(inputs, work),
+        without_limits(work.services),
+        pictures=_pictures(done[-1]["last"], work),
+        scratch=scratch_of(work),
+        most_bytes=MOST_BYTES,
+    )
+    keep(delivery.body, work.results / delivery.file_name, work)
+    return {"animation": Result(file=delivery.file_name, media_type=delivery.media_type)}
 
 
-def _request(inputs: Inputs, services: Services) -> AnimationRequest:
+def _pictures(count: int, work: Work) -> Iterator[Picture]:
+    """Those that blocks left, from the first to the last."""
+    for number in range(count):
+        require_wanted(work.is_wanted)
+        yield _unpacked(read_piece(work, _name_of(number)))
+
+
+def _name_of(number: int) -> str:
+    return f"frame-{number}"
+
+
+def _packed(picture: Picture) -> Piece:
+    pixels = picture.index if isinstance(picture, IndexPicture) else picture.pixels
+    packed = np.frombuffer(deflate.compress(np.ascontiguousarray(pixels), PACKING), np.uint8)
+    palette = {"palette": picture.palette} if isinstance(picture, IndexPicture) else {}
+    return Piece(arrays={"pixels": packed, **palette}, told={"shape": pixels.shape})
+
+
+def _unpacked(piece: Piece) -> Picture:
+    unpacked = deflate.decompress(piece.arrays["pixels"])
+    pixels = np.frombuffer(unpacked, np.uint8).reshape(piece.told["shape"])
+    return IndexPicture(pixels, piece.arrays["palette"]) if "palette" in piece.arrays else RgbaPicture(pixels)
+
+
+def _told(inputs: Inputs, work: Work) -> AnimationRequest:
+    """What is asked for at the times that were planned."""
+    times = told_times(inputs["layer"], work.shared["times"], work.services)
+    return _request(inputs, work.services, times.selection)
+
+
+def _request(inputs: Inputs, services: Services, time: TimeSelection) -> AnimationRequest:
     layer = services.catalogue.layer(inputs["layer"])
     trims = trims_of(inputs, services)
     crs, box = (trims[0].crs, trims[0].box) if trims else (CRS84, layer.main_variable.grid.bbox_in(CRS84))
@@ -47,7 +125,7 @@ def _request(inputs: Inputs, services: Services) -> AnimationRequest:
         shown=MapRequest(
             layer=layer.id,
             grid=grid_of_picture(crs, box, width=_pixels(inputs, "width"), height=_pixels(inputs, "height")),
-            time=parse_time(inputs.get("datetime")),
+            time=time,
             style=inputs.get("style", ""),
             reducer=inputs.get("reducer", "latest"),
         ),
@@ -85,7 +163,11 @@ process = Process(
     inputs={
         "layer": LAYER,
         "datetime": DATETIME,
-        "bbox": BBOX,
+        "bbox": replace(
+            BBOX,
+            description="What the frames show, in its CRS; the whole layer where none is named. Coordinates are in the "
+            "order of the CRS, which is CRS84 unless another is named; the west is less than the east.",
+        ),
         "width": _side("Width"),
         "height": _side("Height"),
         "format": Input(
@@ -135,6 +217,7 @@ process = Process(
                     for media_type in EXTENSIONS
                 ]
             },
+            formats={media_type: media_type for media_type in EXTENSIONS},
         )
     },
     plan=_plan,

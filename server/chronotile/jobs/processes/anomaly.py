@@ -5,26 +5,11 @@ from functools import partial
 
 from chronotile.encoders.cog import MOST_BANDS
 from chronotile.errors import LimitExceeded
+from chronotile.jobs.inputs import BBOX, BY, DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import (
-    BBOX,
-    BY,
-    DATETIME,
-    GEOTIFF,
-    LAYER,
-    all_of,
-    found_by_cell,
-    geotiff_of_pieces,
-    itemsize,
-    keep_piece,
-    made_bands,
-    pinned,
-    planned_windows,
-    read_all,
-    selected,
-    window_of,
-)
+from chronotile.jobs.map_files import GEOTIFF, geotiff_of_pieces, keep_piece, made_bands, require_geotiff
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.jobs.windows import all_as_planned, found_by_cell, itemsize, planned_windows, selected, window_of
 from chronotile.model.analysis import ANOMALY_KINDS, AnomalyKind, Climatology, Curves, FloatArray
 from chronotile.model.time import format_instant
 from chronotile.pipeline.services import Services
@@ -38,34 +23,33 @@ UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
     coverage = selected(inputs, services)
+    require_geotiff(coverage)
     reference = selected(inputs, services, "reference")
-    times = pinned(coverage, inputs["datetime"])
-    against = pinned(reference, inputs.get("reference", ""))
-    if times["count"] > MOST_BANDS:
+    count = len(coverage.times)
+    if count > MOST_BANDS:
         raise LimitExceeded(
             "bands of a GeoTIFF",
             allowed=MOST_BANDS,
-            asked=times["count"],
+            asked=count,
             alternative="ask for fewer times",
             locator="inputs.datetime",
         )
     return planned_windows(
         coverage,
+        reference,
         value_s=VALUE_S,
-        held_bytes=(times["count"] + against["count"]) * itemsize(coverage) + times["count"] * 4,
-        times={"times": times, "reference": against},
+        held_bytes=(count + len(reference.times)) * itemsize(coverage) + count * 4,
     )
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    windows = [window_of(inputs, block, block[name], work.services) for name in ("times", "reference")]
+    windows = [window_of(inputs, block, work, number=number) for number in (0, 1)]
     find = partial(_anomalies, how=Climatology(by=inputs.get("by")), kind=_kind(inputs))
-    sources = [(window, read_all(window, work)) for window in windows]
-    return keep_piece(found_by_cell(sources, block["times"]["count"], find, work), block, work)
+    return keep_piece(found_by_cell(windows, len(windows[0].times), find, work), block, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage, kind = all_of(inputs, done[0]["times"], work.services), _kind(inputs)
+    coverage, kind = all_as_planned(inputs, work), _kind(inputs)
     units = UNITS.get(kind, coverage.fields[0].encoding.units)
     said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
     return {"anomaly": geotiff_of_pieces(coverage, made_bands(coverage, said), done, work, name="anomaly")}

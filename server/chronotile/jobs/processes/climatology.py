@@ -3,27 +3,11 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from chronotile.jobs.inputs import BBOX, BY, DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import (
-    BBOX,
-    BY,
-    DATETIME,
-    GEOTIFF,
-    LAYER,
-    all_of,
-    dates,
-    found_by_cell,
-    geotiff_of_pieces,
-    itemsize,
-    keep_piece,
-    made_bands,
-    pinned,
-    planned_windows,
-    read_all,
-    selected,
-    window_of,
-)
+from chronotile.jobs.map_files import GEOTIFF, dates, geotiff_of_pieces, keep_piece, made_bands, require_geotiff
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.jobs.windows import all_as_planned, found_by_cell, itemsize, planned_windows, selected, window_of
 from chronotile.model.analysis import Climatology, Curves, FloatArray
 from chronotile.model.reducer import MEAN, parse_reducer
 from chronotile.model.time import TimeDomain
@@ -36,25 +20,24 @@ VALUE_S = 40e-9
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
     coverage = selected(inputs, services)
-    times = pinned(coverage, inputs.get("datetime", ""))
+    require_geotiff(coverage)
     slots = SLOT_COUNTS[slot_kind(coverage.times.instants, inputs.get("by"))]
     return planned_windows(
         coverage,
         value_s=VALUE_S,
-        held_bytes=times["count"] * itemsize(coverage) + slots * 4,
-        times={"times": times},
+        held_bytes=len(coverage.times) * itemsize(coverage) + slots * 4,
     )
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    coverage = window_of(inputs, block, block["times"], work.services)
+    coverage = window_of(inputs, block, work)
     slots = len(_slots(inputs, coverage.times))
     find = partial(_normals, how=_how(inputs))
-    return keep_piece(found_by_cell([(coverage, read_all(coverage, work))], slots, find, work), block, work)
+    return keep_piece(found_by_cell([coverage], slots, find, work), block, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage = all_of(inputs, done[0]["times"], work.services)
+    coverage = all_as_planned(inputs, work)
     units, span = coverage.fields[0].encoding.units, dates(coverage.times)
     reducer = _how(inputs).reducer.name
     said = [(f"{slot}, {reducer} of {span}", units) for slot in _slots(inputs, coverage.times)]
@@ -86,7 +69,11 @@ process = Process(
         "reducer": Input(
             title="Reducer",
             description="A mean, median or percentile (p10).",
-            schema={"type": "string", "pattern": r"^(mean|median|p(\d{1,2}(\.\d{1,4})?|100))$", "default": "mean"},
+            schema={
+                "type": "string",
+                "pattern": r"^(mean|median|p([0-9]{1,2}(\.[0-9]{1,4})?|100))$",
+                "default": "mean",
+            },
             is_required=False,
         ),
         "by": BY,

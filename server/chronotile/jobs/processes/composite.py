@@ -5,31 +5,31 @@ from dataclasses import replace
 
 import numpy as np
 
+from chronotile.errors import InvalidParameter
+from chronotile.jobs.cubes import ZIP, ZIP_TYPE, Cube, cube_of, variable_of
+from chronotile.jobs.inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import (
-    BBOX,
-    DATETIME,
+from chronotile.jobs.map_files import (
     GEOTIFF,
-    LAYER,
-    all_of,
+    GEOTIFF_TYPE,
+    coverage_of_pieces,
     dates,
     floats,
     geotiff_of_pieces,
-    itemsize,
     keep_piece,
-    pinned,
-    planned_windows,
-    read_all,
-    read_runs,
-    selected,
-    window_of,
+    require_geotiff,
 )
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.jobs.shelf import NAME, NAMED, require_name
+from chronotile.jobs.windows import all_as_planned, itemsize, planned_windows, read_all, read_runs, selected, window_of
 from chronotile.model.coverage import Coverage, CoverageField, Numbers
+from chronotile.model.grid import Window
 from chronotile.model.raster import Raster
 from chronotile.model.request import PICTURE_REDUCERS, PictureReducer
+from chronotile.model.time import TimeDomain
 from chronotile.pipeline.coverage_numbers import nodata_of
 from chronotile.pipeline.services import Services
+from chronotile.readers.commit import state_number
 from chronotile.stats.over_time import over_time
 
 COMPUTED: tuple[PictureReducer, ...] = ("mean", "median")
@@ -38,27 +38,65 @@ VALUE_S: Mapping[str, float] = {"mean": 4e-9, "median": 60e-9}
 """What it takes to reduce a number; 2 ns where nothing else is said."""
 
 
+FORMATS = ("GTiff", "cube")
+
+
 def _plan(inputs: Inputs, services: Services) -> Plan:
     coverage = selected(inputs, services)
     reducer = _reducer(inputs)
-    times = pinned(coverage, inputs.get("datetime", ""))
-    held_bytes = times["count"] * itemsize(coverage) if reducer == "median" else 0
-    return planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes, times={"times": times})
+    require_name(inputs, services)
+    if _is_cube(inputs):
+        _cube(coverage, reducer)  # which is refused where it is too large
+    elif "name" in inputs:
+        raise InvalidParameter("cubes alone have names; say format cube, or leave name out", locator="inputs.name")
+    else:
+        require_geotiff(coverage)
+    held_bytes = len(coverage.times) * itemsize(coverage) if reducer == "median" else 0
+    return planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes)
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    coverage = window_of(inputs, block, block["times"], work.services)
+    coverage = window_of(inputs, block, work)
     return keep_piece(_reduced(coverage, _reducer(inputs), work)[np.newaxis], block, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage = all_of(inputs, done[0]["times"], work.services)
-    return {"composite": geotiff_of_pieces(coverage, [_band(coverage, _reducer(inputs))], done, work, name="composite")}
+    coverage, reducer = all_as_planned(inputs, work), _reducer(inputs)
+    bands = [_band(coverage, reducer)]
+    if not _is_cube(inputs):
+        return {"composite": geotiff_of_pieces(coverage, bands, done, work, name="composite")}
+    cube, pieces = _cube(coverage, reducer), coverage_of_pieces(coverage, bands, done, work)
+    cube.write(cube.map_tasks(range(1)), lambda _variable, _origin, window: _window_of(pieces, window), work)
+    return {"composite": cube.given([[state_number(coverage.etag)]], inputs, file="composite", work=work)}
 
 
 def _reducer(inputs: Inputs) -> PictureReducer:
     reducer: PictureReducer = inputs.get("reducer", "latest")
     return reducer
+
+
+def _is_cube(inputs: Inputs) -> bool:
+    return bool(inputs.get("format", FORMATS[0]) == "cube")
+
+
+def _cube(coverage: Coverage, reducer: PictureReducer) -> Cube:
+    """Of one time, which is all times that it is made of."""
+    variable, times = variable_of(coverage, _band(coverage, reducer)), coverage.times
+    if reducer in COMPUTED:
+        variable = replace(variable, is_categorical=False, classes=())
+    period = TimeDomain(times.starts[:1], times.ends.max(keepdims=True))
+    return cube_of(coverage, [variable], times=period, layout="map")
+
+
+def _window_of(pieces: Coverage, window: Window) -> Numbers:
+    """(y, x) of what blocks left."""
+    numbers = np.empty((window.height, window.width), dtype=pieces.fields[0].encoding.dtype)
+    top, columns = window.row_start, slice(window.column_start, window.column_stop)
+    for run in pieces.row_runs:
+        rows = range(max(run.start, top), min(run.stop, window.row_stop))
+        if rows:
+            numbers[rows.start - top : rows.stop - top] = pieces.read(0, time=0, rows=rows)[:, columns]
+    return numbers
 
 
 def _reduced(coverage: Coverage, reducer: PictureReducer, work: Work) -> Numbers:
@@ -110,10 +148,21 @@ process = Process(
             is_required=False,
         ),
         "bbox": BBOX,
+        "format": Input(
+            title="Format",
+            description="A cloud optimised GeoTIFF, or a serving cube: a ZIP file of a Zarr store of maps with "
+            "overviews, as optimise gives.",
+            schema={"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
+            is_required=False,
+        ),
+        "name": NAME,
     },
     outputs={
         "composite": Output(
-            title="Composite", description="A cloud optimised GeoTIFF of native cells, with one band.", schema=GEOTIFF
+            title="Composite",
+            description="Native cells, in one band or at one time; or the name of the cube that has them.",
+            schema={"oneOf": [GEOTIFF, ZIP, NAMED]},
+            formats={"GTiff": GEOTIFF_TYPE, "cube": ZIP_TYPE},
         )
     },
     plan=_plan,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from chronotile.errors import ClientGone
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.model.crs import CRS84_URI
 from chronotile.pipeline.services import Services
 
 MOST_PAUSE_S = 60.0
@@ -24,7 +25,7 @@ BBOX: Json = {
         "crs": {
             "type": "string",
             "format": "uri",
-            "default": "http://www.opengis.net/def/crs/OGC/1.3/CRS84",
+            "default": CRS84_URI,
         },
     },
     "format": "ogc-bbox",

@@ -2,28 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 
-from chronotile.errors import LimitExceeded
-from chronotile.jobs.asked import located, without_limits
+import numpy as np
+
+from chronotile.errors import LimitExceeded, SourceUnavailable
+from chronotile.jobs.asked import instants_told, located, told_instants, without_limits
+from chronotile.jobs.coverage_file import FILE_FORMATS, write_coverage
+from chronotile.jobs.inputs import BBOX, DATETIME, LAYERS, layers_of, trims_of
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import (
-    BBOX,
-    CRS84_URI,
-    DATETIME,
-    LAYER,
-    keep,
-    kept_result,
-    trims_of,
-)
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
-from chronotile.model.coverage import CoverageRequest
-from chronotile.model.time import parse_time
-from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, deliver_coverage
+from chronotile.jobs.stored_coverage import StoredCoverage, leave_piece, planned_pieces
+from chronotile.jobs.windows import require_state
+from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
+from chronotile.model.crs import CRS84_URI
+from chronotile.model.time import TimeDomain, parse_time
+from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS
 from chronotile.pipeline.extract_coverage import extract_coverage
+from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
 
-FORMATS = ("GTiff", "NetCDF", "zarr")
-"""Those that are written in bounded memory."""
-MOST_LAYERS = 100
 MOST_BYTES = 1 << 38
 """Of all numbers, before they are compressed."""
 BYTES_A_SECOND = 30e6
@@ -31,8 +27,10 @@ BYTES_A_SECOND = 30e6
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    with located({"time": "datetime"}):
-        coverage = extract_coverage(_request(inputs, services), without_limits(services))
+    unlimited = without_limits(services)
+    with located({"time": "datetime", "f": "format"}):
+        coverage = extract_coverage(_request(inputs, services), unlimited)
+        COVERAGE_FORMATS[_format(inputs)].check(coverage, unlimited.catalogue.limits)
     if coverage.nbytes > MOST_BYTES:
         raise LimitExceeded(
             "bytes of an export",
@@ -41,24 +39,70 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             alternative="ask for a smaller bbox or fewer times",
             locator="inputs.bbox",
         )
-    return Plan(blocks=[{}], seconds=coverage.nbytes / BYTES_A_SECOND)
+    times = coverage.times
+    lacking = [_lacking(field, times) for field in coverage.fields]
+    return Plan(
+        blocks=planned_pieces(coverage),
+        seconds=coverage.nbytes / BYTES_A_SECOND,
+        shared={
+            "times": told_instants(times.instants),
+            "lacking": lacking,
+            "shape": _shape(coverage),
+            "states": _states(coverage, lacking, services),
+        },
+    )
 
 
-def _run(inputs: Inputs, _block: Json, work: Work) -> Json:
-    request = _request(inputs, work.services)
-    delivery = deliver_coverage(request, _format(inputs), without_limits(work.services), is_wanted=work.is_wanted)
-    keep(delivery.body, work.folder / delivery.file_name, work)
-    return {"file": delivery.file_name, "media_type": delivery.media_type}
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    own = slice(block["times"][0], block["times"][-1])
+    coverage = _coverage(inputs, work, own)
+    lacking = frozenset(time - own.start for time in work.shared["lacking"][block["field"]])
+    leave_piece(coverage, block, work, lacking=lacking)
+    return block
 
 
-def _finish(_inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    return {"export": kept_result(done[0], work)}
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    coverage = _coverage(inputs, work, slice(None))
+    states = _states(coverage, work.shared["lacking"], work.services)
+    require_state(coverage, states, work.shared["states"], what="the file")
+    stored = StoredCoverage(of=coverage, blocks=tuple(done), work=work)
+    return {"export": write_coverage(stored, _format(inputs), work)}
+
+
+def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
+    """All cells at some of the times that were planned."""
+    times = instants_told(work.shared["times"][own])
+    coverage = extract_coverage(_request(inputs, work.services), without_limits(work.services), times=times)
+    if _shape(coverage) != work.shared["shape"]:
+        raise SourceUnavailable("the grid of the layers has changed since the job began; ask for it anew")
+    return coverage
+
+
+def _shape(coverage: Coverage) -> list[int]:
+    """Rows and columns."""
+    return [coverage.grid.height, coverage.grid.width]
+
+
+def _lacking(field: CoverageField, times: TimeDomain) -> list[int]:
+    """Places of times that a field does not have; one without time has the same at all."""
+    own = field.layer.times.starts
+    lacking: list[int] = np.flatnonzero(~np.isin(times.starts, own)).tolist() if own.size else []
+    return lacking
+
+
+def _states(coverage: Coverage, lacking: Sequence[Sequence[int]], services: Services) -> list[str]:
+    """Of the pixels of each field at those of the times that it does not lack."""
+    return [
+        pixel_revision(
+            field.layer, tuple(np.delete(coverage.times.starts, places)) if len(field.layer.times) else (), services
+        )
+        for field, places in zip(coverage.fields, lacking, strict=True)
+    ]
 
 
 def _request(inputs: Inputs, services: Services) -> CoverageRequest:
-    layers = inputs["layer"]
     return CoverageRequest(
-        layers=tuple([layers] if isinstance(layers, str) else layers),
+        layers=layers_of(inputs),
         trims=trims_of(inputs, services),
         time=parse_time(inputs.get("datetime")),
         crs=services.catalogue.offered_crs(inputs["crs"]) if "crs" in inputs else None,
@@ -66,7 +110,7 @@ def _request(inputs: Inputs, services: Services) -> CoverageRequest:
 
 
 def _format(inputs: Inputs) -> str:
-    return str(inputs.get("format", FORMATS[0]))
+    return str(inputs.get("format", FILE_FORMATS[0]))
 
 
 process = Process(
@@ -76,12 +120,7 @@ process = Process(
     "in another CRS. What coverages give to a request, without its limit of size.",
     keywords=("coverage", "file"),
     inputs={
-        "layer": Input(
-            title="Layers",
-            description="Ids or aliases of layers of one collection, on one grid.",
-            schema=LAYER.schema,
-            most=MOST_LAYERS,
-        ),
+        "layer": LAYERS,
         "datetime": DATETIME,
         "bbox": BBOX,
         "crs": Input(
@@ -95,7 +134,7 @@ process = Process(
             title="Format",
             description="A cloud optimised GeoTIFF with a band a layer and time, a NetCDF file, or a zip file of a "
             "Zarr store.",
-            schema={"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
+            schema={"type": "string", "enum": list(FILE_FORMATS), "default": FILE_FORMATS[0]},
             is_required=False,
         ),
     },
@@ -110,9 +149,10 @@ process = Process(
                         "contentEncoding": "binary",
                         "contentMediaType": COVERAGE_FORMATS[name].media_type,
                     }
-                    for name in FORMATS
+                    for name in FILE_FORMATS
                 ]
             },
+            formats={name: COVERAGE_FORMATS[name].media_type for name in FILE_FORMATS},
         )
     },
     plan=_plan,

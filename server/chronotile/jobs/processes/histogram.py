@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 import orjson
@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.jobs.asked import asked_times, geometry_rules, located, told_times
+from chronotile.jobs.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import BBOX, DATETIME, LAYER, trims_of
-from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
-from chronotile.model.area import Area
+from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work, cuts, require_few_blocks
+from chronotile.model.area import Area, area_of_box
 from chronotile.model.collection import Layer
 from chronotile.model.geojson import area_of
-from chronotile.model.grid import WHOLE_CIRCLE
 from chronotile.model.reducer import Reducer
 from chronotile.pipeline.area_reading import AreaCells, cheapest_reading
 from chronotile.pipeline.cells import reach_of
@@ -59,27 +58,24 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     width, count = times.layer.main_variable.grid.width, len(times.indexes)
     rows = _length(BLOCK_CELLS // width, shape.height)
     dates = _length(BLOCK_NUMBERS // (rows * width), shape.times)
-    blocks = [
-        {"rows": own, "dates": those, "times": times.told}
-        for those, own in product(_cuts(0, count, dates), _cuts(first, last, rows))
-    ]
-    return Plan(blocks=blocks, seconds=(last - first) * width * count * NUMBER_S)
+    along, down = cuts(0, count, dates), cuts(first, last, rows)
+    require_few_blocks(len(along) * len(down), alternative="ask for a smaller bbox or fewer times")
+    return Plan(
+        blocks=[{"rows": own, "dates": those} for those, own in product(along, down)],
+        seconds=(last - first) * width * count * NUMBER_S,
+        shared={"times": times.told, "count": count},
+    )
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
     with located(_names(inputs)):
-        times = told_times(inputs["layer"], inputs, block["times"], work.services)
+        times = told_times(inputs["layer"], work.shared["times"], work.services)
         spans = _spans(inputs, times.layer, work.services)
         first, last = block["rows"]
         own = spans.chosen((spans.rows >= first) & (spans.rows < last))
         indexes = times.indexes[slice(*block["dates"])]
         found = _counted(own, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
-    return {
-        "counts": found.counts.tolist(),
-        "outside": found.outside,
-        "no_data": found.no_data,
-        "times": block["times"],
-    }
+    return {"counts": found.counts.tolist(), "outside": found.outside, "no_data": found.no_data}
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -91,7 +87,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     document = {
         "layer": layer.id,
         "units": layer.main_variable.encoding.units,
-        "times": done[0]["times"]["count"] if done else 0,
+        "times": work.shared["count"],
         "edges": edges.tolist(),
         "counts": counts.tolist(),
         "outside": sum(block["outside"] for block in done),
@@ -163,19 +159,14 @@ def _area(inputs: Inputs, layer: Layer, services: Services) -> Area | None:
             raise InvalidParameter("give either area or bbox", locator="bbox")
         return area_of(orjson.dumps(inputs["area"]), geometry_rules(layer, services))
     for trim in trims_of(inputs, services):
-        west, south, east, north = trim.box
-        if trim.crs.is_geographic and west > east:  # across the antimeridian (RFC 7946 §5.2)
-            east += WHOLE_CIRCLE
-        if west >= east or south >= north:
-            raise InvalidParameter("bbox is empty: each minimum must be less than its maximum", locator="bbox")
-        corners = np.array([(west, south), (east, south), (east, north), (west, north), (west, south)])
-        return Area(polygons=((corners,),), crs=trim.crs)
+        return area_of_box(trim.box, trim.crs)
     return None
 
 
 def _names(inputs: Inputs) -> Mapping[str, str]:
     """Of inputs, by what the verbs call them."""
-    return {"geometry": "area", "time": "datetime", "crs": "area.crs" if "area" in inputs else "bbox.crs"}
+    area = "area" if "area" in inputs else "bbox"
+    return {"geometry": area, "time": "datetime", "crs": f"{area}.crs"}
 
 
 def _rows(spans: Spans) -> tuple[int, int]:
@@ -186,14 +177,6 @@ def _rows(spans: Spans) -> tuple[int, int]:
 def _length(most: int, unit: int) -> int:
     """As many as may be, in whole blocks of the source where one fits."""
     return max(1, most // unit * unit or most)
-
-
-def _cuts(first: int, last: int, length: int) -> list[list[int]]:
-    """From one to before another, cut at multiples of a length."""
-    if first == last:
-        return []
-    inner = range((first // length + 1) * length, last, length)
-    return [list(pair) for pair in pairwise([first, *inner, last])]
 
 
 process = Process(

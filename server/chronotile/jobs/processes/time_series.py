@@ -13,11 +13,11 @@ from chronotile.encoders.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.parquet_series import require_pyarrow, write_series_parquet
 from chronotile.encoders.place_series import Credits, PlaceSeries, PlacesSeries, table_of_points
 from chronotile.errors import InvalidParameter
-from chronotile.jobs.asked import MOST_FEATURES, asked_times, located, told_times, without_limits
+from chronotile.jobs.asked import MOST_FEATURES, AskedTimes, asked_times, located, told_times, without_limits
+from chronotile.jobs.inputs import DATETIME, MOST_LAYERS
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import DATETIME
 from chronotile.jobs.pieces import Piece, StoredPlaces, read_piece, write_piece, writing
-from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
 from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
 from chronotile.model.series import PointsSeries
 from chronotile.pipeline.extract_points_series import extract_points_series
@@ -27,7 +27,6 @@ from chronotile.pipeline.services import Services
 POINTS_A_BLOCK = 500
 BLOCK_VALUES = 2_000_000
 """In the answer of one block, if one point has not more already."""
-MOST_LAYERS = 100
 POINT_S, VALUE_S = 1e-3, 2e-7
 """What it takes to read a point, and to write each of its values."""
 
@@ -38,7 +37,7 @@ NAMES = {"layer": "layers", "time": "datetime"}
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    blocks, seconds = list[Json](), 0.0
+    blocks, told, seconds = list[Json](), dict[str, list[int]](), 0.0
     with located(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
         if len(layers) > 1 and inputs.get("format", "csv") != "json":
@@ -47,19 +46,18 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             require_pyarrow()
         for layer in layers:
             times = asked_times(layer, inputs, services)
-            count = len(times.indexes)
+            told[layer], count = times.told, len(times.indexes)
             step = max(1, min(POINTS_A_BLOCK, BLOCK_VALUES // max(1, count)))
-            blocks += [
-                {"layer": layer, "first": first, "last": min(first + step, len(points)), "times": times.told}
-                for first in range(0, len(points), step)
-            ]
+            firsts = range(0, len(points), step)
+            require_few_blocks(len(blocks) + len(firsts), alternative="ask for fewer points, layers or times")
+            blocks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
             seconds += len(points) * (POINT_S + count * VALUE_S)
-    return Plan(blocks=blocks, seconds=seconds)
+    return Plan(blocks=blocks, seconds=seconds, shared={"times": told})
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
     with located(NAMES):
-        times = told_times(block["layer"], inputs, block["times"], work.services)
+        times = _times(block, work)
         request = PointsSeriesRequest(
             layer=times.layer.id,
             points=_points(inputs, slice(block["first"], block["last"])),
@@ -95,7 +93,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
 def _parts(inputs: Inputs, blocks: Sequence[Json], work: Work) -> Iterator[PointsSeries]:
     """What blocks of one layer found, one after the other."""
-    times = told_times(blocks[0]["layer"], inputs, blocks[0]["times"], work.services)
+    times = _times(blocks[0], work)
     layer, instants = times.layer, instants_of(times.layer, times.indexes)
     for block in blocks:
         require_wanted(work.is_wanted)
@@ -116,7 +114,7 @@ def _parts(inputs: Inputs, blocks: Sequence[Json], work: Work) -> Iterator[Point
 
 def _table(inputs: Inputs, done: Sequence[Json], work: Work) -> PlacesSeries:
     """What blocks of the one layer found, for files with a row a point and time."""
-    times = told_times(done[0]["layer"], inputs, done[0]["times"], work.services)
+    times = _times(done[0], work)
     layer = times.layer
     named = Credits(attribution=layer.attribution, license=layer.license)
 
@@ -131,6 +129,11 @@ def _table(inputs: Inputs, done: Sequence[Json], work: Work) -> PlacesSeries:
         places=StoredPlaces([block["last"] - block["first"] for block in done], load),
         credits=named,
     )
+
+
+def _times(block: Json, work: Work) -> AskedTimes:
+    """Those of its layer."""
+    return told_times(block["layer"], work.shared["times"][block["layer"]], work.services)
 
 
 def _layers(inputs: Inputs, services: Services) -> list[str]:
@@ -229,6 +232,7 @@ process = Process(
                     {"type": "string", "contentEncoding": "binary", "contentMediaType": SERIES_MEDIA_TYPES["parquet"]},
                 ]
             },
+            formats={name: SERIES_MEDIA_TYPES[name] for name in FORMATS},
         )
     },
     plan=_plan,

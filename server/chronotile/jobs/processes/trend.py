@@ -6,27 +6,11 @@ from functools import partial
 import numpy as np
 
 from chronotile.errors import LimitExceeded
+from chronotile.jobs.inputs import BBOX, BY, DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import (
-    BBOX,
-    BY,
-    DATETIME,
-    GEOTIFF,
-    LAYER,
-    all_of,
-    dates,
-    found_by_cell,
-    geotiff_of_pieces,
-    itemsize,
-    keep_piece,
-    made_bands,
-    pinned,
-    planned_windows,
-    read_all,
-    selected,
-    window_of,
-)
+from chronotile.jobs.map_files import GEOTIFF, dates, geotiff_of_pieces, keep_piece, made_bands, require_geotiff
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.jobs.windows import all_as_planned, found_by_cell, itemsize, planned_windows, selected, window_of
 from chronotile.model.analysis import CONFIDENCE, TREND_METHODS, Curves, FloatArray
 from chronotile.model.time import TimeDomain
 from chronotile.pipeline.services import Services
@@ -44,7 +28,8 @@ MOST_PAIRS = 1 << 24
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
     coverage = selected(inputs, services)
-    times = pinned(coverage, inputs.get("datetime", ""))
+    require_geotiff(coverage)
+    count = len(coverage.times)
     pairs = pair_count(_groups(inputs, coverage.times))
     if pairs > MOST_PAIRS:
         raise LimitExceeded(
@@ -56,20 +41,19 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         )
     return planned_windows(
         coverage,
-        value_s=pairs / times["count"] * PAIR_S,
-        held_bytes=times["count"] * itemsize(coverage) + len(BANDS) * 4,
-        times={"times": times},
+        value_s=pairs / count * PAIR_S,
+        held_bytes=count * itemsize(coverage) + len(BANDS) * 4,
     )
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    coverage = window_of(inputs, block, block["times"], work.services)
+    coverage = window_of(inputs, block, work)
     find = partial(_trends, groups=_groups(inputs, coverage.times))
-    return keep_piece(found_by_cell([(coverage, read_all(coverage, work))], len(BANDS), find, work), block, work)
+    return keep_piece(found_by_cell([coverage], len(BANDS), find, work), block, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage = all_of(inputs, done[0]["times"], work.services)
+    coverage = all_as_planned(inputs, work)
     units = coverage.fields[0].encoding.units
     a_year = "year-1" if units == "1" else f"{units} year-1"
     said = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}

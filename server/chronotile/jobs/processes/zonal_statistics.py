@@ -14,10 +14,10 @@ from chronotile.encoders.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.parquet_series import require_pyarrow, write_series_parquet
 from chronotile.encoders.place_series import Credits, PlaceSeries, PlacesSeries, table_of_areas
 from chronotile.jobs.asked import MOST_FEATURES, asked_times, geometry_rules, located, told_times, without_limits
+from chronotile.jobs.inputs import DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
-from chronotile.jobs.maps import DATETIME, LAYER
 from chronotile.jobs.pieces import Piece, StoredPlaces, read_piece, write_piece, writing
-from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.geojson import areas_of
@@ -53,6 +53,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         step = max(1, min(PLACES_A_BLOCK, BLOCK_VALUES // max(1, columns * len(times.indexes))))
         count = _count(inputs, services)
         firsts = range(0, count, step)
+        require_few_blocks(len(firsts), alternative="ask for fewer places or times")
         some = firsts[:: max(1, len(firsts) // COSTS)]
         costs = []
         for first in firsts:  # all are looked at, to refuse what is wrong, but held block by block
@@ -65,13 +66,13 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             request = _request(inputs, times.layer, areas, times.selection, may_be_outside=False)
             cost_of_area_series(request, without_limits(services))
     seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
-    blocks = [{"first": first, "last": min(first + step, count), "times": times.told} for first in firsts]
-    return Plan(blocks=blocks, seconds=seconds)
+    blocks = [{"first": first, "last": min(first + step, count)} for first in firsts]
+    return Plan(blocks=blocks, seconds=seconds, shared={"times": times.told})
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
     with located(NAMES):
-        times = told_times(inputs["layer"], inputs, block["times"], work.services)
+        times = told_times(inputs["layer"], work.shared["times"], work.services)
         areas = _areas(inputs, slice(block["first"], block["last"]), times.layer, work.services)
         request = _request(inputs, times.layer, areas, times.selection)
         series = extract_area_series(request, without_limits(work.services), is_wanted=work.is_wanted)
@@ -87,11 +88,11 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
         **{f"edges-{number}": edges for number, edges in enumerate(series.edges.values())},
     }
     write_piece(work, name, Piece(arrays=arrays, told={"places": told, "edges": list(series.edges)}))
-    return {"piece": name, "first": block["first"], "last": block["last"], "times": block["times"]}
+    return {"piece": name, "first": block["first"], "last": block["last"]}
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    times = told_times(inputs["layer"], inputs, done[0]["times"], work.services)
+    times = told_times(inputs["layer"], work.shared["times"], work.services)
     layer, reducers = times.layer, parse_reducers(inputs.get("reducers", ["mean"]))
     format_ = inputs.get("format", "csv")
     instants = instants_of(layer, times.indexes)
@@ -251,6 +252,7 @@ process = Process(
                     {"type": "string", "contentEncoding": "binary", "contentMediaType": SERIES_MEDIA_TYPES["parquet"]},
                 ]
             },
+            formats={name: SERIES_MEDIA_TYPES[name] for name in FORMATS},
         )
     },
     plan=_plan,

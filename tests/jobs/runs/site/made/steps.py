@@ -14,18 +14,23 @@ STEP_S = 0.02
 
 
 def _plan(inputs, _services):
-    return Plan(blocks=[{"number": number} for number in range(inputs["count"])], seconds=0)
+    word = Path(inputs["gates"]) / "word"
+    shared = {"word": word.read_text() if word.exists() else "none"}
+    return Plan(blocks=[{"number": number} for number in range(inputs["count"])], seconds=0, shared=shared)
 
 
 def _run(inputs, block, work):
     number, gates = block["number"], Path(inputs["gates"])
-    _note(gates, f"began {number} {os.getpid()}")
+    who = f"{number} {os.getpid()} {work.folder.parent.name}"
+    _note(gates, f"began {who}")
+    _note(gates, f"told {number} {work.shared['word']}")
+    time.sleep(inputs.get("pause_s", 0))
     while number >= inputs["open"] and not (gates / "open").exists():
         if not work.is_wanted():
-            _note(gates, f"left {number}")
+            _note(gates, f"left {who}")
             raise ClientGone("nobody waits any more")
         time.sleep(STEP_S)
-    if number == inputs.get("at"):
+    if inputs.get("at") in [number, "all"]:
         _act(inputs["act"], gates)
     (work.folder / str(number)).write_text("a piece")
     return {"square": number * number}
@@ -38,9 +43,13 @@ def _act(act, gates):
         case "die once" if not (gates / "died").exists():
             (gates / "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        case "die again":
+            if (gates / "done").exists():
+                os.kill(os.getpid(), signal.SIGKILL)
+            (gates / "done").touch()
         case "fill":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        case "lose":
+        case "lose" if not (gates / "back").exists():
             raise SourceUnavailable("the store is out of reach")
         case "break":
             raise ZeroDivisionError("secret of the house")
@@ -75,8 +84,9 @@ process = Process(
         "count": _input({"type": "integer"}),
         "gates": _input({"type": "string"}),
         "open": _input({"type": "integer"}),
-        "at": _input({"type": "integer"}, is_required=False),
+        "at": _input({}, is_required=False),
         "act": _input({"type": "string"}, is_required=False),
+        "pause_s": _input({"type": "number"}, is_required=False),
     },
     outputs={name: Output(title="", description="", schema={}) for name in ("sum", "pieces")},
     plan=_plan,

@@ -1,0 +1,156 @@
+"""Whatever accepts and does jobs is killed in turn while twenty are under way: all end, each once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+from sqlalchemy import and_, func, select, update
+
+from chronotile.jobs.cluster import AHEAD
+from chronotile.jobs.engine import open_engine, reading, writing
+from chronotile.jobs.runner import AT_ONCE
+from chronotile.jobs.schema import BLOCKS, JOBS
+from chronotile.jobs.table import JobTable
+from tests.jobs.runs.deployment import begun, deployed
+from tests.postgresql import serving_postgresql
+from tests.running import until
+
+pytestmark = pytest.mark.slow
+
+TOGETHER = 20
+COUNT, SUM, PIECES = 6, 55, "0 1 2 3 4 5"
+"""Blocks of each job, the sum of their squares, and what they leave."""
+CLIENTS = 4
+PROCESSES, WORKERS = 2, 2
+CRASH_SAFE = ["fsync=off"]
+"""What was said to be written has to outlive the server, but not the machine."""
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
+def database(request):
+    """A PostgreSQL server of its own, which may crash; `None` of SQLite."""
+    if request.param == "sqlite":
+        yield None
+    else:
+        with serving_postgresql(CRASH_SAFE) as server:
+            yield server
+
+
+@pytest.fixture
+def url(database):
+    return None if database is None else database.make_database()
+
+
+@pytest.fixture
+def engine(url, tmp_path):
+    return open_engine(url, tmp_path / "jobs")
+
+
+@pytest.fixture
+def table(engine):
+    with closing(JobTable(engine)) as table:
+        yield table
+
+
+@pytest.fixture
+def deployment(with_steps, table, url, data, tmp_path):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    environment = {} if url is None else {"CHRONOTILE_DATABASE_URL": url}
+    with deployed(data, tmp_path / "jobs", workers=WORKERS, processes=PROCESSES, **environment) as one:
+        yield one
+
+
+@pytest.fixture
+def remembered(engine, table):
+    """`remembered(block)`: whether a block, by its job and number, is finished for good."""
+
+    def is_remembered(block):
+        with reading(engine) as connection:
+            is_it = BLOCKS.c.job == block[0], BLOCKS.c.number == block[1]
+            kept = connection.scalar(select(BLOCKS.c.number).where(*is_it)) is not None
+        return kept or table.job(block[0]).status == "successful"
+
+    return is_remembered
+
+
+@pytest.fixture
+def kill_worker(engine, deployment):
+    """`kill_worker()`: the first is killed amid four jobs; their leases pass at once instead of in half a minute."""
+
+    def count(held):
+        with reading(engine) as connection:
+            return connection.scalar(select(func.count()).where(held))
+
+    def kill():
+        worker = deployment.workers[0]
+        held = and_(JOBS.c.owner.contains(f"-{worker.pid}-"), JOBS.c.status == "running")
+        until(lambda: count(held) == AT_ONCE)
+        worker.kill()
+        with writing(engine) as connection:
+            connection.execute(update(JOBS).where(held).values(leased_until=0))
+        worker.start()
+
+    return kill
+
+
+@pytest.fixture
+def kill_process(deployment, gates, remembered):
+    """`kill_process()`: one of the cluster is killed; how many blocks were lost with it."""
+
+    def kill():
+        process = deployment.processes[0]
+        lost = [block for block in begun(gates, process.kill()) if not remembered(block)]
+        process.start()
+        return len(lost)
+
+    return kill
+
+
+@pytest.fixture
+def crash_database(database):
+    """`crash_database()`: it ends with all connections to it, and is begun again, if it is a server."""
+
+    def crash():
+        if database is not None:
+            database.crash()
+            database.start()
+
+    return crash
+
+
+def submit_while_the_server_is_killed(deployment, inputs):
+    """Ask for twenty jobs by clients of which some get no answer; return the ids that were told."""
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        asked = [clients.submit(deployment.submit, inputs) for _ in range(TOGETHER)]
+        until(lambda: sum(each.done() for each in asked) >= TOGETHER // 2)
+        deployment.kill_server()
+    return [each.result() for each in asked if each.result() is not None]
+
+
+def test_jobs_end_once_each_whatever_is_killed_in_turn(
+    deployment, crash_database, table, kill_worker, kill_process, gates, tmp_path
+):
+    inputs = {"count": COUNT, "open": COUNT, "gates": str(gates), "pause_s": 0.1}
+
+    accepted = submit_while_the_server_is_killed(deployment, inputs)
+    assert [deployment.told(f"jobs/{id_}")["jobID"] for id_ in accepted] == accepted
+    assert len(accepted) <= table.jobs()[1] <= len(accepted) + CLIENTS
+    accepted += [deployment.submit(inputs) for _ in range(TOGETHER - len(accepted))]
+    kill_worker()
+    until(lambda: begun(gates).total() >= 2 * TOGETHER)
+    deployment.kill_scheduler()
+    until(lambda: begun(gates).total() >= 3 * TOGETHER)
+    lost = kill_process()
+    until(lambda: begun(gates).total() >= 4 * TOGETHER)
+    crash_database()
+    until(lambda: table.jobs(statuses=["accepted", "running"])[1] == 0)
+
+    jobs, again = table.jobs()[0], begun(gates).total() - len(begun(gates))
+    begun_again = sum(job.attempts - 1 for job in jobs)
+    assert {job.status for job in jobs} == {"successful"}
+    assert {deployment.told(f"jobs/{id_}/results") for id_ in accepted} == {SUM}
+    assert {[text for _at, text in table.log(job.id)].count("is done") for job in jobs} == {1}
+    assert {(tmp_path / "jobs" / job.id / "results" / "pieces.txt").read_text() for job in jobs} == {PIECES}
+    assert begun_again >= 1
+    assert again <= AHEAD * PROCESSES * begun_again + lost
+    assert all(program.is_alive() for program in deployment.everything())

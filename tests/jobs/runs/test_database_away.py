@@ -1,0 +1,56 @@
+"""A database that ends and is begun anew costs no blocks, and no attempt."""
+
+from contextlib import closing
+
+import pytest
+
+from chronotile.jobs.engine import open_engine
+from chronotile.jobs.table import JobTable
+from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.postgresql import serving_postgresql
+from tests.running import until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.client("initdb", "postgres"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture
+def database():
+    """A PostgreSQL server of its own, where what was said to be written outlives it."""
+    with serving_postgresql(["fsync=off"]) as server:
+        yield server
+
+
+@pytest.fixture
+def table(database, tmp_path):
+    with closing(JobTable(open_engine(database.make_database(), tmp_path / "jobs"))) as table:
+        yield table
+
+
+def test_blocks_that_are_finished_while_the_database_is_away_are_not_done_again(
+    database, submit, running, ended, table, notes, gates
+):
+    id_ = submit(open=4)
+    with running():
+        until(lambda: len(table.finished_blocks(id_)) == 4)
+        database.crash()
+        (gates / "open").touch()
+        until(lambda: len(notes("began")) == 8)
+        database.start()
+        job = ended(id_)
+
+    assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 1, SQUARES_OF_TEN)
+    assert sorted(int(number) for number, *_ in notes("began")) == list(range(10))
+
+
+def test_jobs_that_come_after_the_database_was_away_are_done(database, submit, running, ended):
+    with running():
+        database.crash()
+        database.start()
+        job = ended(submit())
+
+    assert (job.status, job.attempts) == ("successful", 1)

@@ -1,0 +1,56 @@
+"""Subscribers hear of jobs from workers, one of which is killed while it tells."""
+
+import json
+from urllib.request import Request, urlopen
+
+import pytest
+from sqlalchemy import update
+
+from chronotile.jobs.engine import open_engine, writing
+from chronotile.jobs.schema import CALLBACKS
+from tests.jobs.runs.deployment import HOST, deployed
+from tests.listener import Answer, listener
+from tests.running import until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def web():
+    """Who is told, and never answers that a job is done."""
+    with listener() as server:
+        server.answers = {"/going": Answer(200), "/done": server.hang}
+        yield server
+
+
+@pytest.fixture
+def deployment(web, data, tmp_path):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    settings = {"CHRONOTILE_SUBSCRIBER_PREFIXES": web.url}
+    with deployed(data, tmp_path / "jobs", workers=1, processes=1, **settings) as one:
+        yield one
+
+
+def test_what_a_worker_was_telling_when_it_was_killed_is_told_by_the_next(deployment, web, tmp_path):
+    base = f"http://{HOST}:{deployment.port}/ogcapi"
+    subscriber = {"successUri": f"{web.url}/done", "inProgressUri": f"{web.url}/going"}
+    body = {"inputs": {"string": "a", "number": 3}, "subscriber": subscriber}
+    headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
+
+    with urlopen(Request(f"{base}/processes/echo/execution", json.dumps(body).encode(), headers)) as answer:
+        job = answer.headers["Location"]
+    until(lambda: "/done" in web.paths())
+    (worker,) = deployment.workers
+    worker.kill()
+    web.answers["/done"] = Answer(204)
+    engine = open_engine(None, tmp_path / "jobs")
+    with writing(engine) as connection:  # as when its lease has passed
+        connection.execute(update(CALLBACKS).values(due=0))
+    worker.start()
+    until(lambda: web.paths().count("/done") == 2)
+    engine.dispose()
+
+    assert set(web.paths()) <= {"/going", "/done"}
+    assert [asked.document for asked in web.asked if asked.path == "/done"] == [{"string": "a", "number": 3}] * 2
+    assert {asked.headers["link"] for asked in web.asked} == {f'<{job}>; rel="monitor"; type="application/json"'}
+    assert {asked.document["jobID"] for asked in web.asked if asked.path == "/going"} <= {job.rpartition("/")[2]}

@@ -1,0 +1,104 @@
+"""What lies in the folder of a job: its plan is whole or made anew; what blocks are told is read once."""
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chronotile.errors import SourceUnavailable
+from chronotile.jobs.blocks import DONE, PIECES, RESULTS, ReadFiles, clear, keep_done, keep_plan, kept_plan
+from chronotile.jobs.process import Plan
+
+PLAN = Plan(blocks=[{"row": row} for row in range(1000)], seconds=0, shared={"times": []})
+
+
+@pytest.fixture
+def files(tmp_path):
+    """`files("a", "inputs", size)`: a file of a job with a text of so many bytes."""
+
+    def write(job, name, size):
+        (tmp_path / job).mkdir(exist_ok=True)
+        file = tmp_path / job / f"{name}.json"
+        file.write_bytes(json.dumps({"text": ""}).encode().ljust(size))
+        return file
+
+    return write
+
+
+def is_kept(read, file):
+    """Whether a file needs not be there any more."""
+    told = read.read(file)
+    file.unlink()
+    return read.read(file) is told
+
+
+def test_files_of_a_job_are_read_once_however_large(files):
+    read = ReadFiles(100)
+    inputs, shared = files("a", "inputs", 1000), files("a", "shared", 1000)
+
+    read.read(inputs)
+
+    assert is_kept(read, shared)
+    assert is_kept(read, inputs)
+
+
+def test_files_of_other_jobs_are_kept_as_far_as_they_are_small(files):
+    read = ReadFiles(100)
+    small, large, last = files("a", "inputs", 40), files("b", "inputs", 90), files("c", "inputs", 40)
+    told = [read.read(file) for file in (small, large, last)]
+
+    for file in (small, large):
+        file.unlink()
+
+    assert read.read(last) is told[2]
+    with pytest.raises(FileNotFoundError):
+        read.read(large)
+    with pytest.raises(FileNotFoundError):
+        read.read(small)
+
+
+def test_a_plan_is_kept_for_the_next_attempt(tmp_path):
+    kept = keep_plan(tmp_path / "job", {"layer": "NDVI"}, PLAN)
+
+    assert kept_plan(tmp_path / "job") == kept
+
+
+def test_a_plan_that_is_made_anew_finds_no_pieces_of_another(tmp_path):
+    first = keep_plan(tmp_path / "job", {}, PLAN)
+    (tmp_path / "job" / PIECES / "0").write_text("a piece")
+
+    second = keep_plan(tmp_path / "job", {}, PLAN)
+
+    assert list((tmp_path / "job" / PIECES).iterdir()) == []
+    assert kept_plan(tmp_path / "job") == second
+    assert first.id != second.id
+
+
+def test_two_attempts_at_once_leave_whole_files_and_nothing_else(tmp_path):
+    keep_plan(tmp_path, {}, PLAN)
+    before = {file.name for file in tmp_path.iterdir()}
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _number: keep_done(tmp_path, PLAN.blocks), range(64)))
+
+    assert json.loads((tmp_path / DONE).read_bytes()) == PLAN.blocks
+    assert {file.name for file in tmp_path.iterdir()} - before == {DONE}
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path):
+    keep_plan(tmp_path / "job", {}, PLAN)
+    shutil.rmtree(tmp_path / "job")
+
+    with pytest.raises(SourceUnavailable, match="files of the job are gone"):
+        keep_done(tmp_path / "job", [])
+
+
+def test_of_a_job_that_is_done_only_results_are_left(tmp_path):
+    keep_plan(tmp_path, {}, PLAN)
+    keep_done(tmp_path, [])
+    (tmp_path / "done.json.0123.part").write_text("of an attempt that was killed")
+
+    clear(tmp_path)
+
+    assert [each.name for each in tmp_path.iterdir()] == [RESULTS]

@@ -1,0 +1,332 @@
+"""Cubes that jobs put under a name where the server serves them."""
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import create_app, open_configured
+from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.ingest.archive import refreshed, system_clock
+from chronotile.jobs.execute import execute
+from chronotile.jobs.job import Execution
+from chronotile.jobs.processes import process_of
+from chronotile.pipeline.services import Shelf
+from chronotile.settings import Settings
+from tests.ingest.optimise.conftest import numbers_of
+from tests.jobs.processes.doing import blocks_of, plan_of, work_in
+from tests.protocols import served
+from tests.scenes import Scene, write_cogs
+
+INPUTS = {"layer": "NDVI", "name": "ndvi-2020"}
+NUMBERS = np.stack([served.number_at(*np.indices((300, 400)), time) for time in range(4)])
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    return Shelf(folder=tmp_path / "kept" / "cubes", most_bytes=1 << 30)
+
+
+@pytest.fixture
+def services(shelf):
+    return replace(served.make_services(), shelf=shelf)
+
+
+@pytest.fixture
+def job(services, tmp_path):
+    """`job()`: the end of another job for the cube whose blocks are done, and what it is done with."""
+
+    def make(id_="a", of=services, *, name=INPUTS["name"], is_wanted=lambda: True):
+        inputs = INPUTS | {"name": name}
+        plan, process = plan_of("optimise", inputs, of), process_of("optimise")
+        work = work_in(tmp_path / "jobs" / id_, of, shared=plan.shared)
+        done = [process.run(inputs, block, work) for block in plan.blocks]
+        return lambda: process.finish(inputs, done, replace(work, is_wanted=is_wanted)), work
+
+    return make
+
+
+def names_in(folder):
+    return sorted(each.name for each in folder.iterdir())
+
+
+def test_a_cube_with_a_name_lies_under_it(services, shelf, tmp_path):
+    results = execute(Execution(process="optimise", inputs=INPUTS), services, tmp_path)
+
+    assert (results["cube"].value, results["cube"].file) == ({"name": "ndvi-2020"}, None)
+    assert names_in(shelf.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+
+
+def test_a_composite_may_have_a_name(services, shelf, tmp_path):
+    inputs = INPUTS | {"reducer": "max", "format": "cube"}
+
+    execute(Execution(process="composite", inputs=inputs), services, tmp_path)
+
+    found = numbers_of(shelf.folder / "ndvi-2020.zarr")
+    np.testing.assert_array_equal(found[0, 1:], NUMBERS[:, 1:].max(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("../ndvi", "inputs.name must match"),
+        ("a/b", "inputs.name must match"),
+        (".hidden", "inputs.name must match"),
+        ("NDVI", "inputs.name must match"),
+        ("", "inputs.name must match"),
+        ("a" * 65, "inputs.name must match"),
+        ("ndvi\n", "must match"),
+        (7, "inputs.name must be a text"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_name_is_refused(services, name, message):
+    with pytest.raises(InvalidParameter, match=message) as refused:
+        blocks_of("optimise", INPUTS | {"name": name}, services)
+
+    assert refused.value.locator == "inputs.name"
+
+
+def test_a_name_that_is_taken_is_refused(services, shelf):
+    (shelf.folder / "ndvi-2020.zarr").mkdir(parents=True)
+
+    with pytest.raises(InvalidParameter, match="there is a cube ndvi-2020 already") as refused:
+        blocks_of("optimise", INPUTS, services)
+
+    assert refused.value.locator == "inputs.name"
+
+
+def test_a_server_that_keeps_no_cubes_refuses_names(services):
+    with pytest.raises(InvalidParameter, match="keeps no cubes by name; leave name out") as refused:
+        blocks_of("optimise", INPUTS, replace(services, shelf=None))
+
+    assert refused.value.locator == "inputs.name"
+
+
+def test_a_geotiff_has_no_name(services):
+    with pytest.raises(InvalidParameter, match="cubes alone have names"):
+        blocks_of("composite", INPUTS, services)
+
+
+def test_the_end_of_a_job_may_be_made_once_more(job, shelf):
+    finish, _work = job()
+
+    assert finish() == finish()
+
+    assert names_in(shelf.folder) == ["ndvi-2020.zarr"]
+
+
+def test_of_two_jobs_for_one_name_the_second_is_told(services, job, shelf):
+    first, _work = job()
+    other = served.make_services(served.make_collection(served.make_layer(variable=served.make_variable(units="m"))))
+    second, _work = job("b", of=replace(other, shelf=shelf))
+    first()
+
+    with pytest.raises(InvalidParameter, match="there is a cube ndvi-2020 already"):
+        second()
+
+    np.testing.assert_array_equal(numbers_of(shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+
+
+def test_the_ends_of_jobs_for_one_cube_at_once_put_it_once(job, shelf):
+    ends = [job(name)[0] for name in "abcd"]
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda end: end()["cube"].value, ends))
+
+    assert results == [{"name": "ndvi-2020"}] * 4
+    assert names_in(shelf.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+
+
+def test_the_end_of_a_job_made_by_several_at_once_puts_it_once(job, shelf):
+    finish, _work = job()
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _number: finish()["cube"].value, range(4)))
+
+    assert results == [{"name": "ndvi-2020"}] * 4
+    assert names_in(shelf.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+
+
+@pytest.fixture
+def far(services, tmp_path):
+    """Services whose cubes are kept on another disk than jobs."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second disk")
+    with TemporaryDirectory(dir=memory) as folder:
+        yield replace(services, shelf=Shelf(folder=Path(folder), most_bytes=1 << 30))
+
+
+def copies_in(shelf):
+    return {each.stat().st_ino for each in shelf.folder.iterdir()}
+
+
+def halfway(shelf, act, *, file=5, beside=frozenset()):
+    """Whether a job goes on, as it does, but for an act when it copies a file of its cube, beside others maybe."""
+    asked = []
+
+    def is_wanted():
+        if copies_in(shelf) - beside:
+            asked.append(None)
+            if len(asked) == file:
+                act()
+        return True
+
+    return is_wanted
+
+
+def test_another_disk_gets_a_copy(job, far):
+    finish, _work = job(of=far)
+
+    finish()
+
+    assert names_in(far.shelf.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(far.shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+
+
+def test_two_that_copy_to_one_name_do_not_touch_what_the_other_has(job, far):
+    begun, put = Event(), Event()
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def wait_for_the_first():
+            begun.set()
+            assert put.wait(30)
+
+        def let_the_second_begin():
+            is_wanted = halfway(far.shelf, wait_for_the_first, file=1, beside=copies_in(far.shelf))
+            second, _work = job("b", of=far, is_wanted=is_wanted)
+            ends.append(pool.submit(second))
+            assert begun.wait(30)
+
+        ends = []
+        first, _work = job(of=far, is_wanted=halfway(far.shelf, let_the_second_begin))
+        try:
+            first()
+            np.testing.assert_array_equal(numbers_of(far.shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+        finally:
+            put.set()
+        assert ends[0].result()["cube"].value == {"name": "ndvi-2020"}
+
+    assert names_in(far.shelf.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(far.shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+
+
+def test_a_copy_that_was_left_is_removed_when_nobody_has_been_at_it_for_long(job, far):
+    old, new = (far.shelf.folder / f".{name}.zarr.0123.part" for name in ("old", "new"))
+    for left in (old, new):
+        (left / "maps").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    finish, _work = job(of=far)
+
+    finish()
+
+    assert names_in(far.shelf.folder) == [new.name, "ndvi-2020.zarr"]
+
+
+def test_a_copy_that_is_taken_for_left_is_not_put_by_halves(job, far):
+    def remove():
+        (left,) = far.shelf.folder.iterdir()
+        os.utime(left, (0, 0))
+        other, _work = job("b", of=far, name="other")
+        other()
+
+    finish, _work = job(of=far, is_wanted=halfway(far.shelf, remove))
+
+    with pytest.raises(SourceUnavailable, match="cannot be written now"):
+        finish()
+
+    assert names_in(far.shelf.folder) == ["other.zarr"]
+
+
+def test_a_copy_of_a_job_that_is_dismissed_meanwhile_is_not_put(job, far, tmp_path):
+    finish, _work = job(
+        of=far, is_wanted=halfway(far.shelf, lambda: (tmp_path / "jobs" / "a").rename(tmp_path / "gone"))
+    )
+
+    with pytest.raises(SourceUnavailable, match="cannot be written now"):
+        finish()
+
+    assert names_in(far.shelf.folder) == []
+
+
+def test_all_cubes_together_have_a_limit(job, services, shelf):
+    shelf.folder.mkdir(parents=True)
+    (shelf.folder / "others").write_bytes(bytes(900))
+    finish, _work = job(of=replace(services, shelf=replace(shelf, most_bytes=1000)))
+
+    with pytest.raises(LimitExceeded, match=r"keeps by name is 1000, .* leave name out"):
+        finish()
+
+    assert names_in(shelf.folder) == ["others"]
+
+
+def test_copies_that_are_not_whole_do_not_count(job, services, shelf):
+    left = shelf.folder / ".others.zarr.0123.part"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(bytes(2 << 20))
+    finish, _work = job(of=replace(services, shelf=replace(shelf, most_bytes=2 << 20)))
+
+    finish()
+
+    assert names_in(shelf.folder) == [left.name, "ndvi-2020.zarr"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(job, shelf):
+    finish, _work = job()
+    shelf.folder.parent.write_text("no folder")
+
+    with pytest.raises(SourceUnavailable, match="cannot be written now"):
+        finish()
+
+
+def test_a_job_that_was_dismissed_puts_nothing(job, shelf):
+    finish, work = job()
+    shutil.rmtree(work.folder)
+
+    with pytest.raises(ClientGone):
+        finish()
+
+    assert not shelf.folder.exists() or not names_in(shelf.folder)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Of a server of a folder of data, in which cubes are kept."""
+    (tmp_path / "data").mkdir()
+    write_cogs(tmp_path / "data", Scene())
+    return Settings(config=tmp_path / "data", jobs_cubes_dir=tmp_path / "data" / "cubes", watch_s=0)
+
+
+def test_a_cube_that_was_asked_for_by_name_is_served(settings):
+    with TestClient(create_app(settings)) as client:
+        inputs = {"layer": "ndvi.NDVI", "name": "ndvi-2020"}
+        answer = client.post("/ogcapi/processes/optimise/execution", json={"inputs": inputs})
+        expected = client.get("/timeseries/ndvi.NDVI/point?lon=3.001&lat=51.001").json()["values"]
+
+    with TestClient(create_app(settings)) as client:
+        found = client.get("/timeseries/ndvi-2020.NDVI/point?lon=3.001&lat=51.001").json()["values"]
+
+    assert answer.json() == {"name": "ndvi-2020"}
+    assert found == expected
+
+
+def test_a_server_that_looks_for_changes_still_keeps_cubes(settings, tmp_path):
+    archive = open_configured(settings)
+    write_cogs(tmp_path / "data", Scene(days=("2020-03-01",)))
+
+    newer = refreshed(archive, settings.config, environment=os.environ, clock=system_clock)
+
+    assert newer is not archive
+    assert newer.services.shelf == Shelf(folder=tmp_path / "data" / "cubes", most_bytes=100 << 30)
