@@ -1,32 +1,39 @@
-"""Run OGC's own suites of OGC API EDR and Tiles, where Maven has them.
+"""Run OGC's own suites of OGC API EDR, Processes and Tiles, where Maven has them.
 
     python -m tests.cite.run_ogcapi FOLDER [LANDING_PAGE]
 
-Without a landing page the formula of `tests.protocols.served` is served and tested. What Maven fetches and the suites
-write is in FOLDER, outside of the repository. Exit status 1 only if a suite ran and a test of it failed: without Java,
-Maven or the suites there is nothing to tell.
+Without a landing page the formula of `tests.protocols.served` is served and tested, and its jobs are done. What Maven
+fetches and the suites write is in FOLDER, outside of the repository. Exit status 1 only if a suite ran and a test of it
+failed: without Java, Maven or the suites there is nothing to tell.
 """
 
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from xml.sax.saxutils import quoteattr
 
 import orjson
 from lxml import etree
 
 from chronotile.app import application
+from chronotile.jobs.blocks import OpenArchive
+from chronotile.jobs.cluster import Cluster
+from chronotile.jobs.desk import JobDesk
+from chronotile.jobs.runner import Runner
 from chronotile.pipeline.services import Services
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.listening import listening
+from tests.scenes import Scene, write_cogs
 
-SUITES = {"ets-ogcapi-edr10": "1.3", "ets-ogcapi-tiles10": "1.2"}
+SUITES = {"ets-ogcapi-edr10": "1.3", "ets-ogcapi-processes10": "1.3", "ets-ogcapi-tiles10": "1.2"}
 """Artifacts of `org.opengis.cite` with their versions."""
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
 REASON = 160
@@ -44,7 +51,7 @@ class Outcome:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run both suites; return the exit status."""
+    """Run all suites; return the exit status."""
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
     with _landing_page(arguments[1:]) as root:
@@ -85,6 +92,9 @@ def properties_of(name: str, root: str) -> Mapping[str, str]:
     """Return what a suite wants to be told, the tiles by the limits that a tileset tells."""
     if name == "ets-ogcapi-edr10":
         return {"iut": root, "apiDefinition": _link(_read(root), "service-desc"), "noofcollections": "3", "ics": ""}
+    if name == "ets-ogcapi-processes10":
+        limits = {"processtestlimit": "3", "testallprocesses": "false", "noofcollections": "3"}
+        return {"iut": root, "echoprocessid": "echo", "uselocalschema": "true", **limits}
     collection = _read(f"{root}/collections")["collections"][0]
     tileset = _read(f"{root}/collections/{collection['id']}/map/tiles/WebMercatorQuad")
     limits = tileset["tileMatrixSetLimits"][-1]
@@ -130,8 +140,27 @@ def _landing_page(given: Sequence[str]) -> Iterator[str]:
     if given:
         yield given[0].rstrip("/")
         return
-    with listening(application(suited())) as base:
+    with jobs_done() as desk, listening(application(suited(), jobs=desk)) as base:
         yield f"{base}/ogcapi"
+
+
+@contextmanager
+def jobs_done() -> Iterator[JobDesk]:
+    """Give where jobs are asked for that one process does, about data of their own."""
+    with tempfile.TemporaryDirectory() as made, Cluster(None, processes=1, memory_bytes=1 << 30) as cluster:
+        data, folder = Path(made) / "data", Path(made) / "jobs"
+        data.mkdir()
+        write_cogs(data, Scene())
+        desk = JobDesk(folder)
+        runner = Runner(desk.table, cluster, OpenArchive(), place=data, folder=folder, timeout_s=600, kept_s=1e6)
+        thread = Thread(target=runner.run)
+        thread.start()
+        try:
+            yield desk
+        finally:
+            runner.stop()
+            thread.join()
+            desk.close()
 
 
 def suited() -> Services:

@@ -1,13 +1,25 @@
 """What is told to OGC's suites, and what is read from what they write."""
 
+import json
 import urllib.request
 
 import pytest
 from lxml import etree
 
 from chronotile.app import application
-from tests.cite.run_ogcapi import Outcome, describe, fetch, outcome_of, properties_document, properties_of, suited
+from chronotile.jobs.job import Execution
+from tests.cite.run_ogcapi import (
+    Outcome,
+    describe,
+    fetch,
+    jobs_done,
+    outcome_of,
+    properties_document,
+    properties_of,
+    suited,
+)
 from tests.protocols.listening import listening
+from tests.running import until
 
 RESULTS = b"""<testng-results skipped="1" failed="1" passed="1"><suite><test><class name="org.opengis.Core">
 <test-method status="PASS" is-config="true" name="set up"/>
@@ -45,6 +57,25 @@ def test_suite_of_edr_is_told_where_the_openapi_document_is(root):
 
     assert told["iut"] == root
     assert status_of(told["apiDefinition"]) == 200
+
+
+def test_suite_of_processes_is_told_of_one_that_repeats_what_it_gets(root):
+    told = properties_of("ets-ogcapi-processes10", root)
+
+    with urllib.request.urlopen(f"{root}/processes/{told['echoprocessid']}", timeout=60) as answer:
+        process = json.load(answer)
+    assert set(process["jobControlOptions"]) >= {"sync-execute", "async-execute"}
+    assert {"string", "pause"} <= set(process["inputs"])
+
+
+@pytest.mark.slow
+def test_jobs_that_a_suite_asks_for_are_done():
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    with jobs_done() as desk:
+        id_ = desk.submit(Execution(process="echo", inputs={"string": "Hello"}), user=None).id
+        until(lambda: desk.table.job(id_).finished is not None)
+
+        assert desk.table.job(id_).status == "successful"
 
 
 def test_suite_of_tiles_is_told_of_tiles_that_there_are(root):

@@ -56,7 +56,7 @@ def test_body_that_nobody_takes_any_more_is_let_go():
             raise OSError("the client left")
 
     with pytest.raises(ClientDisconnect):
-        asyncio.run(answer_of(body)({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send))
+        asyncio.run(answer_of(body)({"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}}, receive, send))
     assert body.closed == [True]
 
 
@@ -68,3 +68,12 @@ def test_body_that_cannot_be_made_to_its_end_is_broken_off(caplog):
         answer.read()
     assert body.closed == [True]
     assert "/coverage: broken off, the file is gone" in caplog.text
+
+
+def test_nothing_is_made_for_who_asks_for_headers_alone():
+    body = Held(is_broken=True)
+
+    answer = TestClient(answer_of(body)).head("/")
+
+    assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "image/tiff", b"")
+    assert body.closed == [True]

@@ -5,6 +5,11 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.catalog.catalogue import Limits
+from tests.protocols import served
 
 PATHS = [
     "/timeseries/NDVI/area",
@@ -44,12 +49,57 @@ many_points = st.fixed_dictionaries(
 )
 
 
+def nested(depth):
+    """Lists within one another."""
+    return [nested(depth - 1)] if depth else 1
+
+
+def with_another(body, place, value):
+    """A body in which one of its values, however deep, is another."""
+    counted = iter(range(10_000))
+
+    def taken_over(each):
+        if next(counted) == place:
+            return value
+        if isinstance(each, dict):
+            return {name: taken_over(own) for name, own in each.items()}
+        return [taken_over(own) for own in each] if isinstance(each, list) else each
+
+    return taken_over(body)
+
+
+bodies = geometries | features | feature_collections | many_points
+oddities = st.sampled_from([None, True, 5, 1e308, "x", ["a"], {}, [[]] * 300, nested(249), nested(253), nested(600)])
+odd_bodies = st.builds(with_another, bodies, st.integers(1, 12), oddities)
+OF_VALUES = dict.fromkeys(["max_series_values", "max_area_values"], 1)
+OF_BODIES = dict.fromkeys(["max_features", "max_vertices"], 1)
+
+
+@pytest.fixture(scope="module", params=[OF_VALUES, OF_VALUES | OF_BODIES], ids=["few values", "few of all"])
+def strict_client(request):
+    """A client of a server that refuses nearly all for its size, and names jobs for it."""
+    services = served.make_services(*served.varied_collections(), limits=Limits(**request.param))
+    with TestClient(application(services), raise_server_exceptions=False) as client:
+        yield client
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 @settings(max_examples=30, deadline=None)
-@given(body=geometries | features | feature_collections | many_points)
+@given(body=bodies)
 def test_any_body_is_answered_or_refused(session_client, path, body):
     answer = session_client.post(path, content=json.dumps(body))
 
     assert answer.status_code in {200, 400, 404, 503}
     assert answer.status_code != 503 or "GONE" in answer.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PATHS)
+@settings(max_examples=60, deadline=None)
+@given(body=odd_bodies)
+def test_any_body_past_limits_is_refused_with_a_problem(strict_client, path, body):
+    answer = strict_client.post(path, content=json.dumps(body))
+
+    assert answer.status_code in {200, 400, 404, 503}, answer.text
+    assert answer.status_code == 200 or answer.json()["status"] == answer.status_code

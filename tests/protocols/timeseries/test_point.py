@@ -224,7 +224,7 @@ def test_series_longer_than_the_limit_is_refused_before_reading(make_client, mak
 
     answer = make_client(services).get(f"/timeseries/NDVI/point?{place}")
 
-    assert answer.json() | {"detail": "", "title": ""} == {
+    assert answer.json() | {"detail": "", "title": "", "job": ""} == {
         "type": "limit-exceeded",
         "title": "",
         "status": 400,
@@ -233,6 +233,7 @@ def test_series_longer_than_the_limit_is_refused_before_reading(make_client, mak
         "limit": "max_series_values",
         "allowed": 3,
         "asked": 4,
+        "job": "",
         "alternative": "ask for a shorter interval, or page by page with limit=",
     }
     assert services.readers["s2"].cells_read == []

@@ -6,9 +6,7 @@ from starlette.responses import Response
 from chronotile.errors import ChronotileError
 from chronotile.protocols.common.problem import problem_response
 
-JOBS = {"max_animation_pixels": "animation"}
-
 
 def animation_fault(error: ChronotileError, request: Request) -> Response:
     """Return the problem document of an error, its parameter named as the query does."""
-    return problem_response(error, request, spelling={"time": "datetime"}, jobs=JOBS)
+    return problem_response(error, request, spelling={"time": "datetime"})

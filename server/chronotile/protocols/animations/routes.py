@@ -11,9 +11,11 @@ from chronotile.pipeline.expressions import shown_revision
 from chronotile.pipeline.render_animation import AnimationDelivery, find_animation, render_animation
 from chronotile.pipeline.services import Services
 from chronotile.protocols.animations.faults import animation_fault
+from chronotile.protocols.animations.jobs_instead import animation_instead
 from chronotile.protocols.animations.params import animation_request
 from chronotile.protocols.common.body_response import BodyResponse
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.job_instead import offer_job
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import IMMUTABLE, SHORT, instants_text, known_etags
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
@@ -24,6 +26,7 @@ async def get_animation(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     asked = animation_request(request.path_params, query, services.catalogue)
+    offer_job(request, lambda: animation_instead(asked, query, services.catalogue))
     known, is_body_wanted, revision = known_etags(request), request.method != "HEAD", query.optional("rev")
 
     def is_current() -> bool:

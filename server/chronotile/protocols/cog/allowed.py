@@ -76,7 +76,8 @@ class AllowList:
                 self._remotes.append(remote_place(prefix.rstrip("/")))
         except ValueError as error:
             return (
-                f"COG_PREFIXES: {prefix[:80]!r} is no prefix ({error}); accepted are absolute paths and https:// URLs"
+                f"CHRONOTILE_COG_PREFIXES: {prefix[:80]!r} is no prefix ({error}); accepted are absolute paths, and "
+                "https://, http:// and s3:// URLs"
             )
         return None
 

@@ -4,6 +4,7 @@ import logging
 
 import anyio
 from anyio.to_thread import run_sync
+from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -21,7 +22,12 @@ class BodyResponse(StreamingResponse):
         self._body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; where it cannot be made to its end the connection is broken off, which tells the client so."""
+        """Send it; where it cannot be made to its end the connection is broken off, which tells the client so.
+
+        Of `HEAD` it is not made at all.
+        """
+        if scope["method"] == "HEAD":
+            self.body_iterator = iterate_in_threadpool(())
         try:
             await super().__call__(scope, receive, send)
         except ChronotileError as error:

@@ -9,11 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, LimitExceeded, TimeNotAvailable, UnknownParameter
-from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.job_instead import job_told
 
 MEDIA_TYPE = "application/problem+json"
 AS_IN_THE_CORE: Mapping[str, str] = {}
-NO_JOBS: Mapping[str, str] = {}
 
 
 def problem_response(
@@ -23,7 +22,6 @@ def problem_response(
     spelling: Mapping[str, str] = AS_IN_THE_CORE,
     status: int | None = None,
     type_: str | None = None,
-    jobs: Mapping[str, str] = NO_JOBS,
 ) -> Response:
     """Return the problem document of an error.
 
@@ -33,7 +31,6 @@ def problem_response(
         spelling: The protocol's names of parameters, by the core's.
         status: Of HTTP, where the protocol has another one than the error.
         type_: Of the problem, where the protocol has another one than the error.
-        jobs: Ids of processes that do what is past a limit, by the names of limits.
     """
     told = error.status if status is None else status
     members: dict[str, Any] = {
@@ -54,9 +51,18 @@ def problem_response(
             "asked": error.asked,
             "alternative": error.alternative,
         }
-        if error.limit in jobs:
-            process = jobs[error.limit]
-            address = f"{base_url(request)}/ogcapi/processes/{process}/execution"
-            members["job"] = {"process": process, "href": address}
-    body = b"" if request.method == "HEAD" else orjson.dumps(members)
+    body = b"" if request.method == "HEAD" else _written(members, _job(error, request))
     return Response(body, status_code=told, media_type=MEDIA_TYPE)
+
+
+def _job(error: ChronotileError, request: Request) -> Mapping[str, Any]:
+    job = job_told(error, request) if isinstance(error, LimitExceeded) else None
+    return {} if job is None else {"job": job}
+
+
+def _written(members: Mapping[str, Any], job: Mapping[str, Any]) -> bytes:
+    """The document, without a job that repeats more lists within one another than are written."""
+    try:
+        return orjson.dumps({**members, **job})
+    except orjson.JSONEncodeError:
+        return orjson.dumps(members)

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar, cast
@@ -14,6 +14,7 @@ from chronotile.jobs.desk import JobDesk
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.gate import Gate
+from chronotile.protocols.common.web_places import WebPlaces
 from chronotile.readers.previews import Previews
 
 SERVICES = "chronotile.services"
@@ -38,11 +39,17 @@ class Gates:
     """Cube tiles, which give way to all else."""
     animations: Gate
     """Time-lapses, each of which keeps a thread for seconds: one at a time, so that pictures have the rest."""
+    plans: Gate
+    """What executions would do, found before they are begun or accepted: of many polygons in seconds."""
     executions: Gate
     """Processes that somebody waits for, each of which may keep a thread for many seconds."""
     jobs: Gate
-    """The table of jobs and their results, on a database or a disk that may be slow."""
+    """The table of jobs, in a database that may be slow."""
+    results: Gate
+    """Files of jobs, on a disk that may be slow or in a store that may hang: the table is still told of then."""
     documents: Gate
+    fetches: Gate
+    """What requests name by an address elsewhere, which may hang: each host holds its share of these threads."""
     files: Gate
     """Of the viewer: a page asks for dozens at the same moment, and breaks where one of them is refused."""
     readiness: Gate
@@ -51,8 +58,9 @@ class Gates:
 
     def __iter__(self) -> Iterator[Gate]:
         """Iterate over all."""
-        work = (self.pictures, self.series, self.coverages, self.cubes, self.animations, self.executions, self.jobs)
-        return iter((*work, self.documents, self.files, self.readiness, self.metrics))
+        work = (self.pictures, self.series, self.coverages, self.cubes, self.animations)
+        processes = (self.plans, self.executions, self.jobs)
+        return iter((*work, *processes, self.documents, self.fetches, self.files, self.readiness, self.metrics))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +80,10 @@ class ServerState:
     """Of rasters without overviews, where such are kept."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
     jobs: JobDesk = field(default_factory=lambda: JobDesk(None))
+    input_places: WebPlaces = field(default_factory=WebPlaces)
+    """Below which inputs of processes may lie."""
+    subscriber_places: WebPlaces = field(default_factory=WebPlaces)
+    """Below which subscribers may be told how jobs go on."""
 
 
 def state_of(connection: HTTPConnection) -> ServerState:
@@ -101,6 +113,22 @@ async def in_thread(
     """
     # Only work that may be unwanted gives None instead of its result.
     return cast("Result", await gate.run(lambda: work(*args, **kwargs)))
+
+
+async def in_fetches(
+    request: Request,
+    hosts: Collection[str],
+    work: Callable[Parameters, Result],
+    /,
+    *args: Parameters.args,
+    **kwargs: Parameters.kwargs,
+) -> Result:
+    """Run plain sync work that asks these hosts of the web in a thread.
+
+    Raises:
+        ServerBusy: Too much is waiting already.
+    """
+    return cast("Result", await state_of(request).gates.fetches.run(lambda: work(*args, **kwargs), sources=hosts))
 
 
 async def in_documents(

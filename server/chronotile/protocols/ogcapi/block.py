@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
+from chronotile.protocols.common.state import ServerState
 
 Json = dict[str, Any]
 
@@ -18,13 +19,15 @@ class Link:
 
     rel: str
     href: str
-    type: str
+    type: str | None
+    """Media type, where it is known."""
     title: str
     is_template: bool = False
 
     def document(self) -> Json:
         """Return it as JSON."""
-        written = {"rel": self.rel, "href": self.href, "type": self.type, "title": self.title}
+        of_type = {} if self.type is None else {"type": self.type}
+        written = {"rel": self.rel, "href": self.href, **of_type, "title": self.title}
         return {**written, "templated": True} if self.is_template else written
 
 
@@ -51,6 +54,8 @@ class BuildingBlock:
     """Below `/ogcapi`."""
     conformance: tuple[str, ...]
     """Classes that hold and are tested."""
+    allowed_conformance: Callable[[ServerState], Sequence[str]] = field(default=lambda _state: ())
+    """More of them, which hold where the operator allows what they need."""
     paths: Callable[[Catalogue], Mapping[str, Json]] = field(default=lambda _catalogue: {})
     """OpenAPI 3.0 path items, by paths below `/ogcapi`."""
     schemas: Mapping[str, Json] = field(default_factory=dict)

@@ -95,7 +95,7 @@ SCHEMAS: Json = {
             "allowed": WHOLE,
             "asked": WHOLE,
             "alternative": TEXT,
-            "job": document({"process": TEXT, "href": TEXT}),
+            "job": document({"process": TEXT, "href": TEXT, "execute": {"type": "object"}}, {"note": TEXT}),
         },
     ),
     "Layer": LAYER,

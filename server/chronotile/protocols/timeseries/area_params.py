@@ -1,10 +1,8 @@
 """Path, query and body of series of areas turned into a request."""
 
-import numpy as np
-
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, MissingParameter
-from chronotile.model.area import Area
+from chronotile.model.area import Area, area_of_box
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.geojson import area_of, areas_of
@@ -92,23 +90,11 @@ def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
 
 def _area_of_box(text: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
     crs = asked_crs(query.optional("crs"), layer, catalogue)
-    box = _box(text, crs, layer)
-    corners = [(box.xmin, box.ymin), (box.xmax, box.ymin), (box.xmax, box.ymax), (box.xmin, box.ymax)]
-    return Area(polygons=((np.array([*corners, corners[0]]),),), crs=crs)
-
-
-def _box(text: str, crs: Crs, layer: Layer) -> BBox:
-    """West, south, east and north; where west is more than east, it crosses the antimeridian (RFC 7946 §5.2)."""
-    west, south, east, north = numbers(text, 4, locator="bbox")
-    if crs.is_geographic:
-        if max(abs(west), abs(east)) > WHOLE_CIRCLE or max(abs(south), abs(north)) > WHOLE_CIRCLE / 4:
-            raise InvalidParameter("bbox must be west,south,east,north in degrees, longitude first", locator="bbox")
-        if west > east:
-            _check_antimeridian(text, layer, crs)
-            east += WHOLE_CIRCLE
-    if west >= east or south >= north:
-        raise InvalidParameter(f"bbox {text[:60]} is empty: each minimum must be less than its maximum", locator="bbox")
-    return BBox(west, south, east, north)
+    box = BBox(*numbers(text, 4, locator="bbox"))
+    area = area_of_box(box, crs)
+    if crs.is_geographic and box.xmin > box.xmax:
+        _check_antimeridian(text, layer, crs)
+    return area
 
 
 def _check_antimeridian(text: str, layer: Layer, crs: Crs) -> None:

@@ -20,12 +20,14 @@ from chronotile.pipeline.page_times import page_times
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.job_instead import offer_job
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
 from chronotile.protocols.timeseries.area_params import area_request, areas_request, is_dry_run
 from chronotile.protocols.timeseries.faults import area_fault
 from chronotile.protocols.timeseries.formats import asked_format, encode_areas, respond_in
+from chronotile.protocols.timeseries.jobs_instead import statistics_instead
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 
 Asked = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
@@ -49,6 +51,8 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
     gate = state_of(request).gates.series
     name = asked_format(query, request.headers.get("accept", ""))
     is_dry = is_dry_run(query)
+    catalogue, is_one = services.catalogue, asked_of is area_request
+    offer_job(request, lambda: statistics_instead(layer, query, body, catalogue, is_one=is_one, name=name))
 
     def work(is_wanted: Callable[[], bool]) -> tuple[bytes | Iterable[bytes], Instant | None]:
         asked, following = _paged(asked_of(layer, query, body, services.catalogue), query, services)

@@ -10,10 +10,6 @@ TERRASCOPE = {"layer": "productId", "point": "lon,lat", "time": "startDate"}
 POINTS = {"layer": "layers", "time": "datetime", "geometry": "points"}
 LONGITUDE_LATITUDE = {"point": "lon,lat", "time": "datetime"}
 COORDINATES = {"point": "x,y", "time": "datetime"}
-JOBS_OF_AREAS = dict.fromkeys(
-    ("max_series_values", "max_area_values", "max_features", "max_vertices"), "zonal-statistics"
-)
-JOBS_OF_POINTS = dict.fromkeys(("max_series_values", "max_features"), "time-series")
 
 
 def terrascope_fault(error: ChronotileError, request: Request) -> Response:
@@ -28,10 +24,10 @@ def point_fault(error: ChronotileError, request: Request) -> Response:
 
 
 def area_fault(error: ChronotileError, request: Request) -> Response:
-    """Return the problem, with the job that does what is too much for a request."""
-    return problem_response(error, request, spelling=LONGITUDE_LATITUDE, jobs=JOBS_OF_AREAS)
+    """Return the problem with parameters as the query spells them."""
+    return problem_response(error, request, spelling=LONGITUDE_LATITUDE)
 
 
 def points_fault(error: ChronotileError, request: Request) -> Response:
     """Return the problem with the members of the body as they are spelled there."""
-    return problem_response(error, request, spelling=POINTS, jobs=JOBS_OF_POINTS)
+    return problem_response(error, request, spelling=POINTS)

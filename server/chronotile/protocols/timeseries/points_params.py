@@ -57,13 +57,18 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue) -> tuple[Poin
             raise UnknownParameter(
                 f"{name[:MAX_SHOWN]} is no member here; use {', '.join(MEMBERS)}", locator=name[:MAX_SHOWN]
             )
-    time = _time(document, query)
+    time = asked_datetime(document, query)
     layers = dict.fromkeys(catalogue.layer(name).id for name in _layer_names(document))
     selection, points = parse_time(time), _points(document, catalogue)
     return tuple(PointsSeriesRequest(layer=layer, points=points, time=selection) for layer in layers)
 
 
-def _time(document: dict[str, Json], query: Kvp) -> str | None:
+def asked_datetime(document: dict[str, Json], query: Kvp) -> str | None:
+    """Return `datetime` of the body or of the query, if either has one.
+
+    Raises:
+        InvalidParameter: It is no text, or the two differ.
+    """
     inside, beside = document.get("datetime"), query.optional("datetime")
     if inside is not None and not isinstance(inside, str):
         raise InvalidParameter("datetime must be text", locator="datetime")

@@ -13,6 +13,7 @@ from chronotile.pipeline.extract_series import deliver_series
 from chronotile.pipeline.page_times import page_times
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.job_instead import offer_job
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags, respond
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of, while_wanted
@@ -26,6 +27,7 @@ from chronotile.protocols.timeseries.formats import (
     point_format,
     respond_in,
 )
+from chronotile.protocols.timeseries.jobs_instead import point_instead, points_instead
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 from chronotile.protocols.timeseries.params import point_request
 from chronotile.protocols.timeseries.points_params import check_points_query, points_requests
@@ -42,6 +44,7 @@ async def get_point(request: Request) -> Response:
     if name != "json":
         refuse_in_columns(asked.analysis)
     written = point_format(name, layer)
+    offer_job(request, lambda: point_instead(asked, query, name=name))
     gate = state_of(request).gates.series
     page, following = page_of(query, asked.analysis), None
     if page is not None:
@@ -62,7 +65,9 @@ async def post_points(request: Request) -> Response:
     if name != "json":
         refuse_in_columns(analysis)
     gate = state_of(request).gates.series
-    asked = await in_thread(gate, points_requests, query, await body_of(request), services.catalogue)
+    sent = await body_of(request)
+    offer_job(request, lambda: points_instead(query, sent, name=name))
+    asked = await in_thread(gate, points_requests, query, sent, services.catalogue)
     layers = [services.catalogue.layer(each.layer) for each in asked]
 
     def work(is_wanted: Callable[[], bool]) -> bytes | Iterable[bytes]:

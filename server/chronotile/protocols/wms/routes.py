@@ -17,24 +17,24 @@ from chronotile.protocols.common.form import pairs_of
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import asked_telling
-from chronotile.protocols.common.remote_place import RemotePlace
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.update_sequence import update_sequence
+from chronotile.protocols.common.web_places import WebPlaces
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warnings
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
 from chronotile.protocols.wms.legend import answer_legend, legend_query
 from chronotile.protocols.wms.params import Operation, check_update_sequence, negotiated_version, operation, wms_map
-from chronotile.protocols.wms.sld_address import sld_places, with_document
+from chronotile.protocols.wms.sld_address import with_document
 from chronotile.protocols.wms.styled_layers import describe_layer, get_styles
 
 WITH_OWN_STYLES: tuple[Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
 """Operations that take SLD and SLD_BODY."""
 
 
-async def answer(request: Request, *, path: str, places: tuple[RemotePlace, ...]) -> Response:
+async def answer(request: Request, *, path: str, places: WebPlaces) -> Response:
     """Return what REQUEST asks for."""
     request.state.pairs = await pairs_of(request)
     query = Kvp(request.state.pairs)
@@ -125,7 +125,7 @@ def routes(paths: Sequence[str], *, sld_prefixes: Sequence[str] = ()) -> list[Ro
     Raises:
         ConfigurationError: One of `sld_prefixes` is none.
     """
-    places = sld_places(sld_prefixes)
+    places = WebPlaces(sld_prefixes, setting="CHRONOTILE_SLD_PREFIXES")
     return [
         Route(path, endpoint(partial(answer, path=path, places=places), fault), methods=["GET", "POST"])
         for path in paths

@@ -9,9 +9,17 @@ from chronotile.app import application
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.execute import execute
 from chronotile.jobs.job import Job, JobFault
+from tests.listener import listener
 from tests.protocols import served
 
 ECHO = "/ogcapi/processes/echo/execution"
+
+
+@pytest.fixture
+def web():
+    """A server elsewhere, as `tests.listener` has it."""
+    with listener() as server:
+        yield server
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def do_next(desk) -> Callable[[], Job]:
         job = desk.table.claim("test", lease_s=60)
         folder = desk.results_folder(job.id)
         folder.mkdir(parents=True)
-        desk.table.succeed(job.id, "test", execute(job.execution, served.make_services(), folder))
+        desk.table.succeed(job.id, "test", execute(desk.table.execution(job.id), served.make_services(), folder))
         return desk.table.job(job.id)
 
     return do

@@ -1,7 +1,12 @@
 """What processes and jobs are told of: documents as OGC's schemas want them, links that lead there, pages."""
 
-import pytest
+import re
+from contextlib import contextmanager
 
+import pytest
+from sqlalchemy import Engine, event
+
+from chronotile.jobs.job import Execution, Result
 from chronotile.jobs.processes import processes
 
 checklist = pytest.mark.checklist
@@ -20,9 +25,11 @@ def test_the_landing_page_leads_to_processes_and_jobs(client, assert_valid):
     document = client.get("/ogcapi").json()
 
     assert_valid(document, "processes", "landingPage")
-    for rel in ("processes", "job-list"):
-        for link in links_of(document, f"{RELATIONS}/{rel}"):
-            assert client.get(link["href"]).headers["content-type"].startswith(link["type"])
+    ours = [f"{RELATIONS}/{rel}" for rel in ("processes", "job-list")]
+    found = {rel: links_of(document, rel) for rel in ("service-desc", "service-doc", "conformance", *ours)}
+    assert all(found.values()), found
+    for link in (link for rel in ours for link in found[rel]):
+        assert client.get(link["href"]).headers["content-type"].startswith(link["type"])
 
 
 @checklist("processes", "conformance success")
@@ -122,6 +129,44 @@ def test_results_are_linked_with_the_media_types_they_come_in(client, submitted,
     assert [client.get(item["href"]).headers["content-type"] for item in items] == [item["type"] for item in items]
 
 
+@pytest.mark.parametrize(("response", "media_type"), [("raw", "text/plain"), ("document", "application/json")])
+def test_results_as_they_were_asked_for_are_linked_without_a_media_type(
+    client, submitted, do_next, response, media_type
+):
+    url = submitted({"inputs": {"string": "a"}, "response": response})
+    do_next()
+
+    (link,) = links_of(client.get(url).json(), f"{RELATIONS}/results")
+
+    assert "type" not in link
+    assert client.get(link["href"]).headers["content-type"].startswith(media_type)
+
+
+def test_why_a_job_failed_is_linked_with_its_media_type(client, submitted, fail_next):
+    url = submitted({"inputs": {"string": "a"}})
+    fail_next()
+
+    (link,) = links_of(client.get(url).json(), f"{RELATIONS}/exceptions")
+
+    assert client.get(link["href"]).headers["content-type"] == link["type"] == "application/problem+json"
+
+
+def test_a_job_of_a_process_that_is_no_more_is_told_of_with_its_results(client, desk, end_with):
+    desk.submit(Execution(process="bygone", inputs={}), user=None)
+    results = {"note": Result(value="a"), "series": Result(file="a.csv", media_type="text/csv")}
+    job = end_with(results, files={"a.csv": b"time,value\n"})
+
+    listed, told = client.get("/ogcapi/jobs").json()["jobs"], client.get(f"/ogcapi/jobs/{job.id}").json()
+    answers = {link["title"]: client.get(link["href"]) for link in told["links"]}
+
+    assert ([each["jobID"] for each in listed], told["processID"]) == ([job.id], "bygone")
+    assert {answer.status_code for answer in answers.values()} == {200}
+    assert (answers["note"].text, answers["series"].text) == ("a", "time,value\n")
+    assert [item["type"] for item in links_of(told, "item")] == ["text/plain;charset=utf-8", "text/csv"]
+    assert links_of(told, "related") == []
+    assert "/processes/bygone" not in client.get(f"/ogcapi/jobs/{job.id}?f=html").text
+
+
 @checklist("processes", "job job", "job exception")
 @pytest.mark.parametrize("rest", ["", "/results", "/results/string"])
 def test_an_unknown_job_is_a_problem_of_its_type(client, assert_valid, rest):
@@ -218,6 +263,50 @@ def test_whoever_takes_html_gets_a_page(client, path):
     assert client.get(f"/ogcapi/{path}", headers={"accept": "image/png"}).status_code == 406
 
 
+@pytest.fixture
+def statements():
+    """`with statements() as sent:` what databases are told, with the names of all columns."""
+
+    @contextmanager
+    def listen():
+        sent = []
+
+        def note(_connection, _cursor, statement, *_more):
+            sent.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            yield sent
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+
+    return listen
+
+
+def submit_long(desk):
+    """The address of a job with 20 MiB of inputs."""
+    job = desk.submit(Execution(process="echo", inputs={"string": "a" * (20 << 20)}), user=None)
+    return f"/ogcapi/jobs/{job.id}"
+
+
+def test_how_far_a_job_is_is_told_without_a_look_at_its_inputs(client, desk, statements):
+    url = submit_long(desk)
+
+    with statements() as sent:
+        told = [client.get(url).json()["status"], client.delete(url).json()["status"]]
+
+    assert told == ["accepted", "dismissed"]
+    assert len(sent) > 2
+    assert [statement for statement in sent if "execution" in statement] == []
+
+
+def test_a_page_shows_the_beginning_of_long_inputs_and_says_so(client, desk):
+    page = client.get(f"{submit_long(desk)}?f=html").text
+
+    assert len(page) < 40_000
+    assert re.search(r"These are the first 199\d\d of 209715\d\d characters\.", page)
+
+
 def test_pages_of_jobs_show_what_was_asked_for_and_said_as_text(client, desk, submitted, fail_next):
     url = submitted({"inputs": {"string": "<script>alert(1)</script>"}})
     job = fail_next()
@@ -229,4 +318,93 @@ def test_pages_of_jobs_show_what_was_asked_for_and_said_as_text(client, desk, su
     assert "&lt;script&gt;alert(1)" in page
     assert "block 3 was &lt;b&gt;done&lt;/b&gt;" in page
     assert "Service Unavailable: the file is gone" in page
-    assert job.id in client.get("/ogcapi/jobs?f=html").text
+    assert f'title="{job.id}"><code>{job.id[:8]}</code>' in client.get("/ogcapi/jobs?f=html").text
+
+
+def results_on(page):
+    """The rows of the results that a page of a job offers."""
+    (section,) = re.findall(r"<h2>Results</h2>(.*?)</table>", page, re.DOTALL)
+    return re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", section)
+
+
+def test_page_of_a_job_offers_its_results_above_all_else(client, submitted, end_with):
+    submitted({"inputs": {"string": "a"}})
+    results = {"series": Result(file="a.csv", media_type="text/csv"), "number": Result(value=3)}
+    job = end_with(results, files={"a.csv": b"a" * 1234})
+
+    page = client.get(f"/ogcapi/jobs/{job.id}?f=html").text
+    file, value = results_on(page)
+
+    assert page.index("<h2>Results</h2>") < page.index("<h2>Inputs</h2>")
+    (href,) = re.findall(r'<a href="([^"]+)" type="text/csv">a.csv</a>', file)
+    assert client.get(href).content == b"a" * 1234
+    assert "1.2 kB" in file
+    assert "number</a>" in value
+    assert value.endswith("</td><td>application/json</td><td></td>")
+
+
+def test_page_of_a_job_whose_file_is_gone_tells_no_size(client, submitted, end_with):
+    submitted({"inputs": {"string": "a"}})
+    job = end_with({"series": Result(file="a.csv", media_type="text/csv")}, files={})
+
+    (row,) = results_on(client.get(f"/ogcapi/jobs/{job.id}?f=html").text)
+
+    assert row.endswith("<td>text/csv</td><td></td>")
+
+
+def test_page_of_a_failed_job_tells_the_reason_once(client, desk, submitted, fail_next):
+    url = submitted({"inputs": {"string": "a"}})
+    job = fail_next()
+    desk.table.say(job.id, "failed: the file is gone")
+
+    page = client.get(f"{url}?f=html").text
+
+    assert page.count("the file is gone") == 1
+    assert "</time></code> failed</li>" in page
+
+
+def test_page_of_a_job_is_loaded_again_and_tells_how_to_cancel_until_it_has_ended(client, submitted, do_next):
+    url = submitted({"inputs": {"string": "a"}})
+
+    before = client.get(f"{url}?f=html").text
+    job = do_next()
+    after = client.get(f"{url}?f=html").text
+
+    told = ('<meta http-equiv="refresh" content="5">', f"curl -X DELETE {url}\n", f"chronotile jobs cancel {job.id}")
+    assert [text in before for text in told] == [True] * 3
+    assert [text in after for text in told] == [False] * 3
+
+
+def test_pages_show_how_far_a_running_job_is(client, desk, submitted):
+    url = submitted({"inputs": {"string": "a"}})
+    job = desk.table.claim("test", lease_s=60)
+    desk.table.tell(job.id, "test", progress=60, message="block 6 of 10")
+
+    page = client.get(f"{url}?f=html").text
+
+    assert '60 % <progress max="100" value="60"' in page
+    assert "block 6 of 10" in page
+    assert "running, 60 %" in client.get("/ogcapi/jobs?f=html").text
+
+
+def test_pages_tell_times_to_the_second(client, submitted):
+    url = submitted({"inputs": {"string": "a"}})
+
+    created = client.get(url).json()["created"]
+
+    shown = f'<time datetime="{created}">{created[:10]} {created[11:19]}Z</time>'
+    assert [shown in client.get(f"{page}?f=html").text for page in (url, "/ogcapi/jobs")] == [True, True]
+
+
+def test_page_of_a_process_tells_which_inputs_it_needs_and_how_many(client):
+    page = client.get("/ogcapi/processes/time-series?f=html").text
+
+    told = re.findall(r'<dt><code>(\w+)</code><span class="hint">(.*?)</span></dt>', page)
+
+    most = client.get("/ogcapi/processes/time-series").json()["inputs"]["layers"]["maxOccurs"]
+    assert told == [
+        ("layers", f"1 to {most}"),
+        ("points", "required"),
+        ("datetime", "optional"),
+        ("format", "optional"),
+    ]

@@ -115,6 +115,7 @@ def answer_of(ask, submitted, client, do_next):
 
 
 MODES = pytest.mark.parametrize("mode", ["sync", "async"])
+STATISTICS = "/ogcapi/processes/zonal-statistics/execution"
 TWO = {"string": "a", "number": 3}
 
 
@@ -201,18 +202,28 @@ def test_a_request_that_waits_leaves_no_job_and_no_files(client, ask, tmp_path, 
     ask({"inputs": {"string": "a"}})
 
     assert client.get("/ogcapi/jobs").json()["numberMatched"] == 0
-    assert [path.name for path in tmp_path.iterdir() if path.name != "jobs"] == []
+    assert list(tmp_path.glob("chronotile-*/*")) == []
+
+
+def test_where_nothing_can_be_written_executions_are_told_so(ask, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+
+    answer = ask({"inputs": {"string": "a"}})
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["detail"] == "files of results cannot be written now; the log of the server says why"
 
 
 REFUSED = [
-    ({"inputs": {"number": 300}}, "inputs.number", "greater than the maximum of 100"),
-    ({"inputs": {"number": "3"}}, "inputs.number", "not of type 'number'"),
-    ({"inputs": {"array": [1, "b"]}}, "inputs.array[1]", "not of type 'integer'"),
+    ({"inputs": {"number": 300}}, "inputs.number", "must be at most 100, got 300"),
+    ({"inputs": {"number": "3"}}, "inputs.number", "must be a number, got '3'"),
+    ({"inputs": {"array": [1, "b"]}}, "inputs.array[1]", "must be an integer, got 'b'"),
     ({"inputs": {"bbox": {"bbox": [1, 2, 3]}}}, "inputs.bbox.bbox", ""),
     ({"inputs": {"strin": "a"}}, "inputs.strin", "echo has no input 'strin'"),
     ({"inputs": {"binary": "no base64!"}}, "inputs.binary", "base64"),
-    ({"inputs": {"string": {"href": "http://example.org/a.txt"}}}, "inputs.string.href", "not fetched"),
-    ({"inputs": {"array": [1, {"href": "http://example.org/a"}]}}, "inputs.array[1].href", "not fetched"),
+    ({"inputs": {"string": {"href": "http://example.org/a.txt"}}}, "inputs.string.href", "fetches no inputs"),
+    ({"inputs": {"array": [1, {"href": "http://example.org/a"}]}}, "inputs.array[1].href", "fetches no inputs"),
     ({"inputs": {"string": {"value": "a", "mediaType": "image/png"}}}, "inputs.string.mediaType", "text/plain"),
     ({"inputs": {"string": {"value": "a", "encoding": "base64"}}}, "inputs.string.encoding", "base64"),
     ({"inputs": []}, "inputs", "JSON object"),
@@ -223,10 +234,46 @@ REFUSED = [
         "outputs.binary.format.mediaType",
         "application/octet-stream",
     ),
+    (
+        {"inputs": {}, "outputs": {"number": {"format": {"mediaType": "text/plain"}}}},
+        "outputs.number.format.mediaType",
+        "application/json",
+    ),
+    (
+        {"inputs": {}, "outputs": {"string": {"format": {"mediaType": ["text/plain"]}}}},
+        "outputs.string.format.mediaType",
+        "must be a text",
+    ),
+    (
+        {"inputs": {}, "outputs": {"string": {"format": {"encoding": "utf-8"}}}},
+        "outputs.string.format.encoding",
+        "base64",
+    ),
+    ({"inputs": {}, "outputs": {"string": {"format": "text/plain"}}}, "outputs.string.format", "JSON object"),
+    (
+        {"inputs": {}, "outputs": {"string": {"transmissionmode": "value"}}},
+        "outputs.string.transmissionmode",
+        "use trans",
+    ),
+    (
+        {"inputs": {}, "outputs": {"string": {"transmissionMode": 1}}},
+        "outputs.string.transmissionMode",
+        "must be a text",
+    ),
     ({"inputs": {}, "outputs": ["string"]}, "outputs", "JSON object"),
+    ({"inputs": {}, "outputs": []}, "outputs", "JSON object"),
+    ({"inputs": {}, "outputs": ""}, "outputs", "JSON object"),
+    ({"inputs": None}, "inputs", "JSON object"),
     ({"inputs": {}, "response": "xml"}, "response", "raw, document"),
+    ({"inputs": {}, "response": ["raw"]}, "response", "must be a text"),
+    ({"inputs": {}, "response": None}, "response", "must be a text"),
+    ({"Inputs": {"string": "a"}}, "Inputs", "use inputs"),
+    ({"inputs": {}, "OUTPUTS": {}}, "OUTPUTS", "use outputs"),
+    ({"inputs": {"String": "a"}}, "inputs.String", "it has string"),
     ({"inputs": {}, "subscriber": {"successUri": "https://example.org/"}}, "subscriber", "no subscribers"),
     ({"input": {}}, "input", "use inputs"),
+    ({"string": "a"}, "string", 'belongs into the member inputs: {"inputs": {"string": …}}'),
+    ({"inputs": {"number": 3}, "string": "a"}, "string", "belongs into the member inputs"),
 ]
 
 
@@ -245,6 +292,28 @@ def test_a_body_that_is_no_object_is_refused(client, content):
     problem_of(client.post(ECHO, content=content), "body")
 
 
+@pytest.mark.parametrize(
+    "media_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "text/xml"]
+)
+def test_a_body_of_another_media_type_is_refused_with_the_accepted_one(client, media_type):
+    answer = client.post(ECHO, content=b"string=a", headers={"Content-Type": media_type})
+
+    problem = answer.json()
+    assert (answer.status_code, problem["parameter"]) == (415, "body")
+    assert problem["detail"].endswith(f"its Content-Type is {media_type!r}, accepted is application/json")
+
+
+@pytest.mark.parametrize("headers", [{"Content-Type": "application/json; charset=utf-8"}, {}], ids=["JSON", "none"])
+def test_what_is_no_json_though_it_should_be_is_400(client, headers):
+    assert "Content-Type" not in problem_of(client.post(ECHO, content=b"{", headers=headers), "body")
+
+
+def test_json_is_taken_whatever_its_media_type(client):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    assert client.post(ECHO, content=b'{"inputs": {"string": "a"}}', headers=form).text == "a"
+
+
 def test_a_body_that_is_too_large_is_not_read(make_client):
     client = make_client(served.make_services(limits=served.Limits(max_body_bytes=100)))
 
@@ -258,12 +327,25 @@ def test_an_unknown_process_cannot_be_executed(client):
     assert answer.json()["type"].endswith("/no-such-process")
 
 
-def test_what_takes_too_long_to_wait_for_names_the_way_to_a_job(ask):
-    answer = ask({"inputs": {"pause": 60, "string": "a"}})
+def test_what_takes_too_long_to_wait_for_names_the_way_to_a_job(ask, client):
+    body = {"inputs": {"pause": 60, "string": "a"}, "outputs": {"string": BY_REFERENCE}, "response": "document"}
+
+    answer = ask(body)
 
     assert answer.status_code == 400
     assert answer.json()["type"] == "limit-exceeded"
     assert "Prefer: respond-async" in answer.json()["alternative"]
+    job = answer.json()["job"]
+    assert job["execute"] == body
+    assert client.post(job["href"], json=job["execute"], headers={"Prefer": "respond-async"}).status_code == 201
+
+
+def test_a_large_body_that_takes_too_long_to_wait_for_is_not_given_back(ask):
+    answer = ask({"inputs": {"pause": 60, "object": {"text": "a" * 2_000_000}}})
+
+    job = answer.json()["job"]
+    assert (job["execute"], job["note"]) == ({"inputs": {}}, "what is posted is the body")
+    assert len(answer.content) < 1000
 
 
 @pytest.mark.parametrize(
@@ -304,6 +386,21 @@ def test_results_that_are_not_there_yet_are_a_problem_of_its_type(client, submit
     assert answer.status_code == 404
     assert_valid(answer.json(), "processes", "exception")
     assert answer.json()["type"].endswith("/ogcapi-processes-1/1.0/result-not-ready")
+
+
+def test_results_that_are_not_there_yet_are_told_of_with_how_far_the_job_is(client, submitted, desk):
+    url = submitted({"inputs": {"string": "a"}})
+    desk.table.claim("test", lease_s=60)
+    running = client.get(f"{url}/results").json()["detail"]
+    id_ = url.rpartition("/")[2]
+    desk.table.tell(id_, "test", progress=50, message="1 of 2 blocks")
+    half = client.get(f"{url}/results").json()["detail"]
+    desk.table.release(id_, "test", message="waits: whoever did it was stopped")
+    waiting = client.get(f"{url}/results").json()["detail"]
+
+    assert running == "the job has no results yet; it is running (is being prepared)"
+    assert half == "the job has no results yet; it is running (1 of 2 blocks)"
+    assert waiting == "the job has no results yet; it is accepted (waits: whoever did it was stopped)"
 
 
 @checklist("processes", "job exception")
@@ -452,6 +549,24 @@ def test_executions_beyond_those_that_run_and_wait_are_refused(client, ask):
     assert [each.result(timeout=10) for each in held] == [True] * len(held)
 
 
+@pytest.fixture
+def plans_that_hang(client):
+    """All who find what executions would do are busy."""
+    gate, hung = client.app.state.chronotile.gates.plans, threading.Event()
+    held = [client.portal.start_task_soon(gate.run, hung.wait) for _ in range(gate.threads + gate.max_waiting)]
+    yield
+    hung.set()
+    assert [each.result(timeout=10) for each in held] == [True] * len(held)
+
+
+def test_executions_beyond_those_that_are_planned_are_refused(plans_that_hang, ask):
+    assert [ask({}).status_code, ask({}, prefer="respond-async").status_code] == [503, 503]
+
+
+def test_jobs_are_listed_while_others_are_planned(client, plans_that_hang):
+    assert client.get("/ogcapi/jobs").json()["jobs"] == []
+
+
 def test_a_server_without_a_folder_keeps_no_jobs():
     with TestClient(application(served.make_services())) as client:
         answer = client.get("/ogcapi/jobs")
@@ -465,6 +580,11 @@ def test_folders_of_jobs_are_made_when_a_job_is_asked_for(tmp_path):
         client.post(ECHO, json={"inputs": {}})
         assert not folder.exists()
         assert client.get("/ogcapi/jobs").json()["jobs"] == []
+
+
+def test_no_outputs_in_particular_are_all(ask):
+    assert ask({"inputs": {"string": "a"}, "outputs": {}}).text == "a"
+    assert ask({"inputs": {"string": "a"}, "outputs": None}).text == "a"
 
 
 AREAS = {
@@ -482,7 +602,7 @@ AREAS = {
 
 def execute_statistics(client, **more):
     body = {"inputs": {"layer": "NDVI", "places": AREAS}, **more}
-    return client.post("/ogcapi/processes/zonal-statistics/execution", json=body)
+    return client.post(STATISTICS, json=body)
 
 
 def test_a_process_that_writes_a_file_gives_it_to_who_waits(client, tmp_path, monkeypatch):
@@ -492,7 +612,7 @@ def test_a_process_that_writes_a_file_gives_it_to_who_waits(client, tmp_path, mo
 
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.text.splitlines()[1].startswith("field,")
-    assert [path.name for path in tmp_path.iterdir() if path.name != "jobs"] == []
+    assert list(tmp_path.glob("chronotile-*/*")) == []
 
 
 def test_a_file_that_is_made_while_a_client_waits_is_linked_in_its_document(client):
@@ -505,7 +625,39 @@ def test_a_file_that_is_made_while_a_client_waits_is_linked_in_its_document(clie
 def test_what_the_archive_does_not_have_is_refused_with_the_path_of_the_input(client):
     body = {"inputs": {"layer": "NOTHING", "places": AREAS}}
 
-    answer = client.post("/ogcapi/processes/zonal-statistics/execution", json=body)
+    answer = client.post(STATISTICS, json=body)
 
     assert answer.status_code == 404
     assert answer.json()["parameter"] == "inputs.layer"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "name"),
+    [("text/csv", "csv"), ("application/geo+json", "geojson"), ("Text/CSV; header=present", "csv")],
+)
+def test_a_file_comes_in_the_media_type_that_its_output_is_asked_for(client, media_type, name):
+    inputs = {"layer": "NDVI", "places": AREAS}
+    outputs = {"statistics": {"format": {"mediaType": media_type}}}
+
+    answer = client.post(STATISTICS, json={"inputs": inputs, "outputs": outputs})
+
+    assert answer.content == client.post(STATISTICS, json={"inputs": {**inputs, "format": name}}).content
+
+
+def test_a_media_type_that_is_not_that_of_the_format_is_refused(client):
+    inputs = {"layer": "NDVI", "places": AREAS, "format": "csv"}
+    outputs = {"statistics": {"format": {"mediaType": "application/geo+json"}}}
+
+    answer = client.post(STATISTICS, json={"inputs": inputs, "outputs": outputs})
+
+    assert "inputs.format" in problem_of(answer, "outputs.statistics.format.mediaType")
+
+
+def test_a_job_that_is_removed_is_linked_no_more(client, submitted, do_next):
+    url = submitted({"inputs": {"string": "a"}})
+    do_next()
+
+    links = client.delete(url).json()["links"]
+
+    assert [link["rel"] for link in links] == ["up", "related"]
+    assert [client.get(link["href"]).status_code for link in links] == [200, 200]

@@ -1,31 +1,404 @@
-"""Requests past a limit name the process that does the same as a job."""
+"""Requests past a limit name the job that does the same, ready to be posted."""
 
+import json
+from dataclasses import replace
+
+import numpy as np
+import orjson
 import pytest
+import shapely
+from affine import Affine
 
 from chronotile.catalog.catalogue import Limits
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import NativeGrid
+from tests.places import make_places
 from tests.protocols import served
 
-AREA = {"type": "Polygon", "coordinates": [[[4.6, 50.8], [4.61, 50.8], [4.61, 50.81], [4.6, 50.8]]]}
-AREAS = {"type": "FeatureCollection", "features": [{"type": "Feature", "id": "a", "properties": {}, "geometry": AREA}]}
-POINTS = {"layers": ["NDVI"], "points": [{"id": "a", "lon": 4.6, "lat": 50.8}]}
-REQUESTS = [
-    ("max_coverage_bytes", "GET", "/ogcapi/collections/NDVI/coverage", None, "export"),
-    ("max_series_values", "POST", "/timeseries/NDVI/areas", AREAS, "zonal-statistics"),
-    ("max_area_values", "POST", "/timeseries/NDVI/area", AREA, "zonal-statistics"),
-    ("max_series_values", "POST", "/timeseries/points", POINTS, "time-series"),
-    ("max_animation_pixels", "GET", "/animations/NDVI.gif?width=64&height=64", None, "animation"),
+RING = [[4.6, 50.8], [4.61, 50.8], [4.61, 50.81], [4.6, 50.81], [4.6, 50.8]]
+AREA = {"type": "Polygon", "coordinates": [RING]}
+FEATURE = {"type": "Feature", "id": "field", "properties": {"crop": "wheat"}, "geometry": AREA}
+OTHER = {"type": "Feature", "properties": None, "geometry": {"type": "Polygon", "coordinates": [RING[:-1]]}}
+AREAS = {"type": "FeatureCollection", "features": [FEATURE, OTHER]}
+METRES = {
+    "type": "Polygon",
+    "coordinates": [[[605000, 5630000], [607000, 5630000], [607000, 5633000], [605000, 5630000]]],
+}
+UTM = {"type": "name", "properties": {"name": "EPSG:32631"}}
+NAMED = [
+    {"id": "a", "lon": 4.6, "lat": 50.8},
+    {"lon": 4.7, "lat": 50.9},
+    [-355.5, 50.85],
+    {"id": 7, "lon": 3, "lat": 50},
 ]
+PLAIN = [[4.6, 50.8], [4.7, 50.9]]
+MANY = ("NDVI", "LAI")
+COVERAGE = "/ogcapi/collections/NDVI/coverage?f=GTiff"
+OF_ALL = "/ogcapi/collections/s2/coverage?f=GTiff"
+FILM = "/animations/NDVI.gif?width=64"
+SAME = {
+    "areas as CSV": ("POST", "/timeseries/NDVI/areas?format=csv", AREAS),
+    "areas as GeoJSON, with all that may be said": (
+        "POST",
+        "/timeseries/NDVI/areas?format=geojson&reducers=mean,p10,count&weights=area&min_valid=0.1&datetime=2020-06",
+        AREAS,
+    ),
+    "areas of a collection of geometries": (
+        "POST",
+        "/timeseries/NDVI/areas?format=csv",
+        {"type": "GeometryCollection", "geometries": [AREA, AREA]},
+    ),
+    "areas in the CRS of the query": (
+        "POST",
+        "/timeseries/NDVI/areas?format=csv&crs=EPSG:32631",
+        {"type": "FeatureCollection", "features": [{**FEATURE, "geometry": METRES}]},
+    ),
+    "a geometry": ("POST", "/timeseries/NDVI/area?format=csv", AREA),
+    "a feature": ("POST", "/timeseries/NDVI/area?format=geojson&datetime=2020-06-01/..", FEATURE),
+    "a geometry that names its CRS": ("POST", "/timeseries/NDVI/area?format=csv", {**METRES, "crs": UTM}),
+    "a feature whose geometry names its CRS": (
+        "POST",
+        "/timeseries/NDVI/area?format=csv",
+        {**FEATURE, "geometry": {**METRES, "crs": UTM}},
+    ),
+    "geometries that are one area": (
+        "POST",
+        "/timeseries/NDVI/area?format=csv",
+        {"type": "GeometryCollection", "geometries": [AREA, AREA]},
+    ),
+    "a box": ("GET", "/timeseries/NDVI/area?format=csv&bbox=4.6,50.8,4.62,50.82", None),
+    "a box in metres": (
+        "GET",
+        "/timeseries/NDVI/area?format=csv&bbox=605000,5630000,607000,5633000&crs=EPSG:32631",
+        None,
+    ),
+    "a place": ("GET", "/timeseries/NDVI/area?format=csv&place=squares/S1", None),
+    "points as JSON": ("POST", "/timeseries/points", {"layers": ["NDVI"], "points": PLAIN}),
+    "points with names, of several layers": (
+        "POST",
+        "/timeseries/points",
+        {"layers": list(MANY), "points": NAMED, "datetime": "2020-06-01/2020-06-30/P10D"},
+    ),
+    "points as CSV": ("POST", "/timeseries/points?format=csv&datetime=2020-06", {"layers": ["NDVI"], "points": NAMED}),
+    "a coverage": ("GET", COVERAGE, None),
+    "a coverage at some times": ("GET", f"{COVERAGE}&datetime=2020-06-01,2020-06-21", None),
+    "a coverage of an interval of a subset": ("GET", f'{COVERAGE}&subset=time("2020-05":"2020-06-11")', None),
+    "a coverage of the latest time": ("GET", f"{COVERAGE}&subset=time(*)", None),
+    "a coverage in a box": ("GET", f"{COVERAGE}&bbox=4.6,50.8,4.7,50.9", None),
+    "a coverage in a box of another CRS": (
+        "GET",
+        f"{COVERAGE}&bbox=3080000,3940000,3090000,3950000&bbox-crs=EPSG:3035",
+        None,
+    ),
+    "a coverage between latitudes": ("GET", f"{COVERAGE}&subset=Lat(50.8:50.85)", None),
+    "a coverage from an easting on": ("GET", f"{COVERAGE}&subset=x(620000:*)", None),
+    "a row of a coverage": ("GET", f"{COVERAGE}&subset=y(5630050)", None),
+    "a coverage in another CRS": ("GET", f"{COVERAGE}&crs=EPSG:3035", None),
+    "a coverage of several layers": ("GET", OF_ALL, None),
+    "some fields of a coverage": ("GET", f"{OF_ALL}&properties=LAI", None),
+    "a cube": ("GET", "/ogcapi/collections/NDVI/cube?f=GeoTIFF&bbox=4.6,50.8,4.7,50.9&datetime=2020-06", None),
+    "a time-lapse": ("GET", FILM, None),
+    "some of a time-lapse": ("GET", f"{FILM}&step=2&fps=2.5&labels=date&style=reds&datetime=2020-05/2020-06-21", None),
+    "a time-lapse by months, in a box": (
+        "GET",
+        f"{FILM}&height=48&step=P1M&reducer=max&labels=none&bbox=500000,6580000,560000,6620000&crs=EPSG:3857",
+        None,
+    ),
+    "a time-lapse in a CRS that is north first": ("GET", f"{FILM}&bbox=4.6,50.8,4.7,50.9&crs=EPSG:4326", None),
+}
+OF_THE_SCHEMA = ("areas as CSV", "a box in metres", "a cube", "a time-lapse")
+"""The published schema takes an array for two things at once, and has boxes in CRS84 alone."""
+LIMITS = ("max_coverage_bytes", "max_series_values", "max_area_values", "max_animation_pixels")
 
 
-@pytest.mark.parametrize(("limit", "method", "path", "body", "process"), REQUESTS)
-def test_what_is_past_a_limit_names_the_job_that_does_it(make_client, limit, method, path, body, process):
-    client = make_client(served.make_services(limits=Limits(**{limit: 1})))
+def services(**limits):
+    layers = [served.make_layer(name) for name in MANY]
+    return served.make_services(served.make_collection(*layers), places=[make_places()], limits=Limits(**limits))
 
+
+@pytest.fixture
+def strict(make_client):
+    """A client of a server that refuses whatever there are jobs for."""
+    return make_client(services(**dict.fromkeys(LIMITS, 1)))
+
+
+@pytest.fixture
+def client(make_client):
+    return make_client(services())
+
+
+def job_of(client, method, path, body=None):
     problem = client.request(method, path, json=body).json()
+    assert problem["type"] == "limit-exceeded", problem
+    return problem.get("job")
 
-    assert (problem["type"], problem["limit"]) == ("limit-exceeded", limit)
-    assert problem["job"] == {
-        "process": process,
-        "href": f"http://testserver/ogcapi/processes/{process}/execution",
-    }
-    assert client.get(f"/ogcapi/processes/{process}").status_code == 200
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_job_that_is_named_gives_what_the_request_would(strict, client, name):
+    method, path, body = SAME[name]
+    job = job_of(strict, method, path, body)
+
+    accepted = strict.post(job["href"], json=job["execute"], headers={"Prefer": "respond-async"})
+    done, answer = client.post(job["href"], json=job["execute"]), client.request(method, path, json=body)
+
+    assert (accepted.status_code, done.status_code, answer.status_code) == (201, 200, 200), done.text
+    assert done.content == answer.content
+    assert "note" not in job
+
+
+@pytest.mark.parametrize(
+    ("path", "process"),
+    [
+        ("/timeseries/NDVI/point?lon=4.6&lat=50.8", "time-series"),
+        ("/timeseries/NDVI/point?lon=4.6&lat=50.8&datetime=2020-06&format=parquet", "time-series"),
+        ("/timeseries/NDVI/area?bbox=4.6,50.8,4.62,50.82", "zonal-statistics"),
+        ("/ogcapi/collections/NDVI/coverage?f=json", "export"),
+        ("/ogcapi/collections/NDVI/cube?bbox=4.6,50.8,4.7,50.9", "export"),
+        ("/ogcapi/collections/s2/position?coords=MULTIPOINT((4.6 50.8),(4.7 50.9))&datetime=2020-06", "time-series"),
+        ("/ogcapi/collections/NDVI/locations/squares:S0,squares:S1", "zonal-statistics"),
+    ],
+)
+def test_what_has_another_form_as_a_job_is_accepted_too(strict, path, process):
+    job = job_of(strict, "GET", path)
+
+    answer = strict.post(job["href"], json=job["execute"], headers={"Prefer": "respond-async"})
+
+    assert (answer.status_code, answer.json()["processID"], job["process"]) == (201, process, process)
+
+
+@pytest.mark.parametrize(
+    ("path", "limit", "written"),
+    [
+        ("/ogcapi/collections/NDVI/coverage?f=json", "max_series_values", "json"),
+        ("/ogcapi/collections/NDVI/coverage?f=PNG&datetime=2020-06-01", "max_pixels", "png"),
+        ("/ogcapi/collections/NDVI/cube?bbox=4.6,50.8,4.7,50.9", "max_series_values", "CoverageJSON"),
+        (
+            "/ogcapi/collections/NDVI/cube?f=GeoJSON&bbox=4.6,50.8,4.7,50.9&datetime=2020-06-01",
+            "max_features",
+            "GeoJSON",
+        ),
+    ],
+)
+def test_what_is_too_much_for_its_format_alone_is_exported(make_client, path, limit, written):
+    client = make_client(services(**{limit: 1}))
+
+    problem = client.get(path).json()
+    answer = client.post(problem["job"]["href"], json=problem["job"]["execute"])
+
+    assert problem["limit"] == limit
+    assert problem["job"]["note"] == f"the file is GTiff: the process does not write {written}"
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "image/tiff")
+
+
+@pytest.mark.parametrize("name", OF_THE_SCHEMA)
+def test_jobs_are_as_the_schema_of_executions_has_them(strict, assert_valid, name):
+    method, path, body = SAME[name]
+
+    assert_valid(job_of(strict, method, path, body)["execute"], "processes", "execute")
+
+
+@pytest.mark.parametrize(
+    ("path", "note"),
+    [
+        ("/timeseries/NDVI/area?bbox=4.6,50.8,4.62,50.82", "the file is csv: the process does not write json"),
+        (
+            "/timeseries/NDVI/point?lon=4.6&lat=50.9&format=netcdf",
+            "the file is json: the process does not write netcdf; the file is as /timeseries/points has it",
+        ),
+        ("/ogcapi/collections/NDVI/coverage?f=json", "the file is GTiff: the process does not write json"),
+        ("/ogcapi/collections/s2/position?coords=POINT(4.6 50.8)", "the file is JSON, as /timeseries/points has it"),
+        (
+            "/ogcapi/collections/NDVI/locations/squares:S0",
+            "the file is GeoJSON, as /timeseries/{layer}/areas has it",
+        ),
+    ],
+)
+def test_a_job_that_writes_another_format_says_so(strict, path, note):
+    assert job_of(strict, "GET", path)["note"] == note
+
+
+def test_the_values_of_a_job_for_a_point_are_those_of_the_point(strict, client):
+    path = "/timeseries/NDVI/point?lon=4.6&lat=50.8"
+    job = job_of(strict, "GET", path)
+
+    (result,) = client.post(job["href"], json=job["execute"]).json()["results"]
+
+    assert result["features"][0]["series"]["mean"] == client.get(path).json()["values"]
+
+
+def test_the_values_of_a_job_for_a_position_are_those_of_the_query(strict, client):
+    path = "/ogcapi/collections/NDVI/position?coords=POINT(4.6 50.8)&datetime=2020-06"
+    job = job_of(strict, "GET", path)
+
+    (result,) = client.post(job["href"], json=job["execute"]).json()["results"]
+
+    assert result["features"][0]["series"]["mean"] == client.get(path).json()["ranges"]["NDVI"]["values"]
+
+
+def test_the_values_of_a_job_for_a_location_are_those_of_the_query(strict, client):
+    path = "/ogcapi/collections/NDVI/locations/squares:S1?datetime=2020-06"
+    job = job_of(strict, "GET", path)
+
+    (feature,) = client.post(job["href"], json=job["execute"]).json()["features"]
+
+    assert feature["id"] == "squares:S1"
+    assert feature["properties"]["series"]["mean"] == client.get(path).json()["ranges"]["NDVI"]["values"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/ogcapi/collections/s2/locations/squares:S0", None),
+        ("GET", "/ogcapi/collections/NDVI/position?coords=POINT(605000 5630000)&crs=EPSG:32631", None),
+        ("POST", "/timeseries/NDVI/areas?step=P1M", AREAS),
+        ("POST", "/timeseries/NDVI/areas?limit=2", AREAS),
+        ("GET", "/timeseries/NDVI/area?trend=theil_sen&bbox=4.6,50.8,4.62,50.82", None),
+        ("POST", "/timeseries/points?smooth=whittaker", {"layers": ["NDVI"], "points": PLAIN}),
+        ("GET", "/timeseries/NDVI/point?limit=2&lon=4.6&lat=50.8", None),
+        ("GET", "/timeseries/NDVI/point?x=605000&y=5630000&crs=EPSG:32631", None),
+        ("GET", f"{COVERAGE}&scale-factor=2", None),
+        ("GET", f"{COVERAGE}&width=50", None),
+        ("GET", f"{COVERAGE}&crs=EPSG:3035&interpolation=bilinear", None),
+        ("GET", "/ogcapi/collections/NDVI/cube?bbox=4.6,50.8,4.7,50.9&resolution-x=10", None),
+        ("GET", "/ogcapi/collections/NDVI/area?coords=POLYGON((4.6 50.8,4.7 50.8,4.7 50.9,4.6 50.8))", None),
+        ("GET", f"{FILM}&expression=NDVI*2&range=0,1", None),
+        ("GET", f"{FILM}&range=0,1", None),
+        ("GET", f"{FILM}&ramp=reds", None),
+        ("GET", f"{FILM}&reversed=true", None),
+        ("GET", f"{FILM}&difference=2020-06-01", None),
+    ],
+)
+def test_no_job_is_named_where_no_process_does_the_same(strict, method, path, body):
+    assert job_of(strict, method, path, body) is None
+
+
+def test_more_features_than_a_request_may_have_are_no_more_than_a_job_may(make_client):
+    client = make_client(services(max_features=1))
+
+    job = job_of(client, "POST", "/timeseries/NDVI/areas", AREAS)
+    points = job_of(client, "POST", "/timeseries/points", {"layers": ["NDVI"], "points": PLAIN})
+
+    assert job["execute"]["inputs"]["places"]["value"]["features"] == AREAS["features"]
+    assert points["execute"]["inputs"]["points"] == PLAIN
+
+
+def test_a_large_body_is_not_given_back(make_client):
+    client = make_client(services(max_features=1))
+    body = orjson.dumps({**AREAS, "features": [{**FEATURE, "properties": {"text": "a" * 600_000}}] * 2})
+
+    answer = client.post("/timeseries/NDVI/areas?reducers=p10&format=csv", content=body)
+
+    job = answer.json()["job"]
+    assert job["execute"] == {"inputs": {"layer": "NDVI", "reducers": ["p10"], "format": "csv"}}
+    assert job["note"] == "inputs.places is the body, as a FeatureCollection"
+    assert len(answer.content) < 1000
+    inputs = {**job["execute"]["inputs"], "places": json.loads(body)}
+    headers = {"Prefer": "respond-async"}
+    assert client.post(job["href"], json={"inputs": inputs}, headers=headers).status_code == 201
+
+
+def test_many_points_are_not_given_back(make_client):
+    client = make_client(services(max_features=1))
+    points = [[4.6, 50.8]] * 100_000
+
+    answer = client.post("/timeseries/points?datetime=2020", json={"layers": ["NDVI"], "points": points})
+
+    job = answer.json()["job"]
+    assert job["execute"] == {"inputs": {"datetime": "2020", "format": "json"}}
+    assert "inputs.points are those of the body" in job["note"]
+    assert len(answer.content) < 1000
+
+
+def test_the_crs_of_a_large_body_is_told(make_client):
+    client = make_client(services(max_features=1))
+    body = orjson.dumps({**AREAS, "features": [{**FEATURE, "properties": {"text": "a" * 600_000}}] * 2})
+
+    answer = client.post("/timeseries/NDVI/areas?crs=EPSG:4326&format=csv", content=body)
+
+    assert answer.json()["job"]["note"].endswith("as a FeatureCollection whose member crs names EPSG:4326")
+
+
+def test_a_job_that_would_be_refused_itself_is_not_named(make_client):
+    native = served.BELGIUM_31N
+    world = NativeGrid(crs=native.crs, transform=native.transform, width=1_000_000, height=1_000_000)
+    layer = served.make_layer(variable=served.make_variable(grid=world))
+    client = make_client(served.make_services(served.make_collection(layer)))
+
+    assert job_of(client, "GET", COVERAGE) is None
+
+
+OWN = crs_of("+proj=laea +lat_0=50 +lon_0=4.5 +units=m")
+"""A CRS that no authority names."""
+
+
+def test_a_crs_that_no_process_takes_leads_to_no_job(make_client):
+    limits = Limits(max_coverage_bytes=1, max_animation_pixels=1)
+    client = make_client(served.make_services(crs=["CRS:84"], limits=limits))
+
+    assert job_of(client, "GET", f"{COVERAGE}&subset=x(620000:*)") is None
+    assert job_of(client, "GET", f"{FILM}&crs=EPSG:32631") is None
+    assert job_of(client, "GET", COVERAGE) is not None
+
+
+def test_a_crs_without_a_name_leads_to_no_job(make_client):
+    grid = NativeGrid(crs=OWN, transform=Affine(100, 0, 0, 0, -100, 0), width=100, height=100)
+    layer = served.make_layer(variable=served.make_variable(grid=grid))
+    client = make_client(served.make_services(served.make_collection(layer), limits=Limits(max_coverage_bytes=1)))
+
+    assert job_of(client, "GET", f"{COVERAGE}&subset=x(10:*)") is None
+    assert job_of(client, "GET", COVERAGE) is not None
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        replace(make_places(1), shapes=np.array([shapely.Point(4.7, 50.85).buffer(0.1, quad_segs=6000)])),
+        replace(make_places(1), crs=OWN, shapes=np.array([shapely.box(5_000, 90_000, 9_000, 95_000)])),
+    ],
+    ids=["many vertices", "a CRS that is not offered"],
+)
+def test_a_place_that_cannot_be_given_back_leads_to_no_job(make_client, places):
+    client = make_client(served.make_services(places=[places], limits=Limits(max_series_values=1)))
+
+    assert job_of(client, "GET", "/timeseries/NDVI/area?place=squares/S0") is None
+
+
+def within(depth):
+    """Lists within one another, more than are written beside a problem."""
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize("depth", [250, 600])
+@pytest.mark.parametrize(("path", "sent"), [("area", FEATURE), ("areas", AREAS)])
+def test_what_is_too_deep_to_be_given_back_is_a_problem_without_a_job(make_client, path, sent, depth):
+    client = make_client(services(**dict.fromkeys(LIMITS, 1)))
+    body = orjson.dumps(sent).replace(b'"wheat"', within(depth))
+
+    answer = client.post(f"/timeseries/NDVI/{path}?format=csv", content=body)
+
+    assert (answer.status_code, answer.json()["type"]) == (400, "limit-exceeded")
+    assert "job" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/timeseries/points", {"layers": ["NDVI"], "points": PLAIN * 300, "datetime": 5}),
+        ("/timeseries/points", {"layers": ["NDVI"], "points": PLAIN * 300, "datetime": ["2020"]}),
+        ("/timeseries/NDVI/areas", {"type": "GeometryCollection", "geometries": 5, "more": [[]] * 200}),
+        ("/timeseries/NDVI/areas", {"type": "FeatureCollection", "features": 5, "more": [[]] * 200}),
+    ],
+)
+def test_what_is_no_list_or_text_beside_its_size_leads_to_no_job(make_client, path, body):
+    client = make_client(services(max_features=1, max_vertices=1))
+
+    assert job_of(client, "POST", path, body) is None
+
+
+@pytest.mark.parametrize("query", ["min_valid=7", "datetime=yesterday", "place=squares/S1"])
+def test_what_is_wrong_beside_its_size_leads_to_no_job(make_client, query):
+    client = make_client(services(max_features=1))
+
+    problem = client.post(f"/timeseries/NDVI/areas?{query}", json=AREAS).json()
+
+    assert "job" not in problem

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from chronotile.jobs.callbacks import EVERY_S
 from chronotile.jobs.execute import SYNC_S
+from chronotile.jobs.teller import WAITS_S
 from chronotile.protocols.ogcapi.processes.params import OF_JOBS
+from chronotile.protocols.ogcapi.processes.references import MOST, MOST_S
 from chronotile.protocols.ogcapi.processes.results import MOST_INLINE_BYTES
+from chronotile.readers.fetch import MOST_S as MOST_POST_S
 from tests.protocols.ogcapi.processes.conftest import ECHO
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-processes.md").read_text(encoding="utf-8")
@@ -67,6 +71,12 @@ def test_the_page_has_every_parameter_and_limit():
     assert [name for name in OF_JOBS if f"`{name}`" not in PAGE and name != "lang"] == []
     assert f"{SYNC_S:.0f} s" in PAGE
     assert f"{MOST_INLINE_BYTES >> 20} MiB" in PAGE
+    assert f"at most {MOST}, which" in PAGE
+    assert f"take no longer than {MOST_S:.0f} s" in PAGE
+    assert f"every {EVERY_S:.0f} s at most" in PAGE
+    assert f"within {MOST_POST_S:.0f} s" in PAGE
+    assert WAITS_S == (5, 30, 3 * 60, 18 * 60)
+    assert "5 s, 30 s, 3 min and 18 min later" in PAGE
 
 
 def test_all_programs_of_the_page_are_run():

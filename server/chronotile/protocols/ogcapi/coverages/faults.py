@@ -6,8 +6,6 @@ from starlette.responses import Response
 from chronotile.errors import ChronotileError, OutsideData
 from chronotile.protocols.common.problem import problem_response
 
-JOBS = {"max_coverage_bytes": "export"}
-
 
 def coverage_fault(error: ChronotileError, request: Request) -> Response:
     """Return the problem document of an error; times are those of `subset` where it has them.
@@ -18,4 +16,4 @@ def coverage_fault(error: ChronotileError, request: Request) -> Response:
     time = "datetime" if "datetime" in named or "subset" not in named else "subset"
     spelling = {"time": time, "datetime": time, "layer": "properties"}
     status = 404 if isinstance(error, OutsideData) else None
-    return problem_response(error, request, spelling=spelling, status=status, jobs=JOBS)
+    return problem_response(error, request, spelling=spelling, status=status)

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_coverage
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.job_instead import offer_job
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
@@ -27,6 +28,7 @@ from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON
 from chronotile.protocols.ogcapi.coverages.params import asked_coverage, coverage_query
 from chronotile.protocols.ogcapi.coverages.sending import respond_with_file
 from chronotile.protocols.ogcapi.coverages.settling import settled
+from chronotile.protocols.ogcapi.export_instead import export_instead
 
 Make = Callable[[Offered, str, str], bytes]
 """A document of a collection, the tree's address and a language."""
@@ -39,6 +41,7 @@ async def get_coverage(request: Request) -> Response:
     name = asked_format(query, request.headers.get("accept", ""), FORMATS, aliases=ALIASES)
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])
     asked = asked_coverage(query, offered, services.catalogue)
+    offer_job(request, lambda: export_instead(settled(asked, services), name, services.catalogue))
     known, is_body_wanted = known_etags(request), request.method != "HEAD"
 
     def work(is_wanted: Callable[[], bool]) -> CoverageDelivery:

@@ -1,5 +1,6 @@
 """Landing page and conformance (OGC 19-072)."""
 
+from chronotile.protocols.common.state import ServerState
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.blocks import BLOCKS
@@ -36,10 +37,11 @@ def landing_document(telling: Telling) -> Json:
     }
 
 
-def conformance_document() -> Json:
+def conformance_document(state: ServerState) -> Json:
     """Return the classes that hold: those of the tree itself, then those of each building block.
 
     pygeoapi's own list has classes that do not hold here, and in 0.21 grows with each request.
     """
-    classes = [*CONFORMANCE, *(each for block in BLOCKS for each in block.conformance)]
+    blocks = (each for block in BLOCKS for each in (*block.conformance, *block.allowed_conformance(state)))
+    classes = [*CONFORMANCE, *blocks]
     return {"conformsTo": list(dict.fromkeys(classes))}

@@ -15,7 +15,7 @@ from chronotile.protocols.common.html_page import COMMON, content_security_polic
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.state import services_of
+from chronotile.protocols.common.state import services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.block import Json, Told
@@ -54,7 +54,8 @@ def document_routes(has_viewer: Callable[[], bool]) -> Sequence[BaseRoute]:
         return await _answer(request, _query(request), _document("landing", landing_document), has_viewer())
 
     async def get_conformance(request: Request) -> Response:
-        document = _document("conformance", lambda _telling: conformance_document())
+        state = state_of(request)
+        document = _document("conformance", lambda _telling: conformance_document(state))
         return await _answer(request, _query(request), document, has_viewer())
 
     async def get_collections(request: Request) -> Response:

@@ -76,7 +76,7 @@ SCHEMAS: dict[str, Json] = {
             "allowed": {"type": "integer"},
             "asked": {"type": "integer"},
             "alternative": TEXT,
-            "job": _object({"process": TEXT, "href": TEXT}),
+            "job": _object({"process": TEXT, "href": TEXT, "execute": {"type": "object"}}, {"note": TEXT}),
         },
     ),
 }

@@ -15,6 +15,7 @@ from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_cover
 from chronotile.pipeline.extract_fields import FieldsPayload, deliver_fields
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.job_instead import JobInstead, offer_job
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags
 from chronotile.protocols.common.state import for_client, state_of, while_wanted
@@ -23,6 +24,7 @@ from chronotile.protocols.ogcapi.edr.asked import Asked, asked_of, data_response
 from chronotile.protocols.ogcapi.edr.cells import CellsRequest, area_request, cube_request, radius_request
 from chronotile.protocols.ogcapi.edr.faults import area_fault, edr_fault
 from chronotile.protocols.ogcapi.edr.formats import OF_CELLS
+from chronotile.protocols.ogcapi.edr.jobs_instead import cells_instead, location_instead, position_instead
 from chronotile.protocols.ogcapi.edr.list_routes import list_routes
 from chronotile.protocols.ogcapi.edr.queries import LOCATIONS, POSITION
 from chronotile.protocols.ogcapi.edr.series import SeriesAsked, location_asked, position_asked
@@ -33,12 +35,14 @@ COLLECTION = "/ogcapi/collections/{collectionId}"
 
 async def get_position(request: Request) -> Response:
     """Return the series of the native cells that hold the points of `coords`."""
-    return await _series(request, POSITION.formats, position_asked)
+    return await _series(request, POSITION.formats, position_asked, position_instead)
 
 
 async def get_location(request: Request) -> Response:
     """Return the means of the native cells in one place, or in each of several."""
-    return await _series(request, LOCATIONS.formats, partial(location_asked, names=request.path_params["locationId"]))
+    names = request.path_params["locationId"]
+    asked, instead = partial(location_asked, names=names), partial(location_instead, names=names)
+    return await _series(request, LOCATIONS.formats, asked, instead)
 
 
 async def get_area(request: Request) -> Response:
@@ -57,9 +61,13 @@ async def get_radius(request: Request) -> Response:
 
 
 async def _series(
-    request: Request, formats: tuple[str, ...], resolve: Callable[[Asked, IsWanted], SeriesAsked]
+    request: Request,
+    formats: tuple[str, ...],
+    resolve: Callable[[Asked, IsWanted], SeriesAsked],
+    instead: Callable[[Asked], JobInstead | None],
 ) -> Response:
     asked = asked_of(request)
+    offer_job(request, partial(instead, asked))
     name, known = asked.format_among(formats), known_etags(request)
 
     def work(is_wanted: IsWanted) -> FieldsPayload:
@@ -80,9 +88,14 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
     key = f"{name} {media_type} {asked.address}"
     known, with_body = known_etags(request), request.method != "HEAD"
 
+    def cells() -> CellsRequest:
+        return requested(asked.offered, asked.query, services.catalogue)
+
+    offer_job(request, lambda: cells_instead(cells(), name, asked))
+
     def work(is_wanted: IsWanted) -> CoverageDelivery:
         return deliver_coverage(
-            requested(asked.offered, asked.query, services.catalogue).settled(services),
+            cells().settled(services),
             key,
             services,
             formats={key: written},

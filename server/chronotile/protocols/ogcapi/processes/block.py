@@ -11,6 +11,7 @@ CLASSES = ("core", "ogc-process-description", "json", "html", "oas30", "job-list
 block = BuildingBlock(
     routes=routes,
     conformance=tuple(f"{ROOT}/{name}" for name in CLASSES),
+    allowed_conformance=lambda state: [f"{ROOT}/callback"] if state.subscriber_places else [],
     paths=process_paths,
     schemas=SCHEMAS,
     landing_links=landing_links,

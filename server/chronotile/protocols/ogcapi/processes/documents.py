@@ -8,8 +8,9 @@ import numpy as np
 
 from chronotile.jobs.job import Job
 from chronotile.jobs.process import Input, Output, Process
-from chronotile.jobs.processes import process_of
+from chronotile.jobs.processes import output_schema, processes
 from chronotile.model.time import format_instant
+from chronotile.protocols.common.problem import MEDIA_TYPE as PROBLEM
 from chronotile.protocols.ogcapi.block import Json, Link, Told
 from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.ogcapi.processes.params import TYPE, JobsQuery, Paging
@@ -32,10 +33,10 @@ def landing_links(told: Told) -> Sequence[Link]:
     ]
 
 
-def process_list(processes: Sequence[Process], paging: Paging, told: Told) -> Json:
+def process_list(found: Sequence[Process], paging: Paging, told: Told) -> Json:
     """Return a page of the list of processes."""
-    listed = processes[paging.offset : paging.offset + paging.limit]
-    following = paging.following(len(processes))
+    listed = found[paging.offset : paging.offset + paging.limit]
+    following = paging.following(len(found))
     links = _both(f"{told.base}/processes", "processes", _query(paging, paging.offset))
     if following is not None:
         links.append(_json("next", f"{told.base}/processes?{_query(paging, following)}&f=json", "the next processes"))
@@ -65,7 +66,7 @@ def status_document(job: Job, told: Told) -> Json:
     """Return how far a job is."""
     times = {"created": job.created, "started": job.started, "finished": job.finished, "updated": job.updated}
     return {
-        "processID": job.execution.process,
+        "processID": job.process,
         "type": TYPE,
         "jobID": job.id,
         "status": job.status,
@@ -73,6 +74,16 @@ def status_document(job: Job, told: Told) -> Json:
         **{name: moment_text(moment) for name, moment in times.items() if moment is not None},
         "progress": job.progress,
         "links": _written(_job_links(job, told)),
+    }
+
+
+def removed_document(job: Job, told: Told) -> Json:
+    """Return how a job was that had ended and is removed now: it is linked no more."""
+    return {
+        **status_document(job, told),
+        "status": "dismissed",
+        "message": "was removed, with its results",
+        "links": _written(_links_beside(job, told)),
     }
 
 
@@ -93,20 +104,22 @@ def moment_text(moment: float) -> str:
 
 def _job_links(job: Job, told: Told) -> list[Link]:
     url = job_address(job, told)
-    process = f"{told.base}/processes/{quote(job.execution.process)}?f=json"
-    links = [
-        *_both(url, "job"),
-        _json("up", f"{told.base}/jobs?f=json", "all jobs"),
-        _json("related", process, "process"),
-    ]
+    links = [*_both(url, "job"), *_links_beside(job, told)]
     if job.status == "successful":
-        links.append(_json(REL_RESULTS, f"{url}/results", "results"))
-        outputs = process_of(job.execution.process).outputs
+        # Whether they are raw, in parts or a document stands with the inputs, which may be too long to be read here.
+        links.append(Link(rel=REL_RESULTS, href=f"{url}/results", type=None, title="results"))
         for name, result in job.results.items():
-            media_type = media_type_of(result, outputs[name].schema)
+            media_type = media_type_of(result, output_schema(job.process, name))
             links.append(Link(rel="item", href=result_address(job, name, told), type=media_type, title=name))
     if job.status == "failed":
-        links.append(_json(REL_EXCEPTIONS, f"{url}/results", "why it failed"))
+        links.append(Link(rel=REL_EXCEPTIONS, href=f"{url}/results", type=PROBLEM, title="why it failed"))
+    return links
+
+
+def _links_beside(job: Job, told: Told) -> list[Link]:
+    links = [_json("up", f"{told.base}/jobs?f=json", "all jobs")]
+    if job.process in processes():  # or else an earlier version had it
+        links.append(_json("related", f"{told.base}/processes/{quote(job.process)}?f=json", "process"))
     return links
 
 

@@ -2,83 +2,140 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import Any, cast, get_args
 
-import orjson
-
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, UnknownParameter
+from chronotile.jobs.execute import WAITING
 from chronotile.jobs.job import Execution, Json, ResponseType
-from chronotile.jobs.process import Process
+from chronotile.jobs.process import Output, Process
+from chronotile.protocols.common.form import UNSUPPORTED
+from chronotile.protocols.common.job_instead import MOST_REPEATED_BYTES, JobInstead
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice
-from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, media_types
+from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, media_types, output_types
+from chronotile.protocols.ogcapi.processes.parsing import parsed
 
+FORMAT = "format"
+"""The input that says in which media type a result comes, of processes that have a choice."""
+THE_BODY = "the body"
 MEMBERS = ("inputs", "outputs", "response", "subscriber")
 OF_QUALIFIED = frozenset({"value", "mediaType", "encoding", "schema", "format"})
 """Members of a value that says of which kind it is."""
 OF_OUTPUTS = ("format", "transmissionMode")
+OF_FORMATS = ("mediaType", "encoding", "schema")
 TRANSMISSIONS = ("value", "reference")
 
 
-def execution_of(process: Process, body: bytes) -> Execution:
-    """Return what a body asks of a process; inputs are not checked against their schemas yet.
+def members_of(process: Process, body: bytes, *, media_type: str = JSON) -> Json:
+    """Return the members of the body of an execution, of which `inputs` is one.
+
+    Args:
+        process: What is to be done.
+        body: JSON, whatever its media type says: programs post it as forms that are none.
+        media_type: As the client tells it.
 
     Raises:
         InvalidParameter: It is none; the locator is the path in the JSON.
     """
-    asked = _object(_parsed(body), "the body")
-    Kvp((name, "") for name in asked).check_spelling(MEMBERS)
-    if asked.get("subscriber") is not None:
-        raise InvalidParameter(
-            "this server tells no subscribers how jobs go on; leave subscriber out and ask for the job's status",
-            locator="subscriber",
+    asked = _object(_parsed(body or b"{}", media_type), THE_BODY)
+    _check_members(asked, MEMBERS)
+    inputs = _object(asked.get("inputs", {}), "inputs")
+    astray = next((name for name in asked if name in process.inputs and name not in MEMBERS), None)
+    if astray is not None and astray not in inputs:
+        raise UnknownParameter(
+            f'{astray} is an input, which belongs into the member inputs: {{"inputs": {{"{astray}": …}}}}',
+            locator=astray,
         )
-    inputs, outputs = _object(asked.get("inputs", {}), "inputs"), asked.get("outputs")
+    return {**asked, "inputs": inputs}
+
+
+def execution_of(process: Process, asked: Json) -> Execution:
+    """Return what is asked of a process; inputs are not checked against their schemas yet.
+
+    Args:
+        process: What is to be done.
+        asked: Of `members_of`, with no inputs by reference.
+
+    Raises:
+        InvalidParameter: A member is not accepted; the locator is its path in the JSON.
+    """
+    outputs = asked.get("outputs")
+    inputs = {name: _input(process, name, value) for name, value in asked["inputs"].items()}
+    wanted = None if outputs is None else _outputs(process, outputs) or None
     return Execution(
         process=process.id,
-        inputs={name: _input(process, name, value) for name, value in inputs.items()},
-        outputs=_outputs(process, outputs) if outputs else None,
+        inputs={**inputs, **_format_of(process, wanted or {}, inputs)},
+        outputs=wanted,
         response=_response(asked.get("response", "raw")),
     )
 
 
-def _parsed(body: bytes) -> object:
+def execution_instead(process: Process, body: bytes) -> JobInstead:
+    """Return the job that does what takes too long to wait for: the same that was posted."""
+    limits = {WAITING: math.inf}
+    if len(body) > MOST_REPEATED_BYTES:
+        return JobInstead(process=process.id, inputs={}, limits=limits, notes=["what is posted is the body"])
+    others = members_of(process, body)
+    return JobInstead(process=process.id, inputs=others.pop("inputs"), others=others, limits=limits)
+
+
+def _parsed(body: bytes, media_type: str) -> object:
     try:
-        return orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise InvalidParameter(f"the body is no JSON: {error}", locator="body") from error
+        return parsed(body, what=THE_BODY, locator="body")
+    except InvalidParameter as error:
+        if _are_alike(media_type, JSON):
+            raise
+        told = f"{error.message}; its Content-Type is {media_type[:MAX_SHOWN]!r}, accepted is {JSON}"
+        other = InvalidParameter(told, locator="body")
+        other.status = UNSUPPORTED
+        raise other from error
+
+
+def _check_members(given: Collection[str], known: tuple[str, ...], path: str = "") -> None:
+    """Refuse names that are nearly those of members; others do no harm."""
+    Kvp((name, "") for name in given).check_spelling(known)
+    spelled = {name.lower(): name for name in known}
+    wrong = next((name for name in given if name not in known and name.lower() in spelled), None)
+    if wrong is not None:
+        place = f"{path}{wrong}"
+        raise UnknownParameter(f"{place} is no member here; use {spelled[wrong.lower()]}", locator=place)
 
 
 def _object(value: object, path: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise InvalidParameter(f"{path} must be a JSON object", locator=path if path in MEMBERS else "body")
+        raise InvalidParameter(f"{path} must be a JSON object", locator="body" if path == THE_BODY else path)
     return value
 
 
 def _response(value: object) -> ResponseType:
-    return cast("ResponseType", choice(str(value), get_args(ResponseType), locator="response"))
+    return cast("ResponseType", choice(_text(value, "response"), get_args(ResponseType), locator="response"))
+
+
+def _text(value: object, path: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidParameter(f"{path} must be a text", locator=path)
+    return value
 
 
 def _input(process: Process, name: str, value: object) -> object:
     schema = process.inputs[name].schema if name in process.inputs else {}
     path = f"inputs.{name[:MAX_SHOWN]}"
-    if isinstance(value, list):
-        given: object = [_value(each, schema, f"{path}[{index}]") for index, each in enumerate(value)]
-    else:
+    given = value
+    if isinstance(value, dict):
         given = _value(value, schema, path)
+    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        given = [
+            _value(each, schema, f"{path}[{index}]") if isinstance(each, dict) else each
+            for index, each in enumerate(value)
+        ]
     if is_base64(schema):
         _check_bytes(given, path)
     return given
 
 
-def _value(value: object, schema: Json, path: str) -> object:
+def _value(value: Mapping[str, Any], schema: Json, path: str) -> object:
     """The value itself, without what says of which kind it is."""
-    if not isinstance(value, dict):
-        return value
-    if isinstance(value.get("href"), str):
-        raise InvalidParameter(
-            f"{path}: inputs by reference are not fetched by this server; give the value itself", locator=f"{path}.href"
-        )
     if "value" not in value or not OF_QUALIFIED.issuperset(value):
         return value
     kind = _object(value.get("format", value), f"{path}.format")
@@ -97,12 +154,18 @@ def _usual(value: object, schema: Json) -> tuple[str, ...]:
 
 
 def _check_media_type(asked: object, accepted: tuple[str, ...], path: str) -> None:
-    name = str(asked).partition(";")[0].strip().lower()
-    if name not in {each.partition(";")[0].strip().lower() for each in accepted}:
+    place = f"{path}.mediaType"
+    text = _text(asked, place)
+    if not any(_are_alike(text, each) for each in accepted):
         raise InvalidParameter(
-            f"{path}: the media type {str(asked)[:MAX_SHOWN]!r} is not accepted; it is {', '.join(accepted)}",
-            locator=f"{path}.mediaType",
+            f"{path}: the media type {text[:MAX_SHOWN]!r} is not accepted; it is {' or '.join(accepted)}", locator=place
         )
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Whether two media types are the same but for their parameters."""
+    names = (text.partition(";")[0].strip().lower() for text in (one[:1000], other))
+    return next(names) == next(names)
 
 
 def _check_bytes(value: object, path: str) -> None:
@@ -123,12 +186,36 @@ def _outputs(process: Process, value: object) -> dict[str, Json]:
 def _output(process: Process, name: str, value: object) -> Json:
     path = f"outputs.{name[:MAX_SHOWN]}"
     told = dict(_object(value if value is not None else {}, path))
-    Kvp((member, "") for member in told).check_spelling(OF_OUTPUTS)
+    _check_members(told, OF_OUTPUTS, f"{path}.")
     if "transmissionMode" in told:
-        choice(str(told["transmissionMode"]), TRANSMISSIONS, locator=f"{path}.transmissionMode")
-    described = process.outputs.get(name)
-    kind = _object(told.get("format", {}), f"{path}.format")
+        place = f"{path}.transmissionMode"
+        choice(_text(told["transmissionMode"], place), TRANSMISSIONS, locator=place)
+    described, kind = process.outputs.get(name), _object(told.get("format", {}), f"{path}.format")
+    _check_members(kind, OF_FORMATS, f"{path}.format.")
     if described is not None and "mediaType" in kind:
-        accepted = media_types(described.schema) or (JSON, TEXT)
-        _check_media_type(kind["mediaType"], accepted, f"{path}.format")
+        _check_media_type(kind["mediaType"], output_types(described.schema), f"{path}.format")
+    if "encoding" in kind:
+        choice(_text(kind["encoding"], f"{path}.format.encoding"), (BASE64,), locator=f"{path}.format.encoding")
     return told
+
+
+def _format_of(process: Process, wanted: Mapping[str, Json], inputs: Mapping[str, object]) -> Json:
+    """The input `format` that gives an output the media type that is asked for, where the process has a choice."""
+    for name, told in wanted.items():
+        asked = told.get("format", {}).get("mediaType")
+        if asked is None or name not in process.outputs:
+            continue
+        fitting = _formats_of(process.outputs[name], asked)
+        if fitting and inputs.get(FORMAT, fitting[0]) not in fitting:
+            raise InvalidParameter(
+                f"outputs.{name}.format.mediaType is {asked[:MAX_SHOWN]!r}, but inputs.{FORMAT} says otherwise; give "
+                "one of them",
+                locator=f"outputs.{name}.format.mediaType",
+            )
+        if fitting:
+            return {FORMAT: inputs.get(FORMAT, fitting[0])}
+    return {}
+
+
+def _formats_of(output: Output, media_type: str) -> list[str]:
+    return [name for name, each in output.formats.items() if _are_alike(media_type, each)]

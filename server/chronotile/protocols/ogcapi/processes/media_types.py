@@ -18,6 +18,15 @@ def media_types(schema: Json) -> tuple[str, ...]:
     )
 
 
+def output_types(schema: Json) -> tuple[str, ...]:
+    """Return the media types in which results of a schema may come."""
+    told = media_types(schema)
+    if told:
+        return told
+    kinds = {each["type"] for each in _alternatives(schema) if "type" in each}
+    return tuple(name for name, is_there in ((TEXT, "string" in kinds), (JSON, kinds != {"string"})) if is_there)
+
+
 def is_base64(schema: Json) -> bool:
     """Return whether texts of a schema are bytes."""
     return any(each.get("contentEncoding") == BASE64 for each in _alternatives(schema))

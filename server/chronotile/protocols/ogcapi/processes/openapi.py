@@ -23,8 +23,9 @@ from chronotile.protocols.ogcapi.path_items import (
     word,
 )
 from chronotile.protocols.ogcapi.processes.execution import TRANSMISSIONS
-from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON
+from chronotile.protocols.ogcapi.processes.media_types import BASE64, HTML, JSON
 from chronotile.protocols.ogcapi.processes.params import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, TYPE
+from chronotile.protocols.ogcapi.processes.subscriber import OF_MEMBERS
 
 TAG = "Processes"
 PROBLEM = "application/problem+json"
@@ -72,16 +73,24 @@ SCHEMAS: Mapping[str, Json] = {
         {
             "inputs": {
                 "type": "object",
-                "description": "Values by the names of inputs; one with a kind is `{value, mediaType, encoding}`",
+                "description": "Values by the names of inputs; one with a kind is `{value, mediaType, encoding}`, "
+                "one that lies elsewhere `{href, type}`",
             },
             "outputs": {
                 "type": "object",
                 "description": "Those that are wanted; all without it",
                 "additionalProperties": _all_optional(
-                    {"transmissionMode": word(TRANSMISSIONS), "format": _all_optional({"mediaType": TEXT})}
+                    {
+                        "transmissionMode": word(TRANSMISSIONS),
+                        "format": _all_optional({"mediaType": TEXT, "encoding": word([BASE64])}),
+                    }
                 ),
             },
             "response": {**word(["raw", "document"]), "default": "raw"},
+            "subscriber": {
+                **_all_optional(dict.fromkeys(OF_MEMBERS, ADDRESS)),
+                "description": "Addresses that hear how the job goes on; those that the operator allows",
+            },
         },
     ),
     "ProcessResults": {
@@ -127,9 +136,13 @@ def process_paths(catalogue: Catalogue) -> Mapping[str, Json]:
             ),
         },
         "/jobs/{jobID}/results": {
-            "get": _results("getResult", "The results of a job, as it was asked to give them", [job])
+            "get": _results(
+                "getResult", "The results of a job, as it was asked to give them", [job], {"204": _only_links()}
+            )
         },
-        "/jobs/{jobID}/results/{outputID}": {"get": _results("getOneResult", "One result of a job", [job, output])},
+        "/jobs/{jobID}/results/{outputID}": {
+            "get": _results("getOneResult", "One result of a job", [job, output], {"307": _elsewhere()})
+        },
     }
 
 
@@ -169,13 +182,33 @@ def _execution(parameters: Sequence[Json]) -> Json:
     answers = {"200": _any_results(), "201": accepted, "204": _only_links(), **_refusals("413", "415")}
     example = {"inputs": {"string": "Hello"}}
     body = {"required": True, "content": {JSON: {"schema": ref("ProcessExecution"), "example": example}}}
-    summary = "Execute a process, at once or as a job"
-    return {**_operation("execute", summary, [*parameters, prefer], answers), "requestBody": body}
+    operation = _operation("execute", "Execute a process, at once or as a job", [*parameters, prefer], answers)
+    return {**operation, "requestBody": body, "callbacks": _callbacks()}
 
 
-def _results(operation: str, summary: str, parameters: Sequence[Json]) -> Json:
+def _callbacks() -> Json:
+    told = {
+        "successUri": ("jobCompleted", "The results, files among them as links", "ProcessResults"),
+        "inProgressUri": ("jobInProgress", "How far the job is", "Job"),
+        "failedUri": ("jobFailed", "That the job failed, and why", "Job"),
+    }
+    return {
+        name: {
+            f"{{$request.body#/subscriber/{member}}}": {
+                "post": {
+                    "summary": summary,
+                    "requestBody": {"required": True, "content": {JSON: {"schema": ref(schema)}}},
+                    "responses": {"2XX": {"description": "It was heard"}},
+                }
+            }
+        }
+        for member, (name, summary, schema) in told.items()
+    }
+
+
+def _results(operation: str, summary: str, parameters: Sequence[Json], answers: Mapping[str, Json]) -> Json:
     failed = {"description": "Why the job failed", "content": {PROBLEM: {"schema": ref("Problem")}}}
-    return _operation(operation, summary, parameters, {"200": _any_results(), "204": _only_links(), "default": failed})
+    return _operation(operation, summary, parameters, {"200": _any_results(), **answers, "default": failed})
 
 
 def _operation(operation: str, summary: str, parameters: Sequence[Json], answers: Mapping[str, Json]) -> Json:
@@ -207,3 +240,8 @@ def _any_results() -> Json:
 def _only_links() -> Json:
     links = {"description": "Where the results are (RFC 8288)", "schema": TEXT}
     return {"description": "All results lie where the header Link says", "headers": {"Link": links}}
+
+
+def _elsewhere() -> Json:
+    place = {"description": "Where its file is to be had for some minutes", "schema": TEXT}
+    return {"description": "The file lies in another store", "headers": {"Location": place}}

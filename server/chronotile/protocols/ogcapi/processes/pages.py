@@ -1,16 +1,56 @@
 """Processes and jobs as pages for people."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 
-from chronotile.jobs.job import Job
+from chronotile.errors import SourceUnavailable
+from chronotile.jobs.job import ENDED, Job, JobDetails, Result
+from chronotile.jobs.processes import output_schema, processes
+from chronotile.jobs.result_files import ResultFiles
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.pages import Step, document_page
-from chronotile.protocols.ogcapi.processes.documents import moment_text
+from chronotile.protocols.ogcapi.processes.documents import job_address, moment_text, result_address
+from chronotile.protocols.ogcapi.processes.media_types import media_type_of
 
 MOST_SHOWN = 20_000
 """Characters of inputs on a page."""
+REFRESH_S = 5
+"""After so long the page of a job that has not ended is loaded again."""
+SHORT_ID = 8
+"""Characters of a job's id by which people tell it from others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A result of a job, as its page offers it."""
+
+    href: str
+    name: str
+    """Of its file, or of its output where it is none."""
+    title: str
+    """Of its output, if that is known still."""
+    media_type: str
+    size_bytes: int | None
+    """Of a file in the folder of the job."""
+
+
+def downloads(job: Job, files: ResultFiles, told: Told) -> Sequence[Download]:
+    """Return the results of a job; `files` are its own."""
+    process = processes().get(job.process)
+    outputs = {} if process is None else process.outputs
+    return [
+        Download(
+            href=result_address(job, name, told),
+            name=result.file or name,
+            title=outputs[name].title if name in outputs else "",
+            media_type=media_type_of(result, output_schema(job.process, name)),
+            size_bytes=_size(result, files),
+        )
+        for name, result in job.results.items()
+    ]
 
 
 def processes_page(document: Json, told: Told) -> bytes:
@@ -27,27 +67,69 @@ def process_page(document: Json, told: Told) -> bytes:
         above=[Step(title="Processes", href=f"{told.base}/processes?f=html")],
         template="process",
         lead=document["description"],
+        how_many=_how_many,
         schema_text=_schema_text,
     )
 
 
 def jobs_page(document: Json, told: Told) -> bytes:
     """Return the list of jobs as HTML."""
-    return document_page("Jobs", document, told, template="jobs")
+    return document_page("Jobs", document, told, template="jobs", short_id=_short_id, seconds_text=_seconds_text)
 
 
-def job_page(job: Job, log: Sequence[tuple[float, str]], document: Json, told: Told) -> bytes:
-    """Return how far a job is as HTML, with what was asked for and its log."""
+def job_page(job: Job, details: JobDetails, document: Json, told: Told, *, results: Sequence[Download]) -> bytes:
+    """Return how far a job is as HTML, with its results, what was asked for and its log."""
     return document_page(
-        f"Job {job.id}",
+        f"Job {_short_id(job.id)}",
         document,
         told,
         above=[Step(title="Jobs", href=f"{told.base}/jobs?f=html")],
         template="job",
-        inputs=orjson.dumps(dict(job.execution.inputs), option=orjson.OPT_INDENT_2).decode()[:MOST_SHOWN],
+        address=job_address(job, told),
+        is_known=job.process in processes(),
+        refresh_s=None if job.status in ENDED else REFRESH_S,
+        results=results,
+        inputs=details.inputs,
         fault=job.fault,
-        log=[(moment_text(moment), text) for moment, text in log],
+        log=[(moment_text(moment), _said(text, job)) for moment, text in details.log],
+        seconds_text=_seconds_text,
     )
+
+
+def _size(result: Result, files: ResultFiles) -> int | None:
+    """Bytes of a file that is at hand; a bucket would have to be asked."""
+    if result.file is None:
+        return None
+    try:
+        match files.file(result.file):
+            case Path() as path:
+                return path.stat().st_size
+            case _:
+                return None
+    except (SourceUnavailable, FileNotFoundError):  # which the link tells better
+        return None
+
+
+def _said(text: str, job: Job) -> str:
+    """A line of the log, without the reason that the page tells above."""
+    return "failed" if job.fault is not None and text == f"failed: {job.fault.detail}" else text
+
+
+def _short_id(id_: str) -> str:
+    return id_[:SHORT_ID]
+
+
+def _seconds_text(moment: str) -> str:
+    """A moment as documents tell it, for people: to the second."""
+    return f"{moment[:10]} {moment[11:19]}Z"
+
+
+def _how_many(told: Json) -> str:
+    """How often an input may be given."""
+    few, most = told["minOccurs"], told["maxOccurs"]
+    if most == 1:
+        return "required" if few else "optional"
+    return f"{few} to {most}"
 
 
 def _schema_text(schema: Json) -> str:

@@ -1,29 +1,33 @@
 """What came of a process, as the client wants it: raw, in several parts, as a document, or where it lies."""
 
 import base64
-import re
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 
 import orjson
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from chronotile.encoders.file_parts import PIECE_BYTES
 from chronotile.errors import LimitExceeded, SourceUnavailable
+from chronotile.jobs.bucket import RESULT_GONE
 from chronotile.jobs.job import Execution, Result
-from chronotile.jobs.process import Process
+from chronotile.jobs.processes import output_schema
+from chronotile.jobs.result_files import ResultFiles, StoredFile
 from chronotile.protocols.common.body_response import BodyResponse
-from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.processes.documents import REL_RESULTS
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, media_type_of
 
 MOST_INLINE_BYTES = 32 << 20
 """Of a file that stands in a JSON document."""
 NO_HEADERS: Mapping[str, str] = {}
-SAFE_NAME = re.compile(r"[\w.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +35,8 @@ class Results:
     """What came of an execution."""
 
     execution: Execution
-    process: Process
     values: Mapping[str, Result]
-    folder: Path
-    """Of the files."""
+    files: ResultFiles
     address_of: Callable[[str], str] | None
     """Where an output lies, by its name; `None` where it lies nowhere but here."""
 
@@ -43,13 +45,19 @@ class Results:
 class Part:
     """One result by value."""
 
-    content: bytes | Path
+    content: bytes | Path | StoredFile
     media_type: str
 
     @property
     def size(self) -> int:
         """In bytes."""
-        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+        match self.content:
+            case bytes() as content:
+                return len(content)
+            case Path() as file:
+                return file.stat().st_size
+            case stored:
+                return stored.size
 
 
 class Parts:
@@ -60,27 +68,73 @@ class Parts:
         folder: Removed in the end, if there is one.
     """
 
-    def __init__(self, parts: Sequence[bytes | Path], folder: Path | None) -> None:
-        self._parts = parts
+    def __init__(self, parts: Sequence[bytes | Path | StoredFile], folder: Path | None) -> None:
         self._folder = folder
+        with ExitStack() as files:  # open from now on, so that they are sent to their ends though they are removed
+            self._parts = [files.enter_context(part.open("rb")) if isinstance(part, Path) else part for part in parts]
+            self._files = files.pop_all()
 
     @property
     def size(self) -> int:
         """In bytes."""
-        return sum(Part(part, "").size for part in self._parts)
+        return sum(map(_size, self._parts))
 
     def pieces(self) -> Iterator[bytes]:
         """Give all, at most a MiB at a time of a file."""
         for part in self._parts:
-            if isinstance(part, bytes):
-                yield part
-            else:
-                with part.open("rb") as file:
-                    yield from iter(lambda: file.read(PIECE_BYTES), b"")
+            match part:
+                case bytes():
+                    yield part
+                case StoredFile():
+                    yield from part.pieces()
+                case file:
+                    yield from iter(partial(file.read, PIECE_BYTES), b"")
 
     def close(self) -> None:
         """Remove the folder."""
+        self._files.close()
         _remove(self._folder)
+
+
+def _size(part: bytes | BufferedReader | StoredFile) -> int:
+    match part:
+        case bytes():
+            return len(part)
+        case StoredFile():
+            return part.size
+        case file:
+            return os.fstat(file.fileno()).st_size
+
+
+class OpenFile(FileResponse):
+    """A file, whole or in part, that is sent to its end though it is removed meanwhile.
+
+    Args:
+        path: Of the file.
+        media_type: Its own.
+        headers: More of them.
+
+    Raises:
+        FileNotFoundError: It is gone already.
+    """
+
+    def __init__(self, path: Path, *, media_type: str, headers: Mapping[str, str]) -> None:
+        self._file = path.open("rb")
+        number = self._file.fileno()
+        super().__init__(f"/dev/fd/{number}", stat_result=os.fstat(number), media_type=media_type, headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._file:
+            await super().__call__(scope, receive, send)
+
+
+@contextmanager
+def _telling_what_is_gone() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceUnavailable(RESULT_GONE) from error
 
 
 def wants_references(execution: Execution, values: Mapping[str, Result]) -> bool:
@@ -88,6 +142,7 @@ def wants_references(execution: Execution, values: Mapping[str, Result]) -> bool
     return any(_is_referenced(execution, name, result) for name, result in values.items())
 
 
+@_telling_what_is_gone()
 def results_response(results: Results, *, removed: Path | None = None) -> Response:
     """Return results as their execution wants them.
 
@@ -100,8 +155,7 @@ def results_response(results: Results, *, removed: Path | None = None) -> Respon
         SourceUnavailable: A file is gone.
     """
     if results.execution.response == "document":
-        members = {name: _member(results, name, result) for name, result in results.values.items()}
-        return _sent([orjson.dumps(members)], JSON, removed)
+        return _sent([results_document(results)], JSON, removed)
     referenced = {name for name, each in results.values.items() if _is_referenced(results.execution, name, each)}
     if referenced == set(results.values):
         return _nothing_but_links(results, removed)
@@ -112,32 +166,52 @@ def results_response(results: Results, *, removed: Path | None = None) -> Respon
     return _several(results, referenced, removed)
 
 
+def results_document(results: Results) -> bytes:
+    """Return results as JSON, with links to those that lie somewhere.
+
+    Raises:
+        LimitExceeded: A file that shall stand in it is too large for that.
+        SourceUnavailable: A file is gone.
+    """
+    return orjson.dumps({name: _member(results, name, result) for name, result in results.values.items()})
+
+
 def part_of(results: Results, name: str) -> Part:
     """Return one result by value.
 
     Raises:
         SourceUnavailable: Its file is gone.
     """
-    result, schema = results.values[name], results.process.outputs[name].schema
+    result, schema = results.values[name], output_schema(results.execution.process, name)
     media_type = media_type_of(result, schema)
     if result.file is not None:
-        return Part(_file(results.folder, result.file), media_type)
+        return Part(results.files.file(result.file), media_type)
     if not isinstance(result.value, str):
         return Part(orjson.dumps(result.value), media_type)
     return Part(base64.b64decode(result.value) if is_base64(schema) else result.value.encode(), media_type)
 
 
-def file_response(results: Results, name: str) -> Response:
-    """Return one result; of a file also a part of it (RFC 9110 §14).
+@_telling_what_is_gone()
+def file_response(results: Results, name: str, *, is_head: bool = False) -> Response:
+    """Return one result; of a file also a part of it (RFC 9110 §14), or where it is to be had for a while.
+
+    Args:
+        results: Among which it is.
+        name: Of its output.
+        is_head: Whether nothing but its headers is asked for: what leads elsewhere is good for that alone.
 
     Raises:
         SourceUnavailable: Its file is gone.
     """
     part = part_of(results, name)
     headers = _disposition(results.values[name])
-    if isinstance(part.content, bytes):
-        return Response(part.content, media_type=part.media_type, headers=headers)
-    return FileResponse(part.content, media_type=part.media_type, headers=headers)
+    match part.content:
+        case bytes() as content:
+            return Response(content, media_type=part.media_type, headers=headers)
+        case Path() as file:
+            return OpenFile(file, media_type=part.media_type, headers=headers)
+        case stored:
+            return RedirectResponse(stored.signed("HEAD" if is_head else "GET"), status_code=307)
 
 
 def _is_referenced(execution: Execution, name: str, result: Result) -> bool:
@@ -152,7 +226,7 @@ def _member(results: Results, name: str, result: Result) -> object:
         return {"href": _address(results, name), "type": part_of(results, name).media_type, "title": name}
     part = part_of(results, name)
     plain = part.media_type.partition(";")[0]
-    if isinstance(part.content, Path):
+    if not isinstance(part.content, bytes):
         if part.size > MOST_INLINE_BYTES:
             raise LimitExceeded(
                 "bytes of a file in a document",
@@ -163,7 +237,7 @@ def _member(results: Results, name: str, result: Result) -> object:
             )
         content = part.content.read_bytes()
         return {"value": base64.b64encode(content).decode(), "mediaType": plain, "encoding": BASE64}
-    schema: Json = results.process.outputs[name].schema
+    schema = output_schema(results.execution.process, name)
     if isinstance(result.value, str) and is_base64(schema):
         return {"value": result.value, "mediaType": plain, "encoding": BASE64}
     is_bare = not isinstance(result.value, dict) or schema.get("format") == "ogc-bbox"
@@ -183,7 +257,7 @@ def _nothing_but_links(results: Results, removed: Path | None) -> Response:
 def _several(results: Results, referenced: set[str], removed: Path | None) -> Response:
     """Parts that belong together (RFC 2387); OGC 18-062r2 wants their ids to be the bare names of outputs."""
     boundary = secrets.token_hex(16)
-    parts: list[bytes | Path] = []
+    parts: list[bytes | Path | StoredFile] = []
     for name in results.values:
         part = part_of(results, name)
         head = f"--{boundary}\r\nContent-ID: {name}\r\nContent-Type: {part.media_type}\r\n"
@@ -196,11 +270,15 @@ def _several(results: Results, referenced: set[str], removed: Path | None) -> Re
 
 
 def _sent(
-    parts: Sequence[bytes | Path], media_type: str, removed: Path | None, headers: Mapping[str, str] = NO_HEADERS
+    parts: Sequence[bytes | Path | StoredFile],
+    media_type: str,
+    removed: Path | None,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> Response:
-    if not any(isinstance(part, Path) for part in parts):
+    content = [part for part in parts if isinstance(part, bytes)]
+    if len(content) == len(parts):
         _remove(removed)
-        return Response(b"".join(part for part in parts if isinstance(part, bytes)), media_type=media_type)
+        return Response(b"".join(content), media_type=media_type)
     body = Parts(parts, removed)
     return BodyResponse(body, media_type=media_type, headers={"Content-Length": str(body.size), **headers})
 
@@ -218,11 +296,3 @@ def _address(results: Results, name: str) -> str:
     if results.address_of is None:
         raise SourceUnavailable("no results can be kept now")
     return results.address_of(name)
-
-
-def _file(folder: Path, name: str) -> Path:
-    """A file of the folder itself, whatever the table says."""
-    path = folder / name
-    if not SAFE_NAME.fullmatch(name) or not path.is_file() or path.is_symlink():
-        raise SourceUnavailable("the file of this result is gone")
-    return path

@@ -1,0 +1,41 @@
+"""The job that makes a time-lapse which is too large for a request."""
+
+from collections.abc import Mapping
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.jobs.processes.animation import MOST_PIXELS
+from chronotile.model.animation import ANIMATION_LABELS, AnimationRequest
+from chronotile.model.request import MapRequest
+from chronotile.protocols.common.job_instead import JobInstead, bbox_input, datetime_input
+from chronotile.protocols.common.kvp import Kvp
+
+LIMITS: Mapping[str, float] = {"max_animation_pixels": MOST_PIXELS}
+
+
+def animation_instead(asked: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobInstead | None:
+    """Return the job; `None` where colours are asked for that are no style's, or what is no layer's own.
+
+    Raises:
+        UnsupportedCrs: No process takes the CRS.
+    """
+    shown, grid = asked.shown, asked.shown.grid
+    plain = MapRequest(
+        layer=shown.layer, grid=grid, time=shown.time, style=shown.style, reducer=shown.reducer, format=shown.format
+    )
+    if shown != plain:
+        return None
+    labels = [label for label in ANIMATION_LABELS if label in asked.labels]
+    inputs = {
+        "layer": shown.layer,
+        **datetime_input(shown.time),
+        **bbox_input(grid.bbox, grid.crs, catalogue),
+        "width": grid.width,
+        "height": grid.height,
+        "format": asked.format,
+        "step": asked.step if isinstance(asked.step, int) else query.required("step"),
+        "fps": asked.fps,
+        "reducer": shown.reducer,
+        **({"style": shown.style} if shown.style else {}),
+        **({"labels": labels} if len(labels) < len(ANIMATION_LABELS) else {}),
+    }
+    return JobInstead(process="animation", inputs=inputs, limits=LIMITS)

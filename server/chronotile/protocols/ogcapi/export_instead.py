@@ -1,0 +1,61 @@
+"""The job that writes a coverage which is too large for a request."""
+
+import math
+from collections.abc import Mapping
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.jobs.processes.export import MOST_BYTES
+from chronotile.model.collection import Layer
+from chronotile.model.coverage import CoverageRequest, Trim
+from chronotile.model.grid import BBox
+from chronotile.protocols.common.job_instead import (
+    JobInstead,
+    Json,
+    bbox_input,
+    crs_input,
+    datetime_input,
+    format_input,
+    names_input,
+)
+
+OF_FORMATS = ("max_series_values", "max_features", "max_pixels")
+"""Limits of values, cells that are features, and pixels, in formats that the process does not write."""
+BYTES_A_VALUE = 8
+"""At most."""
+LIMITS: Mapping[str, float] = {"max_coverage_bytes": MOST_BYTES} | dict.fromkeys(OF_FORMATS, MOST_BYTES / BYTES_A_VALUE)
+
+
+def export_instead(request: CoverageRequest, name: str, catalogue: Catalogue) -> JobInstead | None:
+    """Return the job; `None` where cells are asked for that are no native ones in size, or those in an area.
+
+    Args:
+        request: What is asked for, with its scale.
+        name: Of the format, as the process calls it.
+        catalogue: All that is served.
+
+    Raises:
+        UnsupportedCrs: No process takes a CRS of it.
+    """
+    is_resampled = request.crs is not None and request.resampling is not None
+    if request.scale is not None or request.area is not None or is_resampled or len(request.trims) > 1:
+        return None
+    layer = catalogue.layer(request.layers[0])
+    format_, notes = format_input("export", name, otherwise="GTiff")
+    inputs = {
+        "layer": names_input(request.layers),
+        **datetime_input(request.time),
+        **_box(request.trims, layer, catalogue),
+        **({} if request.crs is None else {"crs": crs_input(request.crs, catalogue)}),
+        **format_,
+    }
+    return JobInstead(process="export", inputs=inputs, limits=LIMITS, notes=notes)
+
+
+def _box(trims: tuple[Trim, ...], layer: Layer, catalogue: Catalogue) -> Json:
+    """The box with the ends of the layer where it is open."""
+    if not trims:
+        return {}
+    (trim,) = trims
+    reach = layer.main_variable.grid.bbox_in(trim.crs)
+    box = BBox(*(own if math.isfinite(own) else end for own, end in zip(trim.box, reach, strict=True)))
+    return bbox_input(box, trim.crs, catalogue)

@@ -1,0 +1,36 @@
+"""JSON from clients taken apart, in bounded memory."""
+
+import orjson
+
+from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.jobs.asked import MOST_CONTAINERS
+from chronotile.model.geojson_size import containers_in
+
+
+def parsed(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAINERS) -> object:
+    """Return what a text is as JSON.
+
+    Args:
+        text: In UTF-8.
+        what: It is, for messages.
+        locator: Of what is wrong with it.
+        most: Lists and objects in it.
+
+    Raises:
+        InvalidParameter: It is no JSON, or too deep.
+        LimitExceeded: It has more lists and objects.
+    """
+    containers = containers_in(text)
+    if containers > most:
+        raise LimitExceeded(
+            "max_containers", allowed=most, asked=containers, alternative="send less at once", locator=locator
+        )
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidParameter(f"{what} is no JSON: {error}", locator=locator) from error
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError as error:  # which happens earlier than for what is read
+        raise InvalidParameter(f"{what} has too many lists and objects within one another", locator=locator) from error
+    return value

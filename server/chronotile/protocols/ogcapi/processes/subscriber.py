@@ -1,0 +1,105 @@
+"""Who is told how a job goes on, and what (OGC 18-062r2 §7.11.2.6, requirements class Callback)."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import orjson
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import InvalidParameter, UnknownParameter
+from chronotile.jobs.blocks import RESULTS
+from chronotile.jobs.bucket import Bucket
+from chronotile.jobs.job import Callback, Execution, Job, Message, Status, Subscriber
+from chronotile.jobs.result_files import ResultFiles
+from chronotile.protocols.common.kvp import MAX_SHOWN
+from chronotile.protocols.common.web_places import WebPlaces
+from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.processes.documents import job_address, result_address, status_document
+from chronotile.protocols.ogcapi.processes.media_types import JSON
+from chronotile.protocols.ogcapi.processes.results import Results, results_document
+
+MEMBER = "subscriber"
+OF_MEMBERS: Mapping[str, Status] = {"successUri": "successful", "inProgressUri": "running", "failedUri": "failed"}
+ACCEPTED: Mapping[str, Status] = {"successUrl": "successful", **OF_MEMBERS}
+"""The schema published with 1.0 has `successUri` among its members, and requires `successUrl`."""
+
+
+def subscriber_of(asked: Json, places: WebPlaces, *, base: str) -> Subscriber | None:
+    """Return who is to be told, if anybody is.
+
+    Args:
+        asked: Members of the body of an execution.
+        places: Below which they may be told.
+        base: Public URL of this server.
+
+    Raises:
+        InvalidParameter: An address is not allowed, or a member is not known; the locator is its path in the JSON.
+    """
+    told = asked.get(MEMBER)
+    if told is None:
+        return None
+    if not places:
+        raise InvalidParameter(
+            "this server tells no subscribers how jobs go on; leave subscriber out and ask for the job's status",
+            locator=MEMBER,
+        )
+    if not isinstance(told, dict):
+        raise InvalidParameter(f"{MEMBER} must be a JSON object", locator=MEMBER)
+    _check_members(told)
+    urls = {
+        status: _url(told[name], places, locator=f"{MEMBER}.{name}")
+        for name, status in ACCEPTED.items()
+        if told.get(name) is not None
+    }
+    return Subscriber(urls=urls, base=base) if urls else None
+
+
+def message_of(
+    job: Job, callback: Callback, *, catalogue: Catalogue, folder: Path, bucket: Bucket | None = None
+) -> Message:
+    """Return what a subscriber is told of a job: its results, files among them as links, or how far it is.
+
+    Args:
+        job: As it is now.
+        callback: Who is told.
+        catalogue: Of any server that has the job.
+        folder: Of all jobs.
+        bucket: Of the files of results, if there is one.
+
+    Raises:
+        SourceUnavailable: A file of the results is gone.
+    """
+    told = Told(catalogue=catalogue, root=callback.base, language=catalogue.service.languages[0])
+    link = f'<{job_address(job, told)}>; rel="monitor"; type="{JSON}"'
+    is_done = callback.status == "successful"
+    files = ResultFiles(folder / job.id / RESULTS, bucket, job.id)
+    body = results_document(_results(job, told, files)) if is_done else orjson.dumps(status_document(job, told))
+    return Message(body=body, headers={"Content-Type": JSON, "Link": link})
+
+
+def _results(job: Job, told: Told, files: ResultFiles) -> Results:
+    return Results(
+        execution=Execution(process=job.process, inputs={}, response="document"),
+        values=job.results,
+        files=files,
+        address_of=lambda name: result_address(job, name, told),
+    )
+
+
+def _check_members(told: Iterable[str]) -> None:
+    """Refuse what is no member: whoever waits to hear something there would wait in vain."""
+    spelled = {name.lower(): name for name in ACCEPTED}
+    for name in told:
+        if name not in ACCEPTED:
+            shown = name[:MAX_SHOWN]
+            near = difflib.get_close_matches(shown.lower(), spelled, n=1)
+            use = spelled[near[0]] if near else ", ".join(OF_MEMBERS)
+            place = f"{MEMBER}.{shown}"
+            raise UnknownParameter(f"{place} is no member here; use {use}", locator=place)
+
+
+def _url(value: object, places: WebPlaces, *, locator: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidParameter(f"{locator} must be a URL", locator=locator)
+    return places.allowed(value, locator=locator)

@@ -1,0 +1,204 @@
+"""Inputs by reference: fetched from allowed places alone, bounded, and checked as values are."""
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.errors import ConfigurationError, LimitExceeded
+from chronotile.jobs.asked import MOST_CONTAINERS
+from chronotile.jobs.desk import JobDesk
+from chronotile.jobs.processes import process_of
+from chronotile.protocols.ogcapi.processes.references import MOST, Reference, with_values
+from chronotile.readers.fetch import Fetched
+from tests.listener import Answer
+from tests.protocols import served
+from tests.protocols.ogcapi.processes.test_execution import AREAS, BYTES, execute_statistics, problem_of
+
+checklist = pytest.mark.checklist
+
+JSON = {"Content-Type": "application/json"}
+MOST_BYTES = 10_000
+
+
+@pytest.fixture
+def client(web, tmp_path):
+    """A client of a server that may read below `/in/` of `web`."""
+    web.answers = {
+        "/in/number.json": Answer(body=b"3", headers=JSON),
+        "/in/object.json": Answer(body=b'\xef\xbb\xbf{"a":1}', headers=JSON),
+        "/in/text": Answer(body="é\n".encode(), headers={"Content-Type": "text/plain; charset=utf-8"}),
+        "/in/bytes": Answer(body=BYTES, headers={"Content-Type": "image/tiff"}),
+        "/in/areas": Answer(body=orjson.dumps(AREAS), headers={"Content-Type": "text/plain"}),
+        "/in/%C3%A9.json": Answer(body=b"4", headers=JSON),
+        "/in/elsewhere": Answer(302, headers={"Location": "/in/number.json"}),
+        "/in/broken": Answer(500),
+        "/in/long": Answer(body=b"1" * (MOST_BYTES + 1), headers=JSON),
+        "/in/half": Answer(body=b'"%s"' % (b"a" * (MOST_BYTES // 2)), headers=JSON),
+        "/secret/number.json": Answer(body=b"3", headers=JSON),
+    }
+    services = served.make_services(limits=served.Limits(max_body_bytes=MOST_BYTES))
+    app = application(services, jobs=JobDesk(tmp_path / "jobs"), input_prefixes=[f"{web.url}/in/"])
+    with TestClient(app, raise_server_exceptions=False) as one:
+        yield one
+
+
+@pytest.fixture
+def by_reference(ask, web):
+    """`by_reference("number", "/in/number.json", type=…)`: the answer of echo."""
+
+    def execute(name, path, *, prefer=None, **members):
+        return ask({"inputs": {name: {"href": f"{web.url}{path}", **members}}}, prefer=prefer)
+
+    return execute
+
+
+@checklist("processes", "job creation")
+@pytest.mark.parametrize(
+    ("name", "path", "members", "content"),
+    [
+        ("number", "/in/number.json", {}, b"3"),
+        ("number", "/in/number.json", {"type": "application/json", "rel": "item", "title": "a number"}, b"3"),
+        ("number", "/in/%C3%A9.json", {}, b"4"),
+        ("object", "/in/object.json", {"type": "application/json"}, b'{"a":1}'),
+        ("string", "/in/text", {}, "é\n".encode()),
+        ("string", "/in/number.json", {"type": "text/plain"}, b"3"),
+        ("binary", "/in/bytes", {"type": "image/tiff; application=geotiff"}, BYTES),
+        ("binary", "/in/bytes", {}, BYTES),
+    ],
+)
+def test_an_input_comes_from_where_it_lies(by_reference, name, path, members, content):
+    answer = by_reference(name, path, **members)
+
+    assert (answer.status_code, answer.content) == (200, content)
+
+
+def test_several_come_in_their_places(ask, web):
+    here = {"href": f"{web.url}/in/number.json"}
+
+    assert ask({"inputs": {"array": [1, here, 2, here]}}).json() == [1, 3, 2, 3]
+
+
+def test_what_the_client_says_of_the_kind_goes_before_what_the_server_says(client, web):
+    areas = {"href": f"{web.url}/in/areas", "type": "application/geo+json"}
+
+    answer = client.post(
+        "/ogcapi/processes/zonal-statistics/execution", json={"inputs": {"layer": "NDVI", "places": areas}}
+    )
+
+    assert answer.content == execute_statistics(client).content
+
+
+def test_a_job_has_the_value_that_lay_there_when_it_was_asked_for(by_reference, web, client):
+    url = by_reference("number", "/in/number.json", prefer="respond-async").headers["location"]
+    web.answers.clear()
+
+    execution = client.app.state.chronotile.jobs.table.execution(url.rpartition("/")[2])
+
+    assert execution.inputs == {"number": 3}
+    assert web.paths() == ["/in/number.json"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "{url}/secret/number.json",
+        "{url}/in/../secret/number.json",
+        "{url}/in/%2e%2e/secret/number.json",
+        "{url}/in-not/number.json",
+        "{url}/in/number.json?a=1",
+        "{url}/in/number.json#a",
+        "{user}/in/number.json",
+        "http://127.0.0.1:1/in/number.json",
+        "https://example.org/in/number.json",
+        "file:///etc/passwd",
+        "//example.org/in",
+        "",
+    ],
+)
+def test_other_places_are_not_asked(ask, web, address):
+    href = address.format(url=web.url, user=web.url.replace("//", "//me:secret@"))
+
+    answer = ask({"inputs": {"number": {"href": href}}})
+
+    problem_of(answer, "inputs.number.href")
+    assert web.asked == []
+
+
+def test_nothing_is_asked_where_one_of_several_is_refused(ask, web):
+    answer = ask(
+        {"inputs": {"array": [{"href": f"{web.url}/in/number.json"}, {"href": f"{web.url}/secret/number.json"}]}}
+    )
+
+    problem_of(answer, "inputs.array[1].href")
+    assert web.asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "members", "parameter", "words"),
+    [
+        ("/in/absent", {}, "inputs.number.href", "404 Not Found"),
+        ("/in/elsewhere", {}, "inputs.number.href", "redirects are not followed"),
+        ("/in/text", {"type": "application/json"}, "inputs.number.href", "inputs.number.href gives is no JSON"),
+        ("/in/bytes", {"type": "text/plain"}, "inputs.number.href", "is no UTF-8 text"),
+        ("/in/bytes", {}, "inputs.number.href", "inputs.number.href gives is no JSON"),
+        ("/in/number.json", {"type": "image/png"}, "inputs.number.mediaType", "'image/png' is not accepted"),
+        ("/in/object.json", {}, "inputs.number", "must be a number, got an object"),
+        ("/in/long", {}, "inputs.number.href", "max_body_bytes is 10000, this request asks for 10001"),
+    ],
+)
+def test_what_gives_no_such_value_is_refused(by_reference, web, path, members, parameter, words):
+    answer = by_reference("number", path, **members)
+
+    assert words in problem_of(answer, parameter)
+    assert web.paths() == [path]
+
+
+def test_all_together_are_bounded(ask, web):
+    half = {"href": f"{web.url}/in/half"}
+
+    assert ask({"inputs": {"string": half}}).status_code == 200
+    assert "max_body_bytes" in problem_of(ask({"inputs": {"string": half, "mixed": half}}), "inputs.mixed.href")
+
+
+def test_what_they_hold_is_bounded_together():
+    many, one = Fetched(body=b'"%s"' % (b"[" * MOST_CONTAINERS), media_type=""), Fetched(body=b"[]", media_type="")
+    two = [Reference(name=name, index=None, url="", media_type=None) for name in ("string", "mixed")]
+    assert with_values(process_of("echo"), {}, two[:1], [many])["string"]["value"] == "[" * MOST_CONTAINERS
+
+    with pytest.raises(LimitExceeded, match="max_containers") as caught:
+        with_values(process_of("echo"), {}, two, [many, one])
+
+    assert caught.value.locator == "inputs.mixed.href"
+
+
+def test_what_is_too_deep_is_refused(by_reference, web):
+    web.answers["/in/deep"] = Answer(body=b"[" * 1000 + b"]" * 1000, headers=JSON)
+
+    assert "within one another" in problem_of(by_reference("object", "/in/deep"), "inputs.object.href")
+
+
+def test_more_than_some_are_refused_before_any_is_fetched(ask, web):
+    answer = ask({"inputs": {"array": [{"href": f"{web.url}/in/number.json"}] * (MOST + 1)}})
+
+    assert f"at most {MOST} inputs by reference" in problem_of(answer, f"inputs.array[{MOST}].href")
+    assert web.asked == []
+
+
+def test_a_place_that_fails_is_503(by_reference):
+    answer = by_reference("number", "/in/broken")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (503, "inputs.number.href")
+    assert answer.headers["cache-control"] == "no-store"
+    assert "retry-after" in answer.headers
+
+
+def test_an_input_that_the_process_does_not_have_is_not_fetched(by_reference, web):
+    assert "has no input" in problem_of(by_reference("other", "/in/number.json"), "inputs.other")
+    assert web.asked == []
+
+
+@pytest.mark.parametrize("prefix", ["nowhere", "s3://bucket/a", "/folder", "https://a b/", "https://me@example.org/"])
+def test_a_prefix_that_is_none_is_a_mistake(prefix):
+    with pytest.raises(ConfigurationError, match="INPUT_PREFIXES"):
+        application(served.make_services(), input_prefixes=[prefix])

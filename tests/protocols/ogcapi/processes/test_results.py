@@ -1,0 +1,66 @@
+"""Files of results are sent to their ends, though their job is dismissed meanwhile."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.errors import SourceUnavailable
+from chronotile.jobs.job import Execution, Result
+from chronotile.jobs.result_files import ResultFiles
+from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
+
+CSV = b"time,value\n" * 1000
+
+
+@pytest.fixture
+def results(tmp_path):
+    """One file."""
+    (tmp_path / "a.csv").write_bytes(CSV)
+    return Results(
+        execution=Execution(process="echo", inputs={}),
+        values={"series": Result(file="a.csv", media_type="text/csv")},
+        files=ResultFiles(tmp_path),
+        address_of=None,
+    )
+
+
+def sent(response, **headers):
+    """What a client gets."""
+    return TestClient(response).get("/", headers=headers)
+
+
+def test_a_file_that_is_removed_before_it_is_sent_comes_whole(results, tmp_path):
+    response = file_response(results, "series")
+    (tmp_path / "a.csv").unlink()
+
+    answer = sent(response)
+
+    assert (answer.content, answer.headers["content-length"]) == (CSV, str(len(CSV)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "content"), [("bytes=5-9", CSV[5:10]), ("bytes=-4", CSV[-4:])], ids=["inside", "the end"]
+)
+def test_parts_of_a_file_that_is_removed_before_they_are_sent_come(results, tmp_path, wanted, content):
+    response = file_response(results, "series")
+    (tmp_path / "a.csv").unlink()
+
+    answer = sent(response, range=wanted)
+
+    assert (answer.status_code, answer.content) == (206, content)
+
+
+def test_results_whose_files_are_removed_before_they_are_sent_come_whole(results, tmp_path):
+    response = results_response(results)
+    (tmp_path / "a.csv").unlink()
+
+    answer = sent(response)
+
+    assert (answer.content, answer.headers["content-type"]) == (CSV, "text/csv; charset=utf-8")
+
+
+@pytest.mark.parametrize("ask", [results_response, lambda results: file_response(results, "series")])
+def test_files_that_are_gone_already_are_said_to_be(results, tmp_path, ask):
+    (tmp_path / "a.csv").unlink()
+
+    with pytest.raises(SourceUnavailable, match="the file of this result is gone"):
+        ask(results)

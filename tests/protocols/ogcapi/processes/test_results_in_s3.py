@@ -1,0 +1,265 @@
+"""What the server gives of results whose files are in S3: links to them, or their content."""
+
+import base64
+import json
+import shutil
+import socket
+import tempfile
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chronotile.jobs.bucket import Bucket
+from chronotile.jobs.desk import JobDesk
+from chronotile.jobs.job import Callback, Result
+from chronotile.protocols.ogcapi.processes import results
+from chronotile.protocols.ogcapi.processes.subscriber import message_of
+from tests.protocols import served
+from tests.protocols.ogcapi.processes.test_execution import execute_statistics
+from tests.s3 import Server
+
+pytestmark = pytest.mark.client("moto_server")
+
+CSV = b"time,mean\n2024-05-01,0.5\n"
+FILE = Result(file="series.csv", media_type="text/csv")
+BY_VALUE = {"string": {"transmissionMode": "value"}}
+
+
+@pytest.fixture
+def desk(tmp_path, bucket) -> JobDesk:
+    """Where the jobs of `client` are asked for."""
+    return JobDesk(tmp_path / "jobs", bucket=bucket)
+
+
+@pytest.fixture
+def stored(desk, submitted, end_with):
+    """`stored(body)`: the address of a job whose result `string` is a file in S3."""
+
+    def end(body, content=CSV):
+        url = submitted({"inputs": {"string": "a"}, **body})
+        job = end_with({"string": FILE}, files={"series.csv": content})
+        desk.result_files(job.id).store(job.results)
+        shutil.rmtree(desk.results_folder(job.id))
+        return url
+
+    return end
+
+
+def fetched(url, method="GET", **headers):
+    """The status, headers and body of what anybody gets."""
+    with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers)) as answer:
+        return answer.status, answer.headers, answer.read()
+
+
+def test_a_result_leads_to_its_object(client, stored):
+    answer = client.get(f"{stored({})}/results/string", follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["cache-control"]) == (307, "no-store")
+    status, headers, body = fetched(answer.headers["location"])
+    assert (status, body, headers["content-type"]) == (200, CSV, "text/csv")
+    assert headers["content-disposition"] == 'attachment; filename="series.csv"'
+    assert fetched(answer.headers["location"], Range="bytes=5-8")[::2] == (206, b"mean")
+
+
+def test_whoever_asks_for_headers_alone_is_led_to_them(client, stored):
+    answer = client.head(f"{stored({})}/results/string", follow_redirects=False)
+
+    assert answer.status_code == 307
+    assert fetched(answer.headers["location"], "HEAD")[1]["content-length"] == str(len(CSV))
+
+
+def test_a_document_links_to_the_result_and_not_to_the_store(client, stored):
+    url = stored({"response": "document"})
+
+    assert client.get(f"{url}/results").json()["string"]["href"] == f"{url}/results/string"
+
+
+def test_a_subscriber_gets_the_same_link(stored, desk, bucket, tmp_path):
+    job = desk.job(stored({}).rpartition("/")[2], user=None)
+    callback = Callback(
+        job=job.id, status="successful", url="", base="https://example.org", tries=1, updated=job.updated
+    )
+
+    message = message_of(
+        job, callback, catalogue=served.make_services().catalogue, folder=tmp_path / "jobs", bucket=bucket
+    )
+
+    href = json.loads(message.body)["string"]["href"]
+    assert href == f"https://example.org/ogcapi/jobs/{job.id}/results/string"
+
+
+def test_a_file_that_is_wanted_raw_comes_through_the_server(client, stored):
+    content = CSV * 400_000
+
+    answer = client.get(f"{stored({}, content)}/results", headers={"accept-encoding": "identity"})
+
+    assert (answer.status_code, answer.content) == (200, content)
+    assert answer.headers["content-length"] == str(len(content))
+    assert answer.headers["content-disposition"] == 'attachment; filename="series.csv"'
+
+
+def test_a_file_that_is_wanted_in_a_document_stands_there(client, stored):
+    document = client.get(f"{stored({'response': 'document', 'outputs': BY_VALUE})}/results").json()
+
+    assert base64.b64decode(document["string"]["value"]) == CSV
+
+
+def test_a_file_that_is_too_large_for_a_document_is_not_read(client, stored, monkeypatch):
+    monkeypatch.setattr(results, "MOST_INLINE_BYTES", len(CSV) - 1)
+
+    answer = client.get(f"{stored({'response': 'document', 'outputs': BY_VALUE})}/results")
+
+    assert (answer.status_code, answer.json()["type"]) == (400, "limit-exceeded")
+    assert answer.json()["asked"] == len(CSV)
+
+
+def test_files_from_before_there_was_a_bucket_are_still_given(client, submitted, end_with):
+    url = submitted({"inputs": {"string": "a"}})
+    end_with({"string": FILE}, files={"series.csv": CSV})
+
+    answer = client.get(f"{url}/results/string", follow_redirects=False)
+
+    assert (answer.status_code, answer.content) == (200, CSV)
+
+
+@pytest.mark.parametrize("name", ["../../other/a.csv", "..", ".", "", "folder/a.csv", "a.csv?versionId=1"])
+def test_names_cannot_leave_their_job(client, submitted, end_with, name):
+    url = submitted({"inputs": {"string": "a"}})
+    end_with({"string": Result(file=name, media_type="text/csv")}, files={})
+
+    answer = client.get(f"{url}/results/string", follow_redirects=False)
+
+    assert (answer.status_code, answer.json()["detail"]) == (503, "the file of this result is gone")
+
+
+@pytest.fixture
+def gone(stored, bucket):
+    """The address of a job whose object is gone."""
+    url = stored({})
+    bucket.remove(url.rpartition("/")[2])
+    return url
+
+
+def test_the_server_says_of_an_object_that_it_is_gone(client, gone):
+    answer = client.get(f"{gone}/results")
+
+    assert (answer.status_code, answer.json()["detail"]) == (503, "the file of this result is gone")
+
+
+def test_the_store_says_of_an_object_that_it_is_gone(client, gone):
+    location = client.get(f"{gone}/results/string", follow_redirects=False).headers["location"]
+
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        fetched(location)
+
+
+def test_what_is_kept_while_a_client_waits_goes_to_the_bucket(client, s3_server, bucket, desk):
+    (link,) = execute_statistics(client, response="document").json().values()
+
+    answer = client.get(link["href"], follow_redirects=False)
+
+    assert answer.status_code == 307
+    assert fetched(answer.headers["location"])[2] == execute_statistics(client).content
+    (key,) = s3_server.keys(bucket.url.split("/")[2])
+    assert not desk.results_folder(key.split("/")[1]).parent.exists()
+
+
+@pytest.fixture
+def away(desk, monkeypatch):
+    """A store that does not answer any more."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", Server().address)
+    monkeypatch.setattr(desk, "_bucket", Bucket("s3://results", patience_s=0.1))
+
+
+def test_nothing_is_kept_where_the_store_is_away(client, away, desk, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+
+    answer = execute_statistics(client, response="document")
+
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "the store of results is out of reach"
+    assert answer.headers["retry-after"]
+    assert desk.table.jobs() == ((), 0)
+    assert [path.name for path in (tmp_path / "jobs").iterdir() if path.is_dir()] == []
+    assert list((tmp_path / "temporary").glob("*/*")) == []
+
+
+def test_a_job_whose_results_cannot_be_removed_is_still_there(client, stored, request):
+    url = stored({})
+    request.getfixturevalue("away")
+
+    assert client.delete(url).status_code == 503
+    assert client.get(url).json()["status"] == "successful"
+
+
+def test_a_job_that_has_not_ended_is_dismissed_though_the_store_is_away(client, submitted, desk, away):
+    url = submitted({"inputs": {"string": "a"}})
+    desk.table.claim("test", lease_s=60)
+
+    assert client.delete(url).json()["status"] == "dismissed"
+    assert client.delete(url).status_code == 503
+
+
+def test_for_a_job_that_was_never_begun_the_store_is_not_asked(client, submitted, away, caplog):
+    url = submitted({"inputs": {"string": "a"}})
+
+    assert [client.delete(url).status_code for _ in range(2)] == [200, 200]
+
+    assert client.get(url).status_code == 404
+    assert "the store of results" not in caplog.text
+
+
+@pytest.fixture
+def hanging(desk, monkeypatch):
+    """`hanging()`: from now on the store takes requests and says nothing; its socket."""
+    with socket.create_server(("127.0.0.1", 0)) as store:
+        store.settimeout(30)
+
+        def hang():
+            monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{store.getsockname()[1]}")
+            monkeypatch.setattr(desk, "_bucket", Bucket("s3://results", patience_s=60))
+            return store
+
+        yield hang
+
+
+def refuse(asked):
+    """Answer requests that came over some connections."""
+    for connection in asked:
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_jobs_are_told_of_and_dismissed_while_the_store_hangs(client, stored, submitted, hanging):
+    ended, waiting = [stored({}) for _ in range(4)], submitted({"inputs": {"string": "a"}})
+    store = hanging()
+
+    with ThreadPoolExecutor(len(ended)) as pool:
+        removals = [pool.submit(client.delete, url) for url in ended]
+        asked = [store.accept()[0] for _ in removals]
+        told = [client.get("/ogcapi/jobs"), client.get(ended[0]), client.delete(waiting)]
+        are_hanging = not any(removal.done() for removal in removals)
+        refuse(asked)
+
+    assert ([answer.status_code for answer in told], are_hanging) == ([200, 200, 200], True)
+    assert [removal.result().status_code for removal in removals] == [503] * 4
+
+
+def test_what_is_not_to_be_stored_is_executed_while_the_store_hangs(client, hanging, desk, tmp_path):
+    store = hanging()
+
+    with ThreadPoolExecutor(2) as pool:
+        kept = [pool.submit(execute_statistics, client, response="document") for _ in range(2)]
+        asked = [store.accept()[0] for _ in kept]
+        answer = execute_statistics(client)
+        are_hanging = not any(each.done() for each in kept)
+        refuse(asked)
+        refuse([store.accept()[0] for _ in kept])  # who removes what may have been stored
+
+    assert (answer.status_code, are_hanging) == (200, True)
+    assert [each.result().status_code for each in kept] == [503, 503]
+    assert [path.name for path in (tmp_path / "jobs").iterdir() if path.is_dir()] == []

@@ -1,0 +1,252 @@
+"""Subscribers hear how their jobs go on, where the operator allows their addresses."""
+
+from functools import partial
+
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.errors import ConfigurationError
+from chronotile.jobs.callbacks import Callbacks
+from chronotile.jobs.engine import open_engine
+from chronotile.jobs.job import Result
+from chronotile.jobs.teller import Teller
+from chronotile.protocols.ogcapi.processes.subscriber import message_of
+from tests.listener import Answer
+from tests.protocols import served
+from tests.protocols.ogcapi.processes.conftest import ECHO
+from tests.protocols.ogcapi.processes.test_documents import CONF
+from tests.protocols.ogcapi.processes.test_execution import problem_of
+
+checklist = pytest.mark.checklist
+
+PATHS = {"successUri": "/jobs/done", "inProgressUri": "/jobs/going", "failedUri": "/jobs/failed"}
+CSV = b"time,value\n2020-06-01,1\n"
+
+
+@pytest.fixture
+def make_client(web, desk):
+    """`make_client(services)`: a client of a server that may tell subscribers below `/jobs/` of `web`."""
+    web.answers = {path: Answer(200) for path in PATHS.values()}
+    clients = []
+
+    def make(services=None):
+        app = application(services or served.make_services(), jobs=desk, subscriber_prefixes=[f"{web.url}/jobs"])
+        clients.append(TestClient(app, raise_server_exceptions=False))
+        return clients[-1].__enter__()
+
+    yield make
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(make_client):
+    return make_client()
+
+
+@pytest.fixture
+def subscriber(web):
+    """All three addresses."""
+    return {name: f"{web.url}{path}" for name, path in PATHS.items()}
+
+
+@pytest.fixture
+def tell(desk, tmp_path):
+    """`tell()`: whatever there is to tell, as workers tell it."""
+    engine = open_engine(None, tmp_path / "jobs")
+    write = partial(message_of, catalogue=served.make_services().catalogue, folder=tmp_path / "jobs")
+
+    def tell_all():
+        teller = Teller(desk.table, Callbacks(engine), write=write)
+        return sum(iter(teller.tell_next, False))
+
+    yield tell_all
+    engine.dispose()
+
+
+@checklist("processes", "job creation")
+def test_a_subscriber_hears_that_a_job_runs_and_its_results(ask, subscriber, do_next, desk, tell, web, client):
+    body = {"inputs": {"string": "a", "number": 3}, "subscriber": subscriber}
+    url = ask(body, prefer="respond-async").headers["location"]
+    assert tell() == 0
+    do_next()
+
+    assert tell() == 1
+
+    (asked,) = web.asked
+    assert (asked.method, asked.path, asked.headers["content-type"]) == ("POST", "/jobs/done", "application/json")
+    assert asked.headers["link"] == f'<{url}>; rel="monitor"; type="application/json"'
+    assert asked.document == {"string": "a", "number": 3}
+
+
+def test_a_subscriber_hears_how_far_a_job_is(ask, subscriber, desk, tell, web, client):
+    url = ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async").headers["location"]
+    desk.table.claim("test", lease_s=60)
+
+    assert tell() == 1
+
+    (asked,) = web.asked
+    assert (asked.path, asked.document) == ("/jobs/going", client.get(url).json())
+    assert asked.document["status"] == "running"
+
+
+@checklist("processes", "job creation")
+def test_what_is_told_is_as_the_schemas_have_it(ask, subscriber, do_next, desk, tell, web, assert_valid):
+    body = {"inputs": {"string": "a", "number": 3}, "subscriber": subscriber}
+    assert_valid({"subscriber": {**subscriber, "successUrl": subscriber["successUri"]}}, "processes", "execute")
+    ask(body, prefer="respond-async")
+    ask(body, prefer="respond-async")
+    do_next()
+    desk.table.claim("test", lease_s=60)
+
+    assert tell() == 2
+
+    told = {asked.path: asked.document for asked in web.asked}
+    assert_valid(told["/jobs/done"], "processes", "results")
+    assert_valid(told["/jobs/going"], "processes", "statusInfo")
+
+
+def test_a_subscriber_hears_that_a_job_failed(ask, subscriber, fail_next, tell, web, client):
+    url = ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async").headers["location"]
+    fail_next()
+
+    assert tell() == 1
+
+    (asked,) = web.asked
+    assert (asked.path, asked.document) == ("/jobs/failed", client.get(url).json())
+    assert (asked.document["status"], asked.document["message"]) == ("failed", "the file is gone")
+
+
+def test_a_subscriber_gets_files_as_links_whatever_was_asked_for(ask, subscriber, end_with, tell, web, client):
+    body = {"inputs": {"string": "a"}, "outputs": {"string": {"transmissionMode": "value"}}, "response": "raw"}
+    ask({**body, "subscriber": subscriber}, prefer="respond-async")
+    end_with({"string": Result(file="a.csv", media_type="text/csv")}, files={"a.csv": CSV})
+
+    assert tell() == 1
+
+    (asked,) = web.asked
+    link = asked.document["string"]
+    assert (link["type"], client.get(link["href"]).content) == ("text/csv", CSV)
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "base"),
+    [
+        ("https://maps.example.org/tiles", {}, "https://maps.example.org/tiles"),
+        (None, {"host": "other.example.org:8080"}, "http://other.example.org:8080"),
+    ],
+    ids=["configured", "as it was asked for"],
+)
+def test_links_lead_to_the_public_address_of_the_server(make_client, subscriber, desk, tell, web, url, headers, base):
+    client = make_client(served.make_services(service=served.ServiceInfo(url=url)))
+    body = {"inputs": {}, "subscriber": subscriber}
+    job = client.post(ECHO, json=body, headers={**headers, "Prefer": "respond-async"}).json()["jobID"]
+    desk.table.claim("test", lease_s=60)
+
+    tell()
+
+    assert web.asked[0].headers["link"].startswith(f"<{base}/ogcapi/jobs/{job}>")
+    assert web.asked[0].document["links"][0]["href"] == f"{base}/ogcapi/jobs/{job}?f=json"
+
+
+@pytest.mark.parametrize("path", ["/jobs/", "/jobs/me/", "/jobs/%C3%A9"])
+def test_an_address_is_asked_as_it_is_spelled(ask, web, desk, tell, path, client):
+    ask({"inputs": {}, "subscriber": {"inProgressUri": f"{web.url}{path}"}}, prefer="respond-async")
+    desk.table.claim("test", lease_s=60)
+
+    tell()
+
+    assert web.paths() == [path]
+
+
+def test_what_nobody_wants_to_hear_is_not_told(ask, subscriber, do_next, tell, web):
+    ask({"inputs": {}, "subscriber": {"failedUri": subscriber["failedUri"]}}, prefer="respond-async")
+    ask({"inputs": {}, "subscriber": {}}, prefer="respond-async")
+    do_next()
+    do_next()
+
+    assert (tell(), web.asked) == (0, [])
+
+
+@pytest.mark.parametrize("members", [["successUrl"], ["successUrl", "successUri"]], ids=len)
+def test_who_keeps_to_the_published_schema_hears_it_once(ask, subscriber, do_next, tell, web, members):
+    told = dict.fromkeys(members, subscriber["successUri"])
+    assert ask({"inputs": {}, "subscriber": told}, prefer="respond-async").status_code == 201
+    do_next()
+
+    assert (tell(), web.paths()) == (1, ["/jobs/done"])
+
+
+def test_a_subscriber_makes_a_job_of_what_would_take_no_time(ask, subscriber):
+    answer = ask({"inputs": {"string": "a"}, "subscriber": subscriber}, prefer="respond-async, wait=10")
+
+    assert (answer.status_code, answer.headers["preference-applied"]) == (201, "respond-async")
+
+
+def test_without_a_job_there_is_nothing_to_hear_of(ask, subscriber, client):
+    answer = ask({"inputs": {"string": "a"}, "subscriber": subscriber})
+
+    assert "Prefer: respond-async" in problem_of(answer, "subscriber")
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("successUri", "{url}/other/done"),
+        ("successUri", "{url}/jobs/../other"),
+        ("successUri", "{url}/jobs-not/done"),
+        ("successUri", "{url}/jobs/done?a=1"),
+        ("inProgressUri", "{user}/jobs/going"),
+        ("failedUri", "https://example.org/"),
+        ("failedUri", "http://169.254.169.254/jobs/"),
+        ("failedUri", "{url}/jobs//failed"),
+        ("failedUri", "{url}/jobs/" + "a" * 2000),
+        ("failedUri", "mailto:me@example.org"),
+        ("failedUri", ""),
+        ("failedUri", 3),
+    ],
+)
+def test_other_addresses_are_refused_with_their_path(ask, client, web, subscriber, name, address):
+    if isinstance(address, str):
+        address = address.format(url=web.url, user=web.url.replace("//", "//me:secret@"))
+
+    answer = ask({"inputs": {}, "subscriber": {**subscriber, name: address}}, prefer="respond-async")
+
+    problem_of(answer, f"subscriber.{name}")
+    assert client.get("/ogcapi/jobs").json()["numberMatched"] == 0
+
+
+@pytest.mark.parametrize("subscriber", ["https://example.org/", ["https://example.org/"]])
+def test_what_is_no_subscriber_is_refused(ask, subscriber):
+    problem_of(ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async"), "subscriber")
+
+
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("sucessUri", "successUri"),
+        ("successuri", "successUri"),
+        ("SuccessURL", "successUrl"),
+        ("progressUri", "inProgressUri"),
+        ("url", "successUri, inProgressUri, failedUri"),
+        ("x" * 10_000, "successUri, inProgressUri, failedUri"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_members_that_nobody_would_be_told_by_are_refused(ask, client, subscriber, name, use):
+    answer = ask({"inputs": {}, "subscriber": {name: subscriber["successUri"]}}, prefer="respond-async")
+
+    assert problem_of(answer, f"subscriber.{name[:60]}").endswith(f"is no member here; use {use}")
+    assert client.get("/ogcapi/jobs").json()["numberMatched"] == 0
+
+
+def test_the_class_is_claimed_where_subscribers_are_told(client):
+    assert f"{CONF}/callback" in client.get("/ogcapi/conformance").json()["conformsTo"]
+
+
+@pytest.mark.parametrize("prefix", ["nowhere", "127.0.0.1:80", "s3://bucket/a", "ftp://example.org/", "https://a b/"])
+def test_a_prefix_that_is_none_is_a_mistake(prefix):
+    words = "^CHRONOTILE_SUBSCRIBER_PREFIXES: .* is no prefix .*; accepted are https:// and http:// URLs$"
+    with pytest.raises(ConfigurationError, match=words):
+        application(served.make_services(), subscriber_prefixes=[prefix])
