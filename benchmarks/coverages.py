@@ -16,7 +16,7 @@ from benchmarks.load.kept_alive import HOST
 from benchmarks.optimise import make_stack
 from benchmarks.peers.server import Server, running
 from benchmarks.soak.archive import chronotile
-from benchmarks.soak.watch import descendants
+from benchmarks.soak.watch import descendants, memory_of
 
 FORMATS = ("GTiff", "NetCDF", "zarr")
 CONFIGURATION = """
@@ -74,11 +74,11 @@ def measured(stack: Path, name: str) -> tuple[Download, int]:
         )
         with running("chronotile", server, Path(scratch)) as port:
             download(port, f"{COVERAGE}?f={name}&{WARMING}")
-            worker = max(descendants(os.getpid()), key=lambda each: _memory(each, "VmRSS"))
-            before = _memory(worker, "VmRSS")
+            worker = max(descendants(os.getpid()), key=lambda each: memory_of(each, "VmRSS"))
+            before = memory_of(worker, "VmRSS")
             Path(f"/proc/{worker}/clear_refs").write_text("5")  # the peak is counted from here on (proc(5))
             file = download(port, f"{COVERAGE}?f={name}")
-            return file, _memory(worker, "VmHWM") - before
+            return file, memory_of(worker, "VmHWM") - before
 
 
 def download(port: int, path: str) -> Download:
@@ -95,12 +95,6 @@ def download(port: int, path: str) -> Download:
         size += len(piece)
     connection.close()
     return Download(bytes=size, first_s=first_s, seconds=time.perf_counter() - started)
-
-
-def _memory(process: int, entry: str) -> int:
-    """Bytes that a process has now, or had at most."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(entry))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from pyproj import CRS
 from rasterio.transform import from_origin
 from zarr.codecs import ZstdCodec
 
+from benchmarks.soak.watch import memory_of
 from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
 from chronotile.process import keep_freed_memory
@@ -59,7 +60,7 @@ def main() -> None:
     stack = make_stack(given.folder / f"stack-{given.side}", given.dates, given.side)
     if given.way:
         seconds = WAYS[given.way](stack, given.folder / "cube.zarr")
-        print(f"{seconds:.2f} {time.process_time():.2f} {peak_kib()}")
+        print(f"{seconds:.2f} {time.process_time():.2f} {memory_of(os.getpid(), 'VmHWM') // 1024}")
         return
     values = given.dates * given.side**2
     print(f"{given.dates} dates of {given.side}² uint8, {values / 1e6:.0f} MB; COGs, deflate")
@@ -75,12 +76,6 @@ def main() -> None:
             )
     for count in (100, 1500, given.archive):
         print(f"append to {count} dates of 256²: {append_ms(given.folder, count):.0f} ms (median of {APPENDED})")
-
-
-def peak_kib() -> int:
-    """Return the most that this process has held; `ru_maxrss` would count its parent too."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def make_stack(folder: Path, dates: int, side: int) -> Path:

@@ -54,6 +54,12 @@ def descendants(pid: int) -> list[int]:
     return sorted(found)
 
 
+def memory_of(process: int, entry: str) -> int:
+    """Return the bytes that a process has now (`VmRSS`), or had at most (`VmHWM`)."""
+    lines = (PROC / str(process) / "status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(entry))
+
+
 def workers_of(parent: int) -> list[int]:
     """Return the workers of a server: what it started, but for the process that minds shared resources for Python."""
     return [pid for pid in descendants(parent) if b"resource_tracker" not in _command(pid)]

@@ -55,9 +55,9 @@ def _measure(findings: Findings, name: str, engine: Engine, rounds: int) -> None
             _submit(table)
         calls: dict[str, Callable[[], object]] = {
             "submit": lambda: _submit(table),
-            "list": lambda: table.jobs(limit=PAGE),
-            "list those that wait": lambda: table.jobs(limit=PAGE, statuses=["accepted"]),
-            "list those of a process": lambda: table.jobs(limit=PAGE, processes=["composite"]),
+            "list": lambda: table.jobs(users=[None], limit=PAGE),
+            "list those that wait": lambda: table.jobs(users=[None], limit=PAGE, statuses=["accepted"]),
+            "list those of a process": lambda: table.jobs(users=[None], limit=PAGE, processes=["composite"]),
             "claim": lambda: table.claim(OWNER, lease_s=3600),
         }
         for case, call in calls.items():
