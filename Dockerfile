@@ -1,5 +1,6 @@
 # The server in an image of its own: docker build --tag chronotile .
-# Serves config/chronotile.yaml under /srv/chronotile, as a user without rights; see docker-compose.yml for the rest.
+# Serves config/chronotile.yaml under /srv/chronotile, as a user without rights, and does jobs with `chronotile worker`;
+# see docker-compose.yml for the rest.
 
 FROM node:20-slim AS viewer
 WORKDIR /build
@@ -17,7 +18,8 @@ COPY styles styles
 COPY --from=viewer /build/viewer viewer
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir dist . \
     && python -m venv /opt/chronotile \
-    && /opt/chronotile/bin/pip install --no-cache-dir --compile --constraint requirements.lock dist/*.whl
+    && wheel=$(ls dist/*.whl) \
+    && /opt/chronotile/bin/pip install --no-cache-dir --compile --constraint requirements.lock "${wheel}[dask,postgresql,s3]"
 
 FROM python:3.13-slim
 # rasterio's wheels take libexpat from the system. Its version is the base image's business, not ours.

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SHOWN = README + (ROOT / "docs" / "reference" / "series-analysis.md").read_text()
 REQUESTS = re.findall(r'curl (?:-o (\S+) )?"http://127\.0\.0\.1:8000(/[^"]+)"', SHOWN)
-POSTS = re.findall(r"""curl -d '([^']+)' "http://127\.0\.0\.1:8000(/[^"]+)\"""", README)
+POSTS = re.findall(r"""curl (?:-H "Prefer: (\S+)" )?-d '([^']+)' "http://127\.0\.0\.1:8000(/[^"]+)\"""", README)
 ADDRESSES = re.findall(r"`http://127\.0\.0\.1:8000(/[^`]+)`|<http://127\.0\.0\.1:8000(/[^>]*)>", README)
 READABLE = {"png": "image/png", "tif": "image/tiff"}
 
@@ -25,7 +25,8 @@ READABLE = {"png": "image/png", "tif": "image/tiff"}
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
-    settings = Settings(config=make_demo(tmp_path_factory.mktemp("demo"), plan=plan))
+    place = make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
+    settings = Settings(config=place, jobs_dir=tmp_path_factory.mktemp("jobs"))
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         yield client
 
@@ -46,11 +47,11 @@ def test_a_request_of_the_readme_is_answered(client, name, path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("body", "path"), POSTS, ids=[path[:60] for _, path in POSTS])
-def test_a_posted_request_of_the_readme_is_answered(client, body, path):
-    response = client.post(path, content=body)
+@pytest.mark.parametrize(("preferred", "body", "path"), POSTS, ids=[path[:60] for *_, path in POSTS])
+def test_a_posted_request_of_the_readme_is_answered(client, preferred, body, path):
+    response = client.post(path, content=body, headers={"Prefer": preferred} if preferred else {})
 
-    assert response.status_code == 200, response.text
+    assert response.status_code == (201 if preferred == "respond-async" else 200), response.text
 
 
 @pytest.mark.slow
