@@ -6,9 +6,10 @@ import resource
 import signal
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
+from socket import create_connection
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -26,6 +27,9 @@ from tests.workers.load import under_load
 SCENE = Scene()
 KILLS = int(os.environ.get("CHRONOTILE_KILLS", "4"))
 """Workers that are killed under load; docs/design/workers.md tells of 10."""
+
+ASKING = b"POST /timeseries/points HTTP/1.1\r\nHost: chronotile\r\nContent-Length: 2\r\n"
+"""All of a request but its body."""
 
 pytestmark = [pytest.mark.client(str(PROGRAM)), pytest.mark.slow]
 
@@ -49,16 +53,17 @@ def expected(configuration) -> dict[str, bytes]:
         return {path: client.get(path).raise_for_status().content for path in paths}
 
 
-def test_kept_connections_are_shared_out_evenly(configuration):
-    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
-        connections = [HTTPConnection(urlsplit(address).netloc) for _ in range(8)]
-        for connection in connections:
-            connection.request("GET", "/health/live")
-            assert connection.getresponse().read() == b'{"status":"live"}'
+def test_connections_whose_requests_are_under_way_are_shared_out_evenly(configuration):
+    with serving("serve", configuration, "--workers", 2) as (process, address, _lines), ExitStack() as opened:
+        clients = [opened.enter_context(create_connection(place_of(address), timeout=30)) for _ in range(8)]
+        for client in clients:  # a worker that says to go on has begun, and waits for the body
+            client.sendall(ASKING + b"Expect: 100-continue\r\n\r\n")
+            assert client.recv(1024) == b"HTTP/1.1 100 Continue\r\n\r\n"
 
         assert [len(ports_served_by(worker)) for worker in workers_of(process)] == [4, 4]
-        for connection in connections:
-            connection.close()
+        for client in clients:
+            client.sendall(b"{}")
+        assert [client.recv(12) for client in clients] == [b"HTTP/1.1 400"] * 8
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_DEFER_ACCEPT")
@@ -240,6 +245,12 @@ def metrics_of(address: str) -> list[Sample]:
     with urlopen(f"{address}/metrics", timeout=10) as answer:
         families = text_string_to_metric_families(answer.read().decode())
     return [sample for family in families for sample in family.samples]
+
+
+def place_of(address: str) -> tuple[str, int]:
+    """Host and port."""
+    parts = urlsplit(address)
+    return parts.hostname, parts.port
 
 
 def values_of(name: str, address: str) -> dict[str, float]:
