@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,16 @@ class TemporaryFolders:
             if self._own.descriptor is not None:
                 os.close(self._own.descriptor)
             self._own = None
+
+
+@contextmanager
+def removed_if_it_fails(folder: Path) -> Iterator[None]:
+    """Remove a folder where what is done in the block fails."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _held_folder() -> _Folder:

@@ -222,7 +222,7 @@ def _curves(coverage: Coverage, numbers: Numbers) -> Curves:
 
 
 def _cuts_from(first: float, size: int, side: int) -> list[list[int]]:
-    """Start and end of parts of so many cells, counted from `first`, the place of the first among those of the source."""
+    """Start and end of parts of so many cells, counted from `first`, the place of the first in the source."""
     origin = round(first)
     return [[start - origin, end - origin] for start, end in cuts(origin, origin + size, side)]
 

@@ -1,0 +1,88 @@
+"""What all answers about processes and jobs have in common."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.errors import ClientGone
+from chronotile.protocols.common.endpoint import Handler, endpoint
+from chronotile.protocols.common.gate import Gate
+from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.respond import respond_with_content
+from chronotile.protocols.common.state import in_thread, state_of
+from chronotile.protocols.ogcapi.asked_format import asked_format
+from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.pages import with_policy
+from chronotile.protocols.ogcapi.processes.faults import process_fault
+from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON
+from chronotile.protocols.ogcapi.processes.params import OF_DOCUMENTS, merged
+from chronotile.protocols.ogcapi.told import in_language
+
+FORMATS = {"json": JSON, "html": HTML}
+NOBODY = None
+"""Whose jobs are asked for: nobody says yet who they are, and all see those of all."""
+
+Found = TypeVar("Found")
+
+
+def query_of(request: Request) -> Kvp:
+    """Return the query of a request that takes no parameters but those of all documents.
+
+    Raises:
+        InvalidParameter: There is another.
+    """
+    query = Kvp(request.query_params.multi_items())
+    query.check_spelling(OF_DOCUMENTS)
+    return query
+
+
+def form_of(request: Request) -> str:
+    """Return which of `FORMATS` a request wants."""
+    query = Kvp(merged(request.query_params.multi_items()))
+    return asked_format(query, request.headers.get("accept", ""), FORMATS)
+
+
+async def document_in(request: Request, told: Told, document: Json, page: Callable[[], bytes]) -> Response:
+    """Return the answer that has a document, or the page that `page` makes of it where people want to read it."""
+    form = form_of(request)
+    write = page if form == "html" else partial(orjson.dumps, document)
+    body = await in_thread(state_of(request).gates.documents, write)
+    response = in_language(respond_with_content(body, FORMATS[form], request), told)
+    return with_policy(response) if form == "html" else response
+
+
+async def of_table(request: Request, work: Callable[[], Found]) -> Found:
+    """Return what the table of jobs has, which may be slow."""
+    return await in_thread(state_of(request).gates.jobs, work)
+
+
+def live(handler: Handler) -> Handler:
+    """Return a handler whose answers and errors nobody keeps: they may be others a moment later."""
+    answer_now = endpoint(handler, process_fault)
+
+    async def answer(request: Request) -> Response:
+        response = await answer_now(request)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return answer
+
+
+async def unless_gone(request: Request, gate: Gate, work: Callable[[], Found]) -> Found:
+    """Return what comes of work, which is not begun if the client left while it waited.
+
+    Raises:
+        ClientGone: It left.
+    """
+
+    async def is_there() -> bool:
+        return not await request.is_disconnected()
+
+    found = await gate.run(work, is_wanted=is_there)
+    if found is None:
+        raise ClientGone("the client left")
+    return found

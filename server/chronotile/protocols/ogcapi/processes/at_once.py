@@ -1,0 +1,66 @@
+"""What is done while its client waits, and the answers that tell of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from starlette.responses import Response
+
+from chronotile.jobs.desk import JobDesk
+from chronotile.jobs.execute import execute
+from chronotile.jobs.faults import FORBIDDEN, storing_results
+from chronotile.jobs.job import Execution, Result
+from chronotile.jobs.process import Plan
+from chronotile.jobs.result_files import ResultFiles
+from chronotile.jobs.temporary import removed_if_it_fails
+from chronotile.pipeline.services import Services
+from chronotile.protocols.ogcapi.block import Told
+from chronotile.protocols.ogcapi.processes.answers import NOBODY
+from chronotile.protocols.ogcapi.processes.documents import job_address, result_address
+from chronotile.protocols.ogcapi.processes.media_types import JSON
+from chronotile.protocols.ogcapi.processes.results import Results, results_response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What was done while the client waited."""
+
+    results: dict[str, Result]
+    folder: Path
+    """Of their files, which is removed, or moved where the results are kept."""
+
+
+def do(execution: Execution, plan: Plan, services: Services, desk: JobDesk, *, is_wanted: Callable[[], bool]) -> Done:
+    """Do what is asked for.
+
+    Raises:
+        ChronotileError: It cannot be done.
+        ClientGone: It is not wanted any more.
+    """
+    folder = desk.make_folder()
+    with removed_if_it_fails(folder), storing_results(FORBIDDEN):
+        results = dict(execute(execution, services, folder, plan=plan, is_wanted=is_wanted))
+    return Done(results=results, folder=folder)
+
+
+def sent(execution: Execution, done: Done) -> Response:
+    """Return the answer that has all results, of which none has to lie somewhere."""
+    results = Results(execution=execution, values=done.results, files=ResultFiles(done.folder), address_of=None)
+    with removed_if_it_fails(done.folder):
+        return results_response(results, removed=done.folder)
+
+
+def kept(execution: Execution, done: Done, desk: JobDesk, told: Told) -> Response:
+    """Return the answer that names where results lie, which are kept as those of a job.
+
+    Raises:
+        SourceUnavailable: They cannot be kept.
+        StorageFull: There is no room for them.
+    """
+    job, files = desk.keep(execution, done.results, done.folder, user=NOBODY)
+    address_of = partial(result_address, job, told=told)
+    results = Results(execution=execution, values=done.results, files=files, address_of=address_of)
+    response = results_response(results)
+    response.headers.append("Link", f'<{job_address(job, told)}>; rel="monitor"; type="{JSON}"')
+    return response

@@ -1,0 +1,108 @@
+"""`POST /ogcapi/processes/{processID}/execution`: what is done at once, or accepted as a job (OGC 18-062r2 §7.11)."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.errors import InvalidParameter
+from chronotile.jobs.execute import JOB_INSTEAD, planned
+from chronotile.jobs.job import Execution, Subscriber
+from chronotile.jobs.process import Plan, Process
+from chronotile.jobs.processes import process_of
+from chronotile.jobs.temporary import removed_if_it_fails
+from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.job_instead import offer_job
+from chronotile.protocols.common.state import check_current, in_fetches, in_thread, services_of, state_of, while_wanted
+from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.processes.answers import NOBODY, live, of_table, query_of, unless_gone
+from chronotile.protocols.ogcapi.processes.at_once import Done, do, kept, sent
+from chronotile.protocols.ogcapi.processes.documents import job_address, status_document
+from chronotile.protocols.ogcapi.processes.execution import execution_instead, execution_of, members_of
+from chronotile.protocols.ogcapi.processes.media_types import JSON
+from chronotile.protocols.ogcapi.processes.prefer import RESPOND_ASYNC, Preferences, preferences_of
+from chronotile.protocols.ogcapi.processes.references import Reference, fetch_all, hosts_of, references_of, with_values
+from chronotile.protocols.ogcapi.processes.results import wants_references
+from chronotile.protocols.ogcapi.processes.subscriber import subscriber_of
+from chronotile.protocols.ogcapi.told import told_for
+from chronotile.readers.fetch import Fetched
+
+
+async def post_execution(request: Request) -> Response:
+    """Do what is asked for while the client waits, or accept it as a job."""
+    told = told_for(request, query_of(request))
+    preferred = preferences_of(request.headers.getlist("prefer"))
+    execution, subscriber = await _asked(request, process_of(request.path_params["processID"]), told)
+    if subscriber is not None and not preferred.is_async:
+        raise InvalidParameter(f"subscribers hear of jobs alone; {JOB_INSTEAD}", locator="subscriber")
+    plan = await _planned(request, execution)
+    if subscriber is not None or preferred.wants_job(plan.seconds):
+        return await _accept(request, execution, told, subscriber)
+    return await _do_now(request, execution, plan, told, preferred=preferred)
+
+
+async def _asked(request: Request, process: Process, told: Told) -> tuple[Execution, Subscriber | None]:
+    """What a request asks of a process, with what its inputs refer to, and who hears how it goes on."""
+    state, body = state_of(request), await body_of(request)
+    offer_job(request, lambda: execution_instead(process, body))
+
+    def read() -> tuple[Json, Subscriber | None, Sequence[Reference]]:
+        members = members_of(process, body, media_type=request.headers.get("content-type", JSON))
+        subscriber = subscriber_of(members, state.subscriber_places, base=told.root)
+        return members, subscriber, references_of(process, members["inputs"], state.input_places)
+
+    members, subscriber, references = await in_thread(state.gates.jobs, read)
+    found: Sequence[Fetched] = ()
+    if references:
+        max_bytes = services_of(request).catalogue.limits.max_body_bytes
+        found = await in_fetches(request, hosts_of(references), fetch_all, references, max_bytes=max_bytes)
+
+    def check() -> Execution:
+        return execution_of(process, {**members, "inputs": with_values(process, members["inputs"], references, found)})
+
+    return await in_thread(state.gates.jobs, check), subscriber
+
+
+async def _planned(request: Request, execution: Execution) -> Plan:
+    state, services = state_of(request), services_of(request)
+
+    def plan() -> Plan:
+        check_current(state, services, None)
+        return planned(execution, services)
+
+    return await unless_gone(request, state.gates.plans, plan)
+
+
+async def _do_now(
+    request: Request, execution: Execution, plan: Plan, told: Told, *, preferred: Preferences
+) -> Response:
+    state, services = state_of(request), services_of(request)
+
+    def work(is_wanted: Callable[[], bool]) -> Response | Done:
+        check_current(state, services, None)
+        done = do(execution, plan, services, state.jobs, is_wanted=is_wanted)
+        return done if wants_references(execution, done.results) else sent(execution, done)
+
+    async with while_wanted(request) as is_wanted:
+        answer = await unless_gone(request, state.gates.executions, partial(work, is_wanted))
+    if isinstance(answer, Done):  # to be stored, which others do not wait for who want to execute something
+        with removed_if_it_fails(answer.folder):
+            response = await in_thread(state.gates.results, kept, execution, answer, state.jobs, told)
+    else:
+        response = answer
+    if preferred.wait_s is not None and preferred.is_async:
+        response.headers["Preference-Applied"] = f"wait={preferred.wait_s}"
+    return response
+
+
+async def _accept(request: Request, execution: Execution, told: Told, subscriber: Subscriber | None) -> Response:
+    desk = state_of(request).jobs
+    job = await of_table(request, lambda: desk.submit(execution, user=NOBODY, subscriber=subscriber))
+    headers = {"Location": job_address(job, told), "Preference-Applied": RESPOND_ASYNC}
+    return Response(orjson.dumps(status_document(job, told)), status_code=201, media_type=JSON, headers=headers)
+
+
+routes = [Route("/ogcapi/processes/{processID}/execution", live(post_execution), methods=["POST"])]
