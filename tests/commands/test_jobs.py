@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from chronotile.cli import app
+from chronotile.jobs.attendance import Attendance
 from chronotile.jobs.blocks import make_folders
 from chronotile.jobs.engine import FILE, open_engine
 from chronotile.jobs.job import Execution, JobFault, Result
@@ -47,7 +48,22 @@ def test_jobs_are_listed_from_the_newest(run, table, submit):
         f"{second}  composite  accepted  0%        2026-05-01T09:30:00Z",
         f"{first}  echo       running   40%       2026-05-01T09:30:00Z",
         "2 of 2 jobs",
+        "no worker is there to do them: start one with chronotile worker",
     ]
+
+
+def test_it_is_told_that_no_worker_is_there_where_one_is_needed(run, table, submit, tmp_path):
+    told = "no worker is there to do them: start one with chronotile worker"
+    table.dismiss(submit())
+    assert told not in run("list").output
+
+    job = submit()
+    assert told in run("list").output
+    assert "waits for its turn; no worker is there to do it\n" in run("show", job).output
+
+    Attendance(open_engine(None, tmp_path / "jobs")).say_here("worker")
+    assert told not in run("list").output
+    assert "waits for its turn\n" in run("show", job).output
 
 
 def test_a_table_that_is_damaged_is_told_of_below_why(run, tmp_path):
@@ -91,7 +107,7 @@ def test_some_jobs_are_listed(run, table, submit, options, count):
     submit(), submit("composite")
     table.dismiss(submit())
 
-    assert run("list", *options).output.splitlines()[-1] == f"{count} jobs"
+    assert f"{count} jobs" in run("list", *options).output.splitlines()
 
 
 def test_a_job_is_shown_with_its_log_and_the_places_of_its_files(run, table, submit, tmp_path):

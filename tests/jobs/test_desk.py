@@ -7,6 +7,7 @@ import pytest
 
 from chronotile.errors import ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs import engine
+from chronotile.jobs.attendance import NOBODY_HERE
 from chronotile.jobs.blocks import make_folders
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.job import Execution
@@ -49,6 +50,16 @@ def test_users_see_their_own_jobs(desk):
 
     assert {user: desk.job(job.id, user=user) for user, job in jobs.items()} == jobs
     assert {user: desk.jobs(user=user) for user in jobs} == {user: ((job,), 1) for user, job in jobs.items()}
+
+
+def test_whoever_asks_for_a_job_hears_whether_anybody_is_there_to_do_it(desk):
+    job = desk.submit(ECHO, user="a")
+    assert job.message == f"waits for its turn; {NOBODY_HERE}"
+
+    desk.table.attendance.say_here("worker")
+    assert desk.job(job.id, user="a").message == "waits for its turn"
+    assert [each.message for each in desk.jobs(user="a")[0]] == ["waits for its turn"]
+    assert desk.submit(ECHO, user="a").message == "waits for its turn"
 
 
 def test_each_user_may_have_so_many_jobs_that_have_not_ended(desk):

@@ -42,7 +42,7 @@ def list_(
 ) -> None:
     """List jobs, the newest first."""
     with failing_in_one_line(), _table() as (table, _folder):
-        from chronotile.jobs.job import STATUSES  # noqa: PLC0415
+        from chronotile.jobs.job import ENDED, STATUSES  # noqa: PLC0415
 
         asked = _members(status)
         wrong = next((each for each in asked if each not in STATUSES), None)
@@ -52,6 +52,8 @@ def list_(
         jobs, count = table.jobs(statuses=statuses, processes=_members(process), limit=limit)
         _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
         _print([f"{len(jobs)} of {count} jobs"])
+        if any(job.status not in ENDED for job in jobs) and not table.attendance.is_anybody_here():
+            _print(["no worker is there to do them: start one with chronotile worker"])
 
 
 @app.command()
@@ -61,7 +63,7 @@ def show(job_id: Id) -> None:
         from chronotile.jobs.blocks import RESULTS  # noqa: PLC0415
         from chronotile.jobs.result_files import ResultFiles  # noqa: PLC0415
 
-        job = table.job(job_id)
+        [job] = table.attendance.told([table.job(job_id)])
         _print(_columns(_facts(job)))
         _print(_section("inputs", [(name, _short(value)) for name, value in table.execution(job_id).inputs.items()]))
         _print(_section("log", [(_time(at), _line(text)) for at, text in table.log(job_id)]))

@@ -70,7 +70,7 @@ class JobDesk:
         job = self.table.job(id_)
         if job.user != user:
             raise no_job(id_)
-        return job
+        return self._told(job)
 
     def jobs(self, *, user: str | None, **selection: Unpack[Selection]) -> tuple[tuple[Job, ...], int]:
         """Return jobs of a user, the newest first, and how many there are.
@@ -82,7 +82,8 @@ class JobDesk:
         Raises:
             SourceUnavailable: No jobs can be kept.
         """
-        return self.table.jobs(users=[user], **selection)
+        jobs, count = self.table.jobs(users=[user], **selection)
+        return self.table.attendance.told(jobs), count
 
     def execution(self, job: Job) -> Execution:
         """Return what was asked for.
@@ -112,7 +113,7 @@ class JobDesk:
             SourceUnavailable: No jobs can be kept.
             ServerBusy: This user has too many already.
         """
-        return self.table.submit(execution, user=user, most_open=self._most_open, subscriber=subscriber)
+        return self._told(self.table.submit(execution, user=user, most_open=self._most_open, subscriber=subscriber))
 
     def keep(
         self, execution: Execution, results: Mapping[str, Result], made: Path, *, user: str | None
@@ -202,6 +203,11 @@ class JobDesk:
             if self._table is not None:
                 self._table.close()
                 self._table = None
+
+    def _told(self, job: Job) -> Job:
+        """A job whose message tells too if no worker is there."""
+        [told] = self.table.attendance.told([job])
+        return told
 
 
 def _needed(folder: Path | None) -> Path:

@@ -3,19 +3,18 @@
 import logging
 import os
 import platform
-import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
+from chronotile.jobs.attempt import Again, Held, Outcome, begun_again, given_up
 from chronotile.jobs.blocks import (
     RESULTS,
     KeptPlan,
@@ -31,7 +30,7 @@ from chronotile.jobs.bucket import Bucket
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.execute import planned, wanted_results
 from chronotile.jobs.faults import ClusterLost, Hindered, JobFailed, fault_of, is_foreseen
-from chronotile.jobs.job import ENDED, Job, JobFault, Json, Result, Status
+from chronotile.jobs.job import ENDED, JobFault, Json, Result, Status
 from chronotile.jobs.processes import process_of
 from chronotile.jobs.result_files import ResultFiles
 from chronotile.jobs.retention import forget_ended, remove_files
@@ -44,45 +43,17 @@ Answer = TypeVar("Answer")
 
 AT_ONCE = 4
 """Jobs that share the cluster, so that a long one does not hold up all that come after it."""
-MOST_FRUITLESS = 10
-"""Attempts in a row in which no block was finished: what is away may be so for some minutes."""
-MOST_DEADLY = 3
-"""Of these, where processes died of a block: each attempt has cost the other jobs several of them."""
 LEASE_S = 30.0
+ATTEND_S = 10.0
+"""How often it is said that we are there."""
 BEAT_S = 2.0
 """How often a job is held anew; by then it is known too whether it was dismissed."""
 IDLE_S = 0.5
 LOST_S = 5.0
 """How long to wait before a cluster or a table that is not there is tried again."""
-AGAIN_S, MOST_AGAIN_S = 2.0, 60.0
-"""How long a job waits before it is begun again; twice as long after each attempt in a row that was fruitless."""
 FORGET_S = 3600.0
 TELL_S = 0.5
 """How often progress is written, at most."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Held:
-    """A job that we do."""
-
-    job: Job
-    owner: str
-    """Another at each attempt: of two of ours, one cut off for a while, only one ends the job."""
-    until: float
-    """When it has run for too long, by the clock of the table."""
-    is_ours: bool = True
-    is_fruitful: bool = False
-    """Whether a block was finished."""
-
-    @property
-    def fruitless(self) -> int:
-        """Attempts in a row in which no block was finished."""
-        return 0 if self.is_fruitful else self.job.fruitless + 1
-
-    @property
-    def name(self) -> str:
-        """Of this attempt; not by its number, which an attempt that was stopped gives back."""
-        return f"{self.job.process}-{self.job.id}-{self.owner}"
 
 
 class Runner:
@@ -122,7 +93,7 @@ class Runner:
         self._kept_s = kept_s
         self._bucket = bucket
         self._clock = clock
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Held] = {}
         """By their owners."""
         self._slots = threading.BoundedSemaphore(AT_ONCE)
         self._is_stopped = threading.Event()
@@ -133,12 +104,13 @@ class Runner:
 
     def run(self) -> None:
         """Do jobs until `stop`."""
-        with ThreadPoolExecutor(AT_ONCE + 2, thread_name_prefix="job") as pool:
-            upkeep = [pool.submit(self._beat), pool.submit(self._forget)]
+        tasks = [self._attend, self._beat, self._forget]
+        with ThreadPoolExecutor(AT_ONCE + len(tasks), thread_name_prefix="job") as pool:
+            upkeep = [pool.submit(task) for task in tasks]
             try:
                 while not self._is_stopped.is_set():
                     self._is_stopped.wait(self._begin_one(pool))
-            finally:  # or else those two would go on, and the pool with them, without anybody who begins jobs
+            finally:  # or else those would go on, and the pool with them, without anybody who begins jobs
                 self._is_stopped.set()
         for each in upkeep:
             each.result()
@@ -147,13 +119,13 @@ class Runner:
         """Begin a job, if there is one and we may; return how long to wait before the next."""
         if not self._slots.acquire(timeout=IDLE_S):
             return 0
-        is_begun, owner = False, f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
+        is_begun, owner = False, _own_name()
         try:
             self._cluster.renew()
             job = self._table.claim(owner, lease_s=LEASE_S)
             if job is None:
                 return IDLE_S
-            held = _Held(job=job, owner=owner, until=(job.started or job.updated) + self._timeout_s)
+            held = Held(job=job, owner=owner, until=(job.started or job.updated) + self._timeout_s)
             self._held[owner] = held
             pool.submit(self._do, held)
             is_begun = True
@@ -169,30 +141,33 @@ class Runner:
                 self._slots.release()
         return 0
 
+    def _attend(self) -> None:
+        """Say that we are there until `stop`, and then that we are not."""
+        worker, attendance = _own_name(), self._table.attendance
+        while True:
+            with _going_on("nobody can be told that a worker is there"):
+                attendance.say_here(worker)
+            if self._is_stopped.wait(ATTEND_S):
+                break
+        with _going_on("nobody can be told that a worker has ended"):
+            attendance.say_gone(worker)
+
     def _beat(self) -> None:
         """Hold what we do until `stop`, after which it is given back long before its lease is over."""
         while not self._is_stopped.wait(BEAT_S):
             for held in list(self._held.values()):
-                try:
+                with _going_on(f"job {held.job.id} cannot be held"):
                     held.is_ours = held.is_ours and self._table.renew(held.job.id, held.owner, lease_s=LEASE_S)
-                except ChronotileError as error:
-                    log.warning("job %s cannot be held: %s", held.job.id, error)
-                except Exception:
-                    log.exception("job %s cannot be held", held.job.id)
 
     def _forget(self) -> None:
         """Forget now and then what ended long ago."""
         while True:
-            try:
+            with _going_on("no jobs can be forgotten"):
                 forget_ended(self._table, self._folder, before=self._clock() - self._kept_s, bucket=self._bucket)
-            except ChronotileError as error:
-                log.warning("no jobs can be forgotten: %s", error)
-            except Exception:
-                log.exception("no jobs can be forgotten")
             if self._is_stopped.wait(FORGET_S):
                 return
 
-    def _do(self, held: _Held) -> None:
+    def _do(self, held: Held) -> None:
         """Do a job, as far as it goes. Where its end cannot be written, it is done again when its lease is over."""
         id_ = held.job.id
         log.info("job %s (%s) begins, attempt %d", id_, held.job.process, held.job.attempts)
@@ -204,14 +179,14 @@ class Runner:
             del self._held[held.owner]
             self._slots.release()
 
-    def _outcome(self, held: _Held) -> "_Outcome":
+    def _outcome(self, held: Held) -> Outcome:
         try:
-            if held.job.fruitless >= MOST_FRUITLESS:
-                return _given_up(held, fault_of(ServerBusy("whoever did it was killed")))
+            if held.is_in_vain:
+                return given_up(held, fault_of(ServerBusy("whoever did it was killed")))
             results = self._results(held)
             return self._interrupted(held) if results is None else results
         except (Hindered, ClusterLost, SourceUnavailable) as error:
-            return _again(held, _hindrance(error))
+            return begun_again(held, error)
         except JobFailed as failed:
             return failed.fault
         except Exception as error:
@@ -219,9 +194,9 @@ class Runner:
                 log.exception("job %s fails", held.job.id)
             return fault_of(error)
 
-    def _results(self, held: _Held) -> Mapping[str, Result] | None:
+    def _results(self, held: Held) -> Mapping[str, Result] | None:
         """Do what is left of a job; `None` if it shall not go on."""
-        job, folder = held.job, self._folder / held.job.id
+        job, folder, goes_on = held.job, self._folder / held.job.id, partial(self._goes_on, held)
         services = self._archive.services(self._place)
         outputs, plan = self._prepared(held, services)
         if plan is None:
@@ -239,20 +214,20 @@ class Runner:
         left = {number: block for number, block in enumerate(plan.blocks) if number not in done}
         self._table.say(job.id, f"attempt {job.attempts}: {len(left)} of {len(plan.blocks)} blocks to do")
         self._do_blocks(held, task, left, done)
-        if not self._goes_on(held):
+        if not goes_on():
             return None
         keep_done(folder, [done[number] for number in range(len(plan.blocks))])
-        results = self._cluster.finish(task, name=held.name, is_wanted=lambda: self._goes_on(held))
+        results = self._cluster.finish(task, name=held.name, is_wanted=goes_on)
         if results is None:
             return None
         wanted = wanted_results(process, outputs, results)
         try:
-            ResultFiles(folder / RESULTS, self._bucket, job.id).store(wanted, is_wanted=lambda: self._goes_on(held))
+            ResultFiles(folder / RESULTS, self._bucket, job.id).store(wanted, is_wanted=goes_on)
         except ClientGone:
             return None
         return wanted
 
-    def _prepared(self, held: _Held, services: Services) -> tuple[Mapping[str, Json] | None, KeptPlan | None]:
+    def _prepared(self, held: Held, services: Services) -> tuple[Mapping[str, Json] | None, KeptPlan | None]:
         """Return which outputs are wanted, and the plan; without one if the job is no more ours.
 
         Inputs are let go of here: those of a job may take hundreds of megabytes, and blocks read them from its folder.
@@ -267,11 +242,11 @@ class Runner:
             plan = keep_plan(folder, execution.inputs, made) if held.is_ours else None
         return execution.outputs, plan
 
-    def _do_blocks(self, held: _Held, task: Task, left: Mapping[int, Json], done: dict[int, Json]) -> None:
+    def _do_blocks(self, held: Held, task: Task, left: Mapping[int, Json], done: dict[int, Json]) -> None:
         """Do blocks and add what they gave to `done`, as long as the job shall go on."""
         id_, told, count = held.job.id, 0.0, len(left) + len(done)
         self._tell(held, len(done), count)
-        blocks = self._cluster.run(task, left, name=held.name, is_wanted=lambda: self._goes_on(held))
+        blocks = self._cluster.run(task, left, name=held.name, is_wanted=partial(self._goes_on, held))
         with closing(blocks):
             for number, result in blocks:
                 done[number] = result
@@ -282,20 +257,20 @@ class Runner:
                     told = time.monotonic()
                     self._tell(held, len(done), count)
 
-    def _tell(self, held: _Held, done: int, count: int) -> None:
+    def _tell(self, held: Held, done: int, count: int) -> None:
         """Say how many blocks are done; what comes after them counts as one more."""
         progress, message = 100 * done // (count + 1), f"{done} of {count} blocks"
         self._surely(partial(self._table.tell, held.job.id, held.owner, progress=progress, message=message))
 
-    def _goes_on(self, held: _Held) -> bool:
+    def _goes_on(self, held: Held) -> bool:
         return held.is_ours and not self._is_stopped.is_set() and self._clock() < held.until
 
-    def _interrupted(self, held: _Held) -> "_Outcome":
+    def _interrupted(self, held: Held) -> Outcome:
         """Why a job does not go on."""
         if not held.is_ours:
             return None
         if self._is_stopped.is_set():
-            return _Again(reason="whoever did it was stopped", wait_s=0.0, is_attempt=False)
+            return Again(reason="whoever did it was stopped", wait_s=0.0, is_attempt=False)
         return JobFault(
             type=LimitExceeded.problem_type,
             title=LimitExceeded.problem_title,
@@ -303,13 +278,13 @@ class Runner:
             status=LimitExceeded.status,
         )
 
-    def _end(self, held: _Held, outcome: "_Outcome") -> None:
+    def _end(self, held: Held, outcome: Outcome) -> None:
         """Write down what came of an attempt, and remove what is not needed any more."""
         id_, owner, is_stored = held.job.id, held.owner, False
         match outcome:
             case None:
                 is_ours, said = False, ""
-            case _Again(reason=reason, wait_s=wait_s, is_attempt=is_attempt):
+            case Again(reason=reason, wait_s=wait_s, is_attempt=is_attempt):
                 said, message = f"is given back: {reason}", f"waits: {reason}"
                 give_back = partial(self._table.release, message=message, wait_s=wait_s, is_attempt=is_attempt)
                 is_ours = self._surely(partial(give_back, id_, owner))
@@ -357,39 +332,17 @@ class Runner:
                     raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Again:
-    """Why a job has to be begun again."""
-
-    reason: str
-    wait_s: float
-    """How long nobody shall begin it."""
-    is_attempt: bool = True
-    """Whether it counts as one."""
+def _own_name() -> str:
+    """A new name that tells people which process it is of."""
+    return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-_Outcome = Mapping[str, Result] | JobFault | _Again | None
-"""What comes of an attempt: results, why it failed, why it has to be begun again; nothing if it is no more ours."""
-
-
-def _again(held: _Held, hindered: Hindered) -> _Again | JobFault:
-    """What comes of an attempt that was hindered: another one, unless too many were in vain already."""
-    if held.fruitless >= (MOST_DEADLY if hindered.is_deadly else MOST_FRUITLESS):
-        return _given_up(held, hindered.fault)
-    wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, held.fruitless - 1))
-    # Not all to the same moment: of blocks that were in the queue of one process when it died, only one has killed it.
-    return _Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
-
-
-def _hindrance(error: Hindered | ClusterLost | SourceUnavailable) -> Hindered:
-    match error:
-        case Hindered():
-            return error
-        case ClusterLost():
-            return Hindered(fault_of(ServerBusy(str(error))))
-        case SourceUnavailable():
-            return Hindered(fault_of(error))
-
-
-def _given_up(held: _Held, fault: JobFault) -> JobFault:
-    return replace(fault, detail=f"{fault.detail}; it was begun {held.job.attempts} times")
+@contextmanager
+def _going_on(hindered: str) -> Iterator[None]:
+    """Log that what is done in the block failed, and go on: the next time it may not."""
+    try:
+        yield
+    except ChronotileError as error:
+        log.warning("%s: %s", hindered, error)
+    except Exception:
+        log.exception("%s", hindered)

@@ -81,6 +81,13 @@ CALLBACKS = Table(
     Column("tries", Integer, nullable=False),
 )
 
+WORKERS = Table(
+    "chronotile_workers",
+    METADATA,
+    Column("id", String(80), primary_key=True),
+    Column("seen", Float(53), nullable=False),
+)
+
 _MAKING = 7_105_101
 """Whom PostgreSQL lets make the tables."""
 

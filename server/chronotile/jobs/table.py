@@ -4,14 +4,11 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Row,
     and_,
     delete,
     func,
@@ -24,18 +21,18 @@ from sqlalchemy import (
 )
 
 from chronotile.errors import ServerBusy
+from chronotile.jobs.attendance import Attendance
 from chronotile.jobs.callbacks import call_back, subscribe
 from chronotile.jobs.engine import hold, reading, writing
 from chronotile.jobs.faults import no_job
-from chronotile.jobs.job import ENDED, ID, Excerpt, Execution, Job, JobFault, Json, Result, Status, Subscriber
+from chronotile.jobs.job import ID, Excerpt, Execution, Job, JobFault, Json, Result, Status, Subscriber
+from chronotile.jobs.rows import brief_of, excerpt_of, execution_of, fault_text, job_of, results_text, row_of, storable
 from chronotile.jobs.schema import BLOCKS, JOBS, LOG, make_tables
 
 MOST_LISTED = 1000
 LOG_LINES = 1000
 """Of a job, that are told."""
 
-INPUTS = '"inputs": '
-"""Where they begin in an execution as it is written, which begins with the id of its process."""
 OPEN = JOBS.c.status.in_(["accepted", "running"])
 BRIEF = [column for column in JOBS.c if column.name not in {"execution", "results"}]
 """What is told of each job of a list: what clients give and get may be long."""
@@ -65,6 +62,8 @@ class JobTable:
     def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
+        self.attendance = Attendance(engine, clock=clock)
+        """Which workers there are."""
         make_tables(engine)
 
     def close(self) -> None:
@@ -86,7 +85,7 @@ class JobTable:
             ServerBusy: This user has `most_open` jobs already that have not ended.
         """
         values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0, "fruitless": 0}
-        row = _row(execution, {"id": new_id(), "user": user, **values, "created": self._clock()})
+        row = row_of(execution, {"id": new_id(), "user": user, **values, "created": self._clock()})
         with writing(self._engine) as connection:
             hold(connection, _SUBMITTING)
             is_theirs = _is_of([user])
@@ -110,7 +109,7 @@ class JobTable:
         now = self._clock()
         values = {"status": "successful", "message": "is done", "progress": 100, "attempts": 1, "fruitless": 0}
         times = {"created": now, "started": now, "finished": now}
-        row = _row(execution, {"id": id_, "user": user, **values, **times, "results": _written(results)})
+        row = row_of(execution, {"id": id_, "user": user, **values, **times, "results": results_text(results)})
         with writing(self._engine) as connection:
             return _add(connection, row)
 
@@ -124,7 +123,7 @@ class JobTable:
             with reading(self._engine) as connection:
                 row = connection.execute(select(*TOLD).where(JOBS.c.id == id_)).one_or_none()
             if row is not None:
-                return _job(row)
+                return job_of(row)
         raise no_job(id_)
 
     def execution(self, id_: str) -> Execution:
@@ -137,7 +136,7 @@ class JobTable:
             asked = connection.scalar(select(JOBS.c.execution).where(JOBS.c.id == id_))
         if asked is None:
             raise no_job(id_)
-        return Execution(**json.loads(asked))
+        return execution_of(asked)
 
     def inputs(self, id_: str, *, most: int) -> Excerpt:
         """Return the inputs of a job as JSON for people to read; of long ones no more is read than is shown.
@@ -157,13 +156,7 @@ class JobTable:
         if found is None:
             raise no_job(id_)
         beginning, count = found
-        before, _, inputs = beginning.partition(INPUTS)
-        try:
-            value, _end = json.JSONDecoder().raw_decode(inputs)
-        except json.JSONDecodeError:  # they go on
-            return Excerpt(text=inputs, count=count - len(before) - len(INPUTS))
-        text = json.dumps(value, indent=2, ensure_ascii=False)
-        return Excerpt(text=text[:most], count=len(text))
+        return excerpt_of(beginning, count, most=most)
 
     def jobs(  # noqa: PLR0913 -- all that selects, each by its name
         self,
@@ -201,7 +194,7 @@ class JobTable:
             true(),
             *bounds,
             *([_is_of(users)] if users else []),
-            *([JOBS.c.process.in_(map(_storable, processes))] if processes else []),
+            *([JOBS.c.process.in_(map(storable, processes))] if processes else []),
             *([JOBS.c.status.in_(statuses)] if statuses else []),
         )
         with reading(self._engine) as connection:
@@ -209,7 +202,7 @@ class JobTable:
                 select(*BRIEF).where(is_wanted).order_by(JOBS.c.number.desc()).limit(limit).offset(offset)
             ).all()
             count = connection.scalar(select(func.count()).select_from(JOBS).where(is_wanted)) or 0
-        return tuple(map(_brief, rows)), count
+        return tuple(map(brief_of, rows)), count
 
     def claim(self, owner: str, *, lease_s: float) -> Job | None:
         """Take over the oldest job whose owner let its lease pass, else the oldest that waits for nothing but this."""
@@ -236,7 +229,7 @@ class JobTable:
                     }
                     claimed = update(JOBS).where(JOBS.c.number == found.number).values(values).returning(*BRIEF)
                     call_back(connection, found.id, "running", now)
-                    return _brief(connection.execute(claimed).one())
+                    return brief_of(connection.execute(claimed).one())
         return None
 
     def renew(self, id_: str, owner: str, *, lease_s: float) -> bool:
@@ -246,7 +239,7 @@ class JobTable:
     def tell(self, id_: str, owner: str, *, progress: int, message: str) -> bool:
         """Say how far a job is; return whether it is still ours."""
         now = self._clock()
-        values = {"progress": progress, "message": _storable(message), "updated": now}
+        values = {"progress": progress, "message": storable(message), "updated": now}
         with writing(self._engine) as connection:
             is_ours = _write(connection, id_, owner, values)
             if is_ours:
@@ -263,7 +256,7 @@ class JobTable:
             wait_s: How long nobody shall begin it.
             is_attempt: Whether it counts as one; not where it could well have gone on.
         """
-        values = {"status": "accepted", "message": _storable(message), "owner": None, "leased_until": None}
+        values = {"status": "accepted", "message": storable(message), "owner": None, "leased_until": None}
         attempts = {} if is_attempt else {"attempts": JOBS.c.attempts - 1, "blocks": None}
         now = self._clock()
         return self._write(id_, owner, values | attempts | {"not_before": now + wait_s, "updated": now})
@@ -271,11 +264,11 @@ class JobTable:
     def succeed(self, id_: str, owner: str, results: Mapping[str, Result]) -> bool:
         """End a job with its results; return whether it was ours to end, or ended so by us before."""
         values = {"status": "successful", "message": "is done", "progress": 100}
-        return self._end_ours(id_, owner, {**values, "results": _written(results)})
+        return self._end_ours(id_, owner, {**values, "results": results_text(results)})
 
     def fail(self, id_: str, owner: str, fault: JobFault) -> bool:
         """End a job with the reason why it failed; return whether it was ours to end, or ended so by us before."""
-        values = {"status": "failed", "message": _storable(fault.detail), "fault": json.dumps(asdict(fault))}
+        values = {"status": "failed", "message": storable(fault.detail), "fault": fault_text(fault)}
         return self._end_ours(id_, owner, values)
 
     def dismiss(self, id_: str) -> Job:
@@ -317,7 +310,7 @@ class JobTable:
 
     def say(self, id_: str, text: str) -> None:
         """Add a line to the log of a job, unless that was forgotten."""
-        line = select(JOBS.c.id, literal(self._clock()), literal(_storable(text))).where(JOBS.c.id == id_)
+        line = select(JOBS.c.id, literal(self._clock()), literal(storable(text))).where(JOBS.c.id == id_)
         with writing(self._engine) as connection:
             connection.execute(insert(LOG).from_select(["job", "at", "text"], line))
 
@@ -371,14 +364,8 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def _row(execution: Execution, values: Json) -> Json:
-    # In the order of the fields, as `inputs` has it. Not `asdict`, which would copy millions of numbers.
-    asked = json.dumps({each.name: getattr(execution, each.name) for each in fields(execution)})
-    return {"process": execution.process, "execution": asked, "updated": values["created"], **values}
-
-
 def _add(connection: Connection, row: Json) -> Job:
-    return _job(connection.execute(insert(JOBS).values(row).returning(*TOLD)).one())
+    return job_of(connection.execute(insert(JOBS).values(row).returning(*TOLD)).one())
 
 
 def _is_of(users: Sequence[str | None]) -> ColumnElement[bool]:
@@ -391,35 +378,3 @@ def _is_ours(id_: str, owner: str) -> tuple[ColumnElement[bool], ...]:
 
 def _write(connection: Connection, id_: str, owner: str, values: Json) -> bool:
     return connection.execute(update(JOBS).where(*_is_ours(id_, owner)).values(values)).rowcount == 1
-
-
-def _storable(text: str) -> str:
-    """Text that every database takes, of names of files too: no NUL, and nothing that is not Unicode."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-
-
-def _written(results: Mapping[str, Result]) -> str:
-    return json.dumps({name: asdict(result) for name, result in results.items()})
-
-
-def _job(row: Row[Any]) -> Job:
-    results = {} if row.results is None else json.loads(row.results)
-    return replace(_brief(row), results={name: Result(**written) for name, written in results.items()})
-
-
-def _brief(row: Row[Any]) -> Job:
-    return Job(
-        id=row.id,
-        process=row.process,
-        user=row.user,
-        status=row.status,
-        message=row.message,
-        progress=row.progress,
-        created=row.created,
-        updated=row.updated,
-        started=row.started,
-        finished=row.finished if row.status in ENDED else None,
-        attempts=row.attempts,
-        fruitless=row.fruitless,
-        fault=None if row.fault is None else JobFault(**json.loads(row.fault)),
-    )

@@ -10,8 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.jobs import attempt
 from chronotile.jobs import bucket as bucket_module
-from chronotile.jobs import runner
 from chronotile.jobs.bucket import Bucket
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.job import Execution
@@ -105,8 +105,8 @@ def test_a_store_that_is_away_has_the_job_begun_again_once_it_is_back(
 
 
 def test_a_store_that_stays_away_fails_the_job(submit, running, ended, monkeypatch):
-    monkeypatch.setattr(runner, "AGAIN_S", 0.01)
-    monkeypatch.setattr(runner, "MOST_FRUITLESS", 2)
+    monkeypatch.setattr(attempt, "AGAIN_S", 0.01)
+    monkeypatch.setattr(attempt, "MOST_FRUITLESS", 2)
     for name, value in Server().environment.items():
         monkeypatch.setenv(name, value)
     id_ = submit()

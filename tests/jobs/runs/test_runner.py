@@ -8,13 +8,13 @@ import pytest
 
 from chronotile.errors import SourceUnavailable
 from chronotile.jobs import runner
+from chronotile.jobs.attempt import MOST_FRUITLESS
 from chronotile.jobs.blocks import Task, keep_plan
 from chronotile.jobs.cluster import AHEAD, MOST_ASIDE, Cluster
 from chronotile.jobs.engine import open_engine
 from chronotile.jobs.faults import Hindered
 from chronotile.jobs.job import Execution
 from chronotile.jobs.process import Plan
-from chronotile.jobs.runner import MOST_FRUITLESS
 from chronotile.jobs.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.running import until
@@ -60,6 +60,13 @@ def test_it_is_told_how_much_there_is_to_do_before_any_of_it_is_done(submit, run
         assert (table.job(id_).status, table.job(id_).progress) == ("running", 0)
         (gates / "open").touch()
         ended(id_)
+
+
+def test_a_worker_is_there_as_long_as_it_runs(running, table):
+    with running():
+        until(table.attendance.is_anybody_here)
+
+    assert not table.attendance.is_anybody_here()
 
 
 def test_twenty_jobs_end_once_each(submit, running, ended, table):

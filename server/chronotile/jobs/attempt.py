@@ -1,0 +1,85 @@
+"""Attempts at a job: one that is under way, and what comes of it."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from chronotile.errors import ServerBusy, SourceUnavailable
+from chronotile.jobs.faults import ClusterLost, Hindered, fault_of
+from chronotile.jobs.job import Job, JobFault, Result
+
+MOST_FRUITLESS = 10
+"""Attempts in a row in which no block was finished: what is away may be so for some minutes."""
+MOST_DEADLY = 3
+"""Of these, where processes died of a block: each attempt has cost the other jobs several of them."""
+AGAIN_S, MOST_AGAIN_S = 2.0, 60.0
+"""How long a job waits before it is begun again; twice as long after each attempt in a row that was fruitless."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """A job that we do."""
+
+    job: Job
+    owner: str
+    """Another at each attempt: of two of ours, one cut off for a while, only one ends the job."""
+    until: float
+    """When it has run for too long, by the clock of the table."""
+    is_ours: bool = True
+    is_fruitful: bool = False
+    """Whether a block was finished."""
+
+    @property
+    def fruitless(self) -> int:
+        """Attempts in a row in which no block was finished."""
+        return 0 if self.is_fruitful else self.job.fruitless + 1
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether whoever did the job was killed so often that it is not worth another attempt."""
+        return self.job.fruitless >= MOST_FRUITLESS
+
+    @property
+    def name(self) -> str:
+        """Of this attempt; not by its number, which an attempt that was stopped gives back."""
+        return f"{self.job.process}-{self.job.id}-{self.owner}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """Why a job has to be begun again."""
+
+    reason: str
+    wait_s: float
+    """How long nobody shall begin it."""
+    is_attempt: bool = True
+    """Whether it counts as one."""
+
+
+Outcome = Mapping[str, Result] | JobFault | Again | None
+"""What comes of an attempt: results, why it failed, why it has to be begun again; nothing if it is no more ours."""
+
+
+def begun_again(held: Held, error: Hindered | ClusterLost | SourceUnavailable) -> Again | JobFault:
+    """Return what comes of an attempt that was hindered: another one, unless too many were in vain already."""
+    hindered = _hindrance(error)
+    if held.fruitless >= (MOST_DEADLY if hindered.is_deadly else MOST_FRUITLESS):
+        return given_up(held, hindered.fault)
+    wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, held.fruitless - 1))
+    # Not all to the same moment: of blocks that were in the queue of one process when it died, only one has killed it.
+    return Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
+
+
+def given_up(held: Held, fault: JobFault) -> JobFault:
+    """Return why a job fails that is not begun again."""
+    return replace(fault, detail=f"{fault.detail}; it was begun {held.job.attempts} times")
+
+
+def _hindrance(error: Hindered | ClusterLost | SourceUnavailable) -> Hindered:
+    match error:
+        case Hindered():
+            return error
+        case ClusterLost():
+            return Hindered(fault_of(ServerBusy(str(error))))
+        case SourceUnavailable():
+            return Hindered(fault_of(error))
