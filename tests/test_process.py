@@ -64,3 +64,21 @@ def test_what_stays_is_not_gone_through_again_and_garbage_is_still_found():
     ran = subprocess.run([sys.executable, "-c", SET_ASIDE], capture_output=True, text=True, check=True)
 
     assert ran.stdout.split() == ["True", "50000", "True", "True"]
+
+
+HANGING = """
+import logging
+import threading
+from chronotile.process import end_within
+
+logging.basicConfig(format="%(message)s")
+threading.Thread(target=threading.Event().wait).start()
+end_within(0.2)
+"""
+
+
+def test_a_process_whose_threads_hang_ends_all_the_same_and_says_so():
+    ran = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=30, check=False)
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("what was under way did not end within 0.2 s")

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import gc
 import logging
+import os
 import signal
 import sys
 import threading
@@ -50,6 +51,18 @@ def end_well_when_stopped() -> None:
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
+
+
+def end_within(seconds: float) -> None:
+    """End this process with 1 once so much time has passed, whatever its threads wait for, unless it ended before."""
+    timer = threading.Timer(seconds, _end_at_once, [seconds])
+    timer.daemon = True
+    timer.start()
+
+
+def _end_at_once(seconds: float) -> None:
+    log.warning("what was under way did not end within %g s, and is left: something that it waits for hangs", seconds)
+    os._exit(1)
 
 
 def keep_freed_memory() -> None:

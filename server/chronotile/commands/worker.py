@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MEMORY_PART = 0.75
 """What processes that do blocks may take, all together; the rest is for this one and the system."""
 DAY_S = 86_400
+STOP_S = 15.0
+"""How long it may take to give back jobs and end: what they wait for, such as a database, may be frozen."""
 
 
 def do_jobs(settings: "Settings", *, processes: int | None) -> None:
@@ -80,8 +82,11 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
 
 def _run(runner: "Runner") -> None:
     """Do jobs in another thread: in this one a signal ends what is being waited for, wherever that is."""
+    from chronotile.process import end_within  # noqa: PLC0415
+
     with ThreadPoolExecutor(1, thread_name_prefix="runner") as pool:
         try:
             pool.submit(runner.run).result()
         finally:
+            end_within(STOP_S)
             runner.stop()

@@ -23,6 +23,10 @@ MOST_ASIDE = 3
 LOOK_S = 0.5
 """So often it is looked whether a job is still wanted."""
 CONNECT_S = 10.0
+ANSWER_S = 10.0
+"""How long a scheduler may take to answer; one that is frozen never does, and no connection to it breaks."""
+COLLECT_S = 5.0
+"""How long to wait for the result of a block that is done before it is looked whether the job is still wanted."""
 LOST = "the Dask cluster was lost"
 DEADLY = "the processes of the cluster die of what they are asked to do"
 
@@ -72,7 +76,7 @@ class Cluster:
         self._end()
 
     def renew(self) -> None:
-        """Connect again, or begin new processes, if the cluster was lost.
+        """Connect again, or begin new processes, if the cluster was lost; ask it for a word if not.
 
         Raises:
             ClusterLost: It still is.
@@ -80,6 +84,8 @@ class Cluster:
         if self._client is None or self._client.status != "running":
             self._end()
             self._begin()
+        else:
+            self._given().room()
 
     def run(
         self, task: Task, blocks: Mapping[int, Json], *, name: str, is_wanted: Callable[[], bool]
@@ -114,12 +120,14 @@ class Cluster:
                     return
                 number = numbers.pop(future)
                 try:
-                    result = given.result(future)
+                    result = given.result(future, is_wanted)
                 except Hindered as error:
                     aside.append(error)
                     if len(aside) == MOST_ASIDE:
                         break
                 else:
+                    if result is None:
+                        return
                     yield number, result
             if aside:
                 raise aside[0]
@@ -135,10 +143,10 @@ class Cluster:
         """
         given = self._given()
         future = given.submit(finish, task, key=f"{name}-end", behind=0)
-        if given.next(is_wanted) is None:
+        done = given.next(is_wanted)
+        results: dict[str, Result] | None = None if done is None else given.result(done, is_wanted)
+        if results is None:
             given.cancel([future])
-            return None
-        results: dict[str, Result] = given.result(future)
         return results
 
     def _given(self) -> "_Given":
@@ -199,7 +207,7 @@ class _Given:
     def room(self) -> int:
         """Return how many blocks of a job may be given out at once."""
         with self._asking():
-            threads: dict[str, int] = self._client.nthreads()
+            threads: dict[str, int] = self._client.nthreads(callback_timeout=ANSWER_S)
         return AHEAD * max(1, sum(threads.values()))
 
     def submit(self, function: Callable[..., Any], *arguments: object, key: str, behind: int) -> Any:  # noqa: ANN401
@@ -222,14 +230,21 @@ class _Given:
             self._look()
         return None
 
-    def result(self, future: Any) -> Any:  # noqa: ANN401 -- as above
+    def result(self, future: Any, is_wanted: Callable[[], bool]) -> Any:  # noqa: ANN401 -- as above
+        """Return what a future gave that is done; `None` once it is not wanted any more."""
         from distributed import KilledWorker
 
         try:
-            with self._asking():
-                if future.status != "error":
-                    return future.result()  # which is lost with a process that had it, and made again by another
-                error = future.exception()
+            while True:
+                with self._asking():
+                    if future.status == "error":
+                        error = future.exception()
+                        break
+                    with suppress(TimeoutError):  # whoever has it is frozen, perhaps
+                        # Which is lost with a process that had it, and made again by another.
+                        return future.result(timeout=COLLECT_S)
+                if not is_wanted():
+                    return None
             raise error
         except KilledWorker as killed:
             raise Hindered(fault_of(ServerBusy(DEADLY)), is_deadly=True) from killed

@@ -52,6 +52,9 @@ IDLE_S = 0.5
 LOST_S = 5.0
 """How long to wait before a cluster or a table that is not there is tried again."""
 FORGET_S = 3600.0
+HANG_S = 5.0
+"""How long what is under way has to end once we are to stop, before it is given back by others than who does it."""
+STOPPED = Again(reason="whoever did it was stopped", wait_s=0.0, is_attempt=False)
 TELL_S = 0.5
 """How often progress is written, at most."""
 
@@ -158,6 +161,16 @@ class Runner:
             for held in list(self._held.values()):
                 with _going_on(f"job {held.job.id} cannot be held"):
                     held.is_ours = held.is_ours and self._table.renew(held.job.id, held.owner, lease_s=LEASE_S)
+        self._give_back_what_hangs()
+
+    def _give_back_what_hangs(self) -> None:
+        """Give back what has not ended some seconds after `stop`: a store that it waits for may be frozen."""
+        until = time.monotonic() + HANG_S
+        if all(self._slots.acquire(timeout=max(0.0, until - time.monotonic())) for _ in range(AT_ONCE)):
+            return
+        for held in list(self._held.values()):
+            with _going_on(f"job {held.job.id} cannot be given back"):
+                self._give_back(held, STOPPED)
 
     def _forget(self) -> None:
         """Forget now and then what ended long ago."""
@@ -173,6 +186,8 @@ class Runner:
         log.info("job %s (%s) begins, attempt %d", id_, held.job.process, held.job.attempts)
         try:
             self._end(held, self._outcome(held))
+        except ChronotileError as error:
+            log.warning("job %s is left until its lease is over: %s", id_, error)
         except Exception:
             log.exception("job %s is left until its lease is over", id_)
         finally:
@@ -270,7 +285,7 @@ class Runner:
         if not held.is_ours:
             return None
         if self._is_stopped.is_set():
-            return Again(reason="whoever did it was stopped", wait_s=0.0, is_attempt=False)
+            return STOPPED
         return JobFault(
             type=LimitExceeded.problem_type,
             title=LimitExceeded.problem_title,
@@ -284,10 +299,9 @@ class Runner:
         match outcome:
             case None:
                 is_ours, said = False, ""
-            case Again(reason=reason, wait_s=wait_s, is_attempt=is_attempt):
-                said, message = f"is given back: {reason}", f"waits: {reason}"
-                give_back = partial(self._table.release, message=message, wait_s=wait_s, is_attempt=is_attempt)
-                is_ours = self._surely(partial(give_back, id_, owner))
+            case Again(reason=reason):
+                said = f"is given back: {reason}"
+                is_ours = self._surely(partial(self._give_back, held, outcome))
             case JobFault(detail=detail):
                 said = f"failed: {detail}"
                 is_ours = self._surely(partial(self._table.fail, id_, owner, outcome))
@@ -299,6 +313,16 @@ class Runner:
         if is_ours:
             self._surely(partial(self._table.say, id_, said))
             log.info("job %s %s", id_, said)
+
+    def _give_back(self, held: Held, again: Again) -> bool:
+        """Let another begin a job again; return whether it was still ours."""
+        return self._table.release(
+            held.job.id,
+            held.owner,
+            message=f"waits: {again.reason}",
+            wait_s=again.wait_s,
+            is_attempt=again.is_attempt,
+        )
 
     def _tidy(self, id_: str, *, is_stored: bool) -> None:
         """Remove what nobody needs of a job that has ended, whoever ended it."""

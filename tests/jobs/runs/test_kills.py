@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.engine import open_engine
+from chronotile.jobs.faults import ClusterLost
 from chronotile.jobs.runner import LEASE_S
 from chronotile.jobs.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
@@ -154,6 +155,55 @@ def test_a_scheduler_that_is_killed_costs_the_blocks_in_flight(with_steps, submi
 
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
     assert "attempt 2: 6 of 10 blocks to do" in [text for _at, text in table.log(id_)]
+
+
+def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    monkeypatch.setattr("chronotile.jobs.cluster.ANSWER_S", 0.5)
+
+    def is_there():
+        with suppress(ClusterLost):
+            cluster.renew()
+            return True
+        return False
+
+    with (
+        started([sys.executable, "-c", SCHEDULER, "0"]) as (address, process),
+        Cluster(address, processes=0, memory_bytes=0) as cluster,
+    ):
+        process.send_signal(signal.SIGSTOP)
+        was_there = is_there()
+        process.send_signal(signal.SIGCONT)
+        until(is_there)
+
+    assert not was_there
+
+
+HURRIED = """
+from chronotile.cli import app
+from chronotile.commands import worker
+from chronotile.jobs import runner
+runner.HANG_S, worker.STOP_S = 0.2, 3.0
+app()
+"""
+
+
+def test_a_worker_that_hangs_gives_back_its_job_and_ends_when_it_is_stopped(
+    with_steps, data, submit, table, gates, tmp_path
+):
+    os.mkfifo(gates / "word")  # whoever plans the job waits for its text
+    id_ = submit()
+
+    command = [sys.executable, "-c", HURRIED, "worker", data, "--processes", 1]
+    with started(command, CHRONOTILE_JOBS_DIR=str(tmp_path / "jobs")) as (_line, process):
+        until(lambda: table.job(id_).status == "running")
+        children = workers_of(process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 1
+        until(lambda: all(is_gone(pid) for pid in children))
+
+    job = table.job(id_)
+    assert (job.status, job.message, job.attempts) == ("accepted", "waits: whoever did it was stopped", 0)
 
 
 def test_a_worker_without_a_scheduler_says_so(worker, monkeypatch):

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from chronotile.errors import SourceUnavailable
+from chronotile.errors import SourceUnavailable, StorageFull
 from chronotile.jobs import runner
 from chronotile.jobs.attempt import MOST_FRUITLESS
 from chronotile.jobs.blocks import Task, keep_plan
@@ -188,6 +188,29 @@ def test_a_result_that_is_lost_with_who_had_it_may_be_deadly_to_make_again(clust
         list(cluster.run(task, dict(enumerate(kept.blocks)), name="lost", is_wanted=is_wanted))
 
     assert hindered.value.is_deadly
+
+
+def test_what_is_no_more_wanted_does_not_wait_for_a_process_that_is_frozen(
+    cluster, data, gates, notes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("chronotile.jobs.cluster.COLLECT_S", 0.1)
+    inputs = {"count": 1, "open": 1, "gates": str(gates)}
+    kept = keep_plan(tmp_path / "job", inputs, Plan(blocks=[{"number": 0}], seconds=0, shared={"word": "none"}))
+    task = Task(place=str(data), revision="", process="steps", folder=str(tmp_path / "job"), plan=kept.id)
+    frozen = []
+
+    def is_wanted():
+        until((tmp_path / "job" / "pieces" / "0").exists)
+        if not frozen:
+            frozen.append(int(notes("began")[0][1]))
+            os.kill(frozen[0], signal.SIGSTOP)
+            return True
+        return False
+
+    found = list(cluster.run(task, dict(enumerate(kept.blocks)), name="frozen", is_wanted=is_wanted))
+    os.kill(frozen[0], signal.SIGKILL)
+
+    assert found == []
 
 
 def test_a_store_that_is_away_for_a_while_costs_the_blocks_that_needed_it(submit, running, ended, table, gates):
@@ -423,3 +446,16 @@ def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, running, ended
     table.close()
 
     assert lost == [id_]
+
+
+def test_an_end_that_cannot_be_written_is_told_in_a_line(submit, running, tmp_path, caplog):
+    class Full(JobTable):
+        def succeed(self, id_, owner, results):
+            raise StorageFull("there is no room left")
+
+    id_, table = submit(), Full(open_engine(None, tmp_path / "jobs"))
+    with running(of=table):
+        until(lambda: f"job {id_} is left until its lease is over: there is no room left" in caplog.messages)
+    table.close()
+
+    assert "Traceback" not in caplog.text
