@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -34,6 +35,7 @@ DONE = "done.json"
 FILES_GONE = "files of the job are gone"
 READ_BYTES = 8 << 20
 """Of the text that a process keeps of several jobs."""
+_FORESEEN = re.compile(rf"\b({Hindered.__name__}|{JobFailed.__name__})\(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,11 @@ def finish(task: Task) -> dict[str, Result]:
     """
     with _telling_faults():
         done = _done(task)
-        return dict(process_of(task.process).finish(_kept(task, INPUTS), done, _work(task)))
+        try:
+            return dict(process_of(task.process).finish(_kept(task, INPUTS), done, _work(task)))
+        except ClientGone:  # a piece is gone, perhaps with another attempt's plan: these blocks lead to no end any more
+            (Path(task.folder) / BLOCKS).unlink(missing_ok=True)
+            raise
 
 
 def make_folders(folder: Path) -> None:
@@ -218,6 +224,7 @@ def _keep(file: Path, value: object) -> None:
 @contextmanager
 def _telling_faults() -> Iterator[None]:
     """Errors of ours do not all come through a pickle; their words do."""
+    logging.getLogger("distributed.worker").addFilter(_is_news)
     try:
         yield
     except SourceUnavailable as error:
@@ -228,6 +235,14 @@ def _telling_faults() -> Iterator[None]:
         if not is_foreseen(error):
             raise
         raise JobFailed(fault_of(error)) from None
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of Dask's log is about more than a block that ended as foreseen, one of a dismissed job perhaps.
+
+    Whoever runs the job tells of those in a line, or not at all; Dask would each of three times, with the stack.
+    """
+    return not (str(record.msg).startswith("Compute Failed") and _FORESEEN.search(str(record.args)))
 
 
 def _kept(task: Task, name: str) -> Json:

@@ -16,6 +16,7 @@ from chronotile.jobs.faults import ClusterLost
 from chronotile.jobs.runner import LEASE_S
 from chronotile.jobs.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.jobs.runs.deployment import Program
 from tests.running import PROGRAM, until, workers_of
 
 pytestmark = [
@@ -204,6 +205,20 @@ def test_a_worker_that_hangs_gives_back_its_job_and_ends_when_it_is_stopped(
 
     job = table.job(id_)
     assert (job.status, job.message, job.attempts) == ("accepted", "waits: whoever did it was stopped", 0)
+
+
+def test_blocks_that_end_as_foreseen_are_not_logged_with_their_stacks(with_steps, data, submit, ended, table, tmp_path):
+    lost, broken = submit(at=0, act="lose"), submit(at=0, act="break")
+    settings = {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}
+    worker = Program([PROGRAM, "worker", data, "--processes", 1], settings, tmp_path / "log")
+
+    worker.start()
+    until(lambda: table.job(lost).message == "waits: the store is out of reach")
+    ended(broken)
+    worker.kill()
+
+    assert "ZeroDivisionError" in (tmp_path / "log").read_text()
+    assert "Hindered" not in (tmp_path / "log").read_text()
 
 
 def test_a_worker_without_a_scheduler_says_so(worker, monkeypatch):

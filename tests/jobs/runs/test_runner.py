@@ -360,6 +360,27 @@ def test_a_job_whose_folder_is_lost_before_its_end_is_done_anew(submit, running,
     assert "attempt 2: 10 of 10 blocks to do" in texts(table, id_)
 
 
+def test_a_job_of_which_one_piece_is_lost_before_its_end_is_done_anew(submit, running, cluster, ended, table, tmp_path):
+    lost = []
+
+    class Losing:
+        """The cluster, with a disk that once loses a piece between the blocks of a job and their end."""
+
+        renew, run = cluster.renew, cluster.run
+
+        def finish(self, task, *, name, is_wanted):
+            if not lost:
+                lost.append((tmp_path / "jobs" / id_ / "pieces" / "3").unlink())
+            return cluster.finish(task, name=name, is_wanted=is_wanted)
+
+    id_ = submit()
+    with running(on=Losing()):
+        job = ended(id_)
+
+    assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
+    assert "attempt 2: 10 of 10 blocks to do" in texts(table, id_)
+
+
 def test_inputs_are_let_go_of_once_a_job_is_planned(submit, running, ended, notes, gates):
     id_ = submit(open=0, at=["a list that is found among all that Python holds"])
 
