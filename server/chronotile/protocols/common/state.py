@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
@@ -58,9 +58,7 @@ class Gates:
 
     def __iter__(self) -> Iterator[Gate]:
         """Iterate over all."""
-        work = (self.pictures, self.series, self.coverages, self.cubes, self.animations)
-        processes = (self.plans, self.executions, self.jobs)
-        return iter((*work, *processes, self.documents, self.fetches, self.files, self.readiness, self.metrics))
+        return (getattr(self, each.name) for each in fields(self))
 
 
 @dataclass(slots=True, kw_only=True)
