@@ -375,8 +375,9 @@ def test_preferences_may_stand_in_several_headers(client):
     assert client.post(ECHO, json={"inputs": {}}, headers=headers).status_code == 201
 
 
-def test_what_takes_longer_than_the_client_waits_becomes_a_job(ask):
-    assert ask({"inputs": {"pause": 9}}, prefer="respond-async, wait=5").status_code == 201
+@pytest.mark.parametrize(("pause", "wait"), [(9, 5), (21, 60)], ids=["the client", "a request"])
+def test_what_takes_longer_than_the_client_or_a_request_waits_becomes_a_job(ask, pause, wait):
+    assert ask({"inputs": {"pause": pause}}, prefer=f"respond-async, wait={wait}").status_code == 201
 
 
 @checklist("processes", "job exception")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.errors import InvalidParameter
-from chronotile.jobs.execute import JOB_INSTEAD, planned
+from chronotile.jobs.execute import JOB_INSTEAD, SYNC_S, planned
 from chronotile.jobs.job import Execution, Subscriber
 from chronotile.jobs.process import Plan, Process
 from chronotile.jobs.processes import process_of
@@ -39,7 +39,7 @@ async def post_execution(request: Request) -> Response:
     if subscriber is not None and not preferred.is_async:
         raise InvalidParameter(f"subscribers hear of jobs alone; {JOB_INSTEAD}", locator="subscriber")
     plan = await _planned(request, execution)
-    if subscriber is not None or preferred.wants_job(plan.seconds):
+    if subscriber is not None or preferred.wants_job(plan.seconds, most_s=SYNC_S):
         return await _accept(request, execution, told, subscriber)
     return await _do_now(request, execution, plan, told, preferred=preferred)
 

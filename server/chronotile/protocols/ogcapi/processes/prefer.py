@@ -24,9 +24,9 @@ class Preferences:
     wait_s: int | None
     """How long the client would wait for the results, in seconds."""
 
-    def wants_job(self, seconds: float) -> bool:
-        """Whether work that is expected to take so long shall be a job."""
-        return self.is_async and (self.wait_s is None or seconds > self.wait_s)
+    def wants_job(self, seconds: float, *, most_s: float) -> bool:
+        """Whether work that is expected to take so long shall be a job, where no request waits longer than `most_s`."""
+        return self.is_async and (self.wait_s is None or seconds > min(self.wait_s, most_s))
 
 
 def preferences_of(headers: Iterable[str]) -> Preferences:
