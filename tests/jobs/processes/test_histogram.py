@@ -100,6 +100,12 @@ def test_a_box_may_be_in_another_order_and_times_are_chosen(services, tmp_path):
     assert results["histogram"].value["counts"] == np.histogram(values, 10, (0, 1))[0].tolist()
 
 
+def test_a_number_of_bins_may_be_written_with_a_point(services, tmp_path):
+    document = counted({"layer": "NDVI", "bins": 10.0}, services, tmp_path)
+
+    assert document == counted({"layer": "NDVI", "bins": 10}, services, tmp_path)
+
+
 def test_no_time_has_no_counts(services, tmp_path):
     document = counted({"layer": "NDVI", "datetime": "1990/1991"}, services, tmp_path)
 

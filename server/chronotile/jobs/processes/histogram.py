@@ -125,7 +125,8 @@ def _edges(inputs: Inputs, layer: Layer) -> FloatArray:
         edges = np.array(inputs["edges"], dtype=np.float64)
     else:
         low, high = inputs.get("range", layer.styles[0].range)
-        edges = np.linspace(low, high, inputs.get("bins", DEFAULT_BINS) + 1)
+        bins = int(inputs.get("bins", DEFAULT_BINS))  # 10.0 is an integer in JSON Schema
+        edges = np.linspace(low, high, bins + 1)
     if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
         raise InvalidParameter("edges must ascend", locator="edges" if "edges" in inputs else "range")
     return edges
