@@ -14,6 +14,7 @@ from chronotile.model.area import Area, Polygon
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geojson_size import containers_in, features_in, positions_in
 from chronotile.model.grid import FARTHEST, FloatArray
+from chronotile.model.json_text import loaded
 from chronotile.model.repair import Repaired, repaired, united
 
 LOCATOR = "geometry"
@@ -171,7 +172,7 @@ def document_of(body: bytes) -> dict[str, Json]:
         InvalidParameter: It is no JSON, or no object.
     """
     try:
-        document = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+        document = loaded(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise InvalidParameter(f"the body is no JSON: {_reason(body, error)}", locator=LOCATOR) from error
     if not isinstance(document, dict):

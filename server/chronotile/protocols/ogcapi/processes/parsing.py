@@ -5,6 +5,7 @@ import orjson
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.jobs.asked import MOST_CONTAINERS
 from chronotile.model.geojson_size import containers_in
+from chronotile.model.json_text import loaded
 
 
 def parsed(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAINERS) -> object:
@@ -26,7 +27,7 @@ def parsed(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAINERS)
             "max_containers", allowed=most, asked=containers, alternative="send less at once", locator=locator
         )
     try:
-        value = orjson.loads(text)
+        value = loaded(text)
     except orjson.JSONDecodeError as error:
         raise InvalidParameter(f"{what} is no JSON: {error}", locator=locator) from error
     try:
