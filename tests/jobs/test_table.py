@@ -1,5 +1,7 @@
 """The table of jobs: what was accepted is there, whoever owns it writes, and only one ends it."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import update
 
@@ -28,6 +30,7 @@ def test_an_accepted_job_is_as_it_was_asked_for(table):
     assert (job.status, job.process, job.progress, job.attempts) == ("accepted", "echo", 0, 0)
     assert table.job(job.id) == job
     assert table.execution(job.id) == ECHO
+    assert table.wanted(job.id) == replace(ECHO, inputs={})
 
 
 def test_the_oldest_job_is_done_first_and_by_one(table):
@@ -156,6 +159,8 @@ def test_inputs_are_told_for_people_to_read_the_beginning_of_long_ones(table):
 def test_what_was_asked_for_is_unknown_once_the_job_was_forgotten(table):
     with pytest.raises(UnknownPath, match="or it was forgotten"):
         table.execution(new_id())
+    with pytest.raises(UnknownPath, match="or it was forgotten"):
+        table.wanted(new_id())
     with pytest.raises(UnknownPath, match="or it was forgotten"):
         table.inputs(new_id(), most=1000)
 

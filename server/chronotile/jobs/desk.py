@@ -85,13 +85,13 @@ class JobDesk:
         jobs, count = self.table.jobs(users=[user], **selection)
         return self.table.attendance.told(jobs), count
 
-    def execution(self, job: Job) -> Execution:
-        """Return what was asked for.
+    def wanted(self, job: Job) -> Execution:
+        """Return what was asked for, without its inputs.
 
         Raises:
             UnknownPath: The job was forgotten.
         """
-        return self.table.execution(job.id)
+        return self.table.wanted(job.id)
 
     def details(self, job: Job, *, most: int) -> JobDetails:
         """Return what people want to see of a job, with so many characters of its inputs at most.

@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row
 
-from chronotile.jobs.job import ENDED, Excerpt, Execution, Job, JobFault, Json, Result
-
-INPUTS = '"inputs": '
-"""Where they begin in an execution as it is written, which begins with the id of its process."""
+from chronotile.jobs.job import Excerpt, Execution, Job, JobFault, Json, Result
 
 
 def row_of(execution: Execution, values: Json) -> Json:
     """Return the row of a job that was just made; `values` are all that is not what was asked for."""
-    # In the order of the fields, as `excerpt_of` has it. Not `asdict`, which would copy millions of numbers.
-    asked = json.dumps({each.name: getattr(execution, each.name) for each in fields(execution)})
-    return {"process": execution.process, "execution": asked, "updated": values["created"], **values}
+    inputs, wanted = execution.inputs, {"outputs": execution.outputs, "response": execution.response}
+    asked = {"process": execution.process, "inputs": json.dumps(inputs), "wanted": json.dumps(wanted)}
+    return {**asked, "updated": values["created"], **values}
 
 
 def results_text(results: Mapping[str, Result]) -> str:
@@ -35,25 +32,27 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def execution_of(asked: str) -> Execution:
+def execution_of(row: Row[Any]) -> Execution:
     """Return what was asked for."""
-    return Execution(**json.loads(asked))
+    return replace(wanted_of(row), inputs=json.loads(row.inputs))
+
+
+def wanted_of(row: Row[Any]) -> Execution:
+    """Return what was asked for without its inputs, which the row may lack."""
+    return Execution(process=row.process, inputs={}, **json.loads(row.wanted))
 
 
 def excerpt_of(beginning: str, count: int, *, most: int) -> Excerpt:
-    """Return the inputs of an execution of which the beginning was read.
+    """Return inputs of which the beginning was read.
 
     Args:
-        beginning: Of the execution as it is written.
+        beginning: Of the inputs as they are written.
         count: Characters of the whole.
         most: So many characters at most.
     """
-    before, _, inputs = beginning.partition(INPUTS)
-    try:
-        value, _end = json.JSONDecoder().raw_decode(inputs)
-    except json.JSONDecodeError:  # they go on
-        return Excerpt(text=inputs, count=count - len(before) - len(INPUTS))
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if len(beginning) < count:
+        return Excerpt(text=beginning, count=count)
+    text = json.dumps(json.loads(beginning), indent=2, ensure_ascii=False)
     return Excerpt(text=text[:most], count=len(text))
 
 
@@ -75,7 +74,7 @@ def brief_of(row: Row[Any]) -> Job:
         created=row.created,
         updated=row.updated,
         started=row.started,
-        finished=row.finished if row.status in ENDED else None,
+        finished=row.finished,
         attempts=row.attempts,
         fruitless=row.fruitless,
         fault=None if row.fault is None else JobFault(**json.loads(row.fault)),

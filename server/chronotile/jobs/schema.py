@@ -19,7 +19,7 @@ from sqlalchemy import (
 from chronotile.errors import ConfigurationError
 from chronotile.jobs.engine import hold, writing
 
-VERSION = 2
+VERSION = 3
 """Of the tables below; whoever changes them counts on."""
 
 METADATA = MetaData()
@@ -30,7 +30,8 @@ JOBS = Table(
     Column("number", Integer, primary_key=True),  # in the order in which they came
     Column("id", String(32), nullable=False, unique=True),
     Column("process", String(80), nullable=False, index=True),
-    Column("execution", Text, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("wanted", Text, nullable=False),  # all else that was asked for
     Column("user", String(200)),
     Column("status", String(10), nullable=False),
     Column("message", Text, nullable=False),

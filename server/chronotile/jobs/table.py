@@ -4,11 +4,13 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Row,
     and_,
     delete,
     func,
@@ -26,7 +28,17 @@ from chronotile.jobs.callbacks import call_back, subscribe
 from chronotile.jobs.engine import hold, reading, writing
 from chronotile.jobs.faults import no_job
 from chronotile.jobs.job import ID, Excerpt, Execution, Job, JobFault, Json, Result, Status, Subscriber
-from chronotile.jobs.rows import brief_of, excerpt_of, execution_of, fault_text, job_of, results_text, row_of, storable
+from chronotile.jobs.rows import (
+    brief_of,
+    excerpt_of,
+    execution_of,
+    fault_text,
+    job_of,
+    results_text,
+    row_of,
+    storable,
+    wanted_of,
+)
 from chronotile.jobs.schema import BLOCKS, JOBS, LOG, make_tables
 
 MOST_LISTED = 1000
@@ -34,7 +46,7 @@ LOG_LINES = 1000
 """Of a job, that are told."""
 
 OPEN = JOBS.c.status.in_(["accepted", "running"])
-BRIEF = [column for column in JOBS.c if column.name not in {"execution", "results"}]
+BRIEF = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
 """What is told of each job of a list: what clients give and get may be long."""
 TOLD = [*BRIEF, JOBS.c.results]
 """What is told of one job: the names and media types of its results too, but not its inputs."""
@@ -132,11 +144,15 @@ class JobTable:
         Raises:
             UnknownPath: There is no job of that id; it is one of the table's.
         """
-        with reading(self._engine) as connection:
-            asked = connection.scalar(select(JOBS.c.execution).where(JOBS.c.id == id_))
-        if asked is None:
-            raise no_job(id_)
-        return execution_of(asked)
+        return execution_of(self._asked(id_, JOBS.c.process, JOBS.c.wanted, JOBS.c.inputs))
+
+    def wanted(self, id_: str) -> Execution:
+        """Return what was asked for without its inputs, which take seconds to be taken apart for some.
+
+        Raises:
+            UnknownPath: There is no job of that id; it is one of the table's.
+        """
+        return wanted_of(self._asked(id_, JOBS.c.process, JOBS.c.wanted))
 
     def inputs(self, id_: str, *, most: int) -> Excerpt:
         """Return the inputs of a job as JSON for people to read; of long ones no more is read than is shown.
@@ -148,14 +164,8 @@ class JobTable:
         Raises:
             UnknownPath: It was forgotten.
         """
-        asked = JOBS.c.execution
-        with reading(self._engine) as connection:
-            found = connection.execute(
-                select(func.substr(asked, 1, most), func.length(asked)).where(JOBS.c.id == id_)
-            ).one_or_none()
-        if found is None:
-            raise no_job(id_)
-        beginning, count = found
+        written = JOBS.c.inputs
+        beginning, count = self._asked(id_, func.substr(written, 1, most), func.length(written))
         return excerpt_of(beginning, count, most=most)
 
     def jobs(  # noqa: PLR0913 -- all that selects, each by its name
@@ -336,6 +346,13 @@ class JobTable:
         """Remove jobs and all that is known of them; their files are removed before."""
         with writing(self._engine) as connection:
             connection.execute(delete(JOBS).where(JOBS.c.id.in_(list(ids))))
+
+    def _asked(self, id_: str, *columns: ColumnElement[Any]) -> Row[*tuple[Any, ...]]:
+        with reading(self._engine) as connection:
+            row = connection.execute(select(*columns).where(JOBS.c.id == id_)).one_or_none()
+        if row is None:
+            raise no_job(id_)
+        return row
 
     def _end(self, connection: Connection, values: Json, *is_it: ColumnElement[bool]) -> bool:
         now = self._clock()

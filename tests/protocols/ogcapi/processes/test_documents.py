@@ -297,14 +297,26 @@ def test_how_far_a_job_is_is_told_without_a_look_at_its_inputs(client, desk, sta
 
     assert told == ["accepted", "dismissed"]
     assert len(sent) > 2
-    assert [statement for statement in sent if "execution" in statement] == []
+    assert [statement for statement in sent if "inputs" in statement] == []
+
+
+def test_results_are_given_without_a_look_at_inputs(client, desk, end_with, statements):
+    url = submit_long(desk)
+    end_with({"string": Result(value="a")}, files={})
+
+    with statements() as sent:
+        answer = client.get(f"{url}/results")
+
+    assert answer.text == "a"
+    assert len(sent) > 1
+    assert [statement for statement in sent if "inputs" in statement] == []
 
 
 def test_a_page_shows_the_beginning_of_long_inputs_and_says_so(client, desk):
     page = client.get(f"{submit_long(desk)}?f=html").text
 
     assert len(page) < 40_000
-    assert re.search(r"These are the first 199\d\d of 209715\d\d characters\.", page)
+    assert re.search(r"These are the first 20000 of 209715\d\d characters\.", page)
 
 
 def test_pages_of_jobs_show_what_was_asked_for_and_said_as_text(client, desk, submitted, fail_next):

@@ -89,7 +89,7 @@ async def get_results(request: Request) -> Response:
         fault = job.fault
         members = {"type": fault.type, "title": fault.title, "status": fault.status, "detail": fault.detail}
         return Response(orjson.dumps(members), status_code=fault.status, media_type=PROBLEM)
-    execution = await of_table(request, partial(desk.execution, job))
+    execution = await of_table(request, partial(desk.wanted, job))
     return await _of_files(request, job, lambda: results_response(_results(job, execution, desk, told)))
 
 
