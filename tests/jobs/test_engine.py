@@ -5,11 +5,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 from chronotile.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.jobs import engine as databases
-from chronotile.jobs.engine import FILE, open_engine, reading, writing
+from chronotile.jobs.engine import FILE, hold, open_engine, reading, writing
 from chronotile.jobs.job import Execution
 from chronotile.jobs.schema import METADATA
 from chronotile.jobs.table import JobTable
@@ -180,11 +181,29 @@ def test_a_statement_of_postgresql_that_takes_too_long_is_ended(postgresql, tmp_
 
 
 @pytest.mark.client("initdb", "postgres")
+def test_who_is_frozen_amid_a_transaction_holds_up_no_others(postgresql, tmp_path, monkeypatch):
+    monkeypatch.setattr(databases, "SILENT_S", 1)
+    url = postgresql.make_database()
+    frozen, other = (open_engine(url, tmp_path) for _ in range(2))
+
+    with frozen.connect() as held:
+        hold(held, 1)
+        with writing(other) as connection:
+            hold(connection, 1)
+        with pytest.raises(DBAPIError):
+            held.execute(select(1))
+
+    frozen.dispose()
+    other.dispose()
+
+
+@pytest.mark.client("initdb", "postgres")
 @pytest.mark.parametrize(
     ("query", "name", "told"),
     [
         ("", "lock_timeout", "10s"),
         ("", "statement_timeout", "1min"),
+        ("", "idle_in_transaction_session_timeout", "5s"),
         ("&options=-c%20lock_timeout%3D7s", "lock_timeout", "7s"),
         ("&options=-c%20lock_timeout%3D7s", "statement_timeout", "0"),
     ],

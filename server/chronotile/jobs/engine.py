@@ -20,6 +20,8 @@ BUSY_S = 10
 """How long anybody waits for others who write, and for PostgreSQL to let them in or a host to say that it is there."""
 STATEMENT_S = 60
 """How long PostgreSQL may take for a statement, the waiting for others too."""
+SILENT_S = 5
+"""How long PostgreSQL keeps others waiting for one who says nothing amid a transaction: a host may be frozen there."""
 FILE = "jobs.sqlite"
 POSTGRESQL = "postgresql"
 LOCKED, UNDEFINED = "55P03", "42P01"
@@ -167,6 +169,7 @@ def _limit_waits(connection: Any, _record: ConnectionPoolEntry) -> None:  # noqa
     """Not among the options of the connection: a pooler between us and the database refuses those."""
     connection.execute(f"SET lock_timeout = '{BUSY_S}s'")
     connection.execute(f"SET statement_timeout = '{STATEMENT_S}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{SILENT_S}s'")
     connection.commit()
 
 
