@@ -134,6 +134,26 @@ def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, err
     assert refused.value.locator == locator
 
 
+def elsewhere(count, *, but=()):
+    """Features outside the formula's scene, but for some."""
+    places = squares(count)
+    outside, *inside = places["features"]
+    return places | {"features": [inside[place] if place in but else outside for place in range(count)]}
+
+
+def test_places_of_many_blocks_are_refused_where_none_lies_in_the_layer(services, small_blocks):
+    with pytest.raises(
+        InvalidParameter, match="none of the 100 places lies in the layer: of the first all 3 "
+    ) as refused:
+        blocks_of("zonal-statistics", {"layer": "NDVI", "places": elsewhere(100)}, services)
+
+    assert refused.value.locator == "inputs.places"
+
+
+def test_places_are_accepted_where_one_lies_in_the_layer(services, small_blocks):
+    assert len(blocks_of("zonal-statistics", {"layer": "NDVI", "places": elsewhere(100, but=[4])}, services)) == 34
+
+
 def test_a_crs_beside_the_features_holds_in_every_block(services, small_blocks, tmp_path):
     crs = {"crs": {"type": "name", "properties": {"name": "EPSG:32631"}}}
     places = squares(10, **crs)

@@ -13,7 +13,16 @@ from chronotile.encoders.geojson_series import encode_series_geojson
 from chronotile.encoders.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.parquet_series import require_pyarrow, write_series_parquet
 from chronotile.encoders.place_series import Credits, PlaceSeries, PlacesSeries, table_of_areas
-from chronotile.jobs.asked import MOST_FEATURES, asked_times, geometry_rules, located, told_times, without_limits
+from chronotile.errors import InvalidParameter
+from chronotile.jobs.asked import (
+    MOST_FEATURES,
+    AskedTimes,
+    asked_times,
+    geometry_rules,
+    located,
+    told_times,
+    without_limits,
+)
 from chronotile.jobs.inputs import DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.pieces import Piece, StoredPlaces, read_piece, write_piece, writing
@@ -61,10 +70,8 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             if first in some:
                 request = _request(inputs, times.layer, areas, times.selection)
                 costs.append(cost_of_area_series(request, without_limits(services)))
-        if not any(cost.cells for cost in costs):  # to refuse what lies nowhere in the layer
-            areas = _areas(inputs, slice(None), times.layer, services)
-            request = _request(inputs, times.layer, areas, times.selection, may_be_outside=False)
-            cost_of_area_series(request, without_limits(services))
+        if not any(cost.cells for cost in costs):
+            _require_some_inside(inputs, times, services, firsts=firsts)
     seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
     blocks = [{"first": first, "last": min(first + step, count)} for first in firsts]
     return Plan(blocks=blocks, seconds=seconds, shared={"times": times.told})
@@ -122,6 +129,28 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         else:
             file.writelines((encode_places_csv if format_ == "csv" else encode_series_geojson)(table))
     return {"statistics": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
+
+
+def _require_some_inside(inputs: Inputs, times: AskedTimes, services: Services, *, firsts: range) -> None:
+    """Refuse places that all lie outside the layer, block by block: those whose cost was not looked for may not.
+
+    Raises:
+        InvalidParameter: They do.
+    """
+    fault: InvalidParameter | None = None
+    for first in firsts:
+        areas = _areas(inputs, slice(first, first + firsts.step), times.layer, services)
+        try:
+            request = _request(inputs, times.layer, areas, times.selection, may_be_outside=False)
+            cost_of_area_series(request, without_limits(services))
+        except InvalidParameter as error:
+            fault = fault or error  # the first alone: each holds the areas that it is about
+        else:
+            return
+    if fault is not None:
+        count = _count(inputs, services)
+        told = "" if len(firsts) == 1 else f"none of the {count} places lies in the layer: of the first "
+        raise InvalidParameter(f"{told}{fault.message}", locator=fault.locator) from fault
 
 
 def _request(
