@@ -132,6 +132,37 @@ def test_bands_described_by_days_are_times_of_one_variable(write, open_at, tmp_p
     assert days_of(layer) == ["2019-06-01", "2019-06-11", "2019-06-21"]
 
 
+@pytest.fixture
+def write_dated(write):
+    """`write_dated("ndvi.tif")`: a file with bands of three days, described as those of coverages are."""
+
+    def write_bands(name):
+        path = write(name, np.stack([SCENE.numbers(t) for t in range(3)]))
+        with rasterio.open(path, "r+") as dataset:
+            dataset.descriptions = tuple(f"NDVI 2019-06-{day}T00:00:00Z" for day in ("01", "11", "21"))
+
+    return write_bands
+
+
+def test_days_of_bands_go_before_those_of_the_file_name(write_dated, open_at, tmp_path):
+    write_dated("ndvi_2019-06-01_2019-06-21.tif")
+
+    (layer,) = layers_of(open_at(tmp_path)).values()
+
+    assert days_of(layer) == ["2019-06-01", "2019-06-11", "2019-06-21"]
+
+
+def test_files_of_several_dates_each_are_left_out_with_a_remedy(write, write_dated, open_at, tmp_path):
+    write_dated("ndvi_20190621.tif")
+    write_dated("ndvi_20200621.tif")
+    write("dem.tif")
+
+    archive = open_at(tmp_path)
+
+    assert list(archive.configuration.collections) == ["dem"]
+    assert "2 files have bands of several dates each; name each" in str(archive.findings)
+
+
 @pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3", "zarr-zip", "netcdf-3", "netcdf-4"])
 def test_cube_is_a_collection_with_its_own_times(tmp_path, open_at, kind):
     write_scene(kind, tmp_path, SCENE)

@@ -38,12 +38,12 @@ class Draft:
         return self.root / self.files[0]
 
     def spec(self, variables: Iterable[VariableSpec] = (), times: TimeDomain | None = None) -> SourceSpec:
-        """Return what is to be opened."""
+        """Return what is to be opened; `times` that the files tell go before those of their names."""
         return SourceSpec(
             collection=self.id,
             kind=self.kind,
             href=f"{escaped(str(self.root))}/{self.href}" if len(self.files) > 1 else str(self.first),
-            time_pattern=self.time_pattern,
+            time_pattern=self.time_pattern if times is None else None,
             times=times,
             variables={variable.id: variable for variable in variables},
         )

@@ -71,6 +71,11 @@ def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpa
     """The variables as they are to be configured, and the times that the source itself does not tell."""
     if draft.kind == "cog":
         found = raster_variables(draft)
+        if found.band_times and len(draft.files) > 1:
+            raise UnsupportedSource(
+                f"{len(draft.files)} files have bands of several dates each; name each in a configuration, as a "
+                "collection with times:, or write a file for each date"
+            )
         return found.variables, found.band_times
     reader = open_source(draft.spec())
     infos = reader.info.variables
@@ -102,8 +107,10 @@ def _described(
         if variable.id in infos
     }
     source: Section = {"kind": draft.kind}
-    source |= {"time_pattern": draft.time_pattern} if draft.time_pattern else {}
-    source |= {"times": times_section(spans)} if spans else {}
+    if spans:
+        source |= {"times": times_section(spans)}
+    elif draft.time_pattern:
+        source |= {"time_pattern": draft.time_pattern}
     findings += [_placed(draft, each) for each in (*_odd_values(infos, styles), *_nameless_bands(sections))]
     return FoundCollection(
         draft=draft,
