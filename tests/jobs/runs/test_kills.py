@@ -37,15 +37,16 @@ if __name__ == "__main__":
 
 
 @contextmanager
-def started(command, **environment):
-    """A program that has said something, killed at the end: what it said, and it."""
+def started(command, log=subprocess.DEVNULL, **environment):
+    """A program that has said something, in a group of its own, killed at the end: what it said, and it."""
     process = subprocess.Popen(
         list(map(str, command)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=log,
         text=True,
         env=os.environ | environment,
+        start_new_session=True,
     )
     try:
         yield process.stdout.readline().strip(), process
@@ -59,9 +60,9 @@ def worker(with_steps, data, tmp_path):
     """`with worker() as (line, process):` `chronotile worker` does the jobs."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
 
-    def start(**environment):
+    def start(log=subprocess.DEVNULL, **environment):
         settings = {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")} | environment
-        return started([PROGRAM, "worker", data, "--processes", 2], **settings)
+        return started([PROGRAM, "worker", data, "--processes", 2], log, **settings)
 
     return start
 
@@ -137,6 +138,16 @@ def test_a_worker_that_is_stopped_gives_back_its_jobs_and_leaves_no_process(work
     assert line.endswith("jobs with 2 processes")
     job = table.job(id_)
     assert (job.status, job.message, job.attempts) == ("accepted", "waits: whoever did it was stopped", 0)
+
+
+def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback(worker, tmp_path):
+    path = tmp_path / "log"
+
+    with path.open("w") as log, worker(log=log) as (_line, process):
+        os.killpg(process.pid, signal.SIGINT)
+        status = process.wait(20)
+
+    assert (status, path.read_text()) == (0, "")
 
 
 def test_a_scheduler_that_is_killed_costs_the_blocks_in_flight(with_steps, submit, running, ended, table, gates):
