@@ -1,5 +1,6 @@
 """What processes and jobs are told of: documents as OGC's schemas want them, links that lead there, pages."""
 
+import html
 import re
 from contextlib import contextmanager
 
@@ -197,6 +198,20 @@ def test_pages_of_jobs_lead_to_the_next(client, submitted):
 
     assert [job["jobID"] for job in (*first["jobs"], *second["jobs"])] == ids[::-1]
     assert links_of(second, "next") == []
+
+
+@pytest.mark.parametrize("path", ["jobs", "processes"])
+def test_pages_for_people_lead_to_the_next_as_pages(client, submitted, path):
+    submitted({"inputs": {"number": 1}})
+    submitted({"inputs": {"number": 2}})
+
+    page = client.get(f"/ogcapi/{path}?limit=1&f=html").text
+    (href,) = re.findall(r'<a href="([^"]*)" rel="next">', page)
+
+    second = client.get(html.unescape(href))
+    assert second.headers["content-type"].startswith("text/html")
+    assert second.text != page
+    assert client.get(f"/ogcapi/{path}?offset=1&f=html").text.count('rel="next"') == 0
 
 
 @pytest.mark.parametrize(

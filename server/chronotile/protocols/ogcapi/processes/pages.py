@@ -55,7 +55,7 @@ def downloads(job: Job, files: ResultFiles, told: Told) -> Sequence[Download]:
 
 def processes_page(document: Json, told: Told) -> bytes:
     """Return the list of processes as HTML."""
-    return document_page("Processes", document, told, template="processes")
+    return document_page("Processes", document, told, template="processes", further=_further(document))
 
 
 def process_page(document: Json, told: Told) -> bytes:
@@ -74,7 +74,15 @@ def process_page(document: Json, told: Told) -> bytes:
 
 def jobs_page(document: Json, told: Told) -> bytes:
     """Return the list of jobs as HTML."""
-    return document_page("Jobs", document, told, template="jobs", short_id=_short_id, seconds_text=_seconds_text)
+    return document_page(
+        "Jobs",
+        document,
+        told,
+        template="jobs",
+        further=_further(document),
+        short_id=_short_id,
+        seconds_text=_seconds_text,
+    )
 
 
 def job_page(job: Job, details: JobDetails, document: Json, told: Told, *, results: Sequence[Download]) -> bytes:
@@ -94,6 +102,12 @@ def job_page(job: Job, details: JobDetails, document: Json, told: Told, *, resul
         log=[(moment_text(moment), _said(text, job)) for moment, text in details.log],
         seconds_text=_seconds_text,
     )
+
+
+def _further(document: Json) -> str | None:
+    """Where a list goes on, as a page; the link of the document, in which `f` is last, leads to JSON."""
+    links = (link["href"] for link in document["links"] if link["rel"] == "next")
+    return next((f"{href.removesuffix('f=json')}f=html" for href in links), None)
 
 
 def _size(result: Result, files: ResultFiles) -> int | None:
