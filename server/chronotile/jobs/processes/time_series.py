@@ -197,8 +197,8 @@ POINT_FEATURES: Json = {
 process = Process(
     id="time-series",
     title="Time series",
-    description="The values of layers at each of many points along time: what /timeseries/points gives, of any number "
-    "of points.",
+    description="The values of layers at each of many points along time: what /timeseries/points gives, of up to "
+    f"{MOST_FEATURES:,} points.",
     keywords=("time series", "points"),
     inputs={
         "layers": Input(

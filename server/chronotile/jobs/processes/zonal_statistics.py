@@ -227,7 +227,7 @@ process = Process(
     id="zonal-statistics",
     title="Zonal statistics",
     description="Statistics of a layer in each of many areas along time, such as the mean of every field at every "
-    "date: what /timeseries/{layer}/areas gives, of any number of areas.",
+    f"date: what /timeseries/{{layer}}/areas gives, of up to {MOST_FEATURES:,} areas.",
     keywords=("statistics", "time series", "polygons"),
     inputs={
         "layer": LAYER,
