@@ -1,7 +1,8 @@
 """What files of coverages tell of themselves, whatever their format."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from pyproj import CRS
 
@@ -37,7 +38,7 @@ def about(coverage: Coverage) -> About:
     collection, instants = coverage.collection, coverage.times.instants
     name = plain_text(collection.title) or collection.id
     return About(
-        title=f"{name}: {', '.join(field.title for field in coverage.fields)}",
+        title=f"{name}: {_titles(coverage.fields)}",
         collection=collection.id,
         credits=Credits(
             attribution=_joined([each.layer.attribution or collection.attribution for each in coverage.fields]),
@@ -74,6 +75,15 @@ def definition_of(crs: Crs) -> CRS:
 def is_scaled(field: CoverageField) -> bool:
     """Whether values are other than the numbers."""
     return (field.encoding.scale, field.encoding.offset) != (1.0, 0.0)
+
+
+def _titles(fields: Sequence[CoverageField]) -> str:
+    """The title of each field; what those have in common that were all made of one layer, which may be hundreds."""
+    titles = [field.title for field in fields]
+    if len({field.layer.id for field in fields}) == 1:
+        parts = zip(*(title.split(", ") for title in titles), strict=False)
+        return ", ".join(each[0] for each in takewhile(lambda each: len(set(each)) == 1, parts))
+    return ", ".join(titles)
 
 
 def _joined(texts: list[str | None]) -> str | None:

@@ -107,6 +107,17 @@ def test_a_seasonal_trend_compares_months_with_themselves(services, tmp_path):
     np.testing.assert_allclose(bands[0, 1:], np.median(slopes, axis=0)[1:], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("climatology", "NDVI"), ("trend", "NDVI, trend 2018-01-01/2020-12-01")],
+)
+def test_a_map_of_many_bands_says_once_what_it_is(services, tmp_path, name, said):
+    results = execute(Execution(process=name, inputs={"layer": "NDVI", "bbox": BOX}), services, tmp_path)
+
+    with rasterio.open(tmp_path / results[name].file) as file:
+        assert file.tags()["TITLE"] == f"Collection s2: {said}"
+
+
 @pytest.mark.parametrize(("name", "inputs"), [("climatology", {}), ("anomaly", {"datetime": "2020"}), ("trend", {})])
 def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path, monkeypatch, name, inputs):
     inputs = {"layer": "NDVI", "bbox": BOX} | inputs
@@ -148,6 +159,7 @@ def test_a_crs_that_no_geotiff_can_say_is_refused_before_anything_is_read(name):
         ("anomaly", {"datetime": "2020", "reference": "once"}, "inputs.reference"),
         ("climatology", {"reducer": "max"}, "inputs.reducer"),
         ("trend", {"by": "week"}, "inputs.by"),
+        ("trend", {"datetime": "2020-01/2020-03"}, "inputs.datetime"),
     ],
     ids=str,
 )

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from chronotile.errors import LimitExceeded
+from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.jobs.inputs import BBOX, BY, DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.map_files import GEOTIFF, dates, geotiff_of_pieces, keep_piece, made_bands, require_geotiff
@@ -30,6 +30,8 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     coverage = selected(inputs, services)
     require_geotiff(coverage)
     count = len(coverage.times)
+    if count < LEAST_VALUES:
+        raise InvalidParameter(f"a trend needs {LEAST_VALUES} times at least, got {count}", locator="inputs.datetime")
     pairs = pair_count(_groups(inputs, coverage.times))
     if pairs > MOST_PAIRS:
         raise LimitExceeded(
