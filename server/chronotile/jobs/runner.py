@@ -313,6 +313,8 @@ class Runner:
         if is_ours:
             self._surely(partial(self._table.say, id_, said))
             log.info("job %s %s", id_, said)
+        else:
+            log.info("job %s is left: it was dismissed, or another worker has it", id_)
 
     def _give_back(self, held: Held, again: Again) -> bool:
         """Let another begin a job again; return whether it was still ours."""

@@ -95,7 +95,8 @@ def test_a_small_job_does_not_wait_for_all_that_large_ones_have_given_out(submit
     assert began.index(small) < 8  # of twelve blocks that were given out before
 
 
-def test_a_job_that_is_dismissed_stops_its_blocks_and_leaves_nothing(submit, running, table, notes, tmp_path):
+def test_a_job_that_is_dismissed_stops_its_blocks_and_leaves_nothing(submit, running, table, notes, tmp_path, caplog):
+    caplog.set_level("INFO")
     id_ = submit(open=0)
 
     with running():
@@ -106,6 +107,7 @@ def test_a_job_that_is_dismissed_stops_its_blocks_and_leaves_nothing(submit, run
 
     assert table.job(id_).status == "dismissed"
     assert not table.finished_blocks(id_)
+    assert f"job {id_} is left: it was dismissed, or another worker has it" in caplog.messages
 
 
 def test_a_job_that_runs_for_too_long_is_ended(submit, running, ended, tmp_path):
