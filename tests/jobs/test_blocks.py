@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.blocks import DONE, PIECES, RESULTS, ReadFiles, clear, keep_done, keep_plan, kept_plan
+from chronotile.jobs.blocks import DONE, PIECES, READ_FILES, RESULTS, ReadFiles, clear, keep_done, keep_plan, kept_plan
 from chronotile.jobs.process import Plan
 
 PLAN = Plan(blocks=[{"row": row} for row in range(1000)], seconds=0, shared={"times": []})
@@ -56,6 +56,18 @@ def test_files_of_other_jobs_are_kept_as_far_as_they_are_small(files):
         read.read(large)
     with pytest.raises(FileNotFoundError):
         read.read(small)
+
+
+def test_no_more_files_of_other_jobs_are_kept_than_are_soon_gone_through(files):
+    read = ReadFiles(1_000_000)
+    first, *others = [files(f"job {number}", "inputs", 20) for number in range(READ_FILES + 1)]
+    for file in (first, *others):
+        read.read(file)
+        file.unlink()
+
+    assert [read.read(file)["text"] for file in others] == [""] * READ_FILES
+    with pytest.raises(FileNotFoundError):
+        read.read(first)
 
 
 def test_a_plan_is_kept_for_the_next_attempt(tmp_path):

@@ -35,6 +35,8 @@ DONE = "done.json"
 FILES_GONE = "files of the job are gone"
 READ_BYTES = 8 << 20
 """Of the text that a process keeps of several jobs."""
+READ_FILES = 100
+"""That it keeps of several jobs, however small they are: all are gone through at each block."""
 _FORESEEN = re.compile(rf"\b({Hindered.__name__}|{JobFailed.__name__})\(")
 
 
@@ -288,9 +290,11 @@ class ReadFiles:
         with self._lock:
             told = self._kept.pop(file) if file in self._kept else _read(file)
             self._kept[file] = told
+            in_all = sum(size for _told, size in self._kept.values())
             for other in [other for other in self._kept if other.parent != file.parent]:
-                if sum(size for _told, size in self._kept.values()) > self._most_bytes:
-                    del self._kept[other]
+                if in_all <= self._most_bytes and len(self._kept) <= READ_FILES:
+                    break
+                in_all -= self._kept.pop(other)[1]
             return told[0]
 
 
