@@ -144,6 +144,12 @@ def test_a_period_of_nothing_means_continuous_data(text):
     assert part.is_interval
 
 
+def test_no_step_goes_beyond_the_end_of_its_interval():
+    (part,) = parse_time("2020/2021/P6M").parts
+
+    assert [span.end for span in part.spans()][-1] == np.datetime64("2022-01-01", "ns")
+
+
 def test_too_many_steps_are_refused():
     (part,) = parse_time("2000-01-01/2020-01-01/PT1M").parts
 

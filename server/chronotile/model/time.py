@@ -109,7 +109,7 @@ class TimePart:
                 return
             if count == MAX_PARTS:
                 raise InvalidParameter(f"the interval has more than {MAX_PARTS} steps of its period", locator="time")
-            yield TimeSpan(start, start + width)
+            yield TimeSpan(start, min(start + width, self.end))
 
 
 Keyword = Literal["absent", "default", "latest", "parts"]
