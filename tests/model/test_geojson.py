@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 import tracemalloc
 
 import numpy as np
@@ -122,6 +123,18 @@ def test_a_long_outline_that_crosses_itself_once_is_repaired():
     area = read(polygon(_coast(20_000)), max_vertices=20_000)
 
     assert "self-intersection" in area.note
+
+
+def test_thousands_of_parts_that_touch_are_left_as_repair_has_them():
+    teeth = 8000  # to unite their triangles took 5 s, four times as long for twice as many
+    along = np.arange(teeth) / teeth
+    saw = np.column_stack([np.repeat(along, 2), np.tile([0.0, 1.0], teeth)])
+    began = time.process_time()
+
+    area = read(polygon([*saw.tolist(), [0, 0]]), max_vertices=4 * teeth)
+
+    assert time.process_time() - began < 3
+    assert len(area.polygons) > teeth
 
 
 def test_a_tangle_is_refused_where_repair_would_take_hours():

@@ -74,6 +74,8 @@ def united(areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator:
     for index, polygons in enumerate(done):
         if len(polygons) < 2 or not _boxes_overlap(shapes := _shapes(polygons)):
             continue
+        if shapely.is_valid(shapely.multipolygons(shapes)):
+            continue  # they touch at most: to unite thousands that do would take minutes
         rings = tuple(ring for polygon in polygons for ring in polygon)
         edges += sum(len(ring) - 1 for ring in rings)
         pairs += _overlapping_pairs(rings, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
