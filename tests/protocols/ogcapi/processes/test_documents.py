@@ -249,6 +249,7 @@ def test_jobs_are_selected(client, submitted, do_next, query, count):
         ("status=done", "status"),
         ("datetime=yesterday", "datetime"),
         ("datetime=latest", "datetime"),
+        ("datetime=2026/2027/P1D", "datetime"),
         ("minDuration=-1", "minDuration"),
         ("proces=echo", "proces"),
         ("f=xml", "f"),
@@ -259,6 +260,13 @@ def test_a_query_that_is_not_accepted_is_refused_by_its_name(client, query, para
 
     assert answer.status_code == 400
     assert answer.json()["parameter"] == parameter
+
+
+def test_a_job_tells_all_methods_where_another_is_refused(client, submitted):
+    answer = client.put(submitted({"inputs": {"string": "a"}}))
+
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "DELETE"}
 
 
 def test_nobody_keeps_what_is_told_of_jobs(client, submitted):

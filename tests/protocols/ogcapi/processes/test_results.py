@@ -49,6 +49,21 @@ def test_parts_of_a_file_that_is_removed_before_they_are_sent_come(results, tmp_
     assert (answer.status_code, answer.content) == (206, content)
 
 
+@pytest.mark.parametrize("wanted", ["lines=1-2", "bytes=abc", "bytes=5-1", "bytes=", "bytes=-", "5-9"])
+def test_a_range_that_is_none_of_bytes_is_as_if_it_were_not_there(results, wanted):
+    answer = sent(file_response(results, "series"), range=wanted)
+
+    assert (answer.status_code, answer.content) == (200, CSV)
+
+
+def test_a_file_that_the_client_holds_is_not_sent_again(results):
+    held = sent(file_response(results, "series")).headers["etag"]
+
+    answer = sent(file_response(results, "series"), **{"if-none-match": held})
+
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", held)
+
+
 def test_results_whose_files_are_removed_before_they_are_sent_come_whole(results, tmp_path):
     response = results_response(results)
     (tmp_path / "a.csv").unlink()

@@ -123,7 +123,7 @@ def _created(query: Kvp) -> tuple[float | None, float | None]:
     asked = datetime_of(query)
     if asked.keyword == "absent":
         return None, None
-    if len(asked.parts) != 1:
+    if len(asked.parts) != 1 or asked.parts[0].period is not None:
         raise InvalidParameter("datetime of jobs is one instant or one interval", locator="datetime")
     span = asked.parts[0].span
     return _moment(span.start), _moment(span.end)

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -22,12 +24,16 @@ from chronotile.jobs.job import Execution, Result
 from chronotile.jobs.processes import output_schema
 from chronotile.jobs.result_files import ResultFiles, StoredFile
 from chronotile.protocols.common.body_response import BodyResponse
+from chronotile.protocols.common.respond import known_etags
 from chronotile.protocols.ogcapi.processes.documents import REL_RESULTS
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, media_type_of
 
 MOST_INLINE_BYTES = 32 << 20
 """Of a file that stands in a JSON document."""
 NO_HEADERS: Mapping[str, str] = {}
+OF_UNCHANGED = ("etag", "last-modified", "cache-control")
+"""Headers that an answer without its body has too (RFC 9110 §15.4.5)."""
+_RANGE = re.compile(r"[ \t]*(?:(?P<first>\d{1,18})-(?P<last>\d{0,18})|-\d{1,18})[ \t]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +130,24 @@ class OpenFile(FileResponse):
         super().__init__(f"/dev/fd/{number}", stat_result=os.fstat(number), media_type=media_type, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it, or say that the client holds it already."""
         with self._file:
-            await super().__call__(scope, receive, send)
+            if self.headers["etag"].strip('"') in known_etags(Request(scope)):
+                kept = {name: self.headers[name] for name in OF_UNCHANGED if name in self.headers}
+                await Response(status_code=304, headers=kept)(scope, receive, send)
+                return
+            asked = [each for each in scope["headers"] if each[0] != b"range" or _asks_for_bytes(each[1])]
+            await super().__call__({**scope, "headers": asked}, receive, send)
+
+
+def _asks_for_bytes(header: bytes) -> bool:
+    """Whether a header Range has ranges of bytes; others are as if they were not there (RFC 9110 §14.2)."""
+    unit, _equals, ranges = header.decode("latin-1").partition("=")
+    found = [_RANGE.fullmatch(each) for each in ranges.split(",")]
+    return unit.strip().lower() == "bytes" and all(
+        each is not None and not (each["first"] and each["last"] and int(each["first"]) > int(each["last"]))
+        for each in found
+    )
 
 
 @contextmanager
