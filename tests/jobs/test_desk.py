@@ -62,6 +62,15 @@ def test_whoever_asks_for_a_job_hears_whether_anybody_is_there_to_do_it(desk):
     assert desk.submit(ECHO, user="a").message == "waits for its turn"
 
 
+def test_a_job_that_is_accepted_is_told_of_though_it_cannot_be_told_who_does_it(desk, tmp_path):
+    assert desk.jobs(user="a") == ((), 0)
+    with closing(sqlite3.connect(tmp_path / "jobs" / engine.FILE)) as database:
+        database.execute("DROP TABLE chronotile_workers")
+
+    job = desk.submit(ECHO, user="a")
+    assert desk.table.job(job.id) == job
+
+
 def test_each_user_may_have_so_many_jobs_that_have_not_ended(desk):
     for user in ("a", "a", "b"):
         desk.submit(ECHO, user=user)

@@ -113,7 +113,11 @@ class JobDesk:
             SourceUnavailable: No jobs can be kept.
             ServerBusy: This user has too many already.
         """
-        return self._told(self.table.submit(execution, user=user, most_open=self._most_open, subscriber=subscriber))
+        job = self.table.submit(execution, user=user, most_open=self._most_open, subscriber=subscriber)
+        try:
+            return self._told(job)
+        except SourceUnavailable:  # the job is accepted, whatever has become of the database since
+            return job
 
     def keep(
         self, execution: Execution, results: Mapping[str, Result], made: Path, *, user: str | None
