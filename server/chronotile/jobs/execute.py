@@ -1,7 +1,7 @@
 """Check what a process is given, and do all of it at once, where that is little."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +27,33 @@ def planned(execution: Execution, services: Services) -> Plan:
         ChronotileError: The archive has no such thing.
     """
     process = process_of(execution.process)
-    for name in execution.inputs:
-        if name not in process.inputs:
-            raise InvalidParameter(
-                f"{process.id} has no input {name[:MAX_SHOWN]!r}; it has {', '.join(process.inputs) or 'none'}",
-                locator=f"inputs.{name[:MAX_SHOWN]}",
-            )
-    for name in execution.outputs or {}:
-        if name not in process.outputs:
-            raise InvalidParameter(
-                f"{process.id} has no output {name[:MAX_SHOWN]!r}; it has {', '.join(process.outputs)}",
-                locator=f"outputs.{name[:MAX_SHOWN]}",
-            )
+    require_known(process, execution.inputs, execution.outputs or ())
     for name, told in process.inputs.items():
         if name in execution.inputs:
             _check(execution.inputs[name], told.accepted, name)
         elif told.is_required:
             raise InvalidParameter(f"{process.id} needs the input {name}: {told.description}", locator=f"inputs.{name}")
     return process.plan(execution.inputs, services)
+
+
+def require_known(process: Process, inputs: Collection[str], outputs: Collection[str]) -> None:
+    """Refuse names of inputs and outputs that a process does not have.
+
+    Raises:
+        InvalidParameter: There is such a name; the locator is its path in the execution.
+    """
+    for name in inputs:
+        if name not in process.inputs:
+            raise InvalidParameter(
+                f"{process.id} has no input {name[:MAX_SHOWN]!r}; it has {', '.join(process.inputs) or 'none'}",
+                locator=f"inputs.{name[:MAX_SHOWN]}",
+            )
+    for name in outputs:
+        if name not in process.outputs:
+            raise InvalidParameter(
+                f"{process.id} has no output {name[:MAX_SHOWN]!r}; it has {', '.join(process.outputs)}",
+                locator=f"outputs.{name[:MAX_SHOWN]}",
+            )
 
 
 def execute(

@@ -228,6 +228,7 @@ REFUSED = [
     ({"inputs": {"string": {"value": "a", "encoding": "base64"}}}, "inputs.string.encoding", "base64"),
     ({"inputs": []}, "inputs", "JSON object"),
     ({"inputs": {}, "outputs": {"other": {}}}, "outputs.other", "echo has no output 'other'"),
+    ({"inputs": {}, "outputs": {"string": 1, "other": {}}}, "outputs.other", "echo has no output 'other'"),
     ({"inputs": {}, "outputs": {"string": {"transmissionMode": "post"}}}, "outputs.string.transmissionMode", "value"),
     (
         {"inputs": {}, "outputs": {"binary": {"format": {"mediaType": "image/png"}}}},

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, cast, get_args
 
 from chronotile.errors import InvalidParameter, UnknownParameter
-from chronotile.jobs.execute import WAITING
+from chronotile.jobs.execute import WAITING, require_known
 from chronotile.jobs.job import Execution, Json, ResponseType
 from chronotile.jobs.process import Output, Process
 from chronotile.protocols.common.form import UNSUPPORTED
@@ -60,9 +60,10 @@ def execution_of(process: Process, asked: Json) -> Execution:
     Raises:
         InvalidParameter: A member is not accepted; the locator is its path in the JSON.
     """
-    outputs = asked.get("outputs")
+    outputs = None if asked.get("outputs") is None else _object(asked["outputs"], "outputs")
+    require_known(process, asked["inputs"], outputs or ())  # before millions that are not are looked at
     inputs = {name: _input(process, name, value) for name, value in asked["inputs"].items()}
-    wanted = None if outputs is None else _outputs(process, outputs) or None
+    wanted = {name: _output(process, name, told) for name, told in (outputs or {}).items()} or None
     return Execution(
         process=process.id,
         inputs={**inputs, **_format_of(process, wanted or {}, inputs)},
@@ -119,8 +120,7 @@ def _text(value: object, path: str) -> str:
 
 
 def _input(process: Process, name: str, value: object) -> object:
-    schema = process.inputs[name].schema if name in process.inputs else {}
-    path = f"inputs.{name[:MAX_SHOWN]}"
+    schema, path = process.inputs[name].schema, f"inputs.{name}"
     given = value
     if isinstance(value, dict):
         given = _value(value, schema, path)
@@ -178,22 +178,17 @@ def _check_bytes(value: object, path: str) -> None:
             raise InvalidParameter(f"{path} must be bytes as base64", locator=path) from error
 
 
-def _outputs(process: Process, value: object) -> dict[str, Json]:
-    outputs = _object(value, "outputs")
-    return {name: _output(process, name, told) for name, told in outputs.items()}
-
-
 def _output(process: Process, name: str, value: object) -> Json:
-    path = f"outputs.{name[:MAX_SHOWN]}"
+    path = f"outputs.{name}"
     told = dict(_object(value if value is not None else {}, path))
     _check_members(told, OF_OUTPUTS, f"{path}.")
     if "transmissionMode" in told:
         place = f"{path}.transmissionMode"
         choice(_text(told["transmissionMode"], place), TRANSMISSIONS, locator=place)
-    described, kind = process.outputs.get(name), _object(told.get("format", {}), f"{path}.format")
+    kind = _object(told.get("format", {}), f"{path}.format")
     _check_members(kind, OF_FORMATS, f"{path}.format.")
-    if described is not None and "mediaType" in kind:
-        _check_media_type(kind["mediaType"], output_types(described.schema), f"{path}.format")
+    if "mediaType" in kind:
+        _check_media_type(kind["mediaType"], output_types(process.outputs[name].schema), f"{path}.format")
     if "encoding" in kind:
         choice(_text(kind["encoding"], f"{path}.format.encoding"), (BASE64,), locator=f"{path}.format.encoding")
     return told
@@ -203,7 +198,7 @@ def _format_of(process: Process, wanted: Mapping[str, Json], inputs: Mapping[str
     """The input `format` that gives an output the media type that is asked for, where the process has a choice."""
     for name, told in wanted.items():
         asked = told.get("format", {}).get("mediaType")
-        if asked is None or name not in process.outputs:
+        if asked is None:
             continue
         fitting = _formats_of(process.outputs[name], asked)
         if fitting and inputs.get(FORMAT, fitting[0]) not in fitting:
