@@ -173,43 +173,57 @@ def test_a_block_that_kills_whoever_does_it_fails_its_job_and_no_other(submit, r
     assert "attempt 2: 1 of 4 blocks to do" in texts(table, id_)
 
 
-def test_a_result_that_is_lost_with_who_had_it_may_be_deadly_to_make_again(cluster, data, gates, notes, tmp_path):
-    inputs = {"count": 1, "open": 1, "gates": str(gates), "at": 0, "act": "die again"}
-    kept = keep_plan(tmp_path / "job", inputs, Plan(blocks=[{"number": 0}], seconds=0, shared={"word": "none"}))
-    task = Task(place=str(data), revision="", process="steps", folder=str(tmp_path / "job"), plan=kept.id)
+@pytest.fixture
+def second_block(cluster, data, gates, tmp_path):
+    """`second_block(…)`: a task and its second block, before which the first was done.
+
+    So there are processes, whatever those before have died of, and nobody need look whether there are.
+    """
+
+    def make(**inputs):
+        inputs = {"count": 2, "open": 2, "gates": str(gates), **inputs}
+        blocks = [{"number": number} for number in range(2)]
+        kept = keep_plan(tmp_path / "job", inputs, Plan(blocks=blocks, seconds=0, shared={"word": "none"}))
+        task = Task(place=str(data), revision="", process="steps", folder=str(tmp_path / "job"), plan=kept.id)
+        assert list(cluster.run(task, {0: blocks[0]}, name="first", is_wanted=lambda: True)) == [(0, {"square": 0})]
+        return task, {1: blocks[1]}
+
+    return make
+
+
+def test_a_result_that_is_lost_with_who_had_it_may_be_deadly_to_make_again(cluster, second_block, notes, tmp_path):
+    task, blocks = second_block(at=1, act="die again")
     killed = []
 
     def is_wanted():
-        until((tmp_path / "job" / "pieces" / "0").exists)
+        until((tmp_path / "job" / "pieces" / "1").exists)
         if not killed:
-            killed.append(int(notes("began")[0][1]))
+            killed.append(int(notes("began")[1][1]))
             os.kill(killed[0], signal.SIGKILL)
         return True
 
     with pytest.raises(Hindered) as hindered:
-        list(cluster.run(task, dict(enumerate(kept.blocks)), name="lost", is_wanted=is_wanted))
+        list(cluster.run(task, blocks, name="lost", is_wanted=is_wanted))
 
     assert hindered.value.is_deadly
 
 
 def test_what_is_no_more_wanted_does_not_wait_for_a_process_that_is_frozen(
-    cluster, data, gates, notes, tmp_path, monkeypatch
+    cluster, second_block, notes, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("chronotile.jobs.cluster.COLLECT_S", 0.1)
-    inputs = {"count": 1, "open": 1, "gates": str(gates)}
-    kept = keep_plan(tmp_path / "job", inputs, Plan(blocks=[{"number": 0}], seconds=0, shared={"word": "none"}))
-    task = Task(place=str(data), revision="", process="steps", folder=str(tmp_path / "job"), plan=kept.id)
+    task, blocks = second_block()
     frozen = []
 
     def is_wanted():
-        until((tmp_path / "job" / "pieces" / "0").exists)
+        until((tmp_path / "job" / "pieces" / "1").exists)
         if not frozen:
-            frozen.append(int(notes("began")[0][1]))
+            frozen.append(int(notes("began")[1][1]))
             os.kill(frozen[0], signal.SIGSTOP)
             return True
         return False
 
-    found = list(cluster.run(task, dict(enumerate(kept.blocks)), name="frozen", is_wanted=is_wanted))
+    found = list(cluster.run(task, blocks, name="frozen", is_wanted=is_wanted))
     os.kill(frozen[0], signal.SIGKILL)
 
     assert found == []
