@@ -61,7 +61,9 @@ def test_it_is_told_that_no_worker_is_there_where_one_is_needed(run, table, subm
     assert told in run("list").output
     assert "waits for its turn; no worker is there to do it\n" in run("show", job).output
 
-    Attendance(open_engine(None, tmp_path / "jobs")).say_here("worker")
+    engine = open_engine(None, tmp_path / "jobs")  # by the clock of the command, not that of `table`
+    Attendance(engine).say_here("worker")
+    engine.dispose()
     assert told not in run("list").output
     assert "waits for its turn\n" in run("show", job).output
 
