@@ -248,14 +248,14 @@ class Runner:
         Inputs are let go of here: those of a job may take hundreds of megabytes, and blocks read them from its folder.
         """
         id_, folder = held.job.id, self._folder / held.job.id
-        execution = self._table.execution(id_)
         plan = kept_plan(folder)
-        if plan is None:
-            made = planned(execution, services)
-            # Before the plan is kept: what blocks of another gave is of no use, and its numbers may be among these.
-            held.is_ours = self._table.forget_blocks(id_, held.owner)
-            plan = keep_plan(folder, execution.inputs, made) if held.is_ours else None
-        return execution.outputs, plan
+        if plan is not None:  # for which the inputs have served
+            return self._table.wanted(id_).outputs, plan
+        execution = self._table.execution(id_)
+        made = planned(execution, services)
+        # Before the plan is kept: what blocks of another gave is of no use, and its numbers may be among these.
+        held.is_ours = self._table.forget_blocks(id_, held.owner)
+        return execution.outputs, keep_plan(folder, execution.inputs, made) if held.is_ours else None
 
     def _do_blocks(self, held: Held, task: Task, left: Mapping[int, Json], done: dict[int, Json]) -> None:
         """Do blocks and add what they gave to `done`, as long as the job shall go on."""

@@ -355,42 +355,36 @@ def test_a_job_whose_plan_is_lost_is_planned_and_done_anew(submit, running, ende
     assert texts(table, id_).count("attempt 1: 10 of 10 blocks to do") == 2
 
 
-def test_a_job_whose_folder_is_lost_before_its_end_is_done_anew(submit, running, cluster, ended, table, tmp_path):
-    lost = []
+@pytest.fixture
+def losing(cluster):
+    """`losing(lose)`: the cluster, with a disk on which something is lost once between blocks and their end."""
 
     class Losing:
-        """The cluster, with a disk that is lost once between the blocks of a job and their end."""
-
         renew, run = cluster.renew, cluster.run
 
+        def __init__(self, lose):
+            self.left = [lose]
+
         def finish(self, task, *, name, is_wanted):
-            if not lost:
-                lost.append((tmp_path / "jobs" / id_).rename(tmp_path / "lost"))
+            if self.left:
+                self.left.pop()()
             return cluster.finish(task, name=name, is_wanted=is_wanted)
 
+    return Losing
+
+
+def test_a_job_whose_folder_is_lost_before_its_end_is_done_anew(submit, running, losing, ended, table, tmp_path):
     id_ = submit()
-    with running(on=Losing()):
+    with running(on=losing(lambda: (tmp_path / "jobs" / id_).rename(tmp_path / "lost"))):
         job = ended(id_)
 
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
     assert "attempt 2: 10 of 10 blocks to do" in texts(table, id_)
 
 
-def test_a_job_of_which_one_piece_is_lost_before_its_end_is_done_anew(submit, running, cluster, ended, table, tmp_path):
-    lost = []
-
-    class Losing:
-        """The cluster, with a disk that once loses a piece between the blocks of a job and their end."""
-
-        renew, run = cluster.renew, cluster.run
-
-        def finish(self, task, *, name, is_wanted):
-            if not lost:
-                lost.append((tmp_path / "jobs" / id_ / "pieces" / "3").unlink())
-            return cluster.finish(task, name=name, is_wanted=is_wanted)
-
+def test_a_job_of_which_one_piece_is_lost_before_its_end_is_done_anew(submit, running, losing, ended, table, tmp_path):
     id_ = submit()
-    with running(on=Losing()):
+    with running(on=losing((tmp_path / "jobs" / id_ / "pieces" / "3").unlink)):
         job = ended(id_)
 
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
