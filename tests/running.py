@@ -9,7 +9,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
+
+Seen = TypeVar("Seen")
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "chronotile"
 
@@ -66,12 +68,13 @@ def shown_within_ten_seconds(url: str, text: bytes) -> bool:
     return False
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    """Return once it is so; fail after a minute."""
-    end = time.monotonic() + 60
-    while not is_so():
+def until(look: Callable[[], Seen]) -> Seen:
+    """Return what is seen once it is true of anything; fail after three minutes, which no machine stands still for."""
+    end = time.monotonic() + 180
+    while not (seen := look()):
         assert time.monotonic() < end
         time.sleep(0.02)
+    return seen
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
