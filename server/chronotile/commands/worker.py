@@ -1,6 +1,6 @@
 """`chronotile worker`: does jobs until it is stopped."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MEMORY_PART = 0.75
 """What processes that do blocks may take, all together; the rest is for this one and the system."""
 DAY_S = 86_400
+SIGNAL_S = 1.0
+"""How long a signal may go unheard that comes in the moment before a wait begins: it does not end that one any more."""
 STOP_S = 15.0
 """How long it may take to give back jobs and end: what they wait for, such as a database, may be frozen."""
 
@@ -86,7 +88,10 @@ def _run(runner: "Runner") -> None:
 
     with ThreadPoolExecutor(1, thread_name_prefix="runner") as pool:
         try:
-            pool.submit(runner.run).result()
+            running = pool.submit(runner.run)
+            while not wait([running], SIGNAL_S).done:
+                pass
+            running.result()
         finally:
             end_within(STOP_S)
             runner.stop()

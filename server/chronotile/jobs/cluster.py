@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from chronotile.errors import ConfigurationError, ServerBusy
+from chronotile.jobs import process_here
 from chronotile.jobs.blocks import Task, do_block, finish
 from chronotile.jobs.faults import ClusterLost, Hindered, fault_of
 from chronotile.jobs.job import Json, Result
@@ -40,8 +41,6 @@ PROCESSES_HERE = {
     "distributed.worker.profile.enabled": False,
     "distributed.scheduler.allowed-failures": 1,  # a job is begun again anyway
 }
-LEAVE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-"""What each process here does first: a terminal interrupts them as well as us, who end them."""
 
 
 class Cluster:
@@ -176,7 +175,7 @@ class Cluster:
                         host="127.0.0.1",
                         scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # its own is 8787
                         memory_limit=self._memory_bytes,
-                        preload=[LEAVE_CTRL_C],
+                        preload=[process_here.__name__],
                     )
             self._client = Client(place, set_as_default=False, timeout=CONNECT_S)
         except (OSError, ValueError, RuntimeError) as error:
