@@ -82,3 +82,22 @@ def test_a_process_whose_threads_hang_ends_all_the_same_and_says_so():
 
     assert ran.returncode == 1
     assert ran.stderr.startswith("what was under way did not end within 0.2 s")
+
+
+SWALLOWED = """
+import gc, signal
+from chronotile.process import end_well_when_stopped, leave_if_told
+end_well_when_stopped()
+leave_if_told()
+gc.callbacks.append(lambda *_: (gc.callbacks.clear(), signal.raise_signal(signal.SIGTERM)))
+gc.collect()
+print("goes on", flush=True)
+leave_if_told()
+print("stays")
+"""
+
+
+def test_a_signal_whose_exception_is_swallowed_ends_the_process_later():
+    ran = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, check=False)
+
+    assert (ran.returncode, ran.stdout) == (0, "goes on\n")

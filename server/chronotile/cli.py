@@ -316,7 +316,12 @@ def _progress(what: str) -> Iterator[Callable[[str, float], None]]:
 
 def _run(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
     """Serve until stopped; with as many workers as are told, else as are usual, else as are counted."""
-    from chronotile.process import allow_open_files, end_well_when_stopped, hold_hang_ups  # noqa: PLC0415
+    from chronotile.process import (  # noqa: PLC0415
+        allow_open_files,
+        end_well_when_stopped,
+        hold_hang_ups,
+        leave_if_told,
+    )
 
     end_well_when_stopped()
     hold_hang_ups()
@@ -333,6 +338,7 @@ def _run(settings: "Settings", write_config: Path | None = None, *, usual_worker
         if write_config is not None:
             _write_configuration(archive, write_config)
         lines = _lines(archive, settings, int(listener.getsockname()[1]))
+        leave_if_told()
         if count == 1:
             _run_here(archive, settings, listener, lines)
             return

@@ -49,8 +49,23 @@ def end_well_when_stopped() -> None:
         signal.signal(number, _leave)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+_told_by: list[int] = []
+"""Signals that have told this process to end."""
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    _told_by.append(number)
     raise SystemExit(0)
+
+
+def leave_if_told() -> None:
+    """End, if that was told by a signal which came where Python lets no exception out: while it collects garbage.
+
+    Raises:
+        SystemExit: It was.
+    """
+    if _told_by:
+        raise SystemExit(0)
 
 
 def end_within(seconds: float) -> None:

@@ -84,13 +84,13 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
 
 def _run(runner: "Runner") -> None:
     """Do jobs in another thread: in this one a signal ends what is being waited for, wherever that is."""
-    from chronotile.process import end_within  # noqa: PLC0415
+    from chronotile.process import end_within, leave_if_told  # noqa: PLC0415
 
     with ThreadPoolExecutor(1, thread_name_prefix="runner") as pool:
         try:
             running = pool.submit(runner.run)
             while not wait([running], SIGNAL_S).done:
-                pass
+                leave_if_told()
             running.result()
         finally:
             end_within(STOP_S)

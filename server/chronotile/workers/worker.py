@@ -11,7 +11,7 @@ import uvicorn
 
 from chronotile.app import create_app_from_environment
 from chronotile.errors import ConfigurationError
-from chronotile.process import end_well_when_stopped, server_options
+from chronotile.process import end_well_when_stopped, leave_if_told, server_options
 from chronotile.protocols.ops.siblings import Siblings
 from chronotile.workers.channel import ENDING, READY
 from chronotile.workers.loads import CountedTasks, Loads
@@ -94,6 +94,7 @@ def main() -> None:
         except ConfigurationError as error:
             log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
             sys.exit(1)
+        leave_if_told()
         Worker(uvicorn.Config(application, **server_options()), channel, int(number), loads).run()
 
 
