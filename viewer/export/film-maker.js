@@ -19,6 +19,8 @@ import { PictureMaker } from "./picture-maker.js";
 const FRAME_MS = 250;
 /** How long numbers that are here may take until they are painted. */
 const PAINT_MS = 1500;
+/** In so many frames of the browser at least: a page that stands still for a while has none. */
+const LEAST_PAINTS = 30;
 
 /** Until the browser has painted once more. @returns {Promise<void>} */
 const nextPaint = () =>
@@ -44,12 +46,14 @@ async function goTo(index, stopped) {
 	chooseTime(index);
 	const sides = [sideA, ...(sideB.peek() ? [/** @type {Side} */ (sideB.peek())] : [])];
 	for (const side of sides) await cubesOf(side)?.whenLoaded([Math.max(0, side.timeIndex.peek())], stopped);
-	for (const late = performance.now() + PAINT_MS; ; ) {
+	const late = performance.now() + PAINT_MS;
+	for (let paints = 1; ; paints += 1) {
 		await nextPaint();
 		stopped.throwIfAborted();
 		const isThere = sides.every(isPainted);
+		const isLate = paints >= LEAST_PAINTS && performance.now() > late;
 		// Pictures take as long as the server does; numbers that are here do not.
-		if (isThere || (performance.now() > late && sides.every((side) => cubesOf(side)))) return;
+		if (isThere || (isLate && sides.every((side) => cubesOf(side)))) return;
 	}
 }
 

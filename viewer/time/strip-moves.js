@@ -15,6 +15,11 @@ import { isWhole, MIN_SHOWN } from "./window.js";
 const STILL_PX = 5;
 /** A pointer held still so long asks for the same time in other years. */
 const HOLD_MS = 550;
+/**
+ * Of a frame that comes later, so much counts: while the page stands still, moves of the pointer wait for it too, and
+ * they come before the next frame.
+ */
+const LATE_FRAME_MS = 50;
 /** While dates are dragged within this of an edge of a strip that is zoomed in, it pans. */
 const EDGE_PX = 28;
 const ZOOM_STEP = 1.6;
@@ -54,6 +59,7 @@ class StripDrags {
 		this.drag = null;
 		/** The second pointer of a pinch. @type {{ id: number, x: number } | null} */
 		this.second = null;
+		/** The frame in which it is looked at again whether the pointer is still held. */
 		this.holding = 0;
 		this.isDue = false;
 	}
@@ -63,7 +69,7 @@ class StripDrags {
 		if (event.button !== 0 || this.second) return;
 		const { slider } = this.strip;
 		slider.setPointerCapture(event.pointerId);
-		window.clearTimeout(this.holding);
+		this.stopHold();
 		if (this.drag) {
 			this.second = { id: event.pointerId, x: event.clientX };
 			return;
@@ -80,7 +86,20 @@ class StripDrags {
 		pause();
 		isMoving.value = true;
 		chooseTime(from);
-		this.holding = window.setTimeout(() => this.hold(from, x), HOLD_MS);
+		this.waitForHold(performance.now(), HOLD_MS, () => this.hold(from, x));
+	}
+
+	/** @param {number} since when the frame before was @param {number} leftMs @param {() => void} hold */
+	waitForHold(since, leftMs, hold) {
+		this.holding = requestAnimationFrame((now) => {
+			const stillMs = leftMs - Math.min(Math.max(0, now - since), LATE_FRAME_MS);
+			if (stillMs > 0) this.waitForHold(now, stillMs, hold);
+			else hold();
+		});
+	}
+
+	stopHold() {
+		cancelAnimationFrame(this.holding);
 	}
 
 	/** A pointer that was held drags no more. @param {number} index @param {number} x */
@@ -105,7 +124,7 @@ class StripDrags {
 		drag.x = event.clientX;
 		if (!drag.hasMoved && Math.abs(drag.x - drag.startX) < STILL_PX) return;
 		if (!drag.hasMoved) {
-			window.clearTimeout(this.holding);
+			this.stopHold();
 			drag.hasMoved = true;
 		}
 		this.schedule();
@@ -157,7 +176,7 @@ class StripDrags {
 	/** @param {PointerEvent} event */
 	end(event) {
 		const { drag } = this;
-		window.clearTimeout(this.holding);
+		this.stopHold();
 		if (!drag || (event.pointerId !== drag.id && event.pointerId !== this.second?.id)) return;
 		if (!this.second) this.show();
 		else if (event.pointerId !== drag.id) {
