@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, focusedId, noticeTexts, whenShown } from "./tools.mjs";
+import { brokenRules, focusedId, hear, noticeTexts, until, whenAtRest, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
@@ -277,7 +277,7 @@ await runAsCalled([
 			await whenShown(page);
 			await page.locator("#map").click({ position: { x: 180, y: 350 } });
 			await page.locator("#sheet[data-stop=high] #chart canvas").first().waitFor();
-			await page.waitForTimeout(500);
+			await whenAtRest(page, "#map", "#map .area-badge");
 			await page.screenshot({ path: join(outDir, "phone-place.png") });
 			const [map, mark] = [
 				await page.locator("#map").boundingBox(),
@@ -324,6 +324,7 @@ await runAsCalled([
 					const { page } = await open({ search: WITH_CHART, width, height });
 					await whenShown(page);
 					await page.locator("#chart canvas").first().waitFor();
+					await whenAtRest(page, "#map", "#chart");
 					assert.ok((await excessWidth(page)) <= 0, `${await excessWidth(page)} px too wide`);
 					for (const selector of ["#map", "#timeline", "#layer", "#legend-body", "#chart"]) {
 						const part = page.locator(selector);
@@ -349,7 +350,7 @@ await runAsCalled([
 					await whenShown(page);
 					await page.locator("#chart canvas").first().waitFor();
 					await spaceText(page);
-					await page.waitForTimeout(300);
+					await whenAtRest(page, "body *");
 					await page.screenshot({ path: join(outDir, `spaced-${width}.png`) });
 					assert.deepEqual(await cutTexts(page), []);
 					assert.ok((await excessWidth(page)) <= 0, "too wide");
@@ -396,6 +397,7 @@ await runAsCalled([
 			const { page } = await open({ search: WITH_CHART });
 			await whenShown(page);
 			await page.locator("#chart canvas").first().waitFor();
+			await whenAtRest(page, "button, select, input");
 			const stops = await tour(page);
 			assert.deepEqual(
 				stops.filter(({ fault }) => fault !== "").map(({ name, fault }) => `${name} ${fault}`),
@@ -418,7 +420,7 @@ await runAsCalled([
 			await page.keyboard.press("Enter");
 			assert.equal(await focusedId(page), "map");
 			await page.keyboard.press("ArrowRight");
-			await page.waitForTimeout(400);
+			await whenAtRest(page);
 			await page.keyboard.press("Enter");
 			await page.locator("#chart canvas").first().waitFor();
 			await page.waitForFunction(() => new URLSearchParams(window.location.search).has("pt"));
@@ -454,15 +456,23 @@ await runAsCalled([
 		"what the map shows is told in words, and its numbers when it rests",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=2019-01-01&view=${HERE},13` });
-			await page.locator("#spoken").getByText("NDVI of 2019, 1 January 2019").waitFor();
 			const told = page.locator("#spoken").getByText(/^The mean on the map is 0\.\d+; \d+% is without data\.$/);
 			await told.waitFor();
+			const first = await told.textContent();
+			const whenHeard = await hear(page);
 			await page.locator("#timeline").getByRole("button", { name: "Next date" }).click();
-			await page.locator("#spoken").getByText("NDVI of 2019, 6 January 2019").waitFor();
-			await told.waitFor();
+			await whenHeard("NDVI of 2019, 6 January 2019");
+			await told.filter({ hasNotText: first ?? "" }).waitFor();
+			await page.locator("#timeline").getByRole("button", { name: "Previous date" }).click();
+			await whenHeard("NDVI of 2019, 1 January 2019");
+			await told.filter({ hasText: first ?? "" }).waitFor();
 			const description = await page.locator("#map").getAttribute("aria-describedby");
 			assert.deepEqual(description?.split(" "), ["status", "map-text"]);
-			assert.equal(await page.locator("#map-text").textContent(), await told.textContent());
+			await until(
+				page,
+				async () => (await page.locator("#map-text").textContent()) === (await told.textContent()),
+				() => "the map is described by what is told",
+			);
 		},
 	],
 	[
@@ -503,8 +513,9 @@ await runAsCalled([
 				const search = `?layer=ndvi&date=1955-05-05&bgLayer=Elsewhere&view=${HERE},12`;
 				const { page } = await open({ search, width, height });
 				await whenShown(page);
-				await page.waitForTimeout(500);
 				const messages = page.getByRole("status", { name: "Messages" });
+				await page.locator("#notices li").nth(1).waitFor();
+				await whenAtRest(page, "#map", "#notices");
 				const [frame, map] = [await messages.boundingBox(), await page.locator("#map").boundingBox()];
 				assert.ok(frame && map && frame.height > least, "the messages are not there");
 				const isApart = frame.y + frame.height <= map.y + 0.5 || frame.y >= map.y + map.height - 0.5;
@@ -517,8 +528,7 @@ await runAsCalled([
 				assert.equal(await page.evaluate(() => document.activeElement?.ariaLabel), "Dismiss");
 				await page.keyboard.press("Enter");
 				assert.equal(await focusedId(page), "map");
-				await page.waitForTimeout(500);
-				assert.equal((await messages.boundingBox())?.height ?? 0, 0);
+				await until(page, async () => ((await messages.boundingBox())?.height ?? 0) === 0);
 			}
 		},
 	],

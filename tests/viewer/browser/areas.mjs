@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { zipSync } from "../../../viewer/vendor/fflate.js";
 import { centreOf } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, noticeTexts, whenLinkRests, whenShown } from "./tools.mjs";
+import { brokenRules, linkValue, noticeTexts, whenAtRest, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {[x: number, y: number]} Pixel */
@@ -176,7 +176,7 @@ await runAsCalled([
 			const [area] = await drawTriangle(page);
 
 			assertAt(cornersFrom(area.geometry.coordinates[0], TRIANGLE[0]), [TRIANGLE[0], TRIANGLE[2], TRIANGLE[1]]);
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			assert.equal(linkValue(page, "pt"), null);
 			assert.ok(linkValue(page, "aoi"), "the link does not name the area");
 		},
@@ -207,7 +207,7 @@ await runAsCalled([
 					[60, 70],
 					[60, -50],
 				]);
-				await whenLinkRests(page);
+				await whenAtRest(page);
 				assert.equal(linkValue(page, "pt"), null);
 			}
 		},
@@ -231,7 +231,7 @@ await runAsCalled([
 			assert.ok(Math.max(...radii) - Math.min(...radii) < 0.05 * radii[0], "it is no circle");
 
 			await page.getByRole("button", { name: /^Close the chart/ }).click();
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			const [, , point] = [
 				await panelTool(page, "Set a point").click(),
 				await clickAt(page, [[40, 10]]),
@@ -361,9 +361,13 @@ await runAsCalled([
 		async ({ open, outDir }) => {
 			const { page } = await openAreas(open);
 			const [before] = await drawTriangle(page);
+			// The chart of it takes room from the map.
+			await page.locator("#chart canvas").first().waitFor();
 			await rowAction(page, "Edit shape");
 			const handles = page.locator(".area-handle[data-kind=corner]");
+			await handles.nth(2).waitFor();
 			assert.equal(await handles.count(), 3);
+			await whenAtRest(page, "#map", ".area-handle");
 			await page.screenshot({ path: join(outDir, "corners.png") });
 			const drag = async (/** @type {import("playwright-core").Locator} */ handle) => {
 				const box = await handle.boundingBox();
@@ -458,8 +462,10 @@ await runAsCalled([
 			assert.ok(context);
 			const page = await context.newPage();
 			await page.goto(new URL(`viewer/${SEARCH}`, base).href);
+			await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 			await page.locator(".area-tools > button").tap();
 			await page.locator(".area-shapes").getByRole("button", { name: "Draw a polygon" }).tap();
+			await whenAtRest(page, "#map");
 			const { middle } = await mapBox(page);
 			for (const [right, down] of [
 				[-60, -40],
@@ -583,7 +589,7 @@ await runAsCalled([
 			await rowAction(page, "Rename");
 			await page.getByLabel("Name of the area").fill("  Back field ");
 			await page.keyboard.press("Enter");
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			await page.reload();
 			await whenReady(page, SEARCH);
 			const [area] = await whenAreas(page, 1);
@@ -649,7 +655,7 @@ await runAsCalled([
 			await drawTriangle(page);
 			await upload(page, "a.json", JSON.stringify({ ...FEATURE, properties: { name: "Été; ~1 & <b>" } }));
 			const before = await whenAreas(page, 2);
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			const { search } = new URL(page.url());
 
 			const { page: other } = await openAreas(open, { search });
@@ -672,7 +678,7 @@ await runAsCalled([
 			const geometry = { type: "Polygon", coordinates: [[...ring, ring[0]]] };
 			await upload(page, "round.json", JSON.stringify({ ...FEATURE, geometry }));
 			await page.getByText(/^Too large for a link: Meadow\. Download it as GeoJSON/).waitFor();
-			await whenLinkRests(page);
+			await whenAtRest(page);
 
 			assert.equal(linkValue(page, "aoi"), null);
 		},
@@ -683,7 +689,7 @@ await runAsCalled([
 			const { page } = await open({ search: `${SEARCH}&compare=side&aoi=${AOI}` });
 			await page.locator('#chart .place-state[data-kind="exact"]').first().waitFor();
 			await page.waitForFunction(() => document.querySelectorAll(".leaflet-areas-pane path").length === 4);
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			const places = await page.locator(".leaflet-container").evaluateAll((maps) =>
 				maps.map((map) => {
 					const [frame, path] = [map, map.querySelector(".leaflet-areas-pane path")].map((each) =>

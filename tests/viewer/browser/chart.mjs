@@ -6,7 +6,7 @@ import { encodeGeometry } from "../../../viewer/areas/polyline.js";
 import { parseWkt } from "../../../viewer/areas/wkt.js";
 import { cellAt, centreOf, FIXTURES, valueAt } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, chooseLayer, linkValue, whenLinkRests, whenLinkSays } from "./tools.mjs";
+import { brokenRules, chooseLayer, linkValue, until, whenAtRest, whenLinkSays } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./formula.mjs").Point} Point */
@@ -118,6 +118,7 @@ await runAsCalled([
 			await whenExact(page, 1);
 			const rows = await readTable(page);
 			await page.waitForFunction(() => new URLSearchParams(window.location.search).has("pt"));
+			await whenAtRest(page);
 
 			const [x, y] = (linkValue(page, "pt") ?? "").split(",").map(Number);
 			const cell = cellAt({ lon: x, lat: y });
@@ -313,16 +314,17 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=2019-06-05&pt=${PT}` });
 			await whenShown(page);
 			await whenExact(page, 3);
+			await whenAtRest(page, "#chart .u-over");
 			const plot = await page.locator("#chart .u-over").boundingBox();
 			assert.ok(plot);
 			const markAt = async () => ((await page.locator(".plot-mark").boundingBox())?.x ?? 0) - plot.x;
 			const before = await markAt();
 			assert.ok(before > plot.width * 0.3 && before < plot.width * 0.6, `${before}`);
 			await page.mouse.click(plot.x + 2, plot.y + 20);
-			await page.waitForFunction(() => new URLSearchParams(window.location.search).get("date") === "2019-01-01");
+			await whenLinkSays(page, "date", "2019-01-01");
 			assert.ok((await markAt()) < 20);
 			await page.getByRole("slider", { name: /^Date/ }).press("End");
-			await page.waitForFunction(() => new URLSearchParams(window.location.search).get("date") === "2019-12-27");
+			await whenLinkSays(page, "date", "2019-12-27");
 			assert.ok((await markAt()) > plot.width - 20);
 			assert.equal(await page.locator(".place-date").textContent(), "27 December 2019");
 		},
@@ -387,6 +389,7 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi_years&pt=${PT.split(";")[0]}` });
 			await whenShown(page);
 			await whenExact(page, 1);
+			await whenAtRest(page, "#chart .u-over");
 			const plot = await page.locator("#chart .u-over").boundingBox();
 			assert.ok(plot);
 			const y = plot.y + 30;
@@ -419,19 +422,19 @@ await runAsCalled([
 			await page.getByText("Options", { exact: true }).click();
 			await page.getByLabel("Curve").selectOption("whittaker");
 			await page.getByLabel("Usual range of all years").check();
-			await page.locator(".chart-message").getByText("Finding that out").waitFor({ state: "detached" });
+			const asked = () =>
+				requests
+					.map((url) => new URL(url))
+					.filter(({ pathname }) => pathname.includes("/timeseries/"))
+					.map(({ searchParams }) => searchParams.get("smooth") ?? searchParams.get("climatology"))
+					.filter((each) => each !== null);
+			await until(
+				page,
+				() => asked().length >= 6,
+				() => `six questions, not ${asked()}`,
+			);
 			await page.locator(".chart-message").getByText("Finding that out").waitFor({ state: "hidden" });
-
-			const asked = requests.map((url) => new URL(url)).filter(({ pathname }) => pathname.includes("/timeseries/"));
-			const parameters = asked.map(({ searchParams }) => searchParams.get("smooth") ?? searchParams.get("climatology"));
-			assert.deepEqual(parameters.filter((each) => each !== null).sort(), [
-				"p10",
-				"p10",
-				"p90",
-				"p90",
-				"whittaker",
-				"whittaker",
-			]);
+			assert.deepEqual(asked().sort(), ["p10", "p10", "p90", "p90", "whittaker", "whittaker"]);
 			assert.equal(await page.getByRole("combobox", { name: "Areas" }).inputValue(), "p25");
 			assert.equal(linkValue(page, "agg"), "p25");
 			await page.getByRole("combobox", { name: "Areas" }).selectOption("median");
@@ -449,7 +452,7 @@ await runAsCalled([
 			await whenExact(page, 3);
 			await whenLinkSays(page, "chart", null);
 			await page.getByRole("button", { name: /^Close the chart/ }).click();
-			await whenLinkRests(page);
+			await whenAtRest(page);
 
 			assert.equal(linkValue(page, "pt"), null);
 			assert.equal(await page.evaluate(() => document.activeElement?.id), "map");

@@ -1,9 +1,10 @@
 /** Comparisons in a browser: `node compare.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { FIXTURES, isCloud, numberAt, valueAt } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, whenLinkSays } from "./tools.mjs";
+import { brokenRules, linkValue, until, whenAtRest, whenLinkSays } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./formula.mjs").Cell} Cell */
@@ -31,15 +32,16 @@ async function whenBothShown(page) {
 	await page.waitForFunction(() => document.querySelector("#map-frame")?.getAttribute("data-shown-b") === "shown");
 }
 
+/** What the map shows of the layer, in tiles. */
+const DATA = "#map .leaflet-tile-pane canvas";
+
 /** Where the layer's upper left cell is on the page. @param {Page} page */
 const cornerOf = (page) =>
-	page.evaluate(() => {
-		const canvases = /** @type {NodeListOf<HTMLCanvasElement>} */ (
-			document.querySelectorAll("#map .leaflet-tile-pane canvas")
-		);
+	page.evaluate((selector) => {
+		const canvases = /** @type {NodeListOf<HTMLCanvasElement>} */ (document.querySelectorAll(selector));
 		const boxes = [...canvases].filter(({ width }) => width > 1).map((canvas) => canvas.getBoundingClientRect());
 		return { left: Math.min(...boxes.map(({ left }) => left)), top: Math.min(...boxes.map(({ top }) => top)) };
-	});
+	}, DATA);
 
 /** What is seen on the page: red, green and blue of points, from a picture of it. @param {Page} page @param {{ x: number, y: number }[]} points @returns {Promise<number[][]>} */
 async function seenAt(page, points) {
@@ -70,19 +72,8 @@ const overlapping = (elements) =>
 		),
 	);
 
-/** Until the map has taken its place under a bar of another height. @param {Page} page */
-async function whenAtRest(page) {
-	for (let before = ""; ; ) {
-		const now = JSON.stringify(await cornerOf(page));
-		if (now === before) return;
-		before = now;
-		await page.waitForTimeout(150);
-	}
-}
-
 /** The pixels in which cells are seen. @param {Page} page @param {Cell[]} cells */
 async function placesOf(page, cells) {
-	await whenAtRest(page);
 	const { left, top } = await cornerOf(page);
 	return cells.map(({ row, column }) => ({ x: Math.round(left) + column, y: Math.round(top) + row }));
 }
@@ -96,15 +87,24 @@ const greyOf = (t, cell) => {
 /** As `greyOf`, with the greys the other way round: the least number, 0, is as light as 250. @param {number} t @param {Cell} cell */
 const reversedGreyOf = (t, cell) => greyOf(t, cell).map((grey) => 250 - Number(grey));
 
-/** Asserts that cells are seen as those of the date that the rule gives. @param {Page} page @param {(place: { x: number, y: number }) => number} dateAt */
-async function assertSeen(page, dateAt) {
-	const places = await placesOf(page, CELLS);
-	const seen = await seenAt(page, places);
-	assert.deepEqual(
-		seen,
-		places.map((place, index) => greyOf(dateAt(place), CELLS[index])),
-	);
+/**
+ * Until cells are seen as the rule says; the map may still take its place under a bar of another height.
+ * @param {Page} page @param {Cell[]} cells @param {(cell: Cell, place: { x: number, y: number }) => (number | null)[]} colourAt
+ */
+async function whenSeen(page, cells, colourAt) {
+	let told = "";
+	const isSo = async () => {
+		const places = await placesOf(page, cells);
+		const seen = await seenAt(page, places);
+		const expected = places.map((place, index) => colourAt(cells[index], place));
+		told = JSON.stringify({ seen, expected });
+		return isDeepStrictEqual(seen, expected);
+	};
+	await until(page, isSo, () => told);
 }
+
+/** Until all cells are seen as those of the date that the rule gives. @param {Page} page @param {(place: { x: number, y: number }) => number} dateAt */
+const whenDatesAre = (page, dateAt) => whenSeen(page, CELLS, (cell, place) => greyOf(dateAt(place), cell));
 
 /** @param {Page} page */
 const handle = (page) => page.getByRole("slider", { name: "Handle between A and B" });
@@ -121,19 +121,17 @@ const GRIP_PX = 30;
 
 /** @param {Page} page */
 async function assertSwiped(page) {
+	await whenAtRest(page, "#compare-bar", "#map");
 	const { x: split } = await splitOf(page);
 	const all = await placesOf(page, CELLS);
 	const free = CELLS.filter((_, index) => Math.abs(all[index].x - split) > GRIP_PX);
-	const places = await placesOf(page, free);
-	assert.deepEqual(
-		await seenAt(page, places),
-		places.map(({ x }, index) => greyOf(x < split ? A : B, free[index])),
-	);
+	await whenSeen(page, free, (cell, { x }) => greyOf(x < split ? A : B, cell));
 	return free.length;
 }
 
 /** @param {Page} page @param {Cell} cell */
 async function pointAt(page, cell) {
+	await whenAtRest(page, DATA);
 	const [{ x, y }] = await placesOf(page, [cell]);
 	await page.mouse.move(x - 2, y + 0.5);
 	await page.mouse.move(x + 0.5, y + 0.5);
@@ -172,7 +170,7 @@ await runAsCalled([
 			await page.mouse.down();
 			await page.mouse.move(x - 90, y, { steps: 4 });
 			await page.mouse.up();
-			assert.ok(Math.abs((await splitOf(page)).x - (x - 90)) < 2);
+			await until(page, async () => Math.abs((await splitOf(page)).x - (x - 90)) < 2);
 			await assertSwiped(page);
 
 			await handle(page).focus();
@@ -195,14 +193,11 @@ await runAsCalled([
 			const { page } = await open({ search: search("swipe", "&orient=h") });
 			await whenBothShown(page);
 
+			await whenAtRest(page, DATA);
 			const { y: split } = await splitOf(page);
 			const all = await placesOf(page, CELLS);
 			const free = CELLS.filter((_, index) => Math.abs(all[index].y - split) > GRIP_PX);
-			const places = await placesOf(page, free);
-			assert.deepEqual(
-				await seenAt(page, places),
-				places.map(({ y }, index) => greyOf(y < split ? A : B, free[index])),
-			);
+			await whenSeen(page, free, (cell, { y }) => greyOf(y < split ? A : B, cell));
 		},
 	],
 	[
@@ -215,19 +210,13 @@ await runAsCalled([
 			await whenLinkSays(page, "reversed2", "1");
 			await page.locator(".colours-b summary").click();
 
+			await whenAtRest(page, DATA);
 			const { x: split } = await splitOf(page);
 			const all = await placesOf(page, CELLS);
 			const right = CELLS.filter((_, index) => all[index].x > split + GRIP_PX);
 			const left = CELLS.filter((_, index) => all[index].x < split - GRIP_PX);
-			assert.deepEqual(
-				await seenAt(page, await placesOf(page, left)),
-				left.map((cell) => greyOf(A, cell)),
-			);
-			const seen = await seenAt(page, await placesOf(page, right));
-			assert.deepEqual(
-				seen,
-				right.map((cell) => reversedGreyOf(B, cell)),
-			);
+			await whenSeen(page, left, (cell) => greyOf(A, cell));
+			await whenSeen(page, right, (cell) => reversedGreyOf(B, cell));
 
 			await page.locator("#legend-body").getByRole("button", { name: "Reversed" }).click();
 			await whenLinkSays(page, "reversed", "1");
@@ -235,14 +224,8 @@ await runAsCalled([
 			await page.locator(".colours-b").getByRole("button", { name: "Reversed" }).click();
 			await whenLinkSays(page, "reversed2", null);
 			await page.locator(".colours-b summary").click();
-			assert.deepEqual(
-				await seenAt(page, await placesOf(page, left)),
-				left.map((cell) => reversedGreyOf(A, cell)),
-			);
-			assert.deepEqual(
-				await seenAt(page, await placesOf(page, right)),
-				right.map((cell) => greyOf(B, cell)),
-			);
+			await whenSeen(page, left, (cell) => reversedGreyOf(A, cell));
+			await whenSeen(page, right, (cell) => greyOf(B, cell));
 		},
 	],
 	[
@@ -272,6 +255,7 @@ await runAsCalled([
 						return [Math.round(corner[0] - frame.left), Math.round(corner[1] - frame.top)];
 					}),
 				);
+			await whenAtRest(page, DATA);
 			const before = await corners();
 			assertNear(before[0], before[1]);
 			const { left, width } = boxes[1];
@@ -283,6 +267,7 @@ await runAsCalled([
 				(old) => new URLSearchParams(window.location.search).get("view") !== old,
 				"3.7793,51.01375,12",
 			);
+			await whenAtRest(page, DATA);
 			const after = await corners();
 			assertNear(after[0], after[1]);
 			assert.notDeepEqual(after[0], before[0]);
@@ -290,7 +275,7 @@ await runAsCalled([
 			await page.mouse.wheel(0, -200);
 			await page.waitForFunction(() => !new URLSearchParams(window.location.search).get("view")?.endsWith(",12"));
 			await whenBothShown(page);
-			await page.waitForTimeout(500);
+			await whenAtRest(page, DATA);
 			const zoomed = await corners();
 			assertNear(zoomed[0], zoomed[1]);
 			assert.notDeepEqual(zoomed[0], after[0]);
@@ -308,8 +293,7 @@ await runAsCalled([
 			await page.locator("#background").selectOption("None");
 			await whenLinkSays(page, "bgLayer", "None");
 
-			const [cell] = CELLS;
-			assert.deepEqual(await seenAt(page, await placesOf(page, [cell])), [greyOf(A, cell)]);
+			await whenSeen(page, CELLS.slice(0, 1), (cell) => greyOf(A, cell));
 			assert.equal(linkValue(page, "view"), "3.7793,51.01375,12");
 		},
 	],
@@ -335,8 +319,7 @@ await runAsCalled([
 			await whenBothShown(page);
 			await pointAt(page, cloudy);
 			await whenRead(page, "difference", null);
-			const [place] = await placesOf(page, [cloudy]);
-			assert.deepEqual(await seenAt(page, [place]), [[255, 255, 255]]);
+			await whenSeen(page, [cloudy], () => [255, 255, 255]);
 		},
 	],
 	[
@@ -347,8 +330,8 @@ await runAsCalled([
 			const positive = CELLS.find((cell) => Number(valueAt("ndvi", B, cell)) > Number(valueAt("ndvi", A, cell)));
 			const negative = CELLS.find((cell) => Number(valueAt("ndvi", B, cell)) < Number(valueAt("ndvi", A, cell)));
 			assert.ok(positive && negative);
-			const places = await placesOf(page, [positive, negative]);
-			const before = await seenAt(page, places);
+			await whenAtRest(page, DATA);
+			const before = await seenAt(page, await placesOf(page, [positive, negative]));
 			assert.notDeepEqual(before[0], before[1]);
 
 			await page.getByRole("spinbutton", { name: /difference reach/ }).fill("0.01");
@@ -358,8 +341,7 @@ await runAsCalled([
 			).json();
 			const rgb = (/** @type {string} */ colour) =>
 				[1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
-			await page.waitForTimeout(200);
-			assert.deepEqual(await seenAt(page, places), [rgb(legend.above), rgb(legend.below)]);
+			await whenSeen(page, [positive, negative], (cell) => rgb(cell === positive ? legend.above : legend.below));
 		},
 	],
 	[
@@ -367,15 +349,16 @@ await runAsCalled([
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: search("opacity", "&split=1") });
 			await whenBothShown(page);
-			await assertSeen(page, () => B);
+			await whenDatesAre(page, () => B);
 			await page.getByRole("slider", { name: "How much of B is seen" }).press("Home");
-			await assertSeen(page, () => A);
+			await whenDatesAre(page, () => A);
 
 			await page.locator(".modes [data-mode=spy]").click();
+			await whenAtRest(page, DATA);
 			const [middle] = await placesOf(page, [CELLS[Math.floor(CELLS.length / 2)]]);
 			await page.mouse.move(middle.x - 3, middle.y);
 			await page.mouse.move(middle.x, middle.y);
-			await page.waitForTimeout(100);
+			await whenAtRest(page, DATA, "#readout");
 			const RADIUS = 110;
 			const all = await placesOf(page, CELLS);
 			const readout = await page.locator("#readout").boundingBox();
@@ -384,16 +367,14 @@ await runAsCalled([
 				const away = Math.hypot(all[index].x - middle.x, all[index].y - middle.y);
 				return Math.abs(away - RADIUS) > 4 && isFree(all[index], readout);
 			});
-			const places = await placesOf(page, clear);
-			assert.deepEqual(
-				await seenAt(page, places),
-				places.map(({ x, y }, index) => greyOf(Math.hypot(x - middle.x, y - middle.y) < RADIUS ? B : A, clear[index])),
+			await whenSeen(page, clear, (cell, { x, y }) =>
+				greyOf(Math.hypot(x - middle.x, y - middle.y) < RADIUS ? B : A, cell),
 			);
 			await page.screenshot({ path: join(outDir, "compare-lens.png") });
 
 			await page.locator("#map").focus();
 			await page.keyboard.press("ArrowRight");
-			await page.waitForTimeout(700);
+			await whenAtRest(page, DATA, "#readout");
 			const frame = await page.locator("#map").boundingBox();
 			assert.ok(frame);
 			const [x, y] = [frame.x + frame.width / 2, frame.y + frame.height / 2];
@@ -404,14 +385,12 @@ await runAsCalled([
 				const away = Math.hypot(moved[index].x - x, moved[index].y - y);
 				return Math.abs(away - RADIUS) > 4 && away > 30 && isFree(moved[index], told);
 			});
-			const seen = await placesOf(page, around);
 			assert.ok(
-				seen.some((place) => Math.hypot(place.x - x, place.y - y) < RADIUS),
+				(await placesOf(page, around)).some((place) => Math.hypot(place.x - x, place.y - y) < RADIUS),
 				"no cell is under the lens",
 			);
-			assert.deepEqual(
-				await seenAt(page, seen),
-				seen.map((place, index) => greyOf(Math.hypot(place.x - x, place.y - y) < RADIUS ? B : A, around[index])),
+			await whenSeen(page, around, (cell, place) =>
+				greyOf(Math.hypot(place.x - x, place.y - y) < RADIUS ? B : A, cell),
 			);
 		},
 	],
@@ -437,6 +416,7 @@ await runAsCalled([
 			);
 			await page.locator("#timeline").getByRole("button", { name: "Pause", exact: true }).click();
 			await page.waitForFunction((date) => new URLSearchParams(window.location.search).get("date") !== date, dates[A]);
+			await whenAtRest(page);
 			const apart = async () =>
 				dates.indexOf(linkValue(page, "date") ?? "") - dates.indexOf(linkValue(page, "date2") ?? "");
 			await whenLinkSays(page, "date2", dates[dates.indexOf(linkValue(page, "date") ?? "") - (A - B - 1)]);
@@ -480,7 +460,7 @@ await runAsCalled([
 			await page.getByRole("button", { name: "End the comparison" }).click();
 			await whenLinkSays(page, "compare", null);
 			await whenLinkSays(page, "date2", null);
-			await assertSeen(page, () => A);
+			await whenDatesAre(page, () => A);
 			assert.equal(await page.evaluate(() => document.activeElement?.id), "compare-button");
 		},
 	],

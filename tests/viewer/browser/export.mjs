@@ -9,7 +9,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { centreOf, FIXTURES, TILE_COLUMN, TILE_ROW } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules } from "./tools.mjs";
+import { brokenRules, stillPicture, whenAtRest } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
@@ -102,7 +102,7 @@ async function picture(bench) {
 	await page.locator(".leaflet-names-pane").evaluate((pane) => {
 		/** @type {any} */ (pane).style.display = "none";
 	});
-	const screen = await page.screenshot();
+	const screen = await stillPicture(page);
 	await openExport(page, "Picture");
 	const name = await download(page, "Save picture", bench.outDir, "picture.png");
 	await dialogOf(page).getByLabel("Size", { exact: true }).selectOption("2");
@@ -143,9 +143,9 @@ async function picture(bench) {
 async function comparison(bench) {
 	const { page } = await openMap(bench, `?layer=ndvi&date=${DATE}&compare=swipe&date2=2019-08-04&${PLAIN}`);
 	await page.waitForFunction(() => document.querySelectorAll("#map-frame .data-tiles").length === 2);
-	await page.waitForTimeout(1500);
+	await page.locator("#map-frame[data-shown-b=shown]").waitFor();
+	const screen = await stillPicture(page);
 	const { frame } = await placesOf(page);
-	const screen = await page.screenshot();
 	await openExport(page, "Picture");
 	await download(page, "Save picture", bench.outDir, "comparison.png");
 
@@ -297,12 +297,26 @@ async function cancelled(bench) {
 	page.on("download", (file) => files.push(file.suggestedFilename()));
 	await openExport(page, "Film");
 	await dialogOf(page).getByLabel("Format", { exact: true }).selectOption("gif");
+	// In the page, where no film is finished before the press comes.
+	const cancelling = page.evaluate(
+		() =>
+			new Promise((resolve) => {
+				const dialog = /** @type {Element} */ (document.querySelector("dialog[open]"));
+				const look = new MutationObserver(() => {
+					if (!/Frame ([2-9]|[1-6]\d) of 73/.test(dialog.textContent ?? "")) return;
+					look.disconnect();
+					const buttons = [...dialog.querySelectorAll("button")];
+					buttons.find(({ textContent }) => textContent === "Cancel")?.click();
+					resolve(null);
+				});
+				look.observe(dialog, { subtree: true, childList: true, characterData: true });
+			}),
+	);
 	await page.getByRole("button", { name: "Make film" }).click();
-	await page.getByText(/^Frame ([2-9]|[1-6]\d) of 73/).waitFor();
-	await page.getByRole("button", { name: "Cancel" }).click();
+	await cancelling;
 
 	await page.getByText("Cancelled: no file was made.").waitFor();
-	await page.waitForTimeout(500);
+	await whenAtRest(page);
 	assert.deepEqual(files, []);
 	await page.keyboard.press("Escape");
 	await page.waitForFunction((date) => new URLSearchParams(window.location.search).get("date") === date, DATE);

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { answerJson, answerStatus, FAILED_REQUEST, runChecks } from "./harness.mjs";
-import { linkValue, noticeTexts } from "./tools.mjs";
+import { linkValue, nextFrame, noticeTexts, whenAtRest, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Check} Check */
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -44,12 +44,6 @@ assert.ok(layer, "the server needs a layer with several dates");
 const times = (await ask(`layers/${layer.id}/times?limit=1000`)).times;
 const [west, south, east, north] = layer.bbox;
 const [lon, lat] = [(west + east) / 2, (south + north) / 2].map((degrees) => Number(degrees.toFixed(4)));
-
-/** @param {Page} page */
-async function whenShown(page) {
-	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
-	await page.waitForFunction(() => new URLSearchParams(window.location.search).has("view"));
-}
 
 /** @param {Page} page */
 const shownTiles = (page) =>
@@ -92,11 +86,13 @@ const checks = [
 			await page.mouse.down();
 			await page.mouse.move(x - 100, y, { steps: 5 });
 			await page.setViewportSize({ width: 1280, height: 760 });
-			await page.waitForTimeout(300);
+			await page.waitForFunction((high) => (document.querySelector("#map")?.clientHeight ?? high) < high, box.height);
+			await nextFrame(page);
 			await page.mouse.move(x - 200, y, { steps: 5 });
+			// A pointer that rests before it lets go gives the map no swing.
 			await page.waitForTimeout(300);
 			await page.mouse.up();
-			await page.waitForTimeout(700);
+			await whenAtRest(page);
 
 			const [movedTo, , zoom] = (linkValue(page, "view") ?? "").split(",").map(Number);
 			const moved = ((movedTo - lon) / 360) * 256 * 2 ** zoom;
@@ -119,7 +115,7 @@ const checks = [
 				assert.ok(before);
 				await page.mouse.click(before.x + before.width * across, before.y + before.height * share);
 				await page.locator("#chart .chart-plot canvas").waitFor();
-				await page.waitForTimeout(700);
+				await whenAtRest(page, "#map", "#map .leaflet-areas-pane path");
 
 				const after = await page.locator("#map").boundingBox();
 				const mark = await page.locator("#map .leaflet-areas-pane path").last().boundingBox();
@@ -135,7 +131,7 @@ const checks = [
 				await page.screenshot({ path: join(outDir, `clicked-${width}-${across}.png`) });
 
 				await page.getByRole("button", { name: /^Close the chart/ }).click();
-				await page.waitForTimeout(700);
+				await whenAtRest(page, "#map");
 				assert.equal((linkValue(page, "view") ?? "").split(",")[2], zoom);
 			}
 		},

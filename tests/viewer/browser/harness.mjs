@@ -28,7 +28,8 @@ export const FLAGS = [
 	"--disable-sync",
 ];
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
-const TIMEOUT_MS = 15_000;
+/** A wait ends as soon as what it waits for is so; this long it takes only where that never comes, or on a machine that stalls. */
+const TIMEOUT_MS = 60_000;
 
 /** The browser that CHRONOTILE_CHROMIUM names, else the first on the path. */
 export async function findChromium() {
@@ -55,8 +56,8 @@ async function openViewer(
 ) {
 	const viewport = { width, height };
 	const context = await browser.newContext({ viewport, colorScheme: scheme, locale: "en-GB", reducedMotion });
+	context.setDefaultTimeout(TIMEOUT_MS);
 	const page = await context.newPage();
-	page.setDefaultTimeout(TIMEOUT_MS);
 	/** @type {Opened} */
 	const opened = { page, faults: [], requests: [], violations: [] };
 	await page.exposeFunction("reportViolation", (/** @type {string} */ what) => {
@@ -109,8 +110,8 @@ export async function runChecks(base, outDir, checks) {
 		} catch (error) {
 			failed += 1;
 			const file = join(outDir, `failed-${failed}.png`);
-			await all.at(-1)?.page.screenshot({ path: file });
 			console.log(`FAIL  ${name}: ${error instanceof Error ? error.message : error} (picture: ${file})`);
+			await all.at(-1)?.page.screenshot({ path: file });
 		}
 		for (const { page } of all) await page.context().close();
 	}

@@ -3,7 +3,17 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { centreOf, FIXTURES, isCloud, TILE_COLUMN, TILE_ROW, valueAt, ZOOM } from "./formula.mjs";
 import { answerJson, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, chooseLayer, focusedId, linkValue, noticeTexts, whenLinkSays, whenShown } from "./tools.mjs";
+import {
+	brokenRules,
+	chooseLayer,
+	focusedId,
+	linkValue,
+	noticeTexts,
+	until,
+	whenAtRest,
+	whenLinkSays,
+	whenShown,
+} from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./formula.mjs").Cell} Cell */
@@ -59,13 +69,19 @@ const paintedAt = (page, { row, column }, query) =>
 async function assertPainted(page, query) {
 	for (const cell of NEARBY) {
 		const expected = await paintedAt(page, cell, query);
-		let drawn = await drawnAt(page, cell);
-		for (let tries = 0; tries < 20 && drawn.join() !== expected.join(); tries++) {
-			await page.waitForTimeout(100);
-			drawn = await drawnAt(page, cell);
-		}
-		assert.deepEqual(drawn, expected, `${query} at row ${cell.row}, column ${cell.column}`);
+		await whenDrawn(page, cell, expected, `${query} at row ${cell.row}, column ${cell.column}`);
 	}
+}
+
+/** Until the map shows a cell in a colour. @param {Page} page @param {Cell} cell @param {number[]} expected @param {string} what is looked at */
+async function whenDrawn(page, cell, expected, what) {
+	/** @type {number[]} */
+	let drawn = [];
+	const isSo = async () => {
+		drawn = await drawnAt(page, cell);
+		return drawn.join() === expected.join();
+	};
+	await until(page, isSo, () => `${what} in ${expected}, but it is ${drawn}`);
 }
 
 /** Those of pictures, numbers and legends. @param {string[]} requests */
@@ -192,6 +208,7 @@ await runAsCalled([
 					new URLSearchParams(window.location.search).get("min") ===
 					document.querySelector(".legend-handle.low")?.getAttribute("aria-valuetext"),
 			);
+			await whenAtRest(page);
 			const typed = Number(await numberInput(page, "low").inputValue());
 			assert.ok(typed > -0.08 && typed < 0, String(typed));
 			assert.equal(linkValue(page, "min"), String(typed));
@@ -391,17 +408,16 @@ await runAsCalled([
 			const value = valueAt("classes", 0, cell);
 			const legend = await (await fetch(new URL("../tiles/classes/legend.json", page.url()))).json();
 			const { label } = legend.classes.find((/** @type {any} */ each) => each.value === value);
-			assert.equal((await drawnAt(page, CELL))[3], 255);
+			const drawn = await drawnAt(page, CELL);
+			assert.equal(drawn[3], 255);
 			const before = dataRequests(requests).length;
 			await page.screenshot({ path: join(outDir, "legend-classes.png") });
 			await page.getByRole("checkbox", { name: label, exact: true }).uncheck();
-			await page.waitForTimeout(300);
+			await whenDrawn(page, CELL, [0, 0, 0, 0], "the class that is left out");
 
-			assert.deepEqual(await drawnAt(page, CELL), [0, 0, 0, 0]);
 			assert.equal(dataRequests(requests).length, before, "the viewer asked for data");
 			await page.getByRole("checkbox", { name: label, exact: true }).check();
-			await page.waitForTimeout(300);
-			assert.equal((await drawnAt(page, CELL))[3], 255);
+			await whenDrawn(page, CELL, drawn, "the class that is there again");
 		},
 	],
 	[

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { FIXTURES, valueAt } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";
+import { until } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Bench} Bench */
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -116,8 +117,8 @@ async function checkDates(page, places) {
 		return expected.every((colour, index) => colour === null || colour.join() === drawn[index].join());
 	};
 	const whenRight = async (/** @type {number} */ date) => {
-		for (let tries = 0; tries < 80; tries++) if (await isRight(date)) return;
-		assert.fail(`date ${date} is not drawn: ${await drawnAt(page, places)}`);
+		const isSo = () => isRight(date);
+		await until(page, isSo, () => `date ${date} is drawn`);
 	};
 	await whenRight(LAST);
 	const date = page.locator("#date");

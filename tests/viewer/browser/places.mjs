@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { centreOf, FIXTURES, valueAt } from "./formula.mjs";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, whenLinkRests, whenLinkSays, whenShown } from "./tools.mjs";
+import { brokenRules, linkValue, until, whenAtRest, whenLinkSays, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -71,12 +71,11 @@ async function whenColoured(page, field, value) {
 	const grey = value === null ? 0 : (value + 0.08) / 0.004;
 	const wanted = value === null ? [0, 0, 0, 0] : [grey, grey, grey, 255];
 	let found = /** @type {number[]} */ ([]);
-	for (let round = 0; round < 60; round += 1) {
+	const isSo = async () => {
 		found = await colourOf(page, field);
-		if (found.length === 4 && found.every((part, at) => Math.abs(part - wanted[at]) <= 1.01)) return;
-		await page.waitForTimeout(100);
-	}
-	assert.fail(`field ${field} is ${found}, not ${wanted}`);
+		return found.length === 4 && found.every((part, at) => Math.abs(part - wanted[at]) <= 1.01);
+	};
+	await until(page, isSo, () => `field ${field} is ${found}, not ${wanted}`);
 }
 
 /** @param {import("./harness.mjs").Bench["open"]} open @param {string} layer @param {string} [more] @param {import("./harness.mjs").OpenOptions} [options] */
@@ -161,7 +160,7 @@ await runAsCalled([
 			await page.mouse.click(...(await pixelOf(page, middleOf(4))));
 			await page.locator("#chart .place-name").filter({ hasText: "Field 4" }).waitFor();
 			await page.locator('#chart .place-state[data-kind="exact"]').waitFor();
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			assert.ok(linkValue(page, "aoi")?.startsWith("Field"), `${linkValue(page, "aoi")}`);
 			await page.screenshot({ path: join(outDir, "place-chosen.png") });
 
@@ -169,7 +168,7 @@ await runAsCalled([
 			await page.mouse.click(...(await pixelOf(page, centreOf({ row: 65, column: 115 }))));
 			await page.keyboard.up("Shift");
 			await page.waitForFunction(() => document.querySelectorAll("#chart .place-name").length === 2);
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			assert.ok(linkValue(page, "pt"));
 		},
 	],

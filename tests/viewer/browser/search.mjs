@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, noticeTexts, whenLinkRests, whenShown } from "./tools.mjs";
+import { brokenRules, hear, linkValue, noticeTexts, whenAtRest, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -14,7 +14,7 @@ const options = (page) => page.getByRole("listbox", { name: "Places found" }).ge
 
 /** Where the map is, as the link says. @param {Page} page */
 async function viewOf(page) {
-	await whenLinkRests(page);
+	await whenAtRest(page);
 	return (linkValue(page, "view") ?? "").split(",").map(Number);
 }
 
@@ -84,8 +84,9 @@ await runAsCalled([
 
 			await page.keyboard.type("on");
 			await page.getByRole("option", { name: /London United Kingdom/ }).waitFor();
+			const whenHeard = await hear(page);
 			await page.keyboard.press("Enter");
-			await page.locator("#spoken").getByText("The map shows London").waitFor();
+			await whenHeard("The map shows London");
 			const [lon, lat] = await viewOf(page);
 			assert.ok(Math.abs(lon + 0.13) < 0.05 && Math.abs(lat - 51.5) < 0.05);
 		},

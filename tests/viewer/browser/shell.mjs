@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { answerJson, answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { focusedId, linkValue, noticeTexts, whenLinkRests, whenLinkSays, whenShown } from "./tools.mjs";
+import { focusedId, linkValue, noticeTexts, stillPicture, whenAtRest, whenLinkSays, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -27,17 +27,21 @@ const shareLink = async (page) => {
 async function whenLinkShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.locator("#chart canvas").first().waitFor();
-	await whenLinkRests(page);
+	await whenAtRest(page);
 }
 
 /** What the map shows, without what lies on it. @param {Page} page @param {string} path */
 async function mapPicture(page, path) {
 	// The names of towns come last.
 	await page.locator("#map .town > span").first().waitFor();
+	await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
+	await whenAtRest(page, "#map");
 	const box = await page.locator("#map").boundingBox();
 	assert.ok(box);
-	const clip = { x: box.x, y: box.y + 60, width: box.width - 80, height: box.height - 120 };
-	return page.screenshot({ path, clip });
+	return stillPicture(page, {
+		path,
+		clip: { x: box.x, y: box.y + 60, width: box.width - 80, height: box.height - 120 },
+	});
 }
 
 /** Shows a page of another make in place of the viewer. @param {Page} page @param {string} base @param {string} lines of HTML */
@@ -94,7 +98,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({ search: "?utm=a%20b&layer=ndvi&x" });
 			await whenShown(page);
-			await whenLinkRests(page);
+			await whenAtRest(page);
 
 			assert.ok(page.url().endsWith("&utm=a%20b&x"), page.url());
 		},
@@ -107,13 +111,13 @@ await runAsCalled([
 			await page.locator("#timeline").getByRole("button", { name: "Next date" }).click();
 			await whenLinkSays(page, "date", "2019-03-07");
 			await whenShown(page);
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			const link = await shareLink(page);
 			const picture = await mapPicture(page, join(outDir, "shared.png"));
 
 			const again = await open({ search: new URL(link).search });
 			await whenShown(again.page);
-			await whenLinkRests(again.page);
+			await whenAtRest(again.page);
 			assert.equal(again.page.url(), link);
 			const same = await mapPicture(again.page, join(outDir, "shared-again.png"));
 			assert.ok(picture.equals(same), "the pictures differ");
@@ -173,10 +177,10 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({ search: "?layer=ndvi" });
 			await whenShown(page);
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			const view = linkValue(page, "view");
 			await page.setViewportSize({ width: 700, height: 500 });
-			await whenLinkRests(page);
+			await whenAtRest(page);
 
 			assert.equal(linkValue(page, "view"), view);
 		},
@@ -197,7 +201,7 @@ await runAsCalled([
 					await page.locator("#language").selectOption(language);
 					await page.waitForURL((url) => url.searchParams.get("language") === language);
 					await whenShown(page);
-					await whenLinkRests(page);
+					await whenAtRest(page);
 
 					assert.equal(await page.locator("html").getAttribute("lang"), language);
 					assert.match((await page.locator("#status").textContent()) ?? "", new RegExp(date));
@@ -298,7 +302,7 @@ await runAsCalled([
 			assert.ok(await page.locator(".top").isHidden());
 			assert.ok(await page.locator("#timeline").isVisible());
 			assert.equal(await page.locator(".shield").count(), 0);
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			assert.equal(linkValue(page, "ui"), "min");
 		},
 	],
@@ -351,7 +355,7 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${HERE},12&pt=${HERE}` });
 			await whenShown(page);
 			await page.locator("#chart canvas").first().waitFor();
-			await whenLinkRests(page);
+			await whenAtRest(page);
 			const paper = await page.pdf({ path: join(outDir, "print.pdf"), preferCSSPageSize: true, printBackground: true });
 			assert.equal(paper.toString("latin1").match(/\/Type \/Page\b/g)?.length, 1);
 
@@ -386,7 +390,7 @@ await runAsCalled([
 			});
 			await whenShown(page);
 			await page.locator("#chart canvas").first().waitFor();
-			await whenLinkRests(page);
+			await whenAtRest(page);
 
 			assert.deepEqual(
 				["view", "opacity", "style", "pt", "bgLayer", "theme", "gaps"].map((key) => linkValue(page, key)),
@@ -701,7 +705,15 @@ await runAsCalled([
 				allowed: FAILED_REQUEST,
 				routes: { "/dates\\.js": (route) => route.abort() },
 			});
-			assert.ok(await page.locator("#stuck").isHidden());
+			// It is said after eight seconds of the page, which may have gone by.
+			const isSeenAfter = await page.locator("#stuck").evaluate((stuck) => {
+				const [appearing] = stuck.getAnimations();
+				return [7000, 9000].map((ms) => {
+					appearing.currentTime = ms;
+					return stuck.checkVisibility({ visibilityProperty: true });
+				});
+			});
+			assert.deepEqual(isSeenAfter, [false, true]);
 
 			await page.getByText(/could not be started/).waitFor();
 		},

@@ -49,7 +49,7 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     with listening(app) as url:
         ran = subprocess.run(
-            ["node", SCENARIOS, f"{url}/", folder], capture_output=True, text=True, timeout=900, check=False
+            ["node", SCENARIOS, f"{url}/", folder], capture_output=True, text=True, timeout=1800, check=False
         )
         told = (folder / "about.json").read_text() if (folder / "about.json").exists() else "{}"
         about = json.loads(told, object_hook=lambda members: SimpleNamespace(**members))
@@ -232,7 +232,7 @@ def test_a_layer_of_pictures_has_a_film_of_all_its_dates(exported):
 
 def test_the_lines_of_python_print_the_mean_of_what_is_shown(exported):
     ran = subprocess.run(
-        [sys.executable, "-c", exported.about.copied.python], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", exported.about.copied.python], capture_output=True, text=True, timeout=600, check=True
     )
 
     numbers = numbers_at(list(NDVI_TIMES.astype(str)).index("2019-06-05"))

@@ -23,7 +23,7 @@ def test_first_viewer_does_in_a_browser_what_it_must(tmp_path):
     with listening(app) as url:
         ran = subprocess.run(
             ["node", CHECKS, f"{url}/", tmp_path / "pictures"],
-            capture_output=True, text=True, timeout=600, check=False,
+            capture_output=True, text=True, timeout=1800, check=False,
         )  # fmt: skip
 
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -30,7 +30,7 @@ def base_url(tmp_path_factory):
 def test_viewer_does_in_a_browser_what_its_scenarios_say(base_url, part, tmp_path):
     ran = subprocess.run(
         ["node", FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures"],
-        capture_output=True, text=True, timeout=900, check=False,
+        capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
 
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -1,9 +1,20 @@
 /** The time axis in a browser: `node timeline.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { FIXTURES, isCloud, lastNumberAt, numberAt, validShare } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, chooseLayer, linkValue, noticeTexts, whenLinkSays } from "./tools.mjs";
+import {
+	brokenRules,
+	chooseLayer,
+	inNoTime,
+	linkValue,
+	noticeTexts,
+	until,
+	whenAtRest,
+	whenLinkSays,
+	whenShown as whenPlaced,
+} from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./formula.mjs").Cell} Cell */
@@ -18,14 +29,14 @@ const SIDE_PX = 8;
 
 /** @param {Page} page */
 async function whenShown(page) {
-	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
+	await whenPlaced(page);
 	await page.locator(".strip-slider[aria-valuetext]").waitFor();
 }
 
-/** Asks for all dates by pointing at the strip, and waits until they are there. @param {Page} page @param {number} count */
+/** Asks for all dates by pointing at the strip, and waits until all their cells are there. @param {Page} page @param {number} count */
 async function loadAll(page, count) {
 	await slider(page).hover({ position: { x: 20, y: BARS_PX } });
-	await page.locator(`.strip[data-loaded="${count}"]`).waitFor({ timeout: 60_000 });
+	await page.locator(`.strip[data-full="${count}"]`).waitFor();
 }
 
 /** @param {Page} page */
@@ -40,10 +51,6 @@ async function press(page, key, date) {
 	await whenLinkSays(page, "date", date);
 }
 
-/** Lets the page draw what it has to. @param {Page} page */
-const nextFrame = (page) =>
-	page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
-
 /** Where each date's bar is on the page. @param {Page} page @param {number} count */
 async function barPlaces(page, count) {
 	const box = await slider(page).boundingBox();
@@ -55,18 +62,14 @@ async function barPlaces(page, count) {
 	}));
 }
 
-/** A number that another picture of the layer has not. @param {Page} page @returns {Promise<number>} */
-const pictureSum = (page) =>
-	page.evaluate(() => {
-		let sum = 0;
-		for (const canvas of /** @type {NodeListOf<HTMLCanvasElement>} */ (
-			document.querySelectorAll(".data-tiles canvas")
-		)) {
-			const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
-			for (const [place, byte] of pixels.entries()) sum = (Math.imul(sum, 31) + byte + (place & 7)) | 0;
-		}
-		return sum;
+/** Presses at one place of the strip and moves on to another: it is a drag then, and no press that is held. @param {Page} page @param {{ x: number, y: number }} from @param {{ x: number, y: number }} to */
+async function beginDrag(page, from, to) {
+	await page.mouse.move(from.x, from.y);
+	await inNoTime(page, async () => {
+		await page.mouse.down();
+		await page.mouse.move(to.x, to.y);
 	});
+}
 
 /** The greys of cells of `ndvi` on the map of WHOLE; null where it is transparent. @param {Page} page @param {Cell[]} cells @returns {Promise<(number | null)[]>} */
 const greysAt = (page, cells) =>
@@ -86,6 +89,17 @@ const greysAt = (page, cells) =>
 			return alpha === 255 ? red : null;
 		});
 	}, cells);
+
+/** Until cells of `ndvi` have these greys on the map of WHOLE. @param {Page} page @param {Cell[]} cells @param {(number | null)[]} expected */
+async function whenGreysAre(page, cells, expected) {
+	/** @type {(number | null)[]} */
+	let found = [];
+	const isSo = async () => {
+		found = await greysAt(page, cells);
+		return isDeepStrictEqual(found, expected);
+	};
+	await until(page, isSo, () => `greys ${expected}, but ${found}`);
+}
 
 /** How much of all dates the strip shows, as CSS has it. @param {Page} page */
 const thumbWidth = (page) => page.locator("[data-part=thumb]").evaluate((thumb) => thumb.style.width);
@@ -139,31 +153,25 @@ await runAsCalled([
 			await loadAll(page, 73);
 			const places = await barPlaces(page, 73);
 			const before = requests.length;
-			const sums = new Set();
-			await page.mouse.move(places[0].x, places[0].y);
-			await page.mouse.down();
-			// A pointer that is held still would ask for other years.
-			await page.mouse.move(places[2].x, places[2].y);
+			await beginDrag(page, places[0], places[2]);
 			for (const [index, { x, y }] of places.entries()) {
 				await page.mouse.move(x, y);
 				await page.waitForFunction(
 					(date) => document.querySelector("[data-part=date-text]")?.textContent === date,
 					short(index),
 				);
-				await nextFrame(page);
-				sums.add(await pictureSum(page));
+				await whenGreysAre(
+					page,
+					CELLS,
+					CELLS.map((cell) => numberAt("ndvi", index, cell)),
+				);
 			}
 			const during = requests.slice(before);
 			await page.screenshot({ path: join(outDir, "dragged.png") });
 			await page.mouse.up();
 
 			assert.deepEqual(during, []);
-			assert.ok(sums.size >= 72, `${sums.size} different pictures`);
 			await whenLinkSays(page, "date", dates[72]);
-			assert.deepEqual(
-				await greysAt(page, CELLS),
-				CELLS.map((cell) => numberAt("ndvi", 72, cell)),
-			);
 		},
 	],
 	[
@@ -173,14 +181,30 @@ await runAsCalled([
 			await whenShown(page);
 			await loadAll(page, 73);
 			const places = await barPlaces(page, 73);
-			await page.mouse.move(places[3].x, places[3].y);
-			await page.mouse.down();
+			await beginDrag(page, places[3], places[4]);
 			await page.mouse.move(places[20].x, places[20].y, { steps: 10 });
 			await page.mouse.move(places[40].x, places[40].y, { steps: 10 });
 			await page.mouse.up();
 			await whenLinkSays(page, "date", dates[40]);
 			await page.goBack();
 			await whenLinkSays(page, "date", dates[0]);
+		},
+	],
+	[
+		"5 a page that stood still takes no press for a hold: the moves that waited come first",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[0]}` });
+			await whenShown(page);
+			const places = await barPlaces(page, 73);
+			await page.mouse.move(places[3].x, places[3].y);
+			await inNoTime(page, async () => {
+				await page.mouse.down();
+				await page.clock.fastForward(5000);
+				await page.mouse.move(places[20].x, places[20].y);
+			});
+			await page.mouse.up();
+			await whenLinkSays(page, "date", dates[20]);
+			assert.equal(await page.locator(".lens").count(), 0);
 		},
 	],
 	[
@@ -305,8 +329,10 @@ await runAsCalled([
 			const y = box.y + BARS_PX;
 			const at = (/** @type {number} */ share) => box.x + share * box.width;
 
-			await touch("touchStart", at(0.2));
-			await touch("touchMove", at(0.3));
+			await inNoTime(page, async () => {
+				await touch("touchStart", at(0.2));
+				await touch("touchMove", at(0.3));
+			});
 			await touch("touchMove", at(0.5));
 			await touch("touchEnd");
 			const dragged = await indexNow(page);
@@ -314,8 +340,10 @@ await runAsCalled([
 
 			const count = async () => Number.parseFloat(await thumbWidth(page));
 			const before = await count();
-			await touch("touchStart", at(0.45));
-			await touch("touchStart", at(0.45), at(0.55));
+			await inNoTime(page, async () => {
+				await touch("touchStart", at(0.45));
+				await touch("touchStart", at(0.45), at(0.55));
+			});
 			await touch("touchMove", at(0.35), at(0.65));
 			await touch("touchMove", at(0.2), at(0.8));
 			await touch("touchEnd");
@@ -338,7 +366,7 @@ await runAsCalled([
 			await whenDateIs(page, short(1));
 			await pause.click();
 			const paused = await dateNow(page);
-			await page.waitForTimeout(300);
+			await whenAtRest(page);
 			assert.equal(await dateNow(page), paused);
 			assert.ok(await play.isVisible());
 		},
@@ -359,8 +387,11 @@ await runAsCalled([
 			await buttons(page).play.waitFor();
 			await whenLinkSays(page, "date", dates[72]);
 
+			const seen = collectDates(page);
 			await buttons(page).play.click();
-			await whenDateIs(page, short(3));
+			await buttons(page).play.waitFor();
+			await whenLinkSays(page, "date", dates[72]);
+			assert.deepEqual((await seen()).slice(0, 4), [0, 1, 2, 3].map(short));
 		},
 	],
 	[
@@ -482,8 +513,13 @@ await runAsCalled([
 			});
 			await whenShown(page);
 			await buttons(page).play.click();
-			await page.getByText(`Loading ${short(5)}…`).waitFor();
-			assert.equal(await dateNow(page), short(4));
+			// Both at once: when it has waited long, it asks for the date alone.
+			await page.waitForFunction(
+				([words, date]) =>
+					document.querySelector("#timeline")?.textContent?.includes(words) &&
+					document.querySelector("[data-part=date-text]")?.textContent === date,
+				[`Loading ${short(5)}…`, short(4)],
+			);
 			release?.();
 			await whenDateIs(page, short(7));
 		},
@@ -507,26 +543,24 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[t]}&${WHOLE}` });
 			await whenShown(page);
 			await loadAll(page, 73);
-			await page.locator('.strip[data-full="73"]').waitFor({ timeout: 60_000 });
 			const cells = CELLS.map(({ row, column }) => ({ row, column: column - (column % 32) + 5 }));
 			assert.ok(cells.some(({ row, column }) => isCloud(t, row, column)));
 			const asItIs = cells.map((cell) => numberAt("ndvi", t, cell));
 
-			assert.deepEqual(await greysAt(page, cells), asItIs);
+			await whenGreysAre(page, cells, asItIs);
 
 			await page.getByRole("checkbox", { name: "Fill gaps" }).check();
 			await whenLinkSays(page, "gaps", "last");
 			await page.getByText("Gaps show the last clear value").waitFor();
-			await nextFrame(page);
-			assert.deepEqual(
-				await greysAt(page, cells),
+			await whenGreysAre(
+				page,
+				cells,
 				cells.map((cell) => lastNumberAt("ndvi", t, cell)),
 			);
 			await page.screenshot({ path: join(outDir, "filled.png") });
 
 			await page.getByRole("checkbox", { name: "Fill gaps" }).uncheck();
-			await nextFrame(page);
-			assert.deepEqual(await greysAt(page, cells), asItIs);
+			await whenGreysAre(page, cells, asItIs);
 		},
 	],
 	[
@@ -559,22 +593,24 @@ await runAsCalled([
 			const [first] = await barPlaces(page, 1);
 			const box = await slider(page).boundingBox();
 			assert.ok(box);
-			await page.mouse.click(box.x + SIDE_PX + 0.3, first.y);
+			const click = (/** @type {{ x: number, y: number }} */ { x, y }) => inNoTime(page, () => page.mouse.click(x, y));
+			const [left, right] = [SIDE_PX + 0.3, box.width - SIDE_PX - 0.3].map((x) => ({ x: box.x + x, y: first.y }));
+			await click(left);
 			assert.equal(await indexNow(page), 0);
 			await press(page, "End", "2020-12-10");
-			await page.mouse.click(box.x + box.width - SIDE_PX - 0.3, first.y);
+			await click(right);
 			assert.equal(await indexNow(page), 999);
 
 			for (let step = 0; step < 4; step += 1) {
 				await page.getByRole("button", { name: "Zoom the strip out" }).click({ force: true });
 			}
 			assert.equal(await strip.getAttribute("data-is-zoomed"), "false");
-			await page.mouse.click(box.x + SIDE_PX + 0.3, first.y);
+			await click(left);
 			assert.equal(await indexNow(page), 0);
 			await page.mouse.move(box.x + SIDE_PX + 1, first.y);
 			await page.mouse.wheel(0, -4000);
 			await page.waitForFunction(() => document.querySelector(".strip")?.getAttribute("data-is-zoomed") === "true");
-			await page.mouse.click(box.x + box.width - SIDE_PX - 0.3, first.y);
+			await click(right);
 			assert.ok((await indexNow(page)) <= 13, "zooming in ends at a dozen dates");
 		},
 	],

@@ -46,25 +46,106 @@ export async function stoppable(base) {
 export async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
 	await page.waitForFunction(() => new URLSearchParams(window.location.search).has("view"));
+	await whenAddressKnown(page);
 }
 
 /** @param {Page} page @param {string} key */
 export const linkValue = (page, key) => new URL(page.url()).searchParams.get(key);
 
 /** @param {Page} page @param {string} key @param {string | null} value null: that it says nothing */
-export const whenLinkSays = (page, key, value) =>
-	page.waitForFunction(
+export async function whenLinkSays(page, key, value) {
+	await page.waitForFunction(
 		([name, wanted]) => new URLSearchParams(window.location.search).get(name ?? "") === wanted,
 		[key, value],
 	);
+	await whenAddressKnown(page);
+}
 
-/** Until the address has not changed for as long as the viewer may wait before it writes it. @param {Page} page */
-export async function whenLinkRests(page) {
-	const WAIT_MS = 700;
-	for (let before = ""; before !== page.url(); ) {
-		before = page.url();
-		await page.waitForTimeout(WAIT_MS);
+/** Until this process knows the address that the page has: it is told on another way than what the page answers. @param {Page} page */
+const whenAddressKnown = (page) =>
+	until(page, async () => page.url() === (await page.evaluate(() => window.location.href)));
+
+/**
+ * Until what is read in the page has stayed the same for longer than the viewer waits before it writes its address. The
+ * page counts that in its own frames and timers: a movement of the map goes on with them, and they stop when it is stalled.
+ * @param {Page} page @param {...string} selectors whose places are looked at too, beside the address
+ */
+export async function whenAtRest(page, ...selectors) {
+	await page.evaluate(async (watched) => {
+		const [TURNS, TURN_MS] = [10, 100];
+		const read = () => {
+			const boxes = watched.map((selector) =>
+				[...document.querySelectorAll(selector)].map((element) => element.getBoundingClientRect()),
+			);
+			return JSON.stringify([window.location.search, boxes]);
+		};
+		for (let [before, turns] = [read(), 0]; turns < TURNS; turns += 1) {
+			await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, TURN_MS)));
+			const now = read();
+			if (now !== before) [before, turns] = [now, -1];
+		}
+	}, selectors);
+	await whenAddressKnown(page);
+}
+
+/** A picture of the page when it is the same as the one before it. @param {Page} page @param {import("playwright-core").PageScreenshotOptions} [options] */
+export async function stillPicture(page, options) {
+	for (let before = /** @type {Buffer} */ (Buffer.alloc(0)); ; ) {
+		await whenAtRest(page, "#map");
+		const picture = await page.screenshot(options);
+		if (picture.equals(before)) return picture;
+		before = picture;
 	}
+}
+
+/**
+ * Hears from now on what is spoken, which soon gives way to the next words; gives back what waits until something was.
+ * @param {Page} page
+ */
+export async function hear(page) {
+	await page.evaluate(() => {
+		/** @type {any} */ (window).heard = [];
+		const place = /** @type {Element} */ (document.querySelector("#spoken"));
+		new MutationObserver(() => /** @type {any} */ (window).heard.push(place.textContent)).observe(place, {
+			childList: true,
+		});
+	});
+	return (/** @type {string} */ words) =>
+		page.waitForFunction(
+			(wanted) => /** @type {any} */ (window).heard.some((/** @type {string} */ told) => told.includes(wanted)),
+			words,
+		);
+}
+
+/** Lets the page draw what it has to. @param {Page} page */
+export const nextFrame = (page) =>
+	page.evaluate(
+		() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(null)))),
+	);
+
+/**
+ * Until something holds of what this process knows, such as the requests that were made.
+ * @param {Page} page whose frames are waited for in between @param {() => boolean | Promise<boolean>} holds @param {() => string} [toldAs]
+ */
+export async function until(page, holds, toldAs = () => String(holds)) {
+	const LIMIT_MS = 60_000;
+	for (const late = performance.now() + LIMIT_MS; !(await holds()); ) {
+		if (performance.now() > late) throw new Error(`it never came to be: ${toldAs()}`);
+		await nextFrame(page);
+	}
+}
+
+/**
+ * Does something while the clock of the page stands still: a pointer that is down is not held then, however late the next
+ * word of this process comes.
+ * @param {Page} page @param {() => Promise<unknown>} act
+ */
+export async function inNoTime(page, act) {
+	const AHEAD_MS = 60_000;
+	await page.clock.install();
+	await page.clock.pauseAt((await page.evaluate(() => Date.now())) + AHEAD_MS);
+	await act();
+	await page.clock.resume();
 }
 
 /** Shows a layer, as the user chooses it in the panel. @param {Page} page @param {string} id */

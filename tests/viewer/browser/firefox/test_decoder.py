@@ -23,7 +23,7 @@ GOOD = [name for name in NAMES if "error" not in EXPECTED[name]]
 DAMAGED = [name for name in NAMES if "error" in EXPECTED[name]]
 FOLDERS = {"": HERE, "viewer/ctc1": ROOT / "viewer" / "ctc1", "golden": GOLDEN}
 TYPES = {".html": "text/html", ".js": "text/javascript"}
-OPENS_WITHIN_S = 120
+OPENS_WITHIN_S = 600
 
 
 class Page(BaseHTTPRequestHandler):
@@ -76,7 +76,7 @@ def firefox(url: str, profile: Path) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
 
 
 @pytest.fixture(scope="module")
