@@ -58,8 +58,14 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
+def only_remember_signals() -> None:
+    """Let Ctrl-C and SIGTERM interrupt nothing any more: whoever is to end then asks `leave_if_told` now and then."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: _told_by.append(number))
+
+
 def leave_if_told() -> None:
-    """End, if that was told by a signal which came where Python lets no exception out: while it collects garbage.
+    """End, if a signal has told so that interrupted nothing: Python lets no exception out while it collects garbage.
 
     Raises:
         SystemExit: It was.

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 MEMORY_PART = 0.75
 """What processes that do blocks may take, all together; the rest is for this one and the system."""
 DAY_S = 86_400
-SIGNAL_S = 1.0
-"""How long a signal may go unheard that comes in the moment before a wait begins: it does not end that one any more."""
+SIGNAL_S = 0.5
+"""So often it is looked whether a signal has come: one that is to interrupt a wait may come just before it, in vain."""
 STOP_S = 15.0
 """How long it may take to give back jobs and end: what they wait for, such as a database, may be frozen."""
 
@@ -44,7 +44,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     from chronotile.jobs.runner import Runner  # noqa: PLC0415
     from chronotile.jobs.table import JobTable  # noqa: PLC0415
     from chronotile.jobs.teller import Teller  # noqa: PLC0415
-    from chronotile.process import allow_open_files, end_well_when_stopped  # noqa: PLC0415
+    from chronotile.process import allow_open_files, end_well_when_stopped, only_remember_signals  # noqa: PLC0415
     from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
 
     end_well_when_stopped()
@@ -74,6 +74,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
                 kept_s=settings.jobs_kept_days * DAY_S,
                 bucket=bucket,
             )
+            only_remember_signals()
             at = settings.dask_address
             whom = f"{count} processes" if at is None else f"the Dask cluster at {at}"
             typer.echo(f"does jobs of {settings.jobs_folder} with {whom}")
@@ -83,7 +84,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
 
 
 def _run(runner: "Runner") -> None:
-    """Do jobs in another thread: in this one a signal ends what is being waited for, wherever that is."""
+    """Do jobs in another thread; this one looks for signals."""
     from chronotile.process import end_within, leave_if_told  # noqa: PLC0415
 
     with ThreadPoolExecutor(1, thread_name_prefix="runner") as pool:

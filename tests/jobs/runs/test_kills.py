@@ -174,25 +174,6 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in the main thread
 """
 
 
-SWALLOWED = f"""
-import gc, signal
-from chronotile.commands import worker
-run = worker._run
-def told(runner):
-    gc.callbacks.append(lambda *_: (gc.callbacks.clear(), signal.raise_signal(signal.SIGTERM)))
-    gc.collect()
-    run(runner)
-worker._run = told
-{PATIENT}
-"""
-
-
-def test_a_worker_hears_a_signal_whose_exception_is_swallowed(worker):
-    with worker(program=SWALLOWED) as (line, process):
-        assert line
-        assert process.wait(ENDING_S) == 0
-
-
 def test_a_worker_hears_a_signal_that_does_not_wake_it(worker, table):
     with worker(program=UNWOKEN) as (_line, process):
         until(table.attendance.is_anybody_here)
