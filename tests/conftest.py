@@ -19,7 +19,11 @@ pytest_plugins = ["pytester"]
 
 # The machine is shared, so time says nothing about an example; where all must be green, the search repeats itself.
 hypothesis.settings.register_profile(
-    "chronotile", deadline=None, derandomize=strict.is_strict(), print_blob=not strict.is_strict()
+    "chronotile",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=strict.is_strict(),
+    print_blob=not strict.is_strict(),
 )
 hypothesis.settings.load_profile("chronotile")
 
@@ -61,7 +65,7 @@ def bucket(s3_server, monkeypatch):
 
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
-    return Bucket(f"s3://{s3_server.make_bucket()}/results", patience_s=5)
+    return Bucket(f"s3://{s3_server.make_bucket()}/results", patience_s=60)
 
 
 @pytest.fixture(scope="session")

@@ -6,18 +6,17 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
+from tests.running import PATIENCE_S, until
 from tests.strict import find_program
 
 USER = "postgres"
 """Of the databases, and of the system where we are root, as whom it does not run."""
-DEADLINE_S = 30
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 """Nothing of a test has to outlive the machine."""
 
@@ -45,21 +44,17 @@ class Server:
             stderr=subprocess.DEVNULL,
             **_unprivileged(),
         )
-        deadline = time.monotonic() + DEADLINE_S
-        while not self._lets_in():
-            assert self._process.poll() is None, "PostgreSQL did not start"
-            assert time.monotonic() < deadline, "PostgreSQL does not answer"
-            time.sleep(0.02)
+        until(self._lets_in)
 
     def stop(self) -> None:
         """End it and all connections to it."""
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(DEADLINE_S)
+        self._process.wait(PATIENCE_S)
 
     def crash(self) -> None:
         """End it as `pg_ctl stop -m immediate` does: what was written is recovered when it is started."""
         self._process.send_signal(signal.SIGQUIT)
-        self._process.wait(DEADLINE_S)
+        self._process.wait(PATIENCE_S)
 
     def version(self) -> str:
         """Return which version it is."""
@@ -77,6 +72,7 @@ class Server:
         return f"postgresql://{USER}@/{database}?host={self.folder}"
 
     def _lets_in(self) -> bool:
+        assert self._process.poll() is None, "PostgreSQL did not start"
         try:
             psycopg.connect(self._url("postgres")).close()
         except psycopg.OperationalError:

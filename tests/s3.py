@@ -1,28 +1,30 @@
 """An S3 server of our own (moto), in a process that can be ended and started again, with nothing in it then."""
 
+import os
 import secrets
 import socket
 import subprocess
-import time
 import urllib.request
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from xml.etree import ElementTree as ET
 
+from tests.running import reserved_port, until
 from tests.strict import find_program
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-DEADLINE_S = 30
 REGION = "eu-west-1"
 ACCESS_KEY, SECRET = "AKIATESTTESTTEST", "a secret of tests"
 
 
 class Server:
-    """A server that can be started and stopped."""
+    """A server that can be started and stopped; its port is nobody else's as long as this object is there."""
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        held = reserved_port()
+        self.port = held.getsockname()[1]
+        weakref.finalize(self, os.close, held.detach())
         self.address = f"http://127.0.0.1:{self.port}"
         self.environment = {
             "AWS_ENDPOINT_URL_S3": self.address,
@@ -36,11 +38,7 @@ class Server:
         """Start it, and wait until it answers."""
         command = [find_program("moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + DEADLINE_S
-        while not self._answers():
-            assert self._process.poll() is None, "the S3 server did not start"
-            assert time.monotonic() < deadline, "the S3 server does not answer"
-            time.sleep(0.02)
+        until(self._answers)
 
     def stop(self) -> None:
         """End it."""
@@ -64,6 +62,7 @@ class Server:
             return [each.text for each in ET.parse(answer).iter(f"{{{NAMESPACE}}}Key")]
 
     def _answers(self) -> bool:
+        assert self._process.poll() is None, "the S3 server did not start"
         try:
             socket.create_connection(("127.0.0.1", self.port)).close()
         except ConnectionRefusedError:

@@ -20,7 +20,7 @@ from chronotile.cli import app
 from chronotile.machine import this_machine
 from chronotile.process import MOST_FILES
 from chronotile.settings import Settings
-from tests.running import PROGRAM, answer_of, serving, shown_within_ten_seconds, workers_of
+from tests.running import PATIENCE_S, PROGRAM, answer_of, is_shown, serving, until, workers_of
 from tests.scenes import Scene, write_cogs
 
 SCENE = Scene()
@@ -201,7 +201,7 @@ def test_server_answers_and_ends_with_0(configuration, number, workers):
         assert answer_of(f"{address}/health/ready") == 200
         process.send_signal(number)
 
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
 
 
 @client
@@ -300,7 +300,7 @@ def test_whoever_connects_once_the_addresses_are_printed_is_answered(configurati
     with serving("serve", configuration, "--workers", 1) as (_process, address, _lines):
         tile = f"{address}/tiles/NDVI/WebMercatorQuad/14/8328/5482.png"
 
-        with urllib.request.urlopen(tile, timeout=10) as answer:
+        with urllib.request.urlopen(tile, timeout=PATIENCE_S) as answer:
             assert answer.status == 200
 
 
@@ -317,7 +317,7 @@ def test_a_hang_up_has_the_configuration_read_anew_and_keeps_the_last_good_one(c
         configuration.write_text("service: {title: New}\n" + text)
         process.send_signal(signal.SIGHUP)
 
-        assert shown_within_ten_seconds(title, b'"New"')
+        until(lambda: is_shown(title, b'"New"'))
         assert process.poll() is None
 
 

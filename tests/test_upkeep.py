@@ -15,7 +15,7 @@ from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
 from chronotile.pipeline.looks import Looks
 from chronotile.settings import Settings
-from tests.running import PROGRAM, serving
+from tests.running import PATIENCE_S, PROGRAM, serving
 from tests.scenes import Scene, write_cogs, write_tif
 
 SCENE = Scene(width=70, height=50, days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))
@@ -56,7 +56,7 @@ def client(configuration):
 
 def newest_at(address: str) -> str:
     """Return the time of the newest picture of a running server."""
-    with urlopen(f"{address}{TILE}", timeout=10) as answer:
+    with urlopen(f"{address}{TILE}", timeout=PATIENCE_S) as answer:
         return str(answer.headers["chronotile-time"])
 
 
@@ -212,4 +212,4 @@ def test_no_worker_serves_the_older_state_once_an_append_has_ended(configuration
 
             assert shown == [f"2020-01-0{count}T00:00:00Z"] * 4
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0

@@ -4,7 +4,6 @@ import getpass
 import re
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 import zlib
@@ -18,6 +17,7 @@ from chronotile.ingest.cube_files import CubeOptions, write_cubes
 from tests.ctc1 import decode_cube
 from tests.protocols import served
 from tests.protocols.listening import listening
+from tests.running import PATIENCE_S, reserved_port, until
 
 pytestmark = [pytest.mark.client("nginx"), pytest.mark.slow]
 
@@ -52,9 +52,8 @@ def services(folder):
 @pytest.fixture(scope="module")
 def address(folder, services):
     """The address of nginx before a server of ours."""
-    with listening(application(services)) as ours:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+    with listening(application(services)) as ours, reserved_port() as held:
+        port = held.getsockname()[1]
         (snippet,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
         snippet = snippet.replace("8080", f"127.0.0.1:{port}").replace("/srv/cubes", str(folder / "cubes"))
         text = MAIN.replace("SERVER", snippet.replace("http://127.0.0.1:8000", ours)).replace("FOLDER", str(folder))
@@ -62,30 +61,26 @@ def address(folder, services):
         (folder / "nginx.conf").write_text(text)
         process = subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"], stderr=subprocess.DEVNULL)
         try:
-            until_it_listens(port, process)
+            until(lambda: listens(port, process))
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=PATIENCE_S)
 
 
-def until_it_listens(port: int, process: subprocess.Popen) -> None:
-    until = time.monotonic() + 10
-    while True:
-        assert process.poll() is None, "nginx ended"
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < until
-            time.sleep(0.02)
-        else:
-            return
+def listens(port: int, process: subprocess.Popen) -> bool:
+    assert process.poll() is None, "nginx ended"
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def ask(url: str, encoding: str = "gzip") -> tuple[dict[str, str], bytes]:
     """Headers, in lower case, and the body as it is sent."""
     request = urllib.request.Request(url, headers={"Accept-Encoding": encoding})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
         return {name.lower(): value for name, value in answer.headers.items()}, answer.read()
 
 

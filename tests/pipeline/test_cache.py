@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.pipeline.cache import ByteCache
+from tests.running import PATIENCE_S
 
 
 def test_a_value_is_made_once():
@@ -26,17 +27,17 @@ def test_what_is_asked_for_at_once_is_made_once():
     def make():
         made.append(1)
         started.set()
-        may_end.wait(10)
+        may_end.wait(PATIENCE_S)
         return b"x"
 
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(cache.get_or_make, "a", make)
-        started.wait(10)
+        started.wait(PATIENCE_S)
         others = [pool.submit(cache.get_or_make, "a", make) for _ in range(3)]
         while cache.state.misses < 4:
             threading.Event().wait(0.001)
         may_end.set()
-        values = [each.result(10) for each in (first, *others)]
+        values = [each.result(PATIENCE_S) for each in (first, *others)]
 
     assert values == [b"x"] * 4
     assert made == [1]

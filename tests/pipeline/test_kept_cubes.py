@@ -9,6 +9,7 @@ from chronotile.errors import ClientGone
 from chronotile.pipeline.cache import ByteCache
 from chronotile.pipeline.kept_cubes import SMALL_BYTES, KeptCubes
 from chronotile.readers.kept_files import KeptFiles
+from tests.running import PATIENCE_S
 
 LARGE, SMALL = b"x" * (SMALL_BYTES + 1), b"x" * 10
 
@@ -89,7 +90,7 @@ def test_who_waits_for_a_client_that_left_makes_the_cube_itself(make_cubes):
 
     def leave() -> bytes:
         started.set()
-        may_end.wait(10)
+        may_end.wait(PATIENCE_S)
         raise ClientGone("left")
 
     def make() -> bytes:
@@ -98,12 +99,12 @@ def test_who_waits_for_a_client_that_left_makes_the_cube_itself(make_cubes):
 
     with ThreadPoolExecutor(2) as pool:
         left = pool.submit(cubes.get_or_make, "a", leave, is_wanted=lambda: False)
-        started.wait(10)
+        started.wait(PATIENCE_S)
         stays = pool.submit(cubes.get_or_make, "a", make, is_wanted=lambda: True)
         may_end.set()
 
-        assert isinstance(left.exception(10), ClientGone)
-        assert stays.result(10) == LARGE
+        assert isinstance(left.exception(PATIENCE_S), ClientGone)
+        assert stays.result(PATIENCE_S) == LARGE
     assert made == [1]
 
 

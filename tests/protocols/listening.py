@@ -8,6 +8,8 @@ from threading import Thread
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.running import PATIENCE_S
+
 
 @contextmanager
 def listening(app: ASGIApp) -> Iterator[str]:
@@ -27,4 +29,4 @@ def listening(app: ASGIApp) -> Iterator[str]:
             yield f"http://127.0.0.1:{bound.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(timeout=10)
+            thread.join(PATIENCE_S)

@@ -9,6 +9,7 @@ import pytest
 from chronotile.errors import InvalidParameter, SourceUnavailable
 from chronotile.readers.fetch import fetch, post
 from tests.listener import Answer, listener
+from tests.running import PATIENCE_S, reserved_port
 
 
 @pytest.fixture
@@ -93,11 +94,8 @@ def test_a_server_that_hangs_is_given_up(text):
 
 
 def test_a_server_that_is_not_there_or_speaks_otherwise_is_told():
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        nobody = f"http://127.0.0.1:{bound.getsockname()[1]}/"
-
-    with pytest.raises(SourceUnavailable, match="cannot be reached"):
-        fetch(nobody, max_bytes=100, locator="a")
+    with reserved_port() as nobody, pytest.raises(SourceUnavailable, match="cannot be reached"):
+        fetch(f"http://127.0.0.1:{nobody.getsockname()[1]}/", max_bytes=100, locator="a")
     with saying(b"220 mail\r\n") as url, pytest.raises(SourceUnavailable, match="does not speak HTTP"):
         fetch(url, max_bytes=100, locator="a")
 
@@ -111,7 +109,7 @@ def test_a_document_is_sent_once_with_its_headers(web):
 
 
 def test_what_was_taken_is_sent_whatever_is_answered_besides(web):
-    post(f"{web.url}/dripping", b"", most_s=10)
+    post(f"{web.url}/dripping", b"", most_s=PATIENCE_S)
 
     assert web.paths() == ["/dripping"]
 

@@ -10,6 +10,7 @@ import pytest
 
 from chronotile.errors import ServerBusy
 from chronotile.protocols.common.gate import Gate
+from tests.running import PATIENCE_S
 
 
 class Door:
@@ -19,12 +20,12 @@ class Door:
         self.open = threading.Event()
 
     def work(self):
-        assert self.open.wait(10)
+        assert self.open.wait(PATIENCE_S)
         return "done"
 
 
 async def until(condition):
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while not condition():
             await anyio.lowlevel.checkpoint()
 

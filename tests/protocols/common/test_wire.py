@@ -10,12 +10,13 @@ from chronotile.app import application
 from chronotile.protocols.common.wire import Joined
 from tests.protocols import served
 from tests.protocols.listening import listening
+from tests.running import PATIENCE_S
 
 
 def answer_to(message):
     with listening(application(served.make_services())) as url:
         place = urlsplit(url)
-        with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+        with socket.create_connection((place.hostname, place.port), timeout=PATIENCE_S) as connection:
             connection.sendall(message)
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")

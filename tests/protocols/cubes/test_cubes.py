@@ -14,6 +14,7 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from tests.ctc1 import Decoded, decode_cube
 from tests.protocols import served
+from tests.running import PATIENCE_S
 
 TMS = load_tile_matrix_set("WebMercatorQuad", folder=Path())
 TILE = "WebMercatorQuad/11/1052/687.ctc"
@@ -270,7 +271,7 @@ def test_work_for_a_client_that_left_ends_between_two_dates():
             def read_window(self, variable, **where):
                 if where["index"] == 1:
                     loop.call_soon_threadsafe(gone.set)
-                    assert noted.wait(10)
+                    assert noted.wait(PATIENCE_S)
                 return reader.read_window(variable, **where)
 
         services.readers["s2"] = Leaving(reader.info)

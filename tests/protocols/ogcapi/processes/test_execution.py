@@ -15,6 +15,7 @@ from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.job import Result
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.conftest import ECHO
+from tests.running import PATIENCE_S
 
 checklist = pytest.mark.checklist
 
@@ -549,7 +550,7 @@ def test_executions_beyond_those_that_run_and_wait_are_refused(client, ask):
     hung.set()
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert [each.result(timeout=10) for each in held] == [True] * len(held)
+    assert [each.result(PATIENCE_S) for each in held] == [True] * len(held)
 
 
 @pytest.fixture
@@ -559,7 +560,7 @@ def plans_that_hang(client):
     held = [client.portal.start_task_soon(gate.run, hung.wait) for _ in range(gate.threads + gate.max_waiting)]
     yield
     hung.set()
-    assert [each.result(timeout=10) for each in held] == [True] * len(held)
+    assert [each.result(PATIENCE_S) for each in held] == [True] * len(held)
 
 
 def test_executions_beyond_those_that_are_planned_are_refused(plans_that_hang, ask):

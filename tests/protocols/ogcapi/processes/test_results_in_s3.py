@@ -18,6 +18,7 @@ from chronotile.protocols.ogcapi.processes import results
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.test_execution import execute_statistics
+from tests.running import PATIENCE_S
 from tests.s3 import Server
 
 pytestmark = pytest.mark.client("moto_server")
@@ -169,8 +170,10 @@ def test_what_is_kept_while_a_client_waits_goes_to_the_bucket(client, s3_server,
 @pytest.fixture
 def away(desk, monkeypatch):
     """A store that does not answer any more."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", Server().address)
+    store = Server()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", store.address)
     monkeypatch.setattr(desk, "_bucket", Bucket("s3://results", patience_s=0.1))
+    return store
 
 
 def test_nothing_is_kept_where_the_store_is_away(client, away, desk, tmp_path, monkeypatch):
@@ -216,7 +219,7 @@ def test_for_a_job_that_was_never_begun_the_store_is_not_asked(client, submitted
 def hanging(desk, monkeypatch):
     """`hanging()`: from now on the store takes requests and says nothing; its socket."""
     with socket.create_server(("127.0.0.1", 0)) as store:
-        store.settimeout(30)
+        store.settimeout(PATIENCE_S)
 
         def hang():
             monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{store.getsockname()[1]}")
