@@ -15,14 +15,15 @@ ONE_SET = (WAYS + 1) * SLOT_BYTES
 """Of memory that has one set of slots."""
 
 WRITER = """
+import itertools
 import sys
 from chronotile.readers.block_memory import BlockMemory
 from tests.readers.test_block_memory import KEYS, SIZE, piece_of
 memory = BlockMemory(SIZE, int(sys.argv[1]))
-print("begun", flush=True)
-while True:
-    for key in KEYS:
-        memory.write(key, piece_of(key))
+for number, key in enumerate(itertools.cycle(KEYS), 1):
+    memory.write(key, piece_of(key))
+    if number == len(KEYS):
+        print("full", flush=True)
 """
 SIZE = 4 * ONE_SET
 KEYS = [piece_key(bytes(range(16)), number) for number in range(200)]
@@ -157,7 +158,7 @@ def test_processes_that_write_and_are_killed_never_leave_a_wrong_piece():
             for _ in range(2)
         ]
         for writer in writers:
-            assert writer.stdout.readline() == b"begun\n"
+            assert writer.stdout.readline() == b"full\n"
         read += sum(found(memory, key) for _ in range(20) for key in KEYS)
         for writer in writers:
             writer.send_signal(signal.SIGKILL)

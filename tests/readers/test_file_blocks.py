@@ -15,10 +15,12 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window as RasterioWindow
 
 from chronotile.model.grid import Window
+from chronotile.readers import file_blocks
 from chronotile.readers.block_memory import BlockMemory
 from chronotile.readers.file_blocks import SETTLED_NS
 from chronotile.readers.kept_blocks import KeptBlocks, current_blocks, say_kept_blocks
 from chronotile.readers.raster_pool import NATIVE_LEVEL, HandlePool
+from tests.running import PATIENCE_S
 from tests.scenes import Scene, write_tif
 
 SCENE = Scene(width=300, height=200)
@@ -211,10 +213,12 @@ def test_what_is_read_of_a_file_that_changes_meanwhile_is_not_kept(tmp_path, kep
 
 
 @pytest.mark.parametrize(("age_ns", "entries"), [(SETTLED_NS // 2, 0), (-SETTLED_NS // 2, 0), (2 * SETTLED_NS, 1)])
-def test_what_is_read_of_a_file_is_kept_once_it_is_settled(tmp_path, kept, age_ns, entries):
+def test_what_is_read_of_a_file_is_kept_once_it_is_settled(tmp_path, kept, monkeypatch, age_ns, entries):
     path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, **LARGE)
+    now_ns = path.stat().st_mtime_ns + age_ns
+    monkeypatch.setattr(file_blocks.time, "time_ns", lambda: now_ns)
 
-    read(written_before(path, seconds=age_ns / 1e9))
+    read(str(path))
 
     assert kept.state.entries == entries
 
@@ -242,7 +246,7 @@ def test_block_is_decoded_once_for_all_who_ask_meanwhile():
     decoded = []
 
     def decode():
-        is_decoded.wait(60)
+        is_decoded.wait(PATIENCE_S)
         decoded.append(1)
         return np.arange(100, dtype=np.uint8), True
 

@@ -4,7 +4,6 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from chronotile.model.source import VariableSpec
 from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.open import open_source
 from chronotile.readers.previews import Previews, say_previews
+from tests.running import PATIENCE_S
 from tests.scenes import NODATA, Scene, make_spec, write_tif
 
 SCENE = Scene(width=2300, height=2051)
@@ -378,7 +378,8 @@ def test_previews_are_built_in_the_background_until_closed(file, tmp_path, previ
     previews.close()
 
     assert len(kept(tmp_path)) == 1
-    assert "previews" not in {thread.name for thread in threading.enumerate()}
+    previews._builder.join(PATIENCE_S)
+    assert not previews._builder.is_alive()
 
 
 def test_closing_stops_what_is_being_built(file, tmp_path, previews):

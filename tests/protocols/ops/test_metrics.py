@@ -11,6 +11,7 @@ from chronotile.app import application
 from chronotile.protocols.common.state import Gates
 from chronotile.protocols.ops.siblings import merged
 from chronotile.readers.previews import Previews, say_previews
+from tests.running import PATIENCE_S
 
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png"
 
@@ -65,7 +66,7 @@ def test_operators_are_told_while_stores_that_hang_hold_all_documents(client, pa
     hung.set()
 
     assert answer.status_code == 200
-    assert [document.result(timeout=10) for document in documents] == [True] * gate.threads
+    assert [document.result(PATIENCE_S) for document in documents] == [True] * gate.threads
 
 
 def test_reloads_and_layers_are_counted(client):
@@ -94,11 +95,12 @@ def test_previews_are_counted(previews_client):
 
 
 def test_previews_are_built_while_the_application_runs(previews_client):
+    others = set(threading.enumerate())  # of applications of other tests too
     with previews_client:
-        during = {thread.name for thread in threading.enumerate()}
+        (builder,) = (each for each in set(threading.enumerate()) - others if each.name == "previews")
 
-    assert "previews" in during
-    assert "previews" not in {thread.name for thread in threading.enumerate()}
+    builder.join(PATIENCE_S)
+    assert not builder.is_alive()
 
 
 def test_application_without_previews_counts_none(client):
