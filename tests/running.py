@@ -82,12 +82,14 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
 
 
 def ports_served_by(pid: int) -> set[int]:
-    """The clients' ports of the connections that a process holds."""
-    held = set[str]()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):  # closed meanwhile
-            held.add(str(descriptor.readlink()))
-    rows = (line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
+    """The clients' ports of the connections that a process holds; one that has ended holds none."""
+    held, table = set[str](), ""
+    with suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                held.add(str(descriptor.readlink()))
+        table = Path(f"/proc/{pid}/net/tcp").read_text()
+    rows = (line.split() for line in table.splitlines()[1:])
     return {int(row[2].split(":")[1], 16) for row in rows if f"socket:[{row[9]}]" in held}
 
 

@@ -1,14 +1,35 @@
 """Clients that ask for the same things again and again and compare what they get."""
 
 import itertools
+import math
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
-from tests.running import until
+from tests.running import PATIENCE_S, until
+
+KEPT_S = 5
+"""How long uvicorn keeps a connection on which nothing is asked."""
+
+
+class Kept(HTTPConnection):
+    """A connection that knows how long at most nothing was asked on it: who is held up may find it closed."""
+
+    _asked_s = math.inf
+    idle_s = -math.inf
+    """Between the last request and the one before."""
+
+    def request(self, method: str, url: str) -> None:
+        """Ask."""
+        try:
+            super().request(method, url)
+        finally:
+            now_s = time.monotonic()
+            self._asked_s, self.idle_s = now_s, now_s - self._asked_s
 
 
 @dataclass
@@ -27,13 +48,14 @@ class Load:
     def ask(self, client: int) -> None:
         """Ask until it is over."""
         while not self.is_over:
-            connection = HTTPConnection(urlsplit(self.address).netloc, timeout=30)
+            connection = Kept(urlsplit(self.address).netloc, timeout=PATIENCE_S)
             connection.connect()
             port = connection.sock.getsockname()[1]
             try:
                 self._ask_over(connection, client)
-            except (OSError, HTTPException):
-                self.broken.append(port)
+            except (OSError, HTTPException) as error:
+                if connection.idle_s < KEPT_S or isinstance(error, TimeoutError):
+                    self.broken.append(port)
             finally:
                 connection.close()
 
