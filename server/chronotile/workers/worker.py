@@ -18,6 +18,10 @@ from chronotile.workers.loads import CountedTasks, Loads
 
 log = logging.getLogger(__name__)
 
+FIRST_TURNS, FIRST_TURN_S = 50, 0.01
+"""How often, and after how long, a worker that ends looks whether all who connected have asked for something; counted,
+as a machine that stood still has what they ask for when it goes on."""
+
 
 class Worker(uvicorn.Server):
     """A server that listens nowhere: connections come over a channel."""
@@ -43,7 +47,16 @@ class Worker(uvicorn.Server):
         asyncio.get_running_loop().remove_reader(self._channel)
         with suppress(ConnectionError):  # there may be no supervisor any more
             self._channel.send(ENDING)
+        await self._hear_first_requests()
         await super().shutdown(sockets=sockets)
+
+    async def _hear_first_requests(self) -> None:
+        """Read what lies in connections that were taken just now: uvicorn would close them as idle."""
+        for _turn in range(FIRST_TURNS):
+            connections = self.server_state.connections
+            if not self._opening and all(getattr(each, "cycle", None) is not None for each in connections):
+                return
+            await asyncio.sleep(FIRST_TURN_S)
 
     def _take(self) -> None:
         """Open the next connection; without a supervisor there will be none, nor anybody who would stop this."""
