@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.running import PATIENCE_S
+
 HOLES = """
 import resource
 from pathlib import Path
@@ -78,7 +80,9 @@ end_within(0.2)
 
 
 def test_a_process_whose_threads_hang_ends_all_the_same_and_says_so():
-    ran = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=30, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
     assert ran.returncode == 1
     assert ran.stderr.startswith("what was under way did not end within 0.2 s")

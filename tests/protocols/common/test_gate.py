@@ -111,7 +111,9 @@ def test_work_that_stalls_lets_others_begin():
     assert anyio.run(main) == ("quick", 3, 0, 0, ["again"] * 3)
 
 
-def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none():
+def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none(monkeypatch):
+    monkeypatch.setattr("chronotile.protocols.common.gate.STALLED_S", 60)
+
     async def main():
         gate, door = Gate("pictures", 4, brisk=1), Door()
         async with anyio.create_task_group() as tasks:

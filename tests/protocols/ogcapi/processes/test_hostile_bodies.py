@@ -29,7 +29,7 @@ PARAMETERS = {
 def answers():
     """What a server answered each of the bodies, by their names."""
     module = "tests.protocols.ogcapi.processes.hostile"
-    done = subprocess.run([sys.executable, "-m", module], capture_output=True, check=True, timeout=300)
+    done = subprocess.run([sys.executable, "-m", module], capture_output=True, check=True, timeout=900)
     return {told["name"]: told for told in map(json.loads, done.stdout.splitlines())}
 
 
