@@ -163,13 +163,17 @@ await runAsCalled([
 			await whenLinkSays(page, "date", "2019-01-06");
 			await page.goBack();
 			await whenLinkSays(page, "date", "2019-01-01");
-			await whenShown(page);
-			assert.match((await page.locator("#status").textContent()) ?? "", /1 January 2019/);
+			await page
+				.locator("#status[data-phase=shown]")
+				.getByText("NDVI of 2019, 1 January 2019", { exact: true })
+				.waitFor();
 			await page.goForward();
 			await page.goForward();
 			await whenLinkSays(page, "date", "2019-01-11");
-			await whenShown(page);
-			assert.match((await page.locator("#status").textContent()) ?? "", /11 January 2019/);
+			await page
+				.locator("#status[data-phase=shown]")
+				.getByText("NDVI of 2019, 11 January 2019", { exact: true })
+				.waitFor();
 		},
 	],
 	[
