@@ -2,6 +2,7 @@
 
 import pytest
 
+from chronotile.jobs import engine as databases
 from chronotile.jobs.engine import open_engine
 from chronotile.jobs.table import JobTable
 from tests.postgresql import serving_postgresql
@@ -23,8 +24,15 @@ def postgresql():
         yield server
 
 
+@pytest.fixture
+def patience(monkeypatch):
+    """All wait for others who use a database, and those may be silent, as long as a machine that stalls needs."""
+    for name in ("BUSY_S", "STATEMENT_S", "SILENT_S"):
+        monkeypatch.setattr(databases, name, 180)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
-def url(request):
+def url(request, patience):
     """The URL of an empty database; `None` of SQLite, whose file is in `tmp_path`."""
     return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
 

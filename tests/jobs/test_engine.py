@@ -156,8 +156,9 @@ def test_tables_that_are_gone_from_postgresql_are_said_to_be(postgresql, tmp_pat
 
 @pytest.mark.client("initdb", "postgres")
 def test_who_finds_the_table_of_postgresql_locked_waits_no_longer_than_for_a_file(postgresql, tmp_path, monkeypatch):
-    monkeypatch.setattr(databases, "BUSY_S", 1)
+    monkeypatch.setattr(databases, "SILENT_S", 180)  # of who holds the lock
     engine = open_engine(postgresql.make_database(), tmp_path)
+    monkeypatch.setattr(databases, "BUSY_S", 1)  # not for the engine to be let in
     table = JobTable(engine)
 
     with writing(engine) as other:
@@ -182,11 +183,14 @@ def test_a_statement_of_postgresql_that_takes_too_long_is_ended(postgresql, tmp_
 
 @pytest.mark.client("initdb", "postgres")
 def test_who_is_frozen_amid_a_transaction_holds_up_no_others(postgresql, tmp_path, monkeypatch):
-    monkeypatch.setattr(databases, "SILENT_S", 1)
+    monkeypatch.setattr(databases, "BUSY_S", 180)
     url = postgresql.make_database()
     frozen, other = (open_engine(url, tmp_path) for _ in range(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(databases, "SILENT_S", 1)
+        held = frozen.connect()
 
-    with frozen.connect() as held:
+    with held:
         hold(held, 1)
         with writing(other) as connection:
             hold(connection, 1)
