@@ -74,7 +74,7 @@ def test_a_job_whose_results_the_bucket_does_not_let_go_keeps_no_other(
                 raise SourceUnavailable("the store of results is out of reach")
             super().remove(folder)
 
-    assert forget_ended(table, tmp_path, before=clock.now + 1, bucket=HoldingBucket(bucket.url, patience_s=5)) == 1
+    assert forget_ended(table, tmp_path, before=clock.now + 1, bucket=HoldingBucket(bucket.url, patience_s=180)) == 1
 
     assert [job.id for job in table.jobs()[0]] == [held.id]
     assert [(tmp_path / job.id).exists() for job in (held, other)] == [True, False]

@@ -202,13 +202,13 @@ def test_two_that_copy_to_one_name_do_not_touch_what_the_other_has(job, far):
 
         def wait_for_the_first():
             begun.set()
-            assert put.wait(30)
+            assert put.wait(180)
 
         def let_the_second_begin():
             is_wanted = halfway(far.shelf, wait_for_the_first, file=1, beside=copies_in(far.shelf))
             second, _work = job("b", of=far, is_wanted=is_wanted)
             ends.append(pool.submit(second))
-            assert begun.wait(30)
+            assert begun.wait(180)
 
         ends = []
         first, _work = job(of=far, is_wanted=halfway(far.shelf, let_the_second_begin))

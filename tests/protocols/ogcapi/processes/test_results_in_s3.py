@@ -8,6 +8,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from http.client import parse_headers
 
 import pytest
 
@@ -223,7 +224,7 @@ def hanging(desk, monkeypatch):
 
         def hang():
             monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{store.getsockname()[1]}")
-            monkeypatch.setattr(desk, "_bucket", Bucket("s3://results", patience_s=60))
+            monkeypatch.setattr(desk, "_bucket", Bucket("s3://results", patience_s=180))
             return store
 
         yield hang
@@ -232,8 +233,10 @@ def hanging(desk, monkeypatch):
 def refuse(asked):
     """Answer requests that came over some connections."""
     for connection in asked:
-        with connection:
-            connection.recv(1 << 16)
+        with connection, connection.makefile("rb") as request:
+            request.readline()
+            # All of it: of a connection that is closed before, the other side may hear that alone, and ask again.
+            request.read(int(parse_headers(request).get("Content-Length", 0)))
             connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
 
