@@ -14,7 +14,7 @@ from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import processes
 from chronotile.jobs.runner import Runner
 from chronotile.jobs.table import JobTable
-from tests.jobs.runs.deployment import SITE, noted
+from tests.jobs.runs.deployment import SITE, STOPPED_S, noted
 from tests.running import until
 from tests.scenes import Scene, write_cogs
 
@@ -46,6 +46,17 @@ def cluster(with_steps):
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     with Cluster(None, processes=2, memory_bytes=1 << 30) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def both_there(cluster):
+    """Both processes are there, whatever those before have died of: while none of them ends a block, nobody looks."""
+
+    def are_there():
+        cluster._look()
+        return len(cluster._client.nthreads()) == 2
+
+    until(are_there)
 
 
 @pytest.fixture
@@ -90,7 +101,7 @@ def running(table, cluster, data, tmp_path):
             yield runner
         finally:
             runner.stop()
-            thread.join(30)
+            thread.join(STOPPED_S)
             assert not thread.is_alive()
 
     return run

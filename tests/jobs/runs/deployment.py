@@ -20,6 +20,12 @@ from tests.running import PROGRAM, until
 SITE = Path(__file__).parent / "site"
 """Where the process `steps` is."""
 HOST = "127.0.0.1"
+ANSWER_S = 180
+"""Within which the server has answered."""
+STOPPED_S = 180
+"""Within which whoever does jobs has ended once it is stopped."""
+DOES_JOBS = "does jobs of"
+"""What a worker says when it has found all that it needs."""
 
 
 def noted(gates: Path, word: str) -> list[list[str]]:
@@ -48,6 +54,7 @@ class Program:
         self._environment = environment
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._said_before = 0
 
     @property
     def pid(self) -> int:
@@ -63,6 +70,7 @@ class Program:
         """Begin it."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
         with self._log.open("ab") as log:
+            self._said_before = log.tell()
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env={**kept, **self._environment})
 
     def kill(self) -> int:
@@ -73,8 +81,14 @@ class Program:
         return self._process.pid
 
     def has_said(self, text: str) -> bool:
-        """Return whether it, or one before it, has said something."""
-        return text in self._log.read_text()
+        """Return whether it has said something since it was begun last."""
+        return text.encode() in self._log.read_bytes()[self._said_before :]
+
+    def is_up(self, text: str) -> bool:
+        """Return whether it has said something; one that has ended by itself, having come too early, is begun again."""
+        if not self.is_alive():
+            self.start()
+        return self.has_said(text)
 
     def wait(self) -> None:
         """Return once it has ended by itself."""
@@ -103,6 +117,11 @@ class Deployment:
         self.server.start()
         until(self.is_served)
 
+    def start_worker(self, worker: Program) -> None:
+        """Begin a worker; return once it does jobs."""
+        worker.start()
+        until(lambda: worker.is_up(DOES_JOBS))
+
     def kill_scheduler(self) -> None:
         """Kill the scheduler, with which the processes of its cluster end, and begin all again."""
         self.scheduler.kill()
@@ -116,7 +135,7 @@ class Deployment:
         body = json.dumps({"inputs": inputs, "outputs": {"sum": {}}}).encode()
         headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
         try:
-            with urlopen(Request(self._url("processes/steps/execution"), body, headers), timeout=30) as answer:
+            with urlopen(Request(self._url("processes/steps/execution"), body, headers), timeout=ANSWER_S) as answer:
                 return str(json.load(answer)["jobID"])
         except HTTPError:
             raise
@@ -126,18 +145,34 @@ class Deployment:
     def is_served(self) -> bool:
         """Return whether the server answers."""
         try:
-            with urlopen(self._url("jobs?limit=1"), timeout=30) as answer:
+            with urlopen(self._url("jobs?limit=1"), timeout=ANSWER_S) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     def told(self, path: str) -> Any:
         """Return what the server tells at a path below `/ogcapi`."""
-        with urlopen(self._url(path), timeout=30) as answer:
+        with urlopen(self._url(path), timeout=ANSWER_S) as answer:
             return json.load(answer)
 
     def _url(self, path: str) -> str:
         return f"http://{HOST}:{self.port}/ogcapi/{path}"
+
+
+@contextmanager
+def working(data: Path, **settings: str) -> Iterator[None]:
+    """Have one `chronotile worker`, stopped at the end."""
+    process = subprocess.Popen(
+        [PROGRAM, "worker", data, "--processes", "1"],
+        env=os.environ | settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(STOPPED_S)
 
 
 @contextmanager
@@ -173,7 +208,7 @@ def deployed(data: Path, jobs: Path, *, workers: int, processes: int, **environm
             one.start()
             stack.callback(one.kill)
         until(deployment.is_served)
-        until(lambda: all(worker.has_said("does jobs of") for worker in deployment.workers))
+        until(lambda: all(worker.is_up(DOES_JOBS) for worker in deployment.workers))
         yield deployment
 
 

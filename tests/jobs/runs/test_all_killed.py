@@ -88,7 +88,7 @@ def kill_worker(engine, deployment):
         worker.kill()
         with writing(engine) as connection:
             connection.execute(update(JOBS).where(held).values(leased_until=0))
-        worker.start()
+        deployment.start_worker(worker)
 
     return kill
 
@@ -130,13 +130,14 @@ def submit_while_the_server_is_killed(deployment, inputs):
 def test_jobs_end_once_each_whatever_is_killed_in_turn(
     deployment, crash_database, table, kill_worker, kill_process, gates, tmp_path
 ):
-    inputs = {"count": COUNT, "open": COUNT, "gates": str(gates), "pause_s": 0.1}
+    inputs = {"count": COUNT, "open": COUNT // 2, "gates": str(gates), "pause_s": 0.1}
 
     accepted = submit_while_the_server_is_killed(deployment, inputs)
     assert [deployment.told(f"jobs/{id_}")["jobID"] for id_ in accepted] == accepted
     assert len(accepted) <= table.jobs()[1] <= len(accepted) + CLIENTS
     accepted += [deployment.submit(inputs) for _ in range(TOGETHER - len(accepted))]
     kill_worker()
+    (gates / "open").touch()  # until when none ends, so that there is much to kill, however slow the machine is
     until(lambda: begun(gates).total() >= 2 * TOGETHER)
     deployment.kill_scheduler()
     until(lambda: begun(gates).total() >= 3 * TOGETHER)

@@ -1,21 +1,22 @@
 """Serving cubes by real workers: one is killed, and the one that goes on writes the same."""
 
 import json
-import os
-import signal
-import subprocess
 import time
 import zipfile
+from contextlib import ExitStack, contextmanager
 from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
-from chronotile.jobs.engine import open_engine
+from chronotile.jobs.engine import open_engine, writing
 from chronotile.jobs.job import Execution
 from chronotile.jobs.runner import LEASE_S
+from chronotile.jobs.schema import BLOCKS
 from chronotile.jobs.table import JobTable
 from tests.ingest.optimise.conftest import numbers_of
+from tests.jobs.runs.deployment import ANSWER_S, Program, working
 from tests.running import PROGRAM, serving, until
 from tests.scenes import Scene, write_cogs
 
@@ -27,12 +28,12 @@ pytestmark = [
 
 DAYS = np.datetime_as_string(np.arange("2020-01-01", "2020-06-01", dtype="datetime64[D]"))
 SCENE = Scene(width=540, height=520, days=tuple(DAYS.tolist()))
-BLOCKS = 1 + 3 * 2
-"""One of maps; of series one for 64 days and 512 rows."""
+ALL = 1 + 3 * 2
+"""Blocks: one of maps; of series one for 64 days and 512 rows."""
 
 
 def bytes_of(address):
-    with urlopen(address, timeout=10) as answer:
+    with urlopen(address, timeout=ANSWER_S) as answer:
         return answer.read()
 
 
@@ -55,16 +56,16 @@ def test_a_cube_that_is_asked_for_by_name_is_served_by_the_server_that_was_asked
     folders = {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs"), "CHRONOTILE_JOBS_CUBES_DIR": str(data / "cubes")}
     body = json.dumps({"inputs": {"layer": "ndvi.NDVI", "name": "kept"}}).encode()
     headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
-    command = [PROGRAM, "worker", str(data), "--processes", "1"]
     with (
         serving("serve", data, CHRONOTILE_WATCH_S="0.2", **folders) as (_server, address, _lines),
-        subprocess.Popen(command, env=os.environ | folders, stdout=subprocess.DEVNULL) as worker,
+        working(data, **folders),
     ):
-        with urlopen(Request(f"{address}/ogcapi/processes/optimise/execution", body, headers), timeout=10) as answer:
+        with urlopen(
+            Request(f"{address}/ogcapi/processes/optimise/execution", body, headers), timeout=ANSWER_S
+        ) as answer:
             job = answer.headers["Location"]
         until(lambda: value_of(job)["status"] == "successful")
         until(lambda: b'"kept.NDVI"' in bytes_of(f"{address}/layers"))
-        worker.terminate()
         series = [value_of(f"{address}/timeseries/{name}.NDVI/point?lon=3.001&lat=51.001") for name in ("ndvi", "kept")]
 
     assert len(series[0]["values"]) == 5
@@ -72,14 +73,35 @@ def test_a_cube_that_is_asked_for_by_name_is_served_by_the_server_that_was_asked
     np.testing.assert_array_equal(numbers_of(data / "cubes" / "kept.zarr"), Scene().cube())
 
 
-def test_a_cube_is_gone_on_with_by_another_worker(cluster, data, table, running, ended, tmp_path):
+FULL = f"""
+CREATE TRIGGER full BEFORE INSERT ON {BLOCKS.name} WHEN (SELECT count(*) FROM {BLOCKS.name}) = 2
+BEGIN SELECT RAISE(ABORT, 'there are two blocks already'); END
+"""
+
+
+@pytest.fixture
+def two_blocks_alone(table):
+    """`with two_blocks_alone():` the table takes no third one, for which whoever has done it waits half a minute."""
+
+    @contextmanager
+    def fill():
+        with writing(table._engine) as connection:
+            connection.execute(text(FULL))
+        yield
+        with writing(table._engine) as connection:
+            connection.execute(text("DROP TRIGGER full"))
+
+    return fill
+
+
+def test_a_cube_is_gone_on_with_by_another_worker(cluster, data, table, two_blocks_alone, running, ended, tmp_path):
     id_ = table.submit(Execution(process="optimise", inputs={"layer": "ndvi.NDVI"}), user=None, most_open=10).id
-    environment = os.environ | {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}
-    worker = subprocess.Popen([PROGRAM, "worker", str(data), "--processes", "1"], env=environment)
-    until(lambda: len(table.finished_blocks(id_)) >= 2)
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
-    finished = len(table.finished_blocks(id_))
+    command, settings = [PROGRAM, "worker", data, "--processes", 1], {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}
+    worker = Program(command, settings, tmp_path / "log")
+    with two_blocks_alone(), ExitStack() as stack:
+        stack.callback(worker.kill)
+        worker.start()
+        until(lambda: len(table.finished_blocks(id_)) == 2)
 
     later = JobTable(open_engine(None, tmp_path / "jobs"), clock=lambda: time.time() + LEASE_S + 1)
     with running(of=later):
@@ -87,7 +109,7 @@ def test_a_cube_is_gone_on_with_by_another_worker(cluster, data, table, running,
     later.close()
 
     assert (job.status, job.attempts) == ("successful", 2)
-    assert f"attempt 2: {BLOCKS - finished} of {BLOCKS} blocks to do" in [text for _at, text in table.log(id_)]
+    assert f"attempt 2: {ALL - 2} of {ALL} blocks to do" in [line for _at, line in table.log(id_)]
     store = tmp_path / "cube.zarr"
     with zipfile.ZipFile(tmp_path / "jobs" / id_ / "results" / job.results["cube"].file) as archive:
         archive.extractall(store)

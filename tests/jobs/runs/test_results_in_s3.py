@@ -16,6 +16,7 @@ from chronotile.jobs.bucket import Bucket
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.job import Execution
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.jobs.runs.deployment import working
 from tests.protocols import served
 from tests.running import PROGRAM, serving, until
 from tests.s3 import Server
@@ -85,7 +86,7 @@ def test_a_store_that_is_away_has_the_job_begun_again_once_it_is_back(
     store = Server()
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
-    id_, bucket = submit(), Bucket("s3://results", patience_s=0.2)
+    id_, bucket = submit(), Bucket("s3://results", patience_s=2)
 
     try:
         with running(bucket=bucket):
@@ -153,7 +154,7 @@ def test_a_job_that_is_dismissed_while_it_is_sent_is_not_sent_to_its_end(
             sent.append(key)
             super().put(key, file, media_type=media_type, is_wanted=is_wanted)
 
-    with running(bucket=Dismissed(bucket.url, patience_s=5)):
+    with running(bucket=Dismissed(bucket.url, patience_s=180)):
         until(lambda: sent and not (tmp_path / "jobs" / id_).exists())
 
     assert (table.job(id_).status, keys()) == ("dismissed", [])
@@ -178,22 +179,6 @@ def test_values_that_are_no_files_stay_in_the_table(bucket, table, running, ende
         job = ended(id_)
 
     assert (job.results["string"].value, keys()) == ("a", [])
-
-
-@contextmanager
-def working(data, **settings):
-    """`chronotile worker`, ended at the end."""
-    process = subprocess.Popen(
-        [PROGRAM, "worker", data, "--processes", "1"],
-        env=os.environ | settings,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def test_server_and_worker_keep_results_where_their_environment_says(

@@ -20,12 +20,13 @@ def _plan(inputs, _services):
 
 
 def _run(inputs, block, work):
-    number, gates = block["number"], Path(inputs["gates"])
-    who = f"{number} {os.getpid()} {work.folder.parent.name}"
+    number, gates, job = block["number"], Path(inputs["gates"]), work.folder.parent.name
+    who = f"{number} {os.getpid()} {job}"
     _note(gates, f"began {who}")
     _note(gates, f"told {number} {work.shared['word']}")
     time.sleep(inputs.get("pause_s", 0))
-    while number >= inputs["open"] and not (gates / "open").exists():
+    opened = gates / "open", gates / f"{job}-{number}"
+    while number >= inputs["open"] and not any(gate.exists() for gate in opened):
         if not work.is_wanted():
             _note(gates, f"left {who}")
             raise ClientGone("nobody waits any more")
