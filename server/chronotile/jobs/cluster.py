@@ -41,6 +41,10 @@ PROCESSES_HERE = {
     "distributed.worker.profile.enabled": False,
     "distributed.scheduler.allowed-failures": 1,  # a job is begun again anyway
 }
+WATCHED = {"distributed.deploy.lost-worker-timeout": "1d"}
+"""Whoever watches a process begins it anew when it dies; where that takes 15 s Dask would end both as it is done."""
+GIVEN_UP = frozenset({"closed", "failed"})
+"""How they are who begin none anew any more."""
 
 
 class Cluster:
@@ -167,6 +171,7 @@ class Cluster:
         place: Any = self._address
         try:
             if place is None:
+                dask.config.set(WATCHED)  # for as long as they are there
                 with dask.config.set(PROCESSES_HERE):
                     place = self._processes = LocalCluster(
                         n_workers=self._count,
@@ -194,6 +199,9 @@ class Cluster:
         processes = self._processes
         if processes is not None:
             with self._lock:
+                for name, each in list(processes.workers.items()):
+                    if each.status.name in GIVEN_UP:
+                        processes.workers.pop(name, None)
                 if len(processes.workers) < self._count:
                     processes.scale(self._count)
 

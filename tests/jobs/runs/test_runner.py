@@ -513,6 +513,34 @@ def test_processes_go_though_the_client_does_not_let_go_of_them_well(with_steps,
     assert clusters[0].status.name == "closed"
 
 
+def test_a_process_that_begins_slowly_after_one_that_died_is_waited_for(with_steps):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    import dask
+
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}),
+        Cluster(None, processes=1, memory_bytes=1 << 30) as cluster,
+    ):
+        (watcher,) = cluster._processes.workers.values()
+        os.kill(cluster._client.submit(os.getpid, pure=False).result(timeout=180), signal.SIGKILL)
+        cluster._client.submit(os.getpid, pure=False).result(timeout=180)
+        watchers = list(cluster._processes.workers.values())
+
+    assert watchers == [watcher]
+
+
+def test_who_begins_processes_is_replaced_where_it_gave_up(with_steps):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+
+    with Cluster(None, processes=1, memory_bytes=1 << 30) as cluster:
+        (watcher,) = cluster._processes.workers.values()
+        cluster._processes.sync(watcher.close)
+        cluster._look()
+        done = cluster._client.submit(abs, -1).result(timeout=180)
+
+    assert done == 1
+
+
 def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, running, ended, tmp_path):
     lost = []
 
