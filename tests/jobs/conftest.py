@@ -6,6 +6,7 @@ from chronotile.jobs import engine as databases
 from chronotile.jobs.engine import open_engine
 from chronotile.jobs.table import JobTable
 from tests.postgresql import serving_postgresql
+from tests.running import PATIENCE_S
 
 
 class Clock:
@@ -28,7 +29,7 @@ def postgresql():
 def patience(monkeypatch):
     """All wait for others who use a database, and those may be silent, as long as a machine that stalls needs."""
     for name in ("BUSY_S", "STATEMENT_S", "SILENT_S"):
-        monkeypatch.setattr(databases, name, 180)
+        monkeypatch.setattr(databases, name, PATIENCE_S)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])

@@ -15,6 +15,7 @@ import pytest
 from chronotile.errors import ClientGone, ConfigurationError, SourceUnavailable
 from chronotile.jobs import bucket as module
 from chronotile.jobs.bucket import PART_BYTES, Bucket
+from tests.running import PATIENCE_S
 from tests.s3 import ACCESS_KEY, REGION, SECRET, Server
 
 pytestmark = pytest.mark.client("moto_server")
@@ -126,7 +127,7 @@ def test_a_part_of_a_file_may_take_longer_than_a_store_that_says_nothing(slow_st
 
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(bucket.put, "job/a.csv", file, media_type="text/csv")
-        assert slow_store.has_file.wait(180)
+        assert slow_store.has_file.wait(PATIENCE_S)
         with pytest.raises(SourceUnavailable, match="out of reach"):
             bucket.size("job/a.csv")
         slow_store.is_given_up.set()
@@ -195,7 +196,7 @@ def test_a_trial_leaves_nothing(bucket, s3_server):
 
 def test_a_bucket_that_is_not_there_is_found_out_by_a_trial(bucket, caplog):
     with pytest.raises(SourceUnavailable, match="the store of results is out of reach"):
-        Bucket("s3://no-such-bucket", patience_s=180).try_out()
+        Bucket("s3://no-such-bucket", patience_s=PATIENCE_S).try_out()
 
     assert "NoSuchBucket" in caplog.text
 

@@ -15,6 +15,7 @@ from chronotile.jobs.job import Execution
 from chronotile.jobs.schema import METADATA
 from chronotile.jobs.table import JobTable
 from tests.postgresql import serving_postgresql
+from tests.running import PATIENCE_S
 
 ECHO = Execution(process="echo", inputs={"string": "a"})
 
@@ -156,7 +157,7 @@ def test_tables_that_are_gone_from_postgresql_are_said_to_be(postgresql, tmp_pat
 
 @pytest.mark.client("initdb", "postgres")
 def test_who_finds_the_table_of_postgresql_locked_waits_no_longer_than_for_a_file(postgresql, tmp_path, monkeypatch):
-    monkeypatch.setattr(databases, "SILENT_S", 180)  # of who holds the lock
+    monkeypatch.setattr(databases, "SILENT_S", PATIENCE_S)  # of who holds the lock
     engine = open_engine(postgresql.make_database(), tmp_path)
     monkeypatch.setattr(databases, "BUSY_S", 1)  # not for the engine to be let in
     table = JobTable(engine)
@@ -183,7 +184,7 @@ def test_a_statement_of_postgresql_that_takes_too_long_is_ended(postgresql, tmp_
 
 @pytest.mark.client("initdb", "postgres")
 def test_who_is_frozen_amid_a_transaction_holds_up_no_others(postgresql, tmp_path, monkeypatch):
-    monkeypatch.setattr(databases, "BUSY_S", 180)
+    monkeypatch.setattr(databases, "BUSY_S", PATIENCE_S)
     url = postgresql.make_database()
     frozen, other = (open_engine(url, tmp_path) for _ in range(2))
     with monkeypatch.context() as patch:

@@ -11,6 +11,7 @@ from chronotile.jobs.bucket import Bucket
 from chronotile.jobs.job import Execution
 from chronotile.jobs.retention import forget_ended
 from chronotile.jobs.table import new_id
+from tests.running import PATIENCE_S
 from tests.s3 import Server
 
 DAY_S = 86_400
@@ -74,7 +75,8 @@ def test_a_job_whose_results_the_bucket_does_not_let_go_keeps_no_other(
                 raise SourceUnavailable("the store of results is out of reach")
             super().remove(folder)
 
-    assert forget_ended(table, tmp_path, before=clock.now + 1, bucket=HoldingBucket(bucket.url, patience_s=180)) == 1
+    holding = HoldingBucket(bucket.url, patience_s=PATIENCE_S)
+    assert forget_ended(table, tmp_path, before=clock.now + 1, bucket=holding) == 1
 
     assert [job.id for job in table.jobs()[0]] == [held.id]
     assert [(tmp_path / job.id).exists() for job in (held, other)] == [True, False]

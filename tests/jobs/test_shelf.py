@@ -23,6 +23,7 @@ from chronotile.settings import Settings
 from tests.ingest.optimise.conftest import numbers_of
 from tests.jobs.processes.doing import blocks_of, plan_of, work_in
 from tests.protocols import served
+from tests.running import PATIENCE_S
 from tests.scenes import Scene, write_cogs
 
 INPUTS = {"layer": "NDVI", "name": "ndvi-2020"}
@@ -202,13 +203,13 @@ def test_two_that_copy_to_one_name_do_not_touch_what_the_other_has(job, far):
 
         def wait_for_the_first():
             begun.set()
-            assert put.wait(180)
+            assert put.wait(PATIENCE_S)
 
         def let_the_second_begin():
             is_wanted = halfway(far.shelf, wait_for_the_first, file=1, beside=copies_in(far.shelf))
             second, _work = job("b", of=far, is_wanted=is_wanted)
             ends.append(pool.submit(second))
-            assert begun.wait(180)
+            assert begun.wait(PATIENCE_S)
 
         ends = []
         first, _work = job(of=far, is_wanted=halfway(far.shelf, let_the_second_begin))

@@ -15,8 +15,8 @@ from chronotile.jobs.job import Execution
 from chronotile.jobs.processes import processes
 from chronotile.jobs.runner import Runner
 from chronotile.jobs.table import JobTable
-from tests.jobs.runs.deployment import SITE, STOPPED_S, noted
-from tests.running import until
+from tests.jobs.runs.deployment import SITE, noted
+from tests.running import PATIENCE_S, until
 from tests.scenes import Scene, write_cogs
 
 SQUARES_OF_TEN = 285
@@ -47,7 +47,7 @@ def cluster(with_steps):
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("CONNECT_S", "ANSWER_S"):
-            patch.setattr(clusters, name, 180.0)  # its scheduler is in this process, and stalls with it
+            patch.setattr(clusters, name, PATIENCE_S)  # its scheduler is in this process, and stalls with it
         with Cluster(None, processes=2, memory_bytes=1 << 30) as cluster:
             yield cluster
 
@@ -105,7 +105,7 @@ def running(table, cluster, data, tmp_path):
             yield runner
         finally:
             runner.stop()
-            thread.join(STOPPED_S)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive()
 
     return run

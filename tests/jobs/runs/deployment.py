@@ -15,15 +15,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tests.running import PROGRAM, until
+from tests.running import PATIENCE_S, PROGRAM, until
 
 SITE = Path(__file__).parent / "site"
 """Where the process `steps` is."""
 HOST = "127.0.0.1"
-ANSWER_S = 180
-"""Within which the server has answered."""
-STOPPED_S = 180
-"""Within which whoever does jobs has ended once it is stopped."""
 DOES_JOBS = "does jobs of"
 """What a worker says when it has found all that it needs."""
 
@@ -135,7 +131,7 @@ class Deployment:
         body = json.dumps({"inputs": inputs, "outputs": {"sum": {}}}).encode()
         headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
         try:
-            with urlopen(Request(self._url("processes/steps/execution"), body, headers), timeout=ANSWER_S) as answer:
+            with urlopen(Request(self._url("processes/steps/execution"), body, headers), timeout=PATIENCE_S) as answer:
                 return str(json.load(answer)["jobID"])
         except HTTPError:
             raise
@@ -145,14 +141,14 @@ class Deployment:
     def is_served(self) -> bool:
         """Return whether the server answers."""
         try:
-            with urlopen(self._url("jobs?limit=1"), timeout=ANSWER_S) as answer:
+            with urlopen(self._url("jobs?limit=1"), timeout=PATIENCE_S) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     def told(self, path: str) -> Any:
         """Return what the server tells at a path below `/ogcapi`."""
-        with urlopen(self._url(path), timeout=ANSWER_S) as answer:
+        with urlopen(self._url(path), timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def _url(self, path: str) -> str:
@@ -172,7 +168,7 @@ def working(data: Path, **settings: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(STOPPED_S)
+        process.wait(PATIENCE_S)
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from chronotile.jobs.runner import LEASE_S
 from chronotile.jobs.schema import BLOCKS
 from chronotile.jobs.table import JobTable
 from tests.ingest.optimise.conftest import numbers_of
-from tests.jobs.runs.deployment import ANSWER_S, Program, working
-from tests.running import PROGRAM, serving, until
+from tests.jobs.runs.deployment import Program, working
+from tests.running import PATIENCE_S, PROGRAM, serving, until
 from tests.scenes import Scene, write_cogs
 
 pytestmark = [
@@ -33,7 +33,7 @@ ALL = 1 + 3 * 2
 
 
 def bytes_of(address):
-    with urlopen(address, timeout=ANSWER_S) as answer:
+    with urlopen(address, timeout=PATIENCE_S) as answer:
         return answer.read()
 
 
@@ -61,7 +61,7 @@ def test_a_cube_that_is_asked_for_by_name_is_served_by_the_server_that_was_asked
         working(data, **folders),
     ):
         with urlopen(
-            Request(f"{address}/ogcapi/processes/optimise/execution", body, headers), timeout=ANSWER_S
+            Request(f"{address}/ogcapi/processes/optimise/execution", body, headers), timeout=PATIENCE_S
         ) as answer:
             job = answer.headers["Location"]
         until(lambda: value_of(job)["status"] == "successful")

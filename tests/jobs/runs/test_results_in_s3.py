@@ -18,7 +18,7 @@ from chronotile.jobs.job import Execution
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.jobs.runs.deployment import working
 from tests.protocols import served
-from tests.running import PROGRAM, serving, until
+from tests.running import PATIENCE_S, PROGRAM, serving, until
 from tests.s3 import Server
 
 pytestmark = [
@@ -154,7 +154,7 @@ def test_a_job_that_is_dismissed_while_it_is_sent_is_not_sent_to_its_end(
             sent.append(key)
             super().put(key, file, media_type=media_type, is_wanted=is_wanted)
 
-    with running(bucket=Dismissed(bucket.url, patience_s=180)):
+    with running(bucket=Dismissed(bucket.url, patience_s=PATIENCE_S)):
         until(lambda: sent and not (tmp_path / "jobs" / id_).exists())
 
     assert (table.job(id_).status, keys()) == ("dismissed", [])

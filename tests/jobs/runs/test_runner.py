@@ -17,7 +17,7 @@ from chronotile.jobs.job import Execution
 from chronotile.jobs.process import Plan
 from chronotile.jobs.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
-from tests.running import until
+from tests.running import PATIENCE_S, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -522,8 +522,8 @@ def test_a_process_that_begins_slowly_after_one_that_died_is_waited_for(with_ste
         Cluster(None, processes=1, memory_bytes=1 << 30) as cluster,
     ):
         (watcher,) = cluster._processes.workers.values()
-        os.kill(cluster._client.submit(os.getpid, pure=False).result(timeout=180), signal.SIGKILL)
-        cluster._client.submit(os.getpid, pure=False).result(timeout=180)
+        os.kill(cluster._client.submit(os.getpid, pure=False).result(timeout=PATIENCE_S), signal.SIGKILL)
+        cluster._client.submit(os.getpid, pure=False).result(timeout=PATIENCE_S)
         watchers = list(cluster._processes.workers.values())
 
     assert watchers == [watcher]
@@ -536,7 +536,7 @@ def test_who_begins_processes_is_replaced_where_it_gave_up(with_steps):
         (watcher,) = cluster._processes.workers.values()
         cluster._processes.sync(watcher.close)
         cluster._look()
-        done = cluster._client.submit(abs, -1).result(timeout=180)
+        done = cluster._client.submit(abs, -1).result(timeout=PATIENCE_S)
 
     assert done == 1
 
