@@ -69,7 +69,7 @@ def is_shown(url: str, text: bytes) -> bool:
 
 def until(look: Callable[[], Seen]) -> Seen:
     """Return what is seen once it is true of anything; fail after three minutes, which no machine stands still for."""
-    end = time.monotonic() + 180
+    end = time.monotonic() + PATIENCE_S
     while not (seen := look()):
         assert time.monotonic() < end
         time.sleep(0.02)

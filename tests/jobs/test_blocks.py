@@ -78,11 +78,11 @@ def test_a_plan_is_kept_for_the_next_attempt(tmp_path):
 
 def test_a_plan_that_is_made_anew_finds_no_pieces_of_another(tmp_path):
     first = keep_plan(tmp_path / "job", {}, PLAN)
-    (tmp_path / "job" / PIECES / "0").write_text("a piece")
+    (tmp_path / "job" / PIECES / first.id / "0").write_text("a piece")
 
     second = keep_plan(tmp_path / "job", {}, PLAN)
 
-    assert list((tmp_path / "job" / PIECES).iterdir()) == []
+    assert [*(tmp_path / "job" / PIECES).rglob("*")] == [tmp_path / "job" / PIECES / second.id]
     assert kept_plan(tmp_path / "job") == second
     assert first.id != second.id
 

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 RESULTS = "results"
 PIECES = "pieces"
+"""In it each plan has a folder of its own: a block of an older one may still be done, by whoever slept meanwhile."""
 ASIDE = "pieces.gone."
 """Beginning of the names that pieces get which are to be removed."""
 INPUTS = "inputs.json"
@@ -136,20 +137,21 @@ def make_folders(folder: Path) -> None:
     """Make the folders of a job."""
     for name in (PIECES, RESULTS):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    Disk().settle([folder.parent, folder])
+    Disk().settle([folder.parent, folder, folder / PIECES])
 
 
 def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> KeptPlan:
     """Lay down the inputs of a job and its plan, where all who do its blocks find them, then and if it is begun again.
 
-    Pieces of another plan are put aside: blocks of both may have the same numbers.
+    Pieces of other plans are removed.
 
     Raises:
         SourceUnavailable: The folder is removed at this moment.
     """
-    _remove_pieces(folder)
-    make_folders(folder)
     kept = KeptPlan(id=uuid4().hex, blocks=plan.blocks)
+    _remove_pieces(folder)
+    _pieces(folder, kept.id).mkdir(parents=True)
+    make_folders(folder)
     _keep(folder / INPUTS, inputs)
     _keep(folder / _shared(kept.id), plan.shared)
     _keep(folder / BLOCKS, {"plan": kept.id, "blocks": list(plan.blocks)})
@@ -163,8 +165,8 @@ def kept_plan(folder: Path) -> KeptPlan | None:
     except FileNotFoundError:
         return None
     kept = KeptPlan(id=written["plan"], blocks=written["blocks"])
-    is_whole = all((folder / name).exists() for name in (PIECES, RESULTS, INPUTS, _shared(kept.id)))
-    return kept if is_whole else None
+    needed = (_pieces(folder, kept.id), *(folder / name for name in (RESULTS, INPUTS, _shared(kept.id))))
+    return kept if all(each.exists() for each in needed) else None
 
 
 def keep_done(folder: Path, done: Sequence[Json]) -> None:
@@ -254,6 +256,11 @@ def _kept(task: Task, name: str) -> Json:
         raise SourceUnavailable("the job is gone, or its folder is not seen where the block is done") from error
 
 
+def _pieces(folder: Path, plan: str) -> Path:
+    """Folder of the pieces of a plan."""
+    return folder / PIECES / plan
+
+
 def _shared(plan: str) -> str:
     """Name of the file of what all blocks of a plan are told: of its own, as processes keep what they have read."""
     return f"shared-{plan}.json"
@@ -308,8 +315,8 @@ _read_files = ReadFiles(READ_BYTES)
 
 def _work(task: Task) -> Work:
     folder = Path(task.folder)
-    # Who dismisses a job takes its pieces away, on whatever host they are looked for.
-    pieces = folder / PIECES
+    # Who dismisses a job, or plans it anew, takes its pieces away, on whatever host they are looked for.
+    pieces = _pieces(folder, task.plan)
     return Work(
         services=replace(_open_archive.services(task.place, task.revision), shelf=task.shelf),
         folder=pieces,

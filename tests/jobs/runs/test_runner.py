@@ -219,12 +219,25 @@ def second_block(cluster, data, gates, tmp_path):
     return make
 
 
+def test_a_block_of_a_plan_that_was_made_anew_leaves_nothing_among_the_pieces_of_the_other(
+    cluster, second_block, gates, tmp_path
+):
+    task, blocks = second_block()
+    inputs = {"count": 2, "open": 2, "gates": str(gates)}
+    keep_plan(tmp_path / "job", inputs, Plan(blocks=list(blocks.values()), seconds=0, shared={"word": "anew"}))
+
+    with pytest.raises(FileNotFoundError):
+        list(cluster.run(task, blocks, name="old", is_wanted=lambda: True))
+
+    assert [path for path in (tmp_path / "job" / "pieces").rglob("*") if path.is_file()] == []
+
+
 def test_a_result_that_is_lost_with_who_had_it_may_be_deadly_to_make_again(cluster, second_block, notes, tmp_path):
     task, blocks = second_block(at=1, act="die again")
     killed = []
 
     def is_wanted():
-        until((tmp_path / "job" / "pieces" / "1").exists)
+        until((tmp_path / "job" / "pieces" / task.plan / "1").exists)
         if not killed:
             killed.append(int(notes("began")[1][1]))
             os.kill(killed[0], signal.SIGKILL)
@@ -244,7 +257,7 @@ def test_what_is_no_more_wanted_does_not_wait_for_a_process_that_is_frozen(
     frozen = []
 
     def is_wanted():
-        until((tmp_path / "job" / "pieces" / "1").exists)
+        until((tmp_path / "job" / "pieces" / task.plan / "1").exists)
         if not frozen:
             frozen.append(int(notes("began")[1][1]))
             os.kill(frozen[0], signal.SIGSTOP)
@@ -438,7 +451,7 @@ def test_a_job_whose_folder_is_lost_before_its_end_is_done_anew(submit, running,
 
 def test_a_job_of_which_one_piece_is_lost_before_its_end_is_done_anew(submit, running, losing, ended, table, tmp_path):
     id_ = submit()
-    with running(on=losing((tmp_path / "jobs" / id_ / "pieces" / "3").unlink)):
+    with running(on=losing(lambda: next((tmp_path / "jobs" / id_ / "pieces").glob("*/3")).unlink())):
         job = ended(id_)
 
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)

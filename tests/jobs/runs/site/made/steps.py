@@ -20,7 +20,7 @@ def _plan(inputs, _services):
 
 
 def _run(inputs, block, work):
-    number, gates, job = block["number"], Path(inputs["gates"]), work.folder.parent.name
+    number, gates, job = block["number"], Path(inputs["gates"]), work.results.parent.name
     who = f"{number} {os.getpid()} {job}"
     _note(gates, f"began {who}")
     _note(gates, f"told {number} {work.shared['word']}")
