@@ -6,7 +6,6 @@ from threading import Thread
 
 import pytest
 
-from chronotile.jobs import cluster as clusters
 from chronotile.jobs import processes as package
 from chronotile.jobs.blocks import OpenArchive
 from chronotile.jobs.cluster import Cluster
@@ -45,11 +44,8 @@ def data(tmp_path_factory):
 def cluster(with_steps):
     """Two processes."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("CONNECT_S", "ANSWER_S"):
-            patch.setattr(clusters, name, PATIENCE_S)  # its scheduler is in this process, and stalls with it
-        with Cluster(None, processes=2, memory_bytes=1 << 30) as cluster:
-            yield cluster
+    with Cluster(None, processes=2, memory_bytes=1 << 30) as cluster:
+        yield cluster
 
 
 @pytest.fixture

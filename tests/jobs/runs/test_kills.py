@@ -215,6 +215,7 @@ def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):
         Cluster(address, processes=0, memory_bytes=0) as cluster,
     ):
         process.send_signal(signal.SIGSTOP)
+        until(lambda: Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "T")
         was_there = is_there()
         process.send_signal(signal.SIGCONT)
         until(is_there)
