@@ -150,8 +150,11 @@ def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> KeptPlan:
     """
     kept = KeptPlan(id=uuid4().hex, blocks=plan.blocks)
     _remove_pieces(folder)
-    _pieces(folder, kept.id).mkdir(parents=True)
-    make_folders(folder)
+    try:
+        _pieces(folder, kept.id).mkdir(parents=True)
+        make_folders(folder)
+    except FileNotFoundError as error:
+        raise SourceUnavailable(FILES_GONE) from error
     _keep(folder / INPUTS, inputs)
     _keep(folder / _shared(kept.id), plan.shared)
     _keep(folder / BLOCKS, {"plan": kept.id, "blocks": list(plan.blocks)})

@@ -161,8 +161,9 @@ def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback
         os.killpg(process.pid, signal.SIGINT)
         status = process.wait(ENDING_S)
 
-    assert status == 0
-    assert "Traceback" not in path.read_text()
+    # Whoever watches a process of a busy machine tells that it is slow to end, which is no news of ours.
+    complaints = [line for line in path.read_text().splitlines() if "still alive after" not in line]
+    assert (status, complaints) == (0, [])
 
 
 UNWOKEN = f"""
