@@ -30,6 +30,7 @@ from chronotile.model.style import Style
 from chronotile.model.time import Instant
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services, make_caches
+from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.reader import Reader
 from chronotile.styling.load import load_styles, style_folders
 from chronotile.yaml_source import Node
@@ -137,7 +138,13 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
 
 def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
     return replace(
-        newer, services=replace(newer.services, caches=archive.services.caches, shelf=archive.services.shelf)
+        newer,
+        services=replace(
+            newer.services,
+            caches=archive.services.caches,
+            shelf=archive.services.shelf,
+            failing_dates=archive.services.failing_dates,
+        ),
     )
 
 
@@ -191,6 +198,7 @@ def _opened(
             clock=clock,
             caches=caches,
             shelf=None if before is None else before.services.shelf,
+            failing_dates=FailingDates() if before is None else before.services.failing_dates,
             at_hand=sources_at_hand(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
             revision=fingerprint(

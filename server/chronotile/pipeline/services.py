@@ -14,6 +14,7 @@ from chronotile.pipeline.cache import ByteCache
 from chronotile.pipeline.kept_cubes import KeptCubes
 from chronotile.pipeline.looks import Looks
 from chronotile.pipeline.written_cubes import WrittenCubes
+from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.reader import Reader
 from chronotile.readers.warp import OVERHEAD_BYTES, WarpPlan
@@ -111,6 +112,8 @@ class Services:
     """By layer id; `pipeline.revision` keeps them here."""
     looks: Looks = field(default_factory=Looks)
     """At the states of layers."""
+    failing_dates: FailingDates = field(default_factory=FailingDates)
+    """Those that could not be read; kept when what is served is replaced."""
     shelf: Shelf | None = None
     """`None` where jobs put no cubes anywhere."""
 

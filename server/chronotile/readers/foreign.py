@@ -40,12 +40,12 @@ def reading(collection: str, variable: str) -> Iterator[None]:
     except ChronotileError:
         raise
     except Exception as error:
-        _log.warning("reading %s of %s failed: %s", variable, collection, _with_causes(error))
+        _log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
         raise unavailable(collection, variable, "cannot be read") from error
 
 
-def _with_causes(error: BaseException) -> str:
-    """The lines of an error and of those it came from, the origin first: the file, the block and why."""
+def with_causes(error: BaseException) -> str:
+    """Return the lines of an error and of those it came from, the origin first: the file, the block and why."""
     lines = list[str]()
     cause: BaseException | None = error
     while cause is not None:

@@ -1,0 +1,201 @@
+"""Dates of layers that could not be read: what `/health/ready`, the metrics and the log tell of them."""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Protocol
+
+import numpy as np
+import orjson
+
+from chronotile.model.time import Instant, format_instant
+
+log = logging.getLogger(__name__)
+
+MOST = 1000
+"""Dates that are listed; a source with more is broken as a whole, and each is looked at when the list is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingDate:
+    """One date of one variable that could not be read."""
+
+    collection: str
+    variable: str
+    instant: Instant | None
+    """`None` of a variable without time."""
+    reason: str
+    """For clients too: without a path and without a URL."""
+    state: str
+    """What `Reader.revision` told of the date: another state is another file, which may be readable."""
+
+    @property
+    def when(self) -> str | None:
+        """The instant as text."""
+        return None if self.instant is None else format_instant(self.instant)
+
+
+class Records(Protocol):
+    """Texts by name. All methods may be called by several threads, and processes, at once."""
+
+    def add(self, name: str, text: str) -> bool:
+        """Keep a text, unless there is one of that name; return whether it was kept."""
+
+    def remove(self, name: str) -> bool:
+        """Forget a text; return whether there was one."""
+
+    def names(self) -> Collection[str]:
+        """Return the names of all that are kept."""
+
+    def read(self, name: str) -> str | None:
+        """Return a text, if there is one of that name."""
+
+
+class RecordsInMemory:
+    """Records of one process."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def add(self, name: str, text: str) -> bool:
+        """Keep a text, unless there is one of that name; return whether it was kept."""
+        return self._texts.setdefault(name, text) is text
+
+    def remove(self, name: str) -> bool:
+        """Forget a text; return whether there was one."""
+        return self._texts.pop(name, None) is not None
+
+    def names(self) -> Collection[str]:
+        """Return the names of all that are kept."""
+        return tuple(self._texts)
+
+    def read(self, name: str) -> str | None:
+        """Return a text, if there is one of that name."""
+        return self._texts.get(name)
+
+
+class RecordsInFolder:
+    """Records that several processes share, one small file each."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+
+    def add(self, name: str, text: str) -> bool:
+        """Keep a text, unless there is one of that name; return whether it was kept."""
+        with NamedTemporaryFile("w", dir=self._folder, prefix=".", encoding="utf-8") as written:
+            written.write(text)
+            written.flush()
+            try:
+                (self._folder / name).hardlink_to(written.name)  # whole, and by one process only
+            except FileExistsError:
+                return False
+        return True
+
+    def remove(self, name: str) -> bool:
+        """Forget a text; return whether there was one."""
+        try:
+            (self._folder / name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self) -> Collection[str]:
+        """Return the names of all that are kept."""
+        return [path.name for path in self._folder.iterdir() if not path.name.startswith(".")]
+
+    def read(self, name: str) -> str | None:
+        """Return a text, if there is one of that name."""
+        try:
+            return (self._folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+
+class FailingDates:
+    """The dates that could not be read, each until it is read or its file is another one.
+
+    Args:
+        records: Where they are kept; those of one process in its memory.
+    """
+
+    def __init__(self, records: Records | None = None) -> None:
+        self._records = records or RecordsInMemory()
+
+    def tell(self, date: FailingDate, *, details: str) -> None:
+        """List a date; it is logged once, whoever of the processes that share the list finds it first.
+
+        Args:
+            date: What could not be read.
+            details: For the log alone: the file, and what the library said of it.
+        """
+        name = _name(date.collection, date.variable, date.instant)
+        known = _date(self._records.read(name))
+        if known is not None and known.state == date.state:
+            return
+        if known is not None:
+            self._records.remove(name)
+        count = len(self._records.names())
+        if count >= MOST:
+            return
+        if self._records.add(name, _text(date)):
+            log.warning("%s %s: %s", _title(date), date.reason, details)
+            if count + 1 == MOST:
+                log.warning("%d dates cannot be read; further ones are neither listed nor logged", MOST)
+
+    def clear(self, collection: str, variable: str, instants: Iterable[Instant | None]) -> None:
+        """Forget dates that were read; where nothing is listed it takes microseconds, however many there are."""
+        if not self._records.names():
+            return
+        for instant in instants:
+            self._records.remove(_name(collection, variable, instant))
+
+    def forget(self, date: FailingDate) -> None:
+        """Forget a date that was listed: its file is another one by now, or it is served no more."""
+        if self._records.remove(_name(date.collection, date.variable, date.instant)):
+            log.info("%s has another file now, or is gone", _title(date))
+
+    def listed(self) -> tuple[FailingDate, ...]:
+        """Return all of them, in order of collection, variable and time."""
+        texts = [self._records.read(name) for name in self._records.names()]
+        found = [date for date in map(_date, texts) if date is not None]
+        return tuple(sorted(found, key=lambda date: (date.collection, date.variable, date.when or "")))
+
+
+def _title(date: FailingDate) -> str:
+    return f"{date.collection}: {date.variable}" + ("" if date.instant is None else f" of {date.when}")
+
+
+def _name(collection: str, variable: str, instant: Instant | None) -> str:
+    when = "" if instant is None else format_instant(instant)
+    return blake2b("\n".join((collection, variable, when)).encode(), digest_size=16).hexdigest()
+
+
+def _text(date: FailingDate) -> str:
+    instant = None if date.instant is None else int(date.instant.astype("datetime64[ns]").astype("int64"))
+    return orjson.dumps(
+        {
+            "collection": date.collection,
+            "variable": date.variable,
+            "instant": instant,
+            "reason": date.reason,
+            "state": date.state,
+        }
+    ).decode()
+
+
+def _date(text: str | None) -> FailingDate | None:
+    if text is None:
+        return None
+    told: Mapping[str, str | int | None] = orjson.loads(text)
+    instant = told["instant"]
+    return FailingDate(
+        collection=str(told["collection"]),
+        variable=str(told["variable"]),
+        instant=None if instant is None else np.datetime64(int(instant), "ns"),
+        reason=str(told["reason"]),
+        state=str(told["state"]),
+    )

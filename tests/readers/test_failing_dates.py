@@ -1,0 +1,92 @@
+"""The list of dates that could not be read: each told once, by one process or several, and forgotten in time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chronotile.readers.failing_dates import MOST, FailingDate, FailingDates, RecordsInFolder, RecordsInMemory
+
+DATE = FailingDate(
+    collection="s2",
+    variable="NDVI",
+    instant=np.datetime64("2020-06-01T10:50:00.123456789", "ns"),
+    reason="cannot be read",
+    state="1a-2b",
+)
+
+
+@pytest.fixture(params=["memory", "folder"])
+def make_list(request, tmp_path):
+    """`make_list()`: the list as another process sees it; in memory there is one process."""
+    memory = RecordsInMemory()
+    return lambda: FailingDates(memory if request.param == "memory" else RecordsInFolder(tmp_path / "failing"))
+
+
+def test_date_is_listed_as_it_was_told(make_list):
+    make_list().tell(DATE, details="NDVI_20200601.tif: ended early")
+
+    assert make_list().listed() == (DATE,)
+
+
+def test_date_without_time_is_listed(make_list):
+    still = replace(DATE, instant=None)
+
+    make_list().tell(still, details="")
+
+    assert make_list().listed() == (still,)
+
+
+def test_date_is_logged_once_whoever_reads_it(make_list, caplog):
+    for _ in range(3):
+        make_list().tell(DATE, details="NDVI_20200601.tif: ended early")
+
+    assert caplog.messages == [
+        "s2: NDVI of 2020-06-01T10:50:00.123456789Z cannot be read: NDVI_20200601.tif: ended early"
+    ]
+
+
+def test_date_whose_file_is_another_and_fails_again_is_logged_again(make_list, caplog):
+    make_list().tell(DATE, details="one")
+    make_list().tell(replace(DATE, state="3c-4d"), details="another")
+
+    assert [message[-7:] for message in caplog.messages] == ["ad: one", "another"]
+    assert [date.state for date in make_list().listed()] == ["3c-4d"]
+
+
+def test_date_that_was_read_is_listed_no_more_and_logged_when_it_fails_again(make_list, caplog):
+    make_list().tell(DATE, details="one")
+    make_list().clear("s2", "NDVI", [np.datetime64("1999-01-01", "ns"), DATE.instant])
+
+    assert make_list().listed() == ()
+    make_list().tell(DATE, details="one")
+    assert len(caplog.messages) == 2
+
+
+def test_other_dates_stay_when_one_was_read(make_list):
+    other = replace(DATE, variable="LAI")
+    make_list().tell(other, details="")
+    make_list().tell(DATE, details="")
+
+    make_list().clear("s2", "NDVI", [DATE.instant])
+
+    assert make_list().listed() == (other,)
+
+
+def test_dates_are_in_order(make_list):
+    dates = [replace(DATE, instant=np.datetime64(day, "ns")) for day in ("2020-01-03", "2020-01-01", "2020-01-02")]
+
+    for date in dates:
+        make_list().tell(date, details="")
+
+    assert make_list().listed() == tuple(sorted(dates, key=lambda date: date.instant))
+
+
+def test_list_is_bounded_and_the_log_says_so(caplog):
+    dates = FailingDates()
+
+    for number in range(MOST + 10):
+        dates.tell(replace(DATE, instant=np.datetime64(number, "ns")), details="")
+
+    assert (len(dates.listed()), len(caplog.messages)) == (MOST, MOST + 1)
+    assert caplog.messages[-1] == f"{MOST} dates cannot be read; further ones are neither listed nor logged"
