@@ -136,9 +136,20 @@ def test_a_monthly_period_keeps_the_day_where_the_month_has_it():
     assert [str(span.start)[:10] for span in part.spans()] == ["2020-01-31", "2020-02-29", "2020-03-31", "2020-04-30"]
 
 
-@pytest.mark.parametrize("text", ["2020/2021/0", "2020/2021/PT0S"])
-def test_a_period_of_nothing_means_continuous_data(text):
-    (part,) = parse_time(text).parts
+@pytest.mark.parametrize(
+    "text",
+    ["2020/2021/P0D", "2020/2021/PT0S", "2020/2021/P0Y0M0DT0H", "../2021/P0D", "2020/../PT0S", "2020/2021/-P1D",
+     "2020/2021/P-1D", "2020/PT0S", "P0D/2020", "2020,2020/2021/P0D"],
+)  # fmt: skip
+def test_a_period_without_length_or_backwards_is_refused(text):
+    with pytest.raises(InvalidParameter) as caught:
+        parse_time(text)
+
+    assert caught.value.locator == "time"
+
+
+def test_a_resolution_of_zero_means_continuous_data():
+    (part,) = parse_time("2020/2021/0").parts
 
     assert part.period is None
     assert part.is_interval

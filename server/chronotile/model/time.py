@@ -205,7 +205,7 @@ def parse_period(text: str) -> Period:
     seconds = (((amounts["weeks"] * 7 + amounts["days"]) * 24 + amounts["hours"]) * 60 + amounts["minutes"]) * 60
     nanoseconds = (seconds + amounts["seconds"]) * 1_000_000_000 + int((found["fraction"] or "").ljust(9, "0"))
     if months == 0 and nanoseconds == 0:
-        raise InvalidParameter(f"the period {text!r} has no length", locator="time")
+        raise InvalidParameter(f"the period {text[:40]!r} has no length; use one such as P10D or P1M", locator="time")
     if nanoseconds > MAX_PERIOD_NS:
         raise InvalidParameter(f"the period {text!r} is longer than a century", locator="time")
     return Period(months=months, fixed=np.timedelta64(nanoseconds, "ns"))
@@ -276,8 +276,8 @@ def _lasting(start_text: str, end_text: str) -> TimeSpan:
 
 
 def _interval_period(text: str) -> Period | None:
-    """`start/end/0` and `/PT0S` say that the data are continuous: no stepping (WMS 1.3.0 Annex D)."""
-    return None if text in {"0", "PT0S", "P0D"} else parse_period(text)
+    """`start/end/0` says that the data are continuous: no stepping (WMS 1.3.0 Annex D)."""
+    return None if text == "0" else parse_period(text)
 
 
 def _zone_offset(zone: str | None) -> Duration:

@@ -22,7 +22,6 @@ WRONG = [
     ({"CRS": "+init=epsg:4326"}, "InvalidCRS", "CRS"),
     ({"CRS": None}, "MissingParameterValue", "CRS"),
     ({"FORMAT": "image/gif"}, "InvalidFormat", "FORMAT"),
-    ({"FORMAT": "image/webp", "WIDTH": "20000", "HEIGHT": "1"}, "InvalidFormat", "FORMAT"),
     ({"VERSION": None}, "MissingParameterValue", "VERSION"),
     ({"VERSION": "1.4.0"}, "InvalidParameterValue", "VERSION"),
     ({"REQUEST": None}, "MissingParameterValue", "REQUEST"),
@@ -59,6 +58,10 @@ WRONG = [
     ({"TIME": "soon"}, "InvalidDimensionValue", "TIME"),
     ({"TIME": "2020-06-12"}, "InvalidDimensionValue", "TIME"),
     ({"TIME": "2019-01-01/2019-12-31"}, "InvalidDimensionValue", "TIME"),
+    ({"TIME": "2020-06-01/2020-06-30/P0D"}, "InvalidDimensionValue", "TIME"),
+    ({"TIME": "2020-06-01/2020-06-30/PT0S"}, "InvalidDimensionValue", "TIME"),
+    ({"TIME": "2020-06-01/2020-06-30/-P10D"}, "InvalidDimensionValue", "TIME"),
+    ({"DIFFERENCE": "2020-06-01/2020-06-30/P0D"}, "InvalidParameterValue", "DIFFERENCE"),
     ({"TIME": "2020-06-30/2020-06-01"}, "InvalidDimensionValue", "TIME"),
     ({"LAYERS": "UNDATED"}, "MissingDimensionValue", "TIME"),
 ]
@@ -107,7 +110,34 @@ def test_map_beyond_the_limit_names_it(make_client, get_map):
     client = make_client(served.make_services(limits=Limits(max_pixels=10_000)))
 
     assert get_map(client).status_code == 200
-    assert "max_pixels is 10000" in get_map(client, WIDTH="101").text
+    assert "max_pixels is 10000" in get_map(client, VERSION="1.1.1", WIDTH="101").text
+
+
+@pytest.mark.parametrize(("side", "limit"), [("WIDTH", "MaxWidth"), ("HEIGHT", "MaxHeight")])
+def test_map_of_130_beyond_what_its_capabilities_tell_is_refused(make_client, get_map, side, limit):
+    client = make_client(served.make_services(limits=Limits(max_pixels=10_100)))
+    small = {"WIDTH": "10", "HEIGHT": "10"}
+
+    answer = get_map(client, **small | {side: "101"})
+
+    assert get_map(client, **small | {side: "100"}).status_code == 200
+    assert answer.status_code == 400
+    assert f'locator="{side}"' in answer.text
+    assert f"{limit} is 100, this request asks for 101" in answer.text
+
+
+def test_map_of_111_may_be_wider_than_high_as_its_capabilities_tell_no_limit(make_client, get_map):
+    client = make_client(served.make_services(limits=Limits(max_pixels=10_000)))
+
+    assert get_map(client, VERSION="1.1.1", WIDTH="1000", HEIGHT="10").status_code == 200
+
+
+def test_webp_that_is_too_wide_is_refused_by_its_format(make_client, get_map):
+    client = make_client(served.make_services(limits=Limits(max_pixels=20_000**2)))
+
+    answer = get_map(client, FORMAT="image/webp", WIDTH="20000", HEIGHT="1")
+
+    assert 'code="InvalidFormat" locator="FORMAT"' in answer.text
 
 
 @pytest.mark.parametrize(("size", "locator"), [({"WIDTH": "9000"}, "WIDTH"), ({"HEIGHT": "9000"}, "HEIGHT")])

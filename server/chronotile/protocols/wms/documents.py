@@ -1,6 +1,5 @@
 """What is served, as capabilities; and the warning that tells which time was used."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +23,7 @@ from chronotile.protocols.common.time_extent import time_text, times_listed
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wms.legend import FORMATS as LEGEND_FORMATS
-from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, LAYER_LIMIT, Version
+from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, LAYER_LIMIT, Version, max_side
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}
@@ -73,7 +72,7 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
         sld_type=SLD_TYPE,
         exception_formats=tuple(EXCEPTION_FORMATS[version]),
         layer_limit=LAYER_LIMIT,
-        max_side=math.isqrt(catalogue.limits.max_pixels),
+        max_side=max_side(catalogue),
         crs=offered,
         world=_union([collection.box for collection in collections]),
         collections=collections,

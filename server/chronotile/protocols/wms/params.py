@@ -1,5 +1,6 @@
 """Parameters of WMS requests turned into what the core understands."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from chronotile.errors import (
     CurrentUpdateSequence,
     InvalidParameter,
     InvalidUpdateSequence,
+    LimitExceeded,
     MissingParameter,
     OperationNotSupported,
     UnsupportedFormat,
@@ -68,6 +70,11 @@ FARTHEST = 1e15
 """A coordinate beyond is a mistake: next to it a float cannot tell decimetres."""
 
 _VERSION = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
+
+
+def max_side(catalogue: Catalogue) -> int:
+    """Return what capabilities of 1.3.0 tell as MaxWidth and MaxHeight: a square map of it is within `max_pixels`."""
+    return math.isqrt(catalogue.limits.max_pixels)
 
 
 def crs_parameter(version: Version) -> str:
@@ -182,6 +189,8 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
         width=integer(query.required("WIDTH"), locator="WIDTH", least=1),
         height=integer(query.required("HEIGHT"), locator="HEIGHT", least=1),
     )
+    if version == "1.3.0":  # 1.1.1 has no such limits
+        _check_sides(grid, max_side(catalogue))
     media_type = _media_type(query)
     named = _styles(query, layers)
     drawn = styled([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
@@ -270,6 +279,14 @@ def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str 
         style_and_ramp(name, [style.id for style in layer.styles])
         for name, (_name, layer) in zip(names, layers, strict=True)
     ]
+
+
+def _check_sides(grid: Grid, most: int) -> None:
+    """MaxWidth and MaxHeight are the most that a client may ask for (WMS 1.3.0 §7.2.4.3)."""
+    for name, limit, asked in (("WIDTH", "MaxWidth", grid.width), ("HEIGHT", "MaxHeight", grid.height)):
+        if asked > most:
+            alternative = "ask for a smaller picture, or for tiles"
+            raise LimitExceeded(limit, allowed=most, asked=asked, alternative=alternative, locator=name)
 
 
 def _bbox(text: str, crs: Crs, version: Version) -> BBox:
