@@ -36,6 +36,12 @@ class Encoding:
     flags: tuple[tuple[int, str], ...] = ()
     """Numbers that are no values, with their names."""
     units: str = "1"
+    text_step: float | None = None
+    """Of values gathered from several encodings as floats: the finest step between two of one, 0 where none is known.
+
+    As text such a value is the shortest decimal of its float32, if it is one exactly; else it is told to a thousandth
+    of this step. `None`: the encoding is that of all files, and the numbers themselves tell.
+    """
 
     def __post_init__(self) -> None:
         """Make any NaN the one NaN: others are equal to nothing, and what is kept by encoding would never be found."""
@@ -51,7 +57,16 @@ class Encoding:
         return hash(self._key())
 
     def _key(self) -> tuple[object, ...]:
-        return self.dtype, self.scale, self.offset, self.nodata, self.valid_range, self.flags, self.units
+        return (
+            self.dtype,
+            self.scale,
+            self.offset,
+            self.nodata,
+            self.valid_range,
+            self.flags,
+            self.units,
+            self.text_step,
+        )
 
     def valid(self, numbers: Numbers) -> BoolArray:
         """Return where `numbers` are values: not nodata, not a flag, inside the valid range, finite."""
