@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 
@@ -150,7 +151,7 @@ def _floats(encodings: Sequence[Encoding]) -> Encoding:
     """Numbers as floats where all have one scale and offset, else values."""
     first = encodings[0]
     is_scaled_alike = len({(each.scale, each.offset) for each in encodings}) == 1
-    dtype = np.dtype("float32")
+    dtype: np.dtype[Any] = np.dtype("float32")
     if not is_scaled_alike or not all(np.can_cast(each.dtype, dtype, "safe") for each in encodings):
         dtype = np.dtype("float64")
     is_values = dtype.itemsize > 4 or not is_scaled_alike

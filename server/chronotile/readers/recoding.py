@@ -106,12 +106,12 @@ class Recoding:
         """The target's numbers by the source's codes: those of reasons that cannot occur are 0."""
         target = self.target
         by_code = np.zeros(FIRST_FLAG_CODE + len(self.source.flags), dtype=target.dtype)
-        if target.nodata is not None or by_code.dtype.kind == "f":
+        if has_nodata(target):
             by_code[NODATA_CODE] = math.nan if target.nodata is None else target.nodata
         outside = outside_number(target)
         if outside is not None:
             by_code[OUTSIDE_CODE] = outside
-        flags = {name: number for number, name in reversed(target.flags)}
+        flags = {name: number for number, name in reversed(_flags_held(target))}
         for code, (_number, name) in enumerate(self.source.flags, start=FIRST_FLAG_CODE):
             by_code[code] = flags.get(name, 0)
         return by_code
@@ -233,7 +233,15 @@ def _has_reasons_of(source: Encoding, target: Encoding) -> bool:
         return False
     if source.valid_range is not None and outside_number(target) is None:
         return False
-    return {name for _number, name in source.flags} <= {name for _number, name in target.flags}
+    return {name for _number, name in _flags_held(source)} <= {name for _number, name in _flags_held(target)}
+
+
+def _flags_held(encoding: Encoding) -> list[tuple[int, str]]:
+    """The flags whose numbers the type holds."""
+    if np.dtype(encoding.dtype).kind == "f":
+        return list(encoding.flags)
+    low, high = number_limits(encoding.dtype)
+    return [flag for flag in encoding.flags if low <= flag[0] <= high]
 
 
 def _holds_whole(source: Encoding, target: Encoding) -> bool:
