@@ -264,19 +264,13 @@ def test_file_of_another_grid_is_left_out_and_told_in_what(tmp_path, other, diff
     assert findings_of(reader)[0][2].startswith(f"left out: {difference}")
 
 
-@pytest.mark.parametrize(
-    ("numbers", "difference"),
-    [
-        (SCENE.numbers(1).astype("int16"), "its numbers are int16, most files uint8; convert it"),
-        (SCENE.cube()[:2], "it has 2 bands, most files 1; make it a collection"),
-    ],
-    ids=["type", "bands"],
-)
-def test_file_of_another_type_is_left_out_and_told_in_what(tmp_path, numbers, difference):
+def test_file_with_another_number_of_nameless_bands_is_left_out(tmp_path):
     spec = write_cogs(tmp_path, SCENE)
-    write_tif(tmp_path / "NDVI_20200111.tif", numbers, SCENE)
+    write_tif(tmp_path / "NDVI_20200111.tif", SCENE.cube()[:2], SCENE)
 
-    assert findings_of(open_raster_stack(spec))[0][2].startswith(f"left out: {difference}")
+    message = findings_of(open_raster_stack(spec))[0][2]
+
+    assert message == "left out: it has 2 bands, most files 1; make it a collection of its own"
 
 
 def test_grid_of_most_files_counts_even_if_the_first_has_another(tmp_path):

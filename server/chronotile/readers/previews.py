@@ -15,6 +15,7 @@ from rasterio.errors import RasterioError
 from chronotile.errors import ChronotileError
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
+from chronotile.readers.encoding import as_meant
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import one_line, opening
 from chronotile.readers.kept_files import KeptFiles
@@ -173,13 +174,12 @@ class Previews:
 
     def _read(self, name: str, preview: Preview, factor: int, window: Window, *, step: int) -> Pixels:
         number = preview.factors.index(factor)
-        dtype = preview.counting.encoding.dtype
         with shared_pool().lend(str(self._folder.path_of(name)), number + NATIVE_LEVEL) as handle:
             _require_shape(handle, preview, factor)
-            numbers = read_pixels(handle, 1, window, dtype=dtype, has_mask=False, step=step).numbers
+            numbers = read_pixels(handle, 1, window, has_mask=False, step=step).numbers
             if not preview.has_mask:
                 return Pixels(numbers)
-            return Pixels(numbers, read_pixels(handle, 2, window, dtype=dtype, has_mask=False, step=step).numbers > 0)
+            return Pixels(numbers, read_pixels(handle, 2, window, has_mask=False, step=step).numbers > 0)
 
     def _want(self, name: str, preview: Preview, state: FileState) -> None:
         with self._changed:
@@ -242,8 +242,8 @@ class Previews:
     def _stored(self, handle: Handle, preview: Preview, region: Window) -> Pixels:
         if self._closing.is_set():
             raise ChronotileError("the server is shutting down")
-        dtype = preview.counting.encoding.dtype
-        return read_pixels(handle, preview.band, region, dtype=dtype, has_mask=preview.has_mask)
+        pixels = read_pixels(handle, preview.band, region, has_mask=preview.has_mask)
+        return Pixels(as_meant(pixels.numbers, preview.counting.encoding.dtype), pixels.valid)
 
     def _give_up(self, name: str) -> None:
         """Never try that one again, which is of one state of one file."""

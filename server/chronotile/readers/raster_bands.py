@@ -1,5 +1,6 @@
 """What an open raster file says of itself: its grid, its overviews, its bands."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,11 @@ class Band:
     is_alpha: bool
     """Whether it is the alpha band of the others; GDAL takes any fourth band of bytes for one."""
 
+    @property
+    def description(self) -> str | None:
+        """Its description, where that tells it from the others."""
+        return self.title if self.title and self.name == self.title else None
+
 
 def native_grid(dataset: Dataset, crs: str | None) -> NativeGrid:
     """Return the grid of a file or of one of its overviews.
@@ -53,13 +59,55 @@ def native_grid(dataset: Dataset, crs: str | None) -> NativeGrid:
     )
 
 
+class FileBands:
+    """The bands of a file; files whose bands mean the same have the same object, by which they are compared."""
+
+    __slots__ = ("bands",)
+
+    def __init__(self, bands: tuple[Band, ...]) -> None:
+        self.bands = bands
+
+
+MOST_KINDS = 4096
+"""Kinds of files that are told apart; files with statistics of their own in their metadata are of one kind."""
+
+_kinds: dict[tuple[object, ...], FileBands] = {}
+
+
+def file_bands(dataset: Dataset) -> FileBands:
+    """Return the bands of a file that is opened at its native level; palettes are those of one file of its kind.
+
+    Raises:
+        UnsupportedSource: A band holds no real numbers.
+    """
+    nodata = tuple(math.nan if number is not None and number != number else number for number in dataset.nodatavals)  # noqa: PLR0124 -- NaN, which is equal to itself only as one object
+    masks = tuple(map(tuple, dataset.mask_flag_enums))
+    said = (dataset.descriptions, dataset.dtypes, dataset.scales, dataset.offsets, dataset.units, dataset.colorinterp)
+    kind = (*said, nodata, masks)
+    found = _kinds.get(kind)
+    if found is None:
+        if len(_kinds) >= MOST_KINDS:
+            _kinds.clear()
+        found = _kinds.setdefault(kind, FileBands(bands_of(dataset)))
+    return found
+
+
 def bands_of(dataset: Dataset) -> tuple[Band, ...]:
-    """Return the bands of a file."""
+    """Return the bands of a file.
+
+    Raises:
+        UnsupportedSource: A band holds no real numbers.
+    """
     descriptions = Counter(dataset.descriptions)
     return tuple(
         _band(dataset, number, is_named=descriptions[description] == 1)
         for number, description in enumerate(dataset.descriptions, start=1)
     )
+
+
+def palettes_of(dataset: Dataset) -> tuple[tuple[StyleClass, ...], ...]:
+    """Return the colours of each band of a file, which mostly has none."""
+    return tuple(_palette(dataset, number, dataset.nodatavals[number - 1]) for number in dataset.indexes)
 
 
 def _band(dataset: Dataset, number: int, *, is_named: bool) -> Band:

@@ -6,27 +6,25 @@ import numpy as np
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers, Pixels
-from chronotile.readers.encoding import as_meant
 from chronotile.readers.raster_pool import Handle
 
 STRIP_VALUES = 4 << 20
 """Values held at once while a window is thinned."""
 
 
-def read_pixels(handle: Handle, band: int, window: Window, *, dtype: str, has_mask: bool, step: int = 1) -> Pixels:
+def read_pixels(handle: Handle, band: int, window: Window, *, has_mask: bool, step: int = 1) -> Pixels:
     """Return (y, x) pixels of a window of a file or of the overview it is opened at, of every `step`-th row and column.
 
     Args:
         handle: An open file.
         band: Counted from 1.
         window: What to read.
-        dtype: numpy's name of the type that the numbers are meant as.
         has_mask: Whether the file tells beside the numbers which are present.
         step: 1 for all.
     """
     numbers = _thinned(handle, band, window, step=step)
     valid = _thinned(handle, band, window, step=step, is_mask=True) > 0 if has_mask else None
-    return Pixels(as_meant(numbers, dtype), valid)
+    return Pixels(numbers, valid)
 
 
 def strips_of(window: Window, step: int) -> Iterator[Window]:
@@ -45,11 +43,14 @@ def every(pixels: Pixels, step: int) -> Pixels:
 
 
 def one_above_another(parts: Sequence[Pixels]) -> Pixels:
-    """Return (y, x) pixels of strips, from north to south."""
+    """Return pixels joined along their first axis: (y, x) strips from north to south, or times in their order."""
     if len(parts) == 1:
         return parts[0]
-    valids = [part.valid for part in parts if part.valid is not None]
-    return Pixels(np.concatenate([part.numbers for part in parts]), np.concatenate(valids) if valids else None)
+    numbers = np.concatenate([part.numbers for part in parts])
+    if all(part.valid is None for part in parts):
+        return Pixels(numbers)
+    valids = [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
+    return Pixels(numbers, np.concatenate(valids))
 
 
 def _thinned(handle: Handle, band: int, window: Window, *, step: int, is_mask: bool = False) -> Numbers:

@@ -21,6 +21,7 @@ from chronotile.readers.file_blocks import FileBlocks, Plane
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.hrefs import gdal_path, local_path
 from chronotile.readers.kept_blocks import current_blocks
+from chronotile.readers.raster_bands import FileBands, file_bands
 
 MAX_IDLE_HANDLES = 400
 """Files kept open that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
@@ -64,21 +65,20 @@ _REMOTE_OPTIONS = {
 
 
 class Layout(NamedTuple):
-    """What files of one variable have in common."""
+    """Where the cells of a file lie, which files of one variable have in common."""
 
     width: int
     height: int
     transform: Affine
     crs: Any
     """As rasterio has it: comparing those is cheap, spelling them is not."""
-    dtypes: tuple[str, ...]
     overviews: tuple[int, ...]
     """How much smaller each is; of an overview itself none."""
 
     def matches(self, other: "Layout") -> bool:
-        """Whether two files hold the same cells of the same types; they may differ in overviews."""
+        """Whether two files hold the same cells; they may differ in overviews, and in what their numbers mean."""
         return (
-            (self.width, self.height, self.dtypes) == (other.width, other.height, other.dtypes)
+            (self.width, self.height) == (other.width, other.height)
             and (self.crs == other.crs)
             and all(abs(a - b) <= self._tolerance for a, b in zip(self.transform, other.transform, strict=True))
         )
@@ -98,6 +98,8 @@ class Handle:
     layout: Layout
     blocks: FileBlocks | None
     """`None` where GDAL keeps them."""
+    bands: FileBands | None
+    """What the file says of its bands; `None` of an overview, which does not know, until it is learnt elsewhere."""
 
     def read(self, band: int, window: Window, *, is_mask: bool = False) -> Numbers:
         """Return (y, x) numbers of a window of a band, or of its mask, in which 0 says that there is no number."""
@@ -231,7 +233,7 @@ def _open(path: str, level: int, state: FileState | None, *, keeps_blocks: bool)
             kept = current_blocks() if keeps_blocks else None
             blocks = FileBlocks(dataset, path, level=level, state=state, kept=kept)
     _share_out(shared_pool().kept + 1, is_kept_by_gdal=keeps_blocks and blocks is None)
-    return Handle(dataset, state, layout_of(dataset), blocks)
+    return Handle(dataset, state, layout_of(dataset), blocks, file_bands(dataset) if level == NATIVE_LEVEL else None)
 
 
 def _share_out(handles: int, *, is_kept_by_gdal: bool) -> None:
@@ -252,7 +254,6 @@ def layout_of(dataset: Any) -> Layout:  # noqa: ANN401 -- rasterio has no types
         dataset.height,
         dataset.transform,
         dataset.crs,
-        tuple(dataset.dtypes),
         tuple(dataset.overviews(1)),
     )
 

@@ -1,8 +1,11 @@
 """Raster files, one a date or one band a date, read as one source."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 from rasterio.enums import Interleaving
@@ -10,22 +13,24 @@ from rasterio.enums import Interleaving
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
-from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableSpec
 from chronotile.model.time import NO_TIME, TimeDomain
 from chronotile.readers.dates import time_of_text
-from chronotile.readers.encoding import as_meant, configured
-from chronotile.readers.file_state import file_state
+from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import reading, unavailable
 from chronotile.readers.hrefs import base_name
-from chronotile.readers.made_levels import Origin, cells_below, made_pixels, with_made_levels
-from chronotile.readers.overviews import Counting
-from chronotile.readers.previews import LEAST_FACTOR, Preview, current_previews
-from chronotile.readers.raster_bands import Band
+from chronotile.readers.made_levels import Origin, cells_below, made_pixels
+from chronotile.readers.pieces import BandRule, Piece
+from chronotile.readers.previews import LEAST_FACTOR, current_previews
+from chronotile.readers.raster_bands import Band, FileBands
 from chronotile.readers.raster_files import DatedFiles, date_files, find_files
 from chronotile.readers.raster_pixels import every, one_above_another, read_pixels, strips_of
-from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, Layout, shared_pool
-from chronotile.readers.raster_survey import Sample, survey
-from chronotile.readers.reader import Along, BlockShape, Reader
+from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, shared_pool
+from chronotile.readers.raster_survey import Looked, Sample, survey
+from chronotile.readers.reader import Along, BlockShape, Reader, stacked
+from chronotile.readers.stack_variable import Plane, StackVariable, stack_variable
+
+_log = logging.getLogger(__name__)
 
 SERIES_THREADS = 4
 """Of one series that takes many files."""
@@ -33,61 +38,31 @@ SERIES_THREADS = 4
 FILES_A_THREAD = 16
 """Read one after the other; for fewer a second thread costs more than it brings."""
 
-Run = tuple[str, list[int]]
-"""A file and some of its bands."""
+Run = list[Plane]
+"""Some planes of one file."""
 
 TIME_TAGS = ("time", "datetime", "date")
 """Metadata of a single file that tells its time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """Where the pixels of one time lie."""
-
-    path: str
-    band: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackVariable:
-    """One variable of a stack: a plane a time, all of one layout."""
-
-    info: VariableInfo
-    planes: tuple[Plane, ...]
-    """One for each of `info.times`; a single one without time."""
-    layouts: tuple[Layout, ...]
-    """One a level that is stored, as every file must have it."""
-    origins: tuple[Origin, ...]
-    """What each level is read from."""
-    has_mask: bool
-
-    @property
-    def counting(self) -> Counting:
-        """How cells are counted where a level is made of them."""
-        return Counting(encoding=self.info.encoding, is_categorical=self.info.is_categorical)
-
-    def preview(self, plane: Plane, origin: Origin) -> Preview:
-        """Return which preview holds a level that is made."""
-        factors = sorted(each.factor for each in self.origins if each.stored == origin.stored)
-        return Preview(
-            path=plane.path,
-            band=plane.band,
-            stored=origin.stored,
-            layout=self.layouts[origin.stored],
-            factors=tuple(factor for factor in factors if factor >= LEAST_FACTOR),
-            counting=self.counting,
-            has_mask=self.has_mask,
-        )
-
-
 class RasterStack:
     """Reads a stack of raster files."""
 
-    def __init__(self, collection: str, variables: Mapping[str, StackVariable], findings: tuple[Finding, ...]) -> None:
+    def __init__(
+        self,
+        collection: str,
+        variables: Mapping[str, StackVariable],
+        findings: tuple[Finding, ...],
+        looked: Mapping[str, Looked],
+    ) -> None:
         self._collection = collection
         self._variables = dict(variables)
         self._pool = shared_pool()
         self._info = SourceInfo(variables={name: each.info for name, each in variables.items()}, findings=findings)
+        self._bands: dict[str, tuple[FileState | None, FileBands]] = {
+            path: (each.state, each.bands) for path, each in looked.items()
+        }
+        self._told: set[str] = set()
 
     @property
     def info(self) -> SourceInfo:
@@ -110,12 +85,17 @@ class RasterStack:
         plane, origin = source.planes[index], source.origins[level]
         with reading(self._collection, variable):
             if origin.factor == 1:
-                return self._read_stored(variable, plane, origin.stored, window, step=step)
+                with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
+                    piece = self._piece(handle, variable, plane, origin.stored)
+                    return piece.pixels(_read(handle, piece, window, step=step))
+            piece = self._piece_of(variable, plane, self._bands_now(variable, plane.path))
             pixels = None
             previews = current_previews()
             if previews is not None and origin.factor >= LEAST_FACTOR:
-                pixels = previews.read(source.preview(plane, origin), origin.factor, window, step=step)
-            return self._make(variable, plane, origin, window, step=step) if pixels is None else pixels
+                pixels = previews.read(source.preview(plane.path, piece, origin), origin.factor, window, step=step)
+            if pixels is None:
+                pixels = self._make(variable, plane, origin, window, step=step, piece=piece)
+            return piece.recoded(pixels)
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; a run of times in one file is one read."""
@@ -124,16 +104,13 @@ class RasterStack:
         runs = list(_by_file(source.planes[index] for index in indexes))
         if not runs:
             return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
-        parts = _mapped(lambda run: self._cells_of_file(variable, *run, cell=cell), runs)
-        joined = np.concatenate([part.numbers for part in parts])
-        valids = [part.valid for part in parts if part.valid is not None]
-        return Pixels(as_meant(joined, source.info.encoding.dtype), np.concatenate(valids) if valids else None)
+        return one_above_another(_mapped(lambda run: self._cells_of_file(variable, run, cell=cell), runs))
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
         """Return the shape of the blocks of the first file; in one that stores bands pixel by pixel of all of them."""
         plane = self._variables[variable].planes[0]
         with reading(self._collection, variable), self._pool.lend(plane.path) as handle:
-            height, width = handle.dataset.block_shapes[plane.band - 1]
+            height, width = handle.dataset.block_shapes[0]
             is_by_pixel = handle.dataset.interleaving == Interleaving.pixel
             return BlockShape(handle.dataset.count if is_by_pixel else 1, height, width)
 
@@ -148,62 +125,97 @@ class RasterStack:
         """Return (time, y, x) pixels of a window; a run of times in one file is one read."""
         source = self._variables[variable]
         runs = _by_file(source.planes[index] for index in indexes)
-        parts = [self._bands_of_file(variable, *run, window=window) for run in runs]
-        numbers = np.concatenate([part.numbers for part in parts])
-        valids = [part.valid for part in parts if part.valid is not None]
-        return Pixels(as_meant(numbers, source.info.encoding.dtype), np.concatenate(valids) if valids else None)
+        return one_above_another([self._bands_of_file(variable, run, window=window) for run in runs])
 
-    def _bands_of_file(self, variable: str, path: str, bands: list[int], *, window: Window) -> Pixels:
+    def _bands_of_file(self, variable: str, run: Sequence[Plane], *, window: Window) -> Pixels:
         """(band, y, x) pixels of a window."""
-        with reading(self._collection, variable), self._pool.lend(path) as handle:
-            self._require_layout(handle, variable, 0)
-            numbers = handle.read_bands(bands, window)
-            if not self._variables[variable].has_mask:
-                return Pixels(numbers)
-            return Pixels(numbers, handle.read_bands(bands, window, is_mask=True) > 0)
+        with reading(self._collection, variable), self._pool.lend(run[0].path) as handle:
+            pieces = [self._piece(handle, variable, plane, 0) for plane in run]
+            if len(pieces) == 1 or all(piece.is_like(pieces[0]) for piece in pieces):
+                bands = [piece.band for piece in pieces]
+                valid = handle.read_bands(bands, window, is_mask=True) > 0 if pieces[0].has_mask else None
+                return pieces[0].pixels(Pixels(handle.read_bands(bands, window), valid))
+            return stacked([piece.pixels(_read(handle, piece, window)) for piece in pieces])
 
-    def _cells_of_file(self, variable: str, path: str, bands: list[int], *, cell: Window) -> Pixels:
+    def _cells_of_file(self, variable: str, run: Sequence[Plane], *, cell: Window) -> Pixels:
         """(band,) pixels of one cell."""
-        pixels = self._bands_of_file(variable, path, bands, window=cell)
+        pixels = self._bands_of_file(variable, run, window=cell)
         return Pixels(pixels.numbers[:, 0, 0], None if pixels.valid is None else pixels.valid[:, 0, 0])
 
     def close(self) -> None:
         """Close the files that nobody reads."""
         self._pool.close({plane.path for variable in self._variables.values() for plane in variable.planes})
 
-    def _read_stored(self, variable: str, plane: Plane, stored: int, window: Window, *, step: int = 1) -> Pixels:
-        source = self._variables[variable]
-        with self._pool.lend(plane.path, stored + NATIVE_LEVEL) as handle:
-            self._require_layout(handle, variable, stored)
-            dtype = source.info.encoding.dtype
-            return read_pixels(handle, plane.band, window, dtype=dtype, has_mask=source.has_mask, step=step)
-
-    def _make(self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int) -> Pixels:
-        """Cells of a level that no file holds, out of all the stored cells that they cover."""
-        source = self._variables[variable]
-        layout = source.layouts[origin.stored]
+    def _make(self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int, piece: Piece) -> Pixels:
+        """Cells of a level that no file holds, out of all the stored cells that they cover; the file's own numbers."""
+        layout = self._variables[variable].layouts[origin.stored]
         with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
-            self._require_layout(handle, variable, origin.stored)
-            block_width = handle.dataset.block_shapes[plane.band - 1][1]
+            block_width = handle.dataset.block_shapes[piece.band - 1][1]
+
+        def read(region: Window) -> Pixels:
+            with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
+                if self._piece(handle, variable, plane, origin.stored) is not piece:
+                    raise unavailable(self._collection, variable, "were written anew while they were read")
+                return piece.meant(_read(handle, piece, region))
+
         parts = []
         for strip in [window] if step == 1 else strips_of(window, step):
             made = made_pixels(
-                lambda region: self._read_stored(variable, plane, origin.stored, region),
+                read,
                 cells_below(strip, origin.factor, height=layout.height, width=layout.width),
                 (origin.factor,),
-                source.counting,
+                piece.counting,
                 block_width=block_width,
             )
             parts.append(every(made[origin.factor], step))
         return one_above_another(parts)
 
-    def _require_layout(self, handle: Handle, variable: str, stored: int) -> None:
-        expected = self._variables[variable].layouts[stored]
-        if handle.layout is expected:
-            return
-        if not handle.layout.matches(expected):
-            raise unavailable(self._collection, variable, "have another grid or type than when they were opened")
-        handle.layout = expected  # the handle comes back for the next read, which need not compare again
+    def _piece(self, handle: Handle, variable: str, plane: Plane, stored: int) -> Piece:
+        """How the file is read as it is now.
+
+        Raises:
+            SourceUnavailable: It is another than it was, and cannot be read as the others.
+        """
+        source = self._variables[variable]
+        expected = source.layouts[stored]
+        if handle.layout is not expected:
+            if not handle.layout.matches(expected):
+                raise unavailable(self._collection, variable, "have another grid than when they were opened")
+            handle.layout = expected  # the handle comes back for the next read, which need not compare again
+        if handle.bands is None:
+            state, bands = self._bands.get(plane.path, (None, None))
+            if bands is None or state != handle.state:
+                bands = self._learn(variable, plane.path, state=handle.state)
+            handle.bands = bands
+        return self._piece_of(variable, plane, handle.bands)
+
+    def _piece_of(self, variable: str, plane: Plane, bands: FileBands) -> Piece:
+        try:
+            return self._variables[variable].pieces.of(bands, plane.band)
+        except UnsupportedSource as error:
+            if plane.path not in self._told:
+                self._told.add(plane.path)
+                _log.warning("%s of %s is not served of %s: %s", variable, self._collection, plane.path, error.message)
+            raise unavailable(self._collection, variable, "are not stored as those of other times") from error
+
+    def _bands_now(self, variable: str, path: str) -> FileBands:
+        """What a file says of its bands; of one that was looked at since it was written, it is not opened."""
+        state, bands = self._bands.get(path, (None, None))
+        now = file_state(path)
+        return bands if bands is not None and state == now else self._learn(variable, path, state=now)
+
+    def _learn(self, variable: str, path: str, *, state: FileState | None) -> FileBands:
+        """What a file in that state says of its bands, which its overviews do not say."""
+        with self._pool.lend(path) as native:
+            if native.bands is None or native.state != state:
+                raise unavailable(self._collection, variable, "were written anew while they were read")
+            self._bands[path] = state, native.bands
+            return native.bands
+
+
+def _read(handle: Handle, piece: Piece, window: Window, *, step: int = 1) -> Pixels:
+    """(y, x) pixels as they lie in the file."""
+    return read_pixels(handle, piece.band, window, has_mask=piece.has_mask, step=step)
 
 
 def open_raster_stack(spec: SourceSpec) -> Reader:
@@ -214,13 +226,15 @@ def open_raster_stack(spec: SourceSpec) -> Reader:
     """
     variables: dict[str, StackVariable] = {}
     findings: list[Finding] = []
+    looked: dict[str, Looked] = {}
     for name, paths in sorted(find_files(spec).items(), key=lambda entry: entry[0] or ""):
-        found, notes = _open_files(spec, name, paths)
-        variables |= found
-        findings += notes
+        opened = _open_files(spec, name, paths)
+        variables |= opened.variables
+        findings += opened.findings
+        looked |= opened.looked
     if not variables:
         raise UnsupportedSource(f"{base_name(spec.href)} matches no file that holds a variable")
-    return RasterStack(spec.collection, _in_order(variables, spec), tuple(findings))
+    return RasterStack(spec.collection, _in_order(variables, spec), tuple(dict.fromkeys(findings)), looked)
 
 
 def _in_order(variables: dict[str, StackVariable], spec: SourceSpec) -> dict[str, StackVariable]:
@@ -228,9 +242,17 @@ def _in_order(variables: dict[str, StackVariable], spec: SourceSpec) -> dict[str
     return {name: variables[name] for name in (spec.variables or variables) if name in variables}
 
 
-def _open_files(
-    spec: SourceSpec, name: str | None, paths: tuple[str, ...]
-) -> tuple[dict[str, StackVariable], tuple[Finding, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A set of files."""
+
+    variables: Mapping[str, StackVariable]
+    findings: tuple[Finding, ...]
+    looked: Mapping[str, Looked]
+    """By path, of those that were looked at."""
+
+
+def _open_files(spec: SourceSpec, name: str | None, paths: tuple[str, ...]) -> _Opened:
     """The variables of one set of files: of all, or of those whose href has `name` for `{variable}`."""
     if spec.times is not None and len(paths) != 1:
         raise UnsupportedSource(
@@ -239,20 +261,21 @@ def _open_files(
         )
     sample, files = survey(date_files(paths, spec), spec)
     if spec.times is not None:
-        return _one_band_a_time(spec, name, files=files, sample=sample), files.findings
-    wanted = _wanted(spec, name, sample.bands)
+        found, notes = _one_band_a_time(spec, name, files=files, sample=sample)
+        return _Opened({found.info.name: found}, files.findings + notes, sample.looked)
     times = files.times if len(files.times) else _time_in_tags(sample)
-    return {
-        variable.id: _stack_variable(
-            variable, band, sample, times=times, planes=tuple(Plane(path, band.number) for path in files.paths)
-        )
-        for variable, band in wanted
-    }, files.findings
+    variables: dict[str, StackVariable] = {}
+    findings = list(files.findings)
+    for variable, band in _wanted(spec, name, sample.bands):
+        planes = tuple(Plane(path, band.number) for path in files.paths)
+        variables[variable.id], notes = stack_variable(variable, band, sample=sample, planes=planes, times=times)
+        findings += notes
+    return _Opened(variables, tuple(findings), sample.looked)
 
 
 def _one_band_a_time(
     spec: SourceSpec, name: str | None, *, files: DatedFiles, sample: Sample
-) -> dict[str, StackVariable]:
+) -> tuple[StackVariable, tuple[Finding, ...]]:
     times = spec.times or NO_TIME
     if len(sample.bands) != len(times):
         raise UnsupportedSource(f"times: names {len(times)} times for the {len(sample.bands)} bands of the file")
@@ -261,35 +284,8 @@ def _one_band_a_time(
     if len(variables) != 1:
         raise UnsupportedSource("a file with a band a time holds one variable; name only one")
     planes = tuple(Plane(files.paths[0], each.number) for each in sample.bands)
-    variable = _stack_variable(variables[0], band, sample, times=times, planes=planes)
-    has_mask = band.has_mask and not any(each.is_alpha for each in sample.bands)
-    return {variables[0].id: replace(variable, has_mask=has_mask)}
-
-
-def _stack_variable(
-    variable: VariableSpec, band: Band, sample: Sample, *, times: TimeDomain, planes: tuple[Plane, ...]
-) -> StackVariable:
-    encoding = configured(band.encoding, variable)
-    is_scaled = (encoding.scale, encoding.offset) != (1.0, 0.0)
-    is_categorical = bool(variable.has_classes) or (bool(band.classes) and not is_scaled)
-    # Whole numbers of which nothing is said may be classes, whose means would be others.
-    is_known = is_categorical or variable.has_classes is not None or is_scaled or encoding.dtype.startswith("float")
-    levels = {Origin(number): grid for number, grid in enumerate(sample.levels)}
-    if is_known:
-        levels = with_made_levels(sample.levels, encoding, is_categorical=is_categorical)
-    info = VariableInfo(
-        name=variable.id,
-        encoding=encoding,
-        levels=tuple(levels.values()),
-        made_levels=frozenset(number for number, origin in enumerate(levels) if origin.factor > 1),
-        times=times,
-        title=variable.title or band.title,
-        is_categorical=is_categorical,
-        classes=band.classes,
-    )
-    return StackVariable(
-        info=info, planes=planes, layouts=sample.layouts, origins=tuple(levels), has_mask=band.has_mask
-    )
+    rule = BandRule(number=None, count=len(planes))
+    return stack_variable(variables[0], band, sample=sample, planes=planes, times=times, rule=rule)
 
 
 def _wanted(spec: SourceSpec, name: str | None, bands: tuple[Band, ...]) -> list[tuple[VariableSpec, Band]]:
@@ -335,13 +331,5 @@ def _mapped(read: Callable[[Run], Pixels], runs: list[Run]) -> list[Pixels]:
 
 
 def _by_file(planes: Iterator[Plane]) -> Iterator[Run]:
-    """Runs of planes of one file, with their bands."""
-    path, bands = "", list[int]()
-    for plane in planes:
-        if plane.path != path and bands:
-            yield path, bands
-            bands = []
-        path = plane.path
-        bands.append(plane.band)
-    if bands:
-        yield path, bands
+    """Runs of planes of one file."""
+    return (list(run) for _path, run in groupby(planes, key=attrgetter("path")))

@@ -1,6 +1,7 @@
 """What the files of a stack have in common, and which of them have not."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,22 +10,35 @@ import numpy as np
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, SourceSpec
+from chronotile.model.style import StyleClass
 from chronotile.model.time import TimeDomain
+from chronotile.readers.file_state import FileState
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, names_among
-from chronotile.readers.raster_bands import Band, bands_of, native_grid
-from chronotile.readers.raster_files import DatedFiles
-from chronotile.readers.raster_pool import HandlePool, Layout
+from chronotile.readers.pieces import APART, other_count
+from chronotile.readers.raster_bands import Band, FileBands, bands_of, native_grid, palettes_of
+from chronotile.readers.raster_files import LEFT_OUT, DatedFiles
+from chronotile.readers.raster_pool import Handle, HandlePool, Layout
 
 MAX_FILES = 500
 """Files looked at when a stack is opened (about 1 ms each); of more, this many spread over all."""
 
-_APART = "make it a collection of its own"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What one file tells."""
+
+    state: FileState | None
+    """When it was looked at."""
+    layout: Layout
+    bands: FileBands
+    palettes: tuple[tuple[StyleClass, ...], ...]
+    """The colours of each band."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What one file tells about all that have its layout."""
+    """What most files of a stack have in common, told by one of them, and what each file tells of its bands."""
 
     layouts: tuple[Layout, ...]
     """One a level."""
@@ -32,48 +46,69 @@ class Sample:
     bands: tuple[Band, ...]
     tags: Mapping[str, str]
     """Names in lower case."""
+    looked: Mapping[str, Looked]
+    """By path, of the files that were looked at and fit the layout."""
 
 
 def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
-    """Return what most files have in common, and the files without those that have not, which become findings.
+    """Return what most files have in common, and the files without those that lie elsewhere, which become findings.
 
     Raises:
         UnsupportedSource: No file can be opened, or what they have in common cannot be served.
     """
     if len(files.paths) == 1:
         return _sample(files.paths[0], spec), files
-    layouts, failures = _look(files)
-    if not layouts:
+    looked, failures = _look(files)
+    if not looked:
         raise UnsupportedSource(
             f"none of {len(files.paths)} files can be served; {next(iter(failures.values())).message}"
         )
-    common = _most_common(list(layouts.values()))
+    common = _most_common([each.layout for each in looked.values()])
     names = names_among(files.paths)
-    for position, layout in layouts.items():
-        if not layout.matches(common):
-            failures[position] = Finding("warning", names[position], f"left out: {_difference(layout, common)}")
-    fitting = {position: layout.overviews for position, layout in layouts.items() if position not in failures}
-    shared = _shared_overviews(list(fitting.values()))
-    sample = _sample(files.paths[next(iter(fitting))], spec, overviews=shared)
-    kept = _without(files, failures)
-    return sample, replace(kept, findings=(*kept.findings, *_overview_notes(files, fitting, shared)))
+    for position, each in looked.items():
+        if not each.layout.matches(common):
+            failures[position] = Finding("warning", names[position], f"{LEFT_OUT}{_difference(each.layout, common)}")
+    fitting = {position: each for position, each in looked.items() if position not in failures}
+    usual = _usual_bands(fitting.values())
+    if not any(band.title for band in usual.bands):  # where bands have names, these tell which is which
+        for position, each in list(fitting.items()):
+            if len(each.bands.bands) != len(usual.bands):
+                reason = other_count(len(each.bands.bands), len(usual.bands))
+                failures[position] = Finding("warning", names[position], f"{LEFT_OUT}{reason}")
+                del fitting[position]
+    shared = _shared_overviews([each.layout.overviews for each in fitting.values()])
+    like = next(position for position, each in fitting.items() if each.bands is usual)
+    known = {files.paths[position]: each for position, each in fitting.items()}
+    sample = _sample(files.paths[like], spec, overviews=shared, looked=known)
+    kept = without(files, failures)
+    notes = _overview_notes(files, {position: each.layout.overviews for position, each in fitting.items()}, shared)
+    return sample, replace(kept, findings=(*kept.findings, *notes))
 
 
-def _look(files: DatedFiles) -> tuple[dict[int, Layout], dict[int, Finding]]:
-    """The layouts of the files looked at by position, and those that cannot be opened."""
+def _usual_bands(looked: Iterable[Looked]) -> FileBands:
+    kinds = Counter(each.bands for each in looked)
+    return max(kinds, key=lambda each: kinds[each])
+
+
+def _look(files: DatedFiles) -> tuple[dict[int, Looked], dict[int, Finding]]:
+    """What the files looked at tell by position, and those that cannot be opened."""
     pool = HandlePool(max_idle=0)
-    layouts: dict[int, Layout] = {}
+    looked: dict[int, Looked] = {}
     failures: dict[int, Finding] = {}
     names = names_among(files.paths)
     count = len(files.paths)
     for position in sorted({round(each) for each in np.linspace(0, count - 1, min(count, MAX_FILES))}):
-        path = files.paths[position]
         try:
-            with opening("it"), pool.lend(path) as handle:
-                layouts[position] = handle.layout
+            with opening("it"), pool.lend(files.paths[position]) as handle:
+                looked[position] = _looked(handle)
         except UnsupportedSource as error:
-            failures[position] = Finding("error", names[position], f"left out: {error.message}")
-    return layouts, failures
+            failures[position] = Finding("error", names[position], f"{LEFT_OUT}{error.message}")
+    return looked, failures
+
+
+def _looked(handle: Handle) -> Looked:
+    assert handle.bands is not None  # noqa: S101 -- it is opened at its native level
+    return Looked(state=handle.state, layout=handle.layout, bands=handle.bands, palettes=palettes_of(handle.dataset))
 
 
 def _most_common(layouts: list[Layout]) -> Layout:
@@ -95,26 +130,13 @@ def _difference(own: Layout, common: Layout) -> str:
         return f"it names no CRS, most files {name}; if that is its own too, write it in (gdal_edit -a_srs)"
     if own.crs != common.crs:
         what = f"its CRS is {_crs_name(own.crs)}, that of most files {_crs_name(common.crs)}"
-    elif len(own.dtypes) != len(common.dtypes):
-        return f"it has {_counted(len(own.dtypes), 'band')}, most files {len(common.dtypes)}; {_APART}"
-    elif own.dtypes != common.dtypes:
-        types = f"{_types(own)}, most files {_types(common)}"
-        return f"its numbers are {types}; convert it with its scale and nodata (gdal_translate -ot), or {_APART}"
     elif _steps(own) != _steps(common):
         what = f"its pixels are {_steps(own)}, those of most files {_steps(common)}"
     elif not own._replace(width=common.width, height=common.height).matches(common):
         what = f"its corner is at {_corner(own)}, that of most files at {_corner(common)}"
     else:
         what = f"it is {own.width} x {own.height} pixels, most files {common.width} x {common.height}"
-    return f"{what}; bring it to that grid (gdalwarp -t_srs -te -ts), or {_APART}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _types(layout: Layout) -> str:
-    return ", ".join(dict.fromkeys(layout.dtypes))
+    return f"{what}; bring it to that grid (gdalwarp -t_srs -te -ts), or {APART}"
 
 
 def _crs_name(crs: Any) -> str:  # noqa: ANN401 -- rasterio has no types
@@ -152,7 +174,9 @@ def _overview_notes(files: DatedFiles, overviews: Mapping[int, tuple[int, ...]],
     return [Finding("warning", names_among(files.paths)[fewest], note)]
 
 
-def _sample(path: str, spec: SourceSpec, *, overviews: int | None = None) -> Sample:
+def _sample(
+    path: str, spec: SourceSpec, *, overviews: int | None = None, looked: Mapping[str, Looked] | None = None
+) -> Sample:
     pool = HandlePool(max_idle=0)
     with opening(base_name(path)), pool.lend(path) as handle:
         dataset = handle.dataset
@@ -163,10 +187,11 @@ def _sample(path: str, spec: SourceSpec, *, overviews: int | None = None) -> Sam
                 layouts.append(overview.layout)
                 levels.append(native_grid(overview.dataset, spec.crs))
         tags = {str(key).lower(): str(value) for key, value in dataset.tags().items()}
-        return Sample(layouts=tuple(layouts), levels=tuple(levels), bands=bands, tags=tags)
+        known = {path: _looked(handle)} if looked is None else looked
+        return Sample(layouts=tuple(layouts), levels=tuple(levels), bands=bands, tags=tags, looked=known)
 
 
-def _without(files: DatedFiles, failures: Mapping[int, Finding]) -> DatedFiles:
+def without(files: DatedFiles, failures: Mapping[int, Finding]) -> DatedFiles:
     """The files but those at the positions of the findings."""
     if not failures:
         return files
