@@ -144,3 +144,29 @@ def test_sources_that_were_opened_anew_are_let_go(place, tmp_path):
     archive.close()
 
     assert before() is None
+
+
+def test_a_file_that_was_half_copied_is_served_once_it_is_whole(open_at, place, tmp_path):
+    write_cogs(tmp_path, LATER)
+    newest = tmp_path / "NDVI_20200221.tif"
+    whole = newest.read_bytes()
+    newest.write_bytes(whole[:100])
+    archive = open_at(place)
+
+    newest.write_bytes(whole)
+    newer = again(archive, place)
+
+    assert last_day(archive, "stack.NDVI") == "2020-02-11"
+    assert last_day(newer, "stack.NDVI") == "2020-02-21"
+    assert newer.findings == ()
+
+
+def test_a_file_that_is_replaced_by_one_of_another_grid_is_left_out(open_at, place, tmp_path):
+    archive = open_at(place)
+
+    small = dataclasses.replace(SCENE, width=10, height=10, days=SCENE.days[-1:])
+    write_cogs(tmp_path, small)
+    newer = again(archive, place)
+
+    assert last_day(newer, "stack.NDVI") == SCENE.days[-2]
+    assert [finding.place for finding in newer.findings] == ["stack: NDVI_20200211.tif"]

@@ -16,11 +16,11 @@ from chronotile.ingest.open_sources import open_sources
 from chronotile.ingest.refresh import (
     DocumentState,
     document_states,
-    file_state,
     folder_state,
     last_change,
     source_states,
     sources_at_hand,
+    state_of_file,
 )
 from chronotile.ingest.valid_share import with_valid_defaults
 from chronotile.model.collection import Clock
@@ -219,7 +219,7 @@ def _state_of(
         written=configuration.root,
         styles=styles,
         sources=source_states(specs),
-        places={name: file_state(Path(spec.path)) for name, spec in places_specs(configuration).items()},
+        places={name: state_of_file(Path(spec.path)) for name, spec in places_specs(configuration).items()},
     )
 
 

@@ -14,6 +14,7 @@ from chronotile.ingest.walk import ZARR_MARKS, walk
 from chronotile.machine import are_on_disks_here
 from chronotile.model.source import SourceSpec
 from chronotile.model.time import Instant
+from chronotile.readers.file_state import file_state
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.raster_files import find_files
 from chronotile.yaml_source import Node
@@ -40,7 +41,11 @@ class DocumentState:
 
 
 def source_states(specs: Mapping[str, SourceSpec]) -> dict[str, str]:
-    """Return a digest for each source that changes when it gains or loses times; pixels are minded by readers."""
+    """Return a digest for each source that changes when a file comes, goes or is written anew.
+
+    Readers see for themselves that the pixels of a file are new; but one that was left out, because it was half copied
+    or had another grid, may fit by now, and one that fitted may not.
+    """
     return {collection: _told_state(spec.stored) for collection, spec in specs.items()}
 
 
@@ -56,7 +61,7 @@ def sources_at_hand(specs: Mapping[str, SourceSpec]) -> frozenset[str]:
     return frozenset(name for name, spec in specs.items() if _is_at_hand(spec.stored))
 
 
-def file_state(path: Path) -> str:
+def state_of_file(path: Path) -> str:
     """Return a digest of the name and age of a file, there or not."""
     return _digest([path])
 
@@ -64,7 +69,7 @@ def file_state(path: Path) -> str:
 def folder_state(place: Path) -> str:
     """Return a digest of the names and ages of all data under a folder, or of one file."""
     if not place.is_dir():
-        return file_state(place)
+        return state_of_file(place)
     found = walk(place)
     return _digest([*found.rasters, *found.netcdf, *found.zarr])
 
@@ -137,8 +142,8 @@ def _told_state(spec: SourceSpec) -> str:
 
 def _source_state(spec: SourceSpec) -> str:
     if spec.kind == "cog":
-        names = [path for paths in find_files(spec).values() for path in paths]
-        return blake2b("\n".join(names).encode(), digest_size=8).hexdigest()
+        found = (path for paths in find_files(spec).values() for path in paths)
+        return _digest_of(f"{path} {file_state(path)}" for path in found)
     root = local_path(spec.href)
     if root is None:
         return ""
@@ -161,9 +166,13 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _digest(paths: Iterable[Path]) -> str:
+    return _digest_of(f"{path} {_state(path)}" for path in paths)
+
+
+def _digest_of(texts: Iterable[str]) -> str:
     digest = blake2b(digest_size=8)
-    for path in paths:
-        digest.update(f"{path}{_state(path)}".encode())
+    for text in texts:
+        digest.update(f"{text}\n".encode())
     return digest.hexdigest()
 
 
