@@ -105,9 +105,9 @@ def test_an_empty_text_is_an_empty_mapping():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("- a", "a.yaml:1: the file must hold a mapping (key: value)"),
-        ("a: 1\nb: 2\na: 3", "a.yaml:3: a: the key is written twice, first in line 1"),
-        ("x:\n  a: 1\n  a: 1", "a.yaml:3: x.a: the key is written twice, first in line 2"),
+        ("- a", "a.yaml:1: the file must hold a mapping (key: value, with a space after the colon)"),
+        ("a: 1\nb: 2\na: 3", "a.yaml:3: a: the key is written twice, first in line 1; take one away"),
+        ("x:\n  a: 1\n  a: 1", "a.yaml:3: x.a: the key is written twice, first in line 2; take one away"),
         ("a: 1\n[b]: 2", "a.yaml:2: a key must be text"),
         ("a: !!python/name:os.system x", "a.yaml:1: a: tags (! and !!) are not read; take it away"),
         ("a: !x [1]", "a.yaml:1: a: tags (! and !!) are not read; take it away"),
@@ -131,7 +131,7 @@ def test_what_is_no_yaml_is_one_mistake_in_one_line(text):
 
 
 def test_an_unquoted_reference_in_braces_gets_a_hint():
-    assert problems("a: {href: ${DATA}/x}", DATA="d")[0].endswith("inside { } and [ ] text with ${…} needs quotes")
+    assert problems("a: {href: ${DATA}/x}", DATA="d")[0].endswith("inside { } and [ ] text with { or ${…} needs quotes")
 
 
 def test_both_mistakes_of_a_text_are_found():

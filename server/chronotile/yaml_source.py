@@ -14,6 +14,7 @@ import yaml
 from yaml.composer import ComposerError
 
 from chronotile.errors import ConfigurationError
+from chronotile.yaml_faults import Fault, remedy
 
 Scalar: TypeAlias = str | int | float | bool | None
 Plain: TypeAlias = "Scalar | tuple[Plain, ...] | dict[str, Plain]"
@@ -23,6 +24,9 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 MAX_DEPTH = 50
 MAX_NODES = 200_000
 """Values in one file, those behind an alias counted each time the alias is used."""
+
+NO_BREAK_SPACE = "\u00a0"
+"""Comes with text that is copied from web pages, looks like a space and is none to YAML."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
@@ -173,7 +177,10 @@ def read_yaml(
     if root.content is None:
         root = Node(start, {})
     if not isinstance(root.content, dict):
-        return None, [*composer.mistakes, Mistake(root.place, (), "the file must hold a mapping (key: value)")]
+        return None, [
+            *composer.mistakes,
+            Mistake(root.place, (), "the file must hold a mapping (key: value, with a space after the colon)"),
+        ]
     return root, composer.mistakes
 
 
@@ -277,7 +284,9 @@ class _Composer:
             child = replace(self._node(next(self._events), (*path, key)), place=place)
             if key in children:
                 written = children[key].place.line
-                self.mistakes.append(Mistake(place, (*path, key), f"the key is written twice, first in line {written}"))
+                self.mistakes.append(
+                    Mistake(place, (*path, key), f"the key is written twice, first in line {written}; take one away")
+                )
                 continue
             children[key] = child
         return children
@@ -290,7 +299,12 @@ class _Composer:
 
     def _key(self, event: yaml.Event, path: KeyPath) -> str:
         if isinstance(event, yaml.ScalarEvent):
-            return str(event.value)
+            written = str(event.value)
+            key = written if event.style else written.strip(NO_BREAK_SPACE)
+            if key != written:
+                problem = "the line is indented with no-break spaces; use plain spaces"
+                self.mistakes.append(Mistake(self._place(event), (*path, key), problem))
+            return key
         self._node(event, (*path, "?"))
         self.mistakes.append(Mistake(self._place(event), path, "a key must be text"))
         return "?"
@@ -336,11 +350,21 @@ def _refuse(problem: str, event: yaml.Event) -> NoReturn:
 
 
 def _syntax_mistake(error: Exception, text: str, start: Place) -> Mistake:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    mark, begun = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     lines = text.splitlines() or [""]
-    place = start if mark is None else Place(start.file, min(mark.line + 1, len(lines)))
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    place = mark or begun
+    if isinstance(error, ComposerError) or (place is None and not isinstance(error, yaml.YAMLError)):
+        return Mistake(start if place is None else Place(start.file, place.line + 1), (), problem)
+    fault = Fault(
+        lines,
+        problem,
+        line=0 if place is None else place.line,
+        column=0 if place is None else place.column,
+        begun=None if begun is None else begun.line,
+    )
+    found = remedy(fault)
     context = getattr(error, "context", None)
-    hint = "; inside { } and [ ] text with ${…} needs quotes" if "${" in lines[place.line - 1] else ""
-    said = problem if isinstance(error, ComposerError) else f"no YAML: {f'{context}, ' if context else ''}{problem}"
-    return Mistake(place, (), f"{said}{hint}")
+    words = f"{f'{context}, ' if context else ''}{problem}" if found is None else found.words
+    line = fault.line if found is None else found.line
+    return Mistake(Place(start.file, min(line + 1, len(lines))), (), f"no YAML: {words}")

@@ -165,8 +165,9 @@ def test_a_colour_is_read_as_it_is_written(channels):
             "none"),
         ("classes: [{value: 1, colour: red}]\nrange: [0, 1]", "a.yaml:2: range: range belongs to a ramp; classes have "
             "none"),
-        ("title: x\ntitle: y\n" + BLACK_TO_WHITE, "a.yaml:2: title: the key is written twice, first in line 1"),
-        ("ramp: {", "a.yaml:1: no YAML: while parsing a flow node, did not find expected node content"),
+        ("title: x\ntitle: y\n" + BLACK_TO_WHITE, "a.yaml:2: title: the key is written twice, first in "
+            "line 1; take one away"),
+        ("ramp: {", "a.yaml:1: no YAML: a value is missing here, or a [ or { before it is not closed"),
     ],
 )  # fmt: skip
 def test_a_mistake_has_its_line_and_key(mistakes_of, text, mistake):

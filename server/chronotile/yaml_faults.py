@@ -1,0 +1,188 @@
+"""What to do about a text that is no YAML, for the person who wrote it; the parser tells only what it expected."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """What a parser says of a text. Lines count from 0."""
+
+    lines: Sequence[str]
+    problem: str
+    line: int
+    column: int
+    begun: int | None = None
+    """The line in which begins what the parser was reading, such as a quote or a bracket."""
+
+    @property
+    def text(self) -> str:
+        """The line at which the parser gave up; nothing at the end of the file."""
+        return self.lines[self.line] if self.line < len(self.lines) else ""
+
+
+class Remedy(NamedTuple):
+    """What is wrong and what to do, and the line that it is about."""
+
+    line: int
+    words: str
+
+
+_COLON_IN_VALUE = re.compile(r"""\s*(?:- +)?[^\s'"#{[][^:'"]*:\s+[^\s'"{[#|>].*?:(?:\s|$)""")
+_KEY_WITHOUT_SPACE = re.compile(r"""\s*(?:- +)?[\w.-]+:[^\s/]""")
+_KEY_WITH_VALUE = re.compile(r"""\s*(?:- +)?[^#\s][^#]*:\s+[^\s#]""")
+_ITEM_WITHOUT_SPACE = re.compile(r"\s*-[^\s-]")
+_AFTER_QUOTE = re.compile(r""".*?:\s+(?:"[^"]*"|'[^']*')\s*[^\s#,\]}]""")
+_BRACKET_FIRST = re.compile(r".*?:\s+[{[]")
+_BRACE_IN_TEXT = re.compile(r"\$\{|\{\w+\}[\w./*-]")
+_NEEDS_QUOTES = "put it in quotes"
+
+
+def remedy(fault: Fault) -> Remedy | None:
+    """Return what is wrong in words of the writer, and what to do; `None` where only the parser's words are known."""
+    for words, find in _BY_PROBLEM:
+        if words in fault.problem:
+            return find(fault)
+    return None
+
+
+def _of_token(fault: Fault) -> Remedy:
+    character = fault.text[fault.column : fault.column + 1]
+    if "\t" in (character, *_indentation(fault.text)):
+        return _of_tab(fault)
+    return Remedy(fault.line, f"text cannot begin with {character}; {_NEEDS_QUOTES}")
+
+
+def _of_tab(fault: Fault) -> Remedy:
+    return Remedy(fault.line, "the line is indented with a tab; indent with spaces")
+
+
+def _of_quote(fault: Fault) -> Remedy:
+    return Remedy(
+        _begun(fault), "the quote that opens in this line is never closed; close it, or write it twice if it is text"
+    )
+
+
+def _of_bracket(fault: Fault) -> Remedy:
+    if _BRACE_IN_TEXT.search(fault.text):
+        return Remedy(fault.line, "inside { } and [ ] text with { or ${…} needs quotes")
+    closing = "]" if "]" in fault.problem else "}"
+    opening = "[" if closing == "]" else "{"
+    if fault.line == _begun(fault) and fault.column < len(fault.text.rstrip()):
+        rest = fault.text[fault.column :].strip()[:20]
+        return Remedy(fault.line, f"a comma or {closing} is missing before {rest!r}")
+    return Remedy(
+        _begun(fault), f"the {opening} that opens in this line is not closed by {closing}, or a comma is missing"
+    )
+
+
+def _of_node(fault: Fault) -> Remedy:
+    return Remedy(fault.line, "a value is missing here, or a [ or { before it is not closed")
+
+
+def _of_colon(fault: Fault) -> Remedy:
+    above = _line_above(fault)
+    if _COLON_IN_VALUE.match(fault.text):
+        return Remedy(fault.line, "the text after the key has a colon and a space; put the text in quotes")
+    if above is not None and _KEY_WITHOUT_SPACE.match(fault.lines[above]):
+        return Remedy(above, "a space is missing after the colon of the key")
+    if above is not None and _depth(fault.text) > _depth(fault.lines[above]):
+        words = f"the line is indented deeper than line {above + 1}, which has a value already; indent both alike"
+        return Remedy(fault.line, words)
+    return Remedy(
+        fault.line, "there is a colon where none can be; indent keys alike, and put text with a colon in quotes"
+    )
+
+
+def _of_missing_colon(fault: Fault) -> Remedy:
+    line = _begun(fault)
+    text = fault.lines[line]
+    if _ITEM_WITHOUT_SPACE.match(text):
+        return Remedy(line, "a space is missing after the - of the list")
+    if _KEY_WITHOUT_SPACE.match(text):
+        return Remedy(line, "a space is missing after the colon of the key")
+    return Remedy(
+        line, "the line is no key: value; write a colon and a space after the key, or indent it below its key"
+    )
+
+
+def _of_key(fault: Fault) -> Remedy:
+    text = fault.text
+    if text.lstrip().startswith("- "):
+        words = "an item of a list stands among keys; indent it below the key whose list it is in"
+    elif fault.column == _depth(text):
+        words = "its indentation is that of no line above; indent it as the keys it belongs to"
+    elif _AFTER_QUOTE.match(text):
+        words = "there is text after the closing quote; put all of it in quotes, and write a quote inside them twice"
+    elif _BRACKET_FIRST.match(text):
+        words = "text that begins with { or [ needs quotes; or there is a bracket too many"
+    else:
+        words = "a key: value is expected here; look at the indentation, quotes and brackets before it"
+    return Remedy(fault.line, words)
+
+
+def _of_item(fault: Fault) -> Remedy:
+    return Remedy(fault.line, "a key stands among the items of a list; indent it as the key whose list it is")
+
+
+def _of_name(fault: Fault) -> Remedy:
+    return Remedy(fault.line, f"text cannot begin with * or &; {_NEEDS_QUOTES}")
+
+
+def _of_escape(fault: Fault) -> Remedy:
+    return Remedy(fault.line, "in double quotes a backslash has a meaning of its own; use single quotes, or /")
+
+
+def _of_question_mark(fault: Fault) -> Remedy:
+    return Remedy(fault.line, f"text cannot begin with ? or have a further key in one line; {_NEEDS_QUOTES}")
+
+
+def _of_long_text(fault: Fault) -> Remedy:
+    return Remedy(
+        fault.line, f"after | or > the text begins in the next line; if the text begins with them, {_NEEDS_QUOTES}"
+    )
+
+
+def _of_control(fault: Fault) -> Remedy:
+    return Remedy(fault.line, "the file has a control character; take it away")
+
+
+_BY_PROBLEM: tuple[tuple[str, Callable[[Fault], Remedy]], ...] = (
+    ("tab character", _of_tab),
+    ("cannot start any token", _of_token),
+    ("unexpected end of stream", _of_quote),
+    ("unexpected document indicator", _of_quote),
+    ("expected ',' or", _of_bracket),
+    ("expected node content", _of_node),
+    ("mapping values are not allowed", _of_colon),
+    ("could not find expected ':'", _of_missing_colon),
+    ("did not find expected key", _of_key),
+    ("expected '-' indicator", _of_item),
+    ("expected alphabetic or numeric", _of_name),
+    ("unknown escape", _of_escape),
+    ("mapping keys are not allowed", _of_question_mark),
+    ("expected comment or line break", _of_long_text),
+    ("control characters", _of_control),
+)
+"""By words of libyaml; the first that fit count."""
+
+
+def _begun(fault: Fault) -> int:
+    line = fault.line if fault.begun is None else fault.begun
+    return min(line, len(fault.lines) - 1)
+
+
+def _line_above(fault: Fault) -> int | None:
+    """The nearest line above that holds something."""
+    above = (line for line in range(min(fault.line, len(fault.lines)) - 1, -1, -1))
+    return next(
+        (line for line in above if fault.lines[line].strip() and not fault.lines[line].lstrip().startswith("#")), None
+    )
+
+
+def _indentation(text: str) -> str:
+    return text[: len(text) - len(text.lstrip())]
+
+
+def _depth(text: str) -> int:
+    return len(_indentation(text))
