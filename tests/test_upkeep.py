@@ -10,11 +10,12 @@ from urllib.request import urlopen
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import Upkeep, application, create_app, open_configured
+from chronotile.app import application, create_app, open_configured
 from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
 from chronotile.pipeline.looks import Looks
 from chronotile.settings import Settings
+from chronotile.upkeep import Upkeep
 from tests.running import PATIENCE_S, PROGRAM, serving
 from tests.scenes import Scene, write_cogs, write_tif
 

@@ -2,8 +2,7 @@
 
 import logging
 import os
-import threading
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,22 +18,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
-from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed, system_clock
-from chronotile.ingest.describe import finding_lines
+from chronotile.ingest.archive import Archive, open_archive, system_clock
 from chronotile.ingest.discover import Progress
+from chronotile.ingest.finding_log import FindingLog
 from chronotile.jobs.bucket import PATIENCE_S, open_bucket
 from chronotile.jobs.desk import JobDesk
 from chronotile.machine import this_machine
-from chronotile.pipeline.looks import Looks
 from chronotile.pipeline.services import Services, Shelf, make_caches
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.pipeline.written_cubes import WrittenCubes
 from chronotile.process import (
     allow_open_files,
-    give_back_freed_memory,
-    hang_ups,
     keep_freed_memory,
-    set_aside_what_stays,
     share_one_heap,
 )
 from chronotile.protocols.animations.routes import routes as animation_routes
@@ -69,17 +64,16 @@ from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.readers.block_memory import BlockMemory
 from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
+from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.kept_blocks import KeptBlocks, say_kept_blocks
 from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.previews import Previews, current_previews, say_previews
+from chronotile.readers.records import RecordsInFolder
 from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
+from chronotile.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
-SETTLED_S = 2.0
-"""By then what is loaded with the first requests is there."""
-TIDIED_EVERY_S = 20.0
-"""Often enough that holes stay small, and seldom enough that the pages asked for anew cost nothing."""
 SHARES = "shares"
 """Folder of shares of valid pixels, in that of previews."""
 ANIMATIONS_GIVE_WAY = {"niceness": 10}
@@ -105,7 +99,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     brisk: int = 8,
     viewer: Path | None = None,
     trusted_proxies: Collection[str] = (),
-    upkeep: "Upkeep | None" = None,
+    upkeep: Upkeep | None = None,
     cog_places: Sequence[str] = (),
     sld_prefixes: Sequence[str] = (),
     input_prefixes: Sequence[str] = (),
@@ -230,9 +224,17 @@ def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: 
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
     archive = open_configured(settings, memory=memory)
-    for line in finding_lines(each for each in archive.findings if each.severity != "note"):
-        log.warning("%s", line)
-    return serving(archive, settings, siblings=siblings)
+    finding_log = None
+    if siblings is None:
+        finding_log = FindingLog()
+    elif siblings.logs_findings:
+        finding_log = FindingLog(RecordsInFolder(siblings.logged_findings))
+    if finding_log is not None:
+        finding_log.tell(archive.findings)
+    if siblings is not None:
+        shared = FailingDates(RecordsInFolder(siblings.failing_dates))
+        archive = replace(archive, services=replace(archive.services, failing_dates=shared))
+    return serving(archive, settings, siblings=siblings, finding_log=finding_log)
 
 
 def open_configured(settings: Settings, *, progress: Progress | None = None, memory: int | None = None) -> Archive:
@@ -273,8 +275,17 @@ def _shelf(settings: Settings) -> Shelf | None:
     return None if folder is None else Shelf(folder=folder.absolute(), most_bytes=settings.jobs_cubes_bytes)
 
 
-def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None = None) -> Starlette:
-    """Return the application that serves an open archive, with this process made ready for it."""
+def serving(
+    archive: Archive, settings: Settings, *, siblings: Siblings | None = None, finding_log: FindingLog | None = None
+) -> Starlette:
+    """Return the application that serves an open archive, with this process made ready for it.
+
+    Args:
+        archive: What is served first.
+        settings: How the process runs.
+        siblings: The other workers, if there are any.
+        finding_log: Logs what is found at each reload; without one another worker does.
+    """
     keep_freed_memory()
     allow_open_files()
     say_previews(Previews(settings.preview_folder, settings.preview_bytes) if settings.preview_bytes else None)
@@ -284,7 +295,7 @@ def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None =
         brisk=settings.brisk_on(this_machine()),
         viewer=find_viewer(),
         trusted_proxies=settings.trusted_proxies,
-        upkeep=Upkeep(archive, settings),
+        upkeep=Upkeep(archive, settings, finding_log=finding_log),
         cog_places=settings.cog_places,
         sld_prefixes=settings.sld_places,
         input_prefixes=settings.input_places,
@@ -298,88 +309,6 @@ def serving(archive: Archive, settings: Settings, *, siblings: Siblings | None =
             bucket=open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S),
         ),
     )
-
-
-class Upkeep:
-    """Keeps what an application serves as it is now: configuration, styles, sources."""
-
-    def __init__(self, archive: Archive, settings: Settings, *, looks: Looks | None = None) -> None:
-        self._archive = archive
-        self._looks = looks or Looks()
-        self._settings = settings
-        self._lock = threading.Lock()
-
-    async def renew(self, state: ServerState) -> None:
-        """Look for changes of any kind every `watch_s`, and at once on SIGHUP."""
-        alone = anyio.CapacityLimiter(1)  # not among the requests of /cog, whose stores may hang
-        async with hang_ups() as hung_up:
-            while True:
-                with anyio.move_on_after(self._settings.watch_s or None):
-                    await hung_up.wait()
-                await anyio.to_thread.run_sync(self._look, state, limiter=alone)
-
-    async def tidy(self, state: ServerState) -> None:
-        """Set aside what stays until the next reload, and give back what caches that evict leave free."""
-        alone = anyio.CapacityLimiter(1)
-        reloads = None
-        await anyio.sleep(SETTLED_S)
-        while True:
-            if reloads != state.reloads:
-                reloads = state.reloads
-                await anyio.to_thread.run_sync(set_aside_what_stays, limiter=alone)
-            await anyio.to_thread.run_sync(give_back_freed_memory, limiter=alone)
-            await anyio.sleep(TIDIED_EVERY_S)
-
-    def has_grown(self, collection: str) -> bool:
-        """Return whether the store of a collection was given something since it was opened."""
-        return has_grown(self._archive, collection)
-
-    def follow(self, state: ServerState, collection: str | None) -> None:
-        """Serve what a store, that of a collection or any, was given since it was opened.
-
-        Whoever comes in the meantime waits, so that nobody is answered with the older state.
-        """
-        if self._has_grown(collection):
-            with self._lock:
-                if self._has_grown(collection):
-                    before = self._archive
-                    self._serve(state, self._made(state, before, partial(grown, before, clock=system_clock)))
-
-    def _has_grown(self, collection: str | None) -> bool:
-        """Of all stores one may hang, which is not to keep documents that tell of the others."""
-        look = partial(has_grown, self._archive, collection)
-        return self._looks.take("all stores", look, known=False) if collection is None else look()
-
-    def _look(self, state: ServerState) -> None:
-        """Look at everything, without holding up who follows: one store may hang. Anew, if another grew meanwhile."""
-        is_done = False
-        while not is_done:
-            before = self._archive
-            look = partial(refreshed, before, self._settings.config, environment=os.environ, clock=system_clock)
-            newer = self._made(state, before, look)
-            with self._lock:
-                is_done = newer is before or self._archive is before
-                if self._archive is before:
-                    self._serve(state, newer)
-
-    def _made(self, state: ServerState, before: Archive, make: Callable[[], Archive]) -> Archive:
-        """What `make` gives; where it has mistakes or cannot be read that is told, and the last good one is given."""
-        try:
-            return make()
-        except (ChronotileError, OSError) as error:
-            log.warning("what is new is not served, but what was before: %s", error)
-        except Exception:  # it must not end the looking, without which SIGHUP would end the process
-            log.exception("what is new is not served, but what was before")
-        state.failed_reloads += 1
-        return before
-
-    def _serve(self, state: ServerState, newer: Archive) -> None:
-        if newer is not self._archive:
-            # In this order: who finds that the archive did not grow takes the services for those of now.
-            state.services = newer.services
-            self._archive = newer
-            state.reloads += 1
-            log.info("serving the archive as it is now")
 
 
 def create_app_from_environment(*, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:

@@ -5,7 +5,7 @@ import os
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,7 @@ from chronotile.machine import Machine, this_machine
 
 if TYPE_CHECKING:
     from chronotile.ingest.archive import Archive
+    from chronotile.model.source import Finding
     from chronotile.settings import LogLevel, Settings
 
 log = logging.getLogger(__name__)
@@ -342,9 +343,10 @@ def _run(settings: "Settings", write_config: Path | None = None, *, usual_worker
         if count == 1:
             _run_here(archive, settings, listener, lines)
             return
+        findings = archive.findings
         archive.close()
         del archive
-        _run_workers(settings, listener, lines, count=count)
+        _run_workers(settings, listener, lines, count=count, findings=findings)
 
 
 def _log_size(settings: "Settings", told: "Settings", machine: Machine, origin: str) -> None:
@@ -423,9 +425,13 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
     import uvicorn  # noqa: PLC0415
 
     from chronotile.app import serving  # noqa: PLC0415
+    from chronotile.ingest.finding_log import FindingLog  # noqa: PLC0415
     from chronotile.process import server_options  # noqa: PLC0415
 
-    server = uvicorn.Server(uvicorn.Config(serving(archive, settings), **server_options()))
+    finding_log = FindingLog()
+    finding_log.skip(archive.findings)  # they are printed
+    application = serving(archive, settings, finding_log=finding_log)
+    server = uvicorn.Server(uvicorn.Config(application, **server_options()))
     with _telling_port_taken(settings.host, settings.port):
         listener.listen(BACKLOG)
     _print(lines)
@@ -434,7 +440,9 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
         fail("the server could not start; the log says why")
 
 
-def _run_workers(settings: "Settings", listener: socket.socket, lines: list[str], *, count: int) -> None:
+def _run_workers(
+    settings: "Settings", listener: socket.socket, lines: list[str], *, count: int, findings: Sequence["Finding"]
+) -> None:
     """Serve in processes of their own, each of which opens the archive by itself."""
     import asyncio  # noqa: PLC0415
 
@@ -445,6 +453,7 @@ def _run_workers(settings: "Settings", listener: socket.socket, lines: list[str]
         count=count,
         environment=settings.as_environment(),
         block_bytes=settings.cache_shares(this_machine()).pixels * count,
+        findings=findings,
         announce=lambda: _print(lines),
     )
     with _telling_port_taken(settings.host, settings.port):

@@ -10,6 +10,7 @@ from chronotile.catalog.build import build_catalogue, places_specs, source_specs
 from chronotile.catalog.load import Configuration, configuration_of, load_configuration
 from chronotile.errors import ConfigurationError
 from chronotile.ingest.discover import LEFT_OUT, Discovery, Progress, discover
+from chronotile.ingest.finding_places import placed
 from chronotile.ingest.observe import observed_infos
 from chronotile.ingest.open_places import open_places
 from chronotile.ingest.open_sources import open_sources
@@ -55,13 +56,17 @@ class Archive:
 
     configuration: Configuration
     services: Services
-    findings: tuple[Finding, ...]
     specs: Mapping[str, SourceSpec]
     state: ArchiveState
     documents: Mapping[str, DocumentState]
     """By collection, of stores that tell in one document what they hold."""
     discovery: Discovery | None = None
     """Where the configuration was made from what a folder or file of data holds."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found when it was opened."""
+        return self.services.findings
 
     def close(self) -> None:
         """Let go of the sources."""
@@ -89,9 +94,14 @@ def open_archive(
     discovery = discover(place, styles, progress=progress)
     configuration = configuration_of(discovery.values(discovery.root), file=discovery.root / "chronotile.yaml")
     archive = _opened(configuration, styles, clock)
+    return _with_discovery(archive, discovery, folder=folder)
+
+
+def _with_discovery(archive: Archive, discovery: Discovery, *, folder: str) -> Archive:
+    """The archive of what was found in a folder, whose state is `folder`."""
     return replace(
         archive,
-        findings=(*discovery.findings, *archive.findings),
+        services=replace(archive.services, findings=(*discovery.findings, *archive.findings)),
         discovery=discovery,
         state=replace(archive.state, sources={"": folder}),
     )
@@ -133,7 +143,7 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
     newer = _opened(archive.configuration, archive.state.styles, clock, before=archive)
     if archive.discovery is None:
         return newer
-    return replace(newer, discovery=archive.discovery, state=replace(newer.state, sources=archive.state.sources))
+    return _with_discovery(newer, archive.discovery, folder=archive.state.sources[""])
 
 
 def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
@@ -188,8 +198,14 @@ def _opened(
     catalogue, notes = with_valid_defaults(catalogue, readers, clock())
     if not catalogue.collections:
         failures = [each for each in (*opened.findings, *findings) if each.severity == "error"]
-        raise ConfigurationError([f"{each.place}: {each.message.removeprefix(LEFT_OUT)}" for each in failures])
+        raise ConfigurationError(
+            [
+                replace(each, message=each.message.removeprefix(LEFT_OUT)).text
+                for each in placed(failures, configuration)
+            ]
+        )
     caches = make_caches() if before is None else before.services.caches
+    all_findings = placed((*opened.findings, *places.findings, *findings, *notes), configuration)
     return Archive(
         configuration=configuration,
         services=Services(
@@ -201,11 +217,11 @@ def _opened(
             failing_dates=FailingDates() if before is None else before.services.failing_dates,
             at_hand=sources_at_hand(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
+            findings=all_findings,
             revision=fingerprint(
                 configuration.root.plain(), sorted(styles.items()), *map(_listed, (state.sources, state.places))
             ),
         ),
-        findings=(*opened.findings, *places.findings, *findings, *notes),
         specs=specs,
         state=state,
         documents=documents,

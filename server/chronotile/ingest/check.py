@@ -1,12 +1,14 @@
 """What an archive could have better: pixels, overviews, blocks, nodata, times (DESIGN 2.1, `chronotile check`)."""
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from chronotile.errors import SourceUnavailable
 from chronotile.ingest.archive import Archive
 from chronotile.ingest.blocks import block_findings
 from chronotile.ingest.damaged_files import damage_findings
+from chronotile.ingest.finding_places import placed
 from chronotile.model.collection import Collection
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.source import Finding, VariableInfo
@@ -28,11 +30,15 @@ def check_archive(archive: Archive) -> Iterator[Finding]:
     services = archive.services
     known = {finding.place for finding in archive.findings}
     for collection in services.catalogue.collections:
-        yield from _future_findings(collection, services.clock())
-        stored = archive.specs[collection.id].stored
-        yield from block_findings(stored)
-        yield from damage_findings(stored, known)
-        yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id]))
+        yield from placed(_collection_findings(archive, collection, known), archive.configuration)
+
+
+def _collection_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> Iterator[Finding]:
+    services, stored = archive.services, archive.specs[collection.id].stored
+    yield from _future_findings(collection, services.clock())
+    yield from block_findings(stored)
+    yield from damage_findings(stored, known)
+    yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id]))
 
 
 def _variable_findings(collection: Collection, reader: Reader) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
     """Yield one line a finding, the errors first."""
     ranks = list(_MARKS)
     for finding in sorted(findings, key=lambda each: ranks.index(each.severity)):
-        yield f"{_MARKS[finding.severity]}  {finding.place}: {finding.message}"
+        yield f"{_MARKS[finding.severity]}  {finding.text}"
 
 
 def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> str:

@@ -31,7 +31,7 @@ def open_places(specs: Mapping[str, PlacesSpec], *, kept: Mapping[str, PlaceSet]
         try:
             sets[name] = known if known is not None and known.spec == spec else read_places(spec)
         except ChronotileError as error:
-            findings.append(Finding("error", place, f"left out: {error.message}"))
+            findings.append(Finding("error", place, f"left out: {error.message}", path=spec.path))
         else:
             findings += [replace(finding, place=place) for finding in sets[name].findings]
     return OpenPlaces(sets=sets, findings=tuple(findings))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from chronotile.errors import ChronotileError
 from chronotile.model.source import Finding, SourceSpec
+from chronotile.readers.hrefs import shown_href
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 
@@ -40,4 +41,4 @@ def _open(spec: SourceSpec) -> Reader | Finding:
     try:
         return open_source(spec)
     except ChronotileError as error:
-        return Finding("error", spec.collection, f"left out: {error.message}")
+        return Finding("error", spec.collection, f"left out: {error.message}", path=shown_href(spec.href))

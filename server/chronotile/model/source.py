@@ -11,6 +11,8 @@ from chronotile.model.style import StyleClass
 from chronotile.model.time import NO_TIME, TimeDomain
 
 Severity = Literal["error", "warning", "note"]
+LEFT_OUT = "left out: "
+"""How the message of a finding begins where what it is about is not served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,24 @@ class Finding:
     severity: Severity
     place: str
     message: str
+    collection: str = ""
+    """Id of the collection it is about, where it is about one of the configuration."""
+    path: str = ""
+    """What was looked for, as a path or URL; for operators alone."""
+    written: str = ""
+    """File and line of the configuration that ask for it; for operators alone."""
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether what it is about is not served."""
+        return self.message.startswith(LEFT_OUT)
+
+    @property
+    def text(self) -> str:
+        """The finding in one line, without its severity; for operators alone."""
+        path = f"; looked for {self.path}" if self.path else ""
+        written = f" ({self.written})" if self.written else ""
+        return f"{self.place}: {self.message}{path}{written}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,30 @@
-"""Whether there is anything to answer with."""
+"""Whether there is anything to answer with, and what fails."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
+from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
+
+NOT_OPEN = "its source cannot be opened, or has nothing that can be served"
+NEWEST_GONE = "the data of its newest time are gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is not served as it should be, told without paths and URLs."""
+
+    reason: str
+    collection: str | None = None
+    """`None` where it is in none."""
+    layer: str | None = None
+    variable: str | None = None
+    time: str | None = None
+    """Of the one date that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +34,24 @@ class Readiness:
     is_ready: bool
     """Whether at least one layer can be drawn."""
     failing: tuple[str, ...]
-    """Ids of collections of which a layer cannot."""
+    """Ids of collections that did not open, or of which a layer cannot be drawn at its newest time."""
+    faults: tuple[Fault, ...]
+    """All that is not served as it should be."""
 
 
 def check_readiness(services: Services) -> Readiness:
-    """Return whether the newest pixels of each layer are there; reads none."""
+    """Return whether the newest pixels of each layer are there, and all faults that are known; reads no pixels."""
     readable = {layer: _is_readable(layer, services) for layer in services.catalogue.layers}
-    failing = dict.fromkeys(layer.collection for layer, is_readable in readable.items() if not is_readable)
-    return Readiness(is_ready=any(readable.values()), failing=tuple(failing))
+    gone = [layer for layer, is_readable in readable.items() if not is_readable]
+    closed = _closed(services)
+    failing = dict.fromkeys((*closed, *(layer.collection for layer in gone)))
+    faults = (
+        *(Fault(reason=NOT_OPEN, collection=collection) for collection in closed),
+        *(Fault(reason=NEWEST_GONE, collection=layer.collection, layer=layer.id) for layer in gone),
+        *_left_out(services),
+        *_failing_dates(services),
+    )
+    return Readiness(is_ready=any(readable.values()), failing=tuple(failing), faults=faults)
 
 
 def _is_readable(layer: Layer, services: Services) -> bool:
@@ -32,3 +61,28 @@ def _is_readable(layer: Layer, services: Services) -> bool:
     except SourceUnavailable:
         return False
     return True
+
+
+def _closed(services: Services) -> list[str]:
+    """Collections of the configuration of which nothing is served."""
+    served = {collection.id for collection in services.catalogue.collections}
+    told = dict.fromkeys(finding.collection for finding in services.findings if finding.is_left_out)
+    return [collection for collection in told if collection and collection not in served]
+
+
+def _left_out(services: Services) -> Iterator[Fault]:
+    """How much of each collection that is served, and of what is in none, is left out."""
+    closed = _closed(services)
+    counts = Counter(
+        finding.collection
+        for finding in services.findings
+        if finding.is_left_out and finding.severity != "note" and finding.collection not in closed
+    )
+    for collection, count in counts.items():
+        what = "1 file or part of it is" if count == 1 else f"{count} files or parts of it are"
+        yield Fault(reason=f"{what} left out; the log says which", collection=collection or None)
+
+
+def _failing_dates(services: Services) -> Iterator[Fault]:
+    for date in failing_dates(services):
+        yield Fault(reason=date.reason, collection=date.collection, variable=date.variable, time=date.when)

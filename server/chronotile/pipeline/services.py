@@ -9,6 +9,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
+from chronotile.model.source import Finding
 from chronotile.model.time import Instant
 from chronotile.pipeline.cache import ByteCache
 from chronotile.pipeline.kept_cubes import KeptCubes
@@ -112,6 +113,8 @@ class Services:
     """By layer id; `pipeline.revision` keeps them here."""
     looks: Looks = field(default_factory=Looks)
     """At the states of layers."""
+    findings: tuple[Finding, ...] = ()
+    """What was found when the sources were opened; for operators alone."""
     failing_dates: FailingDates = field(default_factory=FailingDates)
     """Those that could not be read; kept when what is served is replaced."""
     shelf: Shelf | None = None

@@ -50,6 +50,15 @@ def kvstore(href: str) -> dict[str, Any]:
     return base
 
 
+def shown_href(href: str) -> str:
+    """Return a place for messages to the operator: without the password or signature that a URL may carry."""
+    path = local_path(href)
+    if path is not None:
+        return str(path)
+    parts = urlsplit(href)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def base_name(href: str) -> str:
     """Return the last part of a place, for messages to the operator."""
     return href.rstrip("/").rpartition("/")[2]

@@ -9,14 +9,18 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from chronotile.errors import ChronotileError
+from chronotile.ingest.finding_log import FindingLog
+from chronotile.model.source import Finding
 from chronotile.process import GRACE_S, hang_ups_held, take_hang_ups
-from chronotile.protocols.ops.siblings import folder_for_sockets
+from chronotile.protocols.ops.siblings import LOGGED_FINDINGS, folder_for_sockets
 from chronotile.readers.block_memory import shareable_memory
+from chronotile.readers.records import RecordsInFolder
 from chronotile.workers import channel
 from chronotile.workers.loads import Loads, loads_bytes
 
@@ -58,6 +62,7 @@ class Supervisor:
         count: How many workers there are to be.
         environment: The variables from which a worker knows what to serve.
         block_bytes: Of the memory in which all workers keep decoded blocks.
+        findings: What was found of the archive and is printed; workers log what they find besides.
         announce: Called once, when whoever connects is answered.
     """
 
@@ -68,6 +73,7 @@ class Supervisor:
         count: int,
         environment: Mapping[str, str],
         block_bytes: int,
+        findings: Sequence[Finding],
         announce: Callable[[], None],
     ) -> None:
         self._listener = listener
@@ -81,6 +87,7 @@ class Supervisor:
         """Connections for the next worker that is ready."""
         self._folder = tempfile.TemporaryDirectory(prefix="chronotile-", dir=folder_for_sockets(tempfile.gettempdir()))
         """Where workers find one another."""
+        FindingLog(RecordsInFolder(Path(self._folder.name) / LOGGED_FINDINGS)).skip(findings)
         blocks, loads = shareable_memory(block_bytes), shareable_memory(loads_bytes(count))
         self._shared = () if blocks is None or loads is None else (blocks, loads)
         """Descriptors of the memory, which outlives the workers."""

@@ -1,7 +1,12 @@
 """Whether the process lives, and whether it can answer."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from chronotile.model.source import Finding
+from chronotile.pipeline.failing_dates import tell_failing_date
 from tests.protocols import served
 
 
@@ -16,19 +21,20 @@ def test_live_answers_whatever_the_sources_do(make_client, make_services):
 def test_ready_where_all_can_be_read(make_client):
     answer = make_client().get("/health/ready")
 
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "failing": []})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "failing": [], "faults": []})
 
 
 def test_ready_while_one_layer_can_be_read_and_tells_the_collection_that_fails(client):
     answer = client.get("/health/ready")
 
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "failing": ["terrain"]})
+    faults = [{"reason": "the data of its newest time are gone", "collection": "terrain", "layer": "GONE"}]
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "failing": ["terrain"], "faults": faults})
 
 
 def test_not_ready_where_nothing_can_be_read(make_client, make_services):
     answer = make_client(make_services(broken=["NDVI"])).get("/health/ready")
 
-    assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "failing": ["s2"]})
+    assert (answer.status_code, answer.json()["status"], answer.json()["failing"]) == (503, "not ready", ["s2"])
 
 
 def test_ready_again_when_the_source_is_back(make_client, make_services):
@@ -45,6 +51,40 @@ def test_collection_whose_source_did_not_open_fails(make_client, make_services):
     del services.readers["terrain"]
 
     assert make_client(services).get("/health/ready").json()["failing"] == ["terrain"]
+
+
+def test_date_that_could_not_be_read_is_named_until_it_is_read(make_client, make_services):
+    services = make_services()
+    client = make_client(services)
+    tell_failing_date("s2", "NDVI", 1, error=OSError("/data/secret.tif ended early"), services=services)
+    told = client.get("/health/ready")
+    services.failing_dates.clear("s2", "NDVI", [np.datetime64("2020-06-01", "ns")])
+
+    fault = {"reason": "cannot be read", "collection": "s2", "variable": "NDVI", "time": "2020-06-01T00:00:00Z"}
+    assert (told.status_code, told.json()["faults"]) == (200, [fault])
+    assert client.get("/health/ready").json()["faults"] == []
+
+
+def test_what_is_left_out_is_told_by_collection_without_paths(make_client, make_services):
+    findings = (
+        Finding("error", "far", "left out: no file matches x.tif", collection="far", path="/data/secret/x.tif"),
+        Finding("warning", "s2: a/b.tif", "left out: its corner is elsewhere", collection="s2", written="c.yaml:3"),
+        Finding("error", "s2: a/c.tif", "left out: it cannot be opened", collection="s2"),
+        Finding("warning", "s2: time", "2 times are given twice", collection="s2"),
+        Finding("error", "places.fields", "left out: no such file"),
+    )
+
+    answer = make_client(replace(make_services(), findings=findings)).get("/health/ready")
+
+    assert answer.json() == {
+        "status": "ready",
+        "failing": ["far"],
+        "faults": [
+            {"reason": "its source cannot be opened, or has nothing that can be served", "collection": "far"},
+            {"reason": "2 files or parts of it are left out; the log says which", "collection": "s2"},
+            {"reason": "1 file or part of it is left out; the log says which"},
+        ],
+    }
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])

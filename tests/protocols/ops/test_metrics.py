@@ -1,13 +1,15 @@
 """The process as Prometheus reads it."""
 
 import threading
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.model.source import Finding
+from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.protocols.common.state import Gates
 from chronotile.protocols.ops.siblings import merged
 from chronotile.readers.previews import Previews, say_previews
@@ -74,6 +76,19 @@ def test_reloads_and_layers_are_counted(client):
 
     assert found["chronotile_failed_reloads_total",] == 0
     assert found["chronotile_layers",] == 8
+
+
+def test_findings_unreadable_dates_and_newest_times_are_told(make_client, make_services):
+    findings = (Finding("warning", "s2", "one"), Finding("warning", "s2", "two"), Finding("error", "s2", "three"))
+    services = replace(make_services(), findings=findings)
+    tell_failing_date("s2", "NDVI", 0, error=OSError("it ended early"), services=services)
+
+    found = metrics(make_client(services))
+
+    assert [found["chronotile_findings", severity] for severity in ("error", "warning", "note")] == [1, 2, 0]
+    assert found["chronotile_unreadable_dates", "s2"] == 1
+    newest = services.catalogue.layer("NDVI").times.instants[-1]
+    assert found["chronotile_layer_newest_time_seconds", "NDVI"] == int(newest.astype("datetime64[s]").astype(int))
 
 
 @pytest.fixture

@@ -74,6 +74,8 @@ class ServerState:
     """Whether the store of a collection was committed to since `services` were made; looks at a file."""
     failed_reloads: int = 0
     """Of configurations with mistakes; the last good one went on serving."""
+    is_stale: bool = False
+    """Whether the last look at configuration and sources gave nothing that can be served."""
     previews: Previews | None = None
     """Of rasters without overviews, where such are kept."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))

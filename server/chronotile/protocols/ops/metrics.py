@@ -1,14 +1,21 @@
 """The state of the process as Prometheus reads it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from chronotile.model.source import Severity
+from chronotile.model.time import DAY
 from chronotile.pipeline.cache import CacheState
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.state import ServerState
 from chronotile.readers.kept_blocks import BlocksState, current_blocks
 from chronotile.readers.previews import PreviewsState
+
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 class StateCollector(Collector):
@@ -37,9 +44,35 @@ class StateCollector(Collector):
             yield from _previews(self._state.previews.state)
         waiting = self._state.valid_shares.waiting
         yield _gauge("chronotile_shares_waiting", "Shares of valid pixels that are to be counted", waiting)
+        yield from _faults(self._state.services)
+        yield _newest_times(self._state.services)
         layers = GaugeMetricFamily("chronotile_layers", "Layers that are served")
         layers.add_metric([], sum(1 for _ in self._state.services.catalogue.layers))
         yield layers
+
+
+def _faults(services: Services) -> Iterable[Metric]:
+    findings = GaugeMetricFamily("chronotile_findings", "What was found of the sources", labels=["severity"])
+    counts = Counter(finding.severity for finding in services.findings)
+    for severity in SEVERITIES:
+        findings.add_metric([severity], counts[severity])
+    dates = GaugeMetricFamily(
+        "chronotile_unreadable_dates", "Dates that could not be read, of all processes", labels=["collection"]
+    )
+    unreadable = Counter(date.collection for date in services.failing_dates.listed())
+    for collection in services.catalogue.collections:
+        dates.add_metric([collection.id], unreadable[collection.id])
+    yield from (findings, dates)
+
+
+def _newest_times(services: Services) -> Metric:
+    """Without times of the future, which mistakes in names make."""
+    newest = GaugeMetricFamily("chronotile_layer_newest_time_seconds", "Newest time of a layer", labels=["layer"])
+    for layer in services.catalogue.layers:
+        index = layer.times.at_or_before(services.clock() + DAY) if len(layer.times) else None
+        if index is not None:
+            newest.add_metric([layer.id], int(layer.times.instants[index].astype("datetime64[s]").astype("int64")))
+    return newest
 
 
 def _gates(state: ServerState) -> Iterable[Metric]:

@@ -1,5 +1,7 @@
 """`/health` and `/metrics`: whether the process lives, whether it can answer, what it does."""
 
+from dataclasses import asdict
+
 import orjson
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -7,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.pipeline.readiness import check_readiness
+from chronotile.pipeline.readiness import Fault, check_readiness
 from chronotile.protocols.common.endpoint import RETRY_AFTER_S, endpoint
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.ops.siblings import Siblings, merged
+
+STALE = "the configuration, or a source of it, is such by now that nothing can be served; what was before still is"
 
 
 async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer is that there is one
@@ -20,10 +24,20 @@ async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer 
 
 
 async def get_ready(request: Request) -> Response:
-    """Return 200 where at least one layer can be read, else 503, and the collections that fail in either case."""
-    readiness = await in_thread(state_of(request).gates.readiness, check_readiness, services_of(request))
-    status = "ready" if readiness.is_ready else "not ready"
-    return _told(200 if readiness.is_ready else 503, {"status": status, "failing": list(readiness.failing)})
+    """Return 200 where at least one layer can be read, else 503, and what fails in either case."""
+    state = state_of(request)
+    readiness = await in_thread(state.gates.readiness, check_readiness, services_of(request))
+    stale = (Fault(reason=STALE),) if state.is_stale else ()
+    document: dict[str, object] = {
+        "status": "ready" if readiness.is_ready else "not ready",
+        "failing": list(readiness.failing),
+        "faults": [_members(fault) for fault in (*stale, *readiness.faults)],
+    }
+    return _told(200 if readiness.is_ready else 503, document)
+
+
+def _members(fault: Fault) -> dict[str, str]:
+    return {name: value for name, value in asdict(fault).items() if value is not None}
 
 
 def _told(status: int, document: dict[str, object]) -> Response:

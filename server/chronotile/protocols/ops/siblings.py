@@ -15,7 +15,8 @@ from prometheus_client.registry import Collector
 
 ANSWER_S = 2.0
 """After which a worker that does not answer is left out."""
-
+LOGGED_FINDINGS = "findings"
+"""Folder in that of the workers."""
 
 LONGEST_FOLDER = 75
 """In bytes: the path of a socket in a folder of its own there has at most 104 on macOS, 108 on Linux, one of them 0."""
@@ -34,6 +35,21 @@ class Siblings:
     number: int
     """Of the worker that this process is; it stays the same when another takes its place."""
 
+    @property
+    def logs_findings(self) -> bool:
+        """Whether this worker logs what is found of the archive: all of them find the same."""
+        return self.number == 0
+
+    @property
+    def logged_findings(self) -> Path:
+        """The folder of findings that were logged: who takes the place of a worker goes on where that one was."""
+        return self.folder / LOGGED_FINDINGS
+
+    @property
+    def failing_dates(self) -> Path:
+        """The folder of dates that any of the workers could not read."""
+        return self.folder / "failing-dates"
+
     async def tell(self, registry: CollectorRegistry) -> asyncio.Server:
         """Tell whoever connects the metrics of this worker."""
 
@@ -50,7 +66,7 @@ class Siblings:
 
     async def ask(self) -> dict[str, str]:
         """Return the metrics of each worker that answers, by its number."""
-        numbers = sorted(path.name for path in self.folder.iterdir())
+        numbers = sorted(path.name for path in self.folder.iterdir() if path.is_socket())
         texts = await asyncio.gather(*(_text(self.folder / number) for number in numbers))
         return {number: text for number, text in zip(numbers, texts, strict=True) if text}
 

@@ -1,0 +1,74 @@
+"""What became other when an archive was opened anew, in one line for the log."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+import numpy as np
+
+from chronotile.ingest.archive import Archive
+from chronotile.model.collection import Layer
+from chronotile.model.source import Finding
+
+MOST_NAMES = 6
+"""Layers, or files left out, that are named; of the others there is the number."""
+
+
+def changes_line(before: Archive, after: Archive) -> str:
+    """Return what was added, removed and left out since `before`; each in a few words, however much it is."""
+    parts = [*_layer_changes(before, after), *_left_out(before.findings, after.findings)]
+    if not parts:
+        parts = [*_source_changes(before, after)] or ["the configuration or a style was changed"]
+    return f"reloaded: {', '.join(parts)}"
+
+
+def _layer_changes(before: Archive, after: Archive) -> Iterator[str]:
+    old = {layer.id: layer for layer in before.services.catalogue.layers}
+    new = {layer.id: layer for layer in after.services.catalogue.layers}
+    yield from _named("layer", "added", [name for name in new if name not in old])
+    yield from _named("layer", "removed", [name for name in old if name not in new])
+    layers: dict[str, list[str]] = {}
+    for name in new.keys() & old.keys():
+        for text in _date_changes(old[name], new[name]):
+            layers.setdefault(text, []).append(name)
+    for text in sorted(layers):
+        yield f"{text} {_shown(sorted(layers[text]))}"
+
+
+def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
+    added = np.setdiff1d(new.times.instants, old.times.instants).size
+    removed = np.setdiff1d(old.times.instants, new.times.instants).size
+    if added:
+        yield f"{_counted(added, 'date')} added to"
+    if removed:
+        yield f"{_counted(removed, 'date')} removed from"
+
+
+def _left_out(before: Iterable[Finding], after: Iterable[Finding]) -> Iterator[str]:
+    old, new = ({each.place for each in findings if each.is_left_out} for findings in (before, after))
+    yield from _places("left out", new - old)
+    yield from _places("no longer left out", old - new)
+
+
+def _places(what: str, places: Collection[str]) -> Iterator[str]:
+    if places:
+        yield f"{len(places)} {what} ({_shown(sorted(places), separator='; ')})"
+
+
+def _source_changes(before: Archive, after: Archive) -> Iterator[str]:
+    """Collections whose files were written anew, with the same dates."""
+    old = before.services.readers
+    changed = [name for name, reader in after.services.readers.items() if name in old and old[name] is not reader]
+    yield from _named("files of collection", "replaced", changed)
+
+
+def _named(what: str, how: str, names: list[str]) -> Iterator[str]:
+    if names:
+        yield f"{what}{'s' if len(names) > 1 else ''} {_shown(names)} {how}"
+
+
+def _shown(names: list[str], *, separator: str = ", ") -> str:
+    more = len(names) - MOST_NAMES
+    return separator.join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,43 @@
+"""The log of findings: each once, until it is gone and comes again."""
+
+import logging
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from chronotile.model.source import Finding
+from chronotile.readers.records import Records, RecordsInMemory
+
+log = logging.getLogger(__name__)
+
+
+class FindingLog:
+    """Logs what is found of an archive, at its start and whenever it is opened anew.
+
+    Args:
+        records: Where it is kept what was logged; for one process in its memory.
+    """
+
+    def __init__(self, records: Records | None = None) -> None:
+        self._records = records or RecordsInMemory()
+
+    def skip(self, findings: Iterable[Finding]) -> None:
+        """Take findings for logged: they were printed."""
+        for finding in findings:
+            self._records.add(_name(finding), finding.text)
+
+    def tell(self, findings: Iterable[Finding]) -> None:
+        """Log the findings that there were not before; notes with less weight than what should be done about."""
+        named = {_name(finding): finding for finding in findings}
+        for name in self._records.names():
+            if name not in named:
+                self._records.remove(name)
+        for name, finding in named.items():
+            if self._records.add(name, finding.text):
+                level = logging.INFO if finding.severity == "note" else logging.WARNING
+                log.log(level, "%s  %s", finding.severity, finding.text)
+
+
+def _name(finding: Finding) -> str:
+    """Not of the line that asks for it, which is another when the configuration is edited elsewhere."""
+    told = "\n".join((finding.severity, finding.place, finding.message, finding.path))
+    return blake2b(told.encode(), digest_size=16).hexdigest()

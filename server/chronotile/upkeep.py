@@ -1,0 +1,142 @@
+"""What is served kept as it is now: configuration, styles, sources, and the log of what is found of them."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import anyio
+import anyio.to_thread
+
+from chronotile.errors import ChronotileError
+from chronotile.ingest.archive import Archive, grown, has_grown, refreshed, system_clock
+from chronotile.ingest.changes import changes_line
+from chronotile.ingest.finding_log import FindingLog
+from chronotile.pipeline.failing_dates import failing_dates
+from chronotile.pipeline.looks import Looks
+from chronotile.process import give_back_freed_memory, hang_ups, set_aside_what_stays
+from chronotile.protocols.common.state import ServerState
+from chronotile.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SETTLED_S = 2.0
+"""By then what is loaded with the first requests is there."""
+TIDIED_EVERY_S = 20.0
+"""Often enough that holes stay small, and seldom enough that the pages asked for anew cost nothing."""
+NOT_RELOADED = "what is new is not served, but what was before"
+
+
+class Upkeep:
+    """Keeps what an application serves as it is now: configuration, styles, sources.
+
+    Args:
+        archive: What is served first.
+        settings: How the process runs.
+        looks: At stores that may hang.
+        finding_log: Logs what is found at each reload; without one another worker does.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        settings: Settings,
+        *,
+        looks: Looks | None = None,
+        finding_log: FindingLog | None = None,
+    ) -> None:
+        self._archive = archive
+        self._finding_log = finding_log
+        self._failure = ""
+        """Why the last look gave nothing to serve; nothing where it did."""
+        self._looks = looks or Looks()
+        self._settings = settings
+        self._lock = threading.Lock()
+
+    async def renew(self, state: ServerState) -> None:
+        """Look for changes of any kind every `watch_s`, and at once on SIGHUP."""
+        alone = anyio.CapacityLimiter(1)  # not among the requests of /cog, whose stores may hang
+        async with hang_ups() as hung_up:
+            while True:
+                with anyio.move_on_after(self._settings.watch_s or None):
+                    await hung_up.wait()
+                await anyio.to_thread.run_sync(self.look, state, limiter=alone)
+
+    async def tidy(self, state: ServerState) -> None:
+        """Set aside what stays until the next reload, and give back what caches that evict leave free."""
+        alone = anyio.CapacityLimiter(1)
+        reloads = None
+        await anyio.sleep(SETTLED_S)
+        while True:
+            if reloads != state.reloads:
+                reloads = state.reloads
+                await anyio.to_thread.run_sync(set_aside_what_stays, limiter=alone)
+            await anyio.to_thread.run_sync(give_back_freed_memory, limiter=alone)
+            await anyio.sleep(TIDIED_EVERY_S)
+
+    def has_grown(self, collection: str) -> bool:
+        """Return whether the store of a collection was given something since it was opened."""
+        return has_grown(self._archive, collection)
+
+    def follow(self, state: ServerState, collection: str | None) -> None:
+        """Serve what a store, that of a collection or any, was given since it was opened.
+
+        Whoever comes in the meantime waits, so that nobody is answered with the older state.
+        """
+        if self._has_grown(collection):
+            with self._lock:
+                if self._has_grown(collection):
+                    before = self._archive
+                    self._serve(state, self._made(state, before, partial(grown, before, clock=system_clock)))
+
+    def _has_grown(self, collection: str | None) -> bool:
+        """Of all stores one may hang, which is not to keep documents that tell of the others."""
+        look = partial(has_grown, self._archive, collection)
+        return self._looks.take("all stores", look, known=False) if collection is None else look()
+
+    def look(self, state: ServerState) -> None:
+        """Look at everything, without holding up who follows: one store may hang. Anew, if another grew meanwhile."""
+        is_done = False
+        while not is_done:
+            before = self._archive
+            look = partial(refreshed, before, self._settings.config, environment=os.environ, clock=system_clock)
+            newer = self._made(state, before, look)
+            with self._lock:
+                is_done = newer is before or self._archive is before
+                if self._archive is before:
+                    self._serve(state, newer)
+        failing_dates(state.services)  # those that are well again are no longer listed
+
+    def _made(self, state: ServerState, before: Archive, make: Callable[[], Archive]) -> Archive:
+        """What `make` gives; where it has mistakes or cannot be read that is told, and the last good one is given."""
+        try:
+            made = make()
+        except (ChronotileError, OSError) as error:
+            if self._is_new_failure(state, str(error)) and self._finding_log is not None:
+                log.warning("%s: %s", NOT_RELOADED, error)
+        except Exception as error:  # it must not end the looking, without which SIGHUP would end the process
+            if self._is_new_failure(state, repr(error)):
+                log.exception(NOT_RELOADED)
+        else:
+            self._is_new_failure(state, "")
+            return made
+        state.failed_reloads += 1
+        return before
+
+    def _is_new_failure(self, state: ServerState, failure: str) -> bool:
+        """Keep why what is new is not served, and return whether it was not so at the last look."""
+        is_new = failure != self._failure
+        self._failure = failure
+        state.is_stale = bool(failure)
+        return is_new
+
+    def _serve(self, state: ServerState, newer: Archive) -> None:
+        if newer is not self._archive:
+            # In this order: who finds that the archive did not grow takes the services for those of now.
+            before, state.services = self._archive, newer.services
+            self._archive = newer
+            state.reloads += 1
+            if self._finding_log is not None:
+                log.info("%s", changes_line(before, newer))
+                self._finding_log.tell(newer.findings)

@@ -1,0 +1,274 @@
+"""A folder that changes while it is served: what is wrong is told once, and every other date answers right."""
+
+import logging
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from chronotile.app import application, create_app, open_configured
+from chronotile.ingest.finding_log import FindingLog
+from chronotile.settings import Settings
+from chronotile.upkeep import Upkeep
+from tests.running import PATIENCE_S, PROGRAM, serving, until, workers_of
+from tests.scenes import Scene, write_cogs
+
+SCENE = Scene(days=tuple(f"2020-01-{day:02}" for day in range(1, 10)))
+ROW, COLUMN = 12, 20
+NUMBER = 6
+"""Where a worker's number stands: python -P -m chronotile.workers.worker CHANNEL FOLDER NUMBER."""
+CONFIGURATION = """
+collections:
+  ndvi:
+    source:
+      kind: cog
+      href: "data/NDVI_*.tif"
+    variables: {NDVI: {}}
+"""
+
+
+class Served:
+    """An application over a folder, which looks at its files when told to."""
+
+    def __init__(self, place, caplog):
+        settings = Settings(config=place, watch_s=0)
+        archive = open_configured(settings)
+        finding_log = FindingLog()
+        finding_log.skip(archive.findings)
+        self._upkeep = Upkeep(archive, settings, finding_log=finding_log)
+        self._caplog = caplog
+        self.client = TestClient(application(archive.services, upkeep=self._upkeep))
+
+    def look(self):
+        """Look at the files; return what is logged of it."""
+        self._caplog.clear()
+        self._upkeep.look(self.client.app.state.chronotile)
+        return [record.getMessage() for record in self._caplog.records if record.name.startswith("chronotile")]
+
+    def ready(self):
+        """Return what readiness tells of faults."""
+        return self.client.get("/health/ready").json()["faults"]
+
+    def metric(self, name, **labels):
+        """Return the value of a gauge."""
+        families = text_string_to_metric_families(self.client.get("/metrics").text)
+        samples = [sample for family in families for sample in family.samples]
+        return next(each.value for each in samples if each.name == name and each.labels == labels)
+
+    def days(self):
+        """Return the days of the series of a cell whose values are those of the formula."""
+        x, y = (axis[index] for axis, index in zip(SCENE.coordinates(), (COLUMN, ROW), strict=True))
+        series = self.client.get(f"/timeseries/ndvi.NDVI/point?x={x}&y={y}&crs=EPSG:32631").json()
+        days = [time[:10] for time in series["times"]]
+        found = [day for day, value in zip(days, series["values"], strict=True) if is_right(day, value)]
+        assert found == days
+        return found
+
+
+def is_right(day, value):
+    number = int(SCENE.number(SCENE.days.index(day), ROW, COLUMN))
+    return value == pytest.approx(number * SCENE.scale + SCENE.offset, abs=1e-9)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five of nine dates."""
+    (tmp_path / "data").mkdir()
+    write_cogs(tmp_path / "data", replace(SCENE, days=SCENE.days[:5]))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """`whole[day]`: the bytes of a date's file."""
+    (tmp_path / "whole").mkdir()
+    write_cogs(tmp_path / "whole", SCENE)
+    return {day: (tmp_path / "whole" / file_of(day)).read_bytes() for day in SCENE.days}
+
+
+def file_of(day):
+    return f"NDVI_{day.replace('-', '')}.tif"
+
+
+@pytest.fixture(params=["configuration", "folder"])
+def served(request, folder, caplog):
+    """The application, of a configuration and of the folder itself."""
+    caplog.set_level(logging.INFO, logger="chronotile")
+    file = folder.parent / "chronotile.yaml"
+    file.write_text(CONFIGURATION)
+    one = Served(file if request.param == "configuration" else folder, caplog)
+    with one.client:
+        yield one
+
+
+@pytest.fixture
+def put(folder):
+    """`put(day, content)`: a date's file is that now, and newer than any before."""
+    count = iter(range(1, 100))
+
+    def write(day, content):
+        path = folder / file_of(day)
+        path.unlink(missing_ok=True)
+        path.write_bytes(content)
+        newer = path.stat().st_mtime + 10 * next(count)
+        os.utime(path, (newer, newer))
+
+    return write
+
+
+@pytest.fixture
+def of_another_grid(tmp_path):
+    """The bytes of a date with smaller cells."""
+    (tmp_path / "other").mkdir()
+    write_cogs(tmp_path / "other", replace(SCENE, width=33, days=SCENE.days[:1]))
+    return (tmp_path / "other" / file_of(SCENE.days[0])).read_bytes()
+
+
+def test_nothing_is_logged_while_nothing_changes(served):
+    assert served.look() == []
+    assert served.ready() == []
+
+
+def test_copied_date_is_told_and_served(served, put, whole):
+    put("2020-01-06", whole["2020-01-06"])
+
+    assert served.look() == ["reloaded: 1 date added to ndvi.NDVI"]
+    assert served.days() == list(SCENE.days[:6])
+    newest = served.metric("chronotile_layer_newest_time_seconds", layer="ndvi.NDVI")
+    assert newest == 1_578_268_800  # date -ud 2020-01-06 +%s
+
+
+def test_half_copied_date_is_told_once_and_served_once_it_is_whole(served, put, whole):
+    put("2020-01-06", whole["2020-01-06"])
+    put("2020-01-07", whole["2020-01-07"][:200])
+    first, second = served.look(), served.look()
+
+    assert first[0] == f"reloaded: 1 date added to ndvi.NDVI, 1 left out (ndvi: {file_of('2020-01-07')})"
+    assert len(first) == 2
+    assert first[1].startswith(f"error  ndvi: {file_of('2020-01-07')}: left out: it cannot be opened")
+    assert second == []
+    assert served.days() == list(SCENE.days[:6])
+    assert served.ready() == [{"reason": "1 file or part of it is left out; the log says which", "collection": "ndvi"}]
+    assert served.metric("chronotile_findings", severity="error") == 1
+
+    put("2020-01-07", whole["2020-01-07"])
+    third = served.look()
+
+    assert third == [f"reloaded: 1 date added to ndvi.NDVI, 1 no longer left out (ndvi: {file_of('2020-01-07')})"]
+    assert served.days() == list(SCENE.days[:7])
+    assert served.ready() == []
+    assert served.metric("chronotile_findings", severity="error") == 0
+
+
+def test_date_of_another_grid_is_told_once_with_what_differs(served, put, whole, of_another_grid):
+    put("2020-01-06", of_another_grid)
+    first = served.look()
+    put("2020-01-07", whole["2020-01-07"])
+    second = served.look()
+
+    assert len(first) == 2
+    assert first[1].startswith(f"warning  ndvi: {file_of('2020-01-06')}: left out: it is 33 x 30 pixels")
+    assert second == ["reloaded: 1 date added to ndvi.NDVI"]
+    assert served.days() == [*SCENE.days[:5], "2020-01-07"]
+
+
+def test_finding_that_comes_again_is_logged_again(served, put, whole, of_another_grid):
+    logged = []
+    for content in (of_another_grid, whole["2020-01-03"], of_another_grid):
+        put("2020-01-03", content)
+        logged.append(served.look())
+
+    assert [sum("left out: it is 33 x 30" in line for line in lines) for lines in logged] == [1, 0, 1]
+    assert logged[2][0] == f"reloaded: 1 date removed from ndvi.NDVI, 1 left out (ndvi: {file_of('2020-01-03')})"
+
+
+def test_removed_date_is_told(served, folder):
+    (folder / file_of("2020-01-02")).unlink()
+
+    assert served.look() == ["reloaded: 1 date removed from ndvi.NDVI"]
+    assert served.days() == [SCENE.days[0], *SCENE.days[2:5]]
+
+
+def test_replaced_date_is_told_and_read_anew(served, put, whole):
+    put("2020-01-05", whole["2020-01-05"])
+
+    assert served.look() == ["reloaded: files of collection ndvi replaced"]
+    assert served.days() == list(SCENE.days[:5])
+
+
+def test_findings_of_a_configuration_name_its_file_and_line(folder, tmp_path, caplog):
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(CONFIGURATION + '  gone:\n    source:\n      kind: cog\n      href: "gone/*.tif"\n')
+
+    with TestClient(create_app(Settings(config=file, watch_s=0))) as client:
+        ready = client.get("/health/ready").text
+
+    expected = f"gone: left out: no file matches *.tif; looked for {tmp_path}/gone/*.tif ({file}:11)"
+    assert [message for message in caplog.messages if "gone" in message] == [f"error  {expected}"]
+    assert '"collection":"gone"' in ready
+    assert str(tmp_path) not in ready
+
+
+def test_configuration_with_mistakes_is_logged_once(folder, tmp_path, caplog):
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(CONFIGURATION)
+    one = Served(file, caplog)
+    with one.client:
+        file.write_text(CONFIGURATION.replace("href", "hreff"))
+        first, second, faults = one.look(), one.look(), one.ready()
+        file.write_text(CONFIGURATION)
+        third, mended = one.look(), one.ready()
+
+    assert [len(first), second, third] == [1, [], []]
+    assert "hreff" in first[0]
+    assert [list(fault) for fault in faults] == [["reason"]]
+    assert mended == []
+
+
+def reloads_of(address):
+    """How often each worker has reloaded, by its number."""
+    with urlopen(f"{address}/metrics", timeout=PATIENCE_S) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    samples = [sample for family in families for sample in family.samples]
+    return {each.labels["worker"]: each.value for each in samples if each.name == "chronotile_reloads_total"}
+
+
+def worker_0_of(process):
+    """The process of the worker that logs findings."""
+    arguments = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in workers_of(process)}
+    return next(pid for pid, words in arguments.items() if words[NUMBER] == b"0")
+
+
+@pytest.mark.slow
+@pytest.mark.client(str(PROGRAM))
+def test_of_two_workers_one_logs_each_finding_once(folder, put, whole, of_another_grid, tmp_path):
+    (tmp_path / "chronotile.yaml").write_text(CONFIGURATION)
+    put("2020-01-06", of_another_grid)
+    arguments = ("serve", tmp_path / "chronotile.yaml", "--workers", 2)
+
+    with (
+        (tmp_path / "log").open("w") as log,
+        serving(*arguments, log=log, CHRONOTILE_WATCH_S="0") as (process, address, lines),
+    ):
+        put("2020-01-07", whole["2020-01-07"][:200])
+        process.send_signal(signal.SIGHUP)
+        until(lambda: reloads_of(address) == {"0": 1, "1": 1})
+        os.kill(worker_0_of(process), signal.SIGKILL)
+        until(lambda: reloads_of(address) == {"0": 0, "1": 1})
+        (folder / file_of("2020-01-07")).unlink()
+        process.send_signal(signal.SIGHUP)
+        until(lambda: reloads_of(address) == {"0": 1, "1": 2})
+        put("2020-01-07", whole["2020-01-07"][:200])
+        process.send_signal(signal.SIGHUP)
+        until(lambda: reloads_of(address) == {"0": 2, "1": 3})
+
+    logged = (tmp_path / "log").read_text().splitlines()
+    found = [line for line in logged if "finding_log" in line]
+    assert sum(file_of("2020-01-06") in line for line in lines) == 1
+    assert [file_of("2020-01-07") in line for line in found] == [True, True]
+    assert sum("reloaded: " in line for line in logged) == 3
