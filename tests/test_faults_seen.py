@@ -187,6 +187,25 @@ def test_finding_that_comes_again_is_logged_again(served, put, whole, of_another
     assert logged[2][0] == f"reloaded: 1 date removed from ndvi.NDVI, 1 left out (ndvi: {file_of('2020-01-03')})"
 
 
+def test_findings_of_other_sources_stay_when_one_is_opened_anew(folder, put, whole, of_another_grid, caplog):
+    caplog.set_level(logging.INFO, logger="chronotile")
+    put("2020-01-06", of_another_grid)
+    (folder.parent / "second").mkdir()
+    write_cogs(folder.parent / "second", replace(SCENE, days=SCENE.days[:2]))
+    file = folder.parent / "chronotile.yaml"
+    file.write_text(CONFIGURATION + '  other: {source: {kind: cog, href: "second/*.tif"}, variables: {NDVI: {}}}\n')
+    one = Served(file, caplog)
+    with one.client:
+        (folder.parent / "second" / file_of("2020-01-03")).write_bytes(whole["2020-01-03"])
+        first = one.look()
+        put("2020-01-07", whole["2020-01-07"])
+        second, faults = one.look(), one.ready()
+
+    assert first == ["reloaded: 1 date added to other.NDVI"]
+    assert second == ["reloaded: 1 date added to ndvi.NDVI"]
+    assert [fault["collection"] for fault in faults] == ["ndvi"]
+
+
 def test_removed_date_is_told(served, folder):
     (folder / file_of("2020-01-02")).unlink()
 

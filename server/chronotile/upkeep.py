@@ -59,8 +59,10 @@ class Upkeep:
         alone = anyio.CapacityLimiter(1)  # not among the requests of /cog, whose stores may hang
         async with hang_ups() as hung_up:
             while True:
-                with anyio.move_on_after(self._settings.watch_s or None):
+                with anyio.move_on_after(self._settings.watch_s or None) as waiting:
                     await hung_up.wait()
+                if not waiting.cancelled_caught:  # asked for: a disk that failed for a moment may be well again
+                    state.services.failing_dates.clear()
                 await anyio.to_thread.run_sync(self.look, state, limiter=alone)
 
     async def tidy(self, state: ServerState) -> None:

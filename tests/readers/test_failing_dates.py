@@ -55,21 +55,21 @@ def test_date_whose_file_is_another_and_fails_again_is_logged_again(make_list, c
     assert [date.state for date in make_list().listed()] == ["3c-4d"]
 
 
-def test_date_that_was_read_is_listed_no_more_and_logged_when_it_fails_again(make_list, caplog):
+def test_cleared_date_is_listed_no_more_and_logged_when_it_fails_again(make_list, caplog):
     make_list().tell(DATE, details="one")
-    make_list().clear("s2", "NDVI", [np.datetime64("1999-01-01", "ns"), DATE.instant])
+    make_list().clear()
 
     assert make_list().listed() == ()
     make_list().tell(DATE, details="one")
     assert len(caplog.messages) == 2
 
 
-def test_other_dates_stay_when_one_was_read(make_list):
+def test_other_dates_stay_when_one_has_another_file(make_list):
     other = replace(DATE, variable="LAI")
     make_list().tell(other, details="")
     make_list().tell(DATE, details="")
 
-    make_list().clear("s2", "NDVI", [DATE.instant])
+    make_list().forget(DATE)
 
     assert make_list().listed() == (other,)
 

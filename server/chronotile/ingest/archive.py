@@ -13,7 +13,7 @@ from chronotile.ingest.discover import LEFT_OUT, Discovery, Progress, discover
 from chronotile.ingest.finding_places import placed
 from chronotile.ingest.observe import observed_infos
 from chronotile.ingest.open_places import open_places
-from chronotile.ingest.open_sources import open_sources
+from chronotile.ingest.open_sources import open_sources, reader_findings
 from chronotile.ingest.refresh import (
     DocumentState,
     document_states,
@@ -196,8 +196,9 @@ def _opened(
     infos = observed_infos(configuration.collections, readers)
     catalogue, findings = build_catalogue(configuration, infos, styles, places=places.sets)
     catalogue, notes = with_valid_defaults(catalogue, readers, clock())
+    of_sources = (*opened.findings, *reader_findings(readers))
     if not catalogue.collections:
-        failures = [each for each in (*opened.findings, *findings) if each.severity == "error"]
+        failures = [each for each in (*of_sources, *findings) if each.severity == "error"]
         raise ConfigurationError(
             [
                 replace(each, message=each.message.removeprefix(LEFT_OUT)).text
@@ -205,7 +206,7 @@ def _opened(
             ]
         )
     caches = make_caches() if before is None else before.services.caches
-    all_findings = placed((*opened.findings, *places.findings, *findings, *notes), configuration)
+    all_findings = placed((*of_sources, *places.findings, *findings, *notes), configuration)
     return Archive(
         configuration=configuration,
         services=Services(

@@ -16,7 +16,7 @@ THREADS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSources:
-    """The sources that opened, by collection, and what was found while opening."""
+    """The sources that opened, by collection, and a finding for each that did not."""
 
     readers: Mapping[str, Reader]
     findings: tuple[Finding, ...]
@@ -26,15 +26,20 @@ def open_sources(specs: Mapping[str, SourceSpec]) -> OpenSources:
     """Return the sources of `specs`; one that does not open is left out and becomes a finding."""
     with ThreadPoolExecutor(THREADS, thread_name_prefix="open") as pool:
         opened = list(pool.map(_open, specs.values()))
-    readers = {spec.collection: each for spec, each in zip(specs.values(), opened, strict=True)}
-    findings = [each for each in opened if isinstance(each, Finding)]
-    for collection, reader in readers.items():
-        if not isinstance(reader, Finding):
-            findings += [replace(each, place=f"{collection}: {each.place}") for each in reader.info.findings]
+    found = {spec.collection: each for spec, each in zip(specs.values(), opened, strict=True)}
     return OpenSources(
-        readers={name: each for name, each in readers.items() if not isinstance(each, Finding)},
-        findings=tuple(findings),
+        readers={name: each for name, each in found.items() if not isinstance(each, Finding)},
+        findings=tuple(each for each in opened if isinstance(each, Finding)),
     )
+
+
+def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:
+    """Return what was found while sources were opened that did open, however long ago, by collection."""
+    return [
+        replace(each, place=f"{collection}: {each.place}")
+        for collection, reader in readers.items()
+        for each in reader.info.findings
+    ]
 
 
 def _open(spec: SourceSpec) -> Reader | Finding:

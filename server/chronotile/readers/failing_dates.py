@@ -1,7 +1,7 @@
 """Dates of layers that could not be read: what `/health/ready`, the metrics and the log tell of them."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -37,7 +37,9 @@ class FailingDate:
 
 
 class FailingDates:
-    """The dates that could not be read, each until it is read or its file is another one.
+    """The dates that could not be read, each until its file is another one.
+
+    That a date was read does not make it well: another part of its file may be the damaged one.
 
     Args:
         records: Where they are kept; those of one process in its memory.
@@ -67,12 +69,10 @@ class FailingDates:
             if count + 1 == MOST:
                 log.warning("%d dates cannot be read; further ones are neither listed nor logged", MOST)
 
-    def clear(self, collection: str, variable: str, instants: Iterable[Instant | None]) -> None:
-        """Forget dates that were read; where nothing is listed it takes microseconds, however many there are."""
-        if not self._records.names():
-            return
-        for instant in instants:
-            self._records.remove(_name(collection, variable, instant))
+    def clear(self) -> None:
+        """Forget all dates; those that still fail are listed and logged again."""
+        for name in self._records.names():
+            self._records.remove(name)
 
     def forget(self, date: FailingDate) -> None:
         """Forget a date that was listed: its file is another one by now, or it is served no more."""
