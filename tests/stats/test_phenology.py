@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.model.analysis import Curves, Phenology, Whittaker
-from chronotile.stats.phenology import find_seasons
+from chronotile.stats.phenology import LEAST_LENGTH_DAYS, find_seasons
 from chronotile.stats.whittaker import smooth_whittaker
 from tests.stats.curves import curves, dekads, of_days, uneven
 
@@ -89,6 +89,58 @@ def test_seasons_cut_off_by_the_ends_are_left_out():
     (found,) = find_seasons(curves(times, cosine(times)), Phenology())
 
     assert days_of(found.peak) == ["2002-07-13"]
+
+
+@pytest.mark.parametrize("is_reversed", [False, True], ids=["ends", "begins"])
+@pytest.mark.parametrize("base", [0.0, 1e-4], ids=["constant", "sinking"])
+def test_a_season_in_a_flat_base_is_whole(is_reversed, base):
+    days = np.arange(0, 365, 5)
+    values = 0.2 + 0.6 * np.exp(-(((days - 120) / 30.0) ** 2)) - base * days
+    rising = np.interp(days, [0, 40], [0.5, 0.0], right=0.0)
+    shaped = np.maximum(values, rising)[:: -1 if is_reversed else 1]
+
+    (found,) = find_seasons(curves(of_days(days), shaped), Phenology())
+
+    assert found.peak.size == 1
+    np.testing.assert_allclose(found.length_days, [50], atol=3)
+
+
+def test_a_fall_that_has_not_reached_a_base_is_no_whole_season():
+    days = np.arange(0, 250, 5)
+
+    (found,) = find_seasons(curves(of_days(days), np.interp(days, [0, 50, 150, 250], [0.2, 0, 1, 0.3])), Phenology())
+
+    assert found.peak.size == 0
+
+
+def test_what_rises_for_less_than_the_least_length_is_no_season():
+    days = np.arange(0, 400, 2)
+    broad, narrow = (np.exp(-(((days - day) / width) ** 2)) for day, width in ((150, 40), (320, 8)))
+
+    (found,) = find_seasons(curves(of_days(days), 0.9 * broad + narrow), Phenology())
+
+    assert days_of(found.peak) == [str(np.datetime64("2020-01-01") + np.timedelta64(150, "D"))]
+    assert found.length_days.min() >= LEAST_LENGTH_DAYS
+
+
+def logistic(days, rise, fall, steep):
+    """A season with a flat base, as a share of its amplitude."""
+    return 1 / (1 + np.exp((rise - days) / steep)) / (1 + np.exp((days - fall) / 12))
+
+
+@pytest.mark.parametrize(("stiffness", "days"), [(3_000.0, -4.5), (300.0, -1.0)])
+def test_a_stiff_curve_starts_seasons_too_early_by_the_days_that_the_reference_names(stiffness, days):
+    seasons = [(100 + 365.7 * year, 215 + 365.7 * year, 5 + year / 2) for year in range(20)]
+    times, fine = np.arange(0, 20 * 366, 10.0), np.arange(0, 366, 0.05)
+    series = curves(of_days(times), sum(logistic(times, *each) for each in seasons))
+    rising = [(fine + 365.7 * year, logistic(fine + 365.7 * year, *each)) for year, each in enumerate(seasons)]
+    truth = [around[curve >= 0.2 * curve.max()][0] for around, curve in rising]
+
+    smoothed = smooth_whittaker(series, Whittaker(stiffness=stiffness))
+    (found,) = find_seasons(Curves(times=series.times, values=smoothed), Phenology(threshold=0.2))
+
+    starts = (found.start - series.times[0]) / np.timedelta64(1, "D")
+    assert np.mean(starts - truth) == pytest.approx(days, abs=0.5)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from chronotile.stats.period_means import period_means, periods_of
 from chronotile.stats.phenology import find_seasons
 from chronotile.stats.savitzky_golay import smooth_savitzky_golay
 from chronotile.stats.trend import find_trends, groups_of
+from chronotile.stats.twins import merge_twins, observations_of
 from chronotile.stats.whittaker import smooth_whittaker
 
 
@@ -29,7 +30,8 @@ def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
     """Return what is asked about each series.
 
     Everything is found from the values as they are, but seasons, which are those of the smoothed curve (Whittaker's,
-    where no other is asked for). Nothing is extrapolated.
+    where no other is asked for). Curves, seasons and trends take acquisitions at nearly the same time as one
+    observation (`observations_of`). Nothing is extrapolated.
 
     Args:
         asked: The series, of which a step makes means of periods before all else.
@@ -40,22 +42,24 @@ def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
     if analysis.step is not None:
         asked, counts = period_means(asked, periods_of(asked.times, analysis.step.period))
         reference, _ = period_means(reference, periods_of(reference.times, analysis.step.period))
-    curve = None if analysis.smoothing is None else _smoothed(asked, analysis.smoothing)
+    observations = observations_of(asked.times)
+    observed = merge_twins(asked, observations)
+    curve = None if analysis.smoothing is None else _smoothed(observed, analysis.smoothing)
     normals = find_normals(reference, asked.times, analysis.climatology) if analysis.needs_normals else None
     anomalies = None
     if analysis.anomaly is not None and normals is not None:
         anomalies = find_anomalies(asked, reference, normals, analysis.anomaly)
     trends = None
     if analysis.trend is not None:
-        trends = find_trends(asked, groups_of(asked.times, analysis.trend, analysis.climatology.by))
+        trends = find_trends(observed, groups_of(observed.times, analysis.trend, analysis.climatology.by))
     seasons = None
     if analysis.phenology is not None and curve is not None:
-        seasons = find_seasons(Curves(times=asked.times, values=curve), analysis.phenology)
+        seasons = find_seasons(Curves(times=observed.times, values=curve), analysis.phenology)
     return Findings(
         analysis=analysis,
         curves=asked,
         counts=counts,
-        smoothed=curve,
+        smoothed=None if curve is None else curve[:, observations.of_time],
         filled=_filled(asked, normals, analysis),
         normals=normals,
         anomalies=anomalies,
@@ -73,8 +77,8 @@ def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
     )
 
 
-def _smoothed(asked: Curves, how: Smoothing) -> FloatArray:
-    return smooth_whittaker(asked, how) if isinstance(how, Whittaker) else smooth_savitzky_golay(asked, how)
+def _smoothed(observed: Curves, how: Smoothing) -> FloatArray:
+    return smooth_whittaker(observed, how) if isinstance(how, Whittaker) else smooth_savitzky_golay(observed, how)
 
 
 def _filled(asked: Curves, normals: Normals | None, analysis: Analysis) -> FloatArray | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from chronotile.model.analysis import AnomalyKind, Climatology, Curves, FloatArray, Normals, SlotKind
 from chronotile.model.time import InstantArray, format_instant
 from chronotile.stats.ranks import percentile_of_ordered
+from chronotile.stats.twins import observations_of
 
 SLOT_COUNTS: dict[SlotKind, int] = {"day": 365, "dekad": 36, "month": 12}
 HALF_WINDOW_DAYS = 5
@@ -31,7 +32,8 @@ def slot_kind(times: InstantArray, asked: SlotKind | None) -> SlotKind:
     """
     if asked is not None:
         return asked
-    return "month" if times.size > 1 and np.median(np.diff(times)) >= MONTHLY else "dekad"
+    observed = observations_of(times).times
+    return "month" if observed.size > 1 and np.median(np.diff(observed)) >= MONTHLY else "dekad"
 
 
 def slot_numbers(times: InstantArray, by: SlotKind) -> SlotNumbers:
