@@ -325,19 +325,54 @@ def test_unsigned_attribute_turns_type_and_fill_value():
 
 
 @pytest.mark.parametrize(
+    ("attrs", "range_"),
+    [
+        ({"valid_range": np.array([0, -6], dtype="int8")}, (0, 250)),
+        ({"valid_min": np.int8(1), "valid_max": np.int8(-2)}, (1, 254)),
+        ({"valid_max": np.int16(250)}, (-np.inf, 250)),
+        ({"valid_range": np.array([0.0, 1.0], dtype="float32"), "scale_factor": 0.004}, (0, 250)),
+    ],
+    ids=["range", "ends", "written as what is meant", "unpacked"],
+)
+def test_unsigned_attribute_turns_the_valid_range(attrs, range_):
+    assert meaning("int8", _Unsigned="true", **attrs).encoding.valid_range == range_
+
+
+def test_unsigned_attribute_turns_flags():
+    codes = np.array([0, 4, -1], dtype="int8")
+
+    classes = meaning("int8", _Unsigned="true", flag_values=codes, flag_meanings="bare green no_data").classes
+    flags = meaning("int8", _Unsigned="true", scale_factor=0.1, flag_values=codes, flag_meanings="a b c").encoding.flags
+
+    assert [each.value for each in classes] == [0, 4, 255]
+    assert flags == ((0, "a"), (4, "b"), (255, "c"))
+
+
+def test_unsigned_attribute_may_say_that_unsigned_numbers_have_a_sign():
+    encoding = meaning("uint8", _Unsigned="false", _FillValue=np.uint8(128), valid_range=[156, 100]).encoding
+
+    assert (encoding.dtype, encoding.nodata, encoding.valid_range) == ("int8", -128, (-100, 100))
+
+
+def test_valid_range_that_is_empty_is_told_and_not_used():
+    found = meaning("int8", _Unsigned="true", valid_range=np.array([-128, 127], dtype="int8"))
+
+    assert found.encoding.valid_range is None
+    assert "128 to 127, is empty and is not used" in found.findings[0].message
+
+
+@pytest.mark.parametrize(
     "attrs",
     [
         {"valid_range": np.array([0, 250], dtype="int16")},
         {"valid_min": 0, "valid_max": 250},
         {"valid_min": np.float32(0.0), "valid_max": np.float32(1.0), "scale_factor": 0.004},
-        {"valid_range": [1.0, 0.0], "scale_factor": -0.004, "add_offset": 1.0},
+        {"valid_range": [0.0, 1.0], "scale_factor": -0.004, "add_offset": 1.0},
     ],
     ids=["packed", "packed ends", "unpacked", "unpacked and turned"],
 )
 def test_valid_range_ends_in_digital_numbers(attrs):
-    low, high = meaning(**attrs).encoding.valid_range
-
-    assert sorted((low, high)) == [0, 250]
+    assert meaning(**attrs).encoding.valid_range == (0, 250)
 
 
 def test_one_sided_range_is_open_at_the_other_end():

@@ -33,7 +33,8 @@ def meaning_of(field: Field) -> Meaning:
     dtype = _meant_type(field)
     scale, offset = _number(field, "scale_factor"), _number(field, "add_offset")
     nodata, findings = _nodata(field, dtype)
-    flags = _flags(field)
+    valid_range, notes = _valid_range(field, dtype, 1.0 if scale is None else scale, 0.0 if offset is None else offset)
+    flags = _flags(field, dtype)
     is_packed = scale is not None or offset is not None
     is_unitless = field.text("units").lower() in _UNITLESS
     is_classification = dtype.kind in "iu" and len(flags) > 1 and not is_packed and is_unitless
@@ -42,21 +43,20 @@ def meaning_of(field: Field) -> Meaning:
         scale=1.0 if scale is None else scale,
         offset=0.0 if offset is None else offset,
         nodata=nodata,
-        valid_range=_valid_range(field, dtype, 1.0 if scale is None else scale, 0.0 if offset is None else offset),
+        valid_range=valid_range,
         flags=() if is_classification else tuple(flags),
         units=field.text("units") or "1",
     )
-    return Meaning(encoding, _classes(field, flags) if is_classification else (), findings)
+    return Meaning(encoding, _classes(field, flags) if is_classification else (), (*findings, *notes))
 
 
 def _meant_type(field: Field) -> np.dtype[Any]:
-    """The type the numbers are meant as: `_Unsigned` makes a signed one unsigned (NetCDF user's guide)."""
+    """The type the numbers are meant as: `_Unsigned` turns the sign of integers (NetCDF user's guide)."""
     dtype = field.dtype.newbyteorder("=")
     if dtype.kind == "b":
         return np.dtype("uint8")
-    if field.text("_Unsigned").lower() == "true" and dtype.kind == "i":
-        return np.dtype(f"u{dtype.itemsize}")
-    return dtype
+    turned = {("true", "i"): "u", ("false", "u"): "i"}.get((field.text("_Unsigned").lower(), dtype.kind))
+    return dtype if turned is None else np.dtype(f"{turned}{dtype.itemsize}")
 
 
 def _number(field: Field, attribute: str) -> float | None:
@@ -95,28 +95,42 @@ def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, tuple[Fin
 
 
 def _as_stored(field: Field, number: float, dtype: np.dtype[Any]) -> float:
-    """A fill value as the meant type has it: rounded as float32 rounds it, negative ones of `_Unsigned` turned."""
+    """A number of an attribute as the meant type has it: rounded as float32 rounds it, turned by `_Unsigned`."""
     if dtype.kind == "f":
         return float(dtype.type(number))
-    if dtype.kind == "u" and field.dtype.kind == "i" and number < 0:
+    if {dtype.kind, field.dtype.kind} == {"i", "u"} and not _holds(dtype, number):
         turned = reinterpreted(number, field.dtype.newbyteorder("=").name, dtype.name)
         return number if turned is None else turned
     return number
 
 
-def _valid_range(field: Field, dtype: np.dtype[Any], scale: float, offset: float) -> tuple[float, float] | None:
-    """The valid range in digital numbers.
+def _holds(dtype: np.dtype[Any], number: float) -> bool:
+    limits = np.iinfo(dtype)
+    return limits.min <= number <= limits.max
+
+
+def _valid_range(
+    field: Field, dtype: np.dtype[Any], scale: float, offset: float
+) -> tuple[tuple[float, float] | None, tuple[Finding, ...]]:
+    """The valid range in digital numbers, and a warning if it is empty and so not used.
 
     CF §2.5.1 has it packed; files that give it as wide a type as the scale's mean values (NetCDF user's guide,
     "valid_range"), which are taken back to numbers here.
     """
     low, high = _range_attributes(field)
+    low, high = _range_attributes(field)
     if low is None and high is None:
-        return None
+        return None, ()
     if _is_unpacked(field, dtype, scale, offset):
         ends = [None if end is None else round((end - offset) / scale, 6) for end in (low, high)]
         low, high = reversed(ends) if scale < 0 else ends
-    return (-np.inf if low is None else low, np.inf if high is None else high)
+    elif dtype.kind in "iu":
+        low, high = (None if end is None else _as_stored(field, end, dtype) for end in (low, high))
+    both = (-np.inf if low is None else low, np.inf if high is None else high)
+    if both[0] > both[1]:
+        note = f"its valid range, {both[0]:g} to {both[1]:g}, is empty and is not used; say valid_range: for it"
+        return None, (Finding("warning", field.name, note),)
+    return both, ()
 
 
 def _range_attributes(field: Field) -> tuple[float | None, float | None]:
@@ -133,15 +147,15 @@ def _is_unpacked(field: Field, dtype: np.dtype[Any], scale: float, offset: float
     return any(np.asarray(value).dtype.kind == "f" for value in present)
 
 
-def _flags(field: Field) -> list[tuple[int, str]]:
-    """CF §3.5: whole numbers with names; bit masks are not served as flags."""
+def _flags(field: Field, dtype: np.dtype[Any]) -> list[tuple[int, str]]:
+    """CF §3.5: whole numbers with names, as the meant type has them; bit masks are not served as flags."""
     numbers = _numbers(field, "flag_values")
     if not numbers and isinstance(field.attrs.get("flag_values"), str):
         numbers = [float(text) for text in field.text("flag_values").replace(",", " ").split() if _is_number(text)]
     if "flag_masks" in field.attrs:
         return []
     named = zip(numbers, field.text("flag_meanings").split(), strict=False)
-    return [(int(number), name) for number, name in named if number.is_integer()]
+    return [(int(_as_stored(field, number, dtype)), name) for number, name in named if number.is_integer()]
 
 
 def _is_number(text: str) -> bool:
