@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
@@ -154,3 +155,48 @@ def test_cells_here_and_there_are_read_of_files_block_by_block(reader, files, mo
     np.testing.assert_array_equal(cells.numbers, expected[:, rows, columns])
     windows = [Window(0, 2, 0, 4), Window(0, 15, 33, 36), Window(29, 30, 39, 40)]
     assert blocks == [(index, window) for index in (2, 6) for window in windows]
+
+
+# Files that differ.
+
+
+def described(path, **said):
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = [said["scale"]], [said["offset"]]
+
+
+def values_of(reader, indexes=range(7)):
+    return reader.info.variables["NDVI"].encoding.values(cell_of(reader, indexes))
+
+
+@pytest.fixture
+def two_offsets(files):
+    """Three dates without an offset, four with one."""
+    for number, path in enumerate(paths_of(files)):
+        described(path, scale=0.004, offset=0.0 if number < 3 else -0.08)
+    offsets = np.where(np.arange(7) < 3, 0.0, -0.08)
+    return SCENE.cube()[:, 7, 11] * 0.004 + offsets
+
+
+@pytest.mark.parametrize("count", [3, 4, 7], ids=["before they differed", "one of the others", "all"])
+def test_a_cube_of_some_of_the_files_has_their_values_whatever_the_others_are(
+    files, cube, two_offsets, reads_of_files, count
+):
+    optimise(paths_of(files)[:count], cube, OPTIONS)
+
+    reader = open_source(replace(files, series=str(cube)))
+
+    np.testing.assert_allclose(values_of(reader), two_offsets, rtol=1e-12)
+    assert reads_of_files == list(range(count, 7))
+
+
+def test_a_cube_of_files_that_differ_is_not_read_by_what_the_configuration_says_of_the_files(files, cube, two_offsets):
+    optimise(paths_of(files), cube, OPTIONS)
+    said = {"NDVI": VariableSpec(id="NDVI", scale=0.5, offset=1.0)}
+
+    reader = open_source(replace(files, series=str(cube), variables=said))
+
+    np.testing.assert_array_equal(values_of(reader), SCENE.cube()[:, 7, 11] * 0.5 + 1)
+    assert any(
+        "series are read from the files: it was made of files that differ" in f.message for f in reader.info.findings
+    )

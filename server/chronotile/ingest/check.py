@@ -9,6 +9,7 @@ from chronotile.ingest.archive import Archive
 from chronotile.ingest.blocks import block_findings
 from chronotile.ingest.damaged_files import damage_findings
 from chronotile.ingest.finding_places import placed
+from chronotile.ingest.unlike_files import unlike_findings
 from chronotile.model.collection import Collection
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.source import Finding, VariableInfo
@@ -38,6 +39,7 @@ def _collection_findings(archive: Archive, collection: Collection, known: Abstra
     yield from _future_findings(collection, services.clock())
     yield from block_findings(stored)
     yield from damage_findings(stored, known)
+    yield from unlike_findings(stored)
     yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id]))
 
 

@@ -139,6 +139,10 @@ class SourceSpec:
     """By id; empty means all that the source holds."""
     series: str | None = None
     """Absolute path of a serving cube with the series of these files."""
+    files: tuple[str, ...] = ()
+    """Absolute paths of raster files, in place of all that `href` matches."""
+    looks_at_all: bool = False
+    """Whether each raster file is opened at once, however many there are, to learn what it says of its numbers."""
 
     @property
     def stored(self) -> "SourceSpec":

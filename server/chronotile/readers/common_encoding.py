@@ -155,20 +155,35 @@ def _floats(encodings: Sequence[Encoding]) -> Encoding:
     if not is_scaled_alike or not all(np.can_cast(each.dtype, dtype, "safe") for each in encodings):
         dtype = np.dtype("float64")
     is_values = dtype.itemsize > 4 or not is_scaled_alike
-    names = list(dict.fromkeys(name for each in encodings for _number, name in each.flags))
-    # Beyond all numbers that mean something: those of flags below, and what lies outside the range of its file above.
-    far = far_exponent(dtype)
-    is_bounded = any(each.valid_range is not None for each in encodings)
     return Encoding(
         dtype=dtype.name,
         scale=1.0 if is_values else first.scale,
         offset=0.0 if is_values else first.offset,
-        nodata=math.nan,
-        valid_range=(-math.inf, 2.0**far) if is_bounded else None,
-        flags=tuple((-(2**far) + place * 2 ** (far - 20), name) for place, name in enumerate(names)),
         units=first.units,
         text_step=_finest_step(encodings) if is_values else None,
+        **_far_reasons(encodings, dtype),
     )
+
+
+def float32_values(encoding: Encoding) -> Encoding:
+    """Return an encoding of the values of another one as float32, which rounds them."""
+    dtype = np.dtype("float32")
+    return Encoding(dtype=dtype.name, units=encoding.units, **_far_reasons([encoding], dtype))
+
+
+def _far_reasons(encodings: Sequence[Encoding], dtype: np.dtype[Any]) -> dict[str, Any]:
+    """What says in floats why there is no value.
+
+    Beyond all numbers that mean something: those of flags below, and what lies outside the range of its file above.
+    """
+    names = dict.fromkeys(name for each in encodings for _number, name in each.flags)
+    far = far_exponent(dtype)
+    is_bounded = any(each.valid_range is not None for each in encodings)
+    return {
+        "nodata": math.nan,
+        "valid_range": (-math.inf, 2.0**far) if is_bounded else None,
+        "flags": tuple((-(2**far) + place * 2 ** (far - 20), name) for place, name in enumerate(names)),
+    }
 
 
 def _finest_step(encodings: Sequence[Encoding]) -> float:

@@ -39,6 +39,8 @@ def find_files(spec: SourceSpec) -> dict[str | None, tuple[str, ...]]:
     Raises:
         UnsupportedSource: Nothing matches.
     """
+    if spec.files:
+        return {None: spec.files}
     if VARIABLE not in spec.href:
         return {None: _matching(spec.href)}
     if spec.variables:

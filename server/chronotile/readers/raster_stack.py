@@ -12,20 +12,20 @@ from rasterio.enums import Interleaving
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
-from chronotile.model.raster import Pixels
+from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableSpec
 from chronotile.model.time import NO_TIME, TimeDomain
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.file_state import FileState, file_state
-from chronotile.readers.foreign import reading, unavailable
-from chronotile.readers.hrefs import base_name
+from chronotile.readers.foreign import opening, reading, unavailable
+from chronotile.readers.hrefs import base_name, names_among
 from chronotile.readers.made_levels import Origin, cells_below, made_pixels
 from chronotile.readers.pieces import BandRule, Piece
 from chronotile.readers.previews import LEAST_FACTOR, current_previews
 from chronotile.readers.raster_bands import Band, FileBands
 from chronotile.readers.raster_files import DatedFiles, date_files, find_files
 from chronotile.readers.raster_pixels import every, one_above_another, read_pixels, strips_of
-from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, shared_pool
+from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, HandlePool, shared_pool
 from chronotile.readers.raster_survey import Looked, Sample, survey
 from chronotile.readers.reader import Along, BlockShape, Reader, stacked
 from chronotile.readers.stack_variable import Plane, StackVariable, stack_variable
@@ -78,6 +78,29 @@ class RasterStack:
     def path(self, variable: str, index: int) -> str:
         """Return the file of that time."""
         return self._variables[variable].planes[index].path
+
+    def encodings_in_files(self, variable: str) -> frozenset[Encoding]:
+        """Return the encodings that the files themselves tell, of those looked at; whatever the configuration says."""
+        source = self._variables[variable]
+        found = set()
+        for plane in source.planes:
+            _state, bands = self._bands.get(plane.path, (None, None))
+            if bands is not None:
+                found.add(bands.bands[source.pieces.of(bands, plane.band).band - 1].encoding)
+        return frozenset(found)
+
+    def unlike_files(self) -> Iterator[Finding]:
+        """Yield those of the files not looked at yet that cannot be read as what they are: all are opened."""
+        done = set(self._bands)
+        for name, source in self._variables.items():
+            names = names_among([plane.path for plane in source.planes])
+            for plane, place in zip(source.planes, names, strict=True):
+                bands = None if plane.path in done else _bands_of(plane.path)
+                try:
+                    if bands is not None:
+                        source.pieces.of(bands, plane.band)
+                except UnsupportedSource as error:
+                    yield Finding("error", place, f"{name} is not served of it: {error.message}")
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
@@ -211,6 +234,15 @@ class RasterStack:
                 raise unavailable(self._collection, variable, "were written anew while they were read")
             self._bands[path] = state, native.bands
             return native.bands
+
+
+def _bands_of(path: str) -> FileBands | None:
+    """What a file says of its bands; `None` of one that cannot be opened, which is told elsewhere."""
+    try:
+        with opening("it"), HandlePool(max_idle=0).lend(path) as handle:
+            return handle.bands
+    except UnsupportedSource:
+        return None
 
 
 def _read(handle: Handle, piece: Piece, window: Window, *, step: int = 1) -> Pixels:

@@ -58,7 +58,7 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
     """
     if len(files.paths) == 1:
         return _sample(files.paths[0], spec), files
-    looked, failures = _look(files)
+    looked, failures = _look(files, len(files.paths) if spec.looks_at_all else MAX_FILES)
     if not looked:
         raise UnsupportedSource(
             f"none of {len(files.paths)} files can be served; {next(iter(failures.values())).message}"
@@ -90,14 +90,14 @@ def _usual_bands(looked: Iterable[Looked]) -> FileBands:
     return max(kinds, key=lambda each: kinds[each])
 
 
-def _look(files: DatedFiles) -> tuple[dict[int, Looked], dict[int, Finding]]:
+def _look(files: DatedFiles, most: int) -> tuple[dict[int, Looked], dict[int, Finding]]:
     """What the files looked at tell by position, and those that cannot be opened."""
     pool = HandlePool(max_idle=0)
     looked: dict[int, Looked] = {}
     failures: dict[int, Finding] = {}
     names = names_among(files.paths)
     count = len(files.paths)
-    for position in sorted({round(each) for each in np.linspace(0, count - 1, min(count, MAX_FILES))}):
+    for position in sorted({round(each) for each in np.linspace(0, count - 1, min(count, most))}):
         try:
             with opening("it"), pool.lend(files.paths[position]) as handle:
                 looked[position] = _looked(handle)

@@ -73,7 +73,7 @@ class Recoding:
 
     def numbers(self, numbers: Numbers) -> Numbers:
         """Return numbers, of the source's type, in those of the target, in the same shape."""
-        if self.source == self.target:
+        if self.source == self.target or _is_the_same(self.source, self.target):
             return numbers
         table = _table(self, numbers.dtype.str)
         if table is None:
@@ -87,7 +87,7 @@ class Recoding:
             recoded = self._in_target(numbers)
         is_lacking = codes != 0
         if is_lacking.any():
-            recoded[is_lacking] = self._lacking()[codes[is_lacking]]
+            recoded[is_lacking] = self.lacking()[codes[is_lacking]]
         return _never_a_reason(recoded, ~is_lacking, self.target) if recoded.dtype.kind == "f" else recoded
 
     def _in_target(self, numbers: Numbers) -> Numbers:
@@ -102,8 +102,8 @@ class Recoding:
         exact = _exact_values(source, numbers)
         return source.values(numbers) if exact is None else exact
 
-    def _lacking(self) -> Numbers:
-        """The target's numbers by the source's codes: those of reasons that cannot occur are 0."""
+    def lacking(self) -> Numbers:
+        """Return the target's numbers by the source's codes: those of reasons that cannot occur are 0."""
         target = self.target
         by_code = np.zeros(FIRST_FLAG_CODE + len(self.source.flags), dtype=target.dtype)
         if has_nodata(target):
@@ -225,6 +225,16 @@ def _beyond_range(encoding: Encoding) -> Iterator[float]:
 
 def _has_same_scale(one: Encoding, other: Encoding) -> bool:
     return (one.scale, one.offset) == (other.scale, other.offset)
+
+
+@lru_cache(maxsize=256)
+def _is_the_same(source: Encoding, target: Encoding) -> bool:
+    """Whether each number of the source means the same in the target, which has a meaning for others too."""
+    if source.dtype != target.dtype or not _has_same_scale(source, target):
+        return False
+    has_same_nodata = not has_nodata(source) or source.nodata in {None, target.nodata}
+    has_same_range = source.valid_range in {None, target.valid_range}
+    return has_same_nodata and has_same_range and set(source.flags) <= set(target.flags)
 
 
 def _has_reasons_of(source: Encoding, target: Encoding) -> bool:

@@ -14,7 +14,10 @@ from chronotile.model.raster import BoolArray, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.commit import state_number
 from chronotile.readers.hrefs import base_name
+from chronotile.readers.pieces import encoding_text
+from chronotile.readers.raster_stack import RasterStack
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, block_shape, read_block
+from chronotile.readers.recoding import Recoding, recoding_of
 from chronotile.readers.serving_cube import ServingCube, open_serving_cube
 
 ABSENT = -1
@@ -41,10 +44,13 @@ class WithSeries:
     questions have one answer, however old the cube is.
     """
 
-    def __init__(self, files: Reader, cube: ServingCube, arrays: dict[str, str]) -> None:
+    def __init__(
+        self, files: Reader, cube: ServingCube, arrays: dict[str, str], recodings: dict[str, Recoding]
+    ) -> None:
         self._files = files
         self._cube = cube
         self._arrays = arrays
+        self._recodings = recodings
         self._twins: dict[str, Twin] = {}
         self._lock = threading.Lock()
 
@@ -85,7 +91,7 @@ class WithSeries:
             return read_files(indexes)
         asked = np.asarray(indexes, dtype=np.int64)
         try:
-            cells = read_cube(twin.indexes[asked[inside]].tolist())
+            cells = self._recodings[variable].pixels(read_cube(twin.indexes[asked[inside]].tolist()))
         except SourceUnavailable:
             return read_files(indexes)
         if inside.all():
@@ -183,9 +189,11 @@ def _joined(spec: SourceSpec, files: Reader) -> WithSeries:
     cube = open_serving_cube(
         SourceSpec(collection=spec.collection, kind="zarr", href=spec.series or "", crs=spec.crs, variables=variables)
     )
+    recodings = {}
     for name, info in files.info.variables.items():
-        _require_twin(info, cube.info.variables[name])
-    return WithSeries(files, cube, arrays)
+        _require_raw(files, name, spec.variables.get(name, VariableSpec(id=name)), held.info.variables[arrays[name]])
+        recodings[name] = _recoding(info, cube.info.variables[name])
+    return WithSeries(files, cube, arrays, recodings)
 
 
 def _array_of(name: str, spec: SourceSpec, held: SourceInfo) -> str:
@@ -199,17 +207,40 @@ def _array_of(name: str, spec: SourceSpec, held: SourceInfo) -> str:
     raise UnsupportedSource(f"it has no variable {name}; it has {', '.join(held.variables)}")
 
 
-def _require_twin(ours: VariableInfo, theirs: VariableInfo) -> None:
-    """Check that the cube's numbers are those of the files.
+def _recoding(ours: VariableInfo, theirs: VariableInfo) -> Recoding:
+    """How the cube's numbers become those of the files.
 
     Raises:
-        UnsupportedSource: They lie elsewhere, or mean something else.
+        UnsupportedSource: They lie elsewhere, or mean something that the files' numbers cannot say.
     """
     if not _is_same(ours.grid, theirs.grid):
         raise UnsupportedSource("it has another grid than the files")
-    a, b = ours.encoding, theirs.encoding
-    if (a.dtype, a.scale, a.offset) != (b.dtype, b.scale, b.offset):
-        raise UnsupportedSource("its numbers are of another type, scale or offset than the files'")
+    found = recoding_of(theirs.encoding, ours.encoding)
+    if found is None:
+        raise UnsupportedSource(
+            f"its numbers are {encoding_text(theirs.encoding)}, which the files' {encoding_text(ours.encoding)} cannot "
+            "hold; write it again with chronotile optimise"
+        )
+    return found
+
+
+def _require_raw(files: Reader, name: str, said: VariableSpec, held: VariableInfo) -> None:
+    """Check that the cube has the very numbers of the files, if the configuration says what those mean.
+
+    Raises:
+        UnsupportedSource: It may have others, made of files that differ, of which the configuration says nothing.
+    """
+    told = (said.scale, said.offset, said.nodata, said.valid_range, said.dtype, said.flags or None)
+    if all(each is None for each in told) or not isinstance(files, RasterStack):
+        return
+    cube = held.encoding
+    for own in files.encodings_in_files(name):
+        same_nodata = own.nodata == cube.nodata or (own.nodata is None) or (cube.nodata is None)
+        if (own.dtype, own.scale, own.offset) != (cube.dtype, cube.scale, cube.offset) or not same_nodata:
+            raise UnsupportedSource(
+                f"it was made of files that differ, and the configuration says what the numbers of {name} in the files "
+                "mean; leave scale:, offset: and nodata: out of it, or series: out of the source"
+            )
 
 
 def _is_same(grid: NativeGrid, other: NativeGrid) -> bool:

@@ -18,6 +18,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time import TimeDomain, TimeSpan, format_instant
 from chronotile.readers.commit import state_number
+from chronotile.readers.common_encoding import common_encoding
 from chronotile.readers.open import open_source
 from chronotile.readers.raster_stack import RasterStack
 from chronotile.readers.reader import Reader
@@ -41,7 +42,7 @@ class Inputs:
 
     specs: tuple[SourceSpec, ...]
     variables: Mapping[str, VariableInfo]
-    """As the first source has them."""
+    """As the first source has them, in an encoding that holds the values of all."""
     times: TimeDomain
     origins: tuple[Origin, ...]
     """(time,)."""
@@ -65,6 +66,10 @@ class Inputs:
             self,
             variables={name: self.variables[name] for name in names},
             states=tuple(tuple(state[column] for column in columns) for state in self.states),
+            files={
+                origin: tuple(paths[column] for column in columns) if paths else ()
+                for origin, paths in self.files.items()
+            },
         )
 
 
@@ -104,8 +109,7 @@ def _specs(found: Found, variable: str | None, time_pattern: str | None) -> Iter
         return
     if time_pattern is not None:
         variables = {} if variable is None else {variable: VariableSpec(id=variable)}
-        for path in _dated(found.rasters, time_pattern):
-            yield _raster_spec(path, time_pattern, variables)
+        yield _raster_spec(_dated(found.rasters, time_pattern), time_pattern, variables)
         return
     root = Path(os.path.commonpath([path.parent for path in found.rasters]))
     drafts = drafts_of(Found(rasters=found.rasters), root)
@@ -127,7 +131,7 @@ def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
 
 
 def _draft_specs(draft: Draft) -> Iterator[SourceSpec]:
-    """One of all files where a pattern matches just those; else one a file."""
+    """One of all files; where their names tell no times, one a file, which may tell its own."""
     found = raster_variables(draft)
     variables = {each.id: each for each in found.variables}
     if found.band_times:
@@ -138,15 +142,22 @@ def _draft_specs(draft: Draft) -> Iterator[SourceSpec]:
     spec = replace(draft.spec(found.variables), collection=COLLECTION)
     matched = set(glob.glob(spec.href)) if "{" not in spec.href else paths  # noqa: PTH207 -- an absolute pattern
     if len(paths) == 1 or matched != paths:
-        for path in sorted(paths):
-            yield _raster_spec(Path(path), draft.time_pattern, variables)
+        groups = [sorted(paths)] if draft.time_pattern else [[path] for path in sorted(paths)]
+        for group in groups:
+            yield _raster_spec([Path(path) for path in group], draft.time_pattern, variables)
     else:
-        yield spec
+        yield replace(spec, looks_at_all=True)
 
 
-def _raster_spec(path: Path, time_pattern: str | None, variables: Mapping[str, VariableSpec]) -> SourceSpec:
+def _raster_spec(paths: Sequence[Path], time_pattern: str | None, variables: Mapping[str, VariableSpec]) -> SourceSpec:
     return SourceSpec(
-        collection=COLLECTION, kind="cog", href=str(path), time_pattern=time_pattern, variables=dict(variables)
+        collection=COLLECTION,
+        kind="cog",
+        href=str(paths[0]),
+        time_pattern=time_pattern,
+        variables=dict(variables),
+        files=tuple(map(str, paths)),
+        looks_at_all=True,
     )
 
 
@@ -189,7 +200,7 @@ def _paths(source: str) -> list[Path]:
 
 
 def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: str | None) -> Inputs:
-    variables = _variables(readers[0], variable)
+    variables = _with_common_encodings(_variables(readers[0], variable), readers)
     dates: dict[np.datetime64, tuple[np.datetime64, Origin, tuple[int, ...]]] = {}
     notes = []
     for number, reader in enumerate(readers):
@@ -242,12 +253,31 @@ def _variables(reader: Reader, wanted: str | None) -> dict[str, VariableInfo]:
     return held
 
 
+def _with_common_encodings(variables: Mapping[str, VariableInfo], readers: Sequence[Reader]) -> dict[str, VariableInfo]:
+    """The variables of the first source in encodings that hold the values of all sources.
+
+    Raises:
+        UnsupportedSource: The sources differ in units, or in what their classes or bands are.
+    """
+    found = dict(variables)
+    for name, info in variables.items():
+        others = [reader.info.variables[name] for reader in readers[1:] if name in reader.info.variables]
+        moved = {each.title for each in variables.values()} - {info.title, None}
+        if any(other.title in moved for other in others):
+            raise UnsupportedSource(f"the sources differ in the order of their bands; name one at a time, for {name}")
+        scales = {(each.encoding.scale, each.encoding.offset) for each in (info, *others)}
+        if info.is_categorical and len(scales) > 1:
+            raise UnsupportedSource(f"the sources differ in the scale of {name}, which has classes")
+        found[name] = replace(info, encoding=common_encoding([info.encoding, *(each.encoding for each in others)]))
+    return found
+
+
 def _times(reader: Reader, variables: Mapping[str, VariableInfo]) -> TimeDomain:
     """The times of a source that is like the first one."""
     for name, like in variables.items():
         info = reader.info.variables.get(name)
-        if info is None or not _same_grid(info.grid, like.grid) or info.encoding != like.encoding:
-            raise UnsupportedSource(f"the sources differ in the grid or the encoding of {name}")
+        if info is None or not _same_grid(info.grid, like.grid):
+            raise UnsupportedSource(f"the sources differ in the grid of {name}, or one has none")
     times = reader.info.variables[next(iter(variables))].times
     if not len(times):
         raise UnsupportedSource("its files tell no times; say --time-pattern with a group (?P<time>…)")

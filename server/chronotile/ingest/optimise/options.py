@@ -42,7 +42,8 @@ class Report:
     added: int = 0
     late: int = 0
     replaced: int = 0
-    compared: int = 0
+    verified: str | None = None
+    """What was compared and found to be the same."""
     files: int = 0
     written_bytes: int = 0
     native_bytes: int = 0
@@ -60,5 +61,5 @@ class Report:
             native, written = self.native_bytes / 1e6, self.written_bytes / 1e6
             yield f"{native:.1f} MB of numbers, {written:.1f} MB in {self.files} files: ratio {native / written:.2f}"
             yield f"{self.seconds:.1f} s, {rate:.0f} MB/s"
-        if self.compared:
-            yield f"{self.compared} dates compared with the source: every number is the same"
+        if self.verified:
+            yield self.verified

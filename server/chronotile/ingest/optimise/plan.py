@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -260,3 +261,31 @@ def _range_attributes(encoding: Encoding) -> Attributes:
     is_float = np.dtype(encoding.dtype).kind == "f"
     attributes: Attributes = {} if np.isinf(low) else {"valid_min": low if is_float else math.ceil(low)}
     return attributes if np.isinf(high) else attributes | {"valid_max": high if is_float else math.floor(high)}
+
+
+def written_encoding(node: Mapping[str, Any]) -> Encoding:
+    """Return the encoding that the document of an array of a cube tells."""
+    attributes = node["attributes"]
+    low, high = attributes.get("valid_min"), attributes.get("valid_max")
+    is_packed = "scale_factor" in attributes  # else flags are classes
+    names = str(attributes.get("flag_meanings", "")).split() if is_packed else []
+    return Encoding(
+        dtype=node["data_type"],
+        scale=attributes.get("scale_factor", 1.0),
+        offset=attributes.get("add_offset", 0.0),
+        nodata=float(node["fill_value"]) if "_FillValue" in attributes else None,
+        valid_range=None if low is None and high is None else _range_of(low, high),
+        flags=tuple(zip(attributes.get("flag_values", []), names, strict=False)),
+        units=attributes["units"],
+    )
+
+
+def is_written_as(info: VariableInfo, encoding: Encoding, there: Encoding) -> bool:
+    """Return whether numbers of an encoding are written as those that are there."""
+    planned = PlannedVariable(info=info, conversion=Conversion(source=encoding, target=encoding))
+    document = {"attributes": _variable_attributes(planned), "data_type": encoding.dtype, "fill_value": planned.fill}
+    return written_encoding(document) == there
+
+
+def _range_of(low: float | None, high: float | None) -> tuple[float, float]:
+    return float(-math.inf if low is None else low), float(math.inf if high is None else high)

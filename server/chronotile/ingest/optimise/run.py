@@ -15,18 +15,26 @@ from chronotile.errors import UnsupportedSource, WriteFailed
 from chronotile.ingest.optimise.arrays import JsonObject
 from chronotile.ingest.optimise.changes import Changes, changes_of
 from chronotile.ingest.optimise.classes import as_written, with_classes
-from chronotile.ingest.optimise.conversion import conversion_of
+from chronotile.ingest.optimise.conversion import conversion_of_files
+from chronotile.ingest.optimise.differences import differing
 from chronotile.ingest.optimise.disk import Disk, forget, sole_writer
+from chronotile.ingest.optimise.existing import conversion_for, names_in_cube, require_layout, told_of_rounding
 from chronotile.ingest.optimise.inputs import Inputs, find_inputs
 from chronotile.ingest.optimise.journal import FOLDER, Journal, Written
 from chronotile.ingest.optimise.layouts import has_good_map
 from chronotile.ingest.optimise.memory import Budget, budget_of, region_for
 from chronotile.ingest.optimise.options import Options, Report
-from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, has_periods, level_count, time_unit
+from chronotile.ingest.optimise.plan import (
+    CubePlan,
+    PlannedVariable,
+    has_periods,
+    level_count,
+    time_unit,
+)
 from chronotile.ingest.optimise.runners import DaskRunner, LocalRunner, Runner
-from chronotile.ingest.optimise.store import CubeFolder, History, no_history, require_same, variables_of
+from chronotile.ingest.optimise.store import CubeFolder, History, no_history, require_same
 from chronotile.ingest.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
-from chronotile.ingest.optimise.verify import differing
+from chronotile.ingest.optimise.verify import verify
 from chronotile.machine import this_machine
 from chronotile.model.time import DAY
 from chronotile.readers.commit import SERIES, Commit, commit_of
@@ -95,8 +103,8 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
     document = folder.root_document()
     commit = None if document is None else commit_of(document["attributes"])
     shape = journal.begun(_new_shape(inputs, options, runner.threads) if commit is None else commit)
-    _require_layout(shape, options)
-    names = _names(inputs, document)
+    require_layout(shape, options)
+    names = names_in_cube(inputs, document)
     inputs = inputs.in_order(list(names))
     plan = _plan(inputs, shape, options, document, names=names)
     budget = budget_of(plan, options.memory_bytes, runner.threads)
@@ -116,13 +124,13 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
         history=history,
         runner=runner,
         budget=budget,
-        report=Report(notes=inputs.notes),
+        report=Report(notes=(*inputs.notes, *told_of_rounding(plan))),
     )
 
 
 def _new_shape(inputs: Inputs, options: Options, threads: int) -> Commit:
     layout = options.layout or ("series" if has_good_map(inputs) else "both")
-    encodings = [conversion_of(info.encoding, options.packing).target for info in inputs.variables.values()]
+    encodings = [conversion_of_files(info.encoding, options.packing).target for info in inputs.variables.values()]
     itemsize = max(np.dtype(encoding.dtype).itemsize for encoding in encodings)
     return Commit(
         id=uuid.uuid4().hex,
@@ -132,12 +140,6 @@ def _new_shape(inputs: Inputs, options: Options, threads: int) -> Commit:
         has_series=layout != "map",
         levels=level_count(inputs.grid) if layout != "series" else 0,
     )
-
-
-def _require_layout(shape: Commit, options: Options) -> None:
-    there = {(True, True): "both", (True, False): "map", (False, True): "series"}[shape.has_map, shape.has_series]
-    if options.layout is not None and options.layout != there:
-        raise UnsupportedSource(f"the cube that is there has --layout {there}; name another cube for {options.layout}")
 
 
 def _plan(
@@ -152,7 +154,7 @@ def _plan(
     variables = {
         names[name]: PlannedVariable(
             info=as_written(info, nodes.get(f"1/{names[name]}"), is_told=name in options.classes),
-            conversion=conversion_of(info.encoding, options.packing),
+            conversion=conversion_for(info, options, nodes.get(f"{'0' if shape.has_map else SERIES}/{names[name]}")),
         )
         for name, info in with_classes(inputs.variables, options.classes, options.packing).items()
     }
@@ -164,22 +166,6 @@ def _plan(
     return CubePlan(
         grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, has_bounds=has_bounds, about=inputs.about
     )
-
-
-def _names(inputs: Inputs, document: JsonObject | None) -> dict[str, str]:
-    """The cube's names of the source's variables: of the only one whatever a cube that is there calls its own."""
-    names = {name: name for name in inputs.variables}
-    if document is None:
-        return names
-    there = variables_of(document)
-    if len(names) == len(there) == 1:
-        return dict(zip(names, there, strict=True))
-    if set(names) != set(there):
-        raise UnsupportedSource(
-            f"the cube that is there has {', '.join(there)}, the source {', '.join(names)}; say --variable, or name "
-            "another cube"
-        )
-    return {name: name for name in there}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -212,7 +198,7 @@ class _Run:
         self.report.seconds = time.monotonic() - started
 
     def verify(self, progress: Progress) -> None:
-        """Compare every number of the sources' dates with the cube's.
+        """Read the sources again by themselves, and compare every value of their dates with the cube's.
 
         Raises:
             UnsupportedSource: Some differ.
@@ -223,15 +209,10 @@ class _Run:
             TaskDate(position=known[start], origin=origin, state=state)
             for start, origin, state in zip(starts, self.inputs.origins, self.inputs.states, strict=True)
         ]
-        differences: Counter[int] = Counter()
-        for number, (date, cells) in enumerate(differing(self._job(), dates)):
-            differences[date.position] += cells
-            progress("comparing", min(1.0, (number + 1) / (len(dates) * self._strips())))
-        wrong = +differences
-        if wrong:
-            cells = sum(wrong.values())
-            raise UnsupportedSource(f"{len(wrong)} dates differ from the source, in {cells} cells; write the cube anew")
-        self.report.compared = len(dates)
+        total = len(dates) * self._strips()
+        self.report.verified = verify(
+            self._job(), self.inputs, dates, progress=lambda done: progress("comparing", min(1.0, done / total))
+        )
 
     def end(self) -> None:
         """Leave nothing of the run behind, nor of those before it that were interrupted."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorstore as ts
 
+from chronotile.errors import SourceUnavailable
 from chronotile.ingest.optimise.arrays import ArraySpec
 from chronotile.ingest.optimise.disk import Disk
 from chronotile.ingest.optimise.inputs import Origin
@@ -26,6 +27,7 @@ from chronotile.readers.hrefs import tensorstore_path
 from chronotile.readers.open import open_source
 from chronotile.readers.overviews import Counting, Summary, pasted, summary_of
 from chronotile.readers.reader import Reader
+from chronotile.readers.recoding import recoding_of
 
 SOURCE_WINDOW_PX = 512
 """Rows and columns read at once of a source that keeps many dates in a chunk."""
@@ -312,8 +314,11 @@ def source_window(job: Job, variable: str, origin: Origin, window: Window) -> Nu
     if job.read is not None:
         return job.read(variable, origin, window)
     planned, reader = job.plan.variables[variable], open_sources.of(job)[origin.source]
+    recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
+    if recoding is None:  # it was opened again since the cube was planned
+        raise SourceUnavailable(f"the numbers of {planned.info.name} are others than when the run began; run it again")
     pixels = reader.read_window(planned.info.name, index=origin.index, level=0, window=window)
-    return planned.conversion.numbers(pixels)
+    return planned.conversion.numbers(recoding.pixels(pixels))
 
 
 class _OpenSources:
