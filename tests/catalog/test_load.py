@@ -417,10 +417,8 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
             "unterminated name at position 4"),
         ("kind: zarr, href: a, series: b.zarr", "source: series belongs to kind cog; a cube that optimise made of "
             "others is a source by itself"),
-        (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog; a time "
-            "that the file lacks is said with times: [2020-06-01]"),
-        (r"kind: netcdf, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kind cog; a time "
-            "that the file lacks is said with times: [2020-06-01]"),
+        (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kinds cog and "
+            "netcdf; a time that a store lacks is said with times: [2020-06-01]"),
         (r"kind: cog, href: a, times: [2001], time_pattern: '(?P<time>\d{8})'", "source: times and time_pattern "
             "exclude one another"),
         ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is no known coordinate reference system; accepted "

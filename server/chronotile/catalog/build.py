@@ -95,7 +95,8 @@ def build_catalogue(
 def absolute_href(href: str, folder: Path, *, kind: SourceKind | None = None) -> str:
     """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one.
 
-    Before a pattern, which only kind `cog` has, characters of the folder that have a meaning in patterns become `?`.
+    Before a pattern, which kinds `cog` and `netcdf` may have, characters of the folder that have a meaning in patterns
+    become `?`.
     """
     parts = urlsplit(href)
     if parts.scheme == "file":
@@ -103,6 +104,8 @@ def absolute_href(href: str, folder: Path, *, kind: SourceKind | None = None) ->
     if "://" in href:
         return href
     is_pattern = kind == "cog" and (glob.has_magic(href) or "{variable}" in href)
+    if kind == "netcdf":
+        is_pattern = bool(re.search(r"[*?]", href)) and not Path(folder, href).is_file()
     start = re.sub(r"[][*?{}]", "?", str(folder)) if is_pattern else str(folder)
     return os.path.normpath(Path(start, href))
 

@@ -125,9 +125,11 @@ class SourceSection(Section):
     kind: Annotated[SourceKind, AfterValidator(_kind)]
     """cog is any raster that GDAL reads; stac comes with a later release."""
     href: Annotated[Text, AfterValidator(_href)]
-    """Path from this file's folder, file://, s3:// or https://; of kind cog with * for many files and {variable}."""
+    """Path from this file's folder, file://, s3:// or https://; of kind cog and netcdf with * for many files, of kind
+    cog with {variable} too."""
     time_pattern: Annotated[Text, AfterValidator(_time_pattern)] | None = None
-    r"""Of kind cog: regular expression that finds the time in a file's path, in a group `time`: `_(?P<time>\d{8})`."""
+    r"""Of kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`:
+    `_(?P<time>\d{8})`; the times that a NetCDF file holds go before it."""
     crs: CrsName | None = None
     """CRS, where the files lack it or have it wrong."""
     times: Times | None = None
@@ -142,9 +144,10 @@ class SourceSection(Section):
             raise ValueError("{variable} in href belongs to kind cog")
         if self.kind != "cog" and self.series is not None:
             raise ValueError("series belongs to kind cog; a cube that optimise made of others is a source by itself")
-        if self.kind != "cog" and self.time_pattern is not None:
+        if self.kind == "zarr" and self.time_pattern is not None:
             raise ValueError(
-                "time_pattern belongs to kind cog; a time that the file lacks is said with times: [2020-06-01]"
+                "time_pattern belongs to kinds cog and netcdf; a time that a store lacks is said with "
+                "times: [2020-06-01]"
             )
         if self.times is not None and self.time_pattern is not None:
             raise ValueError("times and time_pattern exclude one another")

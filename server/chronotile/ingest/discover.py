@@ -103,7 +103,7 @@ def _found(place: Path) -> tuple[Found, Path]:
 def _look(drafts: list[Draft], styles: Mapping[str, Style], progress: Progress) -> Iterator[FoundCollection | Finding]:
     def look(draft: Draft) -> FoundCollection | Finding:
         try:
-            if draft.kind != "cog" and re.search(r"[{}]", str(draft.first)):
+            if draft.is_literal and re.search(r"[{}]", str(draft.first)):
                 raise UnsupportedSource("its name has { or }, which a configuration reads otherwise; rename it")
             return found_collection(draft, styles)
         except ChronotileError as error:
@@ -164,4 +164,4 @@ def _href(draft: Draft, folder: Path) -> str:
     except ValueError:
         start = str(draft.root)
     start = "" if start == "." else f"{Path(start).as_posix()}/"
-    return f"{escaped(start) if draft.kind == 'cog' else start}{draft.href}"
+    return f"{start if draft.is_literal else escaped(start)}{draft.href}"

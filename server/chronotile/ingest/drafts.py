@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chronotile.ingest.names import NameGroup, group_names, slug, without_suffix
+from chronotile.ingest.names import NameGroup, group_names, group_times, slug, without_suffix
 from chronotile.ingest.patterns import escaped, href_of, time_pattern_of
 from chronotile.ingest.walk import Found
 from chronotile.model.source import SourceKind, SourceSpec, VariableSpec
@@ -37,6 +37,11 @@ class Draft:
         """The first file or the store."""
         return self.root / self.files[0]
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether its href is a path, in which no character stands for others."""
+        return self.kind != "cog" and len(self.files) == 1
+
     def spec(self, variables: Iterable[VariableSpec] = (), times: TimeDomain | None = None) -> SourceSpec:
         """Return what is to be opened; `times` that the files tell go before those of their names."""
         return SourceSpec(
@@ -52,21 +57,30 @@ class Draft:
 def drafts_of(found: Found, root: Path) -> list[Draft]:
     """Return the collections that the files make, in order of their names, each with an id of its own."""
     rasters = [path.relative_to(root) for path in found.rasters]
-    everything = sorted(path.as_posix() for path in rasters)
+    netcdf = [path.relative_to(root) for path in found.netcdf]
+    everything = sorted(path.as_posix() for path in (*rasters, *netcdf))
     drafts = [
-        *(_of_rasters(group, everything, root) for group in group_names(rasters)),
-        *(_of_store(path.relative_to(root), "netcdf", root) for path in found.netcdf),
+        *(_of_group(group, "cog", everything, root) for group in group_names(rasters)),
+        *(each for group in group_times(netcdf) for each in _of_netcdf(group, everything, root)),
         *(_of_store(path.relative_to(root), "zarr", root) for path in found.zarr),
     ]
     return list(_with_own_ids(sorted(drafts, key=lambda draft: draft.files[0])))
 
 
-def _of_rasters(group: NameGroup, everything: Sequence[str], root: Path) -> Draft:
+def _of_netcdf(group: NameGroup, everything: Sequence[str], root: Path) -> Iterator[Draft]:
+    """One collection of files whose names differ in their times; else one of each."""
+    if len(group.names) > 1 and group.is_dated:
+        yield _of_group(group, "netcdf", everything, root)
+    else:
+        yield from (_of_store(name.path, "netcdf", root) for name in group.names)
+
+
+def _of_group(group: NameGroup, kind: SourceKind, everything: Sequence[str], root: Path) -> Draft:
     text = group.shared_text
     return Draft(
         id=slug(text) or slug(_folder_text(group, root)) or NAMELESS,
         text=text or _folder_text(group, root),
-        kind="cog",
+        kind=kind,
         root=root,
         href=href_of(group, everything),
         files=tuple(name.path for name in group.names),

@@ -82,6 +82,8 @@ def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpa
     reader.close()
     names = {as_id(name) or f"variable{number}": name for number, name in enumerate(infos, start=1)}
     variables = tuple(VariableSpec(id=own, name=None if own == name else name) for own, name in names.items())
+    if len(draft.files) > 1:
+        return variables, ()
     named = time_of_name(without_suffix(draft.files[0].name))
     is_dated = any(len(info.times) for info in infos.values())
     return variables, () if is_dated or named is None else (named,)

@@ -28,6 +28,7 @@ _BAND = re.compile(r"b\d{1,2}", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _LONG_NUMBER = re.compile(r"\d{10,}")
 """Production times and the like, which differ from file to file."""
+_BARE_YEAR = re.compile(r"(?<![0-9A-Za-z])(?:19|20)\d\d(?![0-9A-Za-z])")
 _ALL_DIGITS = re.compile(r"\d{1,4}")
 _PLACEHOLDERS = re.compile(f"[{TIME}{ANY}{VARIABLE}]")
 
@@ -95,11 +96,36 @@ def group_names(paths: Iterable[Path]) -> list[NameGroup]:
     Args:
         paths: From the folder looked into.
     """
-    names = _with_variables([name_of(path) for path in paths])
+    return _grouped(_with_variables([name_of(path) for path in paths]))
+
+
+def group_times(paths: Iterable[Path]) -> list[NameGroup]:
+    """Return the files in groups whose names differ in their times only, of which a bare year is one.
+
+    For files that tell their variables, and mostly their times, themselves.
+
+    Args:
+        paths: From the folder looked into.
+    """
+    return _grouped([_with_year(name_of(path)) for path in paths])
+
+
+def _grouped(names: Iterable[Name]) -> list[NameGroup]:
     groups: dict[str, list[Name]] = defaultdict(list)
     for name in names:
         groups[name.pattern].append(name)
     return [NameGroup(pattern, tuple(members)) for pattern, members in sorted(groups.items())]
+
+
+def _with_year(name: Name) -> Name:
+    """A name without time, with `TIME` for the last year that stands alone in it."""
+    stem = without_suffix(name.path.name)
+    years = list(_BARE_YEAR.finditer(stem)) if name.time is None else []
+    if not years:
+        return name
+    start, stop = years[-1].span()
+    pattern = stem[:start] + TIME + stem[stop:] + name.path.name[len(stem) :]
+    return Name(name.path, "/".join((*name.path.parts[:-1], pattern)), years[-1][0])
 
 
 def name_of(path: Path) -> Name:

@@ -19,6 +19,9 @@ from chronotile.readers.hrefs import local_path
 from chronotile.readers.raster_files import find_files
 from chronotile.yaml_source import Node
 
+PATTERN_KINDS = {"cog", "netcdf"}
+"""Kinds whose files a pattern may name."""
+
 MAX_ENTRIES = 500
 """Of a folder of a store that are looked at for groups and arrays."""
 
@@ -108,7 +111,7 @@ def _files_of(node: Node) -> set[str]:
 
 def _dated(spec: SourceSpec) -> Iterator[Path]:
     """The files and folders whose age tells when a source gained or lost times; none of a source elsewhere."""
-    if spec.kind == "cog":
+    if spec.kind in PATTERN_KINDS:
         files = [path for paths in find_files(spec).values() for path in map(local_path, paths) if path is not None]
         yield from {file.parent for file in files}
         yield from files
@@ -120,7 +123,7 @@ def _dated(spec: SourceSpec) -> Iterator[Path]:
 
 def _is_at_hand(spec: SourceSpec) -> bool:
     try:
-        if spec.kind != "cog":
+        if spec.kind not in PATTERN_KINDS:
             root = local_path(spec.href)
             return root is not None and are_on_disks_here([root])
         files = [local_path(path) for paths in find_files(spec).values() for path in paths]
@@ -141,7 +144,7 @@ def _told_state(spec: SourceSpec) -> str:
 
 
 def _source_state(spec: SourceSpec) -> str:
-    if spec.kind == "cog":
+    if spec.kind in PATTERN_KINDS:
         found = (path for paths in find_files(spec).values() for path in paths)
         return _digest_of(f"{path} {file_state(path)}" for path in found)
     root = local_path(spec.href)

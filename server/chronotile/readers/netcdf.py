@@ -1,6 +1,7 @@
 """NetCDF files read as cubes."""
 
 import threading
+from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,8 +29,12 @@ MAX_OPEN_FILES = 64
 State = tuple[int, int, int]
 
 
-def open_netcdf(spec: SourceSpec) -> Reader:
+def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
     """Return a reader of the NetCDF file that `spec` names, classic or NetCDF-4.
+
+    Args:
+        spec: The source.
+        may_lack: Whether the file may lack some of the variables, as one of several may.
 
     Raises:
         UnsupportedSource: It cannot be served; the message says why.
@@ -42,6 +47,9 @@ def open_netcdf(spec: SourceSpec) -> Reader:
     with opening(base_name(spec.href)):
         file = NetcdfFile(path, shared_files())
         fields = file.fields()
+        if may_lack:
+            there = {name: each for name, each in spec.variables.items() if (each.name or each.id) in fields.fields}
+            spec = replace(spec, variables=there or spec.variables)
         found = understand(fields, spec)
         variables = {
             name: CubeVariable(

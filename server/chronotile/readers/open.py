@@ -30,7 +30,7 @@ def _open_stored(spec: SourceSpec) -> Reader:
 
         return open_with_series(spec, open_raster_stack(spec))
     if spec.kind == "netcdf":
-        from chronotile.readers.netcdf import open_netcdf  # noqa: PLC0415 -- see above
+        from chronotile.readers.netcdf_files import open_netcdf_source  # noqa: PLC0415 -- see above
 
-        return open_netcdf(spec)
+        return open_netcdf_source(spec)
     raise UnsupportedSource(f"sources of kind {spec.kind} cannot be read yet; zarr, cog and netcdf can")

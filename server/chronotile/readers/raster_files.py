@@ -114,7 +114,7 @@ def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpa
     spans: dict[str, TimeSpan] = {}
     findings: list[Finding] = []
     folder = common_folder(paths)
-    for path, text, span in _read_times(paths, spec.time_pattern):
+    for path, text, span in times_in_names(paths, spec.time_pattern):
         if span is not None:
             spans[path] = span
             continue
@@ -123,8 +123,12 @@ def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpa
     return spans, findings
 
 
-def _read_times(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str, str, TimeSpan | None]]:
-    """Each path with the text that `time_pattern` finds in it, and the time it tells."""
+def times_in_names(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str, str, TimeSpan | None]]:
+    """Yield each path with the text that `time_pattern` finds in it, and the time that it or else the name tells.
+
+    Raises:
+        UnsupportedSource: The pattern is none.
+    """
     if pattern is None:
         yield from ((path, "", span) for path, span in _named_times(paths))
         return

@@ -20,6 +20,7 @@ from chronotile.model.time import TimeDomain, TimeSpan, format_instant
 from chronotile.readers.commit import state_number
 from chronotile.readers.common_encoding import common_encoding
 from chronotile.readers.open import open_source
+from chronotile.readers.raster_files import find_files
 from chronotile.readers.raster_stack import RasterStack
 from chronotile.readers.reader import Reader
 
@@ -102,9 +103,8 @@ def find_inputs(
 
 
 def _specs(found: Found, variable: str | None, time_pattern: str | None) -> Iterator[SourceSpec]:
-    for path in (*found.netcdf, *found.zarr):
-        kind = "zarr" if path in found.zarr else "netcdf"
-        yield SourceSpec(collection=COLLECTION, kind=kind, href=str(path))  # type: ignore[arg-type]  # one of two kinds
+    yield from _netcdf_specs(found.netcdf, time_pattern)
+    yield from (SourceSpec(collection=COLLECTION, kind="zarr", href=str(path)) for path in found.zarr)
     if not found.rasters:
         return
     if time_pattern is not None:
@@ -117,6 +117,20 @@ def _specs(found: Found, variable: str | None, time_pattern: str | None) -> Iter
         names = ", ".join(f"{draft.text} ({len(draft.files)} files)" for draft in drafts[:5])
         raise UnsupportedSource(f"the names of the files make {len(drafts)} stacks: {names}; name the files of one")
     yield from _draft_specs(drafts[0])
+
+
+def _netcdf_specs(paths: Sequence[Path], time_pattern: str | None) -> Iterator[SourceSpec]:
+    """One of all files whose names differ in their times, where a pattern matches just those; else one a file."""
+    if not paths:
+        return
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    for draft in drafts_of(Found(netcdf=tuple(paths)), root):
+        spec = replace(draft.spec(), collection=COLLECTION, time_pattern=time_pattern or draft.time_pattern)
+        own = {str(draft.root / file) for file in draft.files}
+        if len(own) == 1 or set(find_files(spec)[None]) == own:
+            yield spec
+        else:
+            yield from (replace(spec, href=path) for path in sorted(own))
 
 
 def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:

@@ -1,0 +1,253 @@
+"""How files that each hold some times become one source, and which of them do not fit in."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import NativeGrid
+from chronotile.model.source import Finding, SourceInfo, VariableInfo
+from chronotile.model.time import DAY, ONE_NS, Instant, TimeDomain, TimeSpan, domain_of_bounds, format_instant
+from chronotile.readers.common_encoding import common_encoding
+from chronotile.readers.joined import Joined, JoinedVariable, Piece, is_same_grid
+
+LEFT_OUT = "left out: "
+APART = "make it a collection of its own"
+_NAMED_FILES = 3
+"""Of many files of which the same is found, this many are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """A piece, and what it was found to hold."""
+
+    piece: Piece
+    name: str
+    """Of its file, for messages to the operator."""
+    info: SourceInfo | None
+    """`None` of one that was not opened; it is taken to be like the others, and its name tells its only time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """A piece that holds a variable."""
+
+    number: int
+    """Of the piece."""
+    name: str
+    info: VariableInfo
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found so far: of a file, or of a variable."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def warn(self, place: str, message: str) -> None:
+        self.findings.append(Finding("warning", place, message))
+
+
+def join(collection: str, surveyed: Sequence[Surveyed], findings: Sequence[Finding] = ()) -> Joined:
+    """Return the pieces as one source, those that do not fit left out with a finding each.
+
+    Args:
+        collection: Id, for messages.
+        surveyed: In the order of their names: of two that hold the same time the first counts.
+        findings: Of files that are no piece.
+
+    Raises:
+        UnsupportedSource: Nothing fits.
+    """
+    found = _Found(list(findings))
+    opened = [each.info for each in surveyed if each.info is not None]
+    names = dict.fromkeys(name for info in opened for name in info.variables)
+    variables: dict[str, JoinedVariable] = {}
+    for name in names:
+        holders = [
+            _Holder(number, each.name, each.info.variables[name])
+            for number, each in enumerate(surveyed)
+            if each.info is not None and name in each.info.variables
+        ]
+        joined = _joined_variable(name, holders, surveyed, found)
+        if joined is not None:
+            variables[name] = joined
+    if not variables:
+        reasons = [each.message.removeprefix(LEFT_OUT) for each in found.findings]
+        raise UnsupportedSource(f"none of {len(surveyed)} files can be served; {reasons[0] if reasons else 'no times'}")
+    all_findings = (*dict.fromkeys(found.findings), *_piece_findings(surveyed), *_lacking_findings(surveyed, variables))
+    info = replace(
+        opened[0], variables={name: each.info for name, each in variables.items()}, findings=tuple(all_findings)
+    )
+    return Joined(collection, [each.piece for each in surveyed], variables, info)
+
+
+def _joined_variable(
+    name: str, holders: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found
+) -> JoinedVariable | None:
+    fitting = _of_common_meaning(_of_common_grid(holders, found), found)
+    slots = _slots(fitting, surveyed, found)
+    if not slots:
+        return None
+    starts = sorted(slots)
+    encodings = {each.info.encoding for each in fitting}
+    if len(encodings) > 1:
+        message = f"its files have {len(encodings)} encodings (scale, offset, nodata, type); each is read with its own"
+        found.findings.append(Finding("note", name, message))
+    first = fitting[0].info
+    levels, made = _common_levels([each.info for each in fitting])
+    info = replace(
+        first,
+        encoding=common_encoding(encodings),
+        levels=levels,
+        made_levels=made,
+        times=_domain([slots[start][1] for start in starts]),
+    )
+    return JoinedVariable(info=info, slots=tuple(slots[start][0] for start in starts))
+
+
+def _of_common_grid(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
+    common = _most_common_grid([each.info.grid for each in holders])
+    fitting = []
+    for each in holders:
+        if is_same_grid(each.info.grid, common):
+            fitting.append(each)
+        else:
+            found.warn(each.name, f"{LEFT_OUT}{_difference(each.info.grid, common)}")
+    return fitting
+
+
+def _most_common_grid(grids: Sequence[NativeGrid]) -> NativeGrid:
+    """The grid that most files have; of equally common ones the first."""
+    kinds: list[list[NativeGrid]] = []
+    for grid in grids:
+        kind = next((kind for kind in kinds if is_same_grid(grid, kind[0])), None)
+        if kind is None:
+            kinds.append([grid])
+        else:
+            kind.append(grid)
+    return max(kinds, key=len)[0]
+
+
+def _difference(own: NativeGrid, common: NativeGrid) -> str:
+    if own.crs != common.crs:
+        what = f"its CRS is {own.crs.name[:40]}, that of most files {common.crs.name[:40]}"
+    elif (own.width, own.height) != (common.width, common.height):
+        what = f"it is {own.width} x {own.height} pixels, most files {common.width} x {common.height}"
+    elif abs(own.resolution - common.resolution) > common.resolution * 1e-4:
+        what = f"its pixels are {own.resolution:.6g} wide, those of most files {common.resolution:.6g}"
+    else:
+        what = f"its corner is at {_corner(own)}, that of most files at {_corner(common)}"
+    return f"{what}; bring it to that grid, or {APART}"
+
+
+def _corner(grid: NativeGrid) -> str:
+    return f"({grid.transform.c:.10g}, {grid.transform.f:.10g})"
+
+
+def _of_common_meaning(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
+    """Those of the units that most have, classes or not as most are."""
+    counted = Counter((each.info.encoding.units, each.info.is_categorical) for each in holders)
+    (units, is_categorical), _count = counted.most_common(1)[0]
+    fitting = []
+    for each in holders:
+        own = each.info
+        if own.encoding.units != units:
+            message = (
+                f"{own.name} is in {own.encoding.units}, in most files in {units}; say units: for the variable if "
+                f"the numbers mean the same, else {APART}"
+            )
+        elif own.is_categorical != is_categorical:
+            message = f"{own.name} has classes in some files and values in others; {APART}"
+        else:
+            fitting.append(each)
+            continue
+        found.warn(each.name, f"{LEFT_OUT}{message}")
+    return fitting
+
+
+Slots = dict[Instant, tuple[int, TimeSpan]]
+"""By the start of each time: the number of the piece that holds it, and its span."""
+
+
+def _slots(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> Slots:
+    infos = {each.number: each.info for each in fitting}
+    slots: Slots = {}
+    for number, each in enumerate(surveyed):
+        if each.info is not None and number not in infos:
+            continue
+        spans = _spans(each, infos.get(number))
+        if not spans:
+            found.warn(each.name, f"{LEFT_OUT}it tells no time, neither inside nor in its name; say time_pattern:")
+        taken = [span for span in spans if span.start in slots]
+        if taken:
+            kept = surveyed[slots[taken[0].start][0]].name
+            found.warn(each.name, _repeated(taken, len(spans), kept))
+        slots |= {span.start: (number, span) for span in spans if span.start not in slots}
+    return slots
+
+
+def _repeated(taken: Sequence[TimeSpan], count: int, kept: str) -> str:
+    if count == 1:
+        return f"{LEFT_OUT}of the same time as {kept}"
+    first = format_instant(taken[0].start)
+    return f"{LEFT_OUT}{len(taken)} of its {count} times, the first {first}: {kept} has them too, and comes first"
+
+
+def _spans(each: Surveyed, info: VariableInfo | None) -> list[TimeSpan]:
+    if info is not None and len(info.times):
+        return [TimeSpan(start, end) for start, end in zip(info.times.starts, info.times.ends, strict=True)]
+    return [each.piece.span] if each.piece.span is not None else []
+
+
+def _domain(spans: Sequence[TimeSpan]) -> TimeDomain:
+    """The times of all; a midnight that its own file takes for a day is an instant where others are."""
+    starts = np.array([span.start for span in spans], dtype="datetime64[ns]")
+    ends = np.array([span.end for span in spans], dtype="datetime64[ns]")
+    if np.any(ends - starts == ONE_NS):
+        ends = np.where(ends - starts == DAY, starts + ONE_NS, ends)
+    return domain_of_bounds(starts, ends)
+
+
+def _common_levels(infos: Sequence[VariableInfo]) -> tuple[tuple[NativeGrid, ...], frozenset[int]]:
+    """The levels that all have, and which of them some do not store."""
+    levels: list[NativeGrid] = []
+    made: set[int] = set()
+    for level in infos[0].levels:
+        numbers = [next((n for n, own in enumerate(info.levels) if is_same_grid(own, level)), None) for info in infos]
+        if None in numbers:
+            continue
+        if any(number in info.made_levels for number, info in zip(numbers, infos, strict=True)):
+            made.add(len(levels))
+        levels.append(level)
+    return tuple(levels), frozenset(made)
+
+
+def _piece_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
+    """What opening the pieces told, the same of several once."""
+    files: dict[Finding, list[str]] = {}
+    for each in surveyed:
+        for finding in each.info.findings if each.info is not None else ():
+            files.setdefault(finding, []).append(each.name)
+    opened = sum(each.info is not None for each in surveyed)
+    for finding, names in files.items():
+        if len(names) == opened:
+            yield finding
+        else:
+            yield replace(finding, place=f"{finding.place} in {_listed(names)}")
+
+
+def _lacking_findings(surveyed: Sequence[Surveyed], variables: Mapping[str, JoinedVariable]) -> Iterator[Finding]:
+    opened = [(each.name, each.info.variables) for each in surveyed if each.info is not None]
+    for name in variables:
+        having = {file for file, own in opened if name in own}
+        lacking = list(dict.fromkeys(file for file, _own in opened if file not in having))
+        if lacking:
+            yield Finding("warning", name, f"{_listed(lacking)} lack it: it has no times there")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED_FILES])
+    return shown if len(names) <= _NAMED_FILES else f"{shown} and {len(names) - _NAMED_FILES} more"
