@@ -152,15 +152,50 @@ def test_days_of_bands_go_before_those_of_the_file_name(write_dated, open_at, tm
     assert days_of(layer) == ["2019-06-01", "2019-06-11", "2019-06-21"]
 
 
-def test_files_of_several_dates_each_are_left_out_with_a_remedy(write, write_dated, open_at, tmp_path):
-    write_dated("ndvi_20190621.tif")
-    write_dated("ndvi_20200621.tif")
-    write("dem.tif")
+@pytest.fixture
+def write_years(write):
+    """`write_years("ndvi_{}.tif")`: a file a year, with bands of two days."""
+
+    def write_all(name, years=(2019, 2020)):
+        for place, year in enumerate(years):
+            path = write(name.format(year), np.stack([SCENE.numbers(2 * place + t) for t in range(2)]))
+            with rasterio.open(path, "r+") as dataset:
+                dataset.descriptions = (f"{year}-06-01", f"{year}-06-11")
+
+    return write_all
+
+
+YEARS = ["2019-06-01", "2019-06-11", "2020-06-01", "2020-06-11"]
+
+
+@pytest.mark.parametrize("name", ["ndvi_{}.tif", "ndvi_{}0601.tif"], ids=["year", "day"])
+def test_files_with_bands_of_several_dates_each_join(write, write_years, open_at, tmp_path, name):
+    write_years(name)
+    write("dem_2019.tif")
+    write("dem_2020.tif")
 
     archive = open_at(tmp_path)
 
-    assert list(archive.configuration.collections) == ["dem"]
-    assert "2 files have bands of several dates each; name each" in str(archive.findings)
+    assert days_of(layers_of(archive)["ndvi.ndvi"]) == YEARS
+    assert len(archive.configuration.collections) == 3
+    assert archive.configuration.collections["ndvi"].source.time_pattern is None
+
+
+def test_what_is_written_of_yearly_files_serves_the_same(write_years, open_at, tmp_path):
+    write_years("ndvi_{}.tif")
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(open_at(tmp_path).discovery.text(tmp_path))
+
+    assert days_of(layers_of(open_at(file))["ndvi.ndvi"]) == YEARS
+
+
+def test_variables_with_many_dated_bands_each_have_all_dates(write_years, open_at, tmp_path):
+    for word in ("NDVI", "LAI"):
+        write_years(f"S2_{word}_{{}}.tif")
+
+    layers = layers_of(open_at(tmp_path))
+
+    assert {name: days_of(layer) for name, layer in layers.items()} == {"s2.NDVI": YEARS, "s2.LAI": YEARS}
 
 
 @pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3", "zarr-zip", "netcdf-3", "netcdf-4"])

@@ -133,7 +133,7 @@ class SourceSection(Section):
     crs: CrsName | None = None
     """CRS, where the files lack it or have it wrong."""
     times: Times | None = None
-    """Times of the bands or of the time axis, in order, where the files lack them."""
+    """Times of the bands or of the time axis, in order, where the files lack them; of the bands of all files."""
 
     series: Text | None = None
     """Of kind cog: path of the cube that `chronotile optimise --layout series` made of these files."""

@@ -14,6 +14,7 @@ from chronotile.ingest.found import FoundCollection, Section, found_collection
 from chronotile.ingest.names import as_title
 from chronotile.ingest.open_sources import THREADS
 from chronotile.ingest.patterns import escaped
+from chronotile.ingest.raster_variables import holds_dated_bands
 from chronotile.ingest.walk import Found, kind_of, walk
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, Severity
@@ -76,7 +77,7 @@ def discover(place: Path, styles: Mapping[str, Style], *, progress: Progress | N
         raise ConfigurationError([f"{place} does not exist; {HINT}"])
     place = place.absolute()
     found, root = _found(place)
-    drafts = drafts_of(found, root)
+    drafts = drafts_of(found, root, holds_times=holds_dated_bands)
     looked = list(_look(drafts, styles, progress or _say_nothing))
     collections = tuple(each for each in looked if isinstance(each, FoundCollection))
     failures = [each for each in looked if isinstance(each, Finding)]

@@ -1,6 +1,6 @@
 """Collections to be: which files make one, before any of them was opened."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,13 +54,22 @@ class Draft:
         )
 
 
-def drafts_of(found: Found, root: Path) -> list[Draft]:
-    """Return the collections that the files make, in order of their names, each with an id of its own."""
+def drafts_of(found: Found, root: Path, *, holds_times: Callable[[Path], bool]) -> list[Draft]:
+    """Return the collections that the files make, in order of their names, each with an id of its own.
+
+    Args:
+        found: The files.
+        root: From which they are counted.
+        holds_times: Says of a raster file whether its bands are times; asked of those only that differ in a bare year.
+    """
     rasters = [path.relative_to(root) for path in found.rasters]
     netcdf = [path.relative_to(root) for path in found.netcdf]
     everything = sorted(path.as_posix() for path in (*rasters, *netcdf))
     drafts = [
-        *(_of_group(group, "cog", everything, root) for group in group_names(rasters)),
+        *(
+            _of_group(group, "cog", everything, root)
+            for group in group_names(rasters, holds_times=lambda path: holds_times(root / path))
+        ),
         *(each for group in group_times(netcdf) for each in _of_netcdf(group, everything, root)),
         *(_of_store(path.relative_to(root), "zarr", root) for path in found.zarr),
     ]

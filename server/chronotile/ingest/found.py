@@ -12,7 +12,7 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.ingest.describe import grid_text, times_text
 from chronotile.ingest.drafts import Draft
 from chronotile.ingest.names import as_id, as_title, without_suffix
-from chronotile.ingest.raster_variables import raster_variables, true_colour_of
+from chronotile.ingest.raster_variables import holds_dated_bands, raster_variables, true_colour_of
 from chronotile.ingest.written_times import times_section
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, VariableInfo, VariableSpec
@@ -58,6 +58,8 @@ def found_collection(draft: Draft, styles: Mapping[str, Style]) -> FoundCollecti
     Raises:
         UnsupportedSource: They cannot be served; the message says why.
     """
+    if draft.kind == "cog" and draft.time_pattern is not None and holds_dated_bands(draft.first):
+        draft = replace(draft, time_pattern=None)
     variables, spans = _variables(draft)
     times = TimeDomain(*_bounds(spans)) if spans else None
     reader = open_source(draft.spec(variables, times))
@@ -71,11 +73,6 @@ def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpa
     """The variables as they are to be configured, and the times that the source itself does not tell."""
     if draft.kind == "cog":
         found = raster_variables(draft)
-        if found.band_times and len(draft.files) > 1:
-            raise UnsupportedSource(
-                f"{len(draft.files)} files have bands of several dates each; name each in a configuration, as a "
-                "collection with times:, or write a file for each date"
-            )
         return found.variables, found.band_times
     reader = open_source(draft.spec())
     infos = reader.info.variables

@@ -3,11 +3,11 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chronotile.readers.dates import FoundTime, find_folder_time, find_time
+from chronotile.readers.dates import FoundTime, find_bare_year, find_folder_time, find_time
 
 TIME, ANY, VARIABLE = "\0", "\1", "\2"
 """Stand in the pattern of a name for its time, for other dates, and for its variable."""
@@ -28,7 +28,6 @@ _BAND = re.compile(r"b\d{1,2}", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _LONG_NUMBER = re.compile(r"\d{10,}")
 """Production times and the like, which differ from file to file."""
-_BARE_YEAR = re.compile(r"(?<![0-9A-Za-z])(?:19|20)\d\d(?![0-9A-Za-z])")
 _ALL_DIGITS = re.compile(r"\d{1,4}")
 _PLACEHOLDERS = re.compile(f"[{TIME}{ANY}{VARIABLE}]")
 
@@ -90,13 +89,17 @@ def without_suffix(name: str) -> str:
     return Path(stem).stem if Path(stem).suffix else stem
 
 
-def group_names(paths: Iterable[Path]) -> list[NameGroup]:
+def group_names(paths: Iterable[Path], *, holds_times: Callable[[Path], bool] | None = None) -> list[NameGroup]:
     """Return the files in groups whose names differ in their times, or in a known variable, only.
 
     Args:
         paths: From the folder looked into.
+        holds_times: Says of a file whether it tells times itself: the names of such may differ in a bare year.
     """
-    return _grouped(_with_variables([name_of(path) for path in paths]))
+    names = [name_of(path) for path in paths]
+    if holds_times is not None:
+        names = _with_years(names, holds_times)
+    return _grouped(_with_variables(names))
 
 
 def group_times(paths: Iterable[Path]) -> list[NameGroup]:
@@ -117,15 +120,29 @@ def _grouped(names: Iterable[Name]) -> list[NameGroup]:
     return [NameGroup(pattern, tuple(members)) for pattern, members in sorted(groups.items())]
 
 
+def _with_years(names: Sequence[Name], holds_times: Callable[[Path], bool]) -> list[Name]:
+    """The names, with `TIME` for a bare year in those that differ in it only and whose files all tell times."""
+    dated = [_with_year(name) for name in names]
+    groups: dict[str, list[Name]] = defaultdict(list)
+    for name, with_year in zip(names, dated, strict=True):
+        if with_year is not name:
+            groups[with_year.pattern].append(with_year)
+    joined = {
+        pattern
+        for pattern, members in groups.items()
+        if len(members) > 1 and all(holds_times(member.path) for member in members)
+    }
+    return [with_year if with_year.pattern in joined else name for name, with_year in zip(names, dated, strict=True)]
+
+
 def _with_year(name: Name) -> Name:
     """A name without time, with `TIME` for the last year that stands alone in it."""
     stem = without_suffix(name.path.name)
-    years = list(_BARE_YEAR.finditer(stem)) if name.time is None else []
-    if not years:
+    year = find_bare_year(stem) if name.time is None else None
+    if year is None:
         return name
-    start, stop = years[-1].span()
-    pattern = stem[:start] + TIME + stem[stop:] + name.path.name[len(stem) :]
-    return Name(name.path, "/".join((*name.path.parts[:-1], pattern)), years[-1][0])
+    pattern = stem[: year.start] + TIME + stem[year.stop :] + name.path.name[len(stem) :]
+    return Name(name.path, "/".join((*name.path.parts[:-1], pattern)), stem[year.start : year.stop])
 
 
 def name_of(path: Path) -> Name:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from pathlib import Path
 
 from rasterio.enums import ColorInterp
 
@@ -12,6 +12,7 @@ from chronotile.ingest.drafts import Draft
 from chronotile.ingest.names import as_id, is_known, variable_in, without_suffix
 from chronotile.model.source import VariableSpec
 from chronotile.model.time import TimeSpan
+from chronotile.readers.dated_bands import BandTimes, band_times_of
 from chronotile.readers.dates import find_time
 from chronotile.readers.foreign import opening
 from chronotile.readers.raster_bands import Band, bands_of
@@ -42,11 +43,10 @@ def raster_variables(draft: Draft) -> RasterVariables:
     """
     if draft.variables:
         return RasterVariables(tuple(VariableSpec(id=name) for name in draft.variables))
-    bands, colours = _bands(draft)
-    spans = [find_time(band.title or "") for band in bands]
-    times = [found.span for found in spans if found]
-    if len(bands) > 1 and len(times) == len(bands) and _ascend(times):
-        return RasterVariables((VariableSpec(id=_name_of_one(draft, None)),), tuple(times))
+    first = _first(draft)
+    bands, colours = first.bands, first.colours
+    if first.told.series:
+        return _of_series(draft, first)
     if len(bands) == 1:
         return RasterVariables((VariableSpec(id=_name_of_one(draft, bands[0].title)),))
     names = _distinct([_band_name(band, colour) for band, colour in zip(bands, colours, strict=True)])
@@ -64,22 +64,52 @@ def true_colour_of(names: Iterable[str]) -> tuple[str, str, str] | None:
     return None
 
 
-def _bands(draft: Draft) -> tuple[tuple[Band, ...], list[ColorInterp]]:
-    """The bands of the first file that opens, each with its meaning as a colour."""
+def holds_dated_bands(path: Path) -> bool:
+    """Return whether the bands of a file tell times."""
+    try:
+        with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
+            return bool(band_times_of(handle.dataset).series)
+    except UnsupportedSource:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _FirstFile:
+    """What the first file that opens tells of its bands."""
+
+    bands: tuple[Band, ...]
+    colours: list[ColorInterp]
+    told: BandTimes
+
+
+def _of_series(draft: Draft, first: _FirstFile) -> RasterVariables:
+    """The variables whose times are bands; the times of a single file with nothing else are told, to be looked over."""
+    series = first.told.series
+    if len(series) > 1 or series[0].name is not None:
+        ids = _distinct([as_id(each.name or "") or _name_of_one(draft, None) for each in series])
+        return RasterVariables(
+            tuple(VariableSpec(id=own, name=each.name) for own, each in zip(ids, series, strict=True))
+        )
+    variables = (VariableSpec(id=_name_of_one(draft, None)),)
+    if len(draft.files) > 1 or series[0].bands != tuple(band.number for band in first.bands):
+        return RasterVariables(variables)
+    times = series[0].times
+    return RasterVariables(variables, tuple(map(TimeSpan, times.starts, times.ends)))
+
+
+def _first(draft: Draft) -> _FirstFile:
+    """The first file that opens."""
     pool = HandlePool(max_idle=0)
     first: UnsupportedSource | None = None
     for path in draft.files:
         try:
             with opening("it"), pool.lend(str(draft.root / path)) as handle:
                 bands = bands_of(handle.dataset)
-                return bands, [handle.dataset.colorinterp[band.number - 1] for band in bands]
+                colours = [handle.dataset.colorinterp[band.number - 1] for band in bands]
+                return _FirstFile(bands, colours, band_times_of(handle.dataset))
         except UnsupportedSource as error:
             first = first or error
     raise first or UnsupportedSource("there is no file")
-
-
-def _ascend(spans: Sequence[TimeSpan]) -> bool:
-    return all(earlier.start < later.start for earlier, later in pairwise(spans))
 
 
 def _name_of_one(draft: Draft, description: str | None) -> str:

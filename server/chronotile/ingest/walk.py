@@ -13,7 +13,7 @@ MAX_DEPTH = 8
 """Folders in folders that are looked into."""
 MAX_FILES = 200_000
 
-RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
+RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".grib", ".grib2", ".grb", ".grb2")
 NETCDF = (".nc", ".nc4", ".cdf")
 ZARR_MARKS = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
 
@@ -33,7 +33,7 @@ _REASONS = {
         "a picture that does not say where it lies; place it first (gdal_translate -a_srs … -a_ullr …)",
     ),
     **dict.fromkeys(
-        (".hdf", ".h4", ".h5", ".hdf5", ".he5", ".grib", ".grb", ".grb2", ".grib2", ".img", ".asc", ".bil"),
+        (".hdf", ".h4", ".h5", ".hdf5", ".he5", ".img", ".asc", ".bil"),
         "of a format that is not looked for; convert it to GeoTIFF, NetCDF or Zarr",
     ),
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z"), "an archive; unpack it"),

@@ -53,6 +53,7 @@ _MONTHS = (
     re.compile(f"{_YEAR}[-_./](?P<month>\\d\\d){_APART}"),
 )
 _KINDS = (_DAYS, _DEKADS, _MONTHS)
+_BARE_YEAR = re.compile(r"(?<![0-9A-Za-z])(?P<year>\d{4})(?![0-9A-Za-z])")
 
 
 class FoundTime(NamedTuple):
@@ -97,6 +98,17 @@ def find_folder_time(folders: Sequence[str]) -> FolderTime | None:
             if found is not None:
                 return FolderTime(first, last, text, found)
     return None
+
+
+def find_bare_year(text: str) -> FoundTime | None:
+    """Return the last year that stands alone in a file's name which tells no other time, if any.
+
+    Only for files that tell more of their times themselves: four digits are often another number.
+    """
+    if find_time(text) is not None:
+        return None
+    found = _matches(_BARE_YEAR, text)
+    return found[-1] if found else None
 
 
 def time_of_name(text: str) -> TimeSpan | None:

@@ -22,13 +22,13 @@ def _open_stored(spec: SourceSpec) -> Reader:
 
         return open_zarr(spec)
     if spec.kind == "cog":
-        from chronotile.readers.raster_stack import open_raster_stack  # noqa: PLC0415 -- see above
+        from chronotile.readers.raster_source import open_rasters  # noqa: PLC0415 -- see above
 
         if spec.series is None:
-            return open_raster_stack(spec)
+            return open_rasters(spec)
         from chronotile.readers.with_series import open_with_series  # noqa: PLC0415 -- see above
 
-        return open_with_series(spec, open_raster_stack(spec))
+        return open_with_series(spec, open_rasters(spec))
     if spec.kind == "netcdf":
         from chronotile.readers.netcdf_files import open_netcdf_source  # noqa: PLC0415 -- see above
 

@@ -1,7 +1,7 @@
 """Raster files, one a date or one band a date, read as one source."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -15,6 +15,7 @@ from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableSpec
 from chronotile.model.time import NO_TIME, TimeDomain
+from chronotile.readers.dated_bands import BandSeries
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import opening, reading, unavailable
@@ -267,6 +268,28 @@ def open_raster_stack(spec: SourceSpec) -> Reader:
     if not variables:
         raise UnsupportedSource(f"{base_name(spec.href)} matches no file that holds a variable")
     return RasterStack(spec.collection, _in_order(variables, spec), tuple(dict.fromkeys(findings)), looked)
+
+
+def open_band_stack(spec: SourceSpec, path: str, series: Iterable[tuple[VariableSpec, BandSeries]]) -> Reader:
+    """Return a reader of bands of one file that are times of variables.
+
+    Raises:
+        UnsupportedSource: They cannot be served; the message says why.
+    """
+    sample, files = survey(DatedFiles((path,), NO_TIME), spec)
+    by_number = {band.number: band for band in sample.bands}
+    rule = BandRule(number=None, count=len(sample.bands))
+    variables: dict[str, StackVariable] = {}
+    findings = list(files.findings)
+    for variable, own in series:
+        said = variable if variable.units is not None else replace(variable, units=own.units)
+        band = replace(by_number[own.bands[0]], title=own.title)
+        planes = tuple(Plane(path, number) for number in own.bands)
+        variables[variable.id], notes = stack_variable(
+            said, band, sample=sample, planes=planes, times=own.times, rule=rule
+        )
+        findings += notes
+    return RasterStack(spec.collection, variables, tuple(findings), sample.looked)
 
 
 def _in_order(variables: dict[str, StackVariable], spec: SourceSpec) -> dict[str, StackVariable]:

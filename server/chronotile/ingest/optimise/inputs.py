@@ -12,7 +12,7 @@ import numpy as np
 from chronotile.errors import UnsupportedSource
 from chronotile.ingest.drafts import Draft, drafts_of
 from chronotile.ingest.names import as_id
-from chronotile.ingest.raster_variables import raster_variables
+from chronotile.ingest.raster_variables import holds_dated_bands, raster_variables
 from chronotile.ingest.walk import Found, Kind, kind_of, walk
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
@@ -112,7 +112,7 @@ def _specs(found: Found, variable: str | None, time_pattern: str | None) -> Iter
         yield _raster_spec(_dated(found.rasters, time_pattern), time_pattern, variables)
         return
     root = Path(os.path.commonpath([path.parent for path in found.rasters]))
-    drafts = drafts_of(Found(rasters=found.rasters), root)
+    drafts = drafts_of(Found(rasters=found.rasters), root, holds_times=holds_dated_bands)
     if len(drafts) > 1:
         names = ", ".join(f"{draft.text} ({len(draft.files)} files)" for draft in drafts[:5])
         raise UnsupportedSource(f"the names of the files make {len(drafts)} stacks: {names}; name the files of one")
@@ -124,7 +124,7 @@ def _netcdf_specs(paths: Sequence[Path], time_pattern: str | None) -> Iterator[S
     if not paths:
         return
     root = Path(os.path.commonpath([path.parent for path in paths]))
-    for draft in drafts_of(Found(netcdf=tuple(paths)), root):
+    for draft in drafts_of(Found(netcdf=tuple(paths)), root, holds_times=holds_dated_bands):
         spec = replace(draft.spec(), collection=COLLECTION, time_pattern=time_pattern or draft.time_pattern)
         own = {str(draft.root / file) for file in draft.files}
         if len(own) == 1 or set(find_files(spec)[None]) == own:
