@@ -35,8 +35,8 @@ def test_folder_with_metadata_of_zarr_is_a_store(tmp_path, mark):
     assert kind_of(touch(tmp_path, mark)) == "zarr"
 
 
-def test_hidden_files_and_side_files_are_passed_over_in_silence(tmp_path):
-    touch(tmp_path, ".hidden.tif", ".git/a.tif", "a.tif", "a.tif.aux.xml", "a.tif.ovr", "a.tfw", "a.prj")
+def test_hidden_folders_and_side_files_are_passed_over_in_silence(tmp_path):
+    touch(tmp_path, ".hidden", ".git/a.tif", "a.tif", "a.tif.aux.xml", "a.tif.ovr", "a.tfw", "a.prj")
 
     found = walk(tmp_path)
 
@@ -44,9 +44,27 @@ def test_hidden_files_and_side_files_are_passed_over_in_silence(tmp_path):
     assert found.findings == ()
 
 
+def test_formats_that_hold_data_are_warnings(tmp_path):
+    touch(tmp_path, "a.tif", "b.hdf", "c.zip", "d.csv")
+
+    assert {each.place: each.severity for each in walk(tmp_path).findings} == {
+        "b.hdf": "warning",
+        "c.zip": "warning",
+        "d.csv": "note",
+    }
+
+
+def test_grib_is_a_raster(tmp_path):
+    touch(tmp_path, "a.grib", "b.grb2")
+
+    assert names_of(tmp_path, walk(tmp_path).rasters) == ["a.grib", "b.grb2"]
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
+        (".a.tif", "begins with a dot"),
+        ("a.tif.ovr", "a raster that is not beside it"),
         ("a.csv", "a table"),
         ("a.geojson", "features"),
         ("a.shp", "shapefile"),

@@ -1,6 +1,6 @@
 """Everything that is served, opened once: configuration, styles, sources, catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from chronotile.catalog.load import Configuration, configuration_of, load_config
 from chronotile.errors import ConfigurationError
 from chronotile.ingest.discover import LEFT_OUT, Discovery, Progress, discover
 from chronotile.ingest.finding_places import placed
+from chronotile.ingest.left_out import files_passed_over, left_out_bands
 from chronotile.ingest.observe import observed_infos
 from chronotile.ingest.open_places import open_places
 from chronotile.ingest.open_sources import open_sources, reader_findings
@@ -93,7 +94,7 @@ def open_archive(
     folder = folder_state(place)
     discovery = discover(place, styles, progress=progress)
     configuration = configuration_of(discovery.values(discovery.root), file=discovery.root / "chronotile.yaml")
-    archive = _opened(configuration, styles, clock)
+    archive = _opened(configuration, styles, clock, is_found=True)
     return _with_discovery(archive, discovery, folder=folder)
 
 
@@ -140,7 +141,9 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
     Raises:
         ConfigurationError: Nothing of it can be served any more.
     """
-    newer = _opened(archive.configuration, archive.state.styles, clock, before=archive)
+    newer = _opened(
+        archive.configuration, archive.state.styles, clock, before=archive, is_found=archive.discovery is not None
+    )
     if archive.discovery is None:
         return newer
     return _with_discovery(newer, archive.discovery, folder=archive.state.sources[""])
@@ -181,8 +184,14 @@ def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, 
 
 
 def _opened(
-    configuration: Configuration, styles: Mapping[str, Style], clock: Clock, *, before: Archive | None = None
+    configuration: Configuration,
+    styles: Mapping[str, Style],
+    clock: Clock,
+    *,
+    before: Archive | None = None,
+    is_found: bool = False,
 ) -> Archive:
+    """The archive of a configuration that was written, or of one that was found in a folder."""
     specs = source_specs(configuration, styles)
     documents = document_states(specs)  # before they are opened: what comes between is seen as new
     state = _state_of(configuration, styles, specs)
@@ -206,7 +215,9 @@ def _opened(
             ]
         )
     caches = make_caches() if before is None else before.services.caches
-    all_findings = placed((*of_sources, *places.findings, *findings, *notes), configuration)
+    all_findings = placed(
+        (*of_sources, *_left_out(specs, is_found=is_found), *places.findings, *findings, *notes), configuration
+    )
     return Archive(
         configuration=configuration,
         services=Services(
@@ -227,6 +238,13 @@ def _opened(
         state=state,
         documents=documents,
     )
+
+
+def _left_out(specs: Mapping[str, SourceSpec], *, is_found: bool) -> Iterator[Finding]:
+    stored = {name: spec.stored for name, spec in specs.items()}
+    yield from left_out_bands(stored.values())
+    if not is_found:  # a walk through the folder tells of files
+        yield from files_passed_over(stored)
 
 
 def _state_of(

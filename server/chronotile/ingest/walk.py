@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from chronotile.model.source import Finding
+from chronotile.model.source import Finding, Severity
 
 MAX_DEPTH = 8
 """Folders in folders that are looked into."""
 MAX_FILES = 200_000
 
 RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".grib", ".grib2", ".grb", ".grb2")
+_UPPER_CASE = tuple(end.upper() for end in RASTERS)
 NETCDF = (".nc", ".nc4", ".cdf")
 ZARR_MARKS = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
 
@@ -22,6 +23,8 @@ _SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".tfw", ".tifw", ".tiffw", ".j2w", ".
 
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".shp.xml")
 
+_FOREIGN = "of a format that is not looked for; convert it to GeoTIFF, NetCDF or Zarr"
+_PACKED = "an archive; unpack it"
 _REASONS = {
     **dict.fromkeys((".csv", ".tsv", ".xlsx", ".xls", ".parquet"), "a table, no raster"),
     **dict.fromkeys(
@@ -34,12 +37,16 @@ _REASONS = {
     ),
     **dict.fromkeys(
         (".hdf", ".h4", ".h5", ".hdf5", ".he5", ".img", ".asc", ".bil"),
-        "of a format that is not looked for; convert it to GeoTIFF, NetCDF or Zarr",
+        _FOREIGN,
     ),
-    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z"), "an archive; unpack it"),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z"), _PACKED),
     **dict.fromkeys((".yaml", ".yml"), "a configuration; serve it by its name"),
 }
 _OTHER = "neither raster, NetCDF nor Zarr"
+_LONE = "it belongs to a raster that is not beside it"
+_HIDDEN = "its name begins with a dot; rename it if it is data"
+_MAY_BE_DATA = {_FOREIGN, _PACKED}
+"""Reasons against files that most likely hold data: an operator must know of them."""
 _LISTED_SKIPS = 3
 """Files skipped for one reason that are named; of more only their number is told."""
 
@@ -57,13 +64,19 @@ class Found:
 
 
 def walk(root: Path) -> Found:
-    """Return what is under a folder, without hidden files, each folder once however links lead to it."""
+    """Return what is under a folder, without hidden files, each folder once however links lead to it.
+
+    Files of data that are hidden, or of formats that are not read, become findings.
+    """
     found: dict[Kind, list[Path]] = {"raster": [], "netcdf": [], "zarr": []}
     skipped: dict[str, list[Path]] = {}
     findings: list[Finding] = []
     for path in _entries(root, findings):
         kind = kind_of(path)
-        if kind is not None:
+        if path.name.startswith("."):
+            if kind is not None and path.is_file():
+                skipped.setdefault(_HIDDEN, []).append(path)
+        elif kind is not None:
             found[kind].append(path)
         elif not path.is_dir():
             skipped.setdefault(reason_against(path), []).append(path)
@@ -87,8 +100,10 @@ def kind_of(path: Path) -> Kind | None:
 def reason_against(path: Path) -> str:
     """Return why a file is not served; nothing of one that belongs to a raster beside it."""
     name = path.name.lower()
-    if name.endswith(_SIDE_FILES):
-        return ""
+    side = next((end for end in _SIDE_FILES if name.endswith(end)), None)
+    if side is not None:
+        whole = path.name[: -len(side)]
+        return "" if any((path.parent / f"{whole}{end}").exists() for end in ("", *RASTERS, *_UPPER_CASE)) else _LONE
     suffix = path.suffix.lower()
     if suffix == ".prj" and any(path.with_suffix(end).exists() for end in RASTERS):
         return ""
@@ -126,7 +141,8 @@ def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
 def _listing(folder: Path, findings: list[Finding]) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as entries:
-            return sorted((each for each in entries if not each.name.startswith(".")), key=lambda each: each.name)
+            shown = (each for each in entries if not (each.name.startswith(".") and each.is_dir()))
+            return sorted(shown, key=lambda each: each.name)
     except OSError as error:
         findings.append(Finding("warning", folder.name, f"skipped: it cannot be read: {error.strerror}"))
         return []
@@ -134,11 +150,12 @@ def _listing(folder: Path, findings: list[Finding]) -> list["os.DirEntry[str]"]:
 
 def _skips(reason: str, paths: Iterable[Path], root: Path) -> Iterator[Finding]:
     paths = list(paths)
+    severity: Severity = "warning" if reason in _MAY_BE_DATA else "note"
     if len(paths) <= _LISTED_SKIPS:
-        yield from (Finding("note", _name(path, root), f"skipped: {reason}") for path in paths)
+        yield from (Finding(severity, _name(path, root), f"skipped: {reason}") for path in paths)
         return
     suffixes = ", ".join(suffix or "none" for suffix, _count in Counter(path.suffix for path in paths).most_common(5))
-    yield Finding("note", f"{len(paths)} files ({suffixes})", f"skipped: {reason}")
+    yield Finding(severity, f"{len(paths)} files ({suffixes})", f"skipped: {reason}")
 
 
 def _name(path: Path, root: Path) -> str:

@@ -90,12 +90,32 @@ def _matching(pattern: str) -> tuple[str, ...]:
         return (str(local),)
     if local.is_dir():
         raise UnsupportedSource(f"{local.name} is a folder; say which files of it, such as {local.name}/*.tif")
-    everything = glob.iglob(str(local), recursive=True)  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
-    found = (path for path in everything if not path.endswith(SIDE_FILES))
-    paths = tuple(sorted(path for path in found if Path(path).is_file()))
+    paths = tuple(path for path in _globbed(local) if not path.endswith(SIDE_FILES))
     if not paths:
         raise UnsupportedSource(f"no file matches {local.name}")
     return paths
+
+
+def _globbed(pattern: Path) -> list[str]:
+    found = glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
+    return sorted(path for path in found if Path(path).is_file())
+
+
+def passed_over(spec: SourceSpec) -> list[str]:
+    """Return the files that match a pattern but are no rasters by their names, nor belong to one that matches."""
+    local = local_path(spec.href.replace(VARIABLE, "*"))
+    if local is None or local.is_file() or not glob.has_magic(str(local)):
+        return []
+    found = _globbed(local)
+    stems = {path.rpartition(".")[0] for path in found if not path.endswith(SIDE_FILES)}
+    side = [path for path in found if path.endswith(SIDE_FILES)]
+    return [path for path in side if not any(stem in stems or stem in found for stem in _stems(path))]
+
+
+def _stems(path: str) -> list[str]:
+    """What the raster may be called that a file belongs to: `a`, `a.tif` of `a.tif.aux.xml`."""
+    parts = path.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _variable_pattern(href: str) -> re.Pattern[str]:
