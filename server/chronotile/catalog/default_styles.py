@@ -7,6 +7,7 @@ from dataclasses import replace
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Colour, Stop, Style
 
+_TEMPERATURE = ("temperature", "inferno")
 _CANDIDATES = {
     "ndvi": ("ndvi",),
     "evi": ("evi", "ndvi"),
@@ -22,10 +23,15 @@ _CANDIDATES = {
     "chlor": ("chlorophyll", "chl", "viridis"),
     "chlorophyll": ("chlorophyll", "chl", "viridis"),
     "scl": ("scene-classes",),
+    **dict.fromkeys(("lst", "sst", "skt", "t2m", "d2m", "tas", "tmp", "temp", "temperature"), _TEMPERATURE),
 }
 """Styles that suit a word of a variable's name, the best first."""
 
 GREYS = "greys"
+_CELSIUS = frozenset(("degc", "deg_c", "°c", "celsius", "degree_celsius", "degrees_celsius", "degreesc", "degree_c"))
+_KELVIN = frozenset(("k", "kelvin", "kelvins", "degk", "degree_kelvin", "degrees_kelvin", "degree_k"))
+ZERO_CELSIUS = 273.15
+"""In kelvin."""
 _FALLBACK_RANGE = (0.0, 1.0)
 _FEWEST_SHARE = 0.05
 """Values that fill less of a style's range than this would show one colour."""
@@ -35,9 +41,9 @@ def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer:
     """Return the file's own classes, else the style that suits the variable's name, else greys over its values.
 
     A style of classes that has all those of the file tells more than they do; a named ramp whose range the values do
-    not fit is stretched over the values.
+    not fit is stretched over the values. Units of temperature go before the name; kelvin have a range in kelvin.
     """
-    named = named_style(variable.name, styles)
+    named = temperature_style(variable, styles) or named_style(variable.name, styles)
     if variable.classes:
         return named if named is not None and _has_all_classes(named, variable) else class_style(variable, layer=layer)
     if named is None:
@@ -46,6 +52,24 @@ def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer:
     if named.is_categorical or seen is None or _fits(seen, named.range):
         return named
     return stretched(named, seen)
+
+
+def is_temperature(variable: VariableInfo) -> bool:
+    """Return whether units, or without any the name, say that a variable is a temperature."""
+    units = variable.encoding.units.lower().replace(" ", "_")
+    if units not in {"", "1"}:
+        return units in _CELSIUS | _KELVIN
+    return any(_CANDIDATES.get(word) == _TEMPERATURE for word in _words(variable.name))
+
+
+def temperature_style(variable: VariableInfo, styles: Mapping[str, Style]) -> Style | None:
+    """Return the style of a temperature, over kelvin if that is what it is in; nothing of another quantity."""
+    found = next((styles[name] for name in _TEMPERATURE if name in styles), None)
+    if found is None or found.is_categorical or variable.classes or not is_temperature(variable):
+        return None
+    if variable.encoding.units.lower() not in _KELVIN or found.id != _TEMPERATURE[0]:
+        return found
+    return stretched(found, (found.range[0] + ZERO_CELSIUS, found.range[1] + ZERO_CELSIUS))
 
 
 def class_style(variable: VariableInfo, *, layer: str) -> Style:
@@ -76,9 +100,12 @@ def stretched(style: Style, bounds: tuple[float, float]) -> Style:
 
 def named_style(variable: str, styles: Mapping[str, Style]) -> Style | None:
     """Return the style that suits a variable's name: a word of it is the style's id, or one known to go with it."""
-    words = [word for word in re.split(r"[^a-z0-9]+", variable.lower()) if word]
-    wanted = [style for word in words for style in _CANDIDATES.get(word, (word,))]
+    wanted = [style for word in _words(variable) for style in _CANDIDATES.get(word, (word,))]
     return next((styles[style] for style in wanted if style in styles), None)
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
 
 
 def _has_all_classes(style: Style, variable: VariableInfo) -> bool:

@@ -13,6 +13,7 @@ from chronotile.ingest.discover import LEFT_OUT, Discovery, Progress, discover
 from chronotile.ingest.finding_places import placed
 from chronotile.ingest.left_out import files_passed_over, left_out_bands
 from chronotile.ingest.observe import observed_infos
+from chronotile.ingest.odd_values import value_findings
 from chronotile.ingest.open_places import open_places
 from chronotile.ingest.open_sources import open_sources, reader_findings
 from chronotile.ingest.refresh import (
@@ -27,7 +28,7 @@ from chronotile.ingest.refresh import (
 from chronotile.ingest.valid_share import with_valid_defaults
 from chronotile.model.collection import Clock
 from chronotile.model.places import PlaceSet
-from chronotile.model.source import Finding, SourceSpec
+from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
 from chronotile.pipeline.revision import fingerprint
@@ -215,8 +216,9 @@ def _opened(
             ]
         )
     caches = make_caches() if before is None else before.services.caches
+    odd = () if is_found else _odd_values(infos, styles)
     all_findings = placed(
-        (*of_sources, *_left_out(specs, is_found=is_found), *places.findings, *findings, *notes), configuration
+        (*of_sources, *_left_out(specs, is_found=is_found), *odd, *places.findings, *findings, *notes), configuration
     )
     return Archive(
         configuration=configuration,
@@ -245,6 +247,13 @@ def _left_out(specs: Mapping[str, SourceSpec], *, is_found: bool) -> Iterator[Fi
     yield from left_out_bands(stored.values())
     if not is_found:  # a walk through the folder tells of files
         yield from files_passed_over(stored)
+
+
+def _odd_values(infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]) -> Iterator[Finding]:
+    """Of variables without a configured style, whose values were looked at; `check` looks at the others."""
+    for collection, info in infos.items():
+        for variable in info.variables.values():
+            yield from (replace(each, place=f"{collection}: {each.place}") for each in value_findings(variable, styles))
 
 
 def _state_of(

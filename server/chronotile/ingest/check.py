@@ -1,6 +1,6 @@
 """What an archive could have better: pixels, overviews, blocks, nodata, times (DESIGN 2.1, `chronotile check`)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -9,9 +9,11 @@ from chronotile.ingest.archive import Archive
 from chronotile.ingest.blocks import block_findings
 from chronotile.ingest.damaged_files import damage_findings
 from chronotile.ingest.finding_places import placed
+from chronotile.ingest.odd_values import style_findings, value_findings
 from chronotile.ingest.unlike_files import unlike_findings
 from chronotile.model.collection import Collection
 from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.raster import Pixels
 from chronotile.model.source import Finding, VariableInfo
 from chronotile.model.time import DAY, Instant, format_instant
 from chronotile.readers.foreign import one_line, origin_of
@@ -40,13 +42,25 @@ def _collection_findings(archive: Archive, collection: Collection, known: Abstra
     yield from block_findings(stored)
     yield from damage_findings(stored, known)
     yield from unlike_findings(stored)
-    yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id]))
+    yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id], archive))
 
 
-def _variable_findings(collection: Collection, reader: Reader) -> Iterator[Finding]:
+def _variable_findings(collection: Collection, reader: Reader, archive: Archive) -> Iterator[Finding]:
     variables = {variable.name: variable for layer in collection.layers for variable in layer.variables}
+    styles = {each.content.name: each.styles[0] for each in collection.layers if isinstance(each.content, VariableInfo)}
     for variable in variables.values():
-        yield from _pixel_findings(variable, reader)
+        try:
+            seen = replace(variable, observed_range=observed_range(reader, variable.name))
+            newest = _newest_pixels(variable, reader)
+        except SourceUnavailable as error:
+            message = f"its pixels cannot be read: {one_line(origin_of(error))}; make the file anew"
+            yield Finding("error", variable.name, message)
+        else:
+            yield from _pixel_findings(seen, newest)
+            if variable.name in styles:
+                yield from style_findings(seen, styles[variable.name])
+            if archive.discovery is None and variable.observed_range is None:  # else it was told at the opening
+                yield from value_findings(seen, archive.state.styles)
         yield from _overview_findings(variable)
 
 
@@ -71,27 +85,23 @@ def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:
         yield Finding("warning", collection.id, message)
 
 
-def _pixel_findings(variable: VariableInfo, reader: Reader) -> Iterator[Finding]:
-    """What reading pixels of the newest time tells: whether it works, and whether any is a value."""
+def _newest_pixels(variable: VariableInfo, reader: Reader) -> list[Pixels]:
+    """Pixels of the newest time, read to see whether they can be."""
     newest = max(0, len(variable.times) - 1)
-    try:
-        seen = observed_range(reader, variable.name)
-        pixels = [
-            reader.read_window(variable.name, index=newest, level=0, window=window) for window in _probes(variable.grid)
-        ]
-    except SourceUnavailable as error:
-        message = f"its pixels cannot be read: {one_line(origin_of(error))}; make the file anew"
-        yield Finding("error", variable.name, message)
-        return
-    if seen is None:
-        yield Finding(
-            "warning", variable.name, "no value is valid in the times looked at; compare nodata with the files"
-        )
-    encoding = variable.encoding
-    is_told = encoding.nodata is not None or encoding.valid_range or encoding.flags or pixels[0].valid is not None
-    if not is_told and encoding.dtype[0] in "iu" and not variable.classes:
+    return [
+        reader.read_window(variable.name, index=newest, level=0, window=window) for window in _probes(variable.grid)
+    ]
+
+
+def _pixel_findings(seen: VariableInfo, newest: Sequence[Pixels]) -> Iterator[Finding]:
+    """Whether any pixel is a value, and whether it is told which are none."""
+    if seen.observed_range is None:
+        yield Finding("warning", seen.name, "no value is valid in the times looked at; compare nodata with the files")
+    encoding = seen.encoding
+    is_told = encoding.nodata is not None or encoding.valid_range or encoding.flags or newest[0].valid is not None
+    if not is_told and encoding.dtype[0] in "iu" and not seen.classes:
         message = "declares no nodata: every number is a value; say nodata: if one is not"
-        yield Finding("note", variable.name, message)
+        yield Finding("note", seen.name, message)
 
 
 def _probes(grid: NativeGrid) -> list[Window]:

@@ -12,6 +12,7 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.ingest.describe import grid_text, times_text
 from chronotile.ingest.drafts import Draft
 from chronotile.ingest.names import as_id, as_title, without_suffix
+from chronotile.ingest.odd_values import value_findings
 from chronotile.ingest.raster_variables import holds_dated_bands, raster_variables, true_colour_of
 from chronotile.ingest.written_times import times_section
 from chronotile.model.grid import NativeGrid
@@ -110,7 +111,8 @@ def _described(
         source |= {"times": times_section(spans)}
     elif draft.time_pattern:
         source |= {"time_pattern": draft.time_pattern}
-    findings += [_placed(draft, each) for each in (*_odd_values(infos, styles), *_nameless_bands(sections))]
+    odd = (finding for info in infos.values() for finding in value_findings(info, styles))
+    findings += [_placed(draft, each) for each in (*odd, *_nameless_bands(sections))]
     return FoundCollection(
         draft=draft,
         source=source,
@@ -192,21 +194,6 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
     low, high = min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges)
     bounds = _rounded(low, high if high > low else low + 1)
     return {TRUE_COLOUR: {"variables": list(names), "range": bounds}}
-
-
-def _odd_values(infos: Mapping[str, VariableInfo], styles: Mapping[str, Style]) -> Iterable[Finding]:
-    """Variables whose values are not what their name says: most often the file lacks scale and offset."""
-    for name, info in infos.items():
-        seen = info.observed_range
-        style = default_style(replace(info, observed_range=None), styles, layer=name)
-        if seen is None or info.classes or style.is_categorical or style.id in FURTHER_STYLES:
-            continue
-        width = style.range[1] - style.range[0]
-        if seen[1] > style.range[1] + 2 * width or seen[0] < style.range[0] - 2 * width:
-            values = f"values from {seen[0]:g} to {seen[1]:g}"
-            yield Finding(
-                "note", name, f"{values} look unscaled; if they are, say scale: and offset: in a configuration"
-            )
 
 
 def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:

@@ -220,6 +220,12 @@ def variable_in(*texts: str) -> str | None:
     return next((each[1] for each in found if each), None)
 
 
+def band_in(*texts: str) -> str | None:
+    """Return the first satellite's band that any of the texts names as a word of its own (`B08` of `T31UFS_B08`)."""
+    words = (word for text in texts for word in re.split(r"[^A-Za-z0-9]+", text))
+    return next((word for word in words if _BAND.fullmatch(word) or word.lower() == "b8a"), None)
+
+
 def slug(text: str) -> str:
     """Return a text as an id: lower case without accents, with `-` for all that is neither letter nor digit."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()

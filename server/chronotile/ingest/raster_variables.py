@@ -9,7 +9,7 @@ from rasterio.enums import ColorInterp
 
 from chronotile.errors import UnsupportedSource
 from chronotile.ingest.drafts import Draft
-from chronotile.ingest.names import as_id, is_known, variable_in, without_suffix
+from chronotile.ingest.names import as_id, band_in, is_known, variable_in, without_suffix
 from chronotile.model.source import VariableSpec
 from chronotile.model.time import TimeSpan
 from chronotile.readers.dated_bands import BandTimes, band_times_of
@@ -116,7 +116,7 @@ def _name_of_one(draft: Draft, description: str | None) -> str:
     """The name of the only variable: a known word of its description or of the file's name, else the description."""
     said = description if description and _tells(description, draft) else ""
     known = variable_in(said, draft.text, *reversed(draft.files[0].parts[:-1]), draft.root.name)
-    return known or (as_id(said) if said else "") or "band1"
+    return known or band_in(said, draft.text) or (as_id(said) if said else "") or "band1"
 
 
 def _tells(description: str, draft: Draft) -> bool:

@@ -1,0 +1,96 @@
+"""Values that are not what their name says: kelvin without units, digital numbers without a scale."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, named_style
+from chronotile.model.source import Finding, VariableInfo
+from chronotile.model.style import Style
+
+PLAIN_STYLES = (GREYS, "viridis")
+"""Styles that say nothing of what values may be."""
+
+KELVINS = (180.0, 350.0)
+"""Between these lie temperatures on the Earth, in kelvin."""
+
+MOST_REFLECTANCE = 20_000.0
+"""Reflectances times 10,000 of clouds and glint exceed 10,000."""
+
+_SPECTRAL = re.compile(
+    r"(?<![a-z])(b\d{1,2}a?|red|green|blue|nir(08)?|rededge\d?|swir\d{0,2}|coastal|reflectance|toc|toa|boa)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+def value_findings(info: VariableInfo, styles: Mapping[str, Style]) -> Iterator[Finding]:
+    """Yield a note if the values seen in a sample are not of the kind that the variable's name and units say."""
+    seen = info.observed_range
+    if seen is None or info.classes or info.is_categorical:
+        return
+    values = f"values from {seen[0]:g} to {seen[1]:g}"
+    style = default_style(replace(info, observed_range=None), styles, layer=info.name)
+    if style.is_categorical:
+        return
+    if is_temperature(info):
+        if info.encoding.units == "1" and KELVINS[0] <= seen[0] <= seen[1] <= KELVINS[1]:
+            message = (
+                f"{values} look like kelvin, and the file names no units; say units: K, or offset: and units: degC"
+            )
+            yield Finding("note", info.name, message)
+        elif info.encoding.units == "1" and seen[0] > KELVINS[1]:
+            yield _unscaled(info, values)
+        return
+    is_beyond = style.id not in PLAIN_STYLES and _is_beyond(seen, style.range)
+    if is_beyond or (named_style(info.name, styles) is None and _is_reflectance(info, seen)):
+        yield _unscaled(info, values)
+
+
+def style_findings(info: VariableInfo, style: Style) -> Iterator[Finding]:
+    """Yield a warning if all values seen in a sample lie beyond the range of the style that is configured."""
+    seen = info.observed_range
+    if seen is None or style.is_categorical or not (seen[0] > style.range[1] or seen[1] < style.range[0]):
+        return
+    values = f"values from {seen[0]:g} to {seen[1]:g} {_units_text(info)}".rstrip()
+    message = (
+        f"{values} lie beyond the range of its style {style.id}, {style.range[0]:g} to {style.range[1]:g}, so that all "
+        "have one colour; say range: for the variable, or scale: and offset: if they are digital numbers"
+    )
+    yield Finding("warning", info.name, message)
+
+
+def _units_text(info: VariableInfo) -> str:
+    return "" if info.encoding.units == "1" else info.encoding.units
+
+
+def _is_beyond(seen: tuple[float, float], bounds: tuple[float, float]) -> bool:
+    width = bounds[1] - bounds[0]
+    return seen[1] > bounds[1] + 2 * width or seen[0] < bounds[0] - 2 * width
+
+
+def _is_reflectance(info: VariableInfo, seen: tuple[float, float]) -> bool:
+    """Whether whole numbers without a scale are most likely reflectances times 10,000."""
+    texts = " ".join(filter(None, (info.name, info.title, info.standard_name))).replace("_", " ")
+    is_spectral = _SPECTRAL.search(texts) is not None
+    is_many = 255 < seen[1] <= MOST_REFLECTANCE and seen[0] >= -2000
+    return is_spectral and is_many and _is_plain_integer(info)
+
+
+def _is_plain_integer(info: VariableInfo) -> bool:
+    encoding = info.encoding
+    return np.dtype(encoding.dtype).kind in "iu" and (encoding.scale, encoding.offset) == (1.0, 0.0)
+
+
+def _unscaled(info: VariableInfo, values: str) -> Finding:
+    """What to do about values that lack a scale: of a size that tells it, which."""
+    high = (info.observed_range or (0.0, 0.0))[1]
+    if _is_plain_integer(info) and 255 < high <= MOST_REFLECTANCE and not is_temperature(info):
+        return Finding(
+            "note",
+            info.name,
+            f"{values} are digital numbers without a scale; if they are times 10,000, say scale: 0.0001",
+        )
+    what = "digital numbers without a scale" if _is_plain_integer(info) else "values that look unscaled"
+    return Finding("note", info.name, f"{values} are {what}; if so, say scale: and offset: in a configuration")
