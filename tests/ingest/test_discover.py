@@ -273,7 +273,7 @@ def test_values_that_lack_a_scale_are_noted(tmp_path, open_at):
 
     archive = open_at(tmp_path)
 
-    assert ["unscaled" in finding.message for finding in archive.findings] == [True]
+    assert ["without a scale" in finding.message for finding in archive.findings] == [True]
 
 
 def test_many_nameless_bands_are_noted_and_share_a_range(write, open_at, tmp_path):
