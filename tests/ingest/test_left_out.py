@@ -124,3 +124,24 @@ def test_a_folder_tells_of_formats_that_it_does_not_serve_at_the_start(write, tm
         create_app(Settings(config=tmp_path))
 
     assert "MOD13.hdf: skipped: of a format that is not looked for; convert it" in caplog.text
+
+
+def test_a_quality_band_that_gdal_takes_for_alpha_masks_nothing_and_is_told(configure, open_at, tmp_path):
+    numbers = np.stack([SCENE.numbers(t) for t in range(4)])
+    numbers[3, :, :20] = 0
+    path = write_tif(tmp_path / "a_20200101.tif", numbers, SCENE, photometric="RGB", alpha="yes", nodata=None)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("RED", "GREEN", "NIR", "QA")
+    with rasterio.open(path) as dataset:
+        assert dataset.colorinterp[3].name == "alpha"
+
+    in_configuration = open_at(configure("kind: cog, href: 'a_*.tif'", "{RED: {}, GREEN: {}, NIR: {}}"))
+    in_folder = open_at(tmp_path / "a_20200101.tif")
+
+    assert [message for _severity, _place, message in found(in_configuration)] == [
+        "bands 4 (QA) are no variable: name them with band: to serve them"
+    ]
+    assert "QA" in {layer.main_variable.name for layer in in_folder.services.catalogue.layers}
+    pixels = in_configuration.services.readers["made"].read_cell("RED", indexes=[0], row=3, column=4)
+    assert pixels.numbers == [SCENE.number(0, 3, 4)]
+    assert pixels.valid is None

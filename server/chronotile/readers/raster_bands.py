@@ -1,6 +1,7 @@
 """What an open raster file says of itself: its grid, its overviews, its bands."""
 
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from chronotile.model.raster import Encoding
 from chronotile.model.style import Colour, StyleClass
 from chronotile.readers.encoding import require_real
 from chronotile.readers.native_crs import source_crs
+
+_SAYS_ALPHA = re.compile(r"(band|layer)?[-_. ]?\d*|alpha.*|opacity|transparency|(data)?mask", re.IGNORECASE)
+"""Descriptions of a band that is transparency, or that tell nothing."""
 
 Dataset = Any
 """An open rasterio dataset; rasterio has no types."""
@@ -123,16 +127,32 @@ def _band(dataset: Dataset, number: int, *, is_named: bool) -> Band:
         nodata=dataset.nodatavals[index],
         units=dataset.units[index] or "1",
     )
-    is_alpha = dataset.count > 1 and dataset.colorinterp[index] == ColorInterp.alpha
+    is_alpha = _is_alpha(dataset, index)
     return Band(
         number=number,
         name=name,
         title=title,
         encoding=encoding,
         classes=_palette(dataset, number, encoding.nodata),
-        has_mask=MaskFlags.per_dataset in dataset.mask_flag_enums[index] and not is_alpha,
+        has_mask=_has_mask(dataset, index) and not is_alpha,
         is_alpha=is_alpha,
     )
+
+
+def _is_alpha(dataset: Dataset, index: int) -> bool:
+    """Whether a band is transparency: one that is described as another thing, such as quality, is not."""
+    if dataset.count < 2 or dataset.colorinterp[index] != ColorInterp.alpha:
+        return False
+    title = dataset.descriptions[index]
+    return not title or _SAYS_ALPHA.fullmatch(title) is not None
+
+
+def _has_mask(dataset: Dataset, index: int) -> bool:
+    """Whether a mask, or a band that is transparency, tells beside the numbers of a band which are present."""
+    flags = dataset.mask_flag_enums[index]
+    if MaskFlags.alpha in flags:
+        return any(_is_alpha(dataset, other) for other in range(dataset.count))
+    return MaskFlags.per_dataset in flags
 
 
 def _palette(dataset: Dataset, number: int, nodata: float | None) -> tuple[StyleClass, ...]:
