@@ -11,6 +11,7 @@ from chronotile.ingest.check import check_archive
 from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
 from chronotile.model.time import format_day
+from chronotile.readers import netcdf_files
 from chronotile.readers.open import open_source
 from tests.scenes import make_spec
 
@@ -199,3 +200,20 @@ def test_yearly_files_join(open_at, tmp_path):
         dataset.to_netcdf(tmp_path / f"era5_t2m_{year}.nc", engine="h5netcdf")
 
     assert days_of(open_at(tmp_path)) == ["2019-01-01", "2019-02-01", "2020-01-01", "2020-02-01"]
+
+
+def test_check_opens_files_that_were_not_opened_at_the_start(open_at, folder, configuration, monkeypatch):
+    for day in range(1, 10):
+        write_date(folder / f"c_gls_NDVI300_2020020{day}0000_GLOBE_OLCI_V2.nc", f"2020-02-0{day}")
+    monkeypatch.setattr(netcdf_files, "MAX_FILES", 2)
+    broken = sorted(folder.glob("*.nc"))[5]
+    broken.write_bytes(broken.read_bytes()[:200])
+
+    archive = open_at(configuration)
+    found = [each for each in check_archive(archive) if broken.name in each.place]
+
+    assert not any(broken.name in each.place for each in archive.findings)
+    assert [each.severity for each in found] == ["error"]
+    with TestClient(application(archive.services), raise_server_exceptions=False) as client:
+        days = client.get("/timeseries/NDVI/point", params={"lon": LON, "lat": LAT, "datetime": "2020-02-09"})
+    assert days.json()["values"] == [pytest.approx(ndvi("2020-02-09")[5, 8], abs=0.0026)]

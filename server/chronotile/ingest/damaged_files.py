@@ -1,6 +1,7 @@
-"""Files of a stack that were cut short: one among many is missed only when its own time is asked for."""
+"""Files of a source that are damaged or do not fit: one among many is missed only when its own time is asked for."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from rasterio.windows import Window
 
@@ -8,6 +9,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.foreign import one_line, opening, origin_of
 from chronotile.readers.hrefs import common_folder
+from chronotile.readers.netcdf_files import survey_findings
 from chronotile.readers.raster_files import find_files
 from chronotile.readers.raster_pool import HandlePool
 
@@ -22,6 +24,8 @@ def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Findin
         spec: A source; one of a single file is looked into as a variable, by other windows.
         known: Places of findings there are already, which are not told again.
     """
+    if spec.kind == "netcdf":
+        yield from _netcdf_findings(spec, known)
     if spec.kind != "cog":
         return
     paths = sorted(path for group in find_files(spec).values() for path in group)
@@ -36,6 +40,18 @@ def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Findin
     if len(paths) > MAX_FILES:
         message = f"of {len(paths)} files the first {len(paths) - MAX_FILES} by name were not looked into"
         yield Finding("note", spec.collection, message)
+
+
+def _netcdf_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
+    """What opening the files of a pattern tells that were not opened when the source was."""
+    try:
+        findings = survey_findings(spec, most=MAX_FILES)
+    except UnsupportedSource:
+        return  # of one file; the source told why
+    for finding in findings:
+        place = f"{spec.collection}: {finding.place}"
+        if place not in known:
+            yield replace(finding, place=place)
 
 
 def _damage(path: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from chronotile.errors import ChronotileError, UnsupportedSource
+from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
@@ -225,8 +225,3 @@ def is_same_grid(grid: NativeGrid, other: NativeGrid) -> bool:
     return (grid.width, grid.height, grid.crs) == (other.width, other.height, other.crs) and all(
         abs(a - b) <= near for a, b in zip(grid.transform, other.transform, strict=True)
     )
-
-
-def failure_of(error: ChronotileError) -> str:
-    """Return why a piece is left out."""
-    return f"left out: {error.message}"

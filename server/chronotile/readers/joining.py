@@ -8,13 +8,14 @@ import numpy as np
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding
 from chronotile.model.source import Finding, SourceInfo, VariableInfo
 from chronotile.model.time import DAY, ONE_NS, Instant, TimeDomain, TimeSpan, domain_of_bounds, format_instant
 from chronotile.readers.common_encoding import common_encoding
 from chronotile.readers.joined import Joined, JoinedVariable, Piece, is_same_grid
+from chronotile.readers.pieces import APART, encoding_text
+from chronotile.readers.raster_files import LEFT_OUT
 
-LEFT_OUT = "left out: "
-APART = "make it a collection of its own"
 _NAMED_FILES = 3
 """Of many files of which the same is found, this many are named."""
 
@@ -71,7 +72,7 @@ def join(collection: str, surveyed: Sequence[Surveyed], findings: Sequence[Findi
             for number, each in enumerate(surveyed)
             if each.info is not None and name in each.info.variables
         ]
-        joined = _joined_variable(name, holders, surveyed, found)
+        joined = _joined_variable(holders, surveyed, found)
         if joined is not None:
             variables[name] = joined
     if not variables:
@@ -84,23 +85,19 @@ def join(collection: str, surveyed: Sequence[Surveyed], findings: Sequence[Findi
     return Joined(collection, [each.piece for each in surveyed], variables, info)
 
 
-def _joined_variable(
-    name: str, holders: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found
-) -> JoinedVariable | None:
+def _joined_variable(holders: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> JoinedVariable | None:
     fitting = _of_common_meaning(_of_common_grid(holders, found), found)
     slots = _slots(fitting, surveyed, found)
     if not slots:
         return None
     starts = sorted(slots)
-    encodings = {each.info.encoding for each in fitting}
-    if len(encodings) > 1:
-        message = f"its files have {len(encodings)} encodings (scale, offset, nodata, type); each is read with its own"
-        found.findings.append(Finding("note", name, message))
+    encoding = common_encoding({each.info.encoding for each in fitting})
+    found.findings += _encoding_findings(fitting, encoding)
     first = fitting[0].info
     levels, made = _common_levels([each.info for each in fitting])
     info = replace(
         first,
-        encoding=common_encoding(encodings),
+        encoding=encoding,
         levels=levels,
         made_levels=made,
         times=_domain([slots[start][1] for start in starts]),
@@ -166,6 +163,21 @@ def _of_common_meaning(holders: Sequence[_Holder], found: _Found) -> list[_Holde
             continue
         found.warn(each.name, f"{LEFT_OUT}{message}")
     return fitting
+
+
+def _encoding_findings(fitting: Sequence[_Holder], served: Encoding) -> Iterator[Finding]:
+    """That files differ in encoding, and how they are served."""
+    counts = Counter(each.info.encoding for each in fitting)
+    usual, count = counts.most_common(1)[0]
+    if len(counts) == 1:
+        return
+    odd = next(each for each in fitting if each.info.encoding != usual)
+    message = (
+        f"the numbers of {odd.info.name} are {encoding_text(odd.info.encoding)}, those of most files "
+        f"{encoding_text(usual)} ({len(fitting) - count} of {len(fitting)} differ); each file is read by its own "
+        f"encoding, and all are served as {encoding_text(served)}"
+    )
+    yield Finding("note", odd.name, message)
 
 
 Slots = dict[Instant, tuple[int, TimeSpan]]

@@ -13,9 +13,9 @@ from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.model.time import TimeSpan
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.hrefs import local_path, names_among
-from chronotile.readers.joining import LEFT_OUT, Surveyed, join
+from chronotile.readers.joining import Surveyed, join
 from chronotile.readers.netcdf import open_netcdf
-from chronotile.readers.raster_files import find_files, times_in_names
+from chronotile.readers.raster_files import LEFT_OUT, find_files, times_in_names
 from chronotile.readers.reader import Reader
 
 MAX_FILES = 500
@@ -40,8 +40,12 @@ class NetcdfPiece:
         return open_netcdf(replace(self.spec, href=self.path), may_lack=True)
 
 
-def open_netcdf_source(spec: SourceSpec) -> Reader:
+def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
     """Return a reader of the NetCDF file, or of all the files of the pattern, that `spec` names.
+
+    Args:
+        spec: The source.
+        most: Files that are opened if their names tell the times; otherwise `MAX_FILES`.
 
     Raises:
         UnsupportedSource: They cannot be served; the message says why.
@@ -55,7 +59,7 @@ def open_netcdf_source(spec: SourceSpec) -> Reader:
         raise UnsupportedSource(f"times: is for one file, and {len(paths)} match; say time_pattern: or leave it out")
     pieces = [NetcdfPiece(path, span, spec) for path, _text, span in times_in_names(paths, spec.time_pattern)]
     names = names_among(paths) if len(paths) > 1 else [paths[0].rpartition("/")[2]]
-    surveyed, failures = _survey(pieces, names)
+    surveyed, failures = _survey(pieces, names, MAX_FILES if most is None else most)
     if not surveyed:
         raise UnsupportedSource(
             f"none of {len(paths)} files can be served; {failures[0].message.removeprefix(LEFT_OUT)}"
@@ -63,11 +67,20 @@ def open_netcdf_source(spec: SourceSpec) -> Reader:
     return join(spec.collection, surveyed, failures)
 
 
-def _survey(pieces: Sequence[NetcdfPiece], names: Sequence[str]) -> tuple[list[Surveyed], list[Finding]]:
+def survey_findings(spec: SourceSpec, *, most: int) -> tuple[Finding, ...]:
+    """Return what opening up to `most` files tells, those too that are not opened when the source is.
+
+    Raises:
+        UnsupportedSource: None can be served.
+    """
+    return open_netcdf_source(spec, most=most).info.findings
+
+
+def _survey(pieces: Sequence[NetcdfPiece], names: Sequence[str], most: int) -> tuple[list[Surveyed], list[Finding]]:
     """What the files hold, and those that cannot be served; of very many not all are opened."""
     some = set(range(len(pieces)))
-    if len(pieces) > MAX_FILES and all(piece.span is not None for piece in pieces):
-        some = {round(each) for each in np.linspace(0, len(pieces) - 1, MAX_FILES)}
+    if len(pieces) > most and all(piece.span is not None for piece in pieces):
+        some = {round(each) for each in np.linspace(0, len(pieces) - 1, most)}
     infos, failures = _infos(pieces, names, sorted(some))
     if len(some) < len(pieces) and not all(_is_dated_by_name(pieces[number], info) for number, info in infos.items()):
         # The times inside are others than those of the names, so that they must be looked at in each file.
