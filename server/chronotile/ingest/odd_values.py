@@ -86,11 +86,7 @@ def _is_plain_integer(info: VariableInfo) -> bool:
 def _unscaled(info: VariableInfo, values: str) -> Finding:
     """What to do about values that lack a scale: of a size that tells it, which."""
     high = (info.observed_range or (0.0, 0.0))[1]
-    if _is_plain_integer(info) and 255 < high <= MOST_REFLECTANCE and not is_temperature(info):
-        return Finding(
-            "note",
-            info.name,
-            f"{values} are digital numbers without a scale; if they are times 10,000, say scale: 0.0001",
-        )
-    what = "digital numbers without a scale" if _is_plain_integer(info) else "values that look unscaled"
-    return Finding("note", info.name, f"{values} are {what}; if so, say scale: and offset: in a configuration")
+    what = "are digital numbers without a scale" if _is_plain_integer(info) else "look unscaled"
+    if 255 < high <= MOST_REFLECTANCE and not is_temperature(info):
+        return Finding("note", info.name, f"{values} {what}; if they are times 10,000, say scale: 0.0001")
+    return Finding("note", info.name, f"{values} {what}; if so, say scale: and offset: in a configuration")
