@@ -252,12 +252,17 @@ def _piece_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
 
 
 def _lacking_findings(surveyed: Sequence[Surveyed], variables: Mapping[str, JoinedVariable]) -> Iterator[Finding]:
-    opened = [(each.name, each.info.variables) for each in surveyed if each.info is not None]
-    for name in variables:
-        having = {file for file, own in opened if name in own}
-        lacking = list(dict.fromkeys(file for file, _own in opened if file not in having))
-        if lacking:
-            yield Finding("warning", name, f"{_listed(lacking)} lack it: it has no times there")
+    """That a variable lacks times which others have, and the files of those."""
+    files: dict[Instant, str] = {}
+    for variable in variables.values():
+        starts = variable.info.times.starts
+        files |= {start: surveyed[slot].name for start, slot in zip(starts, variable.slots, strict=True)}
+    for name, variable in variables.items():
+        missing = files.keys() - set(variable.info.times.starts)
+        if missing:
+            lacking = list(dict.fromkeys(files[start] for start in sorted(missing)))
+            message = f"{len(missing)} of {len(files)} times are missing, of which only other variables are in "
+            yield Finding("warning", name, message + _listed(lacking))
 
 
 def _listed(names: Sequence[str]) -> str:
