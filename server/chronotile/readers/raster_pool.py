@@ -22,6 +22,7 @@ from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.hrefs import gdal_path, local_path
 from chronotile.readers.kept_blocks import current_blocks
 from chronotile.readers.raster_bands import FileBands, file_bands
+from chronotile.readers.tiff_tags import require_whole_tags
 
 MAX_IDLE_HANDLES = 400
 """Files kept open that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
@@ -224,6 +225,8 @@ def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
 
 
 def _open(path: str, level: int, state: FileState | None, *, keeps_blocks: bool) -> Handle:
+    if state is not None:
+        require_whole_tags(path)
     options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
     with gdal_options(path), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told in words of our own
