@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.readers.hrefs import base_name, gdal_path, kvstore, local_path
+from chronotile.readers.hrefs import base_name, gdal_path, kvstore, local_path, shown_href
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,16 @@ def test_place_elsewhere_has_no_path(href):
 @pytest.mark.parametrize("href", ["/data/a.zarr/", "/data/a.zarr", "s3://bucket/a.zarr"])
 def test_base_name_is_the_last_part(href):
     assert base_name(href) == "a.zarr"
+
+
+@pytest.mark.parametrize(
+    ("href", "shown"),
+    [
+        ("/data/NDVI_*.tif", "/data/NDVI_*.tif"),
+        ("file:///data/a%20b.tif", "/data/a b.tif"),
+        ("s3://bucket/a/b.zarr", "s3://bucket/a/b.zarr"),
+        ("https://user:secret@example.org:8443/a.tif?sig=secret#x", "https://example.org:8443/a.tif"),
+    ],
+)
+def test_place_is_shown_without_secrets(href, shown):
+    assert shown_href(href) == shown
