@@ -20,6 +20,8 @@ LINKS: Json = list_of(
 )
 FOUND: Json = {"type": "object", "description": "What was found out about the series"}
 
+FAULT: Json = document({"reason": TEXT}, {"collection": TEXT, "layer": TEXT, "variable": TEXT, "time": TEXT})
+
 RESULTS: Json = list_of(
     document(
         {
@@ -187,5 +189,5 @@ SCHEMAS: Json = {
         }
     ),
     "Landing": document({"title": TEXT, "version": TEXT, "collections": list_of({"type": "object"}), "links": LINKS}),
-    "Health": document({"status": TEXT}, {"failing": list_of(TEXT)}),
+    "Health": document({"status": TEXT}, {"failing": list_of(TEXT), "faults": list_of(FAULT)}),
 }
