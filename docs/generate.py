@@ -64,6 +64,7 @@ HEADINGS = {
     "MinValid": "collections.(id).time.default.latest",
     "VariableSection": "collections.(id).variables.(id)",
     "MaskSection": "collections.(id).variables.(id).mask",
+    "StepSection": "collections.(id).variables.(id).select.(dimension), by position",
     "AliasSection": "collections.(id).variables.(id).aliases[ ]",
     "CompositeSection": "collections.(id).composites.(id)",
     "PlacesSection": "places.(id)",

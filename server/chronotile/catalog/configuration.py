@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from chronotile.catalog.kinds import PLACEHOLDER, Localised
 from chronotile.catalog.places_section import PlacesSection
+from chronotile.catalog.select_section import Select, steps_of
 from chronotile.catalog.service_section import Link, ServiceSection
 from chronotile.catalog.source_section import SourceSection
 from chronotile.catalog.time_section import TimeSection
@@ -88,6 +89,8 @@ class VariableSection(Section):
     """The array's name in the file, or what stands for {variable} in href, if not the id."""
     band: Annotated[int, Field(ge=1)] | None = None
     """Band of a raster file, counted from 1."""
+    select: Select = Field(default_factory=dict)
+    """Of kind zarr and netcdf: one step of each further dimension, by value ({depth: 10}) or {depth: {index: 0}}."""
     layer: Id | None = None
     """Id of the layer; otherwise collection.variable."""
     title: Localised | None = None
@@ -129,6 +132,7 @@ class VariableSection(Section):
             id=variable,
             name=self.name,
             band=self.band,
+            select=steps_of(self.select),
             title=None if self.title is None else next(iter(self.title.values())),
             units=self.units,
             scale=self.scale,

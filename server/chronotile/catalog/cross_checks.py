@@ -10,7 +10,7 @@ Named = tuple[str, KeyPath, Node]
 
 
 def cross_mistakes(root: Node) -> list[Mistake]:
-    """Return names given twice, variables that are not there, bands of what has none, circles, and languages."""
+    """Return names given twice, variables that are not there, bands and steps of what has none, circles, languages."""
     return [
         *_repeated_names(root),
         *(mistake for found in _collections(root) for mistake in _composite_mistakes(*found)),
@@ -103,6 +103,9 @@ def _band_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
             where = (*path, "variables", name, "band")
             problem = f"band belongs to sources of kind cog; in kind {kind} name the array with name"
             yield Mistake(variable.entries["band"].place, where, problem)
+        if "select" in variable.entries and kind == "cog":
+            problem = "select belongs to sources of kind zarr or netcdf; in kind cog choose a band"
+            yield Mistake(variable.entries["select"].place, (*path, "variables", name, "select"), problem)
 
 
 def _language_mistakes(root: Node) -> Iterator[Mistake]:

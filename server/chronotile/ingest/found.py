@@ -61,30 +61,35 @@ def found_collection(draft: Draft, styles: Mapping[str, Style]) -> FoundCollecti
     """
     if draft.kind == "cog" and draft.time_pattern is not None and holds_dated_bands(draft.first):
         draft = replace(draft, time_pattern=None)
-    variables, spans = _variables(draft)
+    variables, spans, findings = _variables(draft)
     times = TimeDomain(*_bounds(spans)) if spans else None
     reader = open_source(draft.spec(variables, times))
     try:
-        return _described(draft, reader, variables=variables, spans=spans, styles=styles)
+        found = _described(draft, reader, variables=variables, spans=spans, styles=styles)
+        left_out = [_placed(draft, each) for each in findings if each not in reader.info.findings]
+        return replace(found, findings=(*left_out, *found.findings))
     finally:
         reader.close()
 
 
-def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan]]:
-    """The variables as they are to be configured, and the times that the source itself does not tell."""
+def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan], tuple[Finding, ...]]:
+    """The variables as they are to be configured, the times that the source does not tell, and what was found in it.
+
+    What of a source cannot be served is found only where all of it is asked for, not the variables that are configured.
+    """
     if draft.kind == "cog":
         found = raster_variables(draft)
-        return found.variables, found.band_times
+        return found.variables, found.band_times, ()
     reader = open_source(draft.spec())
-    infos = reader.info.variables
+    infos, findings = reader.info.variables, reader.info.findings
     reader.close()
     names = {as_id(name) or f"variable{number}": name for number, name in enumerate(infos, start=1)}
     variables = tuple(VariableSpec(id=own, name=None if own == name else name) for own, name in names.items())
     if len(draft.files) > 1:
-        return variables, ()
+        return variables, (), findings
     named = time_of_name(without_suffix(draft.files[0].name))
     is_dated = any(len(info.times) for info in infos.values())
-    return variables, () if is_dated or named is None else (named,)
+    return variables, () if is_dated or named is None else (named,), findings
 
 
 def _bounds(spans: Sequence[TimeSpan]) -> tuple[InstantArray, InstantArray]:

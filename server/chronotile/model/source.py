@@ -94,6 +94,16 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a dimension of an array, by the value of its coordinate or by its position."""
+
+    dimension: str
+    value: float | str | None = None
+    index: int | None = None
+    """Counted from 0; one of the two is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VariableSpec:
     """What the configuration says of a variable; `None` leaves it to the file's own metadata."""
 
@@ -102,6 +112,8 @@ class VariableSpec:
     """The array's name in the file, or what stands for `{variable}` in the href, if not the id."""
     band: int | None = None
     """Band of a raster file, counted from 1."""
+    select: tuple[Step, ...] = ()
+    """The steps of further dimensions of the array, such as depth."""
     title: str | None = None
     units: str | None = None
     scale: float | None = None

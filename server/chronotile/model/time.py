@@ -331,10 +331,16 @@ class TimeDomain:
     """(time,), strictly ascending: the instants by which the times are named."""
     ends: InstantArray
     """(time,), exclusive, each after its start."""
+    bounds: InstantArray | None = None
+    """(time, 2): the periods that values are of where these are not the spans: they overlap, or are a climatology's."""
+    is_climatology: bool = False
+    """Whether each time stands for a time of the year, of many years (CF §7.4)."""
 
     def __post_init__(self) -> None:
         if self.starts.shape != self.ends.shape or self.starts.ndim != 1:
             raise ValueError("starts and ends of a time domain are of one length")
+        if self.bounds is not None and self.bounds.shape != (self.starts.size, 2):
+            raise ValueError("each time of a domain has a start and an end of its bounds")
         if np.any(self.ends <= self.starts) or np.any(self.starts[1:] <= self.starts[:-1]):
             raise ValueError("times must ascend and each must have a length")
 
@@ -346,6 +352,20 @@ class TimeDomain:
     def instants(self) -> InstantArray:
         """(time,): the instant each time is named by."""
         return self.starts
+
+    @property
+    def climatology_span(self) -> TimeSpan | None:
+        """From when to when a climatology reaches; `None` where that is not known, and of other times."""
+        if not self.is_climatology or self.bounds is None or not len(self):
+            return None
+        return TimeSpan(self.bounds[:, 0].min(), self.bounds[:, 1].max())
+
+    def at(self, indexes: Iterable[int] | NDArray[Any]) -> "TimeDomain":
+        """Return the times of these indexes, which ascend, or of a boolean array."""
+        chosen = np.asarray(indexes if isinstance(indexes, np.ndarray) else list(indexes))
+        chosen = chosen if chosen.size else chosen.astype(np.int64)
+        bounds = None if self.bounds is None else self.bounds[chosen]
+        return TimeDomain(self.starts[chosen], self.ends[chosen], bounds, self.is_climatology)
 
     @property
     def has_day_precision(self) -> bool:
@@ -410,9 +430,19 @@ def domain_of_bounds(starts: InstantArray, ends: InstantArray) -> TimeDomain:
 
 
 def common_times(first: TimeDomain, second: TimeDomain) -> TimeDomain:
-    """Return the times at which both have one that starts then, each as long as the shorter of the two."""
+    """Return the times at which both have one that starts then, each as long as the shorter of the two.
+
+    They keep their bounds where both have the same, and are a climatology where both are.
+    """
     starts, in_first, in_second = np.intersect1d(first.starts, second.starts, assume_unique=True, return_indices=True)
-    return TimeDomain(starts, np.minimum(first.ends[in_first], second.ends[in_second]))
+    ours, theirs = first.at(in_first), second.at(in_second)
+    is_same = ours.bounds is not None and theirs.bounds is not None and np.array_equal(ours.bounds, theirs.bounds)
+    return TimeDomain(
+        starts,
+        np.minimum(ours.ends, theirs.ends),
+        ours.bounds if is_same else None,
+        ours.is_climatology and theirs.is_climatology,
+    )
 
 
 NO_TIME = TimeDomain(np.array([], dtype="datetime64[ns]"), np.array([], dtype="datetime64[ns]"))

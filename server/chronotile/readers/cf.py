@@ -1,14 +1,17 @@
 """A Zarr group or NetCDF file understood by the CF conventions: its variables, where their cells and times are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.cf_axes import Axes, axes_of, is_coordinate
+from chronotile.readers.cf_climatology import configured_climatology, times_of_year
 from chronotile.readers.cf_crs import crs_of_field
 from chronotile.readers.cf_grid import grid_of_field, require_coordinates
 from chronotile.readers.cf_numbers import meaning_of
+from chronotile.readers.cf_select import selected_steps
 from chronotile.readers.cf_time import Times, configured_times, times_of_field
 from chronotile.readers.encoding import configured, require_real
 from chronotile.readers.fields import Field, FieldSet
@@ -25,6 +28,8 @@ class CfVariable:
     """The array's name."""
     axes: Axes
     dims: tuple[str, ...]
+    steps: Mapping[str, int]
+    """By further dimension the one index that is served; 0 of those that are not here."""
     positions: tuple[int, ...]
     """For each time its index along the stored time dimension."""
     findings: tuple[Finding, ...] = field(default=())
@@ -43,8 +48,13 @@ class CfVariables:
     findings: tuple[Finding, ...]
 
 
-def understand(fields: FieldSet, spec: SourceSpec) -> CfVariables:
+def understand(fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...] = ()) -> CfVariables:
     """Return the variables that the configuration names, or else all that can be served.
+
+    Args:
+        fields: The arrays.
+        spec: What the configuration says.
+        others: What was found elsewhere in the file or store, which explains why nothing can be served.
 
     Raises:
         UnsupportedSource: A named one, or every one there is, cannot be served.
@@ -54,8 +64,9 @@ def understand(fields: FieldSet, spec: SourceSpec) -> CfVariables:
         return CfVariables(found, _findings_of(found))
     found, failures = _all(fields, spec)
     if not found:
-        raise UnsupportedSource(failures[0].message if failures else "it holds no variable over x and y")
-    return CfVariables(found, (*_findings_of(found), *failures))
+        reasons = [f"{each.place}: {each.message}" for each in failures[:1]] or ["it holds no variable over x and y"]
+        raise UnsupportedSource("; ".join((*reasons, *(each.message for each in others))))
+    return CfVariables(found, (*_findings_of(found), *failures, *others))
 
 
 def _all(fields: FieldSet, spec: SourceSpec) -> tuple[dict[str, CfVariable], list[Finding]]:
@@ -83,7 +94,8 @@ def _configured_variable(fields: FieldSet, spec: SourceSpec, variable: VariableS
 
 def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: VariableSpec) -> CfVariable:
     require_real(array.dtype, "it")
-    axes = axes_of(array, fields, time_count=len(spec.times) if spec.times is not None else None)
+    steps = selected_steps(array, fields, variable.select)
+    axes = axes_of(array, fields, time_count=len(spec.times) if spec.times is not None else None, selected=steps)
     require_coordinates(array, fields, axes)
     crs, notes = (source_crs(spec.crs), ()) if spec.crs else crs_of_field(array, fields, axes)
     grid = grid_of_field(array, fields, axes, crs)
@@ -104,6 +116,7 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
         array=array.name,
         axes=axes,
         dims=array.dims,
+        steps=steps,
         positions=times.positions,
         findings=(*notes, *times.findings, *meaning.findings),
     )
@@ -111,8 +124,12 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
 
 def _times(array: Field, fields: FieldSet, axes: Axes, spec: SourceSpec) -> Times:
     count = array.sizes[axes.time] if axes.time is not None else None
+    if spec.times is not None and axes.numbers_of_year is not None:
+        return configured_climatology(spec.times, axes.numbers_of_year.size, fields)
     if spec.times is not None:
-        return configured_times(spec.times, 1 if count is None else count)
+        return configured_times(spec.times, 1 if count is None else count, time=axes.time_field, fields=fields)
+    if axes.time is not None and axes.numbers_of_year is not None:
+        return times_of_year(axes.time, axes.numbers_of_year)
     return times_of_field(axes.time_field, fields, count)
 
 

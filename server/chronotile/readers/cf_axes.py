@@ -1,12 +1,19 @@
 """Which dimension of an array is x, which y, which time (CF §4)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chronotile.errors import UnsupportedSource
+from chronotile.readers.cf_climatology import numbers_of_year
+from chronotile.readers.cf_select import unselected_dimension
 from chronotile.readers.fields import Field, FieldSet
+
+IntArray = NDArray[np.int64]
 
 Role = Literal["x", "y", "time"]
 
@@ -36,11 +43,13 @@ CURVILINEAR = "its cells are placed by a latitude and a longitude each; regrid i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axes:
-    """The dimensions of an array by what they are; all others are of length one."""
+    """The dimensions of an array by what they are; all others are of length one, or one step of them is selected."""
 
     x: str
     y: str
     time: str | None
+    numbers_of_year: IntArray | None = None
+    """(time,): which part of the year each time is, where the dimension of time numbers months or days of any year."""
     x_field: Field | None
     """The coordinates along x, if there are any."""
     y_field: Field | None
@@ -48,41 +57,67 @@ class Axes:
     """The coordinates along time; of a single time perhaps without dimension."""
 
 
-def axes_of(field: Field, fields: FieldSet, *, time_count: int | None) -> Axes:
+def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, selected: Collection[str] = ()) -> Axes:
     """Return the dimensions of a field by what they are.
 
     Args:
         field: The array.
         fields: Where its coordinates are.
         time_count: The number of configured times, which a dimension of that length may stand for.
+        selected: Dimensions of which one step is selected.
 
     Raises:
         UnsupportedSource: It has no x and y, or a further dimension that is longer than one.
     """
-    roles: dict[Role, tuple[str, Field | None]] = {}
-    for dim in field.dims:
-        role, coordinate = _role_of(dim, field, fields)
-        if role is not None:
-            roles.setdefault(role, (dim, coordinate))
+    roles = _roles(field, fields, selected)
+    for dim in selected:
+        role, _coordinate = _role_of(dim, field, fields)
+        if role is not None and role not in roles:
+            raise UnsupportedSource(f"select: the dimension {dim} is its {role}, all of which is served")
     if "x" not in roles or "y" not in roles:
         raise UnsupportedSource(_lack_of_grid(field, fields))
-    rest = [dim for dim in field.dims if dim not in {found[0] for found in roles.values()}]
-    long = [dim for dim in rest if field.sizes[dim] > 1]
-    if "time" not in roles and len(long) == 1 and field.sizes[long[0]] == time_count:
-        roles["time"] = long.pop(), None
+    taken = {*selected, *(dim for dim, _coordinate in roles.values())}
+    long = [dim for dim in field.dims if dim not in taken and field.sizes[dim] > 1]
+    numbers = None
+    if "time" not in roles:
+        of_year = _dimension_of_year(long, field, fields)
+        if of_year is not None:
+            dim, numbers = of_year
+            long.remove(dim)
+            roles["time"] = dim, None
+        elif len(long) == 1 and field.sizes[long[0]] == time_count:
+            roles["time"] = long.pop(), None
     if long:
-        raise UnsupportedSource(
-            f"it has {field.sizes[long[0]]} steps of the dimension {long[0]} beside time, y and x; store one step alone"
-        )
+        raise UnsupportedSource(unselected_dimension(long[0], field, fields))
     time, time_field = roles.get("time", (None, _single_time(field, fields)))
     return Axes(
         x=roles["x"][0],
         y=roles["y"][0],
         time=time,
+        numbers_of_year=numbers,
         x_field=roles["x"][1],
         y_field=roles["y"][1],
         time_field=time_field,
     )
+
+
+def _roles(field: Field, fields: FieldSet, selected: Collection[str]) -> dict[Role, tuple[str, Field | None]]:
+    """The dimension of each role with its coordinate; of two that have one the first."""
+    roles: dict[Role, tuple[str, Field | None]] = {}
+    for dim in field.dims:
+        role, coordinate = (None, None) if dim in selected else _role_of(dim, field, fields)
+        if role is not None:
+            roles.setdefault(role, (dim, coordinate))
+    return roles
+
+
+def _dimension_of_year(dims: Sequence[str], field: Field, fields: FieldSet) -> tuple[str, IntArray] | None:
+    """The first of some dimensions that numbers parts of the year, with the numbers."""
+    for dim in dims:
+        numbers = numbers_of_year(dim, field.sizes[dim], fields.fields.get(dim))
+        if numbers is not None:
+            return dim, numbers
+    return None
 
 
 def is_coordinate(field: Field, fields: FieldSet) -> bool:

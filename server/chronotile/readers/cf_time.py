@@ -1,6 +1,7 @@
 """Times of an array, decoded into the standard calendar (CF §4.4)."""
 
 import re
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import cftime
@@ -18,10 +19,14 @@ from chronotile.model.time import (
     TimeDomain,
     domain_of_bounds,
     domain_of_instants,
+    format_instant,
 )
 from chronotile.readers.fields import Field, FieldSet
 
 STANDARD_CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
+
+ROUNDED = np.timedelta64(1, "s")
+"""Bounds that overlap by less than this meet: fractions of days are rounded."""
 
 _NANOSECONDS = {
     **dict.fromkeys(("nanosecond", "nanoseconds", "ns", "nsec"), 1),
@@ -61,42 +66,107 @@ def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> T
             return Times(NO_TIME, (0,))
         raise UnsupportedSource(f"its {count} times have no coordinate; say times: for the source")
     instants, findings = _instants(time, time.load())
-    bounds = _bounds(time, fields)
-    if bounds is None:
-        domain = domain_of_instants(instants)
-        starts = instants
+    if time.text("climatology"):
+        bounds, notes = _climatology_bounds(time, fields)
+        named = _named_by_instants(instants, bounds)
+        domain = replace(named.domain, is_climatology=True)
     else:
-        starts = bounds[0]
-        domain = domain_of_bounds(*bounds)
-    _distinct, positions = np.unique(starts, return_index=True)
-    if positions.size < starts.size:
-        repeated = starts.size - positions.size
-        findings += (Finding("warning", time.name, f"{repeated} times are given twice; the first of each is served"),)
-    return Times(domain, tuple(int(position) for position in positions), findings)
+        named, notes = _named(instants, _bounds(time, fields)), ()
+        domain = named.domain
+    findings = (*findings, *notes, *_repeated(time, instants, named.positions))
+    return Times(domain, named.positions, findings)
 
 
-def configured_times(times: TimeDomain, count: int) -> Times:
-    """Return the configured times of a dimension, in its order.
+def configured_times(times: TimeDomain, count: int, *, time: Field | None, fields: FieldSet) -> Times:
+    """Return the configured times of a dimension, in its order; a climatology stays one, of its years.
+
+    Args:
+        times: As configured.
+        count: The length of the dimension.
+        time: The coordinate that they take the place of, if there is any.
+        fields: Where its bounds are.
 
     Raises:
         UnsupportedSource: There are not as many.
     """
     if len(times) != count:
         raise UnsupportedSource(f"times: names {len(times)} times, the data have {count}")
-    return Times(times, tuple(range(count)))
+    positions = tuple(range(count))
+    if time is None or not time.text("climatology"):
+        return Times(times, positions)
+    bounds, notes = _climatology_bounds(time, fields)
+    return Times(replace(times, bounds=bounds, is_climatology=True), positions, notes)
 
 
-def _bounds(time: Field, fields: FieldSet) -> tuple[InstantArray, InstantArray] | None:
-    """The periods that the times stand for, where their bounds hold them; a scan of minutes is named by its time."""
-    bounds = fields.fields.get(time.text("bounds") or time.text("climatology"))
+def _named(instants: InstantArray, bounds: InstantArray | None) -> Times:
+    """Times with bounds that hold them are periods named by their start; a scan of minutes is named by its time.
+
+    Where bounds overlap, as those of running means and of sums to date do, the start is no name: times go by their own.
+    """
+    if bounds is None:
+        return _named_by_instants(instants, None)
+    starts, ends = bounds[:, 0], bounds[:, 1]
+    hold = (ends - starts >= DAY) & (starts <= instants) & (instants <= ends)
+    if not hold.all():
+        return _named_by_instants(instants, None)
+    rows = np.column_stack([bounds, instants]).astype(np.int64)
+    _rows, firsts = np.unique(rows, axis=0, return_index=True)
+    starts, ends = starts[firsts], ends[firsts]
+    if bool((starts[1:] >= ends[:-1] - ROUNDED).all()):
+        return Times(domain_of_bounds(starts, ends), _as_positions(firsts))
+    found = _named_by_instants(instants, bounds)
+    if found.domain.bounds is None or not np.array_equal(found.domain.bounds[:, 0], found.domain.instants):
+        return found
+    spans = domain_of_bounds(found.domain.bounds[:, 0], found.domain.bounds[:, 1])
+    return found._replace(domain=replace(spans, bounds=found.domain.bounds))
+
+
+def _named_by_instants(instants: InstantArray, bounds: InstantArray | None) -> Times:
+    """Each slice by its time; of two that have the same, the first."""
+    names, firsts = np.unique(instants, return_index=True)
+    domain = replace(domain_of_instants(names), bounds=None if bounds is None else bounds[firsts])
+    return Times(domain, _as_positions(firsts))
+
+
+def _as_positions(firsts: NDArray[np.intp]) -> tuple[int, ...]:
+    return tuple(int(position) for position in firsts)
+
+
+def _repeated(time: Field, instants: InstantArray, positions: tuple[int, ...]) -> tuple[Finding, ...]:
+    """What is said of slices that another one before them leaves no name."""
+    repeated = np.delete(instants, positions)
+    if not repeated.size:
+        return ()
+    message = (
+        f"{repeated.size} times are given twice, the first {format_instant(repeated.min())}; the first slice of each "
+        "is served, the others are left out: give them times of their own, or say times: for the source"
+    )
+    return (Finding("warning", time.name, message),)
+
+
+def _bounds(time: Field, fields: FieldSet) -> InstantArray | None:
+    """(time, 2): what the coordinate names as bounds, in stored order, of a climatology too; `None` if it is no such.
+
+    CF §7.1: bounds take their units and calendar from the coordinate.
+    """
+    bounds = fields.fields.get(time.text("climatology") or time.text("bounds"))
     if bounds is None or bounds.shape != (*time.shape, 2):
         return None
-    # CF §7.1: bounds take their units and calendar from the coordinate.
     both, _findings = _instants(time, bounds.load().reshape(-1, 2).ravel())
-    starts, ends = both[::2], both[1::2]
-    instants, _findings = _instants(time, time.load())
-    hold = (ends - starts >= DAY) & (starts <= instants) & (instants <= ends)
-    return (starts, ends) if hold.all() else None
+    return both.reshape(-1, 2)
+
+
+def _climatology_bounds(time: Field, fields: FieldSet) -> tuple[InstantArray | None, tuple[Finding, ...]]:
+    """The bounds of a climatology (CF §7.4), and a note where they do not tell its years."""
+    try:
+        bounds = _bounds(time, fields)
+    except UnsupportedSource:
+        bounds = None
+    if bounds is not None and bool((bounds[:, 0] < bounds[:, 1]).all()):
+        return bounds, ()
+    name = time.text("climatology")
+    note = Finding("note", time.name, f"a climatology of years that are not known: its bounds {name} do not tell them")
+    return None, (note,)
 
 
 def _instants(time: Field, numbers: NDArray[Any]) -> tuple[InstantArray, tuple[Finding, ...]]:

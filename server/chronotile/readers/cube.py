@@ -47,7 +47,8 @@ class CubeLevel:
     time_axis: int | None
     y_axis: int
     x_axis: int
-    dimensions: int
+    steps: tuple[int, ...]
+    """For each stored dimension the one index that is read; of time, y and x it does not count."""
     positions: tuple[int, ...]
     """For each time its index along the stored time dimension."""
     width: int
@@ -70,8 +71,8 @@ class CubeLevel:
         )
 
     def selection(self, times: int | slice | list[int], rows: int | slice, columns: int | slice) -> Selection:
-        """Return what to select, dimension by dimension; those of length one at their only index."""
-        parts: list[int | slice | list[int]] = [0] * self.dimensions
+        """Return what to select, dimension by dimension; further ones at the index that is served."""
+        parts: list[int | slice | list[int]] = list(self.steps)
         if self.time_axis is not None:
             parts[self.time_axis] = times
         parts[self.y_axis] = rows
@@ -87,7 +88,7 @@ def level_of(variable: CfVariable, source: ArraySource) -> CubeLevel:
         time_axis=dims.index(axes.time) if axes.time is not None else None,
         y_axis=dims.index(axes.y),
         x_axis=dims.index(axes.x),
-        dimensions=len(dims),
+        steps=tuple(variable.steps.get(dim, 0) for dim in dims),
         positions=variable.positions,
         width=variable.grid.width,
         height=variable.grid.height,

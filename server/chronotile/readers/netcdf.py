@@ -14,6 +14,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Numbers
 from chronotile.model.source import SourceInfo, SourceSpec
 from chronotile.readers.cf import understand
+from chronotile.readers.cf_groups import Group, group_findings
 from chronotile.readers.cube import Cube, CubeVariable, Selection, level_of
 from chronotile.readers.fields import Field, FieldSet
 from chronotile.readers.foreign import opening
@@ -22,6 +23,8 @@ from chronotile.readers.reader import Reader
 
 if TYPE_CHECKING:
     import xarray
+
+REMEDY = "write it to a file of its own (ncks -G : -g {path} IN.nc OUT.nc) and serve that"
 
 MAX_OPEN_FILES = 64
 """In a process. Past 128 xarray closes the longest unused itself, even while another thread reads it."""
@@ -50,7 +53,8 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
         if may_lack:
             there = {name: each for name, each in spec.variables.items() if (each.name or each.id) in fields.fields}
             spec = replace(spec, variables=there or spec.variables)
-        found = understand(fields, spec)
+        groups = () if spec.variables else group_findings(file.groups(), REMEDY)
+        found = understand(fields, spec, others=groups)
         variables = {
             name: CubeVariable(
                 variable.info, (level_of(variable, NetcdfArray(file, variable.array, growing=variable.axes.time)),)
@@ -136,6 +140,10 @@ class NetcdfFile:
             dataset = self._current()
             fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
             return FieldSet(fields, dict(dataset.attrs))
+
+    def groups(self) -> list[Group]:
+        """Return the groups below the root, which are not read."""
+        return _groups(self._path) if _is_hdf5(self._path) else []
 
     def read(self, name: str, selection: Selection, *, growing: str | None = None) -> Numbers:
         """Return the selected numbers of an array, in stored order.
@@ -249,6 +257,21 @@ def _open(path: Path) -> "xarray.Dataset":
         decode_coords=False,
         cache=False,
     )
+
+
+def _groups(path: Path) -> list[Group]:
+    import h5py  # noqa: PLC0415 -- only files of version 4 need it
+
+    found: dict[str, list[str]] = {}
+
+    def look(name: str, node: object) -> None:
+        folder, _slash, own = name.rpartition("/")
+        if folder and isinstance(node, h5py.Dataset) and node.ndim > 1:
+            found.setdefault(folder, []).append(own)
+
+    with h5py.File(path) as file:
+        file.visititems(look)
+    return [Group(folder, tuple(names)) for folder, names in found.items()]
 
 
 def _layout_of(variable: "xarray.Variable") -> Layout:

@@ -11,7 +11,6 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.style import StyleClass
-from chronotile.model.time import TimeDomain
 from chronotile.readers.file_state import FileState
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, names_among
@@ -196,6 +195,6 @@ def without(files: DatedFiles, failures: Mapping[int, Finding]) -> DatedFiles:
     if not failures:
         return files
     kept = [position for position in range(len(files.paths)) if position not in failures]
-    times = TimeDomain(files.times.starts[kept], files.times.ends[kept]) if len(files.times) else files.times
+    times = files.times.at(kept) if len(files.times) else files.times
     findings = (failures[position] for position in sorted(failures))
     return DatedFiles(tuple(files.paths[position] for position in kept), times, (*files.findings, *findings))

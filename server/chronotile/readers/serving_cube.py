@@ -370,4 +370,4 @@ def _kept_in_order(variable: CfVariable, before: State | None) -> tuple[TimeDoma
     known = np.isin(positions, before.positions)
     newer = times.starts > (seen.starts[-1] if len(seen) else times.starts[0])
     kept = known | newer
-    return TimeDomain(times.starts[kept], times.ends[kept]), positions[kept]
+    return times.at(kept), positions[kept]

@@ -1,14 +1,16 @@
 """Zarr stores read as cubes, with their overviews."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.readers.cf import CfVariable, CfVariables, understand
+from chronotile.readers.cf_groups import Group, group_findings
 from chronotile.readers.commit import commit_of
 from chronotile.readers.cube import Cube, CubeVariable, level_of
 from chronotile.readers.foreign import opening
@@ -18,6 +20,11 @@ from chronotile.readers.serving_cube import open_serving_cube
 from chronotile.readers.zarr_arrays import open_array
 from chronotile.readers.zarr_fields import fields_of, text_of
 from chronotile.readers.zarr_nodes import GroupNode, read_group
+
+REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
+
+EDGE_CELLS = 2
+"""Cells of an overview by which its edges may lie beside those of the native level."""
 
 SAME_TIME = np.timedelta64(1, "s")
 """Times of overviews may differ by this: some writers stamp each level as they write it."""
@@ -36,7 +43,8 @@ def open_zarr(spec: SourceSpec) -> Reader:
         if commit_of(root.attrs) is not None and (local_path(spec.href) or Path()).is_dir():
             return open_serving_cube(spec)
         groups = _level_groups(root)
-        understood, findings = _understand_all(groups, root, spec)
+        others = () if spec.variables else group_findings(_unserved(root, groups), REMEDY)
+        understood, findings = _understand_all(groups, root, spec, others)
         variables: dict[str, CubeVariable] = {}
         for name, levels in _by_variable(understood).items():
             variables[name], notes = _variable(name, levels, spec.href)
@@ -77,8 +85,20 @@ def _multiscale_paths(multiscales: object) -> list[str]:
     return [str(path).strip("/") for path in paths]
 
 
+def _unserved(root: GroupNode, served: Sequence[GroupNode]) -> Iterator[Group]:
+    """The groups that hold arrays of two dimensions or more and are not among those served."""
+    if root not in served:
+        yield _group(root)
+    for group in root.groups.values():
+        yield from _unserved(group, served)
+
+
+def _group(node: GroupNode) -> Group:
+    return Group(node.path, tuple(name for name, array in node.arrays.items() if len(array.shape) > 1))
+
+
 def _understand_all(
-    groups: Sequence[GroupNode], root: GroupNode, spec: SourceSpec
+    groups: Sequence[GroupNode], root: GroupNode, spec: SourceSpec, others: tuple[Finding, ...]
 ) -> tuple[list[tuple[GroupNode, CfVariables]], list[Finding]]:
     """What each group holds; a group that cannot be understood is left out, unless all are."""
     understood: list[tuple[GroupNode, CfVariables]] = []
@@ -86,7 +106,7 @@ def _understand_all(
     first: UnsupportedSource | None = None
     for group in groups:
         try:
-            found = understand(fields_of(group, root, spec.href), spec)
+            found = understand(fields_of(group, root, spec.href), spec, others=others)
         except UnsupportedSource as error:
             first = first or error
             findings.append(Finding("warning", group.path, f"overview left out: {error.message}"))
@@ -119,9 +139,7 @@ def _variable(name: str, levels: list[_Level], href: str) -> tuple[CubeVariable,
     native = levels[0][1]
     fitting = [level for level in levels if _fits(level[1], native)]
     findings = [
-        Finding(
-            "warning", f"{group.path}/{name}", "overview left out: other times or another type than the native level"
-        )
+        Finding("warning", f"{group.path}/{name}", f"overview left out: {_unlike(variable, native)}")
         for group, variable in levels
         if not _fits(variable, native)
     ]
@@ -135,9 +153,26 @@ def _variable(name: str, levels: list[_Level], href: str) -> tuple[CubeVariable,
 
 def _fits(level: CfVariable, native: CfVariable) -> bool:
     """Whether a level shows what the native one shows."""
+    return level is native or (_has_same_values(level, native) and _is_coarser(level.grid, native.grid))
+
+
+def _unlike(level: CfVariable, native: CfVariable) -> str:
+    if not _has_same_values(level, native):
+        return "other times or another type than the native level"
+    return f"it is no coarser copy of the native level; {REMEDY.format(path='its path')}"
+
+
+def _has_same_values(level: CfVariable, native: CfVariable) -> bool:
     return (
         len(level.info.times) == len(native.info.times)
         and bool(np.all(np.abs(level.info.times.starts - native.info.times.starts) <= SAME_TIME))
         and level.info.encoding.dtype == native.info.encoding.dtype
         and level.grid.crs == native.grid.crs
     )
+
+
+def _is_coarser(grid: NativeGrid, native: NativeGrid) -> bool:
+    """Whether a grid has fewer cells over the same place; writers of overviews leave rests of cells out."""
+    most = EDGE_CELLS * grid.resolution
+    is_same_place = all(abs(own - other) <= most for own, other in zip(grid.bbox, native.bbox, strict=True))
+    return grid.width * grid.height < native.width * native.height and is_same_place

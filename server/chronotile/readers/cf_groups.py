@@ -1,0 +1,36 @@
+"""Groups of a NetCDF file or Zarr store that are not served, and how they could be."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chronotile.model.source import Finding
+
+MOST_LISTED = 5
+"""Variables of a group that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group with its arrays of two dimensions or more."""
+
+    path: str
+    """From the root; empty for the root itself."""
+    arrays: tuple[str, ...]
+
+
+def group_findings(groups: Iterable[Group], remedy: str) -> tuple[Finding, ...]:
+    """Return a warning for each group that holds arrays.
+
+    Args:
+        groups: Those that are not served.
+        remedy: How one is served; `{path}` is the group's.
+    """
+    return tuple(_finding(group, remedy) for group in groups if group.arrays)
+
+
+def _finding(group: Group, remedy: str) -> Finding:
+    names = ", ".join(group.arrays[:MOST_LISTED])
+    others = f" and {len(group.arrays) - MOST_LISTED} more" if len(group.arrays) > MOST_LISTED else ""
+    where = f"group {group.path}" if group.path else "the root group"
+    message = f"{where} is not served, with its variables {names}{others}; {remedy.format(path=group.path)}"
+    return Finding("warning", group.path or "/", message)
