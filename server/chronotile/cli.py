@@ -154,6 +154,12 @@ def optimise(
         typer.Option(help="Default: both; over tiled rasters with overviews series; of a cube that is there its own."),
     ] = None,
     variable: Annotated[str | None, typer.Option(help="The only variable that is taken.")] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIM=VALUE", help="Of --variable, a step of a further dimension: depth=10, depth=index:0."
+        ),
+    ] = None,
     time_pattern: Annotated[
         str | None, typer.Option(metavar="RE", help="Regular expression over paths with a group (?P<time>...).")
     ] = None,
@@ -201,7 +207,13 @@ def optimise(
     _refuse({} if cubes else of_cubes, "needs --cubes")
     if cubes:
         of_stores = (
-            *(("--layout", layout), ("--variable", variable), ("--time-pattern", time_pattern), ("--classes", classes)),
+            *(
+                ("--layout", layout),
+                ("--variable", variable),
+                ("--select", select),
+                ("--time-pattern", time_pattern),
+                ("--classes", classes),
+            ),
             *(("--dtype", dtype), ("--memory", memory), ("--dask", dask), ("--resume", resume), ("--verify", verify)),
         )
         _refuse(dict(of_stores), "is not for --cubes")
@@ -212,7 +224,7 @@ def optimise(
     with failing_in_one_line():
         from chronotile.ingest.optimise.conversion import Packing  # noqa: PLC0415
         from chronotile.ingest.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
-        from chronotile.ingest.optimise.options import Options  # noqa: PLC0415
+        from chronotile.ingest.optimise.options import Options, parse_step  # noqa: PLC0415
         from chronotile.ingest.optimise.run import optimise as write_cube  # noqa: PLC0415
         from chronotile.process import keep_freed_memory  # noqa: PLC0415
 
@@ -222,6 +234,7 @@ def optimise(
         options = Options(
             layout=None if layout is None else layout.value,
             variable=variable,
+            select=tuple(map(parse_step, select or ())),
             time_pattern=time_pattern,
             classes=tuple(classes or ()),
             packing=None if dtype is None else Packing(dtype=dtype, scale=scale, offset=offset),

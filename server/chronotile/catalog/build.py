@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue, Limits
+from chronotile.catalog.climatologies import with_climatology, with_keyword
 from chronotile.catalog.configuration import CollectionSection, CompositeSection, VariableSection
 from chronotile.catalog.cross_checks import default_id, style_mistakes
 from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretched
@@ -203,13 +204,13 @@ class _Offer:
             id=layer_id,
             collection=self.id,
             title=section.title or {"": drawing.title},
-            abstract=section.abstract,
+            abstract=with_climatology(section.abstract, drawing.times),
             content=drawing.content,
             times=drawing.times,
             styles=drawing.styles,
             time_rules=self.section.time.rules(),
             aliases=tuple(alias.alias() for alias in section.aliases),
-            keywords=self.section.keywords,
+            keywords=with_keyword(self.section.keywords, drawing.times),
             attribution=self.attribution(drawing.times),
             license=self.license,
             resampling=drawing.resampling,

@@ -1,14 +1,15 @@
 """Collections as OGC API has them: every one that is configured, and every layer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.climatologies import with_keyword
 from chronotile.errors import UnknownCollection, UnknownLayer
 from chronotile.model.collection import Collection, Layer, LocalisedText
-from chronotile.model.time import TimeDomain, domain_of_bounds
+from chronotile.model.time import TimeDomain, TimeSpan, domain_of_bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,22 @@ class Offered:
             return domains[0]
         starts, ends = (np.concatenate(each) for each in zip(*((it.starts, it.ends) for it in domains), strict=True))
         shortest = np.argsort(ends)
-        return domain_of_bounds(starts[shortest], ends[shortest])
+        merged = domain_of_bounds(starts[shortest], ends[shortest])
+        return replace(merged, is_climatology=self.is_climatology)
+
+    @property
+    def is_climatology(self) -> bool:
+        """Whether the times of all its layers are of climatologies."""
+        return all(layer.times.is_climatology for layer in self.layers)
+
+    @property
+    def climatology_span(self) -> TimeSpan | None:
+        """From when to when its climatologies reach; `None` where that is not known of all."""
+        spans = [layer.times.climatology_span for layer in self.layers]
+        known = [span for span in spans if span is not None]
+        if len(known) < len(spans):
+            return None
+        return TimeSpan(min(span.start for span in known), max(span.end for span in known))
 
 
 def offered_collections(catalogue: Catalogue) -> tuple[Offered, ...]:
@@ -91,7 +107,7 @@ def _of_collection(collection: Collection) -> Offered:
         id=collection.id,
         title=collection.title,
         abstract=collection.abstract,
-        keywords=collection.keywords,
+        keywords=_keywords(collection),
         attribution=collection.attribution,
         license=collection.license,
         collection=collection,
@@ -112,3 +128,10 @@ def _of_layer(layer: Layer, collection: Collection) -> Offered:
         layers=(layer,),
         is_layer=True,
     )
+
+
+def _keywords(collection: Collection) -> tuple[str, ...]:
+    """Those of the collection, with that of a climatology where all its layers are one."""
+    if not all(layer.times.is_climatology for layer in collection.layers):
+        return collection.keywords
+    return with_keyword(collection.keywords, collection.layers[0].times)

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from chronotile.encoders.coverage_about import SOFTWARE, about, definition_of, is_scaled
 from chronotile.encoders.coverage_strips import ChunkShape, chunk_shape
 from chronotile.encoders.covjson_parts import categories_of
+from chronotile.model.cf_times import bounds_form
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.grid import Grid
 from chronotile.model.time import ONE_NS, InstantArray, TimeDomain
 
 CONVENTIONS = "CF-1.11"
 GRID_MAPPING = "spatial_ref"
-TIME, BOUNDS, TIME_BOUNDS = "time", "bnds", "time_bnds"
+TIME, BOUNDS = "time", "bnds"
 _NO_NAME = re.compile(r"\W")
 
 Attributes = Mapping[str, Any]
@@ -153,13 +154,12 @@ def _flags(each: CoverageField, dtype: np.dtype[Any]) -> Attributes:
 
 
 def _time_variables(times: TimeDomain) -> list[CfVariable]:
-    """CF-1.11 §4.4; with bounds (§7.1) unless all are instants."""
+    """CF-1.11 §4.4; with bounds (§7.1, of climatologies §7.4) unless all are instants."""
     if not len(times):
         return []
-    bounds = np.stack([times.starts, times.ends], axis=1)
-    has_bounds = bool((times.ends > times.starts + ONE_NS).any())
+    form = bounds_form(times, are_periods=bool((times.ends > times.starts + ONE_NS).any()))
     unit, step = "seconds", "datetime64[s]"
-    if not (_are_whole(times.starts, step) and (not has_bounds or _are_whole(times.ends, step))):
+    if not (_are_whole(times.starts, step) and (form.name is None or _are_whole(times.periods, step))):
         unit, step = "nanoseconds", "datetime64[ns]"
     attributes = {
         "standard_name": "time",
@@ -167,12 +167,11 @@ def _time_variables(times: TimeDomain) -> list[CfVariable]:
         "axis": "T",
         "units": f"{unit} since 1970-01-01 00:00:00",
         "calendar": "standard",
+        **form.attributes,
     }
-    if has_bounds:
-        attributes["bounds"] = TIME_BOUNDS
-    starts, both = (each.astype(step).astype(np.int64) for each in (times.starts, bounds))
+    starts, both = (each.astype(step).astype(np.int64) for each in (times.starts, times.periods))
     time = CfVariable(name=TIME, dimensions=(TIME,), numbers=starts, attributes=attributes)
-    return [time, CfVariable(name=TIME_BOUNDS, dimensions=(TIME, BOUNDS), numbers=both)] if has_bounds else [time]
+    return [time] if form.name is None else [time, CfVariable(name=form.name, dimensions=(TIME, BOUNDS), numbers=both)]
 
 
 def _are_whole(instants: InstantArray, step: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.climatologies import years_text
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, NativeGrid
@@ -75,7 +76,8 @@ def times_text(times: TimeDomain) -> str:
         return "no time"
     write = format_day if times.has_day_precision else format_instant
     first, last = write(times.instants[0]), write(times.instants[-1])
-    return f"1 time {first}" if len(times) == 1 else f"{len(times)} times {first} to {last}"
+    text = f"1 time {first}" if len(times) == 1 else f"{len(times)} times {first} to {last}"
+    return f"{text}, climatology of {years_text(times) or 'unknown years'}" if times.is_climatology else text
 
 
 def _box_text(box: BBox) -> str:

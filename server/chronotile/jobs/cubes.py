@@ -20,13 +20,14 @@ from chronotile.ingest.optimise.disk import Disk
 from chronotile.ingest.optimise.inputs import Origin
 from chronotile.ingest.optimise.memory import BASE_BYTES, Budget, budget_of, region_for
 from chronotile.ingest.optimise.options import BLOCK
-from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, has_periods, level_count, time_unit
+from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
 from chronotile.ingest.optimise.store import DOCUMENT, CubeFolder, History
 from chronotile.ingest.optimise.tasks import Job, MapTask, ReadSource, SeriesTask, Task, TaskDate, run_task
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.pieces import storing_pieces, writing, writing_unsettled
 from chronotile.jobs.process import Inputs, Work
 from chronotile.jobs.shelf import is_put, put, put_result
+from chronotile.model.cf_times import are_periods, bounds_form
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import VariableInfo
@@ -150,8 +151,8 @@ class Cube:
 
     def _settle(self, states: Sequence[Sequence[int]], work: Work) -> None:
         folder = CubeFolder(work.folder / FOLDER, _JobDisk(work))
-        starts, ends = (each.astype("datetime64[ns]") for each in (self.times.starts, self.times.ends))
-        history = History(starts, ends, np.array(states, dtype=np.uint64))
+        starts, periods = (each.astype("datetime64[ns]") for each in (self.times.starts, self.times.periods))
+        history = History(starts, periods, np.array(states, dtype=np.uint64))
         folder.create(self.plan)
         folder.publish(self.plan, replace(self.plan.shape, times=len(history), revision=1), history, since=0)
 
@@ -203,7 +204,7 @@ def cube_of(
         },
         shape=shape,
         time_unit=time_unit(times),
-        has_bounds=has_periods(times),
+        bounds=bounds_form(times, are_periods=are_periods(times)),
         about=_about(coverage),
     )
     cube = Cube(plan=plan, times=times, reads_ahead=reads_ahead)

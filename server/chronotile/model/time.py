@@ -354,6 +354,11 @@ class TimeDomain:
         return self.starts
 
     @property
+    def periods(self) -> InstantArray:
+        """(time, 2): the periods that the values are of."""
+        return np.stack([self.starts, self.ends], axis=1) if self.bounds is None else self.bounds
+
+    @property
     def climatology_span(self) -> TimeSpan | None:
         """From when to when a climatology reaches; `None` where that is not known, and of other times."""
         if not self.is_climatology or self.bounds is None or not len(self):

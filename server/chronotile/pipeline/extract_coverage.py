@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
-from chronotile.model.time import NO_TIME, InstantArray, TimeDomain, TimeSelection
+from chronotile.model.time import NO_TIME, InstantArray, TimeDomain, TimeSelection, common_times
 from chronotile.pipeline.coverage_grid import Place, place_of
 from chronotile.pipeline.coverage_native import NativeCells
 from chronotile.pipeline.coverage_numbers import told_encoding
@@ -110,12 +111,19 @@ def _times(
     indexes = tuple(_indexes(layer, starts) for layer in layers)
     if not np.isin(starts, np.concatenate([layer.times.starts for layer in dated])).all():
         raise SourceUnavailable(f"layer {dated[0].id} has not all of the times any more")
+    told = [layer.times.at(own[own != ABSENT]) for layer, own in zip(layers, indexes, strict=True) if len(layer.times)]
+    return _all_times(starts, told), indexes
+
+
+def _all_times(starts: InstantArray, domains: Sequence[TimeDomain]) -> TimeDomain:
+    """The times of all domains, each as long as the shortest; their bounds stay where all have the same times."""
+    if all(len(domain) == starts.size for domain in domains):
+        return reduce(common_times, domains)
     ends = np.full(starts.size, np.iinfo(np.int64).max).view(starts.dtype)
-    for layer, own in zip(layers, indexes, strict=True):
-        if len(layer.times):
-            there = own != ABSENT
-            ends[there] = np.minimum(ends[there], layer.times.ends[own[there]])
-    return TimeDomain(starts, ends), indexes
+    for domain in domains:
+        places = np.searchsorted(starts, domain.starts)
+        ends[places] = np.minimum(ends[places], domain.ends)
+    return TimeDomain(starts, ends, is_climatology=all(domain.is_climatology for domain in domains))
 
 
 def _selected(dated: Sequence[Layer], selection: TimeSelection, services: Services) -> InstantArray:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.cf_times import CLIMATOLOGY, OVERLAPPING, TIME_KIND
 from chronotile.model.source import Finding
 from chronotile.model.time import (
     DAY,
@@ -66,13 +67,17 @@ def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> T
             return Times(NO_TIME, (0,))
         raise UnsupportedSource(f"its {count} times have no coordinate; say times: for the source")
     instants, findings = _instants(time, time.load())
+    kind = time.text(TIME_KIND)
+    notes: tuple[Finding, ...] = ()
     if time.text("climatology"):
         bounds, notes = _climatology_bounds(time, fields)
         named = _named_by_instants(instants, bounds)
-        domain = replace(named.domain, is_climatology=True)
+    elif kind == OVERLAPPING:
+        named = _named_by_themselves(instants, _bounds(time, fields))
     else:
-        named, notes = _named(instants, _bounds(time, fields)), ()
-        domain = named.domain
+        named = _named(instants, _bounds(time, fields))
+    is_climatology = bool(time.text("climatology")) or kind == CLIMATOLOGY
+    domain = replace(named.domain, is_climatology=is_climatology)
     findings = (*findings, *notes, *_repeated(time, instants, named.positions))
     return Times(domain, named.positions, findings)
 
@@ -114,6 +119,11 @@ def _named(instants: InstantArray, bounds: InstantArray | None) -> Times:
     starts, ends = starts[firsts], ends[firsts]
     if bool((starts[1:] >= ends[:-1] - ROUNDED).all()):
         return Times(domain_of_bounds(starts, ends), _as_positions(firsts))
+    return _named_by_themselves(instants, bounds)
+
+
+def _named_by_themselves(instants: InstantArray, bounds: InstantArray | None) -> Times:
+    """Periods that overlap, each by its time; where all begin at theirs, each lasts until the next."""
     found = _named_by_instants(instants, bounds)
     if found.domain.bounds is None or not np.array_equal(found.domain.bounds[:, 0], found.domain.instants):
         return found

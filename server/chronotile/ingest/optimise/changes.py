@@ -38,7 +38,7 @@ def changes_of(inputs: Inputs, history: History) -> Changes:
         new=new,
         times=History(
             inputs.times.starts[fresh].astype("datetime64[ns]"),
-            inputs.times.ends[fresh].astype("datetime64[ns]"),
+            inputs.times.periods[fresh].astype("datetime64[ns]"),
             np.array([date.state for date in new], dtype=np.uint64).reshape(len(new), len(inputs.variables)),
         ),
         suspect=tuple(_suspects(inputs, history, starts, known)),

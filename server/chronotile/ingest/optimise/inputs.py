@@ -15,7 +15,7 @@ from chronotile.ingest.names import as_id
 from chronotile.ingest.raster_variables import holds_dated_bands, raster_variables
 from chronotile.ingest.walk import Found, Kind, kind_of, walk
 from chronotile.model.grid import NativeGrid
-from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.model.source import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
 from chronotile.model.time import TimeDomain, TimeSpan, format_instant
 from chronotile.readers.commit import state_number
 from chronotile.readers.common_encoding import common_encoding
@@ -78,6 +78,7 @@ def find_inputs(
     sources: Sequence[str],
     *,
     variable: str | None = None,
+    select: tuple[Step, ...] = (),
     time_pattern: str | None = None,
     target: Path | None = None,
 ) -> Inputs:
@@ -86,6 +87,7 @@ def find_inputs(
     Args:
         sources: As they were named.
         variable: The only one that is taken.
+        select: Of that one, the steps of its further dimensions.
         time_pattern: Regular expression with a group `time`, over the paths of raster files.
         target: A cube that is no source though it may lie in one of the folders.
 
@@ -93,7 +95,7 @@ def find_inputs(
         UnsupportedSource: They are no sources of one grid with times; the message says why.
     """
     found = _found(sources, target)
-    specs = tuple(_specs(found, variable, time_pattern))
+    specs = tuple(_specs(found, _chosen(variable, select), time_pattern))
     readers = [open_source(spec) for spec in specs]
     try:
         return _inputs(specs, readers, variable)
@@ -102,13 +104,29 @@ def find_inputs(
             reader.close()
 
 
-def _specs(found: Found, variable: str | None, time_pattern: str | None) -> Iterator[SourceSpec]:
-    yield from _netcdf_specs(found.netcdf, time_pattern)
-    yield from (SourceSpec(collection=COLLECTION, kind="zarr", href=str(path)) for path in found.zarr)
+def _chosen(variable: str | None, select: tuple[Step, ...]) -> Mapping[str, VariableSpec]:
+    """The variable that is named, with its steps.
+
+    Raises:
+        UnsupportedSource: There are steps, but no variable is named.
+    """
+    if select and variable is None:
+        raise UnsupportedSource("--select needs --variable: the variable whose step is taken")
+    return {} if variable is None else {variable: VariableSpec(id=variable, select=select)}
+
+
+def _specs(found: Found, variables: Mapping[str, VariableSpec], time_pattern: str | None) -> Iterator[SourceSpec]:
+    has_steps = any(each.select for each in variables.values())
+    # Without a step all is opened, so that a name that is not there is answered with those that are.
+    own = dict(variables) if has_steps else {}
+    for spec in _netcdf_specs(found.netcdf, time_pattern):
+        yield replace(spec, variables=own)
+    yield from (SourceSpec(collection=COLLECTION, kind="zarr", href=str(path), variables=own) for path in found.zarr)
     if not found.rasters:
         return
+    if has_steps:
+        raise UnsupportedSource("--select is for NetCDF and Zarr; a band of rasters is chosen in a configuration")
     if time_pattern is not None:
-        variables = {} if variable is None else {variable: VariableSpec(id=variable)}
         yield _raster_spec(_dated(found.rasters, time_pattern), time_pattern, variables)
         return
     root = Path(os.path.commonpath([path.parent for path in found.rasters]))
@@ -229,7 +247,7 @@ def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: st
     return Inputs(
         specs=tuple(specs),
         variables=variables,
-        times=TimeDomain(np.array(starts), np.array([dates[start][0] for start in starts])),
+        times=_joined([dates[start][1] for start in starts], readers, next(iter(variables))),
         origins=tuple(dates[start][1] for start in starts),
         states=tuple(dates[start][2] for start in starts),
         files={
@@ -238,6 +256,21 @@ def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: st
         notes=tuple(dict.fromkeys(notes)),
         about=_about(readers[0].info),
     )
+
+
+def _joined(origins: Sequence[Origin], readers: Sequence[Reader], variable: str) -> TimeDomain:
+    """The times of all sources in order, with their bounds where any has some that are not its spans."""
+    domains = [reader.info.variables[variable].times for reader in readers]
+    is_climatology = domains[0].is_climatology
+    if any(domain.is_climatology != is_climatology for domain in domains):
+        raise UnsupportedSource("some of the sources are climatologies, others are not; name those of one kind")
+    starts, ends = (
+        np.array([getattr(domains[origin.source], each)[origin.index] for origin in origins])
+        for each in ("starts", "ends")
+    )
+    has_bounds = any(domain.bounds is not None for domain in domains)
+    periods = np.array([domains[origin.source].periods[origin.index] for origin in origins])
+    return TimeDomain(starts, ends, periods if has_bounds else None, is_climatology)
 
 
 def _files(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> tuple[Path, ...]:
@@ -255,7 +288,11 @@ def _variables(reader: Reader, wanted: str | None) -> dict[str, VariableInfo]:
     held = dict(reader.info.variables)
     if wanted is not None:
         if wanted not in held:
-            raise UnsupportedSource(f"there is no variable {wanted} in it; there are {', '.join(held)}")
+            left_out = next(
+                (f"{each.place}: {each.message}" for each in reader.info.findings if each.place == wanted), ""
+            )
+            reason = left_out or f"there is no variable {wanted} in it; there are {', '.join(held)}"
+            raise UnsupportedSource(reason)
         held = {wanted: held[wanted]}
     if any(as_id(name) != name for name in held):
         odd = next(name for name in held if as_id(name) != name)

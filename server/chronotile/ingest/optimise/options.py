@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from chronotile.errors import InvalidParameter
 from chronotile.ingest.optimise.conversion import Packing
+from chronotile.model.source import Step
 
 Layout = Literal["both", "map", "series"]
 
@@ -21,6 +23,8 @@ class Options:
     layout: Layout | None = None
     """What an existing cube has; else `both`, or over tiled rasters with overviews `series`."""
     variable: str | None = None
+    select: tuple[Step, ...] = ()
+    """Of the variable, the steps of its further dimensions."""
     time_pattern: str | None = None
     classes: tuple[str, ...] = ()
     """Variables whose numbers are classes, though no file says so."""
@@ -33,6 +37,24 @@ class Options:
     resume: bool = False
     verify: bool = False
     block: int = BLOCK
+
+
+def parse_step(text: str) -> Step:
+    """Return the step that `depth=10`, by value, or `depth=index:0`, by position, names.
+
+    Raises:
+        InvalidParameter: The text is neither.
+    """
+    name, _equals, value = text.partition("=")
+    index = value.removeprefix("index:")
+    if not name or not value or (index != value and not index.isdecimal()):
+        raise InvalidParameter(f"--select {text[:40]!r} is not understood; accepted are depth=10 and depth=index:0")
+    if index != value:
+        return Step(dimension=name, index=int(index))
+    try:
+        return Step(dimension=name, value=float(value))
+    except ValueError:
+        return Step(dimension=name, value=value)
 
 
 @dataclass(slots=True, kw_only=True)

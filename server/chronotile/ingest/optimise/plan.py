@@ -15,10 +15,11 @@ from chronotile.ingest.geozarr import (
 )
 from chronotile.ingest.optimise.arrays import ArraySpec, fill_attribute
 from chronotile.ingest.optimise.conversion import Conversion
+from chronotile.model.cf_times import BoundsForm
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
-from chronotile.model.time import DAY, TimeDomain
+from chronotile.model.time import TimeDomain
 from chronotile.readers.commit import SERIES, Commit
 
 CHUNK_PX = 512
@@ -68,7 +69,7 @@ class CubePlan:
     """Block, region, levels and layouts."""
     time_unit: str
     """`seconds` or `nanoseconds`."""
-    has_bounds: bool
+    bounds: BoundsForm
     about: Mapping[str, str] = field(default_factory=dict)
     """Title, attribution and licence."""
 
@@ -136,13 +137,14 @@ class CubePlan:
             "axis": "T",
             "units": f"{self.time_unit} since 1970-01-01T00:00:00Z",
             "calendar": "proleptic_gregorian",
+            **self.bounds.attributes,
         }
-        if not self.has_bounds:
+        if self.bounds.name is None:
             return {"time": _along_time("int64", attributes)}
         bounds = _along_time("int64", {})
         return {
-            "time": _along_time("int64", attributes | {"bounds": "time_bnds"}),
-            "time_bnds": replace(bounds, dims=("time", "bnds"), shape=(0, 2), file=(TIME_CHUNK, 2)),
+            "time": _along_time("int64", attributes),
+            self.bounds.name: replace(bounds, dims=("time", "bnds"), shape=(0, 2), file=(TIME_CHUNK, 2)),
         }
 
     def source_states(self) -> ArraySpec:
@@ -196,14 +198,10 @@ def level_count(grid: NativeGrid) -> int:
     return levels
 
 
-def has_periods(times: TimeDomain) -> bool:
-    """Return whether all times are periods; bounds of exact instants are a nanosecond long and are not written."""
-    return bool(np.all(times.ends - times.starts >= DAY))
-
-
 def time_unit(times: TimeDomain) -> str:
-    """Return the unit in which times are whole numbers."""
-    nanoseconds = times.starts.astype("datetime64[ns]").astype(np.int64)
+    """Return the unit in which times are whole numbers, and their bounds if these are not the spans."""
+    bounds = times.starts if times.bounds is None else times.bounds.ravel()
+    nanoseconds = np.concatenate([times.starts, bounds]).astype("datetime64[ns]").astype(np.int64)
     return "nanoseconds" if (nanoseconds % 1_000_000_000).any() else "seconds"
 
 

@@ -24,18 +24,13 @@ from chronotile.ingest.optimise.journal import FOLDER, Journal, Written
 from chronotile.ingest.optimise.layouts import has_good_map
 from chronotile.ingest.optimise.memory import Budget, budget_of, region_for
 from chronotile.ingest.optimise.options import Options, Report
-from chronotile.ingest.optimise.plan import (
-    CubePlan,
-    PlannedVariable,
-    has_periods,
-    level_count,
-    time_unit,
-)
+from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
 from chronotile.ingest.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.ingest.optimise.store import CubeFolder, History, no_history, require_same
 from chronotile.ingest.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
 from chronotile.ingest.optimise.verify import verify
 from chronotile.machine import this_machine
+from chronotile.model.cf_times import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, are_periods, bounds_form
 from chronotile.model.time import DAY
 from chronotile.readers.commit import SERIES, Commit, commit_of
 
@@ -58,7 +53,13 @@ def optimise(
         WriteFailed: The disk is full or fails; what was visible before still is.
     """
     disk = disk or Disk()
-    inputs = find_inputs(sources, variable=options.variable, time_pattern=options.time_pattern, target=target)
+    inputs = find_inputs(
+        sources,
+        variable=options.variable,
+        select=options.select,
+        time_pattern=options.time_pattern,
+        target=target,
+    )
     with _saying_what_failed(target):
         _require_free(target)
         disk.make_folder(target)
@@ -159,12 +160,15 @@ def _plan(
         for name, info in with_classes(inputs.variables, options.classes, options.packing).items()
     }
     group = "0" if shape.has_map else SERIES
-    has_bounds = has_periods(inputs.times)
-    if document is not None and has_bounds != (f"{group}/time_bnds" in nodes):
-        raise UnsupportedSource("periods and exact instants cannot be in one cube; the one that is there has the other")
+    bounds = bounds_form(inputs.times, are_periods=are_periods(inputs.times))
+    there = next((name for name in (PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS) if f"{group}/{name}" in nodes), None)
+    if document is not None and bounds.name != there:
+        raise UnsupportedSource(
+            "periods, exact instants and climatologies cannot be in one cube; the one that is there has another"
+        )
     unit = nodes[f"{group}/time"]["attributes"]["units"].split()[0] if nodes else time_unit(inputs.times)
     return CubePlan(
-        grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, has_bounds=has_bounds, about=inputs.about
+        grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, bounds=bounds, about=inputs.about
     )
 
 
@@ -358,8 +362,8 @@ class _Run:
         return rows * columns * len(self.plan.variables)
 
     def _require_periods(self, changes: Changes) -> None:
-        lengths = changes.times.ends - changes.times.starts
-        if self.plan.has_bounds and bool(np.any(lengths < DAY)):
+        lengths = changes.times.bounds[:, 1] - changes.times.bounds[:, 0]
+        if self.plan.bounds.name is not None and bool(np.any(lengths < DAY)):
             raise UnsupportedSource("some of its times are exact instants, those that are there are periods")
 
 

@@ -28,7 +28,8 @@ class History:
     """What is known of each position along the stored time dimension; all (position, …)."""
 
     starts: InstantArray
-    ends: InstantArray
+    bounds: InstantArray
+    """(position, 2): start and end of the period that the values are of."""
     states: NDArray[np.uint64]
     """(position, variable)."""
 
@@ -40,13 +41,13 @@ class History:
         """Return this with further positions."""
         return History(
             np.concatenate([self.starts, other.starts]),
-            np.concatenate([self.ends, other.ends]),
+            np.concatenate([self.bounds, other.bounds]),
             np.concatenate([self.states, other.states]),
         )
 
     def part(self, start: int, stop: int) -> "History":
         """Return some of the positions."""
-        return History(self.starts[start:stop], self.ends[start:stop], self.states[start:stop])
+        return History(self.starts[start:stop], self.bounds[start:stop], self.states[start:stop])
 
     def with_states(self, positions: list[int], states: list[tuple[int, ...]]) -> "History":
         """Return this with other states at some positions."""
@@ -58,7 +59,7 @@ class History:
 def no_history(variables: int) -> History:
     """Return the history of a cube that is empty."""
     nothing = np.array([], dtype="datetime64[ns]")
-    return History(nothing, nothing, np.zeros((0, variables), dtype=np.uint64))
+    return History(nothing, nothing.reshape(0, 2), np.zeros((0, variables), dtype=np.uint64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,15 @@ class CubeFolder:
         root = read_group(str(self.path))
         nodes = root.groups[group].arrays
         starts = load_array(str(self.path), nodes["time"])[: commit.times]
-        bounds = load_array(str(self.path), nodes["time_bnds"])[: commit.times] if plan.has_bounds else None
+        name = plan.bounds.name
+        bounds = None if name is None else load_array(str(self.path), nodes[name])[: commit.times]
         states = load_array(str(self.path), root.groups[SOURCES].arrays["state"])[: commit.times]
         unit = np.timedelta64(1, "s" if plan.time_unit == "seconds" else "ns")
         begin = (starts * unit).astype("timedelta64[ns]") + np.datetime64(0, "ns")
         if bounds is None:
-            return History(begin, begin + np.timedelta64(1, "ns"), states.astype(np.uint64))
-        return History(begin, (bounds[:, 1] * unit).astype("timedelta64[ns]") + np.datetime64(0, "ns"), states)
+            exact = np.stack([begin, begin + np.timedelta64(1, "ns")], axis=1)
+            return History(begin, exact, states.astype(np.uint64))
+        return History(begin, (bounds * unit).astype("timedelta64[ns]") + np.datetime64(0, "ns"), states)
 
     def create(self, plan: CubePlan) -> None:
         """Write what does not change; nothing is visible yet."""
@@ -172,10 +175,8 @@ class CubeFolder:
                     yield file
 
     def _put_times(self, plan: CubePlan, group: str, history: History, since: int) -> None:
-        starts = _in_units(history.starts, plan.time_unit)
         for name, spec in plan.time_arrays().items():
-            is_bounds = name != "time"
-            numbers = np.stack([starts, _in_units(history.ends, plan.time_unit)], axis=1) if is_bounds else starts
+            numbers = _in_units(history.starts if name == "time" else history.bounds, plan.time_unit)
             self._put_line(self.path / group / name, spec, numbers, since)
 
     def _put_states(self, plan: CubePlan, history: History, since: int) -> dict[str, JsonObject]:

@@ -18,6 +18,7 @@ from chronotile.model.style import Style
 from chronotile.model.time import Instant, InstantArray, format_instant
 from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_shares import Shares
+from chronotile.protocols.common.climatology import climatology_member
 from chronotile.protocols.common.cursor import url_of_page
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.layer_entries import Telling
@@ -51,6 +52,7 @@ def layer_summary(name: str, layer: Layer, telling: Telling) -> Document:
         "styles": [{"id": style.id, "title": style.title} for style in layer.styles],
         "revision": last_layer_revision(layer, telling.services),
         "times": _times_in_short(layer, telling.services.clock()),
+        **climatology_member(layer.times.climatology_span, is_climatology=layer.times.is_climatology),
         "links": _links(name, layer, telling),
     }
 

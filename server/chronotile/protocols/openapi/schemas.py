@@ -44,7 +44,8 @@ LAYER: Json = document(
         "revision": or_null(TEXT),
         "times": document({"first": or_null(TEXT), "last": or_null(TEXT), "count": WHOLE, "default": or_null(TEXT)}),
         "links": LINKS,
-    }
+    },
+    {"climatology": or_null(document({"start": TEXT, "end": TEXT}))},
 )
 
 RAMP: Json = document(

@@ -6,6 +6,7 @@ from typing import Any
 
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.time import TimeDomain
+from chronotile.protocols.common.climatology import climatology_member
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import times_listed
 from chronotile.protocols.ogcapi.block import Json, Link
@@ -43,6 +44,7 @@ def _completed(said: Json, offered: Offered, telling: Telling, temporal: TellTim
         "keywords": list(offered.keywords),
         **_credits(offered),
         "extent": _extent(offered, temporal),
+        **climatology_member(offered.climatology_span, is_climatology=offered.is_climatology),
         **_systems(offered, telling),
         "dataType": "coverage" if offered.has_values else "map",
         **_members(offered, telling),

@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+import numpy as np
+
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.instants import format_instants
 from chronotile.errors import InvalidParameter
@@ -57,10 +59,14 @@ def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
 
 
 def _bounds(times: TimeDomain, *, room: int) -> Json:
-    """First and last instant of each period, where times are longer than the day that they begin on."""
-    if len(times) * 2 > room or not bool((times.ends - times.starts > DAY).any()):
+    """First and last instant of each period, where times are longer than the day that they begin on.
+
+    The years of a climatology are told of all its times together: its bounds are no part of a time axis.
+    """
+    periods = np.stack([times.starts, times.ends], axis=1) if times.is_climatology else times.periods
+    if len(times) * 2 > room or not bool((periods[:, 1] - periods[:, 0] > DAY).any()):
         return {}
-    bounds = zip(format_instants(times.starts), format_instants(times.ends), strict=True)
+    bounds = zip(format_instants(periods[:, 0]), format_instants(periods[:, 1]), strict=True)
     return {"boundsCoordinates": [list(pair) for pair in bounds]}
 
 

@@ -60,6 +60,7 @@ SCHEMAS: dict[str, Json] = {
             "attribution": TEXT,
             "license": TEXT,
             "storageCrs": ADDRESS,
+            "climatology": {**_object({"start": TEXT, "end": TEXT}), "nullable": True},
             "dataType": {"type": "string", "enum": ["coverage", "map"]},
         },
     ),
