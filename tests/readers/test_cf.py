@@ -8,12 +8,12 @@ from affine import Affine
 from pyproj import CRS
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import SourceSpec, VariableSpec
+from chronotile.model.source import SourceSpec, Step, VariableSpec
 from chronotile.model.style import TRANSPARENT, Colour
 from chronotile.model.time import domain_of_instants
 from chronotile.readers.cf import understand
 from chronotile.readers.cf_numbers import meaning_of
-from chronotile.readers.cf_time import times_of_field
+from chronotile.readers.cf_time import configured_times, times_of_field
 from tests.readers.fieldsets import make_cube, make_field, make_fields
 
 SPEC = SourceSpec(collection="made", kind="netcdf", href="made.nc")
@@ -487,6 +487,205 @@ def test_bounds_shorter_than_a_day_or_elsewhere_do_not_count(bounds):
     domain = times_of_field(time, make_fields(make_field("time_bnds", ("time", "bnds"), bounds)), 1).domain
 
     assert domain.starts[0] == np.datetime64("2000-01-01T01:12:00")
+
+
+def test_bounds_that_share_a_start_leave_every_slice_its_own_time():
+    bounds = make_field("time_bnds", ("time", "bnds"), [[0, 10], [0, 20], [0, 31]])
+    time = make_field("time", ("time",), [10, 20, 31], units="days since 2000-01-01", bounds="time_bnds")
+
+    times = times_of_field(time, make_fields(bounds), 3)
+
+    assert [str(each)[:10] for each in times.domain.starts] == ["2000-01-11", "2000-01-21", "2000-02-01"]
+    assert (times.positions, times.findings) == ((0, 1, 2), ())
+    assert [str(each)[:10] for each in times.domain.bounds[:, 0]] == ["2000-01-01"] * 3
+
+
+def test_overlapping_periods_named_by_their_starts_last_until_the_next():
+    bounds = make_field("time_bnds", ("time", "bnds"), [[0, 16], [8, 24]])
+    time = make_field("time", ("time",), [0, 8], units="days since 2000-01-01", bounds="time_bnds")
+
+    domain = times_of_field(time, make_fields(bounds), 2).domain
+
+    assert [str(each)[:10] for each in (*domain.starts, *domain.ends)] == [
+        *("2000-01-01", "2000-01-09"),
+        *("2000-01-09", "2000-01-25"),
+    ]
+
+
+def test_bounds_that_overlap_by_rounding_meet():
+    bounds = make_field("time_bnds", ("time", "bnds"), [[0, 31.000001], [31, 60]])
+    time = make_field("time", ("time",), [15.5, 45.0], units="days since 2000-01-01", bounds="time_bnds")
+
+    domain = times_of_field(time, make_fields(bounds), 2).domain
+
+    assert [str(each)[:10] for each in domain.starts] == ["2000-01-01", "2000-02-01"]
+
+
+def test_repeated_periods_are_served_once_and_told_with_their_time():
+    bounds = make_field("time_bnds", ("time", "bnds"), [[0, 31], [31, 60], [31, 60]])
+    time = make_field("time", ("time",), [15.5, 45.0, 45.0], units="days since 2000-01-01", bounds="time_bnds")
+
+    times = times_of_field(time, make_fields(bounds), 3)
+
+    assert times.positions == (0, 1)
+    assert "1 times are given twice, the first 2000-02-15T00:00:00Z" in times.findings[0].message
+
+
+def climatology(**attrs):
+    """Two months of ten years, and the coordinate."""
+    bounds = make_field("bounds", ("time", "bnds"), [[-3653, 31], [-3622, 59]], **attrs)
+    time = make_field("time", ("time",), [15, 45], units="days since 2001-01-01", climatology="bounds")
+    return time, make_fields(bounds)
+
+
+@pytest.mark.parametrize("attrs", [{}, {"units": "days since 2001-01-01"}], ids=["of the coordinate", "its own"])
+def test_climatology_goes_by_its_times_and_has_the_years_of_its_bounds(attrs):
+    time, fields = climatology(**attrs)
+
+    domain = times_of_field(time, fields, 2).domain
+
+    assert [str(each)[:10] for each in domain.starts] == ["2001-01-16", "2001-02-15"]
+    assert [str(each)[:10] for each in domain.climatology_span] == ["1991-01-01", "2001-03-01"]
+
+
+def test_climatology_without_bounds_is_one_of_unknown_years():
+    time, _fields = climatology()
+
+    times = times_of_field(time, make_fields(), 2)
+
+    assert times.domain.is_climatology
+    assert times.domain.climatology_span is None
+    assert times.findings[0].severity == "note"
+
+
+def test_configured_times_leave_a_climatology_its_years():
+    time, fields = climatology()
+    configured = domain_of_instants(np.array(["2010-01-01", "2010-02-01"], dtype="datetime64[ns]"))
+
+    domain = configured_times(configured, 2, time=time, fields=fields).domain
+
+    assert str(domain.starts[0])[:10] == "2010-01-01"
+    assert str(domain.climatology_span.start)[:10] == "1991-01-01"
+
+
+def year_of(dim, numbers, **spec):
+    """The times of an array over a dimension of numbers, and what was found."""
+    steps = [] if numbers is None else [make_field(dim, (dim,), numbers)]
+    count = 12 if numbers is None else len(numbers)
+    cube = make_fields(
+        make_field("v", (dim, "y", "x"), np.zeros((count, 2, 3)), crs="EPSG:4326"),
+        make_field("y", ("y",), [52.0, 51.0]),
+        make_field("x", ("x",), [2.0, 3.0, 4.0]),
+        *steps,
+    )
+    found = understand(cube, SourceSpec(collection="made", kind="netcdf", href="made.nc", **spec)).variables["v"]
+    return found.info.times, found
+
+
+@pytest.mark.parametrize("numbers", [np.arange(1, 13), None, np.arange(1.0, 13.0)], ids=["whole", "none", "floats"])
+def test_dimension_of_months_is_a_climatology(numbers):
+    times, found = year_of("month", numbers)
+
+    assert [str(each)[:10] for each in times.starts[[0, 5, 11]]] == ["2000-01-01", "2000-06-01", "2000-12-01"]
+    assert str(times.ends[5])[:10] == "2000-07-01"
+    assert (times.is_climatology, times.climatology_span) == (True, None)
+    assert "served as a climatology" in found.findings[0].message
+
+
+def test_months_are_those_that_their_numbers_say():
+    times, found = year_of("month", [6, 12, 1])
+
+    assert [str(each)[:10] for each in times.starts] == ["2000-01-01", "2000-06-01", "2000-12-01"]
+    assert found.positions == (2, 0, 1)
+
+
+@pytest.mark.parametrize(("count", "day"), [(366, "2000-02-29"), (365, "2000-03-01")])
+def test_days_of_a_year_are_those_of_2000(count, day):
+    times, _found = year_of("dayofyear", np.arange(1, count + 1))
+
+    assert str(times.starts[59])[:10] == day
+    assert str(times.starts[-1])[:10] == "2000-12-31"
+
+
+def test_configured_times_take_the_place_of_months():
+    configured = domain_of_instants(np.arange("2019-01", "2020-01", dtype="datetime64[M]").astype("datetime64[ns]"))
+
+    times, _found = year_of("month", np.arange(1, 13), times=configured)
+
+    assert str(times.starts[0])[:10] == "2019-01-01"
+    assert times.is_climatology
+
+
+def test_months_of_other_numbers_are_a_further_dimension():
+    with pytest.raises(UnsupportedSource, match=r"select: \{month: 0\}"):
+        year_of("month", [0, 1, 2])
+
+
+# Steps of further dimensions.
+
+
+def levels_of(depths, *, select=(), dtype="float32", **attrs):
+    """What is understood of an array over depth, y and x."""
+    depth = [] if depths is None else [make_field("depth", ("depth",), np.asarray(depths, dtype=dtype), **attrs)]
+    cube = make_fields(
+        make_field("v", ("depth", "y", "x"), np.zeros((len(depths or "abc"), 2, 3)), crs="EPSG:4326"),
+        make_field("y", ("y",), [52.0, 51.0]),
+        make_field("x", ("x",), [2.0, 3.0, 4.0]),
+        *depth,
+    )
+    variables = {"v": VariableSpec(id="v", select=tuple(select))}
+    return understand(cube, SourceSpec(collection="made", kind="netcdf", href="made.nc", variables=variables))
+
+
+@pytest.mark.parametrize(
+    ("depths", "dtype", "value", "position"),
+    [
+        ([0.1, 10.3, 20.7], "float32", 10.3, 1),
+        ([0.1, 10.3, 20.7], "float64", 20.7, 2),
+        ([5, 10, 20], "int16", 20.0, 2),
+        (["near", "far"], "U4", "far", 1),
+        ([b"near", b"far"], "S4", "far", 1),
+    ],
+)
+def test_step_is_selected_by_its_value(depths, dtype, value, position):
+    found = levels_of(depths, dtype=dtype, select=[Step(dimension="depth", value=value)])
+
+    assert found.variables["v"].steps == {"depth": position}
+
+
+def test_packed_values_of_a_coordinate_are_what_they_mean():
+    step = Step(dimension="depth", value=2.5)
+
+    found = levels_of([0, 25, 30], dtype="int16", scale_factor=0.1, select=[step])
+
+    assert found.variables["v"].steps == {"depth": 1}
+
+
+def test_step_is_selected_by_its_position():
+    assert levels_of(None, select=[Step(dimension="depth", index=2)]).variables["v"].steps == {"depth": 2}
+
+
+@pytest.mark.parametrize(
+    ("depths", "step", "reason"),
+    [
+        ([0.1, 10], Step(dimension="depth", value=10.1), "depth has no value 10.1; accepted are 0.1, 10"),
+        ([5, 5], Step(dimension="depth", value=5), "depth has the value 5 several times, choose one by its index"),
+        ([5, 6], Step(dimension="depth", index=2), "depth has no index 2; accepted are 5, 6"),
+        ([5, 6], Step(dimension="level", value=5), "it has no dimension level; it has depth, y, x"),
+        ([5, 6], Step(dimension="y", value=52), "the dimension y is its y, all of which is served"),
+        (list(range(40)), Step(dimension="depth", value=50), "accepted are 0, 1, 2, 3, 4, 5, ... 39 (40 values)"),
+        (
+            None,
+            Step(dimension="depth", value=5),
+            "it has no values, accepted are {depth: {index: 0}} to {depth: {index: 2}}",
+        ),
+    ],
+)
+def test_step_that_is_not_there_is_refused_with_those_that_are(depths, step, reason):
+    with pytest.raises(UnsupportedSource) as refused:
+        levels_of(depths, select=[step])
+
+    assert reason in refused.value.message
 
 
 def test_months_of_360_days_keep_their_dates_and_are_noted():

@@ -50,7 +50,7 @@ def _position(step: Step, field: Field, fields: FieldSet) -> int:
     if len(found) == 1:
         return int(found[0])
     problem = "has the value {} several times, choose one by its index" if found else "has no value {}"
-    raise UnsupportedSource(f"select: {dim} {problem.format(step.value)}; {_accepted(dim, size, values)}")
+    raise UnsupportedSource(f"select: {dim} {problem.format(_text(step.value))}; {_accepted(dim, size, values)}")
 
 
 def _values(dim: str, field: Field, fields: FieldSet) -> NDArray[Any] | None:

@@ -157,12 +157,14 @@ def _repeated(time: Field, instants: InstantArray, positions: tuple[int, ...]) -
 def _bounds(time: Field, fields: FieldSet) -> InstantArray | None:
     """(time, 2): what the coordinate names as bounds, in stored order, of a climatology too; `None` if it is no such.
 
-    CF §7.1: bounds take their units and calendar from the coordinate.
+    CF §7.1: bounds take their units and calendar from the coordinate, unless they have their own, as those of
+    climatologies do that xarray writes.
     """
     bounds = fields.fields.get(time.text("climatology") or time.text("bounds"))
     if bounds is None or bounds.shape != (*time.shape, 2):
         return None
-    both, _findings = _instants(time, bounds.load().reshape(-1, 2).ravel())
+    own = replace(time, attrs={**time.attrs, **bounds.attrs})
+    both, _findings = _instants(own, bounds.load().reshape(-1, 2).ravel())
     return both.reshape(-1, 2)
 
 
