@@ -1,0 +1,228 @@
+"""Steps of further dimensions, chosen in a configuration or on the command line, and what is told where none is.
+
+The value of a cell is `1000 depth + 100 t + 10 row + column`, with depth as its position.
+"""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import xarray
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.errors import ConfigurationError, InvalidParameter, UnsupportedSource
+from chronotile.ingest.archive import Archive, open_archive
+from chronotile.ingest.check import check_archive
+from chronotile.ingest.optimise.options import Options, parse_step
+from chronotile.ingest.optimise.run import optimise
+
+DEPTHS = np.array([0.494, 10.3, 130.666, 1000.0], dtype="float32")
+ROWS, COLUMNS = 4, 5
+PLACE = {"lon": 3.0, "lat": 51.0}
+ROW, COLUMN = 1, 2
+TIMES = ["2020-01-01T00:00:00Z", "2020-01-11T00:00:00Z", "2020-01-21T00:00:00Z"]
+
+
+def ocean(order=("time", "depth", "lat", "lon")) -> xarray.Dataset:
+    depth, t, row, column = np.meshgrid(*map(np.arange, (len(DEPTHS), len(TIMES), ROWS, COLUMNS)), indexing="ij")
+    numbers = xarray.DataArray(1000 * depth + 100 * t + 10 * row + column, dims=("depth", "time", "lat", "lon"))
+    return xarray.Dataset(
+        {
+            "temperature": numbers.astype("int16").transpose(*order),
+            "seafloor": (("lat", "lon"), np.ones((ROWS, COLUMNS))),
+        },
+        {
+            "depth": ("depth", DEPTHS, {"units": "m", "positive": "down"}),
+            "time": ("time", np.array([each.rstrip("Z") for each in TIMES], dtype="datetime64[ns]")),
+            "lat": ("lat", 52.0 - np.arange(ROWS), {"units": "degrees_north"}),
+            "lon": ("lon", 1.0 + np.arange(COLUMNS), {"units": "degrees_east"}),
+        },
+    )
+
+
+def value_at(depth: int, t: int) -> int:
+    return 1000 * depth + 100 * t + 10 * ROW + COLUMN
+
+
+def save(dataset: xarray.Dataset, kind: str, folder) -> str:
+    """Write it; the name of the file or store."""
+    if kind == "netcdf":
+        dataset.to_netcdf(folder / "ocean.nc", engine="h5netcdf")
+        return "ocean.nc"
+    dataset.to_zarr(folder / "ocean.zarr", zarr_format=3, consolidated=False)
+    return "ocean.zarr"
+
+
+@pytest.fixture
+def opened(tmp_path) -> Iterator:
+    """`opened(place)`, or `opened(text=…)` of a configuration."""
+    archives: list[Archive] = []
+
+    def make(place=None, *, text=None) -> Archive:
+        if text is not None:
+            place = tmp_path / "chronotile.yaml"
+            place.write_text(text)
+        archives.append(open_archive(place, environment={}, clock=lambda: np.datetime64("2021-01-01", "ns")))
+        return archives[-1]
+
+    yield make
+    for archive in archives:
+        archive.close()
+
+
+VARIABLES = """
+    variables:
+      surface: {layer: SURFACE, name: temperature, select: {depth: 0.494}}
+      deep: {layer: DEEP, name: temperature, select: {depth: {index: 3}}}
+      difference: {layer: DIFFERENCE, formula: deep - surface}
+"""
+
+
+def configuration(kind: str, href: str, variables: str = VARIABLES) -> str:
+    return f"collections:\n  made:\n    source: {{kind: {kind}, href: {href}}}{variables}"
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "zarr"])
+@pytest.mark.parametrize(
+    "order",
+    [("time", "depth", "lat", "lon"), ("depth", "lat", "lon", "time"), ("lat", "time", "lon", "depth")],
+    ids="-".join,
+)
+def test_two_layers_have_two_depths_of_one_array(opened, tmp_path, kind, order):
+    archive = opened(text=configuration(kind, save(ocean(order), kind, tmp_path)))
+
+    with TestClient(application(archive.services)) as client:
+        series = {name: series_of(client, name) for name in ("SURFACE", "DEEP", "DIFFERENCE")}
+        cells = {name: cells_of(client, name, TIMES[1]) for name in ("SURFACE", "DEEP")}
+
+    assert series == {
+        "SURFACE": [value_at(0, t) for t in range(3)],
+        "DEEP": [value_at(3, t) for t in range(3)],
+        "DIFFERENCE": [3000] * 3,
+    }
+    truth = ocean().temperature.transpose("time", "depth", "lat", "lon").values
+    np.testing.assert_array_equal(cells["SURFACE"], truth[1, 0])
+    np.testing.assert_array_equal(cells["DEEP"], truth[1, 3])
+
+
+def series_of(client, layer):
+    return client.get(f"/timeseries/{layer}/point", params=PLACE).json()["values"]
+
+
+def cells_of(client, layer, time):
+    answer = client.get(f"/ogcapi/collections/{layer}/coverage", params={"datetime": time, "f": "netcdf"})
+    with xarray.open_dataset(io.BytesIO(answer.content), engine="h5netcdf") as dataset:
+        return next(each for each in dataset.data_vars.values() if each.ndim == 3).squeeze().values
+
+
+@pytest.mark.parametrize(("select", "depth"), [("depth=130.666", 2), ("depth=index:1", 1)])
+@pytest.mark.parametrize("kind", ["netcdf", "zarr"])
+def test_optimise_takes_the_selected_depth(opened, tmp_path, kind, select, depth):
+    source = tmp_path / save(ocean(), kind, tmp_path)
+    options = Options(
+        layout="both", block=2, threads=1, variable="temperature", select=(parse_step(select),), verify=True
+    )
+    optimise([str(source)], tmp_path / "cube.zarr", options)
+
+    archive = opened(text=configuration("zarr", "cube.zarr", "\n    variables: {temperature: {layer: T}}"))
+
+    with TestClient(application(archive.services)) as client:
+        assert series_of(client, "T") == [value_at(depth, t) for t in range(3)]
+
+
+def test_optimise_says_which_depths_there_are(tmp_path):
+    source = tmp_path / save(ocean(), "netcdf", tmp_path)
+    options = Options(threads=1, variable="temperature")
+
+    with pytest.raises(UnsupportedSource, match=r"accepted are 0\.494, 10\.3, 130\.666, 1000"):
+        optimise([str(source)], tmp_path / "cube.zarr", options)
+
+
+def test_value_that_is_not_there_is_refused_with_those_that_are(opened, tmp_path):
+    text = configuration("netcdf", save(ocean(), "netcdf", tmp_path)).replace("0.494", "5")
+
+    with pytest.raises(ConfigurationError, match=r"has no value 5; accepted are 0\.494, 10\.3, 130\.666, 1000"):
+        opened(text=text)
+
+
+def told(archive: Archive) -> list[str]:
+    """What is found at start and by `check`, but for notes."""
+    found = [*archive.findings, *check_archive(archive)]
+    return [f"{each.place}: {each.message}" for each in found if each.severity != "note"]
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "zarr"])
+@pytest.mark.parametrize("by", ["folder", "configuration"])
+def test_array_of_levels_beside_an_auxiliary_one_is_told_with_the_remedy(opened, tmp_path, kind, by):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    name = save(ocean(), kind, folder)
+
+    archive = opened(folder) if by == "folder" else opened(text=configuration(kind, f"data/{name}", ""))
+
+    (layer,) = archive.services.catalogue.layers
+    assert layer.main_variable.name == "seafloor"
+    (line,) = [line for line in told(archive) if "temperature" in line]
+    assert "has 4 steps of the dimension depth" in line
+    assert "select: {depth: 0.494}: accepted are 0.494, 10.3, 130.666, 1000" in line
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "zarr"])
+@pytest.mark.parametrize("by", ["folder", "configuration"])
+def test_groups_that_are_not_served_are_told_with_the_remedy(opened, tmp_path, kind, by):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    name = save(ocean().drop_vars("temperature"), kind, folder)
+    inner = ocean().isel(depth=0)[["temperature"]]
+    if kind == "netcdf":
+        inner.to_netcdf(folder / name, engine="h5netcdf", mode="a", group="bottom/layer")
+    else:
+        inner.to_zarr(folder / name, mode="a", group="bottom/layer", zarr_format=3, consolidated=False)
+
+    archive = opened(folder) if by == "folder" else opened(text=configuration(kind, f"data/{name}", ""))
+
+    (line,) = [line for line in told(archive) if "bottom/layer" in line]
+    assert "group bottom/layer is not served, with its variables temperature" in line
+    assert {"netcdf": "ncks -G : -g bottom/layer", "zarr": "href: the store's path, then /bottom/layer"}[kind] in line
+
+
+def test_file_of_groups_alone_is_refused_with_the_remedy(opened, tmp_path):
+    ocean().isel(depth=0)[["temperature"]].to_netcdf(tmp_path / "ocean.nc", engine="h5netcdf", group="bottom")
+
+    with pytest.raises(
+        ConfigurationError, match="group bottom is not served, with its variables temperature; write it"
+    ):
+        opened(tmp_path / "ocean.nc")
+
+
+def test_group_of_a_store_is_served_as_the_remedy_says(opened, tmp_path):
+    inner = ocean().isel(depth=0)[["temperature"]]
+    inner.to_zarr(tmp_path / "ocean.zarr", group="bottom/layer", zarr_format=3, consolidated=False)
+
+    archive = opened(
+        text=configuration("zarr", "ocean.zarr/bottom/layer", "\n    variables: {temperature: {layer: T}}")
+    )
+
+    with TestClient(application(archive.services)) as client:
+        assert series_of(client, "T") == [value_at(0, t) for t in range(3)]
+
+
+def test_groups_of_one_size_are_no_overviews_of_one_another(opened, tmp_path):
+    for group, depth in (("0", 0), ("1", 1)):
+        inner = ocean().isel(depth=depth)[["temperature"]]
+        inner.to_zarr(tmp_path / "ocean.zarr", group=group, zarr_format=3, consolidated=False)
+
+    archive = opened(text=configuration("zarr", "ocean.zarr", "\n    variables: {temperature: {layer: T}}"))
+
+    with TestClient(application(archive.services)) as client:
+        assert series_of(client, "T") == [value_at(0, t) for t in range(3)]
+    assert [line for line in told(archive) if "no coarser copy of the native level" in line]
+    assert len(archive.services.catalogue.layer("T").main_variable.stored_levels) == 1
+
+
+@pytest.mark.parametrize("text", ["depth", "=5", "depth=", "depth=index:x"])
+def test_step_of_the_command_line_that_is_none_is_refused(text):
+    with pytest.raises(InvalidParameter, match="accepted are depth=10 and depth=index:0"):
+        parse_step(text)
