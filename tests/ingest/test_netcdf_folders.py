@@ -166,7 +166,9 @@ def test_files_that_come_change_and_go_are_noticed(configuration, folder):
 def test_a_serving_cube_of_the_files_has_their_values(folder, tmp_path, as_pattern):
     target = tmp_path / "cube.zarr"
 
-    optimise([str(folder / "*.nc") if as_pattern else str(folder)], target, Options(layout="both", threads=1))
+    optimise(
+        [str(folder / "*.nc") if as_pattern else str(folder)], target, Options(layout="both", threads=1, verify=True)
+    )
 
     cube = open_source(make_spec("zarr", target, variables={}))
     info = cube.info.variables["NDVI"]

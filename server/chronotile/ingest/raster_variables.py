@@ -11,7 +11,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.ingest.drafts import Draft
 from chronotile.ingest.names import as_id, band_in, is_known, variable_in, without_suffix
 from chronotile.model.source import VariableSpec
-from chronotile.model.time import TimeSpan
+from chronotile.model.time import TimeDomain, TimeSpan
 from chronotile.readers.dated_bands import BandTimes, band_times_of
 from chronotile.readers.dates import find_time
 from chronotile.readers.foreign import opening
@@ -71,6 +71,17 @@ def holds_dated_bands(path: Path) -> bool:
             return bool(band_times_of(handle.dataset).series)
     except UnsupportedSource:
         return False
+
+
+def sole_series(path: Path) -> TimeDomain | None:
+    """Return the times of the bands of a file, in order, if all are times of one variable; else nothing."""
+    try:
+        with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
+            series = band_times_of(handle.dataset).series
+            is_sole = len(series) == 1 and series[0].bands == tuple(range(1, handle.dataset.count + 1))
+            return series[0].times if is_sole else None
+    except UnsupportedSource:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Finding, SourceSpec
-from chronotile.readers.raster_stack import RasterStack, open_raster_stack
+from chronotile.readers.raster_source import open_rasters
+from chronotile.readers.raster_stack import RasterStack
 
 
 def unlike_findings(spec: SourceSpec) -> Iterator[Finding]:
@@ -17,7 +18,7 @@ def unlike_findings(spec: SourceSpec) -> Iterator[Finding]:
     if spec.kind != "cog":
         return
     try:
-        reader = open_raster_stack(spec)
+        reader = open_rasters(spec)
     except UnsupportedSource:
         return  # which opening it has told already
     if isinstance(reader, RasterStack):

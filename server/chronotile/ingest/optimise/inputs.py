@@ -12,7 +12,7 @@ import numpy as np
 from chronotile.errors import UnsupportedSource
 from chronotile.ingest.drafts import Draft, drafts_of
 from chronotile.ingest.names import as_id
-from chronotile.ingest.raster_variables import holds_dated_bands, raster_variables
+from chronotile.ingest.raster_variables import holds_dated_bands, raster_variables, sole_series
 from chronotile.ingest.walk import Found, Kind, kind_of, walk
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
@@ -20,7 +20,6 @@ from chronotile.model.time import TimeDomain, TimeSpan, format_instant
 from chronotile.readers.commit import state_number
 from chronotile.readers.common_encoding import common_encoding
 from chronotile.readers.open import open_source
-from chronotile.readers.raster_files import find_files
 from chronotile.readers.raster_stack import RasterStack
 from chronotile.readers.reader import Reader
 
@@ -138,17 +137,14 @@ def _specs(found: Found, variables: Mapping[str, VariableSpec], time_pattern: st
 
 
 def _netcdf_specs(paths: Sequence[Path], time_pattern: str | None) -> Iterator[SourceSpec]:
-    """One of all files whose names differ in their times, where a pattern matches just those; else one a file."""
+    """One a file, whose time is told by its name where it is not inside and the names differ in it."""
     if not paths:
         return
     root = Path(os.path.commonpath([path.parent for path in paths]))
     for draft in drafts_of(Found(netcdf=tuple(paths)), root, holds_times=holds_dated_bands):
-        spec = replace(draft.spec(), collection=COLLECTION, time_pattern=time_pattern or draft.time_pattern)
-        own = {str(draft.root / file) for file in draft.files}
-        if len(own) == 1 or set(find_files(spec)[None]) == own:
-            yield spec
-        else:
-            yield from (replace(spec, href=path) for path in sorted(own))
+        pattern = time_pattern or draft.time_pattern
+        for file in draft.files:
+            yield SourceSpec(collection=COLLECTION, kind="netcdf", href=str(draft.root / file), time_pattern=pattern)
 
 
 def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
@@ -169,6 +165,12 @@ def _draft_specs(draft: Draft) -> Iterator[SourceSpec]:
     if found.band_times:
         times = TimeDomain(*_bounds(found.band_times))
         yield replace(draft.spec(found.variables, times), collection=COLLECTION)
+        return
+    series = [sole_series(draft.root / file) for file in draft.files]
+    if not draft.variables and all(series):
+        for file, own in zip(draft.files, series, strict=True):
+            spec = replace(draft.spec(found.variables, own), collection=COLLECTION, href=str(draft.root / file))
+            yield spec
         return
     paths = {str(draft.root / file) for file in draft.files}
     spec = replace(draft.spec(found.variables), collection=COLLECTION)

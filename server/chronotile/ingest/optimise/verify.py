@@ -225,7 +225,10 @@ class _Source:
         return f"band {band}{f' ({title})' if title else ''} of {path.name} has"
 
     def _path(self, date: TaskDate) -> Path:
-        return self._inputs.files[date.origin][self._column]
+        files = self._inputs.files[date.origin]
+        if not files:
+            raise UnsupportedSource("--verify cannot tell the bands of files with many times each; leave --verify out")
+        return files[self._column]
 
     def _of_raster(self, date: TaskDate, window: Window) -> _Cells:
         place = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
