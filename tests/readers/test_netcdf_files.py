@@ -273,3 +273,27 @@ def test_a_name_with_brackets_is_a_name(write, open_all, tmp_path):
     write("era5[1].nc", "2020-01-01")
 
     assert days(open_source(replace(make_spec("netcdf", tmp_path / "era5[1].nc"), variables={}))) == ["2020-01-01"]
+
+
+def test_files_of_a_climatology_are_one(open_all, tmp_path):
+    for month in (6, 7):
+        coordinates = {"latitude": 60 - 0.25 * np.arange(12), "longitude": 0.25 * np.arange(20)}
+        span = np.array([[f"2001-{month:02}-01", f"2010-{month + 1:02}-01"]], dtype="datetime64[ns]")
+        dataset = xarray.Dataset(
+            {
+                "t2m": (("time", "latitude", "longitude"), np.full((1, 12, 20), 280.0 + month), {"units": "K"}),
+                "span": (("time", "nv"), span),
+            },
+            coordinates | {"time": ("time", np.array([f"2005-{month:02}-15"], dtype="datetime64[ns]"))},
+        )
+        dataset["time"].attrs["climatology"] = "span"
+        units = {"units": "days since 2000-01-01"}
+        dataset.to_netcdf(tmp_path / f"era5_{month}.nc", engine="h5netcdf", encoding={"time": units, "span": units})
+
+    reader = open_all(variables={"t2m": VariableSpec(id="t2m")})
+
+    times = reader.info.variables["t2m"].times
+    assert times.is_climatology
+    assert [str(each)[:10] for each in times.climatology_span] == ["2001-06-01", "2010-08-01"]
+    cell = reader.read_cell("t2m", indexes=[0, 1], row=2, column=3).numbers
+    np.testing.assert_array_equal(cell, [286.0, 287.0])

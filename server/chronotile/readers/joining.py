@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def _joined_variable(holders: Sequence[_Holder], surveyed: Sequence[Surveyed], f
         encoding=encoding,
         levels=levels,
         made_levels=made,
-        times=_domain([slots[start][1] for start in starts]),
+        times=_domain([slots[start][1] for start in starts], is_climatology=first.times.is_climatology),
     )
     return JoinedVariable(info=info, slots=tuple(slots[start][0] for start in starts))
 
@@ -146,8 +147,10 @@ def _corner(grid: NativeGrid) -> str:
 
 def _of_common_meaning(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
     """Those of the units that most have, classes or not as most are."""
-    counted = Counter((each.info.encoding.units, each.info.is_categorical) for each in holders)
-    (units, is_categorical), _count = counted.most_common(1)[0]
+    counted = Counter(
+        (each.info.encoding.units, each.info.is_categorical, each.info.times.is_climatology) for each in holders
+    )
+    (units, is_categorical, is_climatology), _count = counted.most_common(1)[0]
     fitting = []
     for each in holders:
         own = each.info
@@ -158,6 +161,8 @@ def _of_common_meaning(holders: Sequence[_Holder], found: _Found) -> list[_Holde
             )
         elif own.is_categorical != is_categorical:
             message = f"{own.name} has classes in some files and values in others; {APART}"
+        elif own.times.is_climatology != is_climatology:
+            message = f"{own.name} is a climatology in some files and of single times in others; {APART}"
         else:
             fitting.append(each)
             continue
@@ -180,8 +185,17 @@ def _encoding_findings(fitting: Sequence[_Holder], served: Encoding) -> Iterator
     yield Finding("note", odd.name, message)
 
 
-Slots = dict[Instant, tuple[int, TimeSpan]]
-"""By the start of each time: the number of the piece that holds it, and its span."""
+class _Time(NamedTuple):
+    """A time of a piece."""
+
+    span: TimeSpan
+    """By whose start it is named."""
+    period: TimeSpan
+    """Which the values are of."""
+
+
+Slots = dict[Instant, tuple[int, _Time]]
+"""By the start of each time: the number of the piece that holds it, and the time."""
 
 
 def _slots(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> Slots:
@@ -190,14 +204,14 @@ def _slots(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Fou
     for number, each in enumerate(surveyed):
         if each.info is not None and number not in infos:
             continue
-        spans = _spans(each, infos.get(number))
-        if not spans:
+        times = _times(each, infos.get(number))
+        if not times:
             found.warn(each.name, f"{LEFT_OUT}it tells no time, neither inside nor in its name; say time_pattern:")
-        taken = [span for span in spans if span.start in slots]
+        taken = [time.span for time in times if time.span.start in slots]
         if taken:
             kept = surveyed[slots[taken[0].start][0]].name
-            found.warn(each.name, _repeated(taken, len(spans), kept))
-        slots |= {span.start: (number, span) for span in spans if span.start not in slots}
+            found.warn(each.name, _repeated(taken, len(times), kept))
+        slots |= {time.span.start: (number, time) for time in times if time.span.start not in slots}
     return slots
 
 
@@ -208,19 +222,32 @@ def _repeated(taken: Sequence[TimeSpan], count: int, kept: str) -> str:
     return f"{LEFT_OUT}{len(taken)} of its {count} times, the first {first}: {kept} has them too, and comes first"
 
 
-def _spans(each: Surveyed, info: VariableInfo | None) -> list[TimeSpan]:
+def _times(each: Surveyed, info: VariableInfo | None) -> list[_Time]:
     if info is not None and len(info.times):
-        return [TimeSpan(start, end) for start, end in zip(info.times.starts, info.times.ends, strict=True)]
-    return [each.piece.span] if each.piece.span is not None else []
+        own = info.times
+        return [
+            _Time(TimeSpan(start, end), TimeSpan(*period))
+            for start, end, period in zip(own.starts, own.ends, own.periods, strict=True)
+        ]
+    span = each.piece.span
+    return [_Time(span, span)] if span is not None else []
 
 
-def _domain(spans: Sequence[TimeSpan]) -> TimeDomain:
-    """The times of all; a midnight that its own file takes for a day is an instant where others are."""
-    starts = np.array([span.start for span in spans], dtype="datetime64[ns]")
-    ends = np.array([span.end for span in spans], dtype="datetime64[ns]")
+def _domain(times: Sequence[_Time], *, is_climatology: bool) -> TimeDomain:
+    """The times of all, with the periods of their values where these overlap or are a climatology's.
+
+    A midnight that its own file takes for a day is an instant where others are.
+    """
+    starts = np.array([time.span.start for time in times], dtype="datetime64[ns]")
+    ends = np.array([time.span.end for time in times], dtype="datetime64[ns]")
+    periods = np.array([tuple(time.period) for time in times], dtype="datetime64[ns]")
     if np.any(ends - starts == ONE_NS):
         ends = np.where(ends - starts == DAY, starts + ONE_NS, ends)
-    return domain_of_bounds(starts, ends)
+        periods = np.where((periods[:, 1:] - periods[:, :1]) == DAY, np.stack([starts, ends], axis=1), periods)
+    domain = domain_of_bounds(starts, ends)
+    if not is_climatology and np.array_equal(domain.periods, periods):
+        return domain
+    return TimeDomain(domain.starts, domain.ends, periods, is_climatology)
 
 
 def _common_levels(infos: Sequence[VariableInfo]) -> tuple[tuple[NativeGrid, ...], frozenset[int]]:
