@@ -337,7 +337,7 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("time: {tolerance_days: 1}", "time: tolerance_days belongs to match nearest and before"),
         ("time: {match: nearby}", "time.match: accepted are 'exact', 'nearest' or 'before', got 'nearby'"),
         ("variables: {V: {scael: 1}}", "variables.V.scael: unknown key; the nearest is scale; accepted are name, band, "
-            "layer, title, abstract, units, scale, offset, nodata, valid_range, dtype, flags, range, styles, aliases, "
+            "select, layer, title, abstract, units, scale, offset, nodata, valid_range, dtype, flags, range, styles, aliases, "
             "queryable, resampling, mask, formula"),
         ("variables: {V: {scale: 0}}", "variables.V.scale: scale must not be 0"),
         ("variables: {V: {scale: .inf}}", "variables.V.scale: a finite number is wanted, got inf"),
