@@ -132,3 +132,15 @@ def test_large_chunks_of_a_zarr_store_are_found(check, tmp_path):
     save_zarr(make_dataset(scene), tmp_path / "cube.zarr", NDVI={"chunks": (5, 2048, 2048)})
 
     assert [severity for severity, message in check(tmp_path) if "chunks of 5 x 2048 x 2048" in message] == ["warning"]
+
+
+def test_files_beyond_those_looked_at_that_cannot_be_served_beside_them_are_errors(open_at, tmp_path, monkeypatch):
+    monkeypatch.setattr("chronotile.readers.raster_survey.MAX_FILES", 3)
+    for day in range(1, 7):
+        dtype = "float32" if day == 5 else "uint8"
+        write_tif(tmp_path / f"NDVI_202001{day:02}.tif", SCENE.numbers(0).astype(dtype), SCENE)
+
+    found = [each for each in check_archive(open_at(tmp_path)) if "is not served of it" in each.message]
+
+    assert [(each.severity, each.place) for each in found] == [("error", "ndvi: NDVI_20200105.tif")]
+    assert "its numbers are float32 * 0.004 - 0.08, nodata 255, which uint8 * 0.004 - 0.08" in found[0].message

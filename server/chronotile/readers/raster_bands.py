@@ -66,10 +66,11 @@ def native_grid(dataset: Dataset, crs: str | None) -> NativeGrid:
 class FileBands:
     """The bands of a file; files whose bands mean the same have the same object, by which they are compared."""
 
-    __slots__ = ("bands",)
+    __slots__ = ("bands", "has_palette")
 
-    def __init__(self, bands: tuple[Band, ...]) -> None:
+    def __init__(self, bands: tuple[Band, ...], *, has_palette: bool) -> None:
         self.bands = bands
+        self.has_palette = has_palette
 
 
 MOST_KINDS = 4096
@@ -92,7 +93,9 @@ def file_bands(dataset: Dataset) -> FileBands:
     if found is None:
         if len(_kinds) >= MOST_KINDS:
             _kinds.clear()
-        found = _kinds.setdefault(kind, FileBands(bands_of(dataset)))
+        found = _kinds.setdefault(
+            kind, FileBands(bands_of(dataset), has_palette=ColorInterp.palette in dataset.colorinterp)
+        )
     return found
 
 

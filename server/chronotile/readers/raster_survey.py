@@ -31,8 +31,8 @@ class Looked:
     """When it was looked at."""
     layout: Layout
     bands: FileBands
-    palettes: tuple[tuple[StyleClass, ...], ...]
-    """The colours of each band."""
+    palettes: tuple[tuple[StyleClass, ...], ...] | None
+    """The colours of each band; `None` where none has any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,12 @@ def _look(files: DatedFiles, most: int) -> tuple[dict[int, Looked], dict[int, Fi
 
 def _looked(handle: Handle) -> Looked:
     assert handle.bands is not None  # noqa: S101 -- it is opened at its native level
-    return Looked(state=handle.state, layout=handle.layout, bands=handle.bands, palettes=palettes_of(handle.dataset))
+    return Looked(
+        state=handle.state,
+        layout=handle.layout,
+        bands=handle.bands,
+        palettes=palettes_of(handle.dataset) if handle.bands.has_palette else None,
+    )
 
 
 def _most_common(layouts: list[Layout]) -> Layout:

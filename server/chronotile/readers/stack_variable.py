@@ -249,7 +249,8 @@ def _other_colours(
     for position, plane in enumerate(planes):
         looked = sample.looked.get(plane.path)
         kind = served.get((looked.bands, plane.band)) if looked else None
-        if looked and kind and looked.palettes[kind.band.number - 1] != band.classes:
+        own = looked.palettes[kind.band.number - 1] if looked and kind and looked.palettes else ()
+        if looked and kind and own != band.classes:
             odd.append(names[position])
     if odd:
         message = (
