@@ -63,6 +63,7 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
     Raises:
         UnsupportedSource: Some differ, or a source cannot be read apart.
     """
+    _require_apart(inputs, dates)
     count, done = Count(), 0
     for name in job.plan.variables:
         with closing(_Source(job, inputs, name)) as source:
@@ -77,6 +78,17 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
             f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {shown}; write the cube anew"
         )
     return _text(job, inputs, dates, count)
+
+
+def _require_apart(inputs: Inputs, dates: Sequence[TaskDate]) -> None:
+    """Check that it is known which file each date comes from."""
+    joined = [spec.href for spec in inputs.specs if spec.kind == "netcdf" and not Path(spec.href).is_file()]
+    of_rasters = [date.origin for date in dates if inputs.specs[date.origin.source].kind == "cog"]
+    if joined or not all(inputs.files.get(origin) for origin in of_rasters):
+        raise UnsupportedSource(
+            "the cube is written, but --verify cannot tell the files of joined times apart; name one file in a run to "
+            "have it verified"
+        )
 
 
 def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> str:
