@@ -218,6 +218,14 @@ class SourceUnavailable(ChronotileError):
     code = "NoApplicableCode"
 
 
+class DateUnreadable(SourceUnavailable):
+    """At least one date of those asked for is damaged or gone, while its source is there; others may be read."""
+
+
+class SourceChanged(SourceUnavailable):
+    """Files were written while they were read, so that what was read may be of two states."""
+
+
 class ServerBusy(ChronotileError):
     """More requests wait than the server will answer in good time."""
 

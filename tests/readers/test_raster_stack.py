@@ -499,22 +499,40 @@ def test_overviews_have_their_own_true_grids(tmp_path):
     assert all(grid.bbox == pytest.approx(levels[0].bbox) for grid in levels)
 
 
-def test_only_overviews_that_all_files_have_are_used(tmp_path):
+def test_one_file_without_overviews_does_not_switch_off_those_of_the_others(tmp_path):
     spec = write_cogs(tmp_path, SCENE, overviews=(2, 4))
     write_tif(tmp_path / "NDVI_20200121.tif", SCENE.numbers(2), SCENE, overviews=(2,))
 
     reader = open_raster_stack(spec)
 
-    assert [grid.width for grid in reader.info.variables["NDVI"].levels] == [40, 20]
+    assert [grid.width for grid in reader.info.variables["NDVI"].levels] == [40, 20, 10]
     assert findings_of(reader)[0][:2] == ("warning", "NDVI_20200121.tif")
+    coarsest = Window(0, 8, 0, 10)
+    np.testing.assert_array_equal(
+        reader.read_window("NDVI", index=2, level=2, window=coarsest).numbers, SCENE.numbers(2)[::4, ::4]
+    )
+    np.testing.assert_array_equal(
+        reader.read_window("NDVI", index=2, level=2, window=Window(1, 8, 2, 9), step=2).numbers,
+        SCENE.numbers(2)[4::8, 8:36:8],
+    )
 
 
-def test_file_replaced_by_one_without_overviews_is_unavailable_at_those(tmp_path):
+def test_overviews_that_few_files_have_are_not_used(tmp_path):
+    spec = write_cogs(tmp_path, SCENE, overviews=(2,))
+    write_tif(tmp_path / "NDVI_20200121.tif", SCENE.numbers(2), SCENE, overviews=(2, 4))
+
+    reader = open_raster_stack(spec)
+
+    assert [grid.width for grid in reader.info.variables["NDVI"].levels] == [40, 20]
+
+
+def test_file_replaced_by_one_without_overviews_is_read_from_its_native_cells(tmp_path):
     reader = open_raster_stack(write_cogs(tmp_path, SCENE))
     write_tif(tmp_path / "NDVI_20200121.tif", SCENE.numbers(2), SCENE)
 
-    with pytest.raises(SourceUnavailable):
-        reader.read_window("NDVI", index=2, level=1, window=Window(0, 5, 0, 5))
+    coarse = reader.read_window("NDVI", index=2, level=1, window=Window(0, 5, 0, 5)).numbers
+
+    np.testing.assert_array_equal(coarse, SCENE.numbers(2)[:10:2, :10:2])
     np.testing.assert_array_equal(reader.read_window("NDVI", index=2, level=0, window=ALL).numbers, SCENE.numbers(2))
 
 

@@ -15,8 +15,9 @@ IndexArray = NDArray[np.uint8]
 REASON_NODATA = "nodata"
 REASON_OUTSIDE = "outside_range"
 REASON_MASKED = "masked"
-PLAIN_REASONS = (REASON_NODATA, REASON_OUTSIDE, REASON_MASKED)
-NODATA_CODE, OUTSIDE_CODE, MASKED_CODE, FIRST_FLAG_CODE = 1, 2, 3, 4
+REASON_UNREADABLE = "unreadable"
+PLAIN_REASONS = (REASON_NODATA, REASON_OUTSIDE, REASON_MASKED, REASON_UNREADABLE)
+NODATA_CODE, OUTSIDE_CODE, MASKED_CODE, UNREADABLE_CODE, FIRST_FLAG_CODE = 1, 2, 3, 4, 5
 """Codes of reasons; 0 is that of a value, and flags follow."""
 MOST_TABLED = 1 << 16
 """Numbers of a type for which a table tells what each is."""

@@ -57,6 +57,8 @@ class VariableInfo:
     standard_name: str | None = None
     """As CF names the quantity."""
     is_categorical: bool = False
+    is_derived: bool = False
+    """Whether it takes several variables of the source: a mask, or what a formula is over."""
     classes: tuple[StyleClass, ...] = ()
     """Colours and labels that the file itself carries (a palette, CF flags)."""
     observed_range: tuple[float, float] | None = None
@@ -83,6 +85,8 @@ class SourceInfo:
     attribution: str | None = None
     license: str | None = None
     findings: tuple[Finding, ...] = field(default=())
+    is_of_files: bool = False
+    """Whether its dates lie in files, which may be written over in place while they are read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from chronotile.model.raster import Numbers, Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.cf import CfVariable
 from chronotile.readers.encoding import as_meant
-from chronotile.readers.foreign import reading
+from chronotile.readers.foreign import reading, reading_dates
 from chronotile.readers.reader import PLAIN_BLOCK, Along, BlockShape
 
 Selection = tuple[int | slice | list[int], ...]
@@ -34,6 +34,9 @@ class ArraySource(Protocol):
 
     def revision(self, selection: Selection) -> str:
         """Return a short text that changes when the selected numbers do; reads none of them."""
+
+    def is_there(self) -> bool:
+        """Return whether the store is on this machine and its metadata are there, though numbers may be damaged."""
 
     def close(self) -> None:
         """Let go of open files."""
@@ -120,7 +123,7 @@ class Cube:
         """Return the age of the store's metadata and of the chunks of that time."""
         level = self._variables[variable].levels[0]
         selection = level.selection(level.positions[index], slice(0, level.height), slice(0, level.width))
-        with reading(self._collection, variable):
+        with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
             return level.source.revision(selection)
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
@@ -129,7 +132,7 @@ class Cube:
         array = source.levels[level]
         rows = slice(window.row_start, window.row_stop, step)
         columns = slice(window.column_start, window.column_stop, step)
-        with reading(self._collection, variable):
+        with reading_dates(self._collection, variable, is_source_there=array.source.is_there):
             numbers = array.source.read(array.selection(array.positions[index], rows, columns))
         if array.x_axis < array.y_axis:
             numbers = numbers.T
@@ -142,7 +145,7 @@ class Cube:
         if not indexes:
             return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
         positions = [array.positions[index] for index in indexes]
-        with reading(self._collection, variable):
+        with reading_dates(self._collection, variable, is_source_there=array.source.is_there):
             numbers = array.source.read(array.selection(_run(positions), row, column))
         if array.time_axis is None:
             numbers = np.repeat(numbers, len(positions))
@@ -166,7 +169,7 @@ class Cube:
         array = source.levels[0]
         rows, columns = slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop)
         times = _run([array.positions[index] for index in indexes])
-        with reading(self._collection, variable):
+        with reading_dates(self._collection, variable, is_source_there=array.source.is_there):
             numbers = array.source.read(array.selection(times, rows, columns))
         numbers = np.moveaxis(numbers, array.block_axes, range(-len(array.block_axes), 0))
         if array.time_axis is None:

@@ -86,6 +86,23 @@ class FailingDates:
         return tuple(sorted(found, key=lambda date: (date.collection, date.variable, date.when or "")))
 
 
+class RecordedDates(FailingDates):
+    """Lists dates where others are listed, and keeps those that it was told of itself.
+
+    Args:
+        others: Where they are listed.
+    """
+
+    def __init__(self, others: FailingDates) -> None:
+        super().__init__(others._records)  # noqa: SLF001 -- the list itself is shared
+        self.told: list[FailingDate] = []
+
+    def tell(self, date: FailingDate, *, details: str) -> None:
+        """List a date, and keep it."""
+        self.told.append(date)
+        super().tell(date, details=details)
+
+
 def _title(date: FailingDate) -> str:
     return f"{date.collection}: {date.variable}" + ("" if date.instant is None else f" of {date.when}")
 

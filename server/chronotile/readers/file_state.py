@@ -1,7 +1,10 @@
 """Whether a file is still the one that was opened."""
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from chronotile.readers.hrefs import local_path
 
 
 class FileState(NamedTuple):
@@ -22,3 +25,9 @@ def file_state(path: str) -> FileState | None:
         return None
     status = os.stat(path)  # noqa: PTH116 -- half the time of Path.stat, and asked at each read
     return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def is_any_there(paths: Iterable[str]) -> bool:
+    """Return whether any of the files is on this machine; of one elsewhere a failure may be one of the network."""
+    local = (local_path(path) for path in paths)
+    return any(path is not None and path.is_file() for path in local)

@@ -2,15 +2,19 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chronotile.errors import ChronotileError, SourceUnavailable, UnsupportedSource
+from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
 
 _log = logging.getLogger(__name__)
 
 _STALE_PLACE = re.compile(r"row \d+, col \d+, (?=tile|strip)")
 """libtiff counts on from the last row it filled: at a second reading of the same block it is another one, or -1."""
+
+
+class BeingWritten(OSError):
+    """A file was written while it was read, and again while it was read anew."""
 
 
 @contextmanager
@@ -44,6 +48,34 @@ def reading(collection: str, variable: str) -> Iterator[None]:
         raise unavailable(collection, variable, "cannot be read") from error
 
 
+@contextmanager
+def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[], bool]) -> Iterator[None]:
+    """Turn what goes wrong with the data of some dates into an error that names the variable, and no path.
+
+    Args:
+        collection: Its id.
+        variable: The variable's id.
+        is_source_there: Whether the source can be reached; asked only after a failure.
+
+    Raises:
+        DateUnreadable: The dates failed although the source is there.
+        SourceUnavailable: The source is away.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
+            raise
+        if isinstance(error, BeingWritten):
+            raise unavailable(collection, variable, "are being written") from error
+        message = error.message if isinstance(error, SourceUnavailable) else unavailable_text(collection, variable)
+        if is_source_there():
+            raise DateUnreadable(message) from error  # whoever asked lists and logs the date
+        if not isinstance(error, SourceUnavailable):
+            _log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
+        raise SourceUnavailable(message) from error
+
+
 def with_causes(error: BaseException) -> str:
     """Return the lines of an error and of those it came from, the origin first: the file, the block and why."""
     lines = list[str]()
@@ -56,7 +88,12 @@ def with_causes(error: BaseException) -> str:
 
 def unavailable(collection: str, variable: str, what: str) -> SourceUnavailable:
     """Return the error that says what is the matter with a variable's data."""
-    return SourceUnavailable(f"the data of {variable} in collection {collection} {what}; try again later")
+    return SourceUnavailable(unavailable_text(collection, variable, what))
+
+
+def unavailable_text(collection: str, variable: str, what: str = "cannot be read") -> str:
+    """Return what to say of a variable's data."""
+    return f"the data of {variable} in collection {collection} {what}; try again later"
 
 
 def origin_of(error: BaseException) -> BaseException:

@@ -75,6 +75,7 @@ def formula_of(
         ),
         times=times,
         title=title,
+        is_derived=True,
     )
     operands = (
         Operand(info=each, positions=positions_in(each, times), levels=tuple(level[place] for level in levels))

@@ -58,7 +58,7 @@ def masked_by(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> Mask
         )
     times = shared_times((variable, quality))
     return Masked(
-        info=replace(variable, times=times),
+        info=replace(variable, times=times, is_derived=True),
         positions=positions_in(variable, times),
         quality=quality,
         quality_positions=positions_in(quality, times),

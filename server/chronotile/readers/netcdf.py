@@ -17,7 +17,7 @@ from chronotile.readers.cf import understand
 from chronotile.readers.cf_groups import Group, group_findings
 from chronotile.readers.cube import Cube, CubeVariable, Selection, level_of
 from chronotile.readers.fields import Field, FieldSet
-from chronotile.readers.foreign import opening
+from chronotile.readers.foreign import BeingWritten, opening
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.reader import Reader
 
@@ -68,6 +68,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
         attribution=attrs.get("attribution"),
         license=attrs.get("license"),
         findings=found.findings,
+        is_of_files=True,
     )
     return Cube(spec.collection, variables, info)
 
@@ -154,10 +155,37 @@ class NetcdfFile:
             growing: The dimension that may be longer than when the file was opened; times are appended.
         """
         with self._lock:
-            variable = self._current().variables[name]
-            if not self._layouts[name].is_kept_by(_layout_of(variable), growing):
-                raise OSError("the array has another type or shape than when it was opened")
-            return np.asarray(variable[selection].values)
+            try:
+                numbers = self._read(name, selection, growing)
+            except Exception:
+                if self._is_unchanged():
+                    raise
+            else:
+                if self._is_unchanged():
+                    return numbers
+            numbers = self._read(name, selection, growing)  # it was written in the meantime: once more, as it is now
+            if self._is_unchanged():
+                return numbers
+            raise BeingWritten("the file is being written")
+
+    def _read(self, name: str, selection: Selection, growing: str | None) -> Numbers:
+        variable = self._current().variables[name]
+        if not self._layouts[name].is_kept_by(_layout_of(variable), growing):
+            raise OSError("the array has another type or shape than when it was opened")
+        return np.asarray(variable[selection].values)
+
+    def _is_unchanged(self) -> bool:
+        """Whether the file is as it was opened."""
+        return _state(self._path) == self._state
+
+    def is_there(self) -> bool:
+        """Return whether the file can be opened."""
+        with self._lock:
+            try:
+                self._current()
+            except Exception:  # noqa: BLE001 -- whatever the library says: it is only asked whether
+                return False
+            return True
 
     def chunks(self, name: str) -> tuple[int, ...] | None:
         """Return the shape of an array's chunks; `None` where it has none."""
@@ -240,6 +268,10 @@ class NetcdfArray:
     def revision(self, _selection: Selection) -> str:
         """Return the size and age of the file."""
         return self._file.revision()
+
+    def is_there(self) -> bool:
+        """Return whether the file can be opened, though numbers in it may be damaged."""
+        return self._file.is_there()
 
     def close(self) -> None:
         """Close the file."""

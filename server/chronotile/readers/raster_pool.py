@@ -3,11 +3,11 @@
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import rasterio
 from affine import Affine
@@ -19,6 +19,7 @@ from chronotile.model.raster import Numbers
 from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.file_blocks import FileBlocks, Plane
 from chronotile.readers.file_state import FileState, file_state
+from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import gdal_path, local_path
 from chronotile.readers.kept_blocks import current_blocks
 from chronotile.readers.raster_bands import FileBands, file_bands
@@ -42,6 +43,9 @@ OWN_PART = 8
 OWN_PART_OF_OTHERS = 2
 """The part where files were opened of which GDAL alone keeps blocks: those elsewhere, and those made of others."""
 
+READINGS = 2
+"""Of a file that is written while it is read."""
+
 NATIVE_LEVEL = -1
 """GDAL counts overviews from 0."""
 
@@ -63,6 +67,9 @@ _REMOTE_OPTIONS = {
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
     "VSI_CACHE": True,
 }
+
+
+Read = TypeVar("Read")
 
 
 class Layout(NamedTuple):
@@ -144,6 +151,27 @@ class HandlePool:
         handle = self._take((path, level), state) or _open(path, level, state, keeps_blocks=self._keeps_blocks)
         with self._using((path, level), handle):
             yield handle
+
+    def read(self, path: str, read: Callable[[Handle], Read], *, level: int = NATIVE_LEVEL) -> Read:
+        """Return what is read of the file by one look at it: of one that was written meanwhile, it is read once more.
+
+        Raises:
+            BeingWritten: It was written again.
+            Exception: Whatever `read` raised of a file that stayed as it was.
+        """
+        for _ in range(READINGS):
+            opened: FileState | None = None
+            try:
+                with self.lend(path, level) as handle:
+                    opened = handle.state
+                    found = read(handle)
+            except Exception:
+                if opened is None or file_state(path) == opened:
+                    raise
+            else:
+                if opened is None or file_state(path) == opened:
+                    return found
+        raise BeingWritten("the file is being written")
 
     @contextmanager
     def _using(self, key: _Key, handle: Handle) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -10,15 +11,15 @@ from operator import attrgetter
 import numpy as np
 from rasterio.enums import Interleaving
 
-from chronotile.errors import UnsupportedSource
+from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableSpec
 from chronotile.model.time import NO_TIME, TimeDomain
 from chronotile.readers.dated_bands import BandSeries
 from chronotile.readers.dates import time_of_text
-from chronotile.readers.file_state import FileState, file_state
-from chronotile.readers.foreign import opening, reading, unavailable
+from chronotile.readers.file_state import FileState, file_state, is_any_there
+from chronotile.readers.foreign import BeingWritten, opening, reading_dates, unavailable
 from chronotile.readers.hrefs import base_name, names_among
 from chronotile.readers.made_levels import Origin, cells_below, made_pixels
 from chronotile.readers.pieces import BandRule, Piece
@@ -59,7 +60,9 @@ class RasterStack:
         self._collection = collection
         self._variables = dict(variables)
         self._pool = shared_pool()
-        self._info = SourceInfo(variables={name: each.info for name, each in variables.items()}, findings=findings)
+        self._info = SourceInfo(
+            variables={name: each.info for name, each in variables.items()}, findings=findings, is_of_files=True
+        )
         self._bands: dict[str, tuple[FileState | None, FileBands]] = {
             path: (each.state, each.bands) for path, each in looked.items()
         }
@@ -72,8 +75,9 @@ class RasterStack:
 
     def revision(self, variable: str, index: int) -> str:
         """Return the size and age of the file of that time."""
-        with reading(self._collection, variable):
-            state = file_state(self._variables[variable].planes[index].path)
+        path = self._variables[variable].planes[index].path
+        with self._reading(variable, path):
+            state = file_state(path)
         return f"{state.mtime_ns:x}-{state.size:x}" if state else "0"
 
     def path(self, variable: str, index: int) -> str:
@@ -107,19 +111,13 @@ class RasterStack:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
         source = self._variables[variable]
         plane, origin = source.planes[index], source.origins[level]
-        with reading(self._collection, variable):
+        with self._reading(variable, plane.path):
             if origin.factor == 1:
-                with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
-                    piece = self._piece(handle, variable, plane, origin.stored)
-                    return piece.pixels(_read(handle, piece, window, step=step))
-            piece = self._piece_of(variable, plane, self._bands_now(variable, plane.path))
-            pixels = None
-            previews = current_previews()
-            if previews is not None and origin.factor >= LEAST_FACTOR:
-                pixels = previews.read(source.preview(plane.path, piece, origin), origin.factor, window, step=step)
-            if pixels is None:
-                pixels = self._make(variable, plane, origin, window, step=step, piece=piece)
-            return piece.recoded(pixels)
+                return self._read_stored(variable, plane, origin.stored, window, step=step)
+            try:
+                return self._read_made(variable, plane, origin, window, step=step)
+            except BeingWritten:
+                return self._read_made(variable, plane, origin, window, step=step)
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; a run of times in one file is one read."""
@@ -131,9 +129,18 @@ class RasterStack:
         return one_above_another(_mapped(lambda run: self._cells_of_file(variable, run, cell=cell), runs))
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
-        """Return the shape of the blocks of the first file; in one that stores bands pixel by pixel of all of them."""
-        plane = self._variables[variable].planes[0]
-        with reading(self._collection, variable), self._pool.lend(plane.path) as handle:
+        """Return the shape of the blocks of the first file that opens; of bands stored by pixel, of all of them."""
+        first, *others = self._variables[variable].planes
+        try:
+            return self._block_shape(variable, first)
+        except DateUnreadable:
+            for plane in {other.path: other for other in others}.values():
+                with suppress(DateUnreadable):
+                    return self._block_shape(variable, plane)
+            raise
+
+    def _block_shape(self, variable: str, plane: Plane) -> BlockShape:
+        with self._reading(variable, plane.path), self._pool.lend(plane.path) as handle:
             height, width = handle.dataset.block_shapes[0]
             is_by_pixel = handle.dataset.interleaving == Interleaving.pixel
             return BlockShape(handle.dataset.count if is_by_pixel else 1, height, width)
@@ -153,13 +160,17 @@ class RasterStack:
 
     def _bands_of_file(self, variable: str, run: Sequence[Plane], *, window: Window) -> Pixels:
         """(band, y, x) pixels of a window."""
-        with reading(self._collection, variable), self._pool.lend(run[0].path) as handle:
+
+        def read(handle: Handle) -> Pixels:
             pieces = [self._piece(handle, variable, plane, 0) for plane in run]
             if len(pieces) == 1 or all(piece.is_like(pieces[0]) for piece in pieces):
                 bands = [piece.band for piece in pieces]
                 valid = handle.read_bands(bands, window, is_mask=True) > 0 if pieces[0].has_mask else None
                 return pieces[0].pixels(Pixels(handle.read_bands(bands, window), valid))
             return stacked([piece.pixels(_read(handle, piece, window)) for piece in pieces])
+
+        with self._reading(variable, run[0].path):
+            return self._pool.read(run[0].path, read)
 
     def _cells_of_file(self, variable: str, run: Sequence[Plane], *, cell: Window) -> Pixels:
         """(band,) pixels of one cell."""
@@ -170,6 +181,65 @@ class RasterStack:
         """Close the files that nobody reads."""
         self._pool.close({plane.path for variable in self._variables.values() for plane in variable.planes})
 
+    def _reading(self, variable: str, path: str) -> AbstractContextManager[None]:
+        """Name the variable in what goes wrong with one file; while it or another is there, its dates alone failed."""
+        planes = self._variables[variable].planes
+        return reading_dates(
+            self._collection,
+            variable,
+            is_source_there=lambda: is_any_there([path, *(plane.path for plane in planes)]),
+        )
+
+    def _read_stored(self, variable: str, plane: Plane, stored: int, window: Window, *, step: int) -> Pixels:
+        def read(handle: Handle) -> Pixels:
+            piece = self._piece(handle, variable, plane, stored)
+            return piece.pixels(_read(handle, piece, window, step=step))
+
+        try:
+            return self._pool.read(plane.path, read, level=stored + NATIVE_LEVEL)
+        except (OSError, SourceUnavailable) as error:
+            if stored == 0:
+                raise
+            return self._thinned(variable, plane, stored, window, step=step, error=error)
+
+    def _thinned(
+        self, variable: str, plane: Plane, stored: int, window: Window, *, step: int, error: Exception
+    ) -> Pixels:
+        """Native cells in place of those of an overview that this file lacks, while most have it.
+
+        Raises:
+            Exception: The error, if the file has the overview.
+        """
+        native = self._variables[variable].layouts[0]
+        factors = native.overviews[stored - 1 : stored]
+
+        def read(handle: Handle) -> Pixels:
+            if not factors or tuple(handle.dataset.overviews(1)[stored - 1 : stored]) == factors:
+                raise error
+            piece = self._piece(handle, variable, plane, 0)
+            under = cells_below(window, factors[0], height=native.height, width=native.width)
+            return piece.pixels(_read(handle, piece, under, step=step * factors[0]))
+
+        return self._pool.read(plane.path, read)
+
+    def _read_made(self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int) -> Pixels:
+        """Cells of a level that no file holds, from a preview or made now.
+
+        Raises:
+            BeingWritten: The file was written meanwhile.
+        """
+        source, state = self._variables[variable], file_state(plane.path)
+        piece = self._piece_of(variable, plane, self._bands_now(plane.path))
+        pixels = None
+        previews = current_previews()
+        if previews is not None and origin.factor >= LEAST_FACTOR:
+            pixels = previews.read(source.preview(plane.path, piece, origin), origin.factor, window, step=step)
+        if pixels is None:
+            pixels = self._make(variable, plane, origin, window, step=step, piece=piece)
+        if file_state(plane.path) != state:
+            raise BeingWritten("the file is being written")
+        return piece.recoded(pixels)
+
     def _make(self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int, piece: Piece) -> Pixels:
         """Cells of a level that no file holds, out of all the stored cells that they cover; the file's own numbers."""
         layout = self._variables[variable].layouts[origin.stored]
@@ -179,7 +249,7 @@ class RasterStack:
         def read(region: Window) -> Pixels:
             with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
                 if self._piece(handle, variable, plane, origin.stored) is not piece:
-                    raise unavailable(self._collection, variable, "were written anew while they were read")
+                    raise BeingWritten("the file is being written")
                 return piece.meant(_read(handle, piece, region))
 
         parts = []
@@ -209,7 +279,7 @@ class RasterStack:
         if handle.bands is None:
             state, bands = self._bands.get(plane.path, (None, None))
             if bands is None or state != handle.state:
-                bands = self._learn(variable, plane.path, state=handle.state)
+                bands = self._learn(plane.path, state=handle.state)
             handle.bands = bands
         return self._piece_of(variable, plane, handle.bands)
 
@@ -222,17 +292,17 @@ class RasterStack:
                 _log.warning("%s of %s is not served of %s: %s", variable, self._collection, plane.path, error.message)
             raise unavailable(self._collection, variable, "are not stored as those of other times") from error
 
-    def _bands_now(self, variable: str, path: str) -> FileBands:
+    def _bands_now(self, path: str) -> FileBands:
         """What a file says of its bands; of one that was looked at since it was written, it is not opened."""
         state, bands = self._bands.get(path, (None, None))
         now = file_state(path)
-        return bands if bands is not None and state == now else self._learn(variable, path, state=now)
+        return bands if bands is not None and state == now else self._learn(path, state=now)
 
-    def _learn(self, variable: str, path: str, *, state: FileState | None) -> FileBands:
+    def _learn(self, path: str, *, state: FileState | None) -> FileBands:
         """What a file in that state says of its bands, which its overviews do not say."""
         with self._pool.lend(path) as native:
             if native.bands is None or native.state != state:
-                raise unavailable(self._collection, variable, "were written anew while they were read")
+                raise BeingWritten("the file is being written")
             self._bands[path] = state, native.bands
             return native.bands
 

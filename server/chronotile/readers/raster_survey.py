@@ -75,13 +75,14 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
                 reason = other_count(len(each.bands.bands), len(usual.bands))
                 failures[position] = Finding("warning", names[position], f"{LEFT_OUT}{reason}")
                 del fitting[position]
-    shared = _shared_overviews([each.layout.overviews for each in fitting.values()])
-    like = next(position for position, each in fitting.items() if each.bands is usual)
+    overviews = {position: each.layout.overviews for position, each in fitting.items()}
+    alike = [position for position, each in fitting.items() if each.bands == usual]
+    factors = _usual_overviews([overviews[position] for position in alike])
+    like = next(position for position in alike if overviews[position][: len(factors)] == factors)
     known = {files.paths[position]: each for position, each in fitting.items()}
-    sample = _sample(files.paths[like], spec, overviews=shared, looked=known)
+    sample = _sample(files.paths[like], spec, overviews=len(factors), looked=known)
     kept = without(files, failures)
-    notes = _overview_notes(files, {position: each.layout.overviews for position, each in fitting.items()}, shared)
-    return sample, replace(kept, findings=(*kept.findings, *notes))
+    return sample, replace(kept, findings=(*kept.findings, *_overview_notes(files, overviews, factors)))
 
 
 def _usual_bands(looked: Iterable[Looked]) -> FileBands:
@@ -159,23 +160,38 @@ def _corner(layout: Layout) -> str:
     return f"({layout.transform.c:.10g}, {layout.transform.f:.10g})"
 
 
-def _shared_overviews(overviews: Sequence[tuple[int, ...]]) -> int:
-    """How many overviews, from the finest on, all files have."""
-    count = 0
+def _usual_overviews(overviews: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The overviews that more than half of the files have; else those, from the finest on, that all have."""
+    usual, count = Counter(overviews).most_common(1)[0]
+    return usual if 2 * count > len(overviews) else _shared_overviews(overviews)
+
+
+def _shared_overviews(overviews: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The overviews, from the finest on, that all files have."""
+    shared: list[int] = []
     for factors in zip(*overviews, strict=False):
         if len(set(factors)) > 1:
             break
-        count += 1
-    return count
+        shared.append(factors[0])
+    return tuple(shared)
 
 
-def _overview_notes(files: DatedFiles, overviews: Mapping[int, tuple[int, ...]], shared: int) -> list[Finding]:
-    most = max(map(len, overviews.values()))
-    if most == shared:
+def _overview_notes(
+    files: DatedFiles, overviews: Mapping[int, tuple[int, ...]], usual: tuple[int, ...]
+) -> list[Finding]:
+    names, most = names_among(files.paths), max(map(len, overviews.values()))
+    lacking = [position for position, own in overviews.items() if own[: len(usual)] != usual]
+    if lacking:
+        note = (
+            f"{len(lacking)} of {len(overviews)} files lack overviews that most have, this one first: maps of them are "
+        )
+        note += "read from native cells, which takes longer (gdaladdo makes overviews; or is the file truncated?)"
+        return [Finding("warning", names[lacking[0]], note)]
+    if most == len(usual):
         return []
     fewest = min(overviews, key=lambda position: len(overviews[position]))
-    note = f"not all files have the same overviews: of {most}, {shared} are used (gdaladdo makes them)"
-    return [Finding("warning", names_among(files.paths)[fewest], note)]
+    note = f"not all files have the same overviews: of {most}, {len(usual)} are used (gdaladdo makes them)"
+    return [Finding("warning", names[fewest], note)]
 
 
 def _sample(

@@ -7,17 +7,23 @@ from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.errors import DateUnreadable
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import SourceInfo
+
+GONE = "gone"
+"""The state of a date whose file is gone while others are there."""
 
 
 class Reader(Protocol):
     """Reads one source. Methods may be called by several threads at once.
 
     `variable` is an id of `info.variables`; `index` counts that variable's times (0 for one without time). Windows
-    lie inside the level and are never empty. A file or store that is gone or damaged raises `SourceUnavailable`,
-    whose message names neither path nor URL; a fill value is never given for data that should be there.
+    lie inside the level and are never empty. A store that is away raises `SourceUnavailable`, whose message names
+    neither path nor URL; its subclass `DateUnreadable` says that the store is there, but a date of those asked for is
+    damaged or gone, which a caller finds by asking for fewer (`readers.around_damage`). A fill value is never given for
+    data that should be there.
     """
 
     @property
@@ -53,7 +59,15 @@ def revision_of_times(reader: Reader, variable: str, indexes: Sequence[int]) -> 
     """
     if _is_dated(type(reader)):
         return cast("Dated", reader).revision_of_times(variable, indexes)
-    return " ".join(reader.revision(variable, index) for index in indexes)
+    return " ".join(_revision(reader, variable, index) for index in indexes)
+
+
+def _revision(reader: Reader, variable: str, index: int) -> str:
+    """The state of a date; one whose file alone is gone has a state too."""
+    try:
+        return reader.revision(variable, index)
+    except DateUnreadable:
+        return GONE
 
 
 @cache

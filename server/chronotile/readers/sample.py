@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.errors import DateUnreadable
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import VariableInfo
@@ -41,10 +42,16 @@ def observed_range(reader: Reader, variable: str) -> tuple[float, float] | None:
     info = reader.info.variables[variable]
     found: list[Values] = []
     count = max(1, len(info.times))
+    failure: DateUnreadable | None = None
     for index in _spread(count):
-        found.append(_values(reader, info, index))
+        try:
+            found.append(_values(reader, info, index))
+        except DateUnreadable as error:  # others tell as much
+            failure = error
         if sum(map(len, found)) >= ENOUGH_VALUES:
             break
+    if failure is not None and not found:
+        raise failure
     values = np.concatenate(found)
     values = values[np.isfinite(values)]
     if values.size == 0:

@@ -5,16 +5,14 @@ visible is never written over before a new document says so, therefore pixels re
 document are of that one state.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tensorstore as ts
 from numpy.typing import NDArray
 
 from chronotile.errors import ChronotileError, UnsupportedSource
@@ -25,98 +23,22 @@ from chronotile.model.time import TimeDomain
 from chronotile.readers.cf import CfVariable, understand
 from chronotile.readers.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
 from chronotile.readers.encoding import as_meant
-from chronotile.readers.foreign import opening, reading
-from chronotile.readers.hrefs import base_name, local_path, tensorstore_path
+from chronotile.readers.foreign import BeingWritten, one_line, opening, reading, reading_dates
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.reader import Along, BlockShape
-from chronotile.readers.zarr_arrays import Gone, load_array, shared_context
+from chronotile.readers.stored_arrays import Positions, StoredArray, StoredVariable
+from chronotile.readers.zarr_arrays import Gone, load_array
 from chronotile.readers.zarr_fields import fields_of, text_of
 from chronotile.readers.zarr_nodes import GroupNode, group_of_document
+
+log = logging.getLogger(__name__)
 
 DOCUMENT = "zarr.json"
 
 ATTEMPTS = 10
 """Times a read is begun anew because the state changed meanwhile."""
 
-Positions = NDArray[np.int64]
 Identity = tuple[int, int, int]
-
-
-class StoredArray:
-    """One array, opened when it is first read."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @cached_property
-    def _array(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-        spec = {
-            "driver": "zarr3",
-            "kvstore": {"driver": "file", "path": f"{tensorstore_path(self._folder)}/"},
-            "recheck_cached_data": "open",
-            "recheck_cached_metadata": "open",
-            "fill_missing_data_reads": False,
-        }
-        return ts.open(spec, open=True, read=True, context=shared_context()).result()
-
-    def window(self, position: int, rows: slice, columns: slice) -> Numbers:
-        """Return (y, x) numbers."""
-        numbers: Numbers = self._array[position, rows, columns].read().result()
-        return numbers
-
-    @property
-    def block_shape(self) -> BlockShape:
-        """What is decoded at once."""
-        return BlockShape(*self._array.chunk_layout.read_chunk.shape)
-
-    def block(self, positions: Positions, rows: slice, columns: slice) -> Numbers:
-        """Return (time, y, x) numbers; where most of a run is asked for, all of it is read."""
-        first, last = int(positions.min()), int(positions.max())
-        if last - first + 1 == positions.size and (np.diff(positions) == 1).all():
-            numbers: Numbers = self._array[first : last + 1, rows, columns].read().result()
-            return numbers
-        if last - first < 2 * positions.size:
-            run: Numbers = self._array[first : last + 1, rows, columns].read().result()
-            return run[positions - first]
-        some: Numbers = self._array[positions.tolist(), rows, columns].read().result()
-        return some
-
-    def scattered(self, positions: Positions, rows: Positions, columns: Positions) -> Numbers:
-        """Return (time, cell) numbers."""
-        first, last = int(positions.min()), int(positions.max())
-        is_run = last - first < 2 * positions.size
-        times = self._array[first : last + 1] if is_run else self._array[positions.tolist()]
-        numbers: Numbers = times[:, rows, columns].read().result()
-        return numbers if not is_run or (np.diff(positions) == 1).all() else numbers[positions - first]
-
-    def cell(self, positions: Positions, row: int, column: int) -> Numbers:
-        """Return (time,) numbers; where most of a run is asked for, all of it is read."""
-        first, last = int(positions.min()), int(positions.max())
-        if last - first < 2 * positions.size:
-            run: Numbers = self._array[first : last + 1, row, column].read().result()
-            return run[positions - first]
-        some: Numbers = self._array[positions.tolist(), row, column].read().result()
-        return some
-
-
-@dataclass(frozen=True, slots=True)
-class StoredVariable:
-    """The arrays of one variable in a folder: the cube's own, or its overlay."""
-
-    levels: tuple[StoredArray, ...]
-    series: StoredArray | None
-
-    @property
-    def cells(self) -> StoredArray:
-        """The array that cells along time are read from."""
-        return self.levels[0] if self.series is None else self.series
-
-    def along(self, along: Along) -> StoredArray:
-        """Return the array of native cells in the layout that is there, if not in the one that is asked for."""
-        return self.cells if along == "time" else self.level(0)
-
-    def level(self, number: int) -> StoredArray:
-        """Return the array of a level; a cube without maps has its series alone."""
-        return self.levels[number] if self.levels else self.cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,29 +60,35 @@ class State:
         arrays = self.overlay if position in self.commit.overlay else self.stored
         return arrays[variable].level(level).window(position, *window)
 
-    def cell(self, variable: str, indexes: Sequence[int], row: int, column: int) -> Numbers:
-        """Return (time,) numbers of a cell."""
+    def cell(self, variable: str, indexes: Sequence[int], place: tuple[int, int], along: Along) -> Numbers:
+        """Return (time,) numbers of a cell, by its row and column."""
         return self._from_both(
             indexes,
-            in_series=self.commit.has_series,
-            read=lambda arrays, positions: arrays[variable].cells.cell(positions, row, column),
+            in_series=self._is_in_series(along),
+            read=lambda arrays, positions: arrays[variable].along(along).cell(positions, *place),
         )
 
     def block(self, variable: str, indexes: Sequence[int], window: tuple[slice, slice], along: Along) -> Numbers:
         """Return (time, y, x) numbers of native cells."""
         return self._from_both(
             indexes,
-            in_series=self.commit.has_series and (along == "time" or not self.commit.has_map),
+            in_series=self._is_in_series(along),
             read=lambda arrays, positions: arrays[variable].along(along).block(positions, *window),
         )
 
-    def scattered(self, variable: str, indexes: Sequence[int], rows: Positions, columns: Positions) -> Numbers:
-        """Return (time, cell) numbers of native cells."""
+    def scattered(
+        self, variable: str, indexes: Sequence[int], places: tuple[Positions, Positions], along: Along
+    ) -> Numbers:
+        """Return (time, cell) numbers of native cells, by their rows and columns."""
         return self._from_both(
             indexes,
-            in_series=True,
-            read=lambda arrays, positions: arrays[variable].cells.scattered(positions, rows, columns),
+            in_series=self._is_in_series(along),
+            read=lambda arrays, positions: arrays[variable].along(along).scattered(positions, *places),
         )
+
+    def _is_in_series(self, along: Along) -> bool:
+        """Whether native cells are read from the layout of series."""
+        return self.commit.has_series and (along == "time" or not self.commit.has_map)
 
     def _from_both(
         self,
@@ -202,6 +130,7 @@ class ServingCube:
         self._folder = folder
         self._document = str(folder / DOCUMENT)
         self._lock = threading.Lock()
+        self._told: set[tuple[str, Identity]] = set()
         self._state = self._load(None)
 
     @property
@@ -247,13 +176,13 @@ class ServingCube:
             slice(window.row_start, window.row_stop, step),
             slice(window.column_start, window.column_stop, step),
         )
-        return self._read(variable, lambda state: state.window(variable, index, level, part))
+        return self._read(variable, lambda state, _along: state.window(variable, index, level, part), along="space")
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell."""
         if not indexes:
             return Pixels(np.empty(0, dtype=self._state.info.variables[variable].encoding.dtype))
-        return self._read(variable, lambda state: state.cell(variable, indexes, row, column))
+        return self._read(variable, lambda state, along: state.cell(variable, indexes, (row, column), along))
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of blocks of a layout."""
@@ -263,7 +192,7 @@ class ServingCube:
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid."""
         part = (slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop))
-        return self._read(variable, lambda state: state.block(variable, indexes, part, along))
+        return self._read(variable, lambda state, own: state.block(variable, indexes, part, own), along=along)
 
     def reads_cells(self, variable: str) -> bool:  # noqa: ARG002 -- all are laid out alike
         """Return whether there is a layout of series."""
@@ -271,24 +200,46 @@ class ServingCube:
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Positions, columns: Positions) -> Pixels:
         """Return (time, cell) pixels of native cells, from the layout of series."""
-        return self._read(variable, lambda state: state.scattered(variable, indexes, rows, columns))
+        places = rows, columns
+        return self._read(variable, lambda state, along: state.scattered(variable, indexes, places, along))
 
     def close(self) -> None:
         """Do nothing: tensorstore closes what it does not use."""
 
-    def _read(self, variable: str, read: Callable[[State], Numbers]) -> Pixels:
-        with reading(self._spec.collection, variable):
+    def _read(self, variable: str, read: Callable[[State, Along], Numbers], *, along: Along = "time") -> Pixels:
+        """What is read of one state: along time, from the maps where the series are damaged and there are both."""
+        with reading_dates(self._spec.collection, variable, is_source_there=self._is_there):
             for _ in range(ATTEMPTS):
                 state = self._current()
                 try:
-                    numbers = read(state)
-                except (OSError, ValueError):
-                    if self._current() is state:
+                    numbers = read(state, along)
+                except (OSError, ValueError) as error:
+                    if self._current() is not state:
+                        continue
+                    if along == "space" or not (state.commit.has_map and state.commit.has_series):
                         raise
+                    self._tell_damaged_series(variable, state, error)
+                    along = "space"
                     continue
                 if self._current() is state:
                     return Pixels(as_meant(numbers, state.info.variables[variable].encoding.dtype))
-            raise Gone("its state changed whenever it was read")
+            raise BeingWritten("its state changed whenever it was read")
+
+    def _tell_damaged_series(self, variable: str, state: State, error: Exception) -> None:
+        """Log once for each state that series are read from the maps, which takes longer."""
+        if (variable, state.identity) not in self._told:
+            self._told.add((variable, state.identity))
+            log.warning(
+                "series of %s in %s are damaged and read from its maps: %s", variable, self._folder, one_line(error)
+            )
+
+    def _is_there(self) -> bool:
+        """Whether the document is there and whole, though pixels may be damaged."""
+        try:
+            self._current()
+        except (OSError, ChronotileError):
+            return False
+        return True
 
     def _current(self) -> State:
         """The state by the document as it is now."""
@@ -297,7 +248,10 @@ class ServingCube:
             return self._state
         with self._lock:
             if _identity(status) != self._state.identity:
-                self._state = self._load(self._state)
+                try:
+                    self._state = self._load(self._state)
+                except Exception as error:  # whatever becomes of metadata that are cut off or edited
+                    raise Gone("its metadata cannot be read") from error
             return self._state
 
     def _load(self, before: State | None) -> State:

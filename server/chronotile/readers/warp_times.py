@@ -1,12 +1,15 @@
 """The native pixels of one window at many times, read as few times as the source's layouts ask for."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
+from chronotile.errors import DateUnreadable
 from chronotile.model.raster import FIRST_FLAG_CODE, BoolArray, Pixels
 from chronotile.model.source import VariableInfo
+from chronotile.readers.around_damage import Tell, dates_around_damage
 from chronotile.readers.reader import Along, Reader, block_shape, read_block
 from chronotile.readers.warp import WarpPlan, side_by_side
 
@@ -16,29 +19,54 @@ WASTED = 4
 """A layout of series is read where at least this part of the times of a chunk is asked for."""
 
 
-def read_times(plan: WarpPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int]) -> Iterator[Pixels]:
-    """Give what `plan.read` does at each of the times, in their order.
+def read_times(
+    plan: WarpPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int], *, tell: Tell | None = None
+) -> Iterator[Pixels | None]:
+    """Give what `plan.read` does at each of the times, in their order; `None` of one that is told to `tell`.
 
     Where chunks hold several times those are read together, so that none is decoded once a time; of two layouts the
     one of series where it is worth while.
 
+    Args:
+        plan: Which cells.
+        reader: Of the source.
+        variable: Which.
+        indexes: Of the times.
+        tell: Takes dates that cannot be read; without it they are an error.
+
     Raises:
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is away; or a date cannot be read, and nobody is told.
     """
     along, together, _held = _layout(plan, reader, variable, len(indexes))
     if together == 1:
         for index in indexes:
-            yield plan.read(reader, variable, index)
+            yield _read_or_tell(partial(plan.read, reader, variable), index, tell)
         return
-    for start in range(0, len(indexes), together):
-        some = indexes[start : start + together]
+
+    def read(some: Sequence[int]) -> Pixels:
         pieces = [
             _present(read_block(reader, variable.name, indexes=some, window=window, along=along))
             for window in plan.windows
         ]
-        block = pieces[0] if len(pieces) == 1 else side_by_side(pieces)
-        for place in range(len(some)):
-            yield Pixels(block.numbers[place], None if block.valid is None else block.valid[place])
+        return pieces[0] if len(pieces) == 1 else side_by_side(pieces)
+
+    for start in range(0, len(indexes), together):
+        some = indexes[start : start + together]
+        found: list[Pixels | None] = [None] * len(some)
+        for place, block in dates_around_damage(read, some, tell) if tell else [(slice(0, len(some)), read(some))]:
+            for number, numbers in enumerate(block.numbers, place.start):
+                found[number] = Pixels(numbers, None if block.valid is None else block.valid[number - place.start])
+        yield from found
+
+
+def _read_or_tell(read: Callable[[int], Pixels], index: int, tell: Tell | None) -> Pixels | None:
+    try:
+        return read(index)
+    except DateUnreadable as error:
+        if tell is None:
+            raise
+        tell(index, error)
+        return None
 
 
 def cells_decoded(plan: WarpPlan, reader: Reader, variable: VariableInfo, count: int) -> int:

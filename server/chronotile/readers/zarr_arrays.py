@@ -122,6 +122,10 @@ class TensorStoreArray:
         """Return a digest of the ages of the metadata and of the folders of the chunks."""
         return self._files.digest(selection)
 
+    def is_there(self) -> bool:
+        """Return whether the store is on this machine and its metadata are there."""
+        return self._files.are_there()
+
     def close(self) -> None:
         """Do nothing: tensorstore closes what it does not use."""
 
@@ -153,6 +157,10 @@ class ZarrPythonArray:
     def revision(self, selection: Selection) -> str:
         """Return a digest of the ages of the metadata and of the folders of the chunks."""
         return self._files.digest(selection)
+
+    def is_there(self) -> bool:
+        """Return whether the store is on this machine and its metadata are there."""
+        return self._files.are_there()
 
     def close(self) -> None:
         """Let go of the store."""
@@ -209,6 +217,10 @@ class LocalFiles:
         self._folder = None if folder is None else str(folder)
         self._top = None if folder is None else str(folder / "c" if node.version == 3 else folder)
         self._written = self._numbered_folders()
+
+    def are_there(self) -> bool:
+        """Return whether there is metadata to look at; of an array elsewhere nothing is known."""
+        return self._metadata is not None and _state(self._metadata) is not None
 
     def metadata_states(self) -> States:
         """Return the state of the file without which the array is gone."""
