@@ -214,3 +214,52 @@ def test_no_worker_serves_the_older_state_once_an_append_has_ended(configuration
             assert shown == [f"2020-01-0{count}T00:00:00Z"] * 4
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=PATIENCE_S) == 0
+
+
+@pytest.mark.parametrize("path", [TILE, POINT, "/layers/NDVI", "/cubes/NDVI/WebMercatorQuad/14/8328/5484.ctc"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda text: text[: len(text) // 2], lambda _text: ""],
+    ids=["truncated", "empty"],
+)
+def test_cube_whose_metadata_are_damaged_fails_until_they_are_repaired(client, tmp_path, path, damage):
+    document = tmp_path / "cube.zarr" / "zarr.json"
+    whole = document.read_text()
+    document.write_text(damage(whole))
+
+    assert client.get(path).status_code == (200 if path.startswith("/layers") else 503)
+    document.write_text(whole)
+    assert client.get(path).status_code == 200
+
+
+def test_damaged_series_are_read_from_the_maps(client, tmp_path, caplog):
+    whole = client.get(POINT).json()
+    for chunk in (tmp_path / "cube.zarr" / "series" / "NDVI").glob("c.*"):
+        part = chunk.with_suffix(".part")
+        part.write_bytes(b"no chunk")
+        part.replace(chunk)
+    with TestClient(create_app(Settings(config=tmp_path / "chronotile.yaml", watch_s=0))) as anew:
+        answers = [anew.get(POINT) for _ in range(2)]
+        area = anew.get("/timeseries/NDVI/area?bbox=3.0005,51.0005,3.002,51.002")
+        points = anew.post("/timeseries/points", json={"layers": ["NDVI"], "points": [[3.001, 51.001]]})
+
+    assert [answer.json() for answer in answers] == [whole, whole]
+    assert not any("warning" in answer.headers for answer in (*answers, area, points))
+    assert points.json()["results"][0]["features"][0]["series"]["mean"] == whole["values"]
+    assert caplog.text.count("are damaged and read from its maps") == 1
+
+
+def test_block_of_dates_whose_series_are_damaged_is_unreadable_without_maps(tmp_path, tifs):
+    optimise(tifs, tmp_path / "cube.zarr", replace(OPTIONS, layout="series"))
+    damaged = sorted((tmp_path / "cube.zarr" / "series" / "NDVI").glob("c.1.*"))
+    for chunk in damaged:
+        chunk.write_bytes(b"no chunk")
+    file = tmp_path / "chronotile.yaml"
+    file.write_text("collections: {made: {source: {kind: zarr, href: cube.zarr}, variables: {NDVI: {layer: NDVI}}}}")
+
+    with TestClient(create_app(Settings(config=file, watch_s=0))) as client:
+        answer = client.get(POINT)
+
+    assert damaged
+    assert answer.json()["reasons"] == [*[None] * 4, *["unreadable"] * 3]
+    assert [value is None for value in answer.json()["values"]] == [False] * 4 + [True] * 3

@@ -1,6 +1,6 @@
 """Cubes as CTC1 (docs/ctc1.md): masks, residuals of a predictor, under gzip that looks for runs alone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -56,12 +56,13 @@ class _Seen:
                 self.most = most if self.most is None else max(most, self.most)
 
 
-def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock]) -> bytes:
+def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock], *, lacking: Collection[int] = ()) -> bytes:
     """Return a cube as CTC1 under gzip, or nothing where it has neither a value nor a flag.
 
     Args:
         about: What it tells of itself.
         blocks: In order of time; each is taken as it is needed, and let go of.
+        lacking: Which of the times no block has, as they cannot be read; looked at when all blocks were taken.
     """
     seen, parts = _Seen(), list[Bytes]()
     predictor = BY_TIME if about.is_categorical else BY_GRADIENT
@@ -72,7 +73,7 @@ def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock]) -> bytes:
         parts += _packed(block, predictor, seen)
     if seen.is_empty:
         return b""
-    body = bytearray(_head(about, seen))
+    body = bytearray(_head(about, seen, lacking))
     parts.reverse()
     while parts:  # each is let go of when it is copied: all of them twice would be too much
         body += parts.pop().data
@@ -80,14 +81,14 @@ def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock]) -> bytes:
     return igzip_lib.compress(body, GZIP_LEVEL, igzip_lib.COMP_GZIP, memory, RUNS_ALONE)
 
 
-def _head(about: CubeAbout, seen: _Seen) -> bytes:
+def _head(about: CubeAbout, seen: _Seen, lacking: Collection[int]) -> bytes:
     """The magic, the length of the header and the header, with spaces up to a multiple of 8 bytes."""
-    header = orjson.dumps(_header(about, seen))
+    header = orjson.dumps(_header(about, seen, lacking))
     length = len(header) + -(len(MAGIC) + 4 + len(header)) % ALIGNMENT
     return MAGIC + length.to_bytes(4, "little") + header.ljust(length)
 
 
-def _header(about: CubeAbout, seen: _Seen) -> dict[str, Any]:
+def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int]) -> dict[str, Any]:
     tile, numbering = about.tile, about.numbering
     observed = None if seen.least is None or seen.most is None else (seen.least, seen.most)
     header = {
@@ -108,7 +109,7 @@ def _header(about: CubeAbout, seen: _Seen) -> dict[str, Any]:
         "offset": numbering.offset,
         "units": about.units,
         "range": numbering.range or observed,
-        "times": about.times,
+        "times": [time for place, time in enumerate(about.times) if place not in lacking],
         "valid": seen.shares,
         "blocks": seen.blocks,
         "categorical": about.is_categorical,
@@ -117,6 +118,8 @@ def _header(about: CubeAbout, seen: _Seen) -> dict[str, Any]:
     }
     if about.is_warped:
         header["warped"] = True
+    if lacking:
+        header["unreadable"] = [about.times[place] for place in sorted(lacking)]
     reach = _reach(numbering, observed)
     if reach != (None, None):
         header["reach"] = reach

@@ -9,7 +9,7 @@ import orjson
 
 from chronotile.encoders.counts import whole_counts
 from chronotile.encoders.findings import findings_document, methods_document
-from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
 from chronotile.encoders.pieces import with_list
 from chronotile.model.analysis import Findings
 from chronotile.model.series import AreaSeries, AreasSeries
@@ -19,7 +19,8 @@ def encode_area_series_json(series: AreasSeries) -> bytes:
     """Return the document of DESIGN 2.4.
 
     Numbers are shortest-round-trip, `null` where no cell, or too few, have a value. `properties`, `note`, `reasons`
-    and `edges` are there where they say something. `total` is one number, or with a step one a period. Where an
+    and `edges` are there where they say something, and so is `unreadable`, the times at which an area has a cell that
+    cannot be read. `total` is one number, or with a step one a period. Where an
     analysis was asked for, `analysis` of each area has what was found by reducer, and `methods` how.
     """
     document = _shared(series) | {
@@ -41,7 +42,10 @@ def encode_area_series_parts(parts: Iterable[AreasSeries]) -> Iterator[bytes]:
 
 
 def _shared(series: AreasSeries) -> dict[str, Any]:
-    return {"layer": series.layer, "units": series.units, "times": json_instants(series.times)}
+    shared = {"layer": series.layer, "units": series.units, "times": json_instants(series.times)}
+    if series.unreadable:
+        shared["unreadable"] = format_instants(np.array(series.unreadable))
+    return shared
 
 
 def _member(series: AreaSeries) -> bytes:

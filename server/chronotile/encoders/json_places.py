@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 import shapely
 
-from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
 from chronotile.model.crs import CRS84
 from chronotile.model.places import PlaceSet, PlaceValues, Shapes
 
@@ -17,6 +17,7 @@ DECIMALS = 7
 
 def encode_place_values_json(found: PlaceValues) -> bytes:
     """Return the matrix: a row a place, a number an instant; numbers are shortest-round-trip, `null` where none is."""
+    lacking = {"unreadable": format_instants(np.array(found.unreadable))} if found.unreadable else {}
     return orjson.dumps(
         {
             "places": found.places,
@@ -25,6 +26,7 @@ def encode_place_values_json(found: PlaceValues) -> bytes:
             "units": found.units,
             "reducer": found.reducer,
             "times": json_instants(found.times),
+            **lacking,
             "offset": found.offset,
             "total": found.total,
             "ids": found.ids,

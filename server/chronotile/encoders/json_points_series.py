@@ -32,6 +32,7 @@ def _as_areas(series: PointsSeries) -> AreasSeries:
         areas=tuple(_as_area(series, row) for row in range(len(series.points))),
         edges={},
         findings={} if series.findings is None else {MEAN.name: series.findings},
+        unreadable=series.unreadable,
     )
 
 

@@ -1,6 +1,6 @@
 """Everything that is served, opened once: configuration, styles, sources, catalogue."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -202,11 +202,12 @@ def _opened(
     )
     kept = {} if before is None else _unchanged(before, specs, state)
     opened = open_sources({name: spec for name, spec in specs.items() if name not in kept})
-    readers = {**kept, **opened.readers}
+    failing = {} if before is None else _failing_cubes(before, specs, {*kept, *opened.readers})
+    readers = {**kept, **opened.readers, **failing}
     infos = observed_infos(configuration.collections, readers)
     catalogue, findings = build_catalogue(configuration, infos, styles, places=places.sets)
     catalogue, notes = with_valid_defaults(catalogue, readers, clock())
-    of_sources = (*opened.findings, *reader_findings(readers))
+    of_sources = (*_told_of(opened.findings, failing), *reader_findings(readers))
     if not catalogue.collections:
         failures = [each for each in (*of_sources, *findings) if each.severity == "error"]
         raise ConfigurationError(
@@ -275,6 +276,29 @@ def _unchanged_places(before: Archive, state: ArchiveState) -> dict[str, PlaceSe
     """The sets that were read from files which are as they were."""
     sets = before.services.catalogue.places
     return {name: each for name, each in sets.items() if state.places.get(name) == before.state.places.get(name)}
+
+
+def _failing_cubes(before: Archive, specs: Mapping[str, SourceSpec], opened: Collection[str]) -> dict[str, Reader]:
+    """The readers of serving cubes that are asked for as before and cannot be opened now.
+
+    They are served on: each request is told that the source fails, not that there is no such layer, until the cube is
+    repaired.
+    """
+    return {
+        name: before.services.readers[name]
+        for name in before.documents.keys() - set(opened)
+        if name in before.services.readers and specs.get(name) == before.specs.get(name)
+    }
+
+
+def _told_of(findings: Iterable[Finding], failing: Collection[str]) -> list[Finding]:
+    """The findings of sources that were opened; those that fail are not left out."""
+    return [
+        replace(each, message=f"its layers fail until it is repaired: {each.message.removeprefix(LEFT_OUT)}")
+        if each.place in failing
+        else each
+        for each in findings
+    ]
 
 
 def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveState) -> dict[str, Reader]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from chronotile.errors import InvalidParameter, LimitExceeded, WriteFailed
+from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, WriteFailed
 from chronotile.ingest.optimise.disk import Disk
 from chronotile.machine import this_machine
 from chronotile.model.collection import Layer
@@ -316,7 +316,10 @@ def _tasks(work: Work, folder: CubeFolder, services: Services) -> Iterator[Calla
 
 
 def _body(request: CubeRequest, services: Services) -> bytes:
-    return extract_cube(request, services).body
+    made = extract_cube(request, services)
+    if made.unreadable:
+        raise SourceUnavailable(f"layer {request.layer} has dates that cannot be read now; cube tiles must have all")
+    return made.body
 
 
 def _in_threads(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.request import Point
-from chronotile.model.time import ABSENT, InstantArray, TimeSelection
+from chronotile.model.time import ABSENT, Instant, InstantArray, TimeSelection
 
 FloatArray = NDArray[np.float64]
 
@@ -66,6 +66,8 @@ class FieldsSeries:
     """All points of one CRS, or all areas."""
     fields: tuple[FieldSeries, ...]
     """At least one."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: times at which a cell of any variable could not be read, so that it has no value."""
     method: str | None = None
     """How values of cells became one of a place, such as `mean`; `None` where a place is one cell."""
 

@@ -36,6 +36,8 @@ class Payload:
     """Of the pixels it was made of, by variable; empty where it does not tell."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: dates that the answer lacks, since they could not be read; it is kept for a short time alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from chronotile.model.grid import BBox, Grid
 from chronotile.model.reducer import MEAN, Reducer
 from chronotile.model.request import Weights
 from chronotile.model.source import Finding
-from chronotile.model.time import ABSENT, InstantArray, TimeSelection
+from chronotile.model.time import ABSENT, Instant, InstantArray, TimeSelection
 
 Property = str | int | float | bool | None
 """What a feature may say of itself; `None` where it does not."""
@@ -169,6 +169,8 @@ class PlaceValues:
     """(place,)."""
     values: NDArray[np.float64]
     """(place, time): NaN where too few cells have a value, or the place lies outside the layer."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: times at which a place has a cell that could not be read."""
     offset: int
     """Number of the first place in its set, as in vector tiles."""
     total: int

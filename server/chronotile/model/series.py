@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from chronotile.model.analysis import Findings
 from chronotile.model.area import Area
 from chronotile.model.request import NamedPoint
-from chronotile.model.time import InstantArray
+from chronotile.model.time import Instant, InstantArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,8 @@ class Series:
     """(time,): why there is no value; `None` where there is one."""
     findings: Findings | None = None
     """Of this one series, where an analysis was asked for."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending, of all times that were read for it: those that could not be, while the source is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +63,8 @@ class AreasSeries:
     """(bin + 1,) by the name of each histogram."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
     """Of the series of all areas, by the reducer's name, where an analysis was asked for."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending, of all times that were read: those at which an area has a cell that could not be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,6 +92,8 @@ class PointsSeries:
     """Of all points, where an analysis was asked for."""
     period_times: NDArray[np.int64] | None = None
     """(period,): how many times each holds; `None` without a step."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending, of all times that were read: those at which a point's cell could not be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

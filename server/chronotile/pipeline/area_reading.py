@@ -1,6 +1,6 @@
 """The cells of areas at many times, read block by block, each block once for all areas."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,8 +14,10 @@ from chronotile.model.collection import Layer
 from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
 from chronotile.model.series import SeriesCost
 from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.area_blocks import AreaPlan, AreaWindow, Takes, plan_of
 from chronotile.readers.area_spans import Spans
+from chronotile.readers.around_damage import Read, block_around_damage
 from chronotile.readers.reader import Along, BlockShape, Reader, Scattered, block_shape, read_block, scattered
 from chronotile.stats.samples import CellWeights, Samples
 
@@ -166,18 +168,24 @@ def cheapest_reading(
     return min(found.values(), key=lambda each: each.cost(1).seconds)
 
 
+def takes_several_reads(how: AreaReading) -> bool:
+    """Return whether the same file may be read more than once: for several windows, or for several variables."""
+    return how.layer.main_variable.is_derived or len(how.plan.windows) > 1
+
+
 class AreaCells:
     """Reads the cells of areas.
 
     Args:
         how: What to read.
-        services: To read it with.
+        found: Takes the dates of which a cell cannot be read.
         is_wanted: Asked before each window and each piece of work whether anybody still waits for the answer.
     """
 
-    def __init__(self, how: AreaReading, services: Services, is_wanted: Callable[[], bool]) -> None:
+    def __init__(self, how: AreaReading, found: UnreadableDates, is_wanted: Callable[[], bool]) -> None:
         self._how = how
-        self._reader: Reader = services.reader(how.layer)
+        self._found = found
+        self._reader: Reader = found.services.reader(how.layer)
         self._is_wanted = is_wanted
         self._windows: dict[int, AreaWindow] = {}
         self._is_kept = int(how.plan.bounds[-1]) <= KEPT_CELLS
@@ -191,6 +199,16 @@ class AreaCells:
             return None
         return CellWeights(ends=np.append(0, np.cumsum(spans.lengths)), weights=spans.weights)
 
+    def require_source(self) -> None:
+        """Check that a date can be read, if not of those that were.
+
+        Raises:
+            SourceUnavailable: None can.
+        """
+        if len(self._how.plan.windows):
+            first_row, _last_row, first_column, _last_column = self._how.plan.windows[0].tolist()
+            self._found.require_source(self._how.layer.main_variable, self._how.indexes, (first_row, first_column))
+
     def require_wanted(self) -> None:
         """Check that somebody still waits.
 
@@ -201,10 +219,10 @@ class AreaCells:
             raise ClientGone("the client left")
 
     def samples(self, slab: tuple[int, ...]) -> Samples:
-        """Return the numbers of all cells at the times of a slab.
+        """Return the numbers of all cells at the times of a slab; of those that cannot be read, that code alone.
 
         Raises:
-            SourceUnavailable: The source is gone or damaged.
+            SourceUnavailable: The source is away.
             ClientGone: Nobody wants them any more.
         """
         plan = self._how.plan
@@ -223,7 +241,7 @@ class AreaCells:
             with reading(self._how.layer):
                 cells, takes = fetch(part)
             told = pixel_codes(cells, self._how.layer.main_variable.encoding)
-            self.names = told.names
+            self.names = max(self.names, told.names, key=len)  # of a formula more than of what cannot be read
             for first, last, place in takes:
                 target = slice(place, place + last - first)
                 numbers[times, target] = cells.numbers[:, first:last]
@@ -251,14 +269,25 @@ class AreaCells:
     def _in_window(self, number: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
         window = self._window(number)
         name = self._how.layer.main_variable.name
-        pixels = read_block(self._reader, name, indexes=part, window=window.window, along=self._how.along)
-        return _taken(pixels, window.cells), window.takes
+        place = window.window
+
+        def read(some: Sequence[int]) -> Pixels:
+            return read_block(self._reader, name, indexes=some, window=place, along=self._how.along)
+
+        return _taken(self._around_damage(read, part, (place.height, place.width)), window.cells), window.takes
 
     def _here_and_there(self, source: Scattered, first: int, last: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
         places = self._how.plan.scattered(first, last)
         name = self._how.layer.main_variable.name
-        cells = source.read_cells(name, indexes=part, rows=places.rows, columns=places.columns)
-        return cells, places.takes
+
+        def read(some: Sequence[int]) -> Pixels:
+            return source.read_cells(name, indexes=some, rows=places.rows, columns=places.columns)
+
+        return self._around_damage(read, part, places.rows.shape), places.takes
+
+    def _around_damage(self, read: Read, part: tuple[int, ...], shape: tuple[int, ...]) -> Pixels:
+        variable = self._how.layer.main_variable
+        return block_around_damage(read, part, variable.encoding, self._found.teller(variable), shape=shape)
 
     def _window(self, number: int) -> AreaWindow:
         found = self._windows.get(number)

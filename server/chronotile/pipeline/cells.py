@@ -1,5 +1,7 @@
 """One native cell, found and read the same way for series, feature info and whoever else asks for a place."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,9 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding, Pixels, valid_pixels
 from chronotile.model.request import Point
 from chronotile.model.source import VariableInfo
-from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.services import reading
+from chronotile.pipeline.unreadable_dates import UnreadableDates
+from chronotile.readers.around_damage import cell_around_damage
 
 SWAPPED = "; longitude and latitude seem to be swapped"
 MAX_NAME = 40
@@ -48,17 +52,31 @@ def swapped_hints(places: NDArray[np.float64], layer: Layer) -> list[str]:
 
 
 def read_cell(
-    layer: Layer, variable: VariableInfo, *, cell: tuple[int, int], indexes: tuple[int, ...], services: Services
+    variable: VariableInfo, *, cell: tuple[int, int], indexes: tuple[int, ...], found: UnreadableDates
 ) -> Pixels:
     """Return (time,) pixels of a cell at the times of `indexes`, which count the variable's own.
 
+    Args:
+        variable: Of the layer that `found` is of.
+        cell: Row and column.
+        indexes: Ascending.
+        found: Takes the dates that cannot be read, which have the reason `unreadable`.
+
     Raises:
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is away.
     """
     if not indexes:
         return Pixels(np.array([], dtype=variable.encoding.dtype))
-    with reading(layer):
-        return services.reader(layer).read_cell(variable.name, indexes=indexes, row=cell[0], column=cell[1])
+    row, column = cell
+    with reading(found.layer):
+        reader = found.services.reader(found.layer)
+
+        def read(some: Sequence[int]) -> Pixels:
+            return reader.read_cell(variable.name, indexes=some, row=row, column=column)
+
+        pixels = cell_around_damage(read, indexes, variable.encoding, found.teller(variable))
+        found.require_source(variable, indexes, cell)
+        return pixels
 
 
 def cell_values(pixels: Pixels, encoding: Encoding) -> NDArray[np.float64]:

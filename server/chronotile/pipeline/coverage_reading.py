@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 from chronotile.model.collection import Collection
 from chronotile.model.coverage import CoverageField, Numbers
 from chronotile.model.grid import Grid
-from chronotile.model.time import TimeDomain
+from chronotile.model.raster import Pixels
+from chronotile.model.time import Instant, TimeDomain
 from chronotile.pipeline.coverage_area import Inside
 from chronotile.pipeline.coverage_numbers import nodata_of, nothing
 from chronotile.pipeline.coverage_pieces import Pieces
+from chronotile.pipeline.one_state import require_state
 from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.unreadable_dates import UnreadableDates, instants_of_all
+from chronotile.readers.around_damage import dates_around_damage
 from chronotile.readers.reader import Reader
 
 IntArray = NDArray[np.int64]
@@ -49,6 +53,12 @@ class ReadCoverage:
     inside: Inside | None
     """`None` where no area is asked for."""
     services: Services = field(repr=False)
+    states: tuple[tuple[str, ...], ...]
+    """By field: of its pixels at those of the times that it has."""
+    found: tuple[UnreadableDates, ...]
+    """By field: dates that could not be read."""
+    is_lenient: bool = False
+    """Whether such dates have no values; otherwise reading them fails."""
 
     @property
     def nbytes(self) -> int:
@@ -92,12 +102,53 @@ class ReadCoverage:
         if not there.any():
             return nothing(shape, told.encoding)
         with reading(told.layer):
-            found = self.cells.read(self.services.reader(told.layer), told, indexes=indexes[there].tolist(), rows=rows)
+            found = self._read_dates(field, indexes[there].tolist(), rows)
         if not there.all():
             numbers = nothing(shape, told.encoding)
             numbers[there] = found
             found = numbers
         return found if self.inside is None else self._in_area(found, rows, told)
+
+    def _read_dates(self, field: int, indexes: list[int], rows: range) -> Numbers:
+        """(time, y, x) numbers of a field; dates that cannot be read have none where those may be lacking."""
+        told, lacking = self.fields[field], self.found[field]
+
+        def read(some: Sequence[int]) -> Pixels:
+            return Pixels(self.cells.read(self.services.reader(told.layer), told, indexes=some, rows=rows))
+
+        if not self.is_lenient or lacking.is_closed:
+            return read(indexes).numbers
+        variable = told.layer.main_variable
+        parts = list(dates_around_damage(read, indexes, lacking.teller(variable)))
+        if not parts:
+            lacking.require_source(variable, indexes, (0, 0))
+        if len(parts) == 1 and len(parts[0][1].numbers) == len(indexes):
+            return parts[0][1].numbers
+        numbers = nothing((len(indexes), len(rows), self.grid.width), told.encoding)
+        for place, pixels in parts:
+            numbers[place] = pixels.numbers
+        return numbers
+
+    @property
+    def unreadable(self) -> tuple[Instant, ...]:
+        """Ascending, of what was read so far: dates that have no values at some cells, since those cannot be read."""
+        return instants_of_all(self.found)
+
+    def require_states(self) -> None:
+        """Check that the files that were read are as they were before.
+
+        Raises:
+            SourceChanged: They are not.
+        """
+        for told, indexes, states in zip(self.fields, self.indexes, self.states, strict=True):
+            there = indexes[indexes != ABSENT].tolist()
+            instants = told.layer.times.instants[there] if len(told.layer.times) else ()
+            require_state(told.layer, tuple(instants), states, self.services)
+
+    def close_dates(self) -> None:
+        """Let reading fail from now on where a date cannot be read: what is told of the answer was told already."""
+        for each in self.found:
+            each.is_closed = True
 
     def _in_area(self, numbers: Numbers, rows: range, told: CoverageField) -> Numbers:
         assert self.inside is not None  # noqa: S101 -- asked just before

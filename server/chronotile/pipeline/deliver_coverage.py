@@ -16,13 +16,16 @@ from chronotile.encoders.coverage_png import check_coverage_png, encode_coverage
 from chronotile.encoders.coverage_strips import IsWanted, always_wanted, times_of
 from chronotile.encoders.coverage_zarr import coverage_zarr_pieces
 from chronotile.encoders.file_parts import Body, Whole, streamed
-from chronotile.errors import LimitExceeded, StorageFull, UnsupportedFormat
+from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
 from chronotile.model.coverage import Coverage, CoverageRequest
 from chronotile.model.grid import Grid
-from chronotile.model.time import TimeDomain, format_day
+from chronotile.model.time import Instant, TimeDomain, format_day
+from chronotile.pipeline.coverage_reading import ReadCoverage
 from chronotile.pipeline.extract_coverage import extract_coverage
+from chronotile.pipeline.one_state import again_if_changed
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import etag_without
 
 FILE_VERSION = "2"
 """Part of every file's ETag: raise it when the same coverage gives other bytes."""
@@ -58,6 +61,8 @@ class CoverageDelivery:
     """To be closed by who takes it, whether all of it was sent or not."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: dates that have no values at some cells, since those could not be read."""
 
 
 def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
@@ -89,7 +94,7 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
         LimitExceeded: It is larger than `max_coverage_bytes`, or than the format may be: CoverageJSON has at most
             `max_series_values` values, PNG `max_pixels` cells, GeoTIFF 65535 bands.
         StorageFull: There is no room to write it.
-        SourceUnavailable: A source is gone or damaged.
+        SourceUnavailable: A source is away, or no date that is asked for can be read.
         ClientGone: Nobody waits any more.
         ChronotileError: As `extract_coverage`.
     """
@@ -97,23 +102,49 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
     written = offered.get(format_name)
     if written is None:
         raise UnsupportedFormat(f"f is one of {', '.join(offered)}, not {format_name[:40]!r}", locator="f")
-    coverage = extract_coverage(request, services)
-    told = (about(coverage), *map(told_of_field, coverage.fields))
-    etag = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, told)
-    is_known = etag in known
-    if not is_known:
-        written.check(coverage, services.catalogue.limits)
+
+    def deliver() -> CoverageDelivery:
+        coverage = extract_coverage(request, services)
+        told = (about(coverage), *map(told_of_field, coverage.fields))
+        etag = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, told)
+        is_known = etag in known
+        if not is_known:
+            written.check(coverage, services.catalogue.limits)
+        body = _body(coverage, written, is_wanted) if with_body and not is_known else Whole(b"")
+        return CoverageDelivery(
+            media_type=written.media_type,
+            etag=etag_without(etag, coverage.unreadable),
+            unreadable=coverage.unreadable,
+            file_name=coverage_file_name(coverage, written.extension),
+            grid=coverage.grid,
+            times=coverage.times,
+            body=body,
+            unchanged=is_known,
+        )
+
+    return again_if_changed(deliver)
+
+
+def _body(coverage: ReadCoverage, written: CoverageFormat, is_wanted: IsWanted) -> Body:
+    """The file.
+
+    Raises:
+        DateUnreadable: No date can be read.
+        SourceChanged: Files were written meanwhile.
+    """
     with storing():
-        body = written.encode(coverage, is_wanted) if with_body and not is_known else Whole(b"")
-    return CoverageDelivery(
-        media_type=written.media_type,
-        etag=etag,
-        file_name=coverage_file_name(coverage, written.extension),
-        grid=coverage.grid,
-        times=coverage.times,
-        body=body,
-        unchanged=is_known,
-    )
+        body = written.encode(coverage, is_wanted)
+    try:
+        if body.size is None:  # the rest is read while it is sent, when nothing can be told any more
+            coverage.close_dates()
+        else:
+            coverage.require_states()
+        if coverage.unreadable and all(len(each.instants) == len(coverage.times) for each in coverage.found):
+            raise DateUnreadable(f"none of the dates of {coverage.collection.id} that are asked for can be read now")
+    except BaseException:
+        body.close()
+        raise
+    return body
 
 
 def check_values(coverage: Coverage, limits: Limits, *, alternative: str = SMALLER) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -13,20 +14,23 @@ from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import UNREADABLE_CODE
 from chronotile.model.reducer import Reducer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import AreaSeries, AreasSeries, SeriesCost
-from chronotile.pipeline.area_reading import THREADS, AreaCells, AreaReading, cheapest_readings
+from chronotile.pipeline.area_reading import THREADS, AreaCells, AreaReading, cheapest_readings, takes_several_reads
 from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.area_coverage import covered_spans
 from chronotile.readers.area_outlines import outlines_of
 from chronotile.readers.area_spans import centre_spans
 from chronotile.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
 
 Flags = NDArray[np.bool_]
-"""(area,)."""
+"""(area,), or (area, time)."""
 
 MAX_AREA_CELLS = 1 << 28
 """Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
@@ -60,22 +64,34 @@ def extract_area_series(
 
     With `weights` of pixels an area has the cells whose centres lie in it, else all that it touches. One that has no
     cell has no values, a `total` of 0, and a note that says why; so has one of which a part lies outside the layer.
+    At a date that is damaged while its source is there, an area of which a cell cannot be read has no values.
     Each chunk is read once for all areas, and what is held at once is bounded however large they are.
 
     Raises:
         InvalidParameter: All areas lie outside the layer and may not, one cannot be expressed in its CRS, or it is a
             composite.
         LimitExceeded: The answer, or what is to be read for it, is too large.
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is away.
         ClientGone: `is_wanted` says that nobody waits any more.
         ChronotileError: A name or time is not accepted.
     """
     target = resolve_area_series(request, services)
+    reading_all = partial(_read, target, request, services, is_wanted)
+    if not any(takes_several_reads(how) for how in target.readings):
+        return reading_all()
+    return read_of_one_state(reading_all, target.layer, target.indexes, services)
+
+
+def _read(
+    target: AreaTarget, request: AreaSeriesRequest, services: Services, is_wanted: Callable[[], bool]
+) -> AreasSeries:
     areas, read = iter(target.areas), list[AreaSeries]()
+    found = UnreadableDates(target.layer, services)
     for how in target.readings:
         totals = np.diff(how.plan.bounds).tolist()
-        cells = AreaCells(how, services, is_wanted)
+        cells = AreaCells(how, found, is_wanted)
         parts = _reduced(how, cells, request, target.edges)
+        cells.require_source()
         read += _series(tuple(islice(areas, len(totals))), totals, parts, request, names=cells.names)
     return AreasSeries(
         layer=target.layer.id,
@@ -83,6 +99,7 @@ def extract_area_series(
         times=instants_of(target.layer, target.indexes),
         areas=tuple(read),
         edges=target.edges,
+        unreadable=found.instants,
     )
 
 
@@ -239,13 +256,15 @@ def _series(
     """What is told of each area, without the values for which too few cells have one."""
     share = _by_area([part.valid_share for part in parts])
     is_short = share < request.min_valid - ROUNDING
+    is_unreadable = _by_area([part.causes.get(UNREADABLE_CODE, np.zeros_like(part.valid)) for part in parts]) > 0
     columns = {}
     for reducer in request.reducers:
         columns[reducer.name] = _by_area([part.values[reducer.name] for part in parts])
         if reducer.kind not in KEPT_KINDS:
             columns[reducer.name][is_short] = np.nan
-    valid = _by_area([part.valid for part in parts])
-    reasons = _reasons(parts, names)
+        columns[reducer.name][is_unreadable] = 0 if reducer.kind == "count" else np.nan
+    valid = np.where(is_unreadable, 0, _by_area([part.valid for part in parts]))
+    reasons = _reasons(parts, names, is_unreadable=is_unreadable, totals=np.array(totals))
     return [
         AreaSeries(
             area=area,
@@ -258,11 +277,17 @@ def _series(
     ]
 
 
-def _reasons(parts: Sequence[Reduced], names: Sequence[str]) -> dict[str, tuple[IntArray, list[bool]]]:
-    """(area, time) counts by reason, and in which areas it occurs; two flags may have one name."""
+def _reasons(
+    parts: Sequence[Reduced], names: Sequence[str], *, is_unreadable: Flags, totals: IntArray
+) -> dict[str, tuple[IntArray, list[bool]]]:
+    """(area, time) counts by reason, and in which areas it occurs; two flags may have one name.
+
+    Of an area of which some cells cannot be read at a time, all count as such.
+    """
     found: dict[str, IntArray] = {}
     for code in sorted({code for part in parts for code in part.causes}):
         counts = _by_area([part.causes.get(code, np.zeros_like(part.valid)) for part in parts])
+        counts = np.where(is_unreadable, totals[:, np.newaxis] if code == UNREADABLE_CODE else 0, counts)
         found[names[code - 1]] = found.get(names[code - 1], 0) + counts
     return {name: (counts, [bool(each.any()) for each in counts]) for name, counts in found.items()}
 

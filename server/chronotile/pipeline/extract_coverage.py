@@ -11,7 +11,7 @@ from chronotile.catalog.resolve_times import resolve_series_times, time_not_avai
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, TimeNotAvailable
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
-from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
+from chronotile.model.coverage import CoverageField, CoverageRequest
 from chronotile.model.time import NO_TIME, InstantArray, TimeDomain, TimeSelection, common_times
 from chronotile.pipeline.coverage_grid import Place, place_of
 from chronotile.pipeline.coverage_native import NativeCells
@@ -19,20 +19,27 @@ from chronotile.pipeline.coverage_numbers import told_encoding
 from chronotile.pipeline.coverage_reading import ABSENT, CellSource, ReadCoverage, coverage_bytes
 from chronotile.pipeline.coverage_warped import warped_cells
 from chronotile.pipeline.extract_series import instants_of, layer_with_values
-from chronotile.pipeline.revision import fingerprint, pixel_revision
+from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.alignment import are_same_cells
 
 IntArray = NDArray[np.int64]
 
 
-def extract_coverage(request: CoverageRequest, services: Services, *, times: InstantArray | None = None) -> Coverage:
+def extract_coverage(
+    request: CoverageRequest, services: Services, *, times: InstantArray | None = None, is_part: bool = False
+) -> ReadCoverage:
     """Return what a request means, which is then read piece by piece; reads no pixels itself.
+
+    Of several dates, one that is damaged while its source is there has no values, and is among `unreadable` once it
+    was read; of one date alone, reading it fails.
 
     Args:
         request: What, where and when.
         services: What to read it with.
         times: Exactly these, ascending, in place of those that the request selects: for who resolved them before.
+        is_part: Whether there are other parts with other times, so that one date is not alone.
 
     Raises:
         OutsideData: A trim or the area leaves nothing.
@@ -60,11 +67,14 @@ def extract_coverage(request: CoverageRequest, services: Services, *, times: Ins
         fields=fields,
         grid=place.grid,
         times=domain,
-        etag=_etag(request, domain, place, states),
+        etag=_etag(request, domain, place, _named(layers, states)),
+        states=states,
         indexes=indexes,
         cells=cells,
         inside=place.inside,
         services=services,
+        found=tuple(UnreadableDates(layer, services) for layer in layers),
+        is_lenient=is_part or len(domain) > 1,
     )
 
 
@@ -161,11 +171,16 @@ def _check_size(asked: int, services: Services, *, locator: str) -> None:
         )
 
 
-def _state(layer: Layer, indexes: IntArray, services: Services) -> str:
-    """Of the pixels of a layer at its own times of some indexes, of what they mean and how they are resampled."""
+def _state(layer: Layer, indexes: IntArray, services: Services) -> tuple[str, ...]:
+    """Of the pixels of a layer at its own times of some indexes."""
     there = tuple(indexes[indexes != ABSENT].tolist())
     instants = tuple(instants_of(layer, there)) if len(layer.times) else ()
-    return f"{pixel_revision(layer, instants, services)} {layer.resampling}"
+    return pixel_states(layer, instants, services)
+
+
+def _named(layers: Sequence[Layer], states: Sequence[tuple[str, ...]]) -> list[str]:
+    """Names for states of the pixels of layers, for what they mean and for how they are resampled."""
+    return [f"{revision_of_states(layer, own)} {layer.resampling}" for layer, own in zip(layers, states, strict=True)]
 
 
 def _etag(request: CoverageRequest, times: TimeDomain, place: Place, states: Sequence[str]) -> str:

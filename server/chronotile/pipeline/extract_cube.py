@@ -16,7 +16,7 @@ from chronotile.encoders.cube_numbers import (
     numbering_of_frames,
 )
 from chronotile.encoders.instants import format_instants
-from chronotile.errors import ClientGone, LimitExceeded
+from chronotile.errors import ClientGone, LimitExceeded, SourceChanged
 from chronotile.model.collection import Layer
 from chronotile.model.cube import (
     BLOCK_DATES,
@@ -31,9 +31,11 @@ from chronotile.model.grid import divides
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.raster import Encoding, Raster
 from chronotile.pipeline.extract_series import instants_of, layer_with_values
+from chronotile.pipeline.one_state import require_state
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.stopwatch import Stopwatch
+from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without, time_without
 from chronotile.pipeline.written_cubes import CubePath, whole_year
 from chronotile.readers.warp import WarpPlan, plan_warp
 from chronotile.readers.warp_times import cells_decoded, read_times
@@ -116,6 +118,8 @@ def find_cube(request: CubeRequest, services: Services, *, known: Collection[str
 def make_cube(target: CubeTarget, *, is_wanted: IsWanted = lambda: True) -> Payload:
     """Return the cube that was not there yet, from now on kept.
 
+    Dates that are damaged while their source is there are left out, and among `unreadable`; such a cube is not kept.
+
     Args:
         target: Of `find_cube`.
         is_wanted: Tells, between two times, whether anybody is still there for the answer.
@@ -126,10 +130,34 @@ def make_cube(target: CubeTarget, *, is_wanted: IsWanted = lambda: True) -> Payl
     Raises:
         LimitExceeded: Far more cells would have to be read than the cube has values.
         ClientGone: Nobody wants it any more.
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is away, or no date can be read.
     """
+    try:
+        return _made(target, is_wanted)
+    except SourceChanged:
+        return _made(resolve_cube(target.request, target.services), is_wanted)
+
+
+def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
+    """The cube.
+
+    Raises:
+        SourceChanged: Files that it is made of were written meanwhile.
+    """
+
+    def make() -> bytes:
+        try:
+            return _encoded(target, is_wanted)
+        finally:  # what went wrong with a file that changed is no matter
+            require_state(target.layer, target.time_used.instants, target.states, target.services)
+
     cubes = target.services.caches.cubes
-    body = cubes.get_or_make(target.etag, lambda: _encoded(target, is_wanted), is_wanted=is_wanted)
+    try:
+        body = cubes.get_or_make(target.etag, make, is_wanted=is_wanted)
+    except IncompleteAnswer as answer:
+        etag = etag_without(target.etag, answer.unreadable)
+        time = time_without(target.time_used, answer.unreadable)
+        return replace(_payload(target, answer.body), etag=etag, time=time, unreadable=answer.unreadable)
     return _payload(target, body)
 
 
@@ -237,7 +265,11 @@ def _check_cells(plan: WarpPlan, target: CubeTarget) -> None:
 
 
 def _encoded(target: CubeTarget, is_wanted: IsWanted) -> bytes:
-    """The cube; what does not fit into the numbering that suits most is read again, when its own is known."""
+    """The cube; what does not fit into the numbering that suits most is read again, when its own is known.
+
+    Raises:
+        IncompleteAnswer: In place of a cube that lacks dates.
+    """
     plan = _plan(target)
     if plan is None:
         return b""
@@ -249,11 +281,15 @@ def _encoded(target: CubeTarget, is_wanted: IsWanted) -> bytes:
         is_categorical=variable.is_categorical,
     )
 
+    lacking = set[int]()
+    found = UnreadableDates(target.layer, target.services)
+
     def encoded(frames: Iterable[CubeFrame], numbering: CubeNumbering) -> bytes:
-        return encode_cube(_about(target, plan, numbering), _blocks(iter(frames), numbering))
+        body = encode_cube(_about(target, plan, numbering), _blocks(iter(frames), numbering), lacking=lacking)
+        return complete(body, found)
 
     def frames() -> Iterator[CubeFrame]:
-        return _frames(target, plan, is_wanted)
+        return _frames(target, plan, is_wanted, found=found, lacking=lacking)
 
     with target.watch.step("read"):
         usual = numbering_of(meaning)
@@ -299,18 +335,27 @@ def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[C
         yield numbered(some, numbering)
 
 
-def _frames(target: CubeTarget, plan: WarpPlan, is_wanted: IsWanted) -> Iterator[CubeFrame]:
-    """The tile at each time, in order.
+def _frames(
+    target: CubeTarget, plan: WarpPlan, is_wanted: IsWanted, *, found: UnreadableDates, lacking: set[int]
+) -> Iterator[CubeFrame]:
+    """The tile at each time that can be read, in order; `lacking` takes the places of the others among the times.
 
     Raises:
         ClientGone: Nobody wants it any more.
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is away, or no time can be read.
     """
-    variable = target.layer.main_variable
+    variable, indexes = target.layer.main_variable, _indexes(target)
+    reader, tell = target.services.reader(target.layer), found.teller(variable)
     with reading(target.layer):
-        for pixels in read_times(plan, target.services.reader(target.layer), variable, _indexes(target)):
+        for place, pixels in enumerate(read_times(plan, reader, variable, indexes, tell=tell)):
             if not is_wanted():
                 raise ClientGone("the client left")
+            if pixels is None:
+                lacking.add(place)
+                if len(lacking) == len(indexes):
+                    found.require_all()
+                continue
+            lacking.discard(place)  # of a reading before this one
             frame = _frame(plan.warp(pixels, variable.encoding), variable.encoding)
             yield frame if target.request.res == 1 else halved(frame, is_categorical=variable.is_categorical)
 

@@ -1,6 +1,6 @@
 """What happened at these places, by several variables: the values of native cells, or their means, along time."""
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import TypeVar
@@ -14,8 +14,8 @@ from chronotile.model.field_series import AreasRequest, FieldSeries, FieldsSerie
 from chronotile.model.payload import TimeUsed
 from chronotile.model.reducer import MEAN
 from chronotile.model.request import AreaSeriesRequest, NamedPoint, Point, PointsSeriesRequest, SeriesRequest
-from chronotile.model.series import PointsSeries
-from chronotile.model.time import InstantArray, TimeSelection
+from chronotile.model.series import AreasSeries, PointsSeries, Series
+from chronotile.model.time import Instant, InstantArray, TimeSelection
 from chronotile.pipeline.deliver_coverage import storing
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_points_series import extract_points_series
@@ -30,6 +30,7 @@ from chronotile.pipeline.extract_series import (
 )
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import etag_without
 
 Resolved = TypeVar("Resolved")
 IsWanted = Callable[[], bool]
@@ -71,6 +72,8 @@ class FieldsPayload:
     time: TimeUsed
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: times at which a cell could not be read, so that it has no value."""
 
 
 def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collection[str] = ()) -> FieldsPayload:
@@ -95,7 +98,13 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
     is_short = sum(field.values.size for field in series.fields) <= SHORT
     with storing():
         body = Whole(b"".join(pieces)) if is_short else streamed(pieces)
-    return FieldsPayload(body=body, media_type=format.media_type, etag=etag, time=target.time)
+    return FieldsPayload(
+        body=body,
+        media_type=format.media_type,
+        etag=etag_without(etag, series.unreadable),
+        time=target.time,
+        unreadable=series.unreadable,
+    )
 
 
 def resolve_positions(request: PositionsRequest, services: Services, *, is_wanted: IsWanted) -> FieldsTarget:
@@ -151,6 +160,7 @@ def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], servic
         fields=tuple(
             FieldSeries(layer=layer, times=series.times, values=series.values[None]) for layer, series in read
         ),
+        unreadable=_of_any(series for _layer, series in read),
     )
 
 
@@ -173,6 +183,7 @@ def _read_many(
     return FieldsSeries(
         places=request.points,
         fields=tuple(FieldSeries(layer=layer, times=each.times, values=each.values) for layer, each in series),
+        unreadable=_of_any(read),
     )
 
 
@@ -189,8 +200,14 @@ def _read_areas(
             )
             for layer, each in zip(layers, read, strict=True)
         ),
+        unreadable=_of_any(read),
         method=MEAN.name,
     )
+
+
+def _of_any(read: Iterable[Series | PointsSeries | AreasSeries]) -> tuple[Instant, ...]:
+    """The times at which a cell of any could not be read."""
+    return tuple(sorted({instant for each in read for instant in each.unreadable}))
 
 
 def _named(point: Point) -> NamedPoint:

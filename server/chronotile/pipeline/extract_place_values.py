@@ -12,6 +12,7 @@ from chronotile.model.crs import CRS84
 from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.model.request import AreaSeriesRequest
+from chronotile.model.time import Instant
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.render_place_tile import places_revision, shapes_in
@@ -83,7 +84,7 @@ def extract_place_values(
         ClientGone: Nobody wants the answer any more.
     """
     layer, numbers = target.layer, np.array(target.numbers, dtype=np.int64)
-    values = np.full((len(numbers), len(target.indexes)), np.nan)
+    values, unreadable = np.full((len(numbers), len(target.indexes)), np.nan), tuple[Instant, ...]()
     near = near_layer(target.places, layer)[numbers]
     if near.any():
         areas = tuple(target.places.areas[number] for number in numbers[near].tolist())
@@ -98,6 +99,7 @@ def extract_place_values(
         )
         series = extract_area_series(asked, services, is_wanted=is_wanted)
         values[near] = [each.reduced[request.reducer.name] for each in series.areas]
+        unreadable = series.unreadable
     return PlaceValues(
         places=target.places.id,
         revision=places_revision(target.places),
@@ -107,6 +109,7 @@ def extract_place_values(
         times=instants_of(layer, target.indexes),
         ids=target.places.ids[target.numbers.start : target.numbers.stop],
         values=values,
+        unreadable=unreadable,
         offset=request.offset,
         total=len(target.places),
     )

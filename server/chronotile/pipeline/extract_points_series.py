@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,13 @@ from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import NativeGrid
 from chronotile.model.request import NamedPoint, PointsSeriesRequest
 from chronotile.model.series import PointsSeries
-from chronotile.pipeline.area_reading import AreaCells, AreaReading, cheapest_reading
+from chronotile.pipeline.area_reading import AreaCells, AreaReading, cheapest_reading, takes_several_reads
 from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.extract_area_series import bounded_cost
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.area_spans import Spans
 
 OUTSIDE = "outside_extent"
@@ -42,7 +45,7 @@ def extract_points_series(
     Raises:
         InvalidParameter: A layer is a composite.
         LimitExceeded: All answers together, or what is to be read for them, are too large.
-        SourceUnavailable: A source is gone or damaged.
+        SourceUnavailable: A source is away.
         ClientGone: `is_wanted` says that nobody waits any more.
         ChronotileError: A name or time is not accepted.
     """
@@ -64,7 +67,14 @@ def extract_points_series(
         targets.append(_target(layer, each.points, own, services))
     readings = [target.how for target in targets]
     bounded_cost(readings, 1, services, alternative="ask for a shorter interval, or for fewer points or layers at once")
-    return [_series(target, services, is_wanted) for target in targets]
+    return [_of_one_state(target, services, is_wanted) for target in targets]
+
+
+def _of_one_state(target: PointsTarget, services: Services, is_wanted: Callable[[], bool]) -> PointsSeries:
+    read = partial(_series, target, services, is_wanted)
+    if not takes_several_reads(target.how):
+        return read()
+    return read_of_one_state(read, target.how.layer, target.how.indexes, services)
 
 
 def _require_wanted(is_wanted: Callable[[], bool]) -> None:
@@ -81,7 +91,8 @@ def _target(layer: Layer, points: tuple[NamedPoint, ...], indexes: tuple[int, ..
 
 def _series(target: PointsTarget, services: Services, is_wanted: Callable[[], bool]) -> PointsSeries:
     layer, shape = target.how.layer, (len(target.points), len(target.how.indexes))
-    values_inside, codes_inside, names = _read(target.how, services, is_wanted)
+    found = UnreadableDates(layer, services)
+    values_inside, codes_inside, names = _read(target.how, found, is_wanted)
     values, codes = np.full(shape, np.nan), np.full(shape, len(names) + 1, dtype=np.uint8)
     values[target.held], codes[target.held] = values_inside.T, codes_inside.T
     is_outside = np.ones(len(target.points), dtype=np.bool_)
@@ -98,6 +109,7 @@ def _series(target: PointsTarget, services: Services, is_wanted: Callable[[], bo
         reasons=(*names, OUTSIDE),
         reach=reach_of(layer),
         hints=swapped_hints(places, layer),
+        unreadable=found.instants,
     )
 
 
@@ -119,12 +131,13 @@ def _spans(cells: NDArray[np.int64]) -> Spans:
 
 
 def _read(
-    how: AreaReading, services: Services, is_wanted: Callable[[], bool]
+    how: AreaReading, found: UnreadableDates, is_wanted: Callable[[], bool]
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]:
     """(time, point) values and codes of those inside, and what codes stand for."""
-    reader = AreaCells(how, services, is_wanted)
+    reader = AreaCells(how, found, is_wanted)
     encoding = how.layer.main_variable.encoding
     samples = [reader.samples(slab) for slab in how.slabs()]
+    reader.require_source()
     codes = np.concatenate([each.codes for each in samples])
     values = np.concatenate([encoding.values(each.numbers) for each in samples])
     values[codes != 0] = np.nan

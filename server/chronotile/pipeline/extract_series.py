@@ -10,14 +10,16 @@ from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.analysis import Analysis
 from chronotile.model.collection import Layer
 from chronotile.model.payload import Payload
-from chronotile.model.raster import cell_reasons
+from chronotile.model.raster import Pixels, cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
 from chronotile.model.time import InstantArray, TimeSelection
 from chronotile.pipeline.analyse_series import analysed_series, check_analysis, reference_indexes
 from chronotile.pipeline.cells import cell_of, cell_values, reach_of, read_cell, swapped_hint
+from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without
 
 SHORTER = "ask for a shorter interval, or page by page with limit="
 
@@ -53,10 +55,12 @@ class SeriesFormat:
 def extract_series(request: SeriesRequest, services: Services) -> Series:
     """Return the values of the native cell that holds the point, in full precision.
 
+    A date that is damaged while its source is there has no value, for the reason `unreadable`.
+
     Raises:
         InvalidParameter: The point lies outside the layer, or the layer is a composite.
         LimitExceeded: The series is longer than `max_series_values`.
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is away.
         ChronotileError: A name or time is not accepted.
     """
     return read_series(resolve_series(request, services), services)
@@ -80,8 +84,13 @@ def deliver_series(
     etag = fingerprint(target.etag, format.name)
     if etag in known:
         return Payload(body=b"", media_type=format.media_type, etag=etag, unchanged=True)
-    body = format.encode(read_series(target, services))
-    return Payload(body=body, media_type=format.media_type, etag=etag)
+    series = read_series(target, services)
+    return Payload(
+        body=format.encode(series),
+        media_type=format.media_type,
+        etag=etag_without(etag, series.unreadable),
+        unreadable=series.unreadable,
+    )
 
 
 def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
@@ -118,11 +127,18 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
     """Read the resolved target.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is away.
     """
     layer = target.layer
     encoding = layer.main_variable.encoding
-    pixels = read_cell(layer, layer.main_variable, cell=target.cell, indexes=target.read, services=services)
+
+    def read_pixels() -> tuple[Pixels, UnreadableDates]:
+        found = UnreadableDates(layer, services)
+        return read_cell(layer.main_variable, cell=target.cell, indexes=target.read, found=found), found
+
+    # Of a variable that is stored each file is read once, which its reader minds.
+    is_derived = layer.main_variable.is_derived
+    pixels, found = read_of_one_state(read_pixels, layer, target.read, services) if is_derived else read_pixels()
     longitude, latitude = target.point.degrees
     read = Series(
         layer=layer.id,
@@ -132,6 +148,7 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
         times=instants_of(layer, target.read),
         values=cell_values(pixels, encoding),
         reasons=cell_reasons(pixels, encoding),
+        unreadable=found.instants,
     )
     if target.analysis is None:
         return read

@@ -18,8 +18,8 @@ from chronotile.model.source import VariableInfo
 from chronotile.model.style import Colour, Style
 from chronotile.model.time import InstantArray, TimeSelection
 from chronotile.pipeline.cells import cell_of, cell_values, read_cell
+from chronotile.pipeline.map_rasters import MapTarget
 from chronotile.pipeline.render_map import (
-    MapTarget,
     base_times,
     painted_style,
     requested_style,
@@ -28,6 +28,7 @@ from chronotile.pipeline.render_map import (
 )
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without, instants_of_all
 from chronotile.stats.over_time import difference, over_time
 from chronotile.styling.colours import class_indexes
 from chronotile.styling.paint import paint, paint_composite
@@ -79,7 +80,8 @@ def identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[I
         SourceUnavailable: A source is gone or damaged.
         ChronotileError: A name, time or parameter is not accepted.
     """
-    return tuple(_identified(target, services) for target in resolve_identify(requests, services))
+    targets = resolve_identify(requests, services)
+    return tuple(_identified(target, UnreadableDates(target.layer, services)) for target in targets)
 
 
 def deliver_identified(
@@ -102,8 +104,11 @@ def deliver_identified(
     payload = Payload(body=b"", media_type=format.media_type, etag=etag, time=time_of_all(times))
     if etag in known:
         return LayeredPayload(payload=replace(payload, unchanged=True), times=times)
-    body = format.encode([_identified(target, services) for target in targets])
-    return LayeredPayload(payload=replace(payload, body=body), times=times)
+    found = [UnreadableDates(target.layer, services) for target in targets]
+    body = format.encode([_identified(target, own) for target, own in zip(targets, found, strict=True)])
+    unreadable = instants_of_all(found)
+    etag = etag_without(etag, unreadable)
+    return LayeredPayload(payload=replace(payload, body=body, etag=etag, unreadable=unreadable), times=times)
 
 
 def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[IdentifyTarget, ...]:
@@ -149,15 +154,22 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
     )
 
 
-def _identified(target: IdentifyTarget, services: Services) -> Identified:
+def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
+    """Of several times, those that cannot be read have no values; of one alone it fails, as its picture does.
+
+    Raises:
+        SourceUnavailable: The source is away, or the one time cannot be read.
+    """
     layer, request = target.layer, target.request
     longitude, latitude = request.point.degrees
     times = _times(target)
     pixels = [
-        read_cell(layer, variable, cell=cell, indexes=_indexes(variable, times), services=services)
+        read_cell(variable, cell=cell, indexes=_indexes(variable, times), found=found)
         for variable, cell in zip(layer.variables, target.cells, strict=bool(target.cells))
     ]
-    base = _read_base(target, services)
+    if len(times) == 1:
+        found.require_all()
+    base = _read_base(target, found)
     return Identified(
         layer=request.layer,
         title=layer.title.get("") or next(iter(layer.title.values()), request.layer),
@@ -230,13 +242,15 @@ def _labels(values: NDArray[np.float64], style: Style, variable: VariableInfo) -
     ]
 
 
-def _read_base(target: IdentifyTarget, services: Services) -> Base | None:
+def _read_base(target: IdentifyTarget, found: UnreadableDates) -> Base | None:
     """What is taken away of the cell's values; `None` where nothing is, or the point lies outside."""
     variable, instants = target.layer.main_variable, np.array(target.time_used.base[::-1], dtype="datetime64[ns]")
     if len(instants) == 0 or not target.cells:
         return None
     indexes = _indexes(variable, instants)
-    pixels = read_cell(target.layer, variable, cell=target.cells[0], indexes=indexes, services=services)
+    pixels = read_cell(variable, cell=target.cells[0], indexes=indexes, found=found)
+    if len(indexes) == 1:
+        found.require_all(indexes)
     along = _row(variable, pixels)
     reducer = target.request.reducer
     order = range(len(instants)) if reducer == "earliest" else range(len(instants) - 1, -1, -1)

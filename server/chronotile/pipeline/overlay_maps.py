@@ -5,9 +5,13 @@ from collections.abc import Collection, Sequence
 from chronotile.errors import LimitExceeded, UnsupportedFormat
 from chronotile.model.payload import LayeredPayload, Payload, time_of_all
 from chronotile.model.request import MapRequest
-from chronotile.pipeline.render_map import MapTarget, drawn, encoded, render_map, resolve_map
+from chronotile.model.time import Instant
+from chronotile.pipeline.map_rasters import MapTarget, of_one_state
+from chronotile.pipeline.one_state import again_if_changed
+from chronotile.pipeline.render_map import drawn, encoded, render_map, resolve_map
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import IncompleteAnswer, etag_without, time_without
 from chronotile.styling.overlay import overlay
 
 
@@ -26,6 +30,15 @@ def overlay_maps(requests: Sequence[MapRequest], services: Services, *, known: C
     if len(requests) == 1:
         payload = render_map(requests[0], services, known=known)
         return LayeredPayload(payload=payload, times=(payload.time,))
+    return again_if_changed(lambda: _overlaid(requests, services, known))
+
+
+def _overlaid(requests: Sequence[MapRequest], services: Services, known: Collection[str]) -> LayeredPayload:
+    """The picture of several layers.
+
+    Raises:
+        SourceChanged: Files that it is made of were written meanwhile.
+    """
     targets = [resolve_map(request, services) for request in requests]
     _check_size(requests, targets, services)
     media_type = requests[0].format
@@ -34,8 +47,20 @@ def overlay_maps(requests: Sequence[MapRequest], services: Services, *, known: C
     if etag in known:
         payload = Payload(body=b"", media_type=media_type, etag=etag, time=time_of_all(used), unchanged=True)
     else:
-        body = services.caches.payloads.get_or_make(etag, lambda: _encoded(requests, targets))
-        payload = Payload(body=body, media_type=media_type, etag=etag, time=time_of_all(used))
+        unreadable = tuple[Instant, ...]()
+        try:
+            body = services.caches.payloads.get_or_make(
+                etag, lambda: of_one_state(targets, lambda: _encoded(requests, targets))
+            )
+        except IncompleteAnswer as answer:
+            body, unreadable = answer.body, answer.unreadable
+        payload = Payload(
+            body=body,
+            media_type=media_type,
+            etag=etag_without(etag, unreadable),
+            time=time_without(time_of_all(used), unreadable),
+            unreadable=unreadable,
+        )
     return LayeredPayload(payload=payload, times=used)
 
 

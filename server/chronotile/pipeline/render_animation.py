@@ -4,27 +4,31 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chronotile.encoders.animation import encode_animation
 from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
 from chronotile.encoders.file_parts import Body, FileParts, Whole
 from chronotile.encoders.picture import WHITE, on_background
 from chronotile.encoders.scratch import IN_MEMORY_BYTES, TEMPORARY, Scratch
-from chronotile.errors import LimitExceeded
+from chronotile.errors import DateUnreadable, LimitExceeded
 from chronotile.model.animation import AnimationFormat, AnimationRequest, Film, Frame
 from chronotile.model.collection import Layer
 from chronotile.model.payload import TimeUsed
 from chronotile.model.raster import Picture
 from chronotile.model.request import MapRequest
 from chronotile.model.style import Style
-from chronotile.model.time import format_day
+from chronotile.model.time import Instant, format_day
 from chronotile.pipeline.animation_times import FrameTimes, frame_times
 from chronotile.pipeline.deliver_coverage import storing
 from chronotile.pipeline.draw_legend import layer_title, told_style
 from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.render_map import MapTarget, drawn, requested_style, require_sides, resolve_map
+from chronotile.pipeline.map_rasters import MapTarget
+from chronotile.pipeline.one_state import read_of_one_state
+from chronotile.pipeline.render_map import drawn, requested_style, require_sides, resolve_map
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import etag_without, instants_of_all, time_without
 from chronotile.pipeline.widened_times import selection_of
 from chronotile.styling.cards import Lettering, lay_cards
 
@@ -53,6 +57,8 @@ class AnimationDelivery:
     """To be closed by who takes it, whether all of it was sent or not."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: dates that are left out, as they cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +103,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     services: Services,
     *,
     known: Collection[str] = (),
-    pictures: Iterable[Picture] | None = None,
+    pictures: Iterable[Picture | None] | None = None,
     scratch: Scratch = TEMPORARY,
     most_bytes: int | None = None,
     is_wanted: IsWanted = always_wanted,
@@ -108,7 +114,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         request: What to show.
         services: What to show it with.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
-        pictures: Of all frames, where `draw_frames` gave them before; else they are drawn.
+        pictures: Of all frames, where `draw_frames` gave them before; else they are drawn. `None` is left out.
         scratch: Where the file is written.
         most_bytes: That it may have; what requests may unless told.
         is_wanted: Whether somebody still waits; asked before each frame.
@@ -117,7 +123,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         LimitExceeded: The frames are too many or too large, their pixels together with the times they are made of are
             more than `max_animation_pixels`, or the file is larger than may be.
         StorageFull: There is no room to write it.
-        SourceUnavailable: A source is gone or damaged.
+        SourceUnavailable: A source is away, or no frame can be read.
         ClientGone: Nobody waits any more.
         ChronotileError: A name, time or parameter is not accepted, or the layer has no times.
     """
@@ -132,13 +138,17 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     with storing():
         frames = _frames(pictures, resolved.lettering)
         body = encode_animation(frames, film, request.format, scratch=scratch, most_bytes=most_bytes)
+    unreadable = instants_of_all(shot.target.found for shot in shots)
+    if unreadable:
+        etag, time = etag_without(delivery.etag, unreadable), time_without(delivery.time, unreadable)
+        return replace(delivery, body=body, etag=etag, time=time, unreadable=unreadable)
     return replace(delivery, body=_kept(body, delivery.etag, services))
 
 
 def draw_frames(
     request: AnimationRequest, services: Services, own: range, *, is_wanted: IsWanted = always_wanted
-) -> Iterator[Picture]:
-    """Give pictures of some of the frames, on white, with nothing written on them.
+) -> Iterator[Picture | None]:
+    """Give pictures of some of the frames, on white, with nothing written on them; `None` of what cannot be read.
 
     Args:
         request: What to show.
@@ -192,16 +202,35 @@ def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services
     return _Shot(text=frame.text, request=request, target=resolve_map(request, services))
 
 
-def _drawn(shots: Iterable[_Shot], is_wanted: IsWanted) -> Iterator[Picture]:
+def _drawn(shots: Iterable[_Shot], is_wanted: IsWanted) -> Iterator[Picture | None]:
     for shot in shots:
         require_wanted(is_wanted)
-        yield on_background(drawn(shot.request, shot.target), WHITE)
+        try:
+            picture = read_of_one_state(
+                partial(drawn, shot.request, shot.target),
+                shot.target.layer,
+                shot.target.times.indexes,
+                shot.target.services,
+            )
+            yield on_background(picture, WHITE)
+        except DateUnreadable:  # which its target tells of
+            yield None
 
 
-def _frames(pictures: Iterable[Picture], lettering: Lettering) -> Iterator[Frame]:
+def _frames(pictures: Iterable[Picture | None], lettering: Lettering) -> Iterator[Frame]:
+    """Those that are left in.
+
+    Raises:
+        DateUnreadable: There is none.
+    """
     fixed, dates = lay_cards(lettering)
+    has_any = False
     for number, picture in enumerate(pictures):
-        yield Frame(picture, (*fixed, *dates[number : number + 1]))
+        if picture is not None:
+            has_any = True
+            yield Frame(picture, (*fixed, *dates[number : number + 1]))
+    if not has_any:
+        raise DateUnreadable("none of the dates of the animation can be read now; try again later")
 
 
 def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tuple[_Shot, ...]) -> Lettering:

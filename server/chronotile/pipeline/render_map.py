@@ -1,7 +1,7 @@
 """Show me this area at this time: a request to an encoded picture."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,16 +27,15 @@ from chronotile.model.request import (
     PictureReducer,
     PlacedFormat,
 )
-from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
-from chronotile.model.time import Instant
 from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.revision import described, fingerprint, pixel_states, revision_of_states, time_index
-from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.map_rasters import MapTarget, band_rasters, of_one_state, shown_raster
+from chronotile.pipeline.one_state import again_if_changed
+from chronotile.pipeline.revision import described, fingerprint, pixel_states, revision_of_states
+from chronotile.pipeline.services import Services
 from chronotile.pipeline.stopwatch import Stopwatch
+from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, etag_without, time_without
 from chronotile.pipeline.void_area import void_area
-from chronotile.readers.warp import WarpPlan, plan_warp
-from chronotile.stats.over_time import difference, over_time
 from chronotile.styling.overlay import on_backdrop
 from chronotile.styling.paint import paint, paint_composite
 from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
@@ -49,26 +48,6 @@ MAX_SIDE_PX = 65_535
 """Of any picture, and JPEG's own: what takes room a row or a column is bounded by no number of pixels."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapTarget:
-    """A request resolved to what exists."""
-
-    layer: Layer
-    style: Style
-    times: ResolvedTimes
-    time_used: TimeUsed
-    base: ResolvedTimes | None
-    """Of a difference, the times whose values are taken away."""
-    reducer: PictureReducer
-    services: Services
-    """That can read the layer, if it shows an expression."""
-    states: tuple[str, ...]
-    """Of the pixels, by variable."""
-    etag: str
-    watch: Stopwatch
-    """Of the request that was resolved."""
-
-
 def render_map(request: MapRequest, services: Services, *, known: Collection[str] = ()) -> Payload:
     """Read, paint and encode the picture that `request` asks for.
 
@@ -78,12 +57,22 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
 
     Returns:
-        The picture; where the layer has no pixels, a transparent one.
+        The picture; where the layer has no pixels, a transparent one. Of several times, one that is damaged while its
+        source is there is left out, and among `unreadable`.
 
     Raises:
         LimitExceeded: The picture, or the times it is made of, are more than `limits` allow.
-        SourceUnavailable: A source is gone or damaged.
+        SourceUnavailable: A source is away, or none of the times can be read.
         ChronotileError: A name, time or parameter is not accepted.
+    """
+    return again_if_changed(lambda: _rendered(request, services, known))
+
+
+def _rendered(request: MapRequest, services: Services, known: Collection[str]) -> Payload:
+    """The picture.
+
+    Raises:
+        SourceChanged: Files that it is made of were written meanwhile.
     """
     target = resolve_map(request, services)
     payload = Payload(
@@ -91,7 +80,15 @@ def render_map(request: MapRequest, services: Services, *, known: Collection[str
     )
     if target.etag in known:
         return replace(payload, unchanged=True)
-    body = services.caches.payloads.get_or_make(target.etag, lambda: _encoded(request, target))
+    try:
+        body = services.caches.payloads.get_or_make(
+            target.etag, lambda: of_one_state([target], lambda: _encoded(request, target))
+        )
+    except IncompleteAnswer as answer:
+        etag = etag_without(target.etag, answer.unreadable)
+        time = time_without(target.time_used, answer.unreadable)
+        payload = replace(payload, etag=etag, time=time, unreadable=answer.unreadable)
+        body = answer.body
     return replace(payload, body=body, timing=target.watch.steps)
 
 
@@ -134,6 +131,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         states=states,
         etag=etag,
         watch=watch,
+        found=UnreadableDates(layer, services),
     )
 
 
@@ -222,7 +220,7 @@ def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
 def _encoded(request: MapRequest, target: MapTarget) -> bytes:
     match request.format:
         case "image/tiff" | "application/x-npy" as value_format:
-            raster = _shown(request.grid, target) or _nothing(request.grid, target.layer)
+            raster = shown_raster(request.grid, target) or _nothing(request.grid, target.layer)
             with target.watch.step("encode"):
                 return encode_geotiff(raster, request.grid) if value_format == "image/tiff" else encode_npy(raster)
         case picture_format:
@@ -250,7 +248,7 @@ def drawn(request: MapRequest, target: MapTarget) -> Picture:
     """Return the picture of a resolved request, transparent where the layer has no pixels."""
     if isinstance(target.layer.content, Composite):
         return _drawn_composite(request, target, target.layer.content)
-    raster = _shown(request.grid, target)
+    raster = shown_raster(request.grid, target)
     if raster is None:
         return _blank(request.grid)
     with target.watch.step("paint"):
@@ -264,12 +262,12 @@ def painted_style(request: MapRequest, target: MapTarget) -> Style:
         SourceUnavailable: The source is gone or damaged.
         InvalidParameter: The style cannot be stretched.
     """
-    raster = _shown(request.grid, target)
+    raster = shown_raster(request.grid, target)
     return target.style if raster is None else _painted(request, target, raster)
 
 
 def _drawn_composite(request: MapRequest, target: MapTarget, content: Composite) -> Picture:
-    bands = [_read(request.grid, target, variable, target.time_used.instants) for variable in content.variables]
+    bands = band_rasters(request.grid, target, content.variables)
     present = [band for band in bands if band is not None]
     if len(present) < len(bands):
         return _blank(request.grid)
@@ -353,41 +351,3 @@ def _check_size(grid: Grid, times: int, services: Services) -> None:
             alternative="ask for a shorter interval or a smaller picture",
             locator="time",
         )
-
-
-def _shown(grid: Grid, target: MapTarget) -> Raster | None:
-    """The values a layer shows, or their difference; `None` where it shares no pixel with the grid."""
-    variable, used = target.layer.main_variable, target.time_used
-    later = _read(grid, target, variable, used.instants)
-    if target.base is None or later is None:
-        return later
-    base = _read(grid, target, variable, used.base)
-    return None if base is None else difference(later, base)
-
-
-def _read(grid: Grid, target: MapTarget, variable: VariableInfo, instants: tuple[Instant, ...]) -> Raster | None:
-    """The variable over some times, newest first, reduced; `None` where it shares no pixel with the grid."""
-    plan = _plan(grid, target, variable)
-    if plan is None:
-        return None
-    if len(instants) <= 1:
-        return _read_at(instants[0] if instants else None, plan, target, variable)
-    if target.reducer == "earliest":
-        instants = instants[::-1]
-    return over_time((_read_at(instant, plan, target, variable) for instant in instants), target.reducer)
-
-
-def _plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> WarpPlan | None:
-    resampling = target.layer.resampling
-    with target.watch.step("warp"):
-        return target.services.caches.plans.get_or_make(
-            (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
-        )
-
-
-def _read_at(instant: Instant | None, plan: WarpPlan, target: MapTarget, variable: VariableInfo) -> Raster:
-    index = 0 if instant is None else time_index(variable.times.instants, instant)
-    with target.watch.step("read"), reading(target.layer):
-        pixels = plan.read(target.services.reader(target.layer), variable, index)
-    with target.watch.step("warp"):
-        return plan.warp(pixels, variable.encoding)

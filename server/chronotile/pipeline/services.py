@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import SourceUnavailable
+from chronotile.errors import DateUnreadable, SourceUnavailable
 from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
 from chronotile.model.source import Finding
@@ -60,12 +60,13 @@ def reading(layer: Layer) -> Iterator[None]:
     """Name the layer in errors of its source, which knows only its own variables.
 
     Raises:
-        SourceUnavailable: The block did.
+        SourceUnavailable: The block did; `DateUnreadable` stays that.
     """
     try:
         yield
     except SourceUnavailable as error:
-        raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
+        kind = DateUnreadable if isinstance(error, DateUnreadable) else SourceUnavailable
+        raise kind(f"layer {layer.id} cannot be read now: {error.message}") from error
 
 
 def _document_bytes(document: Document) -> int:

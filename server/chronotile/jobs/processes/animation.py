@@ -42,6 +42,10 @@ PACKING = 1
 """Level of deflate of frames that wait for the end."""
 
 
+UNREADABLE = Piece(arrays={}, told={})
+"""In place of a frame that cannot be read."""
+
+
 def _plan(inputs: Inputs, services: Services) -> Plan:
     with located({"time": "datetime"}):
         request = _request(inputs, services, parse_time(inputs.get("datetime")))
@@ -71,7 +75,7 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
     own = range(block["first"], block["last"])
     pictures = draw_frames(_told(inputs, work), without_limits(work.services), own, is_wanted=work.is_wanted)
     for number, picture in zip(own, pictures, strict=True):
-        write_piece(work, _name_of(number), _packed(picture))
+        write_piece(work, _name_of(number), UNREADABLE if picture is None else _packed(picture))
     return block
 
 
@@ -87,11 +91,12 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     return {"animation": Result(file=delivery.file_name, media_type=delivery.media_type)}
 
 
-def _pictures(count: int, work: Work) -> Iterator[Picture]:
-    """Those that blocks left, from the first to the last."""
+def _pictures(count: int, work: Work) -> Iterator[Picture | None]:
+    """Those that blocks left, from the first to the last; `None` of frames that could not be read."""
     for number in range(count):
         require_wanted(work.is_wanted)
-        yield _unpacked(read_piece(work, _name_of(number)))
+        piece = read_piece(work, _name_of(number))
+        yield _unpacked(piece) if piece.arrays else None
 
 
 def _name_of(number: int) -> str:

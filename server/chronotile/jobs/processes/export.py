@@ -72,7 +72,9 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
     """All cells at some of the times that were planned."""
     times = instants_told(work.shared["times"][own])
-    coverage = extract_coverage(_request(inputs, work.services), without_limits(work.services), times=times)
+    is_part = len(work.shared["times"]) > 1
+    services = without_limits(work.services)
+    coverage = extract_coverage(_request(inputs, work.services), services, times=times, is_part=is_part)
     if _shape(coverage) != work.shared["shape"]:
         raise SourceUnavailable("the grid of the layers has changed since the job began; ask for it anew")
     return coverage

@@ -20,6 +20,7 @@ from chronotile.model.reducer import Reducer
 from chronotile.pipeline.area_reading import AreaCells, cheapest_reading
 from chronotile.pipeline.cells import reach_of
 from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.area_outlines import outlines_of
 from chronotile.readers.area_spans import Spans, centre_spans
 from chronotile.readers.reader import block_shape
@@ -102,7 +103,7 @@ def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: Flo
     counts, valid = np.zeros(edges.size - 1), 0
     if spans.cells:
         how = cheapest_reading(spans, 1, layer=layer, indexes=indexes, services=work.services)
-        cells = AreaCells(how, work.services, work.is_wanted)
+        cells = AreaCells(how, UnreadableDates(layer, work.services), work.is_wanted)
         for slab in how.slabs():
             cells.require_wanted()
             reduced = reduce_samples(

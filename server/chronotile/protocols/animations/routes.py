@@ -17,7 +17,7 @@ from chronotile.protocols.common.body_response import BodyResponse
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_instead import offer_job
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import IMMUTABLE, SHORT, instants_text, known_etags
+from chronotile.protocols.common.respond import caching, instants_text, known_etags
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 
 
@@ -57,7 +57,7 @@ def _revision(asked: AnimationRequest, services: Services) -> str:
 def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool) -> Response:
     headers = {
         "ETag": f'"{delivery.etag}"',
-        "Cache-Control": IMMUTABLE if is_immutable else SHORT,
+        **caching(delivery.unreadable, is_immutable=is_immutable),
         "Chronotile-Time": instants_text(delivery.time),
     }
     if delivery.unchanged:

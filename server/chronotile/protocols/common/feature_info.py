@@ -12,6 +12,7 @@ from chronotile.encoders.instants import format_instants
 from chronotile.errors import InvalidParameter, UnsupportedFormat
 from chronotile.model.grid import Grid
 from chronotile.model.identified import CellSeries, Identified
+from chronotile.model.raster import REASON_UNREADABLE
 from chronotile.model.request import Point
 from chronotile.model.style import Colour
 from chronotile.pipeline.identify import InfoFormat
@@ -103,7 +104,8 @@ def _columns(found: Identified) -> Iterator[tuple[str, list[Scalar]]]:
     for cell, behind in _named(found):
         values = cell.values.tolist()
         yield f"value{behind}", [None if np.isnan(value) else value for value in values]
-        yield f"number{behind}", cell.numbers.tolist()
+        told = zip(cell.numbers.tolist(), cell.reasons, strict=True)
+        yield f"number{behind}", [None if reason == REASON_UNREADABLE else number for number, reason in told]
         if any(cell.labels):
             yield f"label{behind}", [*cell.labels]
         yield f"reason{behind}", [*cell.reasons]

@@ -79,6 +79,8 @@ def remember(request: Request, payload: Payload, *, layer: str, layer_revision: 
     times = found.times
     instants = payload.time.instants + payload.time.base
     # Where there are times to come, which of them is the newest or the default changes with the clock.
+    if payload.unreadable:
+        return
     is_settled = len(times) == 0 or bool(times.instants[-1] <= services.clock() + DAY)
     if is_settled and len(instants) <= MAX_INSTANTS and found.collection in services.at_hand:
         pixels = Pixels(layer, instants, payload.states, layer_revision)

@@ -1,5 +1,7 @@
 """Payloads as HTTP answers: validators, caching, the instant used."""
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -8,6 +10,8 @@ from chronotile.model.time import Instant, format_instant
 from chronotile.pipeline.revision import fingerprint
 
 SHORT = "public, max-age=300, stale-while-revalidate=86400"
+BRIEF = "public, max-age=60"
+"""Of an answer that lacks dates."""
 IMMUTABLE = "public, max-age=31536000, immutable"
 MAX_INSTANTS_TOLD = 16
 GZIPPED = "-gzip"
@@ -23,7 +27,7 @@ def known_etags(request: Request) -> frozenset[str]:
 
 def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
     """Return the answer that carries a payload; 304 where the client holds it already."""
-    headers = {"ETag": f'"{payload.etag}"', "Cache-Control": IMMUTABLE if is_immutable else SHORT}
+    headers = {"ETag": f'"{payload.etag}"', **caching(payload.unreadable, is_immutable=is_immutable)}
     if payload.time.instants:
         headers["Chronotile-Time"] = instants_text(payload.time)
     if payload.timing:
@@ -31,6 +35,20 @@ def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
     if payload.unchanged:
         return Response(status_code=304, headers=headers)
     return Response(payload.body, media_type=payload.media_type, headers=headers)
+
+
+def caching(unreadable: Sequence[Instant], *, is_immutable: bool = False) -> dict[str, str]:
+    """Return how long an answer may be kept; of one that lacks dates also which, since they may be repaired soon."""
+    if not unreadable:
+        return {"Cache-Control": IMMUTABLE if is_immutable else SHORT}
+    return {"Cache-Control": BRIEF, "Warning": unreadable_warning(unreadable)}
+
+
+def unreadable_warning(unreadable: Sequence[Instant]) -> str:
+    """Return the warning (RFC 7234 §5.5) that names the dates that could not be read, oldest first."""
+    named = ", ".join(format_instant(instant) for instant in unreadable[:MAX_INSTANTS_TOLD])
+    more = len(unreadable) - MAX_INSTANTS_TOLD
+    return f'199 - "unreadable: {named}{f", and {more} more" if more > 0 else ""}"'
 
 
 def respond_with_content(body: bytes, media_type: str, request: Request) -> Response:

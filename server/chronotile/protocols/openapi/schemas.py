@@ -128,6 +128,7 @@ SCHEMAS: Json = {
     "AreaSeries": document(
         {"layer": TEXT, "units": TEXT, "times": TIMES, "features": list_of(AREA_FEATURE)},
         {
+            "unreadable": list_of(TEXT),
             "edges": {"type": "object", "additionalProperties": list_of(NUMBER)},
             "methods": {"type": "object"},
         },
@@ -187,7 +188,8 @@ SCHEMAS: Json = {
             "total": WHOLE,
             "ids": list_of(TEXT),
             "values": list_of(list_of(VALUE)),
-        }
+        },
+        {"unreadable": list_of(TEXT)},
     ),
     "Landing": document({"title": TEXT, "version": TEXT, "collections": list_of({"type": "object"}), "links": LINKS}),
     "Health": document({"status": TEXT}, {"failing": list_of(TEXT), "faults": list_of(FAULT)}),

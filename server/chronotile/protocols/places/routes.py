@@ -17,6 +17,7 @@ from chronotile.pipeline.extract_place_values import extract_place_values, resol
 from chronotile.pipeline.render_place_tile import render_place_tile, shapes_in
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import etag_without
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
@@ -99,8 +100,13 @@ def _values(
     etag = fingerprint(target.etag, written)
     if etag in known:
         return Payload(body=b"", media_type=media_type, etag=etag, unchanged=True)
-    body = encode(extract_place_values(target, asked, services, is_wanted=is_wanted))
-    return Payload(body=body, media_type=media_type, etag=etag)
+    found = extract_place_values(target, asked, services, is_wanted=is_wanted)
+    return Payload(
+        body=encode(found),
+        media_type=media_type,
+        etag=etag_without(etag, found.unreadable),
+        unreadable=found.unreadable,
+    )
 
 
 def _json(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> bytes:

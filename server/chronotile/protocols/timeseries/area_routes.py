@@ -54,18 +54,19 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
     catalogue, is_one = services.catalogue, asked_of is area_request
     offer_job(request, lambda: statistics_instead(layer, query, body, catalogue, is_one=is_one, name=name))
 
-    def work(is_wanted: Callable[[], bool]) -> tuple[bytes | Iterable[bytes], Instant | None]:
+    def work(is_wanted: Callable[[], bool]) -> tuple[bytes | Iterable[bytes], Instant | None, tuple[Instant, ...]]:
         asked, following = _paged(asked_of(layer, query, body, services.catalogue), query, services)
         if is_dry:
-            return _told(cost_of_area_series(widened_request(asked, services).request, services), layer), following
+            return _told(cost_of_area_series(widened_request(asked, services).request, services), layer), following, ()
         if name != "json":
             refuse_in_columns(asked.analysis)
         series = analyse_area_series(asked, services, is_wanted=is_wanted)
-        return encode_areas(series, name, layer, reducers=asked.reducers), following
+        return encode_areas(series, name, layer, reducers=asked.reducers), following, series.unreadable
 
     async with while_wanted(request) as is_wanted:
-        answer, following = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
-    response = respond_in("json" if is_dry else name, answer, layer)
+        making = partial(work, is_wanted)
+        answer, following, unreadable = await for_client(request, gate, layer.id, making, services=services)
+    response = respond_in("json" if is_dry else name, answer, layer, unreadable=unreadable)
     response.headers.update(link_to_next(request, following))
     return response
 

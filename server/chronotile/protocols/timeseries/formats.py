@@ -22,9 +22,11 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.reducer import Reducer
 from chronotile.model.series import AreasSeries, PointsSeries, Series
+from chronotile.model.time import Instant
 from chronotile.pipeline.extract_series import SeriesFormat
 from chronotile.protocols.common.accept import preferred_type
 from chronotile.protocols.common.kvp import Kvp, choice
+from chronotile.protocols.common.respond import caching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +97,11 @@ def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[L
     return chain.from_iterable(encode_series_ndjson(table) for table in tables)
 
 
-def respond_in(name: str, body: bytes | Iterable[bytes], layer: Layer) -> Response:
-    """Return the answer that carries series; pieces are made while they are sent, in threads."""
-    headers = {"Vary": "Accept", **file_headers(name, layer)}
+def respond_in(
+    name: str, body: bytes | Iterable[bytes], layer: Layer, *, unreadable: Sequence[Instant] = ()
+) -> Response:
+    """Return the answer that carries series, of which dates may be lacking; pieces are made while they are sent."""
+    headers = {"Vary": "Accept", **file_headers(name, layer), **(caching(unreadable) if unreadable else {})}
     if isinstance(body, bytes):
         return Response(body, media_type=SERIES_MEDIA_TYPES[name], headers=headers)
     return StreamingResponse(body, media_type=SERIES_MEDIA_TYPES[name], headers=headers)

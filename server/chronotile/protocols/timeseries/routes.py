@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.model.time import Instant
 from chronotile.pipeline.analyse_points_series import analyse_points_series
 from chronotile.pipeline.extract_series import deliver_series
 from chronotile.pipeline.page_times import page_times
@@ -70,14 +71,15 @@ async def post_points(request: Request) -> Response:
     asked = await in_thread(gate, points_requests, query, sent, services.catalogue)
     layers = [services.catalogue.layer(each.layer) for each in asked]
 
-    def work(is_wanted: Callable[[], bool]) -> bytes | Iterable[bytes]:
-        return encode_points(analyse_points_series(asked, analysis, services, is_wanted=is_wanted), name, layers)
+    def work(is_wanted: Callable[[], bool]) -> tuple[bytes | Iterable[bytes], list[Instant]]:
+        found = analyse_points_series(asked, analysis, services, is_wanted=is_wanted)
+        return encode_points(found, name, layers), sorted({instant for each in found for instant in each.unreadable})
 
     others = [layer.id for layer in layers[1:]]
     async with while_wanted(request) as is_wanted:
         telling = partial(work, is_wanted)
-        body = await for_client(request, gate, layers[0].id, telling, services=services, others=others)
-    return respond_in(name, body, layers[0])
+        body, unreadable = await for_client(request, gate, layers[0].id, telling, services=services, others=others)
+    return respond_in(name, body, layers[0], unreadable=unreadable)
 
 
 routes = [

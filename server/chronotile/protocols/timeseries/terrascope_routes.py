@@ -10,13 +10,13 @@ from starlette.routing import Route
 
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest
 from chronotile.model.series import AreasSeries
-from chronotile.model.time import TimeDomain
+from chronotile.model.time import Instant, TimeDomain
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_series import SeriesFormat, deliver_series, extract_series
 from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.respond import caching, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of, while_wanted
 from chronotile.protocols.timeseries.faults import terrascope_fault
 from chronotile.protocols.timeseries.terrascope_documents import (
@@ -76,15 +76,18 @@ async def _answer_body(
     query = Kvp(request.query_params.multi_items())
     gate = state_of(request).gates.series
 
-    def work(is_wanted: Callable[[], bool]) -> bytes:
+    def work(is_wanted: Callable[[], bool]) -> tuple[bytes, tuple[Instant, ...]]:
         asked, wanted = read(layer, query, body, services.catalogue), wanted_entries(query)
         if isinstance(asked, SeriesRequest):
-            return encode_point_series(extract_series(asked, services), layer.times, wanted)
-        return encode(extract_area_series(asked, services, is_wanted=is_wanted), layer.times, wanted)
+            series = extract_series(asked, services)
+            return encode_point_series(series, layer.times, wanted), series.unreadable
+        found = extract_area_series(asked, services, is_wanted=is_wanted)
+        return encode(found, layer.times, wanted), found.unreadable
 
     async with while_wanted(request) as is_wanted:
-        document = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
-    return Response(document, media_type=MEDIA_TYPE)
+        making = partial(work, is_wanted)
+        document, unreadable = await for_client(request, gate, layer.id, making, services=services)
+    return Response(document, media_type=MEDIA_TYPE, headers=caching(unreadable) if unreadable else None)
 
 
 def _routes(path: str, handler: Handler, *methods: str) -> list[Route]:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from chronotile.model.payload import TimeUsed
 from chronotile.pipeline.deliver_coverage import CoverageDelivery
 from chronotile.protocols.common.body_response import BodyResponse
-from chronotile.protocols.common.respond import SHORT, instants_text
+from chronotile.protocols.common.respond import caching, instants_text
 from chronotile.protocols.ogcapi.maps.told import told_of_grid
 
 SHOWN = {
@@ -17,7 +17,8 @@ SHOWN = {
 
 def respond_with_file(delivery: CoverageDelivery, *, with_body: bool = True) -> Response:
     """Return the answer that carries a file, or tells of it; 304 where the client holds it already."""
-    headers = {"ETag": f'"{delivery.etag}"', "Cache-Control": SHORT, "Vary": "Accept", **told_of_grid(delivery.grid)}
+    headers = {"ETag": f'"{delivery.etag}"', "Vary": "Accept", **told_of_grid(delivery.grid)}
+    headers |= caching(delivery.unreadable)
     instants = tuple(reversed(delivery.times.instants))
     if instants:
         headers["Chronotile-Time"] = instants_text(TimeUsed(instants=instants))

@@ -14,7 +14,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.body_response import BodyResponse
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import SHORT, instants_text
+from chronotile.protocols.common.respond import caching, instants_text
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.ogcapi.edr.formats import EXTENSIONS, data_format, media_type_of
 from chronotile.protocols.ogcapi.edr.params import valued_collection
@@ -76,7 +76,7 @@ def data_response(payload: FieldsPayload, name: str, asked: Asked) -> Response:
         name: Of the format.
         asked: What was asked for.
     """
-    headers = {"ETag": f'"{payload.etag}"', "Cache-Control": SHORT, "Vary": "Accept"}
+    headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **caching(payload.unreadable)}
     if payload.time.instants:
         headers["Chronotile-Time"] = instants_text(payload.time)
     if payload.unchanged:

@@ -1,0 +1,61 @@
+"""Answers of one state of their files: those that are written over while they are read are read once more.
+
+A reader looks at each file before and after each of its reads (docs/design/reading.md). Here are the answers that take
+several reads of a file: variables of a composite, operands of a formula, windows of an area.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from chronotile.errors import SourceChanged
+from chronotile.model.collection import Layer
+from chronotile.model.time import Instant
+from chronotile.pipeline.revision import pixel_states
+from chronotile.pipeline.services import Services
+
+Answer = TypeVar("Answer")
+
+
+def require_state(layer: Layer, instants: Sequence[Instant], states: Sequence[str], services: Services) -> None:
+    """Check that the files of a layer at some of its times are still in the states that they were found in.
+
+    Raises:
+        SourceChanged: They are not.
+    """
+    if not services.reader(layer).info.is_of_files:
+        return
+    if pixel_states(layer, tuple(instants), services) != tuple(states):
+        raise SourceChanged(f"layer {layer.id} cannot be read now: its files are being written; try again later")
+
+
+def again_if_changed(answer: Callable[[], Answer]) -> Answer:
+    """Return an answer; if files changed while it was made, one that is made anew.
+
+    Raises:
+        SourceChanged: They changed again.
+    """
+    try:
+        return answer()
+    except SourceChanged:
+        return answer()
+
+
+def read_of_one_state(read: Callable[[], Answer], layer: Layer, indexes: tuple[int, ...], services: Services) -> Answer:
+    """Return what is read of a layer at the times of some indexes; read once more if its files changed meanwhile.
+
+    Raises:
+        SourceChanged: They changed again.
+        Exception: Whatever `read` raised of files that stayed as they were.
+    """
+    if not indexes or not services.reader(layer).info.is_of_files:
+        return read()
+    instants = tuple(layer.times.instants[list(indexes)]) if len(layer.times) else ()
+
+    def checked() -> Answer:
+        states = pixel_states(layer, instants, services)
+        try:
+            return read()
+        finally:  # what went wrong with a file that changed is no matter
+            require_state(layer, instants, states, services)
+
+    return again_if_changed(checked)

@@ -1,0 +1,139 @@
+"""The dates that an answer lacks, since they are damaged while their source is there (docs/design/reading.md)."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from chronotile.errors import DateUnreadable, SourceUnavailable
+from chronotile.model.collection import Layer
+from chronotile.model.payload import TimeUsed
+from chronotile.model.source import VariableInfo
+from chronotile.model.time import Instant
+from chronotile.pipeline.failing_dates import tell_failing_date
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.services import Services
+from chronotile.readers.foreign import with_causes
+
+log = logging.getLogger(__name__)
+
+
+class UnreadableDates:
+    """Collects the dates that could not be read for one answer; several threads may tell of them at once.
+
+    Args:
+        layer: That is read.
+        services: To read it with; they list the dates for operators.
+    """
+
+    def __init__(self, layer: Layer, services: Services) -> None:
+        self.layer = layer
+        self.services = services
+        self.is_closed = False
+        """Whether the answer is told of already, so that no more dates may be lacking."""
+        self._errors: dict[tuple[str, int], DateUnreadable] = {}
+        self._instants: set[Instant] = set()
+
+    @property
+    def instants(self) -> tuple[Instant, ...]:
+        """Those found, ascending; none of a layer without time."""
+        return tuple(sorted(self._instants))
+
+    def tell(self, variable: VariableInfo, index: int, error: DateUnreadable) -> None:
+        """Note a date of a variable, by the index of its time."""
+        if (variable.name, index) in self._errors:
+            return
+        self._errors[variable.name, index] = error
+        if len(variable.times):
+            self._instants.add(variable.times.instants[index])
+        try:
+            tell_failing_date(self.layer.collection, variable.name, index, error=error, services=self.services)
+        except OSError as failure:  # no answer fails since a list for operators cannot be written
+            log.warning("a date that cannot be read is not listed: %s; %s", failure, with_causes(error))
+
+    def teller(self, variable: VariableInfo) -> Callable[[int, DateUnreadable], None]:
+        """Return what notes dates of a variable."""
+        return partial(self.tell, variable)
+
+    def require_all(self, indexes: Sequence[int] | None = None) -> None:
+        """Check that no date, or none of some of them, is lacking.
+
+        Raises:
+            DateUnreadable: One is.
+        """
+        for (_variable, index), error in self._errors.items():
+            if indexes is None or index in indexes:
+                raise error
+
+    def require_source(self, variable: VariableInfo, indexes: Sequence[int], cell: tuple[int, int]) -> None:
+        """Check that the source is there if no date of those asked for could be read: another one can.
+
+        Args:
+            variable: That was read.
+            indexes: Of the dates asked for, ascending.
+            cell: Row and column of any cell.
+
+        Raises:
+            SourceUnavailable: None of the others can be read either, or there is none.
+        """
+        if not self._errors:
+            return
+        failed = [self._errors[variable.name, index] for index in indexes if (variable.name, index) in self._errors]
+        if not failed or len(failed) < len(indexes):
+            return
+        reader, (row, column) = self.services.reader(self.layer), cell
+        for other in _others(indexes, len(variable.times)):
+            try:
+                reader.read_cell(variable.name, indexes=[other], row=row, column=column)
+            except DateUnreadable:
+                continue
+            return
+        raise SourceUnavailable(failed[0].message) from failed[0]
+
+
+class IncompleteAnswer(Exception):
+    """Carries an answer that lacks dates past the caches, which keep nothing of what is raised.
+
+    Args:
+        body: Of the answer.
+        unreadable: Ascending.
+    """
+
+    def __init__(self, body: bytes, unreadable: tuple[Instant, ...]) -> None:
+        super().__init__("dates could not be read")
+        self.body = body
+        self.unreadable = unreadable
+
+
+def instants_of_all(found: Iterable[UnreadableDates]) -> tuple[Instant, ...]:
+    """Return the dates of several collections of them, ascending."""
+    return tuple(sorted({instant for each in found for instant in each.instants}))
+
+
+def complete(body: bytes, *found: UnreadableDates) -> bytes:
+    """Return the answer, if no date is lacking.
+
+    Raises:
+        IncompleteAnswer: Some are.
+    """
+    unreadable = instants_of_all(found)
+    if unreadable:
+        raise IncompleteAnswer(body, unreadable)
+    return body
+
+
+def time_without(time: TimeUsed, unreadable: Sequence[Instant]) -> TimeUsed:
+    """Return the instants that an answer shows, without those that were left out of it."""
+    instants, base = (tuple(each for each in own if each not in unreadable) for own in (time.instants, time.base))
+    return replace(time, instants=instants, base=base)
+
+
+def etag_without(etag: str, unreadable: Sequence[Instant]) -> str:
+    """Return the ETag of an answer that lacks dates: another than that of the whole one, which is thus made anew."""
+    return fingerprint(etag, "unreadable", tuple(unreadable)) if unreadable else etag
+
+
+def _others(indexes: Sequence[int], count: int) -> list[int]:
+    """A few times besides those asked for: the neighbours, the ends and the middle."""
+    likely = (indexes[-1] + 1, indexes[0] - 1, count - 1, 0, count // 2)
+    return [index for index in dict.fromkeys(likely) if 0 <= index < count and index not in indexes]
