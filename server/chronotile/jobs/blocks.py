@@ -20,6 +20,7 @@ from chronotile.jobs.faults import Hindered, JobFailed, fault_of, is_foreseen
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Inputs, Plan, Work
 from chronotile.jobs.processes import process_of
+from chronotile.jobs.unreadable import named, run_block
 from chronotile.pipeline.services import Services, Shelf
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def do_block(task: Task, block: Json) -> Json:
         JobFailed: The verb met something else that was foreseen.
     """
     with _telling_faults():
-        return process_of(task.process).run(_kept(task, INPUTS), block, _work(task))
+        return run_block(process_of(task.process), _kept(task, INPUTS), block, _work(task))
 
 
 def finish(task: Task) -> dict[str, Result]:
@@ -127,7 +128,7 @@ def finish(task: Task) -> dict[str, Result]:
     with _telling_faults():
         done = _done(task)
         try:
-            return dict(process_of(task.process).finish(_kept(task, INPUTS), done, _work(task)))
+            return dict(named(process_of(task.process).finish(_kept(task, INPUTS), done, _work(task)), done))
         except ClientGone:  # a piece is gone, perhaps with another attempt's plan: these blocks lead to no end any more
             (Path(task.folder) / BLOCKS).unlink(missing_ok=True)
             raise

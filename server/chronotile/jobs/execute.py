@@ -10,6 +10,7 @@ from chronotile.jobs.input_schema import MAX_SHOWN, fault_in
 from chronotile.jobs.job import Execution, Json, Result
 from chronotile.jobs.process import Plan, Process, Work
 from chronotile.jobs.processes import process_of
+from chronotile.jobs.unreadable import named, run_block
 from chronotile.pipeline.services import Services
 
 SYNC_S = 20.0
@@ -88,8 +89,9 @@ def execute(
         )
     with tempfile.TemporaryDirectory(dir=folder) as pieces:
         work = Work(services=services, folder=Path(pieces), results=folder, shared=plan.shared, is_wanted=is_wanted)
-        done = [process.run(execution.inputs, block, work) for block in plan.blocks]
-        return wanted_results(process, execution.outputs, process.finish(execution.inputs, done, work))
+        done = [run_block(process, execution.inputs, block, work) for block in plan.blocks]
+        results = named(process.finish(execution.inputs, done, work), done)
+        return wanted_results(process, execution.outputs, results)
 
 
 def wanted_results(

@@ -115,6 +115,8 @@ class Result:
     file: str | None = None
     """Name of its file in the folder of the job's results."""
     media_type: str = "application/json"
+    metadata: Json | None = None
+    """What it was made of, as `metadata_of` tells it; `None` where no layer was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

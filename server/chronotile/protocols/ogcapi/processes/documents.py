@@ -73,6 +73,7 @@ def status_document(job: Job, told: Told) -> Json:
         "message": job.message,
         **{name: moment_text(moment) for name, moment in times.items() if moment is not None},
         "progress": job.progress,
+        **_metadata(job),
         "links": _written(_job_links(job, told)),
     }
 
@@ -100,6 +101,12 @@ def result_address(job: Job, output: str, told: Told) -> str:
 def moment_text(moment: float) -> str:
     """Return seconds since 1970 as RFC 3339, UTC, to the millisecond."""
     return format_instant(np.datetime64(round(moment * 1000), "ms").astype("datetime64[ns]"))
+
+
+def _metadata(job: Job) -> Json:
+    """What its results were made of, which is the same for all of them; nothing where no layer was read."""
+    metadata = next((each.metadata for each in job.results.values()), None)
+    return {} if metadata is None else {"metadata": metadata}
 
 
 def _job_links(job: Job, told: Told) -> list[Link]:
