@@ -28,6 +28,7 @@ import rasterio
 
 from benchmarks.optimise import make_stack
 from benchmarks.soak.watch import descendants, memory_of
+from chronotile.ingest.archive_id import archive_id
 from chronotile.jobs.blocks import RESULTS
 from chronotile.jobs.engine import open_engine
 from chronotile.jobs.job import Execution, Job
@@ -104,7 +105,8 @@ def _done(stack: Path, folder: Path, reducer: str, *workers: int) -> tuple[float
     """Seconds that a job ran, the most that each process held in MiB, and the file."""
     jobs = folder / "jobs"
     shutil.rmtree(jobs, ignore_errors=True)
-    with _dask(*workers) as address, closing(JobTable(open_engine(None, jobs))) as table:
+    engine, archive = open_engine(None, jobs), archive_id(stack, None)
+    with _dask(*workers) as address, closing(JobTable(engine, archive=archive)) as table:
         environment = os.environ | {"CHRONOTILE_JOBS_DIR": str(jobs), "CHRONOTILE_DASK_ADDRESS": address}
         program = Path(sys.executable).parent / "chronotile"
         with _running([program, "worker", stack], environment) as worker:

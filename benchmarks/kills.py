@@ -22,6 +22,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from chronotile.ingest.archive_id import archive_id
 from chronotile.jobs.engine import open_engine
 from chronotile.jobs.table import JobTable
 from tests.jobs.runs.deployment import SITE, Deployment, begun, deployed
@@ -128,7 +129,7 @@ def main() -> None:
         url = None if database is None else database.make_database()
         if url is not None:
             environment["CHRONOTILE_DATABASE_URL"] = url
-        table = stack.enter_context(closing(JobTable(open_engine(url, jobs))))
+        table = stack.enter_context(closing(JobTable(open_engine(url, jobs), archive=archive_id(data, None))))
         deployment = deployed(data, jobs, workers=WORKERS, processes=PROCESSES, **environment)
         run = Run(deployment=stack.enter_context(deployment), table=table, gates=gates)
         started = time.monotonic()

@@ -165,4 +165,12 @@ def test_jobs_lie_among_what_the_users_programs_keep(environment, monkeypatch):
     environment()
     monkeypatch.setenv("XDG_STATE_HOME", "/kept")
 
-    assert load_settings().jobs_folder == Path("/kept/chronotile/jobs")
+    assert load_settings().jobs_folder("belgium-1f") == Path("/kept/chronotile/archives/belgium-1f/jobs")
+    assert load_settings().jobs_folder("flanders") == Path("/kept/chronotile/archives/flanders/jobs")
+    assert load_settings().jobs_folder_before == Path("/kept/chronotile/jobs")
+
+
+def test_jobs_lie_in_the_one_folder_that_is_named(environment):
+    environment(JOBS_DIR="/jobs")
+
+    assert load_settings().jobs_folder("belgium-1f") == load_settings().jobs_folder_before == Path("/jobs")

@@ -48,7 +48,7 @@ def run(ground: Ground, options: Options) -> Findings:
 
 
 def _measure(findings: Findings, name: str, engine: Engine, rounds: int) -> None:
-    with closing(JobTable(engine)) as table:
+    with closing(JobTable(engine, archive="a")) as table:
         for _ in range(ENDED):
             table.keep(new_id(), EXECUTION, {}, user=None)
         for _ in range(WAITING):

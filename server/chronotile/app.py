@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.ingest.archive import Archive, open_archive, system_clock
+from chronotile.ingest.archive_id import id_of_open
 from chronotile.ingest.discover import Progress
 from chronotile.ingest.finding_log import FindingLog
 from chronotile.jobs.bucket import PATIENCE_S, open_bucket
@@ -138,7 +139,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     ways = {"pictures": {"brisk": brisk}, "series": {"brisk": brisk}}
     ways |= {"cubes": CUBES_GIVE_WAY, "animations": ANIMATIONS_GIVE_WAY, "files": FILES_WAIT}
     ways |= {"plans": PLANS_GIVE_WAY, "executions": EXECUTIONS_GIVE_WAY}
-    desk = jobs or JobDesk(None)
+    desk = jobs or JobDesk(None, archive="")
     input_places = WebPlaces(input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
     subscriber_places = WebPlaces(subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")
 
@@ -286,6 +287,7 @@ def serving(
         siblings: The other workers, if there are any.
         finding_log: Logs what is found at each reload; without one another worker does.
     """
+    id_ = id_of_open(archive, settings.config, is_shared=settings.database_url is not None)
     keep_freed_memory()
     allow_open_files()
     say_previews(Previews(settings.preview_folder, settings.preview_bytes) if settings.preview_bytes else None)
@@ -303,7 +305,9 @@ def serving(
         siblings=siblings,
         shares=settings.preview_folder / SHARES if settings.preview_bytes else None,
         jobs=JobDesk(
-            settings.jobs_folder,
+            settings.jobs_folder(id_),
+            archive=id_,
+            before=settings.jobs_folder_before,
             database_url=settings.database_url,
             most_open=settings.most_open_jobs,
             bucket=open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S),

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     subscriber_prefixes: str | None = None
     """https:// URLs below which subscribers may be told how jobs go on, with commas; none leaves them to ask."""
     jobs_dir: Path | None = None
-    """Folder of jobs and their results, which all who do them share; otherwise among what the user's programs keep."""
+    """Folder of jobs and their results, which all who do them share; otherwise one an archive in the user's state."""
     jobs_results_url: str | None = None
     """s3://bucket/prefix below which files of results are kept; otherwise they stay in the folder of jobs."""
     database_url: str | None = None
@@ -177,9 +177,13 @@ class Settings(BaseSettings):
         """The members of `subscriber_prefixes`."""
         return _members(self.subscriber_prefixes)
 
+    def jobs_folder(self, archive: str) -> Path:
+        """Return `jobs_dir`, or the folder of an archive, by its id, among what the user's programs keep."""
+        return self.jobs_dir or _folder_of("XDG_STATE_HOME", ".local/state") / "archives" / archive / "jobs"
+
     @property
-    def jobs_folder(self) -> Path:
-        """`jobs_dir`, or a folder among what the user's programs keep."""
+    def jobs_folder_before(self) -> Path:
+        """Where jobs were stored before they had an archive: one folder for all archives."""
         return self.jobs_dir or _folder_of("XDG_STATE_HOME", ".local/state") / "jobs"
 
     @property

@@ -274,7 +274,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
     ("text", "mistake"),
     [
         ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, url, contact, "
-            "languages, paths, crs, tile_matrix_sets, limits, wms, inspire, viewer"),
+            "id, languages, paths, crs, tile_matrix_sets, limits, wms, inspire, viewer"),
         ("title: 5", "service.title: a mapping is wanted (key: value), got 5"),
         ("title: {}", "service.title: at least 1 are wanted"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),

@@ -151,7 +151,7 @@ def jobs_done() -> Iterator[JobDesk]:
         data, folder = Path(made) / "data", Path(made) / "jobs"
         data.mkdir()
         write_cogs(data, Scene())
-        desk = JobDesk(folder)
+        desk = JobDesk(folder, archive="a")
         runner = Runner(desk.table, cluster, OpenArchive(), place=data, folder=folder, timeout_s=600, kept_s=1e6)
         thread = Thread(target=runner.run)
         thread.start()

@@ -20,12 +20,14 @@ def run(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("CHRONOTILE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CHRONOTILE_JOBS_DIR", str(tmp_path / "jobs"))
+    monkeypatch.setenv("CHRONOTILE_CONFIG", str(tmp_path / "archive.yaml"))
+    (tmp_path / "archive.yaml").write_text("service: {id: mine}\n")
     return lambda *arguments: CliRunner().invoke(app, ["jobs", *map(str, arguments)])
 
 
 @pytest.fixture
 def table(tmp_path):
-    table = JobTable(open_engine(None, tmp_path / "jobs"), clock=lambda: 1_777_627_800.5)
+    table = JobTable(open_engine(None, tmp_path / "jobs"), clock=lambda _connection: 1_777_627_800.5, archive="mine")
     yield table
     table.close()
 
@@ -48,21 +50,21 @@ def test_jobs_are_listed_from_the_newest(run, table, submit):
         f"{second}  composite  accepted  0%        2026-05-01T09:30:00Z",
         f"{first}  echo       running   40%       2026-05-01T09:30:00Z",
         "2 of 2 jobs",
-        "no worker is there to do them: start one with chronotile worker",
+        "no worker of the archive mine is there to do them: start one with chronotile worker",
     ]
 
 
 def test_it_is_told_that_no_worker_is_there_where_one_is_needed(run, table, submit, tmp_path):
-    told = "no worker is there to do them: start one with chronotile worker"
+    told = "no worker of the archive mine is there to do them: start one with chronotile worker"
     table.dismiss(submit())
     assert told not in run("list").output
 
     job = submit()
     assert told in run("list").output
-    assert "waits for its turn; no worker is there to do it\n" in run("show", job).output
+    assert "waits for its turn; no worker of the archive mine is there to do it\n" in run("show", job).output
 
     engine = open_engine(None, tmp_path / "jobs")  # by the clock of the command, not that of `table`
-    Attendance(engine).say_here("worker")
+    Attendance(engine, archive="mine").say_here("worker")
     engine.dispose()
     assert told not in run("list").output
     assert "waits for its turn\n" in run("show", job).output
@@ -121,6 +123,7 @@ def test_a_job_is_shown_with_its_log_and_the_places_of_its_files(run, table, sub
 
     assert run("show", job).output.splitlines() == [
         f"id        {job}",
+        "archive   mine",
         "process   echo",
         "status    successful",
         "progress  100%",
@@ -228,3 +231,31 @@ def test_a_table_that_cannot_be_opened_is_told_of_in_one_line(run, monkeypatch):
     assert failed.exit_code == 1
     assert failed.stderr.startswith("chronotile: CHRONOTILE_DATABASE_URL begins with mysql://")
     assert failed.stderr.count("\n") == 1
+
+
+def test_jobs_of_another_archive_are_not_seen(run, table, submit, tmp_path):
+    job = submit()
+    (tmp_path / "other.yaml").write_text("service: {id: other}\n")
+
+    assert run("list", tmp_path / "other.yaml").output == "0 of 0 jobs\n"
+    for command in ("show", "cancel"):
+        ended = run(command, job, tmp_path / "other.yaml")
+        assert (ended.exit_code, ended.output) == (1, f"chronotile: there is no job '{job}', or it was forgotten\n")
+    assert table.job(job).status == "accepted"
+    assert run("list", tmp_path / "archive.yaml").output.splitlines()[-2] == "1 of 1 jobs"
+
+
+def test_an_archive_that_is_not_there_is_told(run, tmp_path):
+    ended = run("list", tmp_path / "absent.yaml")
+
+    assert ended.exit_code == 1
+    assert "absent.yaml cannot be read: there is no such file; name the configuration" in ended.output
+
+
+def test_it_is_told_what_results_were_made_of(run, table, submit):
+    job = submit()
+    table.claim("me", lease_s=30)
+    source = {"collection": "s2", "layers": ["NDVI"], "revision": "1f", "count": 2, "first": "A", "last": "B"}
+    table.succeed(job, "me", {"map": Result(file="a.tif", media_type="image/tiff", metadata={"sources": [source]})})
+
+    assert run("show", job).output.splitlines()[-2:] == ["made of", "  s2  NDVI, revision 1f, 2 times from A to B"]

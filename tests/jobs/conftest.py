@@ -14,7 +14,7 @@ class Clock:
 
     now = 1_000_000.5
 
-    def __call__(self) -> float:
+    def __call__(self, _connection=None) -> float:
         return self.now
 
 
@@ -49,7 +49,7 @@ def open_table(url, tmp_path, clock):
     tables = []
 
     def open_one():
-        tables.append(JobTable(open_engine(url, tmp_path), clock=clock))
+        tables.append(JobTable(open_engine(url, tmp_path), clock=clock, archive="a"))
         return tables[-1]
 
     yield open_one

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.jobs.attendance import GONE_S, NOBODY_HERE
+from chronotile.jobs.attendance import GONE_S, nobody_here
 from chronotile.jobs.job import Execution
 
 ECHO = Execution(process="echo", inputs={})
@@ -46,8 +46,8 @@ def test_jobs_that_have_not_ended_tell_that_nobody_is_there(table, attendance):
 
     assert {job.id: job.message for job in attendance.told(jobs)} == {
         ended: "was dismissed",
-        running: f"is being prepared; {NOBODY_HERE}",
-        accepted: f"waits for its turn; {NOBODY_HERE}",
+        running: f"is being prepared; {nobody_here('a')}",
+        accepted: f"waits for its turn; {nobody_here('a')}",
     }
     attendance.say_here("a")
     assert attendance.told(jobs) == jobs

@@ -20,7 +20,7 @@ def open_callbacks(table, url, tmp_path, clock):
 
     def open_one():
         engines.append(open_engine(url, tmp_path))
-        return Callbacks(engines[-1], clock=clock)
+        return Callbacks(engines[-1], clock=clock, archive="a")
 
     yield open_one
     for engine in engines:

@@ -7,7 +7,7 @@ import pytest
 
 from chronotile.errors import ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs import engine
-from chronotile.jobs.attendance import NOBODY_HERE
+from chronotile.jobs.attendance import nobody_here
 from chronotile.jobs.blocks import make_folders
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.job import Execution
@@ -17,7 +17,7 @@ ECHO = Execution(process="echo", inputs={"string": "a"})
 
 @pytest.fixture
 def desk(tmp_path):
-    desk = JobDesk(tmp_path / "jobs", most_open=2)
+    desk = JobDesk(tmp_path / "jobs", most_open=2, archive="a")
     yield desk
     desk.close()
 
@@ -54,7 +54,7 @@ def test_users_see_their_own_jobs(desk):
 
 def test_whoever_asks_for_a_job_hears_whether_anybody_is_there_to_do_it(desk):
     job = desk.submit(ECHO, user="a")
-    assert job.message == f"waits for its turn; {NOBODY_HERE}"
+    assert job.message == f"waits for its turn; {nobody_here('a')}"
 
     desk.table.attendance.say_here("worker")
     assert desk.job(job.id, user="a").message == "waits for its turn"
@@ -65,7 +65,7 @@ def test_whoever_asks_for_a_job_hears_whether_anybody_is_there_to_do_it(desk):
 def test_a_job_that_is_accepted_is_told_of_though_it_cannot_be_told_who_does_it(desk, tmp_path):
     assert desk.jobs(user="a") == ((), 0)
     with closing(sqlite3.connect(tmp_path / "jobs" / engine.FILE)) as database:
-        database.execute("DROP TABLE chronotile_workers")
+        database.execute("DROP TABLE chronotile_archive_workers")
 
     job = desk.submit(ECHO, user="a")
     assert desk.table.job(job.id) == job
@@ -101,7 +101,7 @@ def test_results_that_cannot_be_moved_are_said_to_be_and_leave_nothing(desk, mad
 
 def test_results_that_the_table_does_not_take_leave_no_files(tmp_path, made, monkeypatch):
     monkeypatch.setattr(engine, "BUSY_S", 0)
-    desk = JobDesk(tmp_path / "jobs")
+    desk = JobDesk(tmp_path / "jobs", archive="a")
     assert desk.jobs(user=None)[1] == 0
     with closing(sqlite3.connect(tmp_path / "jobs" / engine.FILE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -114,7 +114,7 @@ def test_results_that_the_table_does_not_take_leave_no_files(tmp_path, made, mon
 
 def test_a_job_whose_files_stay_is_not_forgotten(desk, made, tmp_path, caplog):
     job, _files = desk.keep(ECHO, {}, made, user=None)
-    folder = desk.results_folder(job.id).parent
+    folder = desk.result_files(job).folder.parent
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")  # which is not followed, lest the files of others go
 

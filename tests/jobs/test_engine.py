@@ -58,7 +58,7 @@ def test_sqlite_is_refused_on_a_disk_of_another_machine(tmp_path):
 
 def test_a_table_that_others_keep_locked_is_said_to_be(tmp_path, monkeypatch):
     monkeypatch.setattr(databases, "BUSY_S", 0)
-    table = JobTable(open_engine(None, tmp_path))
+    table = JobTable(open_engine(None, tmp_path), archive="a")
     other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -72,7 +72,7 @@ def test_a_table_that_others_keep_locked_is_said_to_be(tmp_path, monkeypatch):
 
 def test_a_table_without_room_says_so_and_goes_on_when_there_is_some(tmp_path):
     engine = open_engine(None, tmp_path)
-    table = JobTable(engine)
+    table = JobTable(engine, archive="a")
     with writing(engine) as connection:
         pages = connection.scalar(text("PRAGMA page_count"))
         connection.execute(text(f"PRAGMA max_page_count = {pages}"))
@@ -90,20 +90,20 @@ def test_a_damaged_table_is_told_of_without_its_place(tmp_path, caplog):
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
 
     with pytest.raises(SourceUnavailable, match="out of reach or damaged; the log of the server says why"):
-        JobTable(open_engine(None, tmp_path))
+        JobTable(open_engine(None, tmp_path), archive="a")
 
     assert "file is not a database" in caplog.text
 
 
 def test_a_database_that_is_nowhere_is_told_of(tmp_path, caplog):
     with pytest.raises(SourceUnavailable, match="out of reach"):
-        JobTable(open_engine(f"postgresql://nobody@/jobs?host={tmp_path}", tmp_path))
+        JobTable(open_engine(f"postgresql://nobody@/jobs?host={tmp_path}", tmp_path), archive="a")
 
     assert "connection" in caplog.text
 
 
 def test_no_job_is_accepted_into_a_file_that_was_removed(tmp_path):
-    table = JobTable(open_engine(None, tmp_path / "jobs"))
+    table = JobTable(open_engine(None, tmp_path / "jobs"), archive="a")
     table.submit(ECHO, user=None, most_open=10)
 
     (tmp_path / "jobs").rename(tmp_path / "away")
@@ -117,9 +117,9 @@ def test_no_job_is_accepted_into_a_file_that_was_removed(tmp_path):
 
 
 def test_jobs_are_accepted_into_the_file_that_took_the_place_of_another(tmp_path):
-    table = JobTable(open_engine(None, tmp_path / "jobs"))
+    table = JobTable(open_engine(None, tmp_path / "jobs"), archive="a")
     (tmp_path / "jobs").rename(tmp_path / "away")
-    other = JobTable(open_engine(None, tmp_path / "jobs"))
+    other = JobTable(open_engine(None, tmp_path / "jobs"), archive="a")
 
     job = table.submit(ECHO, user=None, most_open=10)
 
@@ -129,14 +129,14 @@ def test_jobs_are_accepted_into_the_file_that_took_the_place_of_another(tmp_path
 
 
 def test_a_file_that_was_removed_is_made_anew_by_who_starts(tmp_path):
-    table = JobTable(open_engine(None, tmp_path))
+    table = JobTable(open_engine(None, tmp_path), archive="a")
     table.submit(ECHO, user=None, most_open=10)
     for file in tmp_path.iterdir():
         file.unlink()
 
     with pytest.raises(SourceUnavailable, match=r"tables of jobs are gone .* restart the servers and the workers"):
         table.submit(ECHO, user=None, most_open=10)
-    started = JobTable(open_engine(None, tmp_path))
+    started = JobTable(open_engine(None, tmp_path), archive="a")
 
     assert table.submit(ECHO, user=None, most_open=10).status == "accepted"
     table.close()
@@ -146,7 +146,7 @@ def test_a_file_that_was_removed_is_made_anew_by_who_starts(tmp_path):
 @pytest.mark.client("initdb", "postgres")
 def test_tables_that_are_gone_from_postgresql_are_said_to_be(postgresql, tmp_path):
     engine = open_engine(postgresql.make_database(), tmp_path)
-    table = JobTable(engine)
+    table = JobTable(engine, archive="a")
     METADATA.drop_all(engine)
 
     with pytest.raises(SourceUnavailable, match="tables of jobs are gone from their database"):
@@ -160,10 +160,10 @@ def test_who_finds_the_table_of_postgresql_locked_waits_no_longer_than_for_a_fil
     monkeypatch.setattr(databases, "SILENT_S", PATIENCE_S)  # of who holds the lock
     engine = open_engine(postgresql.make_database(), tmp_path)
     monkeypatch.setattr(databases, "BUSY_S", 1)  # not for the engine to be let in
-    table = JobTable(engine)
+    table = JobTable(engine, archive="a")
 
     with writing(engine) as other:
-        other.execute(text("LOCK TABLE chronotile_jobs"))
+        other.execute(text("LOCK TABLE chronotile_archive_jobs"))
         with pytest.raises(SourceUnavailable, match="others have kept the table of jobs locked for 1 s"):
             table.submit(ECHO, user=None, most_open=1)
 
@@ -238,7 +238,7 @@ def test_a_host_that_is_gone_is_found_out(postgresql, tmp_path):
 @pytest.mark.client("initdb", "postgres")
 def test_jobs_are_there_again_when_the_server_of_the_database_is(tmp_path):
     with serving_postgresql() as server:
-        table = JobTable(open_engine(server.make_database(), tmp_path))
+        table = JobTable(open_engine(server.make_database(), tmp_path), archive="a")
         job = table.submit(ECHO, user=None, most_open=1)
 
         server.stop()
@@ -252,13 +252,13 @@ def test_jobs_are_there_again_when_the_server_of_the_database_is(tmp_path):
 
 def test_many_who_start_at_once_make_one_table(url, tmp_path):
     def start(_number: int) -> None:
-        table = JobTable(open_engine(url, tmp_path))
+        table = JobTable(open_engine(url, tmp_path), archive="a")
         table.submit(ECHO, user=None, most_open=100)
         table.close()
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(start, range(16)))
 
-    table = JobTable(open_engine(url, tmp_path))
+    table = JobTable(open_engine(url, tmp_path), archive="a")
     assert table.jobs()[1] == 16
     table.close()

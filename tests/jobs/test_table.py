@@ -309,18 +309,11 @@ def test_jobs_are_still_there_when_the_table_is_opened_again(table, open_table):
     assert open_table().job(job.id) == job
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (1, "of a newer chronotile, and this one knows"),
-        (-1, "of an older chronotile, .*remove its file jobs.sqlite, or in PostgreSQL all tables"),
-    ],
-)
-def test_a_table_of_another_version_is_refused(table, url, tmp_path, change, words):
+def test_a_table_of_a_newer_version_is_refused(table, url, tmp_path):
     engine = open_engine(url, tmp_path)
     with writing(engine) as connection:
-        connection.execute(update(SCHEMA).values(version=VERSION + change))
+        connection.execute(update(SCHEMA).values(version=VERSION + 1))
 
-    with pytest.raises(ConfigurationError, match=f"has version {VERSION + change}, {words}"):
-        JobTable(engine)
+    with pytest.raises(ConfigurationError, match=f"version {VERSION + 1}, of a newer chronotile, and this one knows"):
+        JobTable(engine, archive="a")
     engine.dispose()

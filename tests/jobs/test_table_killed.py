@@ -18,7 +18,7 @@ from chronotile.jobs.table import JobTable
 
 url, folder = sys.argv[1:]
 engine = open_engine(url or None, Path(folder))
-table = JobTable(engine)
+table = JobTable(engine, archive="a")
 job = table.claim("killed", lease_s=0)
 table.remember(job.id, "killed", 0, {"sum": 1})
 with writing(engine) as connection:

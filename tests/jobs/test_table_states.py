@@ -25,7 +25,7 @@ class Jobs(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.clock = Clock()
-        self.table = JobTable(open_engine(None, Path(self.folder.name)), clock=self.clock)
+        self.table = JobTable(open_engine(None, Path(self.folder.name)), clock=self.clock, archive="a")
         self.expected = {}  # id: [status, owner, leased until or not to be begun before]
 
     def teardown(self):

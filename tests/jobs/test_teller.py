@@ -40,7 +40,7 @@ def clock():
 
 @pytest.fixture
 def table(engine, clock):
-    return JobTable(engine, clock=clock)
+    return JobTable(engine, clock=clock, archive="a")
 
 
 def write(job, callback):
@@ -50,7 +50,7 @@ def write(job, callback):
 
 @pytest.fixture
 def make_teller(table, engine, clock):
-    return lambda write=write: Teller(table, Callbacks(engine, clock=clock), write=write)
+    return lambda write=write: Teller(table, Callbacks(engine, clock=clock, archive="a"), write=write)
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ from chronotile.jobs.teller import Teller
 from tests.jobs.test_teller import write
 
 engine = open_engine(None, Path(sys.argv[1]))
-Teller(JobTable(engine), Callbacks(engine), write=write).tell_next()
+Teller(JobTable(engine, archive="a"), Callbacks(engine, archive="a"), write=write).tell_next()
 """
 
 

@@ -57,7 +57,7 @@ class Findings:
 def tree_application(jobs: Path) -> ASGIApp:
     """Return the application over `served.tree_collections` and three places, with a folder of jobs."""
     services = served.make_services(*served.tree_collections(), places=[make_places()])
-    return application(services, jobs=JobDesk(jobs))
+    return application(services, jobs=JobDesk(jobs, archive="a"))
 
 
 def document_of(app: ASGIApp, path: str) -> BaseSchema:

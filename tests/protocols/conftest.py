@@ -27,7 +27,7 @@ def make_client(tmp_path) -> Iterator[Callable[..., TestClient]]:
     clients: list[TestClient] = []
 
     def make(services: Services | None = None) -> TestClient:
-        app = application(services or served.make_services(), jobs=JobDesk(tmp_path / "jobs"))
+        app = application(services or served.make_services(), jobs=JobDesk(tmp_path / "jobs", archive="a"))
         client = TestClient(app, raise_server_exceptions=False)
         clients.append(client.__enter__())
         return client
@@ -57,7 +57,7 @@ def make_url(tmp_path) -> Iterator[Callable[..., str]]:
     with ExitStack() as servers:
 
         def make(services: Services | None = None) -> str:
-            app = application(services or served.make_services(), jobs=JobDesk(tmp_path / "jobs"))
+            app = application(services or served.make_services(), jobs=JobDesk(tmp_path / "jobs", archive="a"))
             return servers.enter_context(listening(app))
 
         yield make

@@ -13,7 +13,7 @@ from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import Crs, crs_of
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.sections import validate
+from chronotile.sections import ID, validate
 from chronotile.yaml_source import KeyPath, Mistake, Node, Place, node_of, raise_mistakes, read_yaml
 
 
@@ -53,6 +53,23 @@ def load_configuration(
     if not root.entries:
         raise_mistakes(mistakes)
     return _checked(root, mistakes, styles)
+
+
+def written_id(file: Path, *, environment: Mapping[str, str]) -> str | None:
+    """Return `service.id` of a configuration, if it has one; nothing else of it is checked.
+
+    Raises:
+        ConfigurationError: A file cannot be read, or the id is none.
+    """
+    root, mistakes = _read_all(file, environment)
+    written = root.child("service", "id")
+    if not root.entries:
+        raise_mistakes(mistakes)
+    if written.content is None:
+        return None
+    if written.text is None or not ID.fullmatch(written.text):
+        raise_mistakes([Mistake(written.place, ("service", "id"), "it is no id, as those of collections are")])
+    return written.text
 
 
 def configuration_of(

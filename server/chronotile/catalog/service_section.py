@@ -11,7 +11,7 @@ from chronotile.catalog.kinds import CrsName, Localised, language
 from chronotile.catalog.viewer_section import ViewerSection
 from chronotile.model.collection import MetadataLink
 from chronotile.model.crs import crs_of
-from chronotile.sections import Positive, Section, Text, unique
+from chronotile.sections import Id, Positive, Section, Text, unique
 
 _CODE = re.compile(r"[A-Z]{2,10}:[A-Z0-9]{1,12}")
 _URL_PATH = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
@@ -141,6 +141,8 @@ class ServiceSection(Section):
     """Public base URL; null takes it from the request."""
     contact: ContactSection = ContactSection()
     """Whom users may write to."""
+    id: Id | None = None
+    """Name of this archive, to which its jobs are bound; null makes one of the absolute path of the configuration."""
     languages: Annotated[
         tuple[Annotated[Text, AfterValidator(language)], ...], Field(min_length=1), AfterValidator(unique)
     ] = ("en",)

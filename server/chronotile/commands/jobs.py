@@ -1,6 +1,7 @@
 """`chronotile jobs`: what there is of jobs, and an end to those that are no longer wanted."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -13,20 +14,29 @@ from chronotile.commands.failing import fail, failing_in_one_line
 
 if TYPE_CHECKING:
     from chronotile.jobs.bucket import Bucket
-    from chronotile.jobs.job import Job, Result
+    from chronotile.jobs.job import Job, Json, Result
     from chronotile.jobs.result_files import ResultFiles
-    from chronotile.jobs.table import JobTable
+    from chronotile.jobs.stores import JobStores
 
 LONGEST = 200
 """Characters of a value that are shown."""
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and cancel jobs.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and cancel jobs of an archive.")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Of the job, as it is listed.", show_default=False)]
+Place = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG|FOLDER|FILE",
+        help="The archive, as serve takes it; otherwise $CHRONOTILE_CONFIG or config/chronotile.yaml.",
+        show_default=False,
+    ),
+]
 
 
 @app.command("list")
 def list_(
+    place: Place = None,
     status: Annotated[
         list[str] | None,
         typer.Option(
@@ -40,8 +50,8 @@ def list_(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 50,
 ) -> None:
-    """List jobs, the newest first."""
-    with failing_in_one_line(), _table() as (table, _folder):
+    """List the jobs of an archive, the newest first."""
+    with failing_in_one_line(), _stores(place) as stores:
         from chronotile.jobs.job import ENDED, STATUSES  # noqa: PLC0415
 
         asked = _members(status)
@@ -49,36 +59,43 @@ def list_(
         if wrong is not None:
             raise typer.BadParameter(f"{wrong[:LONGEST]!r} is none of {', '.join(STATUSES)}", param_hint="--status")
         statuses = [each for each in STATUSES if each in asked]
-        jobs, count = table.jobs(statuses=statuses, processes=_members(process), limit=limit)
+        jobs, count = stores.jobs(statuses=statuses, processes=_members(process), limit=limit)
         _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
         _print([f"{len(jobs)} of {count} jobs"])
-        if any(job.status not in ENDED for job in jobs) and not table.attendance.is_anybody_here():
-            _print(["no worker is there to do them: start one with chronotile worker"])
+        own = stores.own.table
+        if any(job.status not in ENDED for job in jobs) and not own.attendance.is_anybody_here():
+            _print([f"no worker of the archive {own.archive} is there to do them: start one with chronotile worker"])
 
 
 @app.command()
-def show(job_id: Id) -> None:
+def show(job_id: Id, place: Place = None) -> None:
     """Show a job: how far it is, its inputs, its log, its results."""
-    with failing_in_one_line(), _table() as (table, folder):
+    with failing_in_one_line(), _stores(place) as stores:
         from chronotile.jobs.blocks import RESULTS  # noqa: PLC0415
         from chronotile.jobs.result_files import ResultFiles  # noqa: PLC0415
 
-        [job] = table.attendance.told([table.job(job_id)])
+        store, found = stores.find(job_id)
+        [job] = stores.own.table.attendance.told([found])
         _print(_columns(_facts(job)))
-        _print(_section("inputs", [(name, _short(value)) for name, value in table.execution(job_id).inputs.items()]))
-        _print(_section("log", [(_time(at), _line(text)) for at, text in table.log(job_id)]))
-        files = ResultFiles(folder / job_id / RESULTS, _bucket(), job_id)
+        _print(
+            _section("inputs", [(name, _short(value)) for name, value in store.table.execution(job_id).inputs.items()])
+        )
+        _print(_section("log", [(_time(at), _line(text)) for at, text in store.table.log(job_id)]))
+        files = ResultFiles(store.folder / job_id / RESULTS, _bucket(), job_id)
         results = [(name, _shown(result, files)) for name, result in job.results.items()]
         _print(_section("results", results))
+        metadata = next((each.metadata for each in job.results.values() if each.metadata is not None), {})
+        _print(_section("made of", [(each["collection"], _made_of(each)) for each in metadata.get("sources", ())]))
 
 
 @app.command()
-def cancel(job_id: Id) -> None:
+def cancel(job_id: Id, place: Place = None) -> None:
     """Cancel a job that has not ended: whoever does it stops, and its files are removed."""
-    with failing_in_one_line(), _table() as (table, folder):
+    with failing_in_one_line(), _stores(place) as stores:
         from chronotile.jobs.retention import cancel as cancel_job  # noqa: PLC0415
 
-        job = cancel_job(table, folder, job_id, bucket=_bucket())
+        store, _job = stores.find(job_id)
+        job = cancel_job(store.table, store.folder, job_id, bucket=_bucket())
         if job.status != "dismissed":
             fail(f"the job {job_id} has ended already and is {job.status}")
         _print([f"the job {job_id} was dismissed"])
@@ -98,15 +115,17 @@ def _bucket() -> "Bucket | None":
 
 
 @contextmanager
-def _table() -> Iterator[tuple["JobTable", Path]]:
-    """Give the table of jobs that the environment says, and the folder of jobs."""
-    from chronotile.jobs.engine import open_engine  # noqa: PLC0415
-    from chronotile.jobs.table import JobTable  # noqa: PLC0415
+def _stores(place: Path | None) -> Iterator["JobStores"]:
+    """Give the jobs of an archive, where the environment says they are."""
+    from chronotile.ingest.archive_id import archive_id_at  # noqa: PLC0415
+    from chronotile.jobs.stores import open_stores  # noqa: PLC0415
     from chronotile.settings import load_settings  # noqa: PLC0415
 
-    settings = load_settings()
-    with closing(JobTable(open_engine(settings.database_url, settings.jobs_folder))) as table:
-        yield table, settings.jobs_folder
+    settings = load_settings(config=place)
+    archive = archive_id_at(settings.config, environment=os.environ)
+    folder, before = settings.jobs_folder(archive), settings.jobs_folder_before
+    with closing(open_stores(settings.database_url, folder, archive=archive, before=before)) as stores:
+        yield stores
 
 
 def _row(job: "Job") -> tuple[str, ...]:
@@ -116,6 +135,8 @@ def _row(job: "Job") -> tuple[str, ...]:
 def _facts(job: "Job") -> list[tuple[str, str]]:
     facts = {
         "id": job.id,
+        "archive": job.archive or "none: stored before jobs had one",
+        "revision": job.revision,
         "process": job.process,
         "user": job.user,
         "status": job.status,
@@ -140,6 +161,11 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def _shown(result: "Result", files: "ResultFiles") -> str:
     return _short(result.value) if result.file is None else f"{files.place(result.file)} ({result.media_type})"
+
+
+def _made_of(source: "Json") -> str:
+    span = f" from {source['first']} to {source['last']}" if source["count"] else ""
+    return f"{', '.join(source['layers'])}, revision {source['revision']}, {source['count']} times{span}"
 
 
 def _short(value: object) -> str:

@@ -1,7 +1,7 @@
 """`chronotile worker`: does jobs until it is stopped."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,14 +35,14 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
         SourceUnavailable: The table of jobs is out of reach, or the bucket of results does not take them.
     """
     from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
+    from chronotile.ingest.archive_id import id_of_open  # noqa: PLC0415
     from chronotile.jobs.blocks import OpenArchive  # noqa: PLC0415
     from chronotile.jobs.bucket import WORKERS_PATIENCE_S, open_bucket  # noqa: PLC0415
     from chronotile.jobs.callbacks import Callbacks  # noqa: PLC0415
     from chronotile.jobs.cluster import Cluster  # noqa: PLC0415
-    from chronotile.jobs.engine import open_engine  # noqa: PLC0415
     from chronotile.jobs.faults import ClusterLost  # noqa: PLC0415
     from chronotile.jobs.runner import Runner  # noqa: PLC0415
-    from chronotile.jobs.table import JobTable  # noqa: PLC0415
+    from chronotile.jobs.stores import open_stores  # noqa: PLC0415
     from chronotile.jobs.teller import Teller  # noqa: PLC0415
     from chronotile.process import allow_open_files, end_well_when_stopped, only_remember_signals  # noqa: PLC0415
     from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
@@ -59,25 +59,35 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     if bucket is not None:
         bucket.try_out()  # or else a wrong name or right would be found out by the first job that is done
     archive = open_configured(settings)
-    engine, folder = open_engine(settings.database_url, settings.jobs_folder), settings.jobs_folder.absolute()
-    table = JobTable(engine)
-    write = partial(message_of, catalogue=archive.services.catalogue, folder=folder, bucket=bucket)
+    id_ = id_of_open(archive, settings.config, is_shared=settings.database_url is not None)
+    stores = open_stores(
+        settings.database_url,
+        settings.jobs_folder(id_).absolute(),
+        archive=id_,
+        before=settings.jobs_folder_before.absolute(),
+    )
+    own = stores.own
     try:
-        with closing(table), cluster, Teller(table, Callbacks(engine), write=write):
+        with closing(stores), cluster, ExitStack() as tellers:
+            for store in stores:
+                write = partial(message_of, catalogue=archive.services.catalogue, folder=store.folder, bucket=bucket)
+                callbacks = Callbacks(store.engine, archive=store.table.archive)
+                tellers.enter_context(Teller(store.table, callbacks, write=write))
             runner = Runner(
-                table,
+                own.table,
                 cluster,
                 OpenArchive(str(place), archive),
                 place=place,
-                folder=folder,
+                folder=own.folder,
                 timeout_s=settings.job_timeout_s,
                 kept_s=settings.jobs_kept_days * DAY_S,
                 bucket=bucket,
+                before=stores.before,
             )
             only_remember_signals()
             at = settings.dask_address
             whom = f"{count} processes" if at is None else f"the Dask cluster at {at}"
-            typer.echo(f"does jobs of {settings.jobs_folder} with {whom}")
+            typer.echo(f"does jobs of the archive {id_} in {own.folder} with {whom}")
             _run(runner)
     except ClusterLost as error:
         fail(str(error))

@@ -8,6 +8,7 @@ import numpy as np
 
 from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.jobs.process import Inputs
+from chronotile.jobs.sources import Source, source_of
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.geojson import GeometryRules
@@ -45,8 +46,17 @@ class AskedTimes:
     @property
     def told(self) -> list[int]:
         """What blocks are told, so that all find the same times even where others have come."""
+        return told_instants(self._instants)
+
+    @property
+    def source(self) -> Source:
+        """What a job reads that is about them."""
+        return source_of(self.layer, self._instants)
+
+    @property
+    def _instants(self) -> InstantArray:
         instants = self.layer.times.instants
-        return told_instants(instants[list(self.indexes)] if instants.size else instants)
+        return instants[list(self.indexes)] if instants.size else instants
 
 
 @contextmanager

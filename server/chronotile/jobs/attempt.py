@@ -1,7 +1,11 @@
 """Attempts at a job: one that is under way, and what comes of it."""
 
+import os
+import platform
 import random
-from collections.abc import Mapping
+import secrets
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from chronotile.errors import ServerBusy, SourceUnavailable
@@ -12,6 +16,10 @@ MOST_FRUITLESS = 10
 """Attempts in a row in which no block was finished: what is away may be so for some minutes."""
 MOST_DEADLY = 3
 """Of these, where processes died of a block: each attempt has cost the other jobs several of them."""
+LEFT_S = 30.0
+"""How long a job that our configuration does not know is left to others before we look whether it knows it now."""
+FORGOTTEN_S = 3600.0
+"""How long after that the reason is known: a job that is left again for the same one is not told of twice."""
 AGAIN_S, MOST_AGAIN_S = 2.0, 60.0
 """How long a job waits before it is begun again; twice as long after each attempt in a row that was fruitless."""
 
@@ -24,7 +32,7 @@ class Held:
     owner: str
     """Another at each attempt: of two of ours, one cut off for a while, only one ends the job."""
     until: float
-    """When it has run for too long, by the clock of the table."""
+    """When it has run for too long, by the monotonic clock: hosts may differ about any other."""
     is_ours: bool = True
     is_fruitful: bool = False
     """Whether a block was finished."""
@@ -56,8 +64,45 @@ class Again:
     """Whether it counts as one."""
 
 
-Outcome = Mapping[str, Result] | JobFault | Again | None
-"""What comes of an attempt: results, why it failed, why it has to be begun again; nothing if it is no more ours."""
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What of a job its owner does not know, so that it is left to others."""
+
+    reason: str
+
+
+Outcome = Mapping[str, Result] | JobFault | Again | Left | None
+"""What comes of an attempt: results, or why it failed, is begun again or left; nothing if it is no more ours."""
+
+
+class LeftJobs:
+    """Jobs that are left to other workers, by their ids.
+
+    Args:
+        clock: Seconds that never go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left: dict[str, tuple[float, str]] = {}
+        """Until when, and why."""
+
+    def add(self, id_: str, reason: str) -> bool:
+        """Leave a job for a while; return whether the reason is news."""
+        _until, known = self._left.get(id_, (0.0, None))
+        self._left[id_] = self._clock() + LEFT_S, reason
+        return reason != known
+
+    def now(self) -> list[str]:
+        """Return the ids of those that are left now."""
+        now = self._clock()
+        self._left = {id_: each for id_, each in list(self._left.items()) if each[0] > now - FORGOTTEN_S}
+        return [id_ for id_, (until, _reason) in list(self._left.items()) if until > now]
+
+
+def own_name() -> str:
+    """Return a new name that tells people which process it is of."""
+    return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def begun_again(held: Held, error: Hindered | ClusterLost | SourceUnavailable) -> Again | JobFault:

@@ -1,25 +1,24 @@
 """Which workers there are: where there is none, jobs wait for what will not come by itself."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from sqlalchemy import Engine, delete, insert, or_, select
+from sqlalchemy import Connection, Engine, delete, insert, or_, select
 
-from chronotile.jobs.engine import reading, writing
+from chronotile.jobs.engine import database_time, reading, writing
 from chronotile.jobs.job import ENDED, Job
 from chronotile.jobs.schema import WORKERS
 
 GONE_S = 30.0
 """After which a worker that has said nothing is gone."""
-NOBODY_HERE = "no worker is there to do it"
 
 
 class Attendance:
-    """Workers say that they are there; any number of processes may ask at once.
+    """Workers of an archive say that they are there; any number of processes may ask at once.
 
     Args:
         engine: Of the table of jobs.
+        archive: Its id: workers of others do none of its jobs.
         clock: Of that table, seconds since 1970.
 
     Raises:
@@ -27,16 +26,17 @@ class Attendance:
         StorageFull: There is no room left; so may each method that writes.
     """
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
         self._engine = engine
+        self._archive = archive
         self._clock = clock
 
     def say_here(self, worker: str) -> None:
         """Say that a worker is there, again before `GONE_S` have passed; those that did not are forgotten."""
-        now = self._clock()
         with writing(self._engine) as connection:
+            now = self._clock(connection)
             connection.execute(delete(WORKERS).where(or_(WORKERS.c.id == worker, WORKERS.c.seen < now - GONE_S)))
-            connection.execute(insert(WORKERS).values(id=worker, seen=now))
+            connection.execute(insert(WORKERS).values(id=worker, archive=self._archive, seen=now))
 
     def say_gone(self, worker: str) -> None:
         """Say that a worker ends."""
@@ -44,16 +44,20 @@ class Attendance:
             connection.execute(delete(WORKERS).where(WORKERS.c.id == worker))
 
     def is_anybody_here(self) -> bool:
-        """Return whether there is a worker."""
+        """Return whether there is a worker of the archive."""
         with reading(self._engine) as connection:
-            seen = select(WORKERS.c.id).where(WORKERS.c.seen >= self._clock() - GONE_S).limit(1)
-            return connection.scalar(seen) is not None
+            is_here = WORKERS.c.archive == self._archive, WORKERS.c.seen >= self._clock(connection) - GONE_S
+            return connection.scalar(select(WORKERS.c.id).where(*is_here).limit(1)) is not None
 
     def told(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
-        """Return jobs whose messages say so where they have not ended and nobody is there to do them."""
+        """Return jobs whose messages name the archive where they have not ended and no worker of it is there."""
         told = tuple(jobs)
         if all(job.status in ENDED for job in told) or self.is_anybody_here():
             return told
-        return tuple(
-            job if job.status in ENDED else replace(job, message=f"{job.message}; {NOBODY_HERE}") for job in told
-        )
+        nobody = nobody_here(self._archive)
+        return tuple(job if job.status in ENDED else replace(job, message=f"{job.message}; {nobody}") for job in told)
+
+
+def nobody_here(archive: str) -> str:
+    """Return the words for it that no worker of an archive is there."""
+    return f"no worker of the archive {archive} is there to do it"

@@ -16,11 +16,13 @@ from uuid import uuid4
 from chronotile.errors import ClientGone, ConfigurationError, SourceUnavailable
 from chronotile.ingest.archive import Archive, open_archive, refreshed, system_clock
 from chronotile.ingest.optimise.disk import Disk
-from chronotile.jobs.faults import Hindered, JobFailed, fault_of, is_foreseen
+from chronotile.jobs.execute import finished
+from chronotile.jobs.faults import UNKNOWN, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Inputs, Plan, Work
 from chronotile.jobs.processes import process_of
-from chronotile.jobs.unreadable import named, run_block
+from chronotile.jobs.sources import sources_read, sources_written
+from chronotile.jobs.unreadable import run_block
 from chronotile.pipeline.services import Services, Shelf
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ READ_BYTES = 8 << 20
 """Of the text that a process keeps of several jobs."""
 READ_FILES = 100
 """That it keeps of several jobs, however small they are: all are gone through at each block."""
-_FORESEEN = re.compile(rf"\b({Hindered.__name__}|{JobFailed.__name__})\(")
+_FORESEEN = re.compile(rf"\b({Hindered.__name__}|{JobFailed.__name__}|{NotKnown.__name__})\(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,7 @@ def finish(task: Task) -> dict[str, Result]:
     with _telling_faults():
         done = _done(task)
         try:
-            return dict(named(process_of(task.process).finish(_kept(task, INPUTS), done, _work(task)), done))
+            return dict(finished(process_of(task.process), _kept(task, INPUTS), done, _work(task)))
         except ClientGone:  # a piece is gone, perhaps with another attempt's plan: these blocks lead to no end any more
             (Path(task.folder) / BLOCKS).unlink(missing_ok=True)
             raise
@@ -157,7 +159,8 @@ def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> KeptPlan:
     except FileNotFoundError as error:
         raise SourceUnavailable(FILES_GONE) from error
     _keep(folder / INPUTS, inputs)
-    _keep(folder / _shared(kept.id), plan.shared)
+    told = {"shared": plan.shared, "sources": sources_written(plan.sources)}
+    _keep(folder / _shared(kept.id), told)
     _keep(folder / BLOCKS, {"plan": kept.id, "blocks": list(plan.blocks)})
     return kept
 
@@ -239,6 +242,8 @@ def _telling_faults() -> Iterator[None]:
         raise Hindered(fault_of(error)) from None
     except ClientGone:  # where the job was dismissed nobody hears it; else its pieces are gone, or seem so
         raise Hindered(fault_of(SourceUnavailable(FILES_GONE))) from None
+    except UNKNOWN as error:
+        raise NotKnown(error.message) from None
     except Exception as error:
         if not is_foreseen(error):
             raise
@@ -321,10 +326,12 @@ def _work(task: Task) -> Work:
     folder = Path(task.folder)
     # Who dismisses a job, or plans it anew, takes its pieces away, on whatever host they are looked for.
     pieces = _pieces(folder, task.plan)
+    told = _kept(task, _shared(task.plan))
     return Work(
         services=replace(_open_archive.services(task.place, task.revision), shelf=task.shelf),
         folder=pieces,
         results=folder / RESULTS,
-        shared=_kept(task, _shared(task.plan)),
+        shared=told["shared"],
+        sources=sources_read(told["sources"]),
         is_wanted=pieces.exists,
     )

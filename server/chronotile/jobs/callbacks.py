@@ -1,12 +1,11 @@
 """Who is to be told how jobs go on: it is in the table with the jobs, so that it outlives whoever tells it."""
 
-import time
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, insert, select, update
 
-from chronotile.jobs.engine import reading, writing
+from chronotile.jobs.engine import database_time, reading, writing
 from chronotile.jobs.job import ENDED, Callback, Status, Subscriber
 from chronotile.jobs.schema import CALLBACKS, JOBS
 
@@ -44,6 +43,7 @@ class Callbacks:
 
     Args:
         engine: Of the table of jobs, which was opened before.
+        archive: Of which jobs callbacks are taken, as `JobTable` has it: only its own workers find the results.
         clock: Of that table, seconds since 1970.
 
     Raises:
@@ -51,9 +51,13 @@ class Callbacks:
         StorageFull: There is no room left; so may each method.
     """
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, engine: Engine, *, archive: str | None, clock: Callable[[Connection], float] = database_time
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        is_of_archive = JOBS.c.archive.is_(None) if archive is None else JOBS.c.archive == archive
+        self._is_of_archive = select(JOBS.c.id).where(JOBS.c.id == CALLBACKS.c.job, is_of_archive).exists()
 
     def take(self, *, lease_s: float, without: Collection[str] = ()) -> Callback | None:
         """Take what has been due for longest, if anything is.
@@ -62,9 +66,9 @@ class Callbacks:
             lease_s: For how long.
             without: Hosts for which nothing is taken.
         """
-        now = self._clock()
-        is_due = CALLBACKS.c.due <= now, CALLBACKS.c.host.not_in(without)
         with reading(self._engine) as connection:  # nobody who writes waits for those who find nothing
+            now = self._clock(connection)
+            is_due = CALLBACKS.c.due <= now, CALLBACKS.c.host.not_in(without), self._is_of_archive
             if connection.scalar(select(CALLBACKS.c.due).where(*is_due).limit(1)) is None:
                 return None
         with writing(self._engine) as connection:
@@ -89,8 +93,8 @@ class Callbacks:
         if callback.status in ENDED:
             self.leave(callback)
             return
-        later = self._clock() + EVERY_S
         with writing(self._engine) as connection:
+            later = self._clock(connection) + EVERY_S
             # Who tells progress waits for this row, or this waits for them: one of both sees what the other did.
             of_job = select(JOBS.c.status, JOBS.c.updated).where(JOBS.c.id == callback.job)
             job = connection.execute(of_job.with_for_update(key_share=True)).one_or_none()
@@ -101,7 +105,8 @@ class Callbacks:
     def again(self, callback: Callback, *, wait_s: float) -> None:
         """Let it be told again, by anybody, after a while."""
         with writing(self._engine) as connection:
-            connection.execute(update(CALLBACKS).where(*_is(callback)).values(due=self._clock() + wait_s))
+            due = self._clock(connection) + wait_s
+            connection.execute(update(CALLBACKS).where(*_is(callback)).values(due=due))
 
     def leave(self, callback: Callback) -> None:
         """Never tell it again."""

@@ -1,6 +1,7 @@
 """Who does the blocks of jobs: processes of this machine, or a Dask cluster whose workers see the same files."""
 
 import logging
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
@@ -26,6 +27,9 @@ LOOK_S = 0.5
 CONNECT_S = 10.0
 ANSWER_S = 10.0
 """How long a scheduler may take to answer; one that is frozen never does, and no connection to it breaks."""
+PROCESSES_S = 2.0
+"""So often it is asked whether the cluster has processes, where no block is done meanwhile."""
+NO_PROCESSES = "the Dask cluster has no processes; the job goes on when one joins it"
 COLLECT_S = 5.0
 """How long to wait for the result of a block that is done before it is looked whether the job is still wanted."""
 LOST = "the Dask cluster was lost"
@@ -93,7 +97,13 @@ class Cluster:
             self._given().room()
 
     def run(
-        self, task: Task, blocks: Mapping[int, Json], *, name: str, is_wanted: Callable[[], bool]
+        self,
+        task: Task,
+        blocks: Mapping[int, Json],
+        *,
+        name: str,
+        is_wanted: Callable[[], bool],
+        tell: Callable[[str], None],
     ) -> Generator[tuple[int, Json], None, None]:
         """Yield the number of each block when it is done, and what it gave, in any order.
 
@@ -105,6 +115,7 @@ class Cluster:
             blocks: By their numbers.
             name: Of this attempt at the job, that no other has.
             is_wanted: Asked every half a second.
+            tell: Told what hinders all blocks, and nothing once they go on.
 
         Raises:
             ClusterLost: The cluster is gone.
@@ -120,7 +131,7 @@ class Cluster:
                     numbers[future] = number
                 if not numbers:
                     break
-                future = given.next(is_wanted)
+                future = given.next(is_wanted, tell)
                 if future is None:
                     return
                 number = numbers.pop(future)
@@ -139,7 +150,9 @@ class Cluster:
         finally:
             given.cancel(list(numbers))
 
-    def finish(self, task: Task, *, name: str, is_wanted: Callable[[], bool]) -> dict[str, Result] | None:
+    def finish(
+        self, task: Task, *, name: str, is_wanted: Callable[[], bool], tell: Callable[[str], None]
+    ) -> dict[str, Result] | None:
         """Return the results of a job whose blocks are all done; `None` once they are not wanted any more.
 
         Raises:
@@ -148,7 +161,7 @@ class Cluster:
         """
         given = self._given()
         future = given.submit(finish, task, key=f"{name}-end", behind=0)
-        done = given.next(is_wanted)
+        done = given.next(is_wanted, tell)
         results: dict[str, Result] | None = None if done is None else given.result(done, is_wanted)
         if results is None:
             given.cancel([future])
@@ -216,9 +229,13 @@ class _Given:
 
     def room(self) -> int:
         """Return how many blocks of a job may be given out at once."""
+        return AHEAD * max(1, self._threads())
+
+    def _threads(self) -> int:
+        """How many threads the processes of the cluster have; none where there are no processes."""
         with self._asking():
             threads: dict[str, int] = self._client.nthreads(callback_timeout=ANSWER_S)
-        return AHEAD * max(1, sum(threads.values()))
+        return sum(threads.values())
 
     def submit(self, function: Callable[..., Any], *arguments: object, key: str, behind: int) -> Any:  # noqa: ANN401
         """Give something to be done, behind so many of the same job: whoever has less waiting comes before.
@@ -230,14 +247,27 @@ class _Given:
         future.add_done_callback(self._ready.put)
         return future
 
-    def next(self, is_wanted: Callable[[], bool]) -> Any:  # noqa: ANN401 -- as above
-        """Return the next future that is done; `None` once none is wanted any more."""
+    def next(self, is_wanted: Callable[[], bool], tell: Callable[[str], None]) -> Any:  # noqa: ANN401 -- as above
+        """Return the next future that is done; `None` once none is wanted any more.
+
+        Args:
+            is_wanted: Whether any still is.
+            tell: Told that there are no processes, and nothing once there are.
+        """
+        asked, is_told = time.monotonic(), False
         while is_wanted():
             with suppress(Empty):
                 return self._ready.get(timeout=LOOK_S)
             if self._client.status != "running":
                 raise ClusterLost(LOST)
             self._look()
+            if time.monotonic() >= asked + PROCESSES_S:
+                with suppress(ClusterLost):  # a scheduler that does not answer may only be busy
+                    is_empty = self._threads() == 0
+                    if is_empty != is_told:
+                        is_told = is_empty
+                        tell(NO_PROCESSES if is_empty else "")
+                asked = time.monotonic()
         return None
 
     def result(self, future: Any, is_wanted: Callable[[], bool]) -> Any:  # noqa: ANN401 -- as above

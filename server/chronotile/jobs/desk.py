@@ -16,17 +16,20 @@ from chronotile.jobs.retention import forget, remove_files
 from chronotile.jobs.temporary import TemporaryFolders
 
 if TYPE_CHECKING:
+    from chronotile.jobs.stores import JobStores
     from chronotile.jobs.table import JobTable
 
 
 class JobDesk:
-    """Jobs of one server, of which each user sees their own alone; any thread may ask.
+    """Jobs of one archive, of which each user sees their own alone; any thread may ask.
 
     Jobs are found by `job` and `jobs`, which ask for whom; all else is asked about a job that was found. The user
     `None` are all those who did not say who they are.
 
     Args:
         folder: Of jobs; without one none are kept.
+        archive: Id of the archive that is served.
+        before: Folder of jobs that were stored before they had an archive, as `open_stores` takes it.
         database_url: As `open_engine` takes it.
         most_open: Jobs of one user that have not ended, at most.
         bucket: Of the files of results; otherwise they stay in the folder.
@@ -36,38 +39,52 @@ class JobDesk:
         self,
         folder: Path | None,
         *,
+        archive: str,
+        before: Path | None = None,
         database_url: str | None = None,
         most_open: int = 1000,
         bucket: Bucket | None = None,
     ) -> None:
         self._folder = folder
+        self._archive = archive
+        self._before = before
         self._database_url = database_url
         self._most_open = most_open
         self._bucket = bucket
         self._lock = threading.Lock()
-        self._table: JobTable | None = None
+        self._stores: JobStores | None = None
         self._temporary = TemporaryFolders()
 
     @property
+    def stores(self) -> "JobStores":
+        """Where jobs are.
+
+        Raises:
+            SourceUnavailable: Their table cannot be opened; the next one who asks tries again.
+        """
+        with self._lock:
+            if self._stores is None:
+                place = _needed(self._folder)
+                self._stores = _opened(self._database_url, place, archive=self._archive, before=self._before)
+            return self._stores
+
+    @property
     def table(self) -> "JobTable":
-        """The table of jobs.
+        """The table of the archive's own jobs.
 
         Raises:
             SourceUnavailable: It cannot be opened; the next one who asks tries again.
         """
-        with self._lock:
-            if self._table is None:
-                self._table = _opened(self._folder, self._database_url)
-            return self._table
+        return self.stores.own.table
 
     def job(self, id_: str, *, user: str | None) -> Job:
         """Return a job.
 
         Raises:
-            UnknownPath: There is none of that id, or it is another's.
+            UnknownPath: There is none of that id, or it is another's, or of another archive.
             SourceUnavailable: No jobs can be kept.
         """
-        job = self.table.job(id_)
+        _store, job = self.stores.find(id_)
         if job.user != user:
             raise no_job(id_)
         return self._told(job)
@@ -82,7 +99,7 @@ class JobDesk:
         Raises:
             SourceUnavailable: No jobs can be kept.
         """
-        jobs, count = self.table.jobs(users=[user], **selection)
+        jobs, count = self.stores.jobs(users=[user], **selection)
         return self.table.attendance.told(jobs), count
 
     def wanted(self, job: Job) -> Execution:
@@ -91,7 +108,7 @@ class JobDesk:
         Raises:
             UnknownPath: The job was forgotten.
         """
-        return self.table.wanted(job.id)
+        return self.stores.of(job).table.wanted(job.id)
 
     def details(self, job: Job, *, most: int) -> JobDetails:
         """Return what people want to see of a job, with so many characters of its inputs at most.
@@ -99,28 +116,45 @@ class JobDesk:
         Raises:
             UnknownPath: The job was forgotten.
         """
-        return JobDetails(inputs=self.table.inputs(job.id, most=most), log=self.table.log(job.id))
+        table = self.stores.of(job).table
+        return JobDetails(inputs=table.inputs(job.id, most=most), log=table.log(job.id))
 
-    def submit(self, execution: Execution, *, user: str | None, subscriber: Subscriber | None = None) -> Job:
+    def submit(
+        self,
+        execution: Execution,
+        *,
+        user: str | None,
+        subscriber: Subscriber | None = None,
+        revision: str | None = None,
+    ) -> Job:
         """Accept a job.
 
         Args:
             execution: What is asked for.
             user: Whose it is.
             subscriber: Who hears how it goes on, if anybody.
+            revision: Of what it reads, as it is now.
 
         Raises:
             SourceUnavailable: No jobs can be kept.
             ServerBusy: This user has too many already.
         """
-        job = self.table.submit(execution, user=user, most_open=self._most_open, subscriber=subscriber)
+        job = self.table.submit(
+            execution, user=user, most_open=self._most_open, subscriber=subscriber, revision=revision
+        )
         try:
             return self._told(job)
         except SourceUnavailable:  # the job is accepted, whatever has become of the database since
             return job
 
     def keep(
-        self, execution: Execution, results: Mapping[str, Result], made: Path, *, user: str | None
+        self,
+        execution: Execution,
+        results: Mapping[str, Result],
+        made: Path,
+        *,
+        user: str | None,
+        revision: str | None = None,
     ) -> tuple[Job, ResultFiles]:
         """Keep what was done at once as a job, and return it with the files of its results.
 
@@ -129,6 +163,7 @@ class JobDesk:
             results: What came of it.
             made: The folder of their files, which is moved or removed.
             user: Whose it is.
+            revision: Of what it has read.
 
         Raises:
             SourceUnavailable: No jobs can be kept, or the bucket is out of reach.
@@ -137,7 +172,7 @@ class JobDesk:
         from chronotile.jobs.table import new_id  # noqa: PLC0415 -- SQLAlchemy only where there are jobs
 
         table, id_ = self.table, new_id()
-        files = self.result_files(id_)
+        files = self._files(_needed(self._folder), id_)
         try:
             if self._bucket is None:
                 with storing_results():
@@ -146,7 +181,7 @@ class JobDesk:
             else:
                 ResultFiles(made, self._bucket, id_).store(results)
                 shutil.rmtree(made, ignore_errors=True)
-            return table.keep(id_, execution, results, user=user), files
+            return table.keep(id_, execution, results, user=user, revision=revision), files
         except BaseException:
             remove_files(_needed(self._folder), id_, bucket=self._bucket)
             raise
@@ -157,12 +192,12 @@ class JobDesk:
         Raises:
             UnknownPath: The job was forgotten.
         """
-        return self.table.dismiss(job.id)
+        return self.stores.of(job).table.dismiss(job.id)
 
     def remove_files(self, job: Job) -> None:
         """Remove the files of a job that was cancelled; what cannot be removed now is when it is forgotten."""
         if job.started is not None:  # or else nobody has made any
-            remove_files(_needed(self._folder), job.id, bucket=self._bucket)
+            remove_files(self.stores.of(job).folder, job.id, bucket=self._bucket)
 
     def forget(self, job: Job) -> None:
         """Forget a job that has ended, with its files.
@@ -172,7 +207,8 @@ class JobDesk:
         """
         if self._bucket is not None and job.started is not None:
             self._bucket.remove(job.id)
-        if not forget(self.table, _needed(self._folder), [job.id]):
+        store = self.stores.of(job)
+        if not forget(store.table, store.folder, [job.id]):
             raise SourceUnavailable(f"files of the job cannot be removed now; {LOG_SAYS_WHY}")
 
     def make_folder(self) -> Path:
@@ -184,29 +220,20 @@ class JobDesk:
         """
         return self._temporary.make()
 
-    def result_files(self, id_: str) -> ResultFiles:
-        """Return the files of a job's results; `id_` is one of the table's.
-
-        Raises:
-            SourceUnavailable: No jobs can be kept.
-        """
-        return ResultFiles(self.results_folder(id_), self._bucket, id_)
-
-    def results_folder(self, id_: str) -> Path:
-        """Return the folder of the files of a job's results; `id_` is one of the table's.
-
-        Raises:
-            SourceUnavailable: No jobs can be kept.
-        """
-        return _needed(self._folder) / id_ / RESULTS
+    def result_files(self, job: Job) -> ResultFiles:
+        """Return the files of the results of a job that was found."""
+        return self._files(self.stores.of(job).folder, job.id)
 
     def close(self) -> None:
         """Let go of the table, and remove what is temporary."""
         self._temporary.close()
         with self._lock:
-            if self._table is not None:
-                self._table.close()
-                self._table = None
+            if self._stores is not None:
+                self._stores.close()
+                self._stores = None
+
+    def _files(self, folder: Path, id_: str) -> ResultFiles:
+        return ResultFiles(folder / id_ / RESULTS, self._bucket, id_)
 
     def _told(self, job: Job) -> Job:
         """A job whose message tells too if no worker is there."""
@@ -220,16 +247,14 @@ def _needed(folder: Path | None) -> Path:
     return folder
 
 
-def _opened(folder: Path | None, url: str | None) -> "JobTable":
+def _opened(url: str | None, folder: Path, *, archive: str, before: Path | None) -> "JobStores":
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 -- only where there are jobs
 
-    from chronotile.jobs.engine import open_engine  # noqa: PLC0415
-    from chronotile.jobs.table import JobTable  # noqa: PLC0415
+    from chronotile.jobs.stores import open_stores  # noqa: PLC0415
 
-    place = _needed(folder)
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        return JobTable(open_engine(url, place))
+        folder.mkdir(parents=True, exist_ok=True)
+        return open_stores(url, folder, archive=archive, before=before)
     except OSError as error:
         raise SourceUnavailable("no jobs can be kept now: their folder cannot be written") from error
     except ConfigurationError as error:

@@ -2,13 +2,14 @@
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -140,6 +141,16 @@ def hold(connection: Connection, number: int) -> None:
     """
     if connection.dialect.name == POSTGRESQL:
         connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def database_time(connection: Connection) -> float:
+    """Return seconds since 1970 by the clock that all who use a database have in common.
+
+    It is that of PostgreSQL, whatever those of the hosts say; SQLite serves one host, containers too, by its clock.
+    """
+    if connection.dialect.name == POSTGRESQL:
+        return float(connection.scalars(text("SELECT extract(epoch FROM clock_timestamp())")).one())
+    return time.time()
 
 
 def _fault(error: DBAPIError) -> ChronotileError:

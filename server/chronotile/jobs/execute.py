@@ -1,15 +1,17 @@
 """Check what a process is given, and do all of it at once, where that is little."""
 
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.errors import InvalidParameter, LimitExceeded, UnknownParameter
 from chronotile.jobs.input_schema import MAX_SHOWN, fault_in
 from chronotile.jobs.job import Execution, Json, Result
-from chronotile.jobs.process import Plan, Process, Work
+from chronotile.jobs.process import Inputs, Plan, Process, Work
 from chronotile.jobs.processes import process_of
+from chronotile.jobs.sources import metadata_of, require_unchanged, with_revisions
 from chronotile.jobs.unreadable import named, run_block
 from chronotile.pipeline.services import Services
 
@@ -34,24 +36,25 @@ def planned(execution: Execution, services: Services) -> Plan:
             _check(execution.inputs[name], told.accepted, name)
         elif told.is_required:
             raise InvalidParameter(f"{process.id} needs the input {name}: {told.description}", locator=f"inputs.{name}")
-    return process.plan(execution.inputs, services)
+    plan = process.plan(execution.inputs, services)
+    return replace(plan, sources=with_revisions(plan.sources, services))
 
 
 def require_known(process: Process, inputs: Collection[str], outputs: Collection[str]) -> None:
     """Refuse names of inputs and outputs that a process does not have.
 
     Raises:
-        InvalidParameter: There is such a name; the locator is its path in the execution.
+        UnknownParameter: There is such a name; the locator is its path in the execution.
     """
     for name in inputs:
         if name not in process.inputs:
-            raise InvalidParameter(
+            raise UnknownParameter(
                 f"{process.id} has no input {name[:MAX_SHOWN]!r}; it has {', '.join(process.inputs) or 'none'}",
                 locator=f"inputs.{name[:MAX_SHOWN]}",
             )
     for name in outputs:
         if name not in process.outputs:
-            raise InvalidParameter(
+            raise UnknownParameter(
                 f"{process.id} has no output {name[:MAX_SHOWN]!r}; it has {', '.join(process.outputs)}",
                 locator=f"outputs.{name[:MAX_SHOWN]}",
             )
@@ -88,10 +91,35 @@ def execute(
             locator="Prefer",
         )
     with tempfile.TemporaryDirectory(dir=folder) as pieces:
-        work = Work(services=services, folder=Path(pieces), results=folder, shared=plan.shared, is_wanted=is_wanted)
+        work = Work(
+            services=services,
+            folder=Path(pieces),
+            results=folder,
+            shared=plan.shared,
+            sources=plan.sources,
+            is_wanted=is_wanted,
+        )
         done = [run_block(process, execution.inputs, block, work) for block in plan.blocks]
-        results = named(process.finish(execution.inputs, done, work), done)
-        return wanted_results(process, execution.outputs, results)
+        return wanted_results(process, execution.outputs, finished(process, execution.inputs, done, work))
+
+
+def finished(process: Process, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    """Return the results of blocks that are all done, each with what it was made of and which dates it lacks.
+
+    Args:
+        process: Whose they are.
+        inputs: Of the execution.
+        done: What blocks gave, in their order.
+        work: With what they were done.
+
+    Raises:
+        SourceUnavailable: What was read has changed since the plan, so that blocks may have read two states of it.
+        ChronotileError: What the end itself meets.
+    """
+    require_unchanged(work.sources, work.services)
+    metadata = metadata_of(work.sources)
+    results = process.finish(inputs, done, work)
+    return named({name: replace(result, metadata=metadata) for name, result in results.items()}, done)
 
 
 def wanted_results(

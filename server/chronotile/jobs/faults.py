@@ -6,7 +6,19 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from chronotile.errors import LOG_SAYS_WHY, ChronotileError, SourceUnavailable, StorageFull, UnknownPath
+from chronotile.errors import (
+    LOG_SAYS_WHY,
+    ChronotileError,
+    SourceUnavailable,
+    StorageFull,
+    UnknownCollection,
+    UnknownLayer,
+    UnknownParameter,
+    UnknownPath,
+    UnknownPlace,
+    UnknownStyle,
+    UnsupportedCrs,
+)
 from chronotile.jobs.job import JobFault
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -16,6 +28,16 @@ FULL_IN_WORDS = tuple(map(os.strerror, sorted(FULL)))
 NO_ROOM = StorageFull("there is no room to write what the job makes; ask for less, or later")
 
 NO_LEAVE = SourceUnavailable("files of the job cannot be written: who does it may not, or their disk is read-only")
+
+UNKNOWN = (
+    *(UnknownCollection, UnknownLayer, UnknownParameter, UnknownPath, UnknownPlace, UnknownStyle),
+    UnsupportedCrs,
+)
+"""Of a job that a server has accepted: its configuration, or its version, has names that ours has not."""
+
+
+class NotKnown(Exception):
+    """Who does a block does not know what the job names; made of the words alone."""
 
 
 class JobFailed(Exception):

@@ -8,6 +8,7 @@ from typing import Any
 
 from chronotile.errors import LimitExceeded
 from chronotile.jobs.job import Json, Result
+from chronotile.jobs.sources import Source, revision_of
 from chronotile.pipeline.services import Services
 
 Inputs = Mapping[str, Any]
@@ -62,6 +63,8 @@ class Work:
     """The folder of the files of its results, which `finish` writes."""
     shared: Json = field(default_factory=dict)
     """Of the plan."""
+    sources: Sequence[Source] = ()
+    """Of the plan."""
     is_wanted: Callable[[], bool] = field(default=lambda: True)
     """Asked between two steps: whether the job shall go on."""
 
@@ -76,6 +79,13 @@ class Plan:
     """A rough expectation for all of them, one after the other."""
     shared: Json = field(default_factory=dict)
     """What all blocks and the end are told alike, such as the times that were found: kept once, however many blocks."""
+    sources: Sequence[Source] = ()
+    """What all blocks together read; `planned` adds the revisions."""
+
+    @property
+    def revision(self) -> str | None:
+        """Of what is read; `None` where nothing is."""
+        return revision_of(self.sources)
 
 
 def require_few_blocks(count: int, *, alternative: str) -> None:

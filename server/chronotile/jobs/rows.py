@@ -14,7 +14,7 @@ def row_of(execution: Execution, values: Json) -> Json:
     """Return the row of a job that was just made; `values` are all that is not what was asked for."""
     inputs, wanted = execution.inputs, {"outputs": execution.outputs, "response": execution.response}
     asked = {"process": execution.process, "inputs": json.dumps(inputs), "wanted": json.dumps(wanted)}
-    return {**asked, "updated": values["created"], **values}
+    return {**asked, **values}
 
 
 def results_text(results: Mapping[str, Result]) -> str:
@@ -66,6 +66,8 @@ def brief_of(row: Row[Any]) -> Job:
     """Return a job without its results, which its row may lack."""
     return Job(
         id=row.id,
+        archive=row.archive,
+        revision=row.revision,
         process=row.process,
         user=row.user,
         status=row.status,

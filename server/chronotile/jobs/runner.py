@@ -1,9 +1,6 @@
 """Does the jobs of the table, some at once, until it is told to stop."""
 
 import logging
-import os
-import platform
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
-from chronotile.jobs.attempt import Again, Held, Outcome, begun_again, given_up
+from chronotile.jobs.attempt import Again, Held, Left, LeftJobs, Outcome, begun_again, given_up, own_name
 from chronotile.jobs.blocks import (
     RESULTS,
     KeptPlan,
@@ -29,11 +26,12 @@ from chronotile.jobs.blocks import (
 from chronotile.jobs.bucket import Bucket
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.execute import planned, wanted_results
-from chronotile.jobs.faults import ClusterLost, Hindered, JobFailed, fault_of, is_foreseen
+from chronotile.jobs.faults import UNKNOWN, ClusterLost, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
 from chronotile.jobs.job import ENDED, JobFault, Json, Result, Status
 from chronotile.jobs.processes import process_of
 from chronotile.jobs.result_files import ResultFiles
 from chronotile.jobs.retention import forget_ended, remove_files
+from chronotile.jobs.stores import JobStore
 from chronotile.jobs.table import JobTable
 from chronotile.pipeline.services import Services
 
@@ -63,15 +61,15 @@ class Runner:
     """Does jobs.
 
     Args:
-        table: Where they are.
+        table: Where they are; those of one archive.
         cluster: Does their blocks.
-        archive: What they are planned with.
+        archive: What they are planned with, the one that `table` has the jobs of.
         place: Of the configuration or the data, as the cluster sees it.
         folder: Of all jobs, as the cluster sees it.
         timeout_s: How long a job may run from when it was first begun.
         kept_s: How long a job that has ended is kept.
         bucket: Of the files of results; otherwise they stay in the folder.
-        clock: Of the table, seconds since 1970.
+        before: Jobs that were stored before they had an archive, which are kept as long, and never run.
     """
 
     def __init__(  # noqa: PLR0913 -- all it works with, most by name
@@ -85,7 +83,7 @@ class Runner:
         timeout_s: float,
         kept_s: float,
         bucket: Bucket | None = None,
-        clock: Callable[[], float] = time.time,
+        before: JobStore | None = None,
     ) -> None:
         self._table = table
         self._cluster = cluster
@@ -95,7 +93,8 @@ class Runner:
         self._timeout_s = timeout_s
         self._kept_s = kept_s
         self._bucket = bucket
-        self._clock = clock
+        self._kept = [(table, folder), *([] if before is None else [(before.table, before.folder)])]
+        self._left = LeftJobs()
         self._held: dict[str, Held] = {}
         """By their owners."""
         self._slots = threading.BoundedSemaphore(AT_ONCE)
@@ -122,13 +121,14 @@ class Runner:
         """Begin a job, if there is one and we may; return how long to wait before the next."""
         if not self._slots.acquire(timeout=IDLE_S):
             return 0
-        is_begun, owner = False, _own_name()
+        is_begun, owner = False, own_name()
         try:
             self._cluster.renew()
-            job = self._table.claim(owner, lease_s=LEASE_S)
+            job = self._table.claim(owner, lease_s=LEASE_S, without=self._left.now())
             if job is None:
                 return IDLE_S
-            held = Held(job=job, owner=owner, until=(job.started or job.updated) + self._timeout_s)
+            ran_s = job.updated - (job.started or job.updated)
+            held = Held(job=job, owner=owner, until=time.monotonic() + self._timeout_s - ran_s)
             self._held[owner] = held
             pool.submit(self._do, held)
             is_begun = True
@@ -146,7 +146,7 @@ class Runner:
 
     def _attend(self) -> None:
         """Say that we are there until `stop`, and then that we are not."""
-        worker, attendance = _own_name(), self._table.attendance
+        worker, attendance = own_name(), self._table.attendance
         while True:
             with _going_on("nobody can be told that a worker is there"):
                 attendance.say_here(worker)
@@ -176,7 +176,9 @@ class Runner:
         """Forget now and then what ended long ago."""
         while True:
             with _going_on("no jobs can be forgotten"):
-                forget_ended(self._table, self._folder, before=self._clock() - self._kept_s, bucket=self._bucket)
+                before = self._table.now() - self._kept_s
+                for table, folder in self._kept:
+                    forget_ended(table, folder, before=before, bucket=self._bucket)
             if self._is_stopped.wait(FORGET_S):
                 return
 
@@ -202,6 +204,8 @@ class Runner:
             return self._interrupted(held) if results is None else results
         except (Hindered, ClusterLost, SourceUnavailable) as error:
             return begun_again(held, error)
+        except (NotKnown, *UNKNOWN) as error:
+            return Left(str(error))
         except JobFailed as failed:
             return failed.fault
         except Exception as error:
@@ -232,7 +236,9 @@ class Runner:
         if not goes_on():
             return None
         keep_done(folder, [done[number] for number in range(len(plan.blocks))])
-        results = self._cluster.finish(task, name=held.name, is_wanted=goes_on)
+        results = self._cluster.finish(
+            task, name=held.name, is_wanted=goes_on, tell=partial(self._tell, held, len(done), len(done))
+        )
         if results is None:
             return None
         wanted = wanted_results(process, outputs, results)
@@ -254,14 +260,22 @@ class Runner:
         execution = self._table.execution(id_)
         made = planned(execution, services)
         # Before the plan is kept: what blocks of another gave is of no use, and its numbers may be among these.
-        held.is_ours = self._table.forget_blocks(id_, held.owner)
+        held.is_ours = self._table.plan_anew(id_, held.owner, revision=made.revision)
+        if held.job.revision not in {None, made.revision}:
+            self._table.say(id_, "what it reads has changed since it was asked for; it reads the present state")
         return execution.outputs, keep_plan(folder, execution.inputs, made) if held.is_ours else None
 
     def _do_blocks(self, held: Held, task: Task, left: Mapping[int, Json], done: dict[int, Json]) -> None:
         """Do blocks and add what they gave to `done`, as long as the job shall go on."""
         id_, told, count = held.job.id, 0.0, len(left) + len(done)
         self._tell(held, len(done), count)
-        blocks = self._cluster.run(task, left, name=held.name, is_wanted=partial(self._goes_on, held))
+        blocks = self._cluster.run(
+            task,
+            left,
+            name=held.name,
+            is_wanted=partial(self._goes_on, held),
+            tell=lambda hindered: self._tell(held, len(done), count, hindered),
+        )
         with closing(blocks):
             for number, result in blocks:
                 done[number] = result
@@ -272,13 +286,14 @@ class Runner:
                     told = time.monotonic()
                     self._tell(held, len(done), count)
 
-    def _tell(self, held: Held, done: int, count: int) -> None:
-        """Say how many blocks are done; what comes after them counts as one more."""
+    def _tell(self, held: Held, done: int, count: int, hindered: str = "") -> None:
+        """Say how many blocks are done, and what hinders the others; what comes after them counts as one more."""
         progress, message = 100 * done // (count + 1), f"{done} of {count} blocks"
+        message = f"{message}; {hindered}" if hindered else message
         self._surely(partial(self._table.tell, held.job.id, held.owner, progress=progress, message=message))
 
     def _goes_on(self, held: Held) -> bool:
-        return held.is_ours and not self._is_stopped.is_set() and self._clock() < held.until
+        return held.is_ours and not self._is_stopped.is_set() and time.monotonic() < held.until
 
     def _interrupted(self, held: Held) -> Outcome:
         """Why a job does not go on."""
@@ -302,6 +317,8 @@ class Runner:
             case Again(reason=reason):
                 said = f"is given back: {reason}"
                 is_ours = self._surely(partial(self._give_back, held, outcome))
+            case Left(reason=reason):
+                said, is_ours = self._leave(held, reason), True
             case JobFault(detail=detail):
                 said = f"failed: {detail}"
                 is_ours = self._surely(partial(self._table.fail, id_, owner, outcome))
@@ -310,10 +327,10 @@ class Runner:
                 is_ours = self._surely(partial(self._table.succeed, id_, owner, outcome))
                 is_stored = is_ours and self._bucket is not None
         self._tidy(id_, is_stored=is_stored)
-        if is_ours:
+        if is_ours and said:
             self._surely(partial(self._table.say, id_, said))
             log.info("job %s %s", id_, said)
-        else:
+        elif not is_ours:
             log.info("job %s is left: it was dismissed, or another worker has it", id_)
 
     def _give_back(self, held: Held, again: Again) -> bool:
@@ -325,6 +342,13 @@ class Runner:
             wait_s=again.wait_s,
             is_attempt=again.is_attempt,
         )
+
+    def _leave(self, held: Held, reason: str) -> str:
+        """Leave a job to others, and return what its log is told, once as long as the reason is the same."""
+        id_, message = held.job.id, f"waits for a worker whose configuration knows what it asks for: {reason}"
+        is_news = self._left.add(id_, reason)
+        self._surely(partial(self._table.leave, id_, held.owner, message=message))
+        return f"is left to another worker: {reason}" if is_news else ""
 
     def _tidy(self, id_: str, *, is_stored: bool) -> None:
         """Remove what nobody needs of a job that has ended, whoever ended it."""
@@ -356,11 +380,6 @@ class Runner:
             except SourceUnavailable:
                 if time.monotonic() > until or self._is_stopped.wait(IDLE_S):
                     raise
-
-
-def _own_name() -> str:
-    """A new name that tells people which process it is of."""
-    return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 @contextmanager

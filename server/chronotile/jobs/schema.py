@@ -3,7 +3,6 @@
 from sqlalchemy import (
     BigInteger,
     Column,
-    Engine,
     Float,
     ForeignKey,
     Index,
@@ -12,23 +11,24 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    insert,
-    select,
 )
 
-from chronotile.errors import ConfigurationError
-from chronotile.jobs.engine import hold, writing
+VERSION = 4
+"""Of the tables below.
 
-VERSION = 3
-"""Of the tables below; whoever changes them counts on."""
+Whoever changes them counts on, adds a step to `migrate`, and renames the table of jobs: a process of an older version
+that still runs then fails at its next statement, and neither misreads what this one writes nor the other way round.
+"""
 
 METADATA = MetaData()
 SCHEMA = Table("chronotile_schema", METADATA, Column("version", Integer, nullable=False))
 JOBS = Table(
-    "chronotile_jobs",
+    "chronotile_archive_jobs",
     METADATA,
     Column("number", Integer, primary_key=True),  # in the order in which they came
     Column("id", String(32), nullable=False, unique=True),
+    Column("archive", String(200)),  # null: stored before jobs had one; such a job is never run
+    Column("revision", String(64)),  # of what it reads
     Column("process", String(80), nullable=False, index=True),
     Column("inputs", Text, nullable=False),
     Column("wanted", Text, nullable=False),  # all else that was asked for
@@ -48,9 +48,9 @@ JOBS = Table(
     Column("leased_until", Float(53)),
     Column("fault", Text),
     Column("results", Text),
-    Index("ix_chronotile_jobs_next", "status", "number"),
-    Index("ix_chronotile_jobs_open", "user", "status"),
-    Index("ix_chronotile_jobs_of", "user", "number"),
+    Index("ix_chronotile_archive_jobs_next", "archive", "status", "number"),
+    Index("ix_chronotile_archive_jobs_open", "archive", "user", "status"),
+    Index("ix_chronotile_archive_jobs_of", "user", "number"),
 )
 BLOCKS = Table(
     "chronotile_blocks",
@@ -83,41 +83,9 @@ CALLBACKS = Table(
 )
 
 WORKERS = Table(
-    "chronotile_workers",
+    "chronotile_archive_workers",
     METADATA,
     Column("id", String(80), primary_key=True),
+    Column("archive", String(200), nullable=False),
     Column("seen", Float(53), nullable=False),
 )
-
-_MAKING = 7_105_101
-"""Whom PostgreSQL lets make the tables."""
-
-
-def make_tables(engine: Engine) -> None:
-    """Make the tables unless they are there, whoever else does so at the same time.
-
-    Raises:
-        ConfigurationError: They are those of a newer or an older chronotile.
-    """
-    with writing(engine) as connection:
-        hold(connection, _MAKING)
-        SCHEMA.create(connection, checkfirst=True)
-        version = connection.scalar(select(SCHEMA.c.version))
-        if version is not None and version > VERSION:
-            raise ConfigurationError(
-                [
-                    f"the table of jobs has version {version}, of a newer chronotile, and this one knows version "
-                    f"{VERSION}: update it, or give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
-                ]
-            )
-        if version is not None and version < VERSION:
-            raise ConfigurationError(
-                [
-                    f"the table of jobs has version {version}, of an older chronotile, which this one with version "
-                    f"{VERSION} cannot go on with: remove its file jobs.sqlite, or in PostgreSQL all tables whose "
-                    "names begin with chronotile_; or set another CHRONOTILE_JOBS_DIR or CHRONOTILE_DATABASE_URL"
-                ]
-            )
-        if version is None:
-            METADATA.create_all(connection)
-            connection.execute(insert(SCHEMA).values(version=VERSION))

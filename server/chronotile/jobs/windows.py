@@ -15,6 +15,7 @@ from chronotile.jobs.asked import instants_told, located, told_instants, without
 from chronotile.jobs.inputs import layers_of, trims_of
 from chronotile.jobs.job import Json
 from chronotile.jobs.process import Inputs, Plan, Work, cuts, require_few_blocks
+from chronotile.jobs.sources import sources_of
 from chronotile.model.analysis import Curves, FloatArray
 from chronotile.model.coverage import Coverage, CoverageRequest, Numbers, Trim
 from chronotile.model.grid import BBox, Grid
@@ -79,6 +80,7 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
             "times": [told_instants(each.times.instants) for each in read],
             "states": [each.etag for each in read],
         },
+        sources=sources_of(*read),
     )
 
 

@@ -7,30 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from chronotile.jobs.blocks import make_folders
-from chronotile.jobs.execute import planned
+from chronotile.jobs.execute import finished, planned
 from chronotile.jobs.job import Execution, Result
 from chronotile.jobs.process import Plan, Work
 from chronotile.jobs.processes import process_of
+from chronotile.jobs.sources import Source
 from chronotile.pipeline.services import Services
 from tests.protocols import served
 
 
-def work_in(folder: Path, services: Services, *, shared: Mapping[str, Any] | None = None) -> Work:
+def work_in(
+    folder: Path, services: Services, *, shared: Mapping[str, Any] | None = None, sources: Sequence[Source] = ()
+) -> Work:
     """Return what blocks are done with, in the folder of a job; what they share goes through JSON."""
     make_folders(folder)
     told = json.loads(json.dumps(shared or {}))
-    return Work(services=services, folder=folder / "pieces", results=folder / "results", shared=told)
+    return Work(services=services, folder=folder / "pieces", results=folder / "results", shared=told, sources=sources)
 
 
 def do_oddly(name: str, inputs: Mapping[str, Any], services: Services, folder: Path) -> Mapping[str, Result]:
     """Do every block twice, from the last to the first, what is told and remembered going through JSON."""
     plan, process = plan_of(name, inputs, services), process_of(name)
-    work = work_in(folder, services, shared=plan.shared)
+    work = work_in(folder, services, shared=plan.shared, sources=plan.sources)
     remembered: dict[int, Any] = {}
     for number in [*reversed(range(len(plan.blocks))), *range(len(plan.blocks))]:
         block = json.loads(json.dumps(plan.blocks[number]))
         remembered[number] = json.loads(json.dumps(process.run(inputs, block, work)))
-    return process.finish(inputs, [remembered[number] for number in range(len(plan.blocks))], work)
+    return finished(process, inputs, [remembered[number] for number in range(len(plan.blocks))], work)
 
 
 def blocks_of(name: str, inputs: Mapping[str, Any], services: Services) -> Sequence[Any]:

@@ -3,28 +3,39 @@
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.processes import process_of
+from chronotile.jobs.execute import finished
+from chronotile.jobs.processes import process_of, processes
 from tests.jobs.processes.doing import plan_of, with_times, work_in
 
 DAYS = ("2019-05-01", "2019-05-11", "2020-05-01", "2020-05-11")
-OF_MANY_TIMES = {
-    "composite": {},
-    "climatology": {},
-    "anomaly": {"datetime": "2020", "reference": "2019"},
-    "trend": {},
-    "export": {},
-    "optimise": {},
+BOX = {"bbox": {"bbox": [4.5, 50.8, 4.52, 50.82]}}
+RING = [[[4.5, 50.8], [4.52, 50.8], [4.52, 50.82], [4.5, 50.82], [4.5, 50.8]]]
+FEATURE = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": RING}}
+INPUTS = {
+    "composite": {"layer": "NDVI", **BOX},
+    "climatology": {"layer": "NDVI", **BOX},
+    "anomaly": {"layer": "NDVI", "datetime": "2020", "reference": "2019", **BOX},
+    "trend": {"layer": "NDVI", **BOX},
+    "export": {"layer": "NDVI", **BOX},
+    "optimise": {"layer": "NDVI", **BOX},
+    "histogram": {"layer": "NDVI", **BOX},
+    "zonal-statistics": {"layer": "NDVI", "places": {"type": "FeatureCollection", "features": [FEATURE]}},
+    "time-series": {"layers": "NDVI", "points": [[4.51, 50.81]]},
+    "animation": {"layer": "NDVI", "width": 32, "height": 32, "format": "image/gif", "labels": [], **BOX},
 }
 
 
-@pytest.fixture(params=OF_MANY_TIMES)
+@pytest.fixture(params=INPUTS)
 def begun(request, tmp_path):
     """A job whose blocks are all done: its process, inputs, what they remember, and with what they were done."""
-    services, process = with_times(*DAYS), process_of(request.param)
-    inputs = {"layer": "NDVI", "bbox": {"bbox": [4.5, 50.8, 4.52, 50.82]}, **OF_MANY_TIMES[request.param]}
+    services, process, inputs = with_times(*DAYS), process_of(request.param), INPUTS[request.param]
     plan = plan_of(request.param, inputs, services)
-    work = work_in(tmp_path, services, shared=plan.shared)
+    work = work_in(tmp_path, services, shared=plan.shared, sources=plan.sources)
     return process, inputs, [process.run(inputs, block, work) for block in plan.blocks], work
+
+
+def test_no_process_that_reads_layers_is_left_out():
+    assert INPUTS.keys() == processes().keys() - {"echo"}
 
 
 @pytest.mark.parametrize("place", [0, 3])
@@ -32,12 +43,44 @@ def test_a_date_that_was_replaced_ends_the_job(begun, place):
     process, inputs, done, work = begun
     work.services.readers["s2"].replaced[place] = "another"
 
-    with pytest.raises(SourceUnavailable, match="parts of two states; ask for it anew"):
-        process.finish(inputs, done, work)
+    with pytest.raises(SourceUnavailable, match="parts of two states"):
+        finished(process, inputs, done, work)
+
+
+def test_a_date_that_is_gone_ends_the_job(begun):
+    process, inputs, done, work = begun
+    later = work_in(work.folder.parent, with_times(*DAYS[1:]), shared=work.shared, sources=work.sources)
+
+    with pytest.raises(SourceUnavailable, match="gone since the job began"):
+        finished(process, inputs, done, later)
 
 
 def test_dates_that_came_meanwhile_are_left_out(begun):
     process, inputs, done, work = begun
-    later = with_times("2018-05-01", *DAYS, "2020-06-01")
+    services = with_times("2018-05-01", *DAYS, "2020-06-01")
+    later = work_in(work.folder.parent, services, shared=work.shared, sources=work.sources)
 
-    assert process.finish(inputs, done, work_in(work.folder.parent, later, shared=work.shared))
+    (result,) = finished(process, inputs, done, later).values()
+
+    assert result.metadata["sources"][0]["times"] == [f"{day}T00:00:00Z" for day in DAYS]
+
+
+def test_results_name_collection_revision_and_times(begun):
+    process, inputs, done, work = begun
+
+    (result,) = finished(process, inputs, done, work).values()
+
+    (source,) = result.metadata["sources"]
+    assert (source["collection"], source["layers"]) == ("s2", ["NDVI"])
+    assert (source["count"], source["first"], source["last"]) == (4, f"{DAYS[0]}T00:00:00Z", f"{DAYS[-1]}T00:00:00Z")
+    assert source["revision"] == work.sources[0].revision != ""
+
+
+def test_another_state_has_another_revision():
+    services = with_times(*DAYS)
+    before = plan_of("histogram", INPUTS["histogram"], services).revision
+    assert plan_of("histogram", INPUTS["histogram"], services).revision == before
+
+    services.readers["s2"].replaced[2] = "another"
+
+    assert plan_of("histogram", INPUTS["histogram"], services).revision != before

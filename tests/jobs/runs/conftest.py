@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 
+from chronotile.ingest.archive_id import archive_id
 from chronotile.jobs import processes as package
 from chronotile.jobs.blocks import OpenArchive
 from chronotile.jobs.cluster import Cluster
@@ -60,9 +61,15 @@ def both_there(cluster):
 
 
 @pytest.fixture
-def table(tmp_path):
+def archive(data):
+    """Its id, as `chronotile worker` finds it."""
+    return archive_id(data, None)
+
+
+@pytest.fixture
+def table(tmp_path, archive):
     """The table of jobs in `tmp_path / "jobs"`."""
-    table = JobTable(open_engine(None, tmp_path / "jobs"))
+    table = JobTable(open_engine(None, tmp_path / "jobs"), archive=archive)
     yield table
     table.close()
 
@@ -92,9 +99,9 @@ def running(table, cluster, data, tmp_path):
     """`with running():` jobs are done."""
 
     @contextmanager
-    def run(*, on=cluster, of=table, timeout_s=600.0, kept_s=1e6, **more):
+    def run(*, on=cluster, of=table, place=data, timeout_s=600.0, kept_s=1e6, **more):
         folder = tmp_path / "jobs"
-        runner = Runner(of, on, OpenArchive(), place=data, folder=folder, timeout_s=timeout_s, kept_s=kept_s, **more)
+        runner = Runner(of, on, OpenArchive(), place=place, folder=folder, timeout_s=timeout_s, kept_s=kept_s, **more)
         thread = Thread(target=runner.run)
         thread.start()
         try:

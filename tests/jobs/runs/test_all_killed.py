@@ -47,8 +47,8 @@ def engine(url, tmp_path):
 
 
 @pytest.fixture
-def table(engine):
-    with closing(JobTable(engine)) as table:
+def table(engine, archive):
+    with closing(JobTable(engine, archive=archive)) as table:
         yield table
 
 

@@ -26,8 +26,8 @@ def database():
 
 
 @pytest.fixture
-def table(database, tmp_path):
-    with closing(JobTable(open_engine(database.make_database(), tmp_path / "jobs"))) as table:
+def table(database, archive, tmp_path):
+    with closing(JobTable(open_engine(database.make_database(), tmp_path / "jobs"), archive=archive)) as table:
         yield table
 
 

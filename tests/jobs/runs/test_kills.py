@@ -82,9 +82,10 @@ def worker(with_steps, data, tmp_path):
 
 
 @pytest.fixture
-def table_later(table, tmp_path):
+def table_later(table, archive, tmp_path):
     """The table as it is when the leases of now are over."""
-    later = JobTable(open_engine(None, tmp_path / "jobs"), clock=lambda: time.time() + LEASE_S + 1)
+    engine = open_engine(None, tmp_path / "jobs")
+    later = JobTable(engine, archive=archive, clock=lambda _connection: time.time() + LEASE_S + 1)
     yield later
     later.close()
 

@@ -103,7 +103,8 @@ def test_a_cube_is_gone_on_with_by_another_worker(cluster, data, table, two_bloc
         worker.start()
         until(lambda: len(table.finished_blocks(id_)) == 2)
 
-    later = JobTable(open_engine(None, tmp_path / "jobs"), clock=lambda: time.time() + LEASE_S + 1)
+    engine = open_engine(None, tmp_path / "jobs")
+    later = JobTable(engine, archive=table.archive, clock=lambda _connection: time.time() + LEASE_S + 1)
     with running(of=later):
         job = ended(id_)
     later.close()

@@ -32,12 +32,12 @@ PIECES = b"0 1 2 3 4 5 6 7 8 9"
 
 
 @pytest.fixture
-def client_of(tmp_path):
+def client_of(archive, tmp_path):
     """`with client_of(bucket) as client:` the server of the jobs."""
 
     @contextmanager
     def serve(bucket):
-        desk = JobDesk(tmp_path / "jobs", bucket=bucket)
+        desk = JobDesk(tmp_path / "jobs", bucket=bucket, archive=archive)
         with TestClient(application(served.make_services(), jobs=desk), follow_redirects=False) as client:
             yield client
 

@@ -471,7 +471,7 @@ def test_inputs_are_let_go_of_once_a_job_is_planned(submit, running, ended, note
 
 
 def test_whoever_does_jobs_goes_on_after_errors_that_nobody_foresaw(
-    submit, running, cluster, ended, monkeypatch, tmp_path, caplog
+    submit, running, cluster, ended, archive, monkeypatch, tmp_path, caplog
 ):
     monkeypatch.setattr(runner, "LOST_S", 0.01)
     monkeypatch.setattr(runner, "FORGET_S", 0.01)
@@ -496,7 +496,7 @@ def test_whoever_does_jobs_goes_on_after_errors_that_nobody_foresaw(
             return super().ended_before(moment)
 
     id_ = submit()
-    table = FailingTable(open_engine(None, tmp_path / "jobs"))
+    table = FailingTable(open_engine(None, tmp_path / "jobs"), archive=archive)
     with running(on=Failing(), of=table):
         assert ended(id_).status == "successful"
     with running(of=table, kept_s=-1):
@@ -554,7 +554,7 @@ def test_who_begins_processes_is_replaced_where_it_gave_up(with_steps):
     assert done == 1
 
 
-def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, running, ended, tmp_path):
+def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, running, ended, archive, tmp_path):
     lost = []
 
     class Losing(JobTable):
@@ -565,7 +565,7 @@ def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, running, ended
                 raise SourceUnavailable("the connection was lost")
             return is_ours
 
-    id_, table = submit(), Losing(open_engine(None, tmp_path / "jobs"))
+    id_, table = submit(), Losing(open_engine(None, tmp_path / "jobs"), archive=archive)
     with running(of=table):
         ended(id_)
         until(lambda: "is done" in texts(table, id_))
@@ -574,12 +574,12 @@ def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, running, ended
     assert lost == [id_]
 
 
-def test_an_end_that_cannot_be_written_is_told_in_a_line(submit, running, tmp_path, caplog):
+def test_an_end_that_cannot_be_written_is_told_in_a_line(submit, running, archive, tmp_path, caplog):
     class Full(JobTable):
         def succeed(self, id_, owner, results):
             raise StorageFull("there is no room left")
 
-    id_, table = submit(), Full(open_engine(None, tmp_path / "jobs"))
+    id_, table = submit(), Full(open_engine(None, tmp_path / "jobs"), archive=archive)
     with running(of=table):
         until(lambda: f"job {id_} is left until its lease is over: there is no room left" in caplog.messages)
     table.close()

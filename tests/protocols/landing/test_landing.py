@@ -27,7 +27,7 @@ EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
 def with_viewer(tmp_path):
     """A client of everything, the viewer included."""
     services = served.make_services(*served.varied_collections())
-    with TestClient(application(services, viewer=find_viewer(), jobs=JobDesk(tmp_path))) as client:
+    with TestClient(application(services, viewer=find_viewer(), jobs=JobDesk(tmp_path, archive="a"))) as client:
         yield client
 
 

@@ -14,6 +14,7 @@ from chronotile.jobs.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.pieces import Piece, keep, read_piece, scratch_of, write_piece
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.jobs.sources import source_of
 from chronotile.model.animation import ANIMATION_LABELS, DEFAULT_FPS, LEAST_FPS, MOST_FPS, AnimationRequest
 from chronotile.model.asked_step import asked_period
 from chronotile.model.crs import CRS84
@@ -64,10 +65,12 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     layer = services.catalogue.layer(request.shown.layer)
     indexes = resolve_series_times(layer, request.shown.time, now=services.clock()).indexes
     step = max(1, int(count * BLOCK_S / seconds))
+    instants = layer.times.instants[list(indexes)]
     return Plan(
         blocks=[{"first": first, "last": min(first + step, count)} for first in range(0, count, step)],
         seconds=seconds,
-        shared={"times": told_instants(layer.times.instants[list(indexes)])},
+        shared={"times": told_instants(instants)},
+        sources=[source_of(layer, instants)],
     )
 
 

@@ -10,6 +10,7 @@ from chronotile.jobs.coverage_file import FILE_FORMATS, write_coverage
 from chronotile.jobs.inputs import BBOX, DATETIME, LAYERS, layers_of, trims_of
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.jobs.sources import sources_of
 from chronotile.jobs.stored_coverage import StoredCoverage, leave_piece, planned_pieces
 from chronotile.jobs.windows import require_state
 from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
@@ -50,6 +51,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             "shape": _shape(coverage),
             "states": _states(coverage, lacking, services),
         },
+        sources=sources_of(coverage),
     )
 
 

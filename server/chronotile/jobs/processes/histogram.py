@@ -65,6 +65,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         blocks=[{"rows": own, "dates": those} for those, own in product(along, down)],
         seconds=(last - first) * width * count * NUMBER_S,
         shared={"times": times.told, "count": count},
+        sources=[times.source],
     )
 
 

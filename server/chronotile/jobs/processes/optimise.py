@@ -13,6 +13,7 @@ from chronotile.jobs.inputs import BBOX, DATETIME, LAYERS
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
 from chronotile.jobs.shelf import NAME, NAMED, require_name
+from chronotile.jobs.sources import sources_of
 from chronotile.jobs.windows import all_of, require_state, selected, window_of
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage
@@ -51,6 +52,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         blocks=blocks,
         seconds=numbers * len(cube.times) * (int(shape.has_map) + int(shape.has_series)) * NUMBER_S,
         shared={"times": [told_instants(cube.times.instants)], "state": coverage.etag},
+        sources=sources_of(coverage),
     )
 
 

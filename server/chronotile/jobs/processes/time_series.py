@@ -18,6 +18,7 @@ from chronotile.jobs.inputs import DATETIME, MOST_LAYERS
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.pieces import Piece, StoredPlaces, read_piece, write_piece, writing
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
+from chronotile.jobs.sources import Source
 from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
 from chronotile.model.series import PointsSeries
 from chronotile.pipeline.extract_points_series import extract_points_series
@@ -37,7 +38,7 @@ NAMES = {"layer": "layers", "time": "datetime"}
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    blocks, told, seconds = list[Json](), dict[str, list[int]](), 0.0
+    blocks, told, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
     with located(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
         if len(layers) > 1 and inputs.get("format", "csv") != "json":
@@ -47,12 +48,13 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         for layer in layers:
             times = asked_times(layer, inputs, services)
             told[layer], count = times.told, len(times.indexes)
+            sources.append(times.source)
             step = max(1, min(POINTS_A_BLOCK, BLOCK_VALUES // max(1, count)))
             firsts = range(0, len(points), step)
             require_few_blocks(len(blocks) + len(firsts), alternative="ask for fewer points, layers or times")
             blocks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
             seconds += len(points) * (POINT_S + count * VALUE_S)
-    return Plan(blocks=blocks, seconds=seconds, shared={"times": told})
+    return Plan(blocks=blocks, seconds=seconds, shared={"times": told}, sources=sources)
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:

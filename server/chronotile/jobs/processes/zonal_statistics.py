@@ -74,7 +74,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             _require_some_inside(inputs, times, services, firsts=firsts)
     seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
     blocks = [{"first": first, "last": min(first + step, count)} for first in firsts]
-    return Plan(blocks=blocks, seconds=seconds, shared={"times": times.told})
+    return Plan(blocks=blocks, seconds=seconds, shared={"times": times.told}, sources=[times.source])
 
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:

@@ -79,7 +79,7 @@ class ServerState:
     previews: Previews | None = None
     """Of rasters without overviews, where such are kept."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
-    jobs: JobDesk = field(default_factory=lambda: JobDesk(None))
+    jobs: JobDesk = field(default_factory=lambda: JobDesk(None, archive=""))
     input_places: WebPlaces = field(default_factory=WebPlaces)
     """Below which inputs of processes may lie."""
     subscriber_places: WebPlaces = field(default_factory=WebPlaces)

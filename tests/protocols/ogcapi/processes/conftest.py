@@ -25,7 +25,7 @@ def web():
 @pytest.fixture
 def desk(tmp_path) -> JobDesk:
     """Where the jobs of `client` are asked for."""
-    return JobDesk(tmp_path / "jobs")
+    return JobDesk(tmp_path / "jobs", archive="a")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def do_next(desk) -> Callable[[], Job]:
 
     def do() -> Job:
         job = desk.table.claim("test", lease_s=60)
-        folder = desk.results_folder(job.id)
+        folder = desk.result_files(job).folder
         folder.mkdir(parents=True)
         desk.table.succeed(job.id, "test", execute(desk.table.execution(job.id), served.make_services(), folder))
         return desk.table.job(job.id)
@@ -84,7 +84,7 @@ def end_with(desk) -> Callable[..., Job]:
 
     def end(results, *, files) -> Job:
         job = desk.table.claim("test", lease_s=60)
-        folder = desk.results_folder(job.id)
+        folder = desk.result_files(job).folder
         folder.mkdir(parents=True)
         for name, content in files.items():
             (folder / name).write_bytes(content)

@@ -441,7 +441,7 @@ def test_a_job_that_has_ended_is_removed_with_its_files(client, submitted, desk,
     assert_valid(answer.json(), "processes", "statusInfo")
     assert answer.json()["status"] == "dismissed"
     assert client.get(url).status_code == client.delete(url).status_code == 404
-    assert not desk.results_folder(job.id).parent.exists()
+    assert not desk.result_files(job).folder.parent.exists()
 
 
 @pytest.fixture
@@ -492,7 +492,7 @@ def test_results_cannot_leave_their_folder(client, submitted, end_with, desk, tm
     url = submitted({"inputs": {"string": "a"}})
     (tmp_path / "secret.csv").write_bytes(b"secret")
     job = end_with({"string": Result(file=name, media_type="text/csv")}, files={})
-    (desk.results_folder(job.id) / "link.csv").symlink_to(tmp_path / "secret.csv")
+    (desk.result_files(job).folder / "link.csv").symlink_to(tmp_path / "secret.csv")
 
     answer = client.get(f"{url}/results/string")
 
@@ -509,7 +509,7 @@ def test_results_have_the_names_of_outputs_alone(client, with_file, output):
 def without_jobs(tmp_path):
     """A client of a server whose folder of jobs cannot be made: there is a file in its place."""
     (tmp_path / "file").write_bytes(b"")
-    app = application(served.make_services(), jobs=JobDesk(tmp_path / "file"))
+    app = application(served.make_services(), jobs=JobDesk(tmp_path / "file", archive="a"))
     with TestClient(app, raise_server_exceptions=False) as one:
         yield one
 
@@ -536,7 +536,7 @@ def test_where_no_jobs_can_be_kept_the_reason_is_told_without_a_path(without_job
 
 
 def test_more_open_jobs_than_allowed_are_refused(tmp_path):
-    with TestClient(application(served.make_services(), jobs=JobDesk(tmp_path, most_open=1))) as client:
+    with TestClient(application(served.make_services(), jobs=JobDesk(tmp_path, most_open=1, archive="a"))) as client:
         statuses = [client.post(ECHO, json={}, headers={"Prefer": "respond-async"}).status_code for _ in range(2)]
 
     assert statuses == [201, 503]
@@ -580,7 +580,7 @@ def test_a_server_without_a_folder_keeps_no_jobs():
 
 def test_folders_of_jobs_are_made_when_a_job_is_asked_for(tmp_path):
     folder = Path(tmp_path / "deep" / "jobs")
-    with TestClient(application(served.make_services(), jobs=JobDesk(folder))) as client:
+    with TestClient(application(served.make_services(), jobs=JobDesk(folder, archive="a"))) as client:
         client.post(ECHO, json={"inputs": {}})
         assert not folder.exists()
         assert client.get("/ogcapi/jobs").json()["jobs"] == []

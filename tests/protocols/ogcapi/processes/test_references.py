@@ -38,7 +38,7 @@ def client(web, tmp_path):
         "/secret/number.json": Answer(body=b"3", headers=JSON),
     }
     services = served.make_services(limits=served.Limits(max_body_bytes=MOST_BYTES))
-    app = application(services, jobs=JobDesk(tmp_path / "jobs"), input_prefixes=[f"{web.url}/in/"])
+    app = application(services, jobs=JobDesk(tmp_path / "jobs", archive="a"), input_prefixes=[f"{web.url}/in/"])
     with TestClient(app, raise_server_exceptions=False) as one:
         yield one
 

@@ -32,7 +32,7 @@ BY_VALUE = {"string": {"transmissionMode": "value"}}
 @pytest.fixture
 def desk(tmp_path, bucket) -> JobDesk:
     """Where the jobs of `client` are asked for."""
-    return JobDesk(tmp_path / "jobs", bucket=bucket)
+    return JobDesk(tmp_path / "jobs", bucket=bucket, archive="a")
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def stored(desk, submitted, end_with):
     def end(body, content=CSV):
         url = submitted({"inputs": {"string": "a"}, **body})
         job = end_with({"string": FILE}, files={"series.csv": content})
-        desk.result_files(job.id).store(job.results)
-        shutil.rmtree(desk.results_folder(job.id))
+        desk.result_files(job).store(job.results)
+        shutil.rmtree(desk.result_files(job).folder)
         return url
 
     return end
@@ -157,7 +157,7 @@ def test_the_store_says_of_an_object_that_it_is_gone(client, gone):
         fetched(location)
 
 
-def test_what_is_kept_while_a_client_waits_goes_to_the_bucket(client, s3_server, bucket, desk):
+def test_what_is_kept_while_a_client_waits_goes_to_the_bucket(client, s3_server, bucket, tmp_path):
     (link,) = execute_statistics(client, response="document").json().values()
 
     answer = client.get(link["href"], follow_redirects=False)
@@ -165,7 +165,7 @@ def test_what_is_kept_while_a_client_waits_goes_to_the_bucket(client, s3_server,
     assert answer.status_code == 307
     assert fetched(answer.headers["location"])[2] == execute_statistics(client).content
     (key,) = s3_server.keys(bucket.url.split("/")[2])
-    assert not desk.results_folder(key.split("/")[1]).parent.exists()
+    assert not (tmp_path / "jobs" / key.split("/")[1]).exists()
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def tell(desk, tmp_path):
     write = partial(message_of, catalogue=served.make_services().catalogue, folder=tmp_path / "jobs")
 
     def tell_all():
-        teller = Teller(desk.table, Callbacks(engine), write=write)
+        teller = Teller(desk.table, Callbacks(engine, archive="a"), write=write)
         return sum(iter(teller.tell_next, False))
 
     yield tell_all

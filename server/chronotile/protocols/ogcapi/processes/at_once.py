@@ -29,6 +29,8 @@ class Done:
     results: dict[str, Result]
     folder: Path
     """Of their files, which is removed, or moved where the results are kept."""
+    revision: str | None
+    """Of what was read."""
 
 
 def do(execution: Execution, plan: Plan, services: Services, desk: JobDesk, *, is_wanted: Callable[[], bool]) -> Done:
@@ -41,7 +43,7 @@ def do(execution: Execution, plan: Plan, services: Services, desk: JobDesk, *, i
     folder = desk.make_folder()
     with removed_if_it_fails(folder), storing_results(FORBIDDEN):
         results = dict(execute(execution, services, folder, plan=plan, is_wanted=is_wanted))
-    return Done(results=results, folder=folder)
+    return Done(results=results, folder=folder, revision=plan.revision)
 
 
 def sent(execution: Execution, done: Done) -> Response:
@@ -58,7 +60,7 @@ def kept(execution: Execution, done: Done, desk: JobDesk, told: Told) -> Respons
         SourceUnavailable: They cannot be kept.
         StorageFull: There is no room for them.
     """
-    job, files = desk.keep(execution, done.results, done.folder, user=NOBODY)
+    job, files = desk.keep(execution, done.results, done.folder, user=NOBODY, revision=done.revision)
     address_of = partial(result_address, job, told=told)
     results = Results(execution=execution, values=done.results, files=files, address_of=address_of)
     response = results_response(results)

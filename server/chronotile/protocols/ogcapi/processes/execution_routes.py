@@ -40,7 +40,7 @@ async def post_execution(request: Request) -> Response:
         raise InvalidParameter(f"subscribers hear of jobs alone; {JOB_INSTEAD}", locator="subscriber")
     plan = await _planned(request, execution)
     if subscriber is not None or preferred.wants_job(plan.seconds, most_s=SYNC_S):
-        return await _accept(request, execution, told, subscriber)
+        return await _accept(request, execution, told, subscriber, revision=plan.revision)
     return await _do_now(request, execution, plan, told, preferred=preferred)
 
 
@@ -98,9 +98,11 @@ async def _do_now(
     return response
 
 
-async def _accept(request: Request, execution: Execution, told: Told, subscriber: Subscriber | None) -> Response:
-    desk = state_of(request).jobs
-    job = await of_table(request, lambda: desk.submit(execution, user=NOBODY, subscriber=subscriber))
+async def _accept(
+    request: Request, execution: Execution, told: Told, subscriber: Subscriber | None, *, revision: str | None
+) -> Response:
+    submit = partial(state_of(request).jobs.submit, execution, user=NOBODY, subscriber=subscriber, revision=revision)
+    job = await of_table(request, submit)
     headers = {"Location": job_address(job, told), "Preference-Applied": RESPOND_ASYNC}
     return Response(orjson.dumps(status_document(job, told)), status_code=201, media_type=JSON, headers=headers)
 

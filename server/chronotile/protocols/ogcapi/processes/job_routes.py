@@ -61,7 +61,7 @@ async def get_job(request: Request) -> Response:
         job = desk.job(id_, user=NOBODY)
         if not is_page:
             return job, JobDetails(), ()
-        return job, desk.details(job, most=MOST_SHOWN), downloads(job, desk.result_files(job.id), told)
+        return job, desk.details(job, most=MOST_SHOWN), downloads(job, desk.result_files(job), told)
 
     job, details, results = await of_table(request, find)
     document = status_document(job, told)
@@ -130,7 +130,7 @@ def _results(job: Job, execution: Execution, desk: JobDesk, told: Told) -> Resul
     return Results(
         execution=execution,
         values=job.results,
-        files=desk.result_files(job.id),
+        files=desk.result_files(job),
         address_of=partial(result_address, job, told=told),
     )
 

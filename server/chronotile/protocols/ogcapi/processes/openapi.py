@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.jobs.job import STATUSES
 from chronotile.jobs.processes import processes
+from chronotile.jobs.sources import MOST_TIMES
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.path_items import (
     ADDRESS,
@@ -105,7 +106,23 @@ SCHEMAS: Mapping[str, Json] = {
             "message": TEXT,
             **dict.fromkeys(("created", "started", "finished", "updated"), _TIME),
             "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+            "metadata": ref("JobMetadata"),
             "links": list_of(ref("Link")),
+        },
+    ),
+    "JobMetadata": {
+        **members(
+            {"sources": list_of(ref("JobSource"))},
+            {"unreadable": {**list_of(_TIME), "description": "Dates that could not be read, which results lack"}},
+        ),
+        "description": "What the results were made of; of a job that was successful and has read layers",
+    },
+    "JobSource": members(
+        {"collection": TEXT, "layers": list_of(TEXT), "revision": TEXT, "count": INDEX},
+        {
+            "first": _TIME,
+            "last": _TIME,
+            "times": {**list_of(_TIME), "description": f"All of them, where they are no more than {MOST_TIMES}"},
         },
     ),
     "JobList": members(

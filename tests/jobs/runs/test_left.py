@@ -1,0 +1,98 @@
+"""Jobs that nobody can do for now wait and say why: a configuration lacks what they name, or a cluster is empty."""
+
+import pytest
+
+from chronotile.jobs import attempt
+from chronotile.jobs.cluster import NO_PROCESSES, Cluster
+from chronotile.jobs.job import Execution
+from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.running import until
+from tests.scenes import Scene, write_cogs
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+WAITS = "waits for a worker whose configuration knows what it asks for: "
+
+
+def ask(table, process, **inputs):
+    return table.submit(Execution(process=process, inputs=inputs), user=None, most_open=10).id
+
+
+def texts(table, id_):
+    return [text for _at, text in table.log(id_)]
+
+
+@pytest.mark.parametrize(
+    ("process", "inputs"),
+    [
+        pytest.param("composite", {"layer": "later.NDVI"}, id="layer"),
+        pytest.param("later", {}, id="process"),
+        pytest.param("composite", {"layer": "ndvi.NDVI", "later": 1}, id="input"),
+        pytest.param("animation", {"layer": "ndvi.NDVI", "style": "later"}, id="style"),
+        pytest.param("zonal-statistics", {"layer": "ndvi.NDVI", "places": "later"}, id="places"),
+    ],
+)
+def test_a_job_that_names_what_the_configuration_does_not_know_is_left(
+    process, inputs, table, running, ended, monkeypatch
+):
+    monkeypatch.setattr(attempt, "LEFT_S", 0.0)
+    id_, other = ask(table, process, **inputs), ask(table, "echo", string="a")
+
+    with running():
+        assert ended(other).status == "successful"
+        until(lambda: table.job(id_).message.startswith(WAITS))
+        until(lambda: len(texts(table, id_)) == 1)
+        again = ask(table, "echo", string="b")
+        assert ended(again).status == "successful"
+
+    job = table.job(id_)
+    assert (job.status, job.attempts, job.started, job.fault) == ("accepted", 0, None, None)
+    assert [text for text in texts(table, id_) if text.startswith("is left to another worker: ")] == texts(table, id_)
+
+
+def test_it_is_done_by_a_worker_whose_configuration_knows_it(table, running, ended, tmp_path):
+    older, newer = tmp_path / "older", tmp_path / "newer"
+    for folder in (older, newer):
+        folder.mkdir()
+        write_cogs(folder, Scene())
+    for file in newer.iterdir():
+        file.rename(file.with_name(file.name.replace("NDVI", "LAI")))
+    id_ = ask(table, "composite", layer="lai.LAI")
+
+    with running(place=older):
+        until(lambda: table.job(id_).message.startswith(WAITS))
+        with running(place=newer):
+            job = ended(id_)
+
+    assert (job.status, job.attempts) == ("successful", 1)
+
+
+def test_what_was_replaced_before_a_job_began_is_told_in_its_log(table, running, ended):
+    execution = Execution(process="composite", inputs={"layer": "ndvi.NDVI"})
+    id_ = table.submit(execution, user=None, most_open=1, revision="another").id
+
+    with running():
+        job = ended(id_)
+
+    assert "what it reads has changed since it was asked for; it reads the present state" in texts(table, id_)
+    assert job.revision == job.results["composite"].metadata["sources"][0]["revision"] != "another"
+
+
+def test_a_cluster_without_processes_is_told_until_one_joins(with_steps, submit, running, ended, table):
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    id_ = submit()
+    with (
+        distributed.LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address=None) as empty,
+        Cluster(empty.scheduler_address, processes=1, memory_bytes=1 << 30) as cluster,
+        running(on=cluster),
+    ):
+        until(lambda: table.job(id_).message == f"0 of 10 blocks; {NO_PROCESSES}")
+        assert table.job(id_).status == "running"
+        empty.scale(1)
+        job = ended(id_)
+
+    assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 1, SQUARES_OF_TEN)

@@ -1,0 +1,182 @@
+"""Jobs of several archives in one table: each is seen, done and told of by its own alone."""
+
+import time
+
+import pytest
+
+from chronotile.errors import UnknownPath
+from chronotile.jobs.attendance import nobody_here
+from chronotile.jobs.callbacks import Callbacks
+from chronotile.jobs.desk import JobDesk
+from chronotile.jobs.engine import FILE, open_engine
+from chronotile.jobs.job import Execution, Result, Subscriber
+from chronotile.jobs.retention import forget_ended
+from chronotile.jobs.table import JobTable
+from tests.jobs.old_tables import IDS, STATUSES, make_old_tables
+
+ECHO = Execution(process="echo", inputs={"string": "a"})
+SUBSCRIBER = Subscriber(urls={"successful": "https://example.test/done"}, base="https://example.test")
+
+
+@pytest.fixture
+def open_archive_table(url, tmp_path):
+    """`open_archive_table("a")`: the table of the jobs of an archive, by the clock of the database."""
+    tables = []
+
+    def open_one(archive):
+        tables.append(JobTable(open_engine(url, tmp_path), archive=archive))
+        return tables[-1]
+
+    yield open_one
+    for table in tables:
+        table.close()
+
+
+@pytest.fixture
+def ours(open_archive_table):
+    return open_archive_table("ours")
+
+
+@pytest.fixture
+def theirs(open_archive_table):
+    return open_archive_table("theirs")
+
+
+def submit(table, **more):
+    return table.submit(ECHO, **{"user": None, "most_open": 100} | more)
+
+
+def test_a_worker_takes_jobs_of_its_own_archive_alone(ours, theirs):
+    job = submit(theirs)
+
+    assert ours.claim("one", lease_s=30) is None
+    assert theirs.claim("two", lease_s=30).id == job.id
+
+
+def test_a_job_that_was_left_is_taken_over_within_its_archive_alone(ours, theirs):
+    job = submit(theirs)
+    theirs.claim("killed", lease_s=-1)
+
+    assert ours.claim("one", lease_s=30) is None
+    assert theirs.claim("two", lease_s=30).id == job.id
+
+
+def test_a_job_names_its_archive_and_what_it_reads(ours):
+    job = submit(ours, revision="1f")
+
+    assert (ours.job(job.id).archive, ours.job(job.id).revision) == ("ours", "1f")
+
+
+@pytest.mark.parametrize("ask", ["job", "dismiss", "execution", "wanted"])
+def test_a_job_of_another_archive_is_as_if_there_were_none(ours, theirs, ask):
+    job = submit(theirs)
+
+    with pytest.raises(UnknownPath, match="there is no job"):
+        getattr(ours, ask)(job.id)
+    assert theirs.job(job.id).status == "accepted"
+
+
+def test_lists_and_quotas_are_each_archives(ours, theirs):
+    mine, other = submit(ours, most_open=1), submit(theirs, most_open=1)
+
+    assert ours.jobs() == ((mine,), 1)
+    assert theirs.jobs() == ((other,), 1)
+
+
+def test_a_job_names_the_archive_whose_worker_it_waits_for(ours, theirs):
+    job = submit(ours)
+    theirs.attendance.say_here("their worker")
+
+    (told,) = ours.attendance.told([job])
+
+    assert told.message == f"waits for its turn; {nobody_here('ours')}"
+    assert "the archive ours" in told.message
+    assert theirs.attendance.is_anybody_here()
+
+
+def test_subscribers_hear_from_workers_of_the_archive_alone(ours, theirs, url, tmp_path):
+    job = submit(theirs, subscriber=SUBSCRIBER)
+    theirs.claim("one", lease_s=30)
+    theirs.succeed(job.id, "one", {"string": Result(value="a")})
+    engine = open_engine(url, tmp_path)
+
+    assert Callbacks(engine, archive="ours").take(lease_s=60) is None
+    assert Callbacks(engine, archive="theirs").take(lease_s=60).job == job.id
+    engine.dispose()
+
+
+def test_what_is_forgotten_is_of_the_archive_alone_though_they_share_a_folder(ours, theirs, tmp_path):
+    gone, kept = submit(ours), submit(theirs)
+    for table, job in ((ours, gone), (theirs, kept)):
+        table.dismiss(job.id)
+        (tmp_path / "jobs" / job.id).mkdir(parents=True)
+
+    assert forget_ended(ours, tmp_path / "jobs", before=time.time() + 3600) == 1
+
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == [kept.id]
+    assert theirs.job(kept.id).status == "dismissed"
+
+
+@pytest.mark.client("initdb", "postgres")
+@pytest.mark.parametrize("ahead_s", [300, -300], ids=["ahead", "behind"])
+def test_hosts_whose_clocks_are_apart_neither_steal_jobs_nor_leave_them(postgresql, tmp_path, monkeypatch, ahead_s):
+    engine = open_engine(postgresql.make_database(), tmp_path)
+    here, there = JobTable(engine, archive="a"), JobTable(engine, archive="a")
+    running, waiting = submit(here), submit(here)
+    here.claim("here", lease_s=30)
+    here.release(running.id, "here", message="waits", wait_s=0)
+    here.claim("here", lease_s=30)
+
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + ahead_s)
+    claimed = there.claim("there", lease_s=30)
+
+    assert claimed.id == waiting.id
+    assert there.claim("there", lease_s=30) is None
+    assert abs(claimed.started - running.created) < 120
+    there.attendance.say_here("there")
+    monkeypatch.undo()
+    assert here.attendance.is_anybody_here()
+    assert here.renew(running.id, "here", lease_s=30)
+    engine.dispose()
+
+
+def test_jobs_of_the_folder_that_all_archives_had_are_shown_by_each_and_kept_there(tmp_path, caplog):
+    caplog.set_level("INFO")
+    engine = open_engine(None, tmp_path / "before")
+    make_old_tables(engine, 3)
+    engine.dispose()
+    file = tmp_path / "before" / IDS["successful"] / "results" / "a.csv"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"time,value\n")
+    desks = [JobDesk(tmp_path / name, archive=name, before=tmp_path / "before") for name in ("a", "b")]
+
+    for desk in desks:
+        own = desk.submit(ECHO, user=None)
+        jobs, count = desk.jobs(user=None)
+        assert (jobs[0].id, count) == (own.id, 1 + len(STATUSES))
+        old = desk.job(IDS["successful"], user=None)
+        assert desk.details(old, most=100).inputs.text.startswith("{")
+        assert desk.result_files(old).file("a.csv").read_bytes() == b"time,value\n"
+        assert desk.table.claim("one", lease_s=30).id == own.id
+        assert desk.table.claim("one", lease_s=30) is None
+    assert f"{len(STATUSES)} jobs that were stored before jobs had an archive are shown, and not run" in caplog.messages
+
+    desks[0].forget(desks[0].job(IDS["successful"], user=None))
+    assert not file.exists()
+    with pytest.raises(UnknownPath):
+        desks[1].job(IDS["successful"], user=None)
+    for desk in desks:
+        desk.close()
+
+
+def test_a_damaged_table_of_before_hinders_no_archive(tmp_path, caplog):
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before" / FILE).write_bytes(b"no database" * 1000)
+    desk = JobDesk(tmp_path / "a", archive="a", before=tmp_path / "before")
+
+    job = desk.submit(ECHO, user=None)
+
+    assert desk.jobs(user=None) == ((job,), 1)
+    assert "jobs that were stored before jobs had an archive cannot be shown" in caplog.text
+    desk.close()
