@@ -22,6 +22,8 @@ SCENE = Scene(days=tuple(f"2020-01-{day:02}" for day in range(1, 10)))
 ROW, COLUMN = 12, 20
 NUMBER = 6
 """Where a worker's number stands: python -P -m chronotile.workers.worker CHANNEL FOLDER NUMBER."""
+X, Y = (axis[index] for axis, index in zip(SCENE.coordinates(), (COLUMN, ROW), strict=True))
+POINT = f"/timeseries/ndvi.NDVI/point?x={X}&y={Y}&crs=EPSG:32631"
 CONFIGURATION = """
 collections:
   ndvi:
@@ -62,8 +64,7 @@ class Served:
 
     def days(self):
         """Return the days of the series of a cell whose values are those of the formula."""
-        x, y = (axis[index] for axis, index in zip(SCENE.coordinates(), (COLUMN, ROW), strict=True))
-        series = self.client.get(f"/timeseries/ndvi.NDVI/point?x={x}&y={y}&crs=EPSG:32631").json()
+        series = self.client.get(POINT).json()
         days = [time[:10] for time in series["times"]]
         found = [day for day, value in zip(days, series["values"], strict=True) if is_right(day, value)]
         assert found == days
@@ -220,6 +221,37 @@ def test_replaced_date_is_told_and_read_anew(served, put, whole):
     assert served.days() == list(SCENE.days[:5])
 
 
+def damaged(content):
+    """A file whose pixels are zeros where compressed ones should be; all else of it is as it was."""
+    return content[:8] + bytes(1600) + content[1608:]
+
+
+def test_date_whose_pixels_are_damaged_is_told_once_and_the_others_are_right(served, put, whole, caplog):
+    content = whole["2020-01-03"]
+    put("2020-01-03", damaged(content))
+    served.look()
+    caplog.clear()
+
+    series = [served.client.get(POINT).json() for _ in range(3)][-1]
+    logged = [message for message in caplog.messages if file_of("2020-01-03") in message]
+
+    assert series["reasons"] == [None, None, "unreadable", None, None]
+    assert [is_right(day, value) for day, value in zip(SCENE.days[:5], series["values"], strict=True)] == [
+        day != "2020-01-03" for day in SCENE.days[:5]
+    ]
+    assert len(logged) == 1
+    assert logged[0].startswith("ndvi: NDVI of 2020-01-03T00:00:00Z cannot be read: ")
+    fault = {"reason": "cannot be read", "collection": "ndvi", "variable": "NDVI", "time": "2020-01-03T00:00:00Z"}
+    assert served.ready() == [fault]
+    assert served.metric("chronotile_unreadable_dates", collection="ndvi") == 1
+
+    put("2020-01-03", content)
+    served.look()
+
+    assert served.ready() == []
+    assert served.days() == list(SCENE.days[:5])
+
+
 def test_findings_of_a_configuration_name_its_file_and_line(folder, tmp_path, caplog):
     file = tmp_path / "chronotile.yaml"
     file.write_text(CONFIGURATION + '  gone:\n    source:\n      kind: cog\n      href: "gone/*.tif"\n')
@@ -249,12 +281,17 @@ def test_configuration_with_mistakes_is_logged_once(folder, tmp_path, caplog):
     assert mended == []
 
 
-def reloads_of(address):
-    """How often each worker has reloaded, by its number."""
+def told_of(address, name):
+    """What each worker tells of a metric, by its number."""
     with urlopen(f"{address}/metrics", timeout=PATIENCE_S) as answer:
         families = text_string_to_metric_families(answer.read().decode())
     samples = [sample for family in families for sample in family.samples]
-    return {each.labels["worker"]: each.value for each in samples if each.name == "chronotile_reloads_total"}
+    return {each.labels["worker"]: each.value for each in samples if each.name == name}
+
+
+def reloads_of(address):
+    """How often each worker has reloaded, by its number."""
+    return told_of(address, "chronotile_reloads_total")
 
 
 def worker_0_of(process):
@@ -291,3 +328,26 @@ def test_of_two_workers_one_logs_each_finding_once(folder, put, whole, of_anothe
     assert sum(file_of("2020-01-06") in line for line in lines) == 1
     assert [file_of("2020-01-07") in line for line in found] == [True, True]
     assert sum("reloaded: " in line for line in logged) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.client(str(PROGRAM))
+def test_of_two_workers_all_list_a_date_that_one_of_them_could_not_read(folder, put, whole, tmp_path):
+    (tmp_path / "chronotile.yaml").write_text(CONFIGURATION)
+    put("2020-01-03", damaged(whole["2020-01-03"]))
+    arguments = ("serve", tmp_path / "chronotile.yaml", "--workers", 2)
+
+    with (
+        (tmp_path / "log").open("w") as log,
+        serving(*arguments, log=log, CHRONOTILE_WATCH_S="0") as (process, address, _lines),
+    ):
+        for _ in range(8):
+            with urlopen(f"{address}{POINT}", timeout=PATIENCE_S) as answer:
+                assert b'"unreadable"' in answer.read()
+        listed = told_of(address, "chronotile_unreadable_dates")
+        process.send_signal(signal.SIGHUP)
+        until(lambda: told_of(address, "chronotile_unreadable_dates") == {"0": 0, "1": 0})
+
+    logged = (tmp_path / "log").read_text().splitlines()
+    assert listed == {"0": 1, "1": 1}
+    assert sum("cannot be read" in line for line in logged) == 1
