@@ -1,6 +1,7 @@
 """A plain decoder of CTC1, written from docs/ctc1.md alone: pixel by pixel, slow, nothing of it shared with ours."""
 
 import json
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,16 @@ class Decoded:
         at_ends = (self.numbers == greatest).astype(int) - (self.numbers == least)
         return np.where(np.isnan(self.values()), 0, at_ends * int(np.sign(self.header["scale"])))
 
+    def cell_at(self, across: float, down: float) -> tuple[int, int] | None:
+        """The row and column of the number of a place, 0 to 1 over the tile; `None` where the source has no cell."""
+        height, width = self.header["h"], self.header["w"]
+        cells = self.header.get("cells")
+        if cells is None:
+            return math.floor(down * height), math.floor(across * width)
+        column, row = (_chebyshev_sum(cells[axis], 2 * across - 1, 2 * down - 1) for axis in ("columns", "rows"))
+        is_inside = 0 <= column < width and 0 <= row < height
+        return (math.floor(row), math.floor(column)) if is_inside else None
+
     def exact_values(self) -> np.ndarray:
         """(time, y, x) float64, NaN in gaps and at flags, computed as the source's own numbers are."""
         source = self.header.get("source")
@@ -44,6 +55,15 @@ class Decoded:
             return self.values()
         shifted = self.numbers.astype("int64") + source["shift"]
         return np.where(np.isnan(self.values()), np.nan, shifted * self.header["scale"] + source["offset"])
+
+
+def _chebyshev_sum(terms: list[list[float]], u: float, v: float) -> float:
+    """T_n(x) is cos(n arccos x)."""
+    return sum(
+        term * math.cos(i * math.acos(u)) * math.cos(j * math.acos(v))
+        for j, line in enumerate(terms)
+        for i, term in enumerate(line)
+    )
 
 
 def decode_cube(body: bytes) -> Decoded:

@@ -131,6 +131,8 @@ export const mapTool = signal(/** @type {string | null} */ (null));
 export const unlinkable = signal(/** @type {string[]} */ ([]));
 /** Whether time is moving, by hand or by itself: then coarse numbers may be shown where the fine ones are not there yet. */
 export const isMoving = signal(false);
+/** Whether a pointer drags time and has not come to rest: nothing is loaded ahead then. */
+export const isDragged = signal(false);
 /** Counts up when the user is about to move through time (focus, hover, drag, play): numbers of other dates are loaded then. */
 export const intent = signal(0);
 /** Whether places without a value show their last one. */

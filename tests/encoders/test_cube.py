@@ -108,6 +108,8 @@ def test_golden_cubes_hold_what_is_written_beside_them(name):
     assert decoded.filled.tolist() == expected.get("filled", decoded.filled.tolist())
     assert np.array_equal(decoded.values(), values, equal_nan=True)
     assert decoded.beyond().tolist() == expected.get("beyond", np.zeros_like(decoded.numbers).tolist())
+    for across, down, row, column in expected.get("places", []):
+        assert decoded.cell_at(across, down) == (None if row is None else (row, column))
 
 
 @pytest.mark.parametrize("name", DAMAGED)

@@ -61,6 +61,7 @@ for (const [key, expected] of /** @type {[string, number | null][]} */ ([
 const foundOf = (numbers, scale) => ({
 	frame: 0,
 	isPreview: false,
+	cells: Int32Array.from(numbers.keys()),
 	cube: {
 		header: { w: 2, h: 2, dtype: "uint8" },
 		valueOf: (/** @type {number} */ number) => (number === 255 ? null : number * scale),
@@ -89,7 +90,7 @@ test("a difference is B less A in their own scales, and nothing where one has no
 	const [a, b] = [foundOf([10, 10, 255, 100], 0.01), foundOf([10, 35, 10, 255], 0.02)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, 2, { a, b, isFilled: false }, differenceTable(GREYS));
+	paintDifference(words, { a, b, isFilled: false }, differenceTable(GREYS));
 
 	const grey = (/** @type {number} */ value) => ((value + 1) / 2) * 255;
 	const [first, second, third, fourth] = seen(words);
@@ -108,7 +109,7 @@ test("a difference with a value that is this or above is painted as far beyond, 
 	const [a, b] = [foundOf([254, 10, 254, 10], 0.001), foundOf([10, 254, 254, 10], 0.001)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, 2, { a, b, isFilled: false }, differenceTable(GREYS));
+	paintDifference(words, { a, b, isFilled: false }, differenceTable(GREYS));
 
 	const [below, above, unknown] = Array.from(words, (word) => [word & 255, (word >> 16) & 255, word >>> 24]);
 	assert.deepEqual(
@@ -141,7 +142,7 @@ test("what is beyond the range of a difference has the colours of its ends' beyo
 	const [a, b] = [foundOf([0, 200, 0, 0], 0.01), foundOf([200, 0, 100, 0], 0.01)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, 2, { a, b, isFilled: false }, differenceTable(GREYS));
+	paintDifference(words, { a, b, isFilled: false }, differenceTable(GREYS));
 
 	assert.deepEqual([words[0], words[1]], [0xffff0000, 0xff0000ff]);
 });
@@ -150,7 +151,7 @@ test("gaps that are filled differ by their last values", () => {
 	const [a, b] = [foundOf([255, 0, 0, 0], 0.01), foundOf([50, 0, 0, 0], 0.01)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, 2, { a, b, isFilled: true }, differenceTable(GREYS));
+	paintDifference(words, { a, b, isFilled: true }, differenceTable(GREYS));
 
 	assert.equal(words[0] >>> 24, 255);
 });

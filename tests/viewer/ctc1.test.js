@@ -114,6 +114,9 @@ describe("golden cubes", () => {
 				Array.from(cube.numbers, (number) => cube.beyond(number)),
 				told.beyond?.flat(2) ?? Array.from(cube.numbers, () => 0),
 			);
+			for (const [across, down, row, column] of told.places ?? []) {
+				assert.equal(cube.cellAt(across, down), row === null ? -1 : row * cube.header.w + column);
+			}
 		});
 	}
 });

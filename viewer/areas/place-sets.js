@@ -10,7 +10,18 @@
  * @typedef {{ columns: Map<string | null, number>, values: (number | null)[][] }} Block of dates
  */
 import { fetchPlace, fetchPlaceSets, fetchPlaceValues, Problem } from "../api.js";
-import { choosePlace, instant, isMoving, joinLink, layer, legend, notify, timeDomain, timeIndex } from "../state.js";
+import {
+	choosePlace,
+	instant,
+	isDragged,
+	isMoving,
+	joinLink,
+	layer,
+	legend,
+	notify,
+	timeDomain,
+	timeIndex,
+} from "../state.js";
 import { text } from "../text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { tidyName } from "./faults.js";
@@ -103,7 +114,7 @@ function followValues() {
 		blocks.delete(question.key);
 		blocks.set(question.key, block);
 		showBlock(block, now);
-		if (isMoving.peek() && question.end < instants.length)
+		if (isMoving.peek() && !isDragged.peek() && question.end < instants.length)
 			askAhead(set, of, questionAt(set, of, instants, question.end));
 		return;
 	}

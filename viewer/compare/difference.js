@@ -4,6 +4,7 @@
  * @typedef {import("../ctc1/decode.js").Cube} Cube
  * @typedef {import("../ctc1/source.js").Found} Found
  * @typedef {import("../layers/colours.js").PaintedStyle} PaintedStyle
+ * @typedef {Found & { cells: Int32Array }} Shown `cells` is which number each pixel shows, -1 of none
  */
 import { colours, pack } from "../layers/colours.js";
 
@@ -52,27 +53,21 @@ export function differenceTable(style) {
 
 /**
  * Paints B - A; nothing where one of them has no value.
- * @param {Uint32Array} words of `size` by `size` pixels @param {number} size
- * @param {{ a: Found, b: Found, isFilled: boolean }} frames `isFilled` is whether gaps show the last value
+ * @param {Uint32Array} words by pixel
+ * @param {{ a: Shown, b: Shown, isFilled: boolean }} frames `isFilled` is whether gaps show the last value
  * @param {ReturnType<typeof differenceTable>} colouring
  */
-export function paintDifference(words, size, { a, b, isFilled }, { table, low, high }) {
+export function paintDifference(words, { a, b, isFilled }, { table, low, high }) {
 	words.fill(0);
 	if (a.frame < 0 || b.frame < 0) return;
 	const numbersOf = (/** @type {Found} */ { cube, frame }) => (isFilled ? cube.filledAt(frame) : cube.numbersAt(frame));
 	const [numbersA, numbersB] = [numbersOf(a), numbersOf(b)];
 	const [valuesA, valuesB] = [valuesOf(a.cube), valuesOf(b.cube)];
-	const [acrossA, acrossB] = [a.cube.header.w, b.cube.header.w];
 	const scale = STEPS / (high - low || 1);
-	for (let row = 0, out = 0; row < size; row++) {
-		const fromA = Math.floor((row * acrossA) / size) * acrossA;
-		const fromB = Math.floor((row * acrossB) / size) * acrossB;
-		for (let column = 0; column < size; column++, out++) {
-			const valueA = valuesA[numbersA[fromA + Math.floor((column * acrossA) / size)]];
-			const valueB = valuesB[numbersB[fromB + Math.floor((column * acrossB) / size)]];
-			const step = (valueB - valueA - low) * scale;
-			if (Number.isNaN(step)) continue;
-			words[out] = table[step < 0 ? 0 : step > STEPS ? STEPS + 1 : Math.min(STEPS, Math.floor(step) + 1)];
-		}
+	for (let at = 0; at < words.length; at++) {
+		// Beside the source there is neither a number nor a value.
+		const step = (valuesB[numbersB[b.cells[at]]] - valuesA[numbersA[a.cells[at]]] - low) * scale;
+		if (Number.isNaN(step)) continue;
+		words[at] = table[step < 0 ? 0 : step > STEPS ? STEPS + 1 : Math.min(STEPS, Math.floor(step) + 1)];
 	}
 }

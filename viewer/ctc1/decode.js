@@ -12,7 +12,11 @@
  *   units: string | null, range: [number, number] | null, times: (string | null)[], valid: number[], blocks: Block[],
  *   flags?: Record<string, string>, categorical?: boolean, mean?: boolean, warped?: boolean, quantised?: boolean,
  *   source?: { shift: number, offset: number }, reach?: [number | null, number | null],
+ *   cells?: Cells, unreadable?: string[],
  * }} Header
+ * @typedef {{ columns: number[][], rows: number[][] }} Cells of a cube of native cells: polynomials that lead from a place
+ *   of the tile to the column and row of its cell
+ * @typedef {{ left: number, top: number, width: number }} Part of a tile, a square; all from 0 to 1 of the tile
  */
 
 const MAGIC = [0x43, 0x54, 0x43, 0x31];
@@ -38,6 +42,8 @@ export class Cube {
 	#filled = null;
 	/** @type {Map<string | null, number> | null} */
 	#frames = null;
+	/** @type {string | null} */
+	#layout = null;
 
 	/** @param {Header} header @param {Numbers} numbers */
 	constructor(header, numbers) {
@@ -87,6 +93,49 @@ export class Cube {
 		return this.#filled.subarray(index * this.size, (index + 1) * this.size);
 	}
 
+	/** Index of the number of a place of the tile; -1 where the source has no cell. @param {number} across from 0 to 1 @param {number} down from 0 to 1 */
+	cellAt(across, down) {
+		const { w, h, cells } = this.header;
+		if (!cells) return Math.floor(down * h) * w + Math.floor(across * w);
+		const column = Math.floor(polynomialAt(lineOf(cells.columns, 2 * down - 1), 2 * across - 1));
+		const row = Math.floor(polynomialAt(lineOf(cells.rows, 2 * down - 1), 2 * across - 1));
+		return column >= 0 && column < w && row >= 0 && row < h ? row * w + column : -1;
+	}
+
+	/** What `cellAt` is for the middles of `size` by `size` pixels of a part of the tile. @param {Part} part @param {number} size */
+	cellsIn({ left, top, width }, size) {
+		const { w, h, cells } = this.header;
+		const indexes = new Int32Array(size * size);
+		const places = Float64Array.from({ length: size }, (_, pixel) => left + ((pixel + 0.5) / size) * width);
+		const terms = termsAt(
+			places,
+			cells ? Math.max(...[...cells.columns, ...cells.rows].map(({ length }) => length)) : 0,
+		);
+		for (let y = 0, out = 0; y < size; y++) {
+			const down = top + ((y + 0.5) / size) * width;
+			const [columns, rows] = cells ? [cells.columns, cells.rows].map((all) => lineOf(all, 2 * down - 1)) : [];
+			for (let x = 0; x < size; x++, out++) {
+				if (!cells) {
+					indexes[out] = Math.floor(down * h) * w + Math.floor(places[x] * w);
+					continue;
+				}
+				let [column, row] = [0, 0];
+				for (let i = 0; i < columns.length; i++) column += columns[i] * terms[i * size + x];
+				for (let i = 0; i < rows.length; i++) row += rows[i] * terms[i * size + x];
+				const isInside = column >= 0 && column < w && row >= 0 && row < h;
+				indexes[out] = isInside ? Math.floor(row) * w + Math.floor(column) : -1;
+			}
+		}
+		return indexes;
+	}
+
+	/** The same for cubes whose numbers lie in the same places of their tiles. */
+	get layout() {
+		const { w, h, cells } = this.header;
+		this.#layout ??= JSON.stringify([w, h, cells]);
+		return this.#layout;
+	}
+
 	/** 1 for each number that is no value. @returns {Uint8Array} */
 	get gapNumbers() {
 		const isGap = new Uint8Array(this.header.dtype === "uint8" ? 0x100 : 0x10000);
@@ -120,6 +169,41 @@ export class Cube {
 		if (!reach?.includes(number) || this.valueOf(number) === null) return 0;
 		return number === reach[1] ? Math.sign(scale) : -Math.sign(scale);
 	}
+}
+
+/** The coefficients in `across` that polynomials in `across` and `down` have at one `down`. @param {number[][]} terms by degree down, then by degree across @param {number} v -1 to 1 */
+function lineOf(terms, v) {
+	const line = new Float64Array(Math.max(...terms.map(({ length }) => length)));
+	let [now, next] = [1, v];
+	for (const row of terms) {
+		for (let i = 0; i < row.length; i++) line[i] += row[i] * now;
+		[now, next] = [next, 2 * v * next - now];
+	}
+	return line;
+}
+
+/** Sum of Chebyshev polynomials of the first kind. @param {Float64Array} line their factors by degree @param {number} u -1 to 1 */
+function polynomialAt(line, u) {
+	let [sum, now, next] = [0, 1, u];
+	for (const factor of line) {
+		sum += factor * now;
+		[now, next] = [next, 2 * u * next - now];
+	}
+	return sum;
+}
+
+/** Chebyshev polynomials up to a count at places, all places of one after those of the other. @param {Float64Array} places 0 to 1 @param {number} count */
+function termsAt(places, count) {
+	const terms = new Float64Array(count * places.length);
+	for (const [at, place] of places.entries()) {
+		const u = 2 * place - 1;
+		let [now, next] = [1, u];
+		for (let i = 0; i < count; i++) {
+			terms[i * places.length + at] = now;
+			[now, next] = [next, 2 * u * next - now];
+		}
+	}
+	return terms;
 }
 
 /** @param {Cube} cube @returns {Numbers} */
@@ -189,7 +273,7 @@ function readHeader(bytes) {
 /** @param {Header} header */
 function checkHeader(header) {
 	check(typeof header === "object" && header !== null && header.v === 1, "its version is not 1");
-	const { w, h, res, dtype, nodata, scale, offset, times, valid, blocks, flags = {}, source, reach } = header;
+	const { w, h, res, dtype, nodata, scale, offset, times, valid, blocks, flags = {}, source, reach, cells } = header;
 	check(isWhole(w, 1, MOST_ACROSS) && isWhole(h, 1, MOST_ACROSS), `${w} x ${h} cells`);
 	check(isWhole(res, 1, MOST_ACROSS), `res ${res}`);
 	check(dtype === "uint8" || dtype === "uint16", `dtype ${dtype}`);
@@ -199,6 +283,7 @@ function checkHeader(header) {
 	check(!source || (Number.isInteger(source.shift) && Number.isFinite(source.offset)), "its source");
 	const isEnd = (/** @type {unknown} */ end) => end === null || isWhole(end, 0, most);
 	check(!reach || (Array.isArray(reach) && reach.length === 2 && reach.every(isEnd)), "its reach");
+	check(!cells || [cells.columns, cells.rows].every(isPolynomial), "its cells");
 	const isText = (/** @type {unknown} */ time) => typeof time === "string" || time === null;
 	check(Array.isArray(times) && times.length <= MOST_FRAMES && times.every(isText), "its times");
 	check(Array.isArray(valid) && valid.length === times.length && valid.every(Number.isFinite), "its valid shares");
@@ -212,6 +297,10 @@ function checkHeader(header) {
 		"its flags",
 	);
 }
+
+/** @param {unknown} terms */
+const isPolynomial = (terms) =>
+	Array.isArray(terms) && terms.length > 0 && terms.every((row) => Array.isArray(row) && row.every(Number.isFinite));
 
 /** Numbers of 16 bits from the low bytes of each frame and, behind them, the high ones. @param {Uint8Array} bytes @param {Numbers} out @param {number} size */
 function joinPlanes(bytes, out, size) {

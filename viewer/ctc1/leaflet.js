@@ -30,7 +30,12 @@ export function closeSeams(tile, size) {
  * @param {{ GridLayer: typeof import("leaflet").GridLayer }} L
  * @param {CubeOptions & import("leaflet").GridLayerOptions} options
  */
-export function makeCubeLayer(L, { source, tableOf, covers = () => true, onProgress, onPaint, onLoad, ...options }) {
+export function makeCubeLayer(
+	L,
+	{ source, tableOf, covers = () => true, onProgress, onPaint, onLoad, maxNativeZoom, ...options },
+) {
+	// Leaflet would enlarge pixels beyond that zoom; the painter draws the cells that they show.
+	if (maxNativeZoom !== undefined) source.maxZoom = maxNativeZoom;
 	const painter = new CubePainter({ source, tableOf, onProgress, onPaint, onLoad });
 	let isAsking = false;
 
@@ -58,7 +63,7 @@ export function makeCubeLayer(L, { source, tableOf, covers = () => true, onProgr
 			queueMicrotask(() => {
 				isAsking = false;
 				if (!this._map) return;
-				const zoom = this.nativeZoom();
+				const zoom = this.tileZoom();
 				const { x, y } = this._map.project(this._map.getCenter(), zoom).divideBy(TILE_PX);
 				for (const cell of painter.cells) {
 					const { tile } = cell;
@@ -71,26 +76,24 @@ export function makeCubeLayer(L, { source, tableOf, covers = () => true, onProgr
 		}
 
 		/** The zoom of the tiles that are shown; only while the layer is on a map. */
-		nativeZoom() {
-			const { minNativeZoom = 0, maxNativeZoom = 30 } = /** @type {import("leaflet").GridLayerOptions} */ (
-				this.options
-			);
-			return Math.min(maxNativeZoom, Math.max(minNativeZoom, Math.round(this._map.getZoom())));
+		tileZoom() {
+			const { minNativeZoom = 0 } = /** @type {import("leaflet").GridLayerOptions} */ (this.options);
+			return Math.max(minNativeZoom, Math.round(this._map.getZoom()));
 		}
 
 		/** What is here of a place at a date; null when it is not loaded, or the layer on no map. @param {Place} place @param {number} index @returns {Sample | null} */
 		sample(place, index) {
-			return this._map ? source.sample(place, this.nativeZoom(), index) : null;
+			return this._map ? source.sample(place, this.tileZoom(), index) : null;
 		}
 
 		/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} index @returns {Sample | null} */
 		sampleWindow(place, index) {
-			return this._map ? source.sampleWindow(place, this.nativeZoom(), index) : null;
+			return this._map ? source.sampleWindow(place, this.tileZoom(), index) : null;
 		}
 
 		/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} index @returns {Sample | null} */
 		sampleBefore(place, index) {
-			return this._map ? source.sampleBefore(place, this.nativeZoom(), index) : null;
+			return this._map ? source.sampleBefore(place, this.tileZoom(), index) : null;
 		}
 	}
 

@@ -14,8 +14,8 @@
  *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf,
  *   minZoom?: number, maxNativeZoom?: number, covers?: (tile: Tile) => boolean,
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onLoad?: () => void,
- * }} CubeOptions `maxNativeZoom` is the last at which there are tiles, beyond which they are enlarged; `covers` tells
- *   whether the layer reaches into a tile
+ * }} CubeOptions `maxNativeZoom` is the last at which there are tiles, beyond which their cells are drawn larger; `covers`
+ *   tells whether the layer reaches into a tile
  */
 import { CubePainter } from "./painter.js";
 
@@ -52,7 +52,7 @@ class Board {
 	#seats = [];
 	zoom = 0;
 
-	/** @param {CubePainter} painter @param {Required<Pick<CubeOptions, "minZoom" | "maxNativeZoom" | "covers">>} where */
+	/** @param {CubePainter} painter @param {Required<Pick<CubeOptions, "minZoom" | "covers">>} where */
 	constructor(painter, where) {
 		this.painter = painter;
 		this.where = where;
@@ -62,10 +62,9 @@ class Board {
 
 	/** Lays out the tiles of a frame, and lets go of those that are left behind. @param {FrameState} frame */
 	layOut({ extent, viewState: { center, resolution } }) {
-		const { minZoom, maxNativeZoom, covers } = this.where;
-		const wanted = Math.round(Math.log2(widthOf(0) / TILE_PX / resolution));
-		this.zoom = Math.min(wanted, maxNativeZoom);
-		this.#seats = wanted < minZoom ? [] : seatsIn(extent, this.zoom).filter(({ tile }) => covers(tile));
+		const { minZoom, covers } = this.where;
+		this.zoom = Math.round(Math.log2(widthOf(0) / TILE_PX / resolution));
+		this.#seats = this.zoom < minZoom ? [] : seatsIn(extent, this.zoom).filter(({ tile }) => covers(tile));
 		const across = widthOf(this.zoom);
 		const left = new Map(this.#cells);
 		for (const { column, row, tile } of this.#seats) {
@@ -114,18 +113,10 @@ class Board {
  * @returns {any} the layer, with `painter` and `sample(place, index)`
  */
 export function makeCubeLayer(Layer, options) {
-	const {
-		source,
-		tableOf,
-		onProgress,
-		onLoad,
-		minZoom = 0,
-		maxNativeZoom = 30,
-		covers = () => true,
-		...more
-	} = options;
+	const { source, tableOf, onProgress, onLoad, minZoom = 0, maxNativeZoom, covers = () => true, ...more } = options;
 	const painter = new CubePainter({ source, tableOf, onProgress, onLoad, onPaint: () => layer.changed() });
-	const board = new Board(painter, { minZoom, maxNativeZoom, covers });
+	if (maxNativeZoom !== undefined) source.maxZoom = maxNativeZoom;
+	const board = new Board(painter, { minZoom, covers });
 	const render = (/** @type {FrameState} */ frame) => {
 		board.layOut(frame);
 		board.draw(frame);

@@ -12,12 +12,13 @@
  * @typedef {import("./worker.js").Failure} Failure
  * @typedef {(header: import("./decode.js").Header) => Uint32Array} TableOf colours as RGBA in little-endian words, by number
  * @typedef {{
- *   tile: Tile, canvas: HTMLCanvasElement, isShown: boolean, painted: Found | null, isCurrent: boolean, order: number,
- *   ready: () => void,
- * }} Cell `isCurrent` is false of those that only stand in until others are there; `order` is 0 for the one in the middle
+ *   tile: Tile, data: Tile, canvas: HTMLCanvasElement, isShown: boolean, painted: Found | null, isCurrent: boolean,
+ *   order: number, layout: import("./source.js").Layout | null, ready: () => void,
+ * }} Cell `data` is the tile whose cubes it shows, of which it is a part; `isCurrent` is false of those that only stand in
+ *   until others are there; `order` is 0 for the one in the middle
  * @typedef {{ total: number, loaded: number, failed: number, failure: Failure | null, isPreview: boolean, shown: number }} Progress
  *   of the date that is wanted; `shown` is the index of the one that is seen
- * @typedef {{ index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled: boolean, also: ReadonlySet<number> }} Wish
+ * @typedef {{ index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled: boolean, isDragged: boolean, also: ReadonlySet<number> }} Wish
  */
 
 /** A date that is not there after so long is shown as far as it is. */
@@ -55,11 +56,24 @@ export function colour(words, numbers, table, width, zoom) {
 	}
 }
 
+/** Colours of the numbers that lie under pixels; none where there is none. @param {Uint32Array} words @param {import("./decode.js").Numbers} numbers @param {Uint32Array} table @param {Int32Array} cells indexes of the numbers, by pixel */
+export function colourCells(words, numbers, table, cells) {
+	for (let at = 0; at < cells.length; at++) words[at] = cells[at] < 0 ? 0 : table[numbers[cells[at]]];
+}
+
 export class CubePainter {
 	/** @type {Map<string, Cell>} */
 	#cells = new Map();
 	/** @type {Wish} */
-	#wish = { index: 0, isMoving: false, isEngaged: false, isFrugal: false, isFilled: false, also: new Set() };
+	#wish = {
+		index: 0,
+		isMoving: false,
+		isEngaged: false,
+		isFrugal: false,
+		isFilled: false,
+		isDragged: false,
+		also: new Set(),
+	};
 	#frame = 0;
 	#patience = 0;
 	#shown = -1;
@@ -107,13 +121,18 @@ export class CubePainter {
 		return this.cells.filter(({ isCurrent }) => isCurrent).sort((one, other) => one.order - other.order);
 	}
 
+	/** The tiles whose cubes those show, each once, in the same order. @returns {Tile[]} */
+	get dataTiles() {
+		return [...new Map(this.current.map(({ data }) => [`${data.z}/${data.x}/${data.y}`, data])).values()];
+	}
+
 	/** Whether what is seen has its gaps filled, as far as there is something to fill them with. */
 	get isAllFilled() {
 		return this.current.every(
-			({ tile, painted }) =>
+			({ data, painted }) =>
 				painted?.cube.isFilled &&
-				painted.cube === this.source.findWindow(tile, this.#shown) &&
-				(this.source.findBefore(tile, this.#shown)?.cube.isFilled ?? this.source.windowAt[this.#shown] === 0),
+				painted.cube === this.source.findWindow(data, this.#shown) &&
+				(this.source.findBefore(data, this.#shown)?.cube.isFilled ?? this.source.windowAt[this.#shown] === 0),
 		);
 	}
 
@@ -133,7 +152,17 @@ export class CubePainter {
 		const canvas = document.createElement("canvas");
 		canvas.width = canvas.height = TILE_PX;
 		/** @type {Cell} */
-		const cell = { tile, canvas, isShown: false, painted: null, isCurrent: true, order: 0, ready };
+		const cell = {
+			tile,
+			data: this.source.dataTile(tile),
+			canvas,
+			isShown: false,
+			painted: null,
+			isCurrent: true,
+			order: 0,
+			layout: null,
+			ready,
+		};
 		this.#cells.set(this.#freeKey(tile), cell);
 		this.#dirty();
 		return canvas;
@@ -200,8 +229,8 @@ export class CubePainter {
 	}
 
 	#ask() {
-		const tiles = this.current.map(({ tile }) => tile);
-		const { index, isMoving, isEngaged, isFrugal, isFilled, also } = this.#wish;
+		const tiles = this.dataTiles;
+		const { index, isMoving, isEngaged, isFrugal, isFilled, isDragged, also } = this.#wish;
 		if (index < 0) return;
 		const key = [
 			...tiles.map(({ z, x, y }) => `${z}/${x}/${y}`),
@@ -210,13 +239,14 @@ export class CubePainter {
 			isEngaged,
 			isFrugal,
 			isFilled,
+			isDragged,
 			...also,
 		].join();
 		if (key === this.#plan) return;
 		this.#plan = key;
 		this.source.loader.want(
 			this.owner,
-			this.source.plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled, also }),
+			this.source.plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled, isDragged, also }),
 		);
 	}
 
@@ -232,8 +262,8 @@ export class CubePainter {
 	paint() {
 		const { index, isMoving } = this.#wish;
 		if (index < 0) return;
-		const found = new Map(this.cells.map((cell) => [cell, this.#find(cell.tile, index)]));
-		const settled = (/** @type {Cell} */ cell) => found.get(cell) || this.source.failure(cell.tile, index);
+		const found = new Map(this.cells.map((cell) => [cell, this.#find(cell.data, index)]));
+		const settled = (/** @type {Cell} */ cell) => found.get(cell) || this.source.failure(cell.data, index);
 		const isWhole = this.current.every(settled);
 		const isLate = this.#shown < 0 || (this.#patience === 0 && !isMoving);
 		if (isWhole || isLate) this.#shown = index;
@@ -252,8 +282,8 @@ export class CubePainter {
 	/** @param {Cell} cell @param {Found | null} wanted @returns {number} how many were painted */
 	#paintCell(cell, wanted) {
 		const isWanted = this.#shown === this.#wish.index;
-		const found = isWanted ? wanted : this.#shown < 0 ? null : this.#find(cell.tile, this.#shown);
-		const isFailed = isWanted && !found && this.source.failure(cell.tile, this.#wish.index) !== undefined;
+		const found = isWanted ? wanted : this.#shown < 0 ? null : this.#find(cell.data, this.#shown);
+		const isFailed = isWanted && !found && this.source.failure(cell.data, this.#wish.index) !== undefined;
 		const isSame =
 			found?.cube === cell.painted?.cube && found?.frame === cell.painted?.frame && (found !== null || !isFailed);
 		cell.canvas.classList.toggle("cube-failed", isFailed);
@@ -276,37 +306,46 @@ export class CubePainter {
 	}
 
 	/** @param {Cell} cell @param {Found | null} found */
-	#draw({ canvas, tile }, found) {
+	#draw(cell, found) {
+		const { canvas, tile, data } = cell;
 		const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 		if (!found || found.frame < 0) {
 			context.clearRect(0, 0, canvas.width, canvas.height);
 			return;
 		}
 		const { cube, frame } = found;
-		const { w, h, res } = cube.header;
-		if (canvas.width !== w * res || canvas.height !== h * res) [canvas.width, canvas.height] = [w * res, h * res];
-		const { image, words } = sheetOf(w * res, h * res);
+		const { w, h, res, cells } = cube.header;
+		// Its own pixels, or those that lie on the tile in another way.
+		const isAsItIs = data.z === tile.z && !cells;
+		const [width, height] = isAsItIs ? [w * res, h * res] : [TILE_PX, TILE_PX];
+		if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+		const { image, words } = sheetOf(width, height);
 		const isFilled = this.#wish.isFilled && cube.isFilled;
 		const numbers = isFilled ? cube.filledAt(frame) : cube.numbersAt(frame);
-		colour(words, numbers, this.tableOf(cube.header), w, res);
-		if (isFilled) this.#fillFromBefore(words, tile, found);
+		cell.layout = isAsItIs ? null : this.source.layout(tile, cube, TILE_PX, cell.layout);
+		if (cell.layout) colourCells(words, numbers, this.tableOf(cube.header), cell.layout.cells);
+		else colour(words, numbers, this.tableOf(cube.header), w, res);
+		if (isFilled) this.#fillFromBefore(words, cell, found);
 		context.putImageData(image, 0, 0);
 	}
 
-	/** Colours the cells that have had no value since the window began as they were before it. @param {Uint32Array} words @param {Tile} tile @param {Found} found */
-	#fillFromBefore(words, tile, { cube, frame }) {
-		if (cube !== this.source.findWindow(tile, this.#shown)) return;
-		const before = this.source.findBefore(tile, this.#shown);
-		if (!before?.cube.isFilled || before.frame < 0 || before.cube.size !== cube.size) return;
+	/** Colours the cells that have had no value since the window began as they were before it. @param {Uint32Array} words @param {Cell} cell @param {Found} found */
+	#fillFromBefore(words, { data, layout }, { cube, frame }) {
+		if (cube !== this.source.findWindow(data, this.#shown)) return;
+		const before = this.source.findBefore(data, this.#shown);
+		if (!before?.cube.isFilled || before.frame < 0 || before.cube.layout !== cube.layout) return;
 		const [numbers, isGap] = [cube.filledAt(frame), cube.gapNumbers];
 		const [older, table] = [before.cube.filledAt(before.frame), this.tableOf(before.cube.header)];
-		for (let at = 0; at < numbers.length; at++) if (isGap[numbers[at]]) words[at] = table[older[at]];
+		for (let pixel = 0; pixel < words.length; pixel++) {
+			const at = layout ? layout.cells[pixel] : pixel;
+			if (at >= 0 && isGap[numbers[at]]) words[pixel] = table[older[at]];
+		}
 	}
 
 	/** Fills one cube after the other, so that the page goes on in between. */
 	#fillLater() {
 		if (this.#filling || !this.#wish.isFilled) return;
-		const cubes = this.current.flatMap(({ tile }) => [
+		const cubes = this.dataTiles.flatMap((tile) => [
 			this.#find(tile, Math.max(0, this.#shown)),
 			this.source.findBefore(tile, Math.max(0, this.#shown)),
 		]);
@@ -325,7 +364,7 @@ export class CubePainter {
 		const all = cells.map((cell) => found.get(cell));
 		const failures = cells
 			.filter((cell) => !found.get(cell))
-			.map(({ tile }) => this.source.failure(tile, this.#wish.index))
+			.map(({ data }) => this.source.failure(data, this.#wish.index))
 			.filter((failure) => failure !== undefined);
 		const progress = {
 			total: all.length,

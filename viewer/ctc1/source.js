@@ -12,11 +12,13 @@
  * @typedef {{ first: number, count: number, datetime: string | null }} Window dates that come together
  * @typedef {{ cube: Cube, frame: number, isPreview: boolean }} Found `frame` is -1 where the tile has nothing then
  * @typedef {{ lon: number, lat: number }} Place in degrees
- * @typedef {Found & { cell: number }} Sample `cell` is the index of the number in the frame
+ * @typedef {Found & { cell: number }} Sample `cell` is the index of the number in the frame; -1 where the layer has none
+ * @typedef {{ of: string, cells: Int32Array }} Layout which number of cubes of that layout each pixel of a tile shows
  * @typedef {{
- *   index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled?: boolean, also?: Iterable<number>,
+ *   index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled?: boolean, isDragged?: boolean,
+ *   also?: Iterable<number>,
  * }} Need which date, whether time is moving now, whether it soon may, whether bytes shall be saved, whether gaps show what
- *   was there before, and dates that are needed besides
+ *   was there before, whether a pointer drags time now, so that nothing is loaded ahead, and dates that are needed besides
  */
 import { FIRST, PATIENT } from "./loader.js";
 
@@ -100,8 +102,8 @@ function split(instants, first, end, level) {
 /** @param {Found | null} found @param {ReturnType<typeof locate>} at @returns {Sample | null} */
 function sampleOf(found, { across, down }) {
 	if (!found) return null;
-	const { w, h } = found.cube.header;
-	return { ...found, cell: Math.floor(down * h) * w + Math.floor(across * w) };
+	const cell = found.frame < 0 ? -1 : found.cube.cellAt(across, down);
+	return { ...found, frame: cell < 0 ? -1 : found.frame, cell };
 }
 
 export class CubeSource {
@@ -109,6 +111,8 @@ export class CubeSource {
 	#width = 1;
 	/** @type {Map<string, string>} */
 	#queries = new Map();
+	/** The last zoom that is asked for: finer tiles are parts of its tiles. It is that of the layer's own cells. */
+	maxZoom = Number.POSITIVE_INFINITY;
 
 	/**
 	 * @param {object} options
@@ -128,21 +132,38 @@ export class CubeSource {
 		for (const [index, { first, count }] of this.windows.entries()) this.windowAt.fill(index, first, first + count);
 	}
 
+	/** The tile that is asked for to draw a tile. @param {Tile} tile @returns {Tile} */
+	dataTile(tile) {
+		const finer = tile.z - this.maxZoom;
+		if (finer <= 0) return tile;
+		return { z: this.maxZoom, x: Math.floor(tile.x / 2 ** finer), y: Math.floor(tile.y / 2 ** finer) };
+	}
+
+	/** Which number of a cube each of the `size` by `size` pixels of a tile shows. @param {Tile} tile @param {Cube} cube of its `dataTile` @param {number} size @param {Layout | null} [known] as it was before @returns {Layout} */
+	layout(tile, cube, size, known = null) {
+		if (known?.of === cube.layout) return known;
+		const data = this.dataTile(tile);
+		const across = 2 ** (tile.z - data.z);
+		const part = { left: tile.x / across - data.x, top: tile.y / across - data.y, width: 1 / across };
+		return { of: cube.layout, cells: cube.cellsIn(part, size) };
+	}
+
 	/** @param {Tile} tile @param {string | null} datetime @param {1 | 2} res */
 	url({ z, x, y }, datetime, res) {
 		const path = this.template.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
-		return path + this.#query(datetime, res);
+		return path + this.#query(datetime, res, res === 1 && z === this.maxZoom);
 	}
 
-	/** @param {string | null} datetime @param {1 | 2} res */
-	#query(datetime, res) {
-		const key = `${datetime} ${res}`;
+	/** @param {string | null} datetime @param {1 | 2} res @param {boolean} isOfCells whether the layer's own cells are wanted */
+	#query(datetime, res, isOfCells) {
+		const key = `${datetime} ${res} ${isOfCells}`;
 		const known = this.#queries.get(key);
 		if (known !== undefined) return known;
 		const query = new URLSearchParams();
 		if (datetime !== null) query.set("datetime", datetime);
 		if (res !== 1) query.set("res", String(res));
 		if (this.revision) query.set("rev", this.revision);
+		if (isOfCells) query.set("cells", "1");
 		const text = query.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
 		const made = text ? `${this.template.includes("?") ? "&" : "?"}${text}` : "";
 		this.#queries.set(key, made);
@@ -181,21 +202,26 @@ export class CubeSource {
 
 	/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} zoom of the tiles @param {number} index @returns {Sample | null} */
 	sample(place, zoom, index) {
-		const at = locate(place, zoom);
+		const at = this.#locate(place, zoom);
 		return sampleOf(this.find(at.tile, index), at);
 	}
 
 	/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} zoom @param {number} index @returns {Sample | null} */
 	sampleWindow(place, zoom, index) {
-		const at = locate(place, zoom);
+		const at = this.#locate(place, zoom);
 		const cube = this.findWindow(at.tile, index);
 		return sampleOf(cube ? { cube, frame: cube.frameOf(this.times[index]), isPreview: false } : null, at);
 	}
 
 	/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} zoom @param {number} index @returns {Sample | null} */
 	sampleBefore(place, zoom, index) {
-		const at = locate(place, zoom);
+		const at = this.#locate(place, zoom);
 		return sampleOf(this.findBefore(at.tile, index), at);
+	}
+
+	/** @param {Place} place @param {number} zoom */
+	#locate(place, zoom) {
+		return locate(place, Math.min(zoom, this.maxZoom));
 	}
 
 	/** The window of a date with all its cells. @param {Tile} tile @param {number} index @returns {Cube | undefined} */
@@ -259,7 +285,7 @@ export class CubeSource {
 	 * What a view needs, the most urgent first.
 	 * @param {Tile[]} tiles the nearest to the middle first @param {Need} need @returns {Wanted[]}
 	 */
-	plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled = false, also = [] }) {
+	plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled = false, isDragged = false, also = [] }) {
 		/** @type {Wanted[]} */
 		const wanted = [];
 		const at = this.windowAt[index];
@@ -285,7 +311,7 @@ export class CubeSource {
 		if (!isEngaged && !isMoving) return [...wanted, ...this.#kept(tiles, at)];
 		if (current.count > 1 && (isMoving || !isFrugal)) add(current, 2, 1);
 		if (!isFrugal) add(current, 1, PATIENT);
-		for (const near of this.#near(index)) {
+		for (const near of isDragged ? [] : this.#near(index)) {
 			if (near.count > 1 && (isMoving || !isFrugal)) add(near, 2, PATIENT + 1);
 			if (!isFrugal) add(near, 1, PATIENT + 2);
 		}

@@ -20,13 +20,14 @@
  * }} Histogram
  *   counts in equal bins from `low` to `high`; values outside are in the first and the last, but those of which the cube
  *   only says that they lie `beyond` its reach count nowhere else
- * @typedef {{ coords: Tile, header: Header, cube: Cube, numbers: import("../ctc1/decode.js").Numbers, isNodata: Uint8Array, canvasRect: Rect }} Frame
+ * @typedef {{ coords: Tile, header: Header, cube: Cube, numbers: import("../ctc1/decode.js").Numbers, isNodata: Uint8Array }} Frame
  */
 import { isGapFilled } from "../state.js";
 import { boxOfTile, isWithin, shareWithin } from "./extent.js";
 import { insideRings } from "./rings.js";
 
 const BINS = 64;
+const TILE_PX = 256;
 
 /** Whether values of a cube are not exactly the source's. @param {Header} header */
 const isApproximate = ({ mean, warped, quantised }) => mean === true || warped === true || quantised === true;
@@ -42,7 +43,7 @@ export class CubeReading {
 
 	/** The tiles that the map shows. @returns {Tile[]} */
 	tiles() {
-		return this.layer.painter.current.map(({ tile }) => tile);
+		return this.layer.painter.dataTiles;
 	}
 
 	/** Whether gaps are filled everywhere on the map at the date that is seen. */
@@ -75,6 +76,7 @@ export class CubeReading {
 		for (const sample of [now, this.layer.sampleBefore(point, index)]) {
 			if (!sample) return null;
 			const { cube, frame, cell } = sample;
+			if (frame < 0) continue;
 			const last = cube.lastValid(frame, cell);
 			if (last < 0) continue;
 			const number = cube.numbersAt(last)[cell];
@@ -99,7 +101,7 @@ export class CubeReading {
 			const { cube, cell } = sample;
 			isNear ||= isApproximate(cube.header);
 			for (let index = first; index < first + count; index++) {
-				const frame = cube.frameOf(this.source.times[index]);
+				const frame = cell < 0 ? -1 : cube.frameOf(this.source.times[index]);
 				const number = frame < 0 ? -1 : cube.numbersAt(frame)[cell];
 				if (cube.beyond(number) !== 0) return null;
 				times.push(String(this.source.times[index]));
@@ -119,12 +121,13 @@ export class CubeReading {
 		/** @type {Map<number, number>} */
 		const byValue = new Map();
 		let [total, valid, beyond, sum] = [0, 0, 0, 0];
-		for (const cell of this.layer.painter.current) {
-			const found = this.source.find(cell.tile, Math.max(0, timeIndex));
+		for (const tile of this.tiles()) {
+			const found = this.source.find(tile, Math.max(0, timeIndex));
 			if (!found || found.isPreview) return null;
 			const { cube, frame } = found;
 			if (frame < 0) continue;
-			const counts = countNumbers(cube, frame, this.#isSeen(cell, cube, rings));
+			const [w, h] = cube.header.cells ? [TILE_PX, TILE_PX] : [cube.header.w, cube.header.h];
+			const counts = countNumbers(cube, frame, rings ? insideRings(rings, tile, w, h) : this.#isSeen(tile, w, h));
 			for (const [number, count] of counts.entries()) {
 				if (count === 0) continue;
 				total += count;
@@ -150,37 +153,45 @@ export class CubeReading {
 		return { counts, low: least, high: most, valid, beyond, total, mean: sum / valid };
 	}
 
-	/** Which cells of a tile the map shows, or lie in a polygon. @param {import("../ctc1/painter.js").Cell} cell @param {Cube} cube @param {number[][][]} [rings] @returns {Uint8Array} */
-	#isSeen({ canvas, tile }, cube, rings) {
-		const { w, h } = cube.header;
-		if (rings) return insideRings(rings, tile, w, h);
-		const { left, top, width, height } = this.#rectOf(canvas);
+	/** Which pixels of a tile the map shows. @param {Tile} tile @param {number} w @param {number} h @returns {Uint8Array} */
+	#isSeen(tile, w, h) {
 		const { x: mapWidth, y: mapHeight } = this.map.getSize();
 		const isSeen = new Uint8Array(w * h);
-		for (let row = 0; row < h; row++) {
-			const y = top + ((row + 0.5) * height) / h;
-			if (y < 0 || y >= mapHeight) continue;
-			const from = Math.max(0, Math.ceil((-left * w) / width - 0.5));
-			const to = Math.min(w, Math.ceil(((mapWidth - left) * w) / width - 0.5));
-			if (to > from) isSeen.fill(1, row * w + from, row * w + to);
+		for (const { left, top, width, height } of this.#rectsOf(tile)) {
+			for (let row = 0; row < h; row++) {
+				const y = top + ((row + 0.5) * height) / h;
+				if (y < 0 || y >= mapHeight) continue;
+				const from = Math.max(0, Math.ceil((-left * w) / width - 0.5));
+				const to = Math.min(w, Math.ceil(((mapWidth - left) * w) / width - 0.5));
+				if (to > from) isSeen.fill(1, row * w + from, row * w + to);
+			}
 		}
 		return isSeen;
 	}
 
-	/** @param {HTMLElement} canvas @returns {Rect} on the map */
-	#rectOf(canvas) {
+	/** Where a tile lies, by the canvases that show parts of it; in several places where the map goes round the world. @param {Tile} of @returns {Iterable<Rect>} on the map */
+	#rectsOf(of) {
 		const frame = this.map.getContainer().getBoundingClientRect();
-		const { left, top, width, height } = canvas.getBoundingClientRect();
-		return { left: left - frame.left, top: top - frame.top, width, height };
+		/** @type {Map<number, Rect>} */
+		const rects = new Map();
+		for (const { canvas, tile, data } of this.layer.painter.current) {
+			if (data.z !== of.z || data.x !== of.x || data.y !== of.y) continue;
+			const box = canvas.getBoundingClientRect();
+			const parts = 2 ** (tile.z - of.z);
+			const left = box.left - frame.left - (tile.x - of.x * parts) * box.width;
+			const top = box.top - frame.top - (tile.y - of.y * parts) * box.height;
+			rects.set(Math.round(left), { left, top, width: box.width * parts, height: box.height * parts });
+		}
+		return rects.values();
 	}
 
 	/** Hands over what the map shows at a date, tile by tile; those that are not loaded are left out. @param {number} timeIndex @param {(frame: Frame) => void} visit */
 	eachFrame(timeIndex, visit) {
-		for (const { tile, canvas } of this.layer.painter.current) {
+		for (const tile of this.tiles()) {
 			const found = this.source.find(tile, Math.max(0, timeIndex));
 			if (!found || found.isPreview || found.frame < 0) continue;
 			const { cube, frame } = found;
-			visit({ coords: tile, header: cube.header, cube, ...cube.frame(frame), canvasRect: this.#rectOf(canvas) });
+			visit({ coords: tile, header: cube.header, cube, ...cube.frame(frame) });
 		}
 	}
 
@@ -210,10 +221,19 @@ export class CubeReading {
 	}
 }
 
-/** How often each number is in a frame, of the cells that count. @param {Cube} cube @param {number} frame @param {Uint8Array} isCounted */
+/** Which number each pixel of a tile shows, of cubes that do not hold pixels. @type {WeakMap<Cube, Int32Array>} */
+const pixels = new WeakMap();
+
+/** How often each number is in a frame, of the pixels that count. @param {Cube} cube @param {number} frame @param {Uint8Array} isCounted */
 function countNumbers(cube, frame, isCounted) {
 	const counts = new Uint32Array(cube.header.dtype === "uint8" ? 0x100 : 0x10000);
 	const numbers = cube.numbersAt(frame);
-	for (let at = 0; at < numbers.length; at++) counts[numbers[at]] += isCounted[at];
+	if (!cube.header.cells) {
+		for (let at = 0; at < numbers.length; at++) counts[numbers[at]] += isCounted[at];
+		return counts;
+	}
+	const cells = pixels.get(cube) ?? cube.cellsIn({ left: 0, top: 0, width: 1 }, TILE_PX);
+	pixels.set(cube, cells);
+	for (let at = 0; at < cells.length; at++) if (cells[at] >= 0) counts[numbers[cells[at]]] += isCounted[at];
 	return counts;
 }

@@ -11,7 +11,7 @@ import { makeCubeLayer } from "../ctc1/leaflet.js";
 import { CubeLoader } from "../ctc1/loader.js";
 import { CubeSource } from "../ctc1/source.js";
 import { makeTable } from "../layers/colours.js";
-import { dismiss, intent, isGapFilled, isMoving, notify } from "../state.js";
+import { dismiss, intent, isDragged, isGapFilled, isMoving, notify } from "../state.js";
 import { text } from "../text.js";
 import { GridLayer } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
@@ -157,6 +157,7 @@ export class CubeDrawing extends CubeReading {
 		this.layer.painter.set({
 			index,
 			isMoving: isMoving.value,
+			isDragged: isDragged.value,
 			isEngaged: intent.value > 0,
 			isFilled: isGapFilled.value,
 			isFrugal: isFrugal(),

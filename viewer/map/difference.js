@@ -13,7 +13,8 @@ import { cubesOf } from "./cubes.js";
 /** @typedef {import("../state.js").Side} Side */
 /** @typedef {import("../layers/colours.js").PaintedStyle} PaintedStyle */
 /** @typedef {import("../vendor/leaflet.js").Map} LeafletMap */
-/** @typedef {{ canvas: HTMLCanvasElement, tile: import("../ctc1/loader.js").Tile }} Cell */
+/** @typedef {import("../ctc1/source.js").Layout} Layout */
+/** @typedef {{ canvas: HTMLCanvasElement, tile: import("../ctc1/loader.js").Tile, layouts: Map<Side, Layout> }} Cell */
 
 const TILE_PX = 256;
 /** The server's style of differences. */
@@ -27,9 +28,9 @@ class DifferenceLayer extends GridLayer {
 	/** @type {Set<Cell>} */
 	cells = new Set();
 
-	/** @param {Side} a @param {Side} b @param {{ maxNativeZoom: number, pane: string }} options */
-	constructor(a, b, options) {
-		super({ ...options, className: "data-tiles", keepBuffer: 0, updateWhenZooming: false });
+	/** @param {Side} a @param {Side} b @param {string} pane */
+	constructor(a, b, pane) {
+		super({ pane, className: "data-tiles", keepBuffer: 0, updateWhenZooming: false });
 		this.sides = { a, b };
 		const image = new ImageData(TILE_PX, TILE_PX);
 		this.sheet = { image, words: new Uint32Array(image.data.buffer) };
@@ -42,7 +43,7 @@ class DifferenceLayer extends GridLayer {
 	createTile({ x, y, z }) {
 		const canvas = document.createElement("canvas");
 		canvas.width = canvas.height = TILE_PX;
-		const cell = { canvas, tile: { x, y, z } };
+		const cell = { canvas, tile: { x, y, z }, layouts: new Map() };
 		this.cells.add(cell);
 		this.#paint(cell);
 		return canvas;
@@ -54,19 +55,27 @@ class DifferenceLayer extends GridLayer {
 	}
 
 	/** @param {Cell} cell */
-	#paint({ canvas, tile }) {
+	#paint(cell) {
+		const { canvas } = cell;
 		const style = shownDifference.peek();
-		const [a, b] = [this.sides.a, this.sides.b].map((side) => {
-			const drawing = cubesOf(side);
-			const shown = drawing?.layer.painter.shown ?? -1;
-			return shown < 0 ? null : (drawing?.source.find(tile, shown, isGapFilled.peek()) ?? null);
-		});
+		const [a, b] = [this.sides.a, this.sides.b].map((side) => this.#find(cell, side));
 		const { image, words } = this.sheet;
 		words.fill(0);
 		if (style && a && b) {
-			paintDifference(words, TILE_PX, { a, b, isFilled: isGapFilled.peek() }, differenceTable(style));
+			paintDifference(words, { a, b, isFilled: isGapFilled.peek() }, differenceTable(style));
 		}
 		canvas.getContext("2d")?.putImageData(image, 0, 0);
+	}
+
+	/** What a side shows of a tile, and which number each pixel. @param {Cell} cell @param {Side} side */
+	#find({ tile, layouts }, side) {
+		const { source, layer } = cubesOf(side) ?? {};
+		const shown = layer?.painter.shown ?? -1;
+		const found = shown < 0 ? null : source?.find(source.dataTile(tile), shown, isGapFilled.peek());
+		if (!source || !found) return null;
+		const layout = source.layout(tile, found.cube, TILE_PX, layouts.get(side));
+		layouts.set(side, layout);
+		return { ...found, cells: layout.cells };
 	}
 }
 
@@ -86,8 +95,7 @@ export function showDifference(map, a, b, pane) {
 			const progress = [a, b].map((side) => [side.layer.value, side.timeDomain.value, side.tileProgress.value]);
 			const drawings = progress.length > 0 ? [cubesOf(a), cubesOf(b)] : [];
 			if (!drawings[0] || !drawings[1]) return;
-			const { maxNativeZoom = 18 } = /** @type {import("leaflet").GridLayerOptions} */ (drawings[0].layer.options);
-			layer ??= new DifferenceLayer(a, b, { maxNativeZoom, pane }).addTo(map);
+			layer ??= new DifferenceLayer(a, b, pane).addTo(map);
 			layer.repaint();
 			const shown = layer;
 			const ends = drawings.map((drawing) => drawing?.onPaint(() => shown.repaint()));

@@ -2,19 +2,23 @@
  * How the strip is moved: drag, hold, wheel, pinch, keys.
  *
  * @typedef {import("./strip.js").Strip} Strip
- * @typedef {{ id: number, x: number, startX: number, left: number, hasMoved: boolean, isRange: boolean, from: number }} Drag
- *   `x` is where the pointer is, from the window's left edge; `left` the strip's; `from` the date that the drag began at
+ * @typedef {{ id: number, x: number, startX: number, left: number, stillX: number, hasMoved: boolean, isRange: boolean, from: number }} Drag
+ *   `stillX` is where it was when the wait for a hold began; `x` is where the pointer is, from the window's left edge; `left` the strip's; `from` the date that the drag began at
  */
-import { chooseTime, intent, isMoving, timeDomain, timeIndex } from "../state.js";
+import { chooseTime, intent, isDragged, isMoving, timeDomain, timeIndex } from "../state.js";
 import { effect } from "../vendor/signals-core.js";
 import { dateOf, stepMonths } from "./dates.js";
 import { chooseRange, goTo, pause, togglePlay } from "./playback.js";
 import { isWhole, MIN_SHOWN } from "./window.js";
 
-/** A pointer that moves less than this is held still. */
+/** A pointer that moves less than this from where it was pressed does not drag yet. */
 const STILL_PX = 5;
+/** One that moves by this, however slowly, is not held still. */
+const JITTER_PX = 2;
 /** A pointer held still so long asks for the same time in other years. */
 const HOLD_MS = 550;
+/** A pointer that drags and does not move for so long is at rest. */
+const REST_MS = 400;
 /**
  * Of a frame that comes later, so much counts: while the page stands still, moves of the pointer wait for it too, and
  * they come before the next frame.
@@ -61,6 +65,7 @@ class StripDrags {
 		this.second = null;
 		/** The frame in which it is looked at again whether the pointer is still held. */
 		this.holding = 0;
+		this.resting = 0;
 		this.isDue = false;
 	}
 
@@ -78,13 +83,14 @@ class StripDrags {
 		const { left } = slider.getBoundingClientRect();
 		const from = this.strip.indexAt(event.clientX - left);
 		const { clientX: x, pointerId: id } = event;
-		this.drag = { id, x, startX: x, left, hasMoved: false, isRange: event.shiftKey, from };
+		this.drag = { id, x, startX: x, stillX: x, left, hasMoved: false, isRange: event.shiftKey, from };
 		intent.value = intent.peek() + 1;
 		this.strip.hovered.value = -1;
 		if (this.drag.isRange) return;
 		// From here on, so that Back takes press and drag together as one step.
 		pause();
 		isMoving.value = true;
+		this.waitForRest();
 		chooseTime(from);
 		this.waitForHold(performance.now(), HOLD_MS, () => this.hold(from, x));
 	}
@@ -102,9 +108,22 @@ class StripDrags {
 		cancelAnimationFrame(this.holding);
 	}
 
+	/** Time is dragged until the pointer does not move any more. */
+	waitForRest() {
+		isDragged.value = true;
+		window.clearTimeout(this.resting);
+		this.resting = window.setTimeout(() => this.rest(), REST_MS);
+	}
+
+	rest() {
+		window.clearTimeout(this.resting);
+		isDragged.value = false;
+	}
+
 	/** A pointer that was held drags no more. @param {number} index @param {number} x */
 	hold(index, x) {
 		this.drag = null;
+		this.rest();
 		isMoving.value = false;
 		this.onHold(index, x);
 	}
@@ -122,6 +141,12 @@ class StripDrags {
 		}
 		if (event.pointerId !== drag.id) return;
 		drag.x = event.clientX;
+		if (!drag.isRange) this.waitForRest();
+		if (!drag.hasMoved && !drag.isRange && Math.abs(drag.x - drag.stillX) >= JITTER_PX) {
+			drag.stillX = drag.x;
+			this.stopHold();
+			this.waitForHold(performance.now(), HOLD_MS, () => this.hold(drag.from, drag.x));
+		}
 		if (!drag.hasMoved && Math.abs(drag.x - drag.startX) < STILL_PX) return;
 		if (!drag.hasMoved) {
 			this.stopHold();
@@ -185,6 +210,7 @@ class StripDrags {
 		}
 		this.drag = null;
 		this.second = null;
+		this.rest();
 		if (!drag.isRange) isMoving.value = false;
 	}
 }

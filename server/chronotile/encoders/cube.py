@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chronotile.model.cube import CubeAbout, CubeBlock, CubeNumbering, CubeNumbers
 from chronotile.model.raster import BoolArray
 
-ENCODER_VERSION = "5"
+ENCODER_VERSION = "6"
 """Part of every cube's ETag: raise it when the same cube gives other bytes."""
 
 MAGIC = b"CTC1"
@@ -35,6 +35,9 @@ Bytes = NDArray[np.uint8]
 class _Seen:
     """What blocks tell as they pass."""
 
+    tile_pixels: int
+    pixels: NDArray[np.int32] | None
+    """(y, x): pixels of the tile that each number stands for; `None` where all stand for as many."""
     shares: list[float] = field(default_factory=list)
     blocks: list[dict[str, int]] = field(default_factory=list)
     least: int | None = None
@@ -42,9 +45,14 @@ class _Seen:
     is_empty: bool = True
 
     def look_at(self, block: CubeBlock) -> None:
-        count = block.valid[0].size
-        self.shares += [round(int(np.count_nonzero(frame)) / count, 4) for frame in block.valid]
+        self.shares += [round(self._share(frame), 4) for frame in block.valid]
         self.is_empty = self.is_empty and bool(block.gaps.all())
+
+    def _share(self, valid: BoolArray) -> float:
+        """The share of the tile's pixels that have a value."""
+        if self.pixels is None:
+            return int(np.count_nonzero(valid)) / valid.size
+        return int(self.pixels.sum(where=valid)) / self.tile_pixels
 
     def reach(self, block: CubeBlock) -> None:
         """Widen the range of the values seen."""
@@ -64,7 +72,9 @@ def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock], *, lacking: Colle
         blocks: In order of time; each is taken as it is needed, and let go of.
         lacking: Which of the times no block has, as they cannot be read; looked at when all blocks were taken.
     """
-    seen, parts = _Seen(), list[Bytes]()
+    grid = about.tile.grid
+    seen = _Seen(grid.width * grid.height, None if about.places is None else about.places.pixels)
+    parts = list[Bytes]()
     predictor = BY_TIME if about.is_categorical else BY_GRADIENT
     for block in blocks:
         seen.look_at(block)
@@ -91,6 +101,9 @@ def _head(about: CubeAbout, seen: _Seen, lacking: Collection[int]) -> bytes:
 def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int]) -> dict[str, Any]:
     tile, numbering = about.tile, about.numbering
     observed = None if seen.least is None or seen.most is None else (seen.least, seen.most)
+    width, height = -(-tile.grid.width // about.res), -(-tile.grid.height // about.res)
+    if about.places is not None:
+        width, height = about.places.width, about.places.height
     header = {
         "v": 1,
         "layer": about.layer,
@@ -100,8 +113,8 @@ def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int]) -> dict[str
         "z": int(tile.matrix) if tile.matrix.isdecimal() else tile.matrix,
         "x": tile.column,
         "y": tile.row,
-        "w": -(-tile.grid.width // about.res),
-        "h": -(-tile.grid.height // about.res),
+        "w": width,
+        "h": height,
         "res": about.res,
         "dtype": numbering.dtype,
         "nodata": numbering.nodata,
@@ -120,6 +133,8 @@ def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int]) -> dict[str
         header["warped"] = True
     if lacking:
         header["unreadable"] = [about.times[place] for place in sorted(lacking)]
+    if about.places is not None:
+        header["cells"] = {"columns": about.places.columns, "rows": about.places.rows}
     reach = _reach(numbering, observed)
     if reach != (None, None):
         header["reach"] = reach

@@ -100,10 +100,14 @@ class Work:
     year: int
     tile_matrix_set: TileMatrixSet
     ranges: tuple[tuple[TileMatrix, TileRange], ...]
+    native: str
+    """The tile matrix at which viewers ask for the layer's own cells too."""
 
     def __len__(self) -> int:
         """Return how many cubes there are."""
-        return sum(len(_columns(held)) * len(_rows(held)) for _matrix, held in self.ranges) * len(RESOLUTIONS)
+        return sum(
+            len(_columns(held)) * len(_rows(held)) * len(list(self._kinds(matrix))) for matrix, held in self.ranges
+        )
 
     def requests(self) -> Iterator[CubeRequest]:
         """Yield what asks for each."""
@@ -118,7 +122,16 @@ class Work:
                         grid=self.tile_matrix_set.tile_grid(matrix, row=row, column=column),
                     )
                     time = times_of_year(self.year)
-                    yield from (CubeRequest(layer=self.layer.id, tile=tile, time=time, res=res) for res in RESOLUTIONS)
+                    yield from (
+                        CubeRequest(layer=self.layer.id, tile=tile, time=time, res=res, is_of_cells=is_of_cells)
+                        for res, is_of_cells in self._kinds(matrix)
+                    )
+
+    def _kinds(self, matrix: TileMatrix) -> Iterator[tuple[Res, bool]]:
+        """The resolution of each cube of a tile, and whether it is of native cells."""
+        yield from ((res, False) for res in RESOLUTIONS)
+        if matrix.id == self.native:
+            yield 1, True
 
 
 class CubeFolder:
@@ -158,7 +171,7 @@ class CubeFolder:
             return 0
         years.pop(year, None)
         self._tell(told)
-        removed = self._remove(f"{layer}/*/*/*/*/{year}-res*.ctc.gz", f"{layer}/*/{year}{EMPTY}")
+        removed = self._remove(f"{layer}/*/*/*/*/{year}-*.ctc.gz", f"{layer}/*/{year}{EMPTY}")
         years[year] = revision
         self._tell(told)
         return removed
@@ -169,7 +182,7 @@ class CubeFolder:
         if file.exists():
             return None
         names = self._path / path.layer / path.tile.tile_matrix_set / f"{path.year}{EMPTY}"
-        name = f"{path.tile.matrix}/{path.tile.column}/{path.tile.row}-res{path.res}"
+        name = f"{path.tile.matrix}/{path.tile.column}/{path.tile.row}-{path.kind}"
         if self._is_empty(names, name):
             return 0
         body = make()
@@ -275,9 +288,10 @@ def _works(services: Services, options: CubeOptions) -> Iterator[Work]:
     named = [layer_with_values(name, services) for name in options.layers]
     for layer in named or [each for each in catalogue.layers if not each.is_composite and len(each.times)]:
         ranges = tuple(_ranges(layer, tile_matrix_set, options.zooms))
+        native = tile_matrix_set.matrices[native_matrix(layer.main_variable.grid, tile_matrix_set)].id
         for year in _closed_years(layer, services):
             if options.years is None or options.years[0] <= year <= options.years[1]:
-                yield Work(layer=layer, year=year, tile_matrix_set=tile_matrix_set, ranges=ranges)
+                yield Work(layer=layer, year=year, tile_matrix_set=tile_matrix_set, ranges=ranges, native=native)
 
 
 def _closed_years(layer: Layer, services: Services) -> list[int]:
@@ -311,7 +325,13 @@ def _revision(work: Work, services: Services, report: CubeReport) -> str | None:
 def _tasks(work: Work, folder: CubeFolder, services: Services) -> Iterator[Callable[[], int | None]]:
     """What writes each cube of a year and gives its bytes."""
     for request in work.requests():
-        path = CubePath(layer=work.layer.id, tile=request.tile, year=work.year, res=request.res)
+        path = CubePath(
+            layer=work.layer.id,
+            tile=request.tile,
+            year=work.year,
+            res=request.res,
+            is_of_cells=request.is_of_cells,
+        )
         yield partial(folder.write, path, partial(_body, request, services))
 
 

@@ -32,6 +32,24 @@ class CubeTile:
     grid: Grid
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellPlaces:
+    """Native cells under a tile, and how a place of the tile leads to one of them.
+
+    With u = 2 * across - 1 and v = 2 * down - 1, where `across` and `down` go from 0 to 1 over the tile, the column is
+    the sum of `columns[j][i]` * T_i(u) * T_j(v), T being Chebyshev polynomials of the first kind; the row likewise.
+    """
+
+    columns: tuple[tuple[float, ...], ...]
+    rows: tuple[tuple[float, ...], ...]
+    width: int
+    """Columns of cells."""
+    height: int
+    """Rows of cells."""
+    pixels: NDArray[np.int32]
+    """(height, width): pixels of the tile whose centre lies in each cell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeRequest:
     """All that a tile shows at these times."""
@@ -41,6 +59,8 @@ class CubeRequest:
     tile: CubeTile
     time: TimeSelection = ABSENT
     res: Res = 1
+    is_of_cells: bool = False
+    """Whether the native cells under the tile are wanted in place of its pixels, where the layer has its own there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,3 +132,5 @@ class CubeAbout:
     """Whether numbers are means of several native cells."""
     is_warped: bool = False
     """Whether pixels are not cells of the source, nor parts of them, but show the cell under their middle."""
+    places: CellPlaces | None = None
+    """Of a cube of native cells; `None` of one of the tile's pixels."""

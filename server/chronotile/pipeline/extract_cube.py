@@ -37,6 +37,7 @@ from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without, time_without
 from chronotile.pipeline.written_cubes import CubePath, whole_year
+from chronotile.readers.native_cells import CellPlan, plan_cells
 from chronotile.readers.warp import WarpPlan, plan_warp
 from chronotile.readers.warp_times import cells_decoded, read_times
 
@@ -169,7 +170,9 @@ def _written(target: CubeTarget) -> bytes | None:
     year = whole_year(target.layer, target.times.indexes, now=target.services.clock())
     if year is None:
         return None
-    path = CubePath(layer=target.layer.id, tile=request.tile, year=year, res=request.res)
+    path = CubePath(
+        layer=target.layer.id, tile=request.tile, year=year, res=request.res, is_of_cells=request.is_of_cells
+    )
     tile_matrix_set = target.services.catalogue.tile_matrix_set(request.tile.tile_matrix_set)
     return written.read(path, revision=target.revision, tile_matrix_set=tile_matrix_set)
 
@@ -194,6 +197,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
     watch = Stopwatch()
     with watch.step("resolve"):
         layer = layer_with_values(request.layer, services)
+        request = _of_pixels_or_cells(request, layer)
         times = resolve_series_times(layer, request.time, now=services.clock())
         _check_values(request, len(times.indexes), services)
         used = times.used(layer.times) if times.indexes else TimeUsed()
@@ -208,7 +212,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
     tile, grid = request.tile, request.tile.grid
     etag = fingerprint(
         state,
-        (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res),
+        (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res, request.is_of_cells),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
     )
     return CubeTarget(
@@ -224,14 +228,22 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
     )
 
 
-def _plan(target: CubeTarget) -> WarpPlan | None:
+def _plan(target: CubeTarget) -> WarpPlan | CellPlan | None:
     """The plan by which a picture of the tile is read too, so that both show the same cells; `None` where it has none.
+
+    Where native cells are asked for, the plan of those, if places of the tile can be led to them.
 
     Raises:
         LimitExceeded: It would take far more cells than the cube has values.
     """
     layer, grid = target.layer, target.request.tile.grid
     variable, resampling = layer.main_variable, layer.resampling
+    if target.request.is_of_cells:
+        cells = plan_cells(variable.grid, grid)
+        if cells is not None:
+            _check_count(cells.places.width * cells.places.height * len(target.times.indexes), target.services)
+            _check_cells(cells, target)
+            return cells
     plan = target.services.caches.plans.get_or_make(
         (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
     )
@@ -240,15 +252,24 @@ def _plan(target: CubeTarget) -> WarpPlan | None:
     return plan
 
 
+def _of_pixels_or_cells(request: CubeRequest, layer: Layer) -> CubeRequest:
+    """The request, of pixels where the layer shows mixtures of cells, or where each pixel lies in one cell anyway."""
+    is_same = layer.resampling != "nearest" or divides(request.tile.grid, layer.main_variable.grid)
+    return replace(request, is_of_cells=False) if request.is_of_cells and is_same else request
+
+
 def _check_values(request: CubeRequest, times: int, services: Services) -> None:
     """Refuse more values than may be held at once."""
+    _check_count(request.tile.grid.width * request.tile.grid.height * times, services)
+
+
+def _check_count(asked: int, services: Services) -> None:
     allowed = services.catalogue.limits.max_cube_values
-    asked = request.tile.grid.width * request.tile.grid.height * times
     if asked > allowed:
         raise LimitExceeded("max_cube_values", allowed=allowed, asked=asked, alternative=SHORTER, locator="time")
 
 
-def _check_cells(plan: WarpPlan, target: CubeTarget) -> None:
+def _check_cells(plan: WarpPlan | CellPlan, target: CubeTarget) -> None:
     """Refuse to decode far more cells than a cube may have values."""
     allowed = target.services.catalogue.limits.max_cube_values * MOST_READ
     reader, variable = target.services.reader(target.layer), target.layer.main_variable
@@ -302,8 +323,9 @@ def _encoded(target: CubeTarget, is_wanted: IsWanted) -> bytes:
             return encoded(frames(), numbering_of_frames(frames(), meaning))
 
 
-def _about(target: CubeTarget, plan: WarpPlan, numbering: CubeNumbering) -> CubeAbout:
+def _about(target: CubeTarget, plan: WarpPlan | CellPlan, numbering: CubeNumbering) -> CubeAbout:
     request, layer, variable = target.request, target.layer, target.layer.main_variable
+    places = plan.places if isinstance(plan, CellPlan) else None
     is_coarser = plan.level > 0 or request.res > 1 or layer.resampling != "nearest"
     return CubeAbout(
         layer=layer.id,
@@ -315,7 +337,8 @@ def _about(target: CubeTarget, plan: WarpPlan, numbering: CubeNumbering) -> Cube
         times=tuple(format_instants(instants_of(layer, target.times.indexes))),
         is_categorical=variable.is_categorical,
         is_mean=is_coarser and not variable.is_categorical,
-        is_warped=not divides(request.tile.grid, variable.grid),
+        is_warped=places is None and not divides(request.tile.grid, variable.grid),
+        places=places,
     )
 
 
@@ -336,7 +359,7 @@ def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[C
 
 
 def _frames(
-    target: CubeTarget, plan: WarpPlan, is_wanted: IsWanted, *, found: UnreadableDates, lacking: set[int]
+    target: CubeTarget, plan: WarpPlan | CellPlan, is_wanted: IsWanted, *, found: UnreadableDates, lacking: set[int]
 ) -> Iterator[CubeFrame]:
     """The tile at each time that can be read, in order; `lacking` takes the places of the others among the times.
 

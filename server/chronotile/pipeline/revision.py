@@ -7,6 +7,7 @@ from time import monotonic
 
 import numpy as np
 
+from chronotile.encoders.cube import ENCODER_VERSION as CUBE_VERSION
 from chronotile.encoders.picture import ENCODER_VERSION
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
@@ -124,11 +125,14 @@ def look_at_layers(services: Services) -> None:
 
 
 def _layer_revision(layer: Layer, states: list[list[str]], services: Services) -> str:
-    """What is shown unasked may change with the day alone, hence the newest time."""
+    """What is shown unasked may change with the day alone, hence the newest time.
+
+    The version of cubes counts, since an address with this revision is kept for a year.
+    """
     times = layer.times
     newest = times.at_or_before(services.clock() + DAY) if len(times) else None
     meaning = [(variable.encoding, variable.grid) for variable in layer.variables]
-    return fingerprint(layer.id, meaning, times.instants.tobytes(), newest, layer.styles, states)[:12]
+    return fingerprint(layer.id, CUBE_VERSION, meaning, times.instants.tobytes(), newest, layer.styles, states)[:12]
 
 
 def _states(layer: Layer, variable: VariableInfo, services: Services) -> list[str]:

@@ -1,7 +1,7 @@
 """Cube tiles of closed years that lie in a folder, as `chronotile optimise --cubes` writes them.
 
-Files lie at `{layer}/{tms}/{z}/{x}/{y}/{year}-res{1|2}.ctc.gz`; `cubes.json` above them tells the revision of those of
-each layer and year, and of which grid each tile matrix set was.
+Files lie at `{layer}/{tms}/{z}/{x}/{y}/{year}-{res1|res2|cells}.ctc.gz`; `cubes.json` above them tells the revision of
+those of each layer and year, and of which grid each tile matrix set was.
 """
 
 import os
@@ -42,12 +42,18 @@ class CubePath:
     tile: CubeTile
     year: int
     res: Res
+    is_of_cells: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What its name says of it beside the year."""
+        return "cells" if self.is_of_cells else f"res{self.res}"
 
     def below(self, folder: Path) -> Path:
         """Return where it lies in a folder."""
         tile = self.tile
         place = folder / self.layer / tile.tile_matrix_set / tile.matrix / str(tile.column) / str(tile.row)
-        return place / f"{self.year}-res{self.res}.ctc.gz"
+        return place / f"{self.year}-{self.kind}.ctc.gz"
 
 
 class WrittenCubes:

@@ -3,15 +3,17 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from chronotile.errors import DateUnreadable
+from chronotile.model.grid import Window
 from chronotile.model.raster import FIRST_FLAG_CODE, BoolArray, Pixels
 from chronotile.model.source import VariableInfo
 from chronotile.readers.around_damage import Tell, dates_around_damage
 from chronotile.readers.reader import Along, Reader, block_shape, read_block
-from chronotile.readers.warp import WarpPlan, side_by_side
+from chronotile.readers.warp import side_by_side
 
 MOST_BYTES = 32 << 20
 """Read at once, however many times a chunk holds."""
@@ -19,8 +21,27 @@ WASTED = 4
 """A layout of series is read where at least this part of the times of a chunk is asked for."""
 
 
+class ReadPlan(Protocol):
+    """Which windows of which level are read."""
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Side by side from west to east."""
+
+    @property
+    def level(self) -> int:
+        """Of the source."""
+
+    @property
+    def step(self) -> int:
+        """Every `step`-th row and column is read."""
+
+    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+        """Return the native pixels at one time."""
+
+
 def read_times(
-    plan: WarpPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int], *, tell: Tell | None = None
+    plan: ReadPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int], *, tell: Tell | None = None
 ) -> Iterator[Pixels | None]:
     """Give what `plan.read` does at each of the times, in their order; `None` of one that is told to `tell`.
 
@@ -69,7 +90,7 @@ def _read_or_tell(read: Callable[[int], Pixels], index: int, tell: Tell | None) 
         return None
 
 
-def cells_decoded(plan: WarpPlan, reader: Reader, variable: VariableInfo, count: int) -> int:
+def cells_decoded(plan: ReadPlan, reader: Reader, variable: VariableInfo, count: int) -> int:
     """Return how many cells are decoded, about, to read so many times; reads no pixels.
 
     Of a window that is too large to be read at all times of its chunks at once, chunks are decoded more than once.
@@ -81,7 +102,7 @@ def cells_decoded(plan: WarpPlan, reader: Reader, variable: VariableInfo, count:
     return _cells(plan) * math.ceil(count / together) * max(min(together, count), held)
 
 
-def _layout(plan: WarpPlan, reader: Reader, variable: VariableInfo, count: int) -> tuple[Along, int, int]:
+def _layout(plan: ReadPlan, reader: Reader, variable: VariableInfo, count: int) -> tuple[Along, int, int]:
     """Which layout is read, how many times at once (1 where they lie apart), and how many a chunk holds."""
     if plan.level != 0 or plan.step != 1:
         return "space", 1, 1  # blocks are of native cells alone
@@ -92,7 +113,7 @@ def _layout(plan: WarpPlan, reader: Reader, variable: VariableInfo, count: int) 
     return along, max(1, MOST_BYTES // (_cells(plan) * np.dtype(variable.encoding.dtype).itemsize)), held
 
 
-def _cells(plan: WarpPlan) -> int:
+def _cells(plan: ReadPlan) -> int:
     return sum(window.height * window.width for window in plan.windows)
 
 

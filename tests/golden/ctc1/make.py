@@ -2,21 +2,23 @@
 
 Each `NAME.ctc` (bare) or `NAME.ctc.gz` has a `NAME.json` beside it. That of a good cube has the `numbers` (time, y, x)
 that must come out, `nodata` in gaps; `filled`, the same before gaps are applied where the filling rule says what they
-are; `values`, null where there is none; and of some `beyond`, 1 or -1 where a value is this or above, or below. That
-of a damaged one has its `error`.
+are; `values`, null where there is none; of some `beyond`, 1 or -1 where a value is this or above, or below; and of
+native cells `places`, `[across, down, row, column]`, null where there is no cell. A damaged one has its `error` alone.
 """
 
 import json
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from chronotile.encoders.cube import encode_cube
 from chronotile.model.crs import crs_of
-from chronotile.model.cube import CubeAbout, CubeBlock, CubeNumbering, CubeTile
+from chronotile.model.cube import CellPlaces, CubeAbout, CubeBlock, CubeNumbering, CubeTile
 from chronotile.model.grid import BBox, Grid
 
 HERE = Path(__file__).parent
@@ -29,17 +31,26 @@ SIGNED = CubeNumbering(
 STEPS = CubeNumbering(
     dtype="uint16", nodata=65535, scale=0.0005, offset=-0.2, base=-0.2, step=0.0005, is_quantised=True
 )
+TURNED = CellPlaces(
+    columns=((3.4, 2.9, -0.2), (0.7,)),
+    rows=((2.8, 0.4), (2.6, 0.1), (0.05,)),
+    width=7,
+    height=6,
+    pixels=np.full((6, 7), 1, dtype=np.int32),
+)
+"""A tile over turned cells, some of which lie beside it, as some of the tile lies beside the cells."""
 OPEN = replace(STEPS, reach=(0, 65534))
 FALLING = replace(STEPS, scale=-0.0005, offset=32.0, reach=(None, 65534))
 GAP = -1
 """In the numbers that a case begins with."""
 
 
-def cases() -> Iterator[tuple[str, np.ndarray, CubeNumbering, dict[str, bool]]]:
+def cases() -> Iterator[tuple[str, np.ndarray, CubeNumbering, dict[str, Any]]]:
     """Name, numbers (time, y, x) with `GAP`, what they mean, and what else the header says."""
     t, y, x = np.mgrid[:18, :6, :7]
     season = (100 + 60 * np.sin(t / 3) + 3 * x + 5 * y).astype(int)
     yield "season", np.where((5 * t + 3 * y + x) % 4 == 0, GAP, season), NDVI, {}
+    yield "cells", np.where((t + 3 * y + x) % 9 == 0, GAP, season)[:3], NDVI, {"places": TURNED}
     yield "one-date", np.where((x + y) % 3 == 0, GAP, season)[:1], NDVI, {}
     yield "one-pixel", np.where(t % 5 == 0, GAP, season)[:, :1, :1], NDVI, {}
     yield "no-gaps", season[:3], NDVI, {}
@@ -63,7 +74,17 @@ def cases() -> Iterator[tuple[str, np.ndarray, CubeNumbering, dict[str, bool]]]:
     yield "steps", np.where((t + y) % 7 == 0, GAP, 400 + 20 * t + 3 * y + x)[:17], STEPS, {"is_mean": True}
 
 
-def encoded(numbers: np.ndarray, numbering: CubeNumbering, is_categorical=False, is_mean=False) -> bytes:
+def place_cells(places: CellPlaces) -> Iterator[tuple[float, float, int | None, int | None]]:
+    """Places over a tile with the row and column of their cells, by the polynomials written out."""
+    for across, down in np.random.default_rng(16).uniform(0, 1, (200, 2)).round(6).tolist():
+        u, v = 2 * across - 1, 2 * down - 1
+        column = 3.4 + 2.9 * u - 0.2 * (2 * u**2 - 1) + 0.7 * v
+        row = 2.8 + 0.4 * u + (2.6 + 0.1 * u) * v + 0.05 * (2 * v**2 - 1)
+        is_inside = 0 <= column < places.width and 0 <= row < places.height
+        yield across, down, *((math.floor(row), math.floor(column)) if is_inside else (None, None))
+
+
+def encoded(numbers: np.ndarray, numbering: CubeNumbering, is_categorical=False, is_mean=False, places=None) -> bytes:
     """The gzip bytes of a case."""
     count, height, width = numbers.shape
     grid = Grid(crs=crs_of("EPSG:3857"), bbox=BBox(0, 0, width, height), width=width, height=height)
@@ -78,6 +99,7 @@ def encoded(numbers: np.ndarray, numbering: CubeNumbering, is_categorical=False,
         times=tuple(f"{day}Z" for day in days),
         is_categorical=is_categorical,
         is_mean=is_mean,
+        places=places,
     )
     gaps = numbers == GAP
     valid = ~gaps & ~np.isin(numbers, list(numbering.flags))
@@ -184,7 +206,8 @@ def files() -> Iterator[tuple[str, bytes]]:
     """Names and contents of all golden files, cubes bare."""
     for name, numbers, numbering, about in cases():
         yield f"{name}.ctc", zlib.decompress(encoded(numbers, numbering, **about), 31)
-        yield f"{name}.json", _json(expected(numbers, numbering))
+        places = {"places": list(place_cells(about["places"]))} if "places" in about else {}
+        yield f"{name}.json", _json(expected(numbers, numbering) | places)
     yield "by-hand.ctc", by_hand()
     values = [[[None if number == 99 else number * 2.0 + 1.0 for number in row] for row in date] for date in BY_HAND]
     yield "by-hand.json", _json({"numbers": BY_HAND, "values": values})

@@ -7,8 +7,9 @@ from chronotile.model.cube import CubeRequest, CubeTile, Res
 from chronotile.protocols.common.kvp import Kvp, choice, datetime_of
 from chronotile.protocols.common.tile_address import tile_address
 
-PARAMETERS = ("datetime", "res", "rev")
+PARAMETERS = ("datetime", "res", "cells", "rev")
 RES: Mapping[str, Res] = {"1": 1, "2": 2}
+CELLS: Mapping[str, bool] = {"0": False, "1": True}
 
 
 def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> CubeRequest:
@@ -20,6 +21,7 @@ def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> C
     query.check_spelling(PARAMETERS)
     layer = catalogue.layer(path["layer"])
     address = tile_address(catalogue, tile_matrix_set=path["tms"], matrix=path["z"], row=path["y"], column=path["x"])
+    res = RES[choice(query.optional("res") or "1", RES, locator="res")]
     return CubeRequest(
         layer=layer.id,
         tile=CubeTile(
@@ -30,5 +32,7 @@ def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> C
             grid=address.grid(),
         ),
         time=datetime_of(query),
-        res=RES[choice(query.optional("res") or "1", RES, locator="res")],
+        res=res,
+        # Half the resolution is of pixels: it is for pictures that move.
+        is_of_cells=res == 1 and CELLS[choice(query.optional("cells") or "0", CELLS, locator="cells")],
     )
