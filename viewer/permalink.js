@@ -209,7 +209,8 @@ const KEYS = {
 	maxcloud: number(0, 100, 0),
 	pt: {
 		parse: parsePoints,
-		format: (points) => points.map(({ lon, lat }) => formatNumbers(lon, lat)).join(";"),
+		format: (points) =>
+			points.map(({ lon, lat }) => [lon, lat].map((each) => formatNumber(each, PLACE_DIGITS)).join()).join(";"),
 		expected: { key: "link.expected.points", values: { count: MAX_POINTS } },
 	},
 	aoi: {
@@ -286,8 +287,14 @@ export function formatLink(link, rest = []) {
 /** @param {number} lon */
 export const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
 
-/** A place as a link names it, so that the link leads to the same cell. @param {{ lat: number, lng: number }} latlng */
-export const toPlace = ({ lat, lng }) => ({ lon: Number(wrapLon(lng).toFixed(5)), lat: Number(lat.toFixed(5)) });
+/** Digits of the degrees of a place whose values are looked at: a centimetre, which no cell's edge is nearer to. */
+export const PLACE_DIGITS = 7;
+
+/** A place as a link names it, so that the link leads to the same cell. @param {{ lat: number, lng: number }} latlng @param {number} [digits] */
+export const toPlace = ({ lat, lng }, digits = PLACE_DIGITS) => ({
+	lon: Number(wrapLon(lng).toFixed(digits)),
+	lat: Number(lat.toFixed(digits)),
+});
 
 /** What the address bar says now. */
 export const readAddress = () => parseLink(window.location.search);

@@ -418,7 +418,8 @@ export function applyLink(asked) {
 }
 
 /** The land that goes with the colours that the page wears. */
-const usualBackground = () => (wantsDark.peek() ? "NaturalEarth_Dark" : "NaturalEarth");
+/** The land of our own that suits the colours of the page. */
+export const usualBackground = () => (wantsDark.peek() ? "NaturalEarth_Dark" : "NaturalEarth");
 
 /** Tells what was wrong with a link, all in one message. @param {Fault[]} faults */
 export function reportFaults(faults) {

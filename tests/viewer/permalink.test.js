@@ -175,9 +175,9 @@ test("an empty state has no query string", () => {
 	assert.equal(formatLink({}), "");
 });
 
-test("coordinates are written with five decimals and no exponent", () => {
+test("places are written to a centimetre, and numbers without an exponent", () => {
 	assert.equal(formatLink({ view: { lon: 1e-7, lat: -1e-7, zoom: 3 } }), "?view=0,0,3");
-	assert.equal(formatLink({ pt: [{ lon: 4.123456789, lat: 51 }] }), "?pt=4.12346,51");
+	assert.equal(formatLink({ pt: [{ lon: 4.123456789, lat: 51 }] }), "?pt=4.1234568,51");
 });
 
 test("a box may cross 180 degrees", () => {
@@ -256,6 +256,6 @@ for (const [key, value] of [
 }
 
 test("a place beyond 180 degrees is written as the same place within", () => {
-	assert.deepEqual(toPlace({ lat: 51.1234567, lng: 364.4 }), { lon: 4.4, lat: 51.12346 });
+	assert.deepEqual(toPlace({ lat: 51.1234567, lng: 364.4 }), { lon: 4.4, lat: 51.1234567 });
 	assert.deepEqual(toPlace({ lat: -10, lng: -190 }), { lon: 170, lat: -10 });
 });

@@ -7,14 +7,49 @@ import {
 	isWhole,
 	MAX_SHOWN,
 	MIN_SHOWN,
+	msAt,
 	panWindow,
 	shownIndexes,
+	slotsOf,
+	usualGap,
 	xOf,
 	zoomWindow,
 } from "../../viewer/time/window.js";
 import { makeRandom } from "./random.js";
 
 const TRACK = { left: 8, width: 1000 };
+const DAY_MS = 86_400_000;
+
+/** @param {number[]} days */
+const onDays = (days) => days.map((day) => ({ ms: Date.UTC(2020, 0, 1) + day * DAY_MS }));
+const even = (/** @type {number} */ count) => slotsOf(onDays(Array.from({ length: count }, (_, index) => 5 * index)));
+
+test("dates at equal intervals have a slot each, and gaps have empty ones", () => {
+	assert.deepEqual([...even(4)], [0, 1, 2, 3]);
+	const slots = slotsOf(onDays([0, 10, 20, 90, 100]));
+	assert.deepEqual([...slots], [0, 0.4, 0.8, 3.6, 4]);
+	assert.equal(usualGap(slots).toFixed(9), "0.400000000");
+	assert.equal(usualGap(even(9)), 1);
+	assert.deepEqual([...slotsOf(onDays([3]))], [0]);
+});
+
+test("a place of the strip is an instant, linear in time", () => {
+	const instants = onDays([0, 10, 20, 90, 100]);
+	for (const [index, slot] of slotsOf(instants).entries()) {
+		assert.ok(Math.abs(msAt(instants, slot + 0.5) - instants[index].ms) < 1);
+	}
+	assert.equal(msAt(instants, 2.5), Date.UTC(2020, 0, 1) + 50 * DAY_MS);
+});
+
+test("in a gap the nearer date is taken, and of a window within one none is shown", () => {
+	const slots = slotsOf(onDays([0, 10, 20, 90, 100]));
+	const whole = { start: 0, length: 5, count: 5 };
+	const at = (/** @type {number} */ day) => indexAt(whole, TRACK, xOf(whole, TRACK, (day / 100) * 4 + 0.5), slots);
+
+	assert.deepEqual([-20, 0, 4, 6, 40, 54, 56, 94, 96, 200].map(at), [0, 0, 0, 1, 2, 2, 3, 3, 4, 4]);
+	const [first, last] = shownIndexes({ start: 2, length: 0.5, count: 5 }, slots);
+	assert.ok(first > last);
+});
 
 test("all dates are shown when each has room", () => {
 	const window = fitWindow(73, 1000, 72);
@@ -33,16 +68,16 @@ test("of a thousand dates as many are shown as the screen can tell apart, around
 test("each date is found in the middle of its slot", () => {
 	const window = { start: 10.5, length: 40, count: 73 };
 	for (let index = 11; index < 50; index += 1) {
-		assert.equal(indexAt(window, TRACK, xOf(window, TRACK, index + 0.5)), index);
+		assert.equal(indexAt(window, TRACK, xOf(window, TRACK, index + 0.5), even(73)), index);
 	}
 });
 
 test("beyond the edges are the first and the last date shown", () => {
 	const window = { start: 10, length: 40, count: 73 };
 
-	assert.equal(indexAt(window, TRACK, -500), 10);
-	assert.equal(indexAt(window, TRACK, 5000), 49);
-	assert.deepEqual(shownIndexes(window), [10, 49]);
+	assert.equal(indexAt(window, TRACK, -500, even(73)), 10);
+	assert.equal(indexAt(window, TRACK, 5000, even(73)), 49);
+	assert.deepEqual(shownIndexes(window, even(73)), [10, 49]);
 });
 
 test("zooming keeps in place what is under the pointer", () => {
@@ -68,7 +103,7 @@ test("the window follows a date that leaves it, and rests while it is inside", (
 
 	assert.equal(followWindow(window, 150), window);
 	for (const index of [0, 99, 101, 197, 200, 250, 999]) {
-		const [first, last] = shownIndexes(followWindow(window, index));
+		const [first, last] = shownIndexes(followWindow(window, index), even(1000));
 		assert.ok(first <= index && index <= last, `${index} is not within ${first} to ${last}`);
 	}
 });

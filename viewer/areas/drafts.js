@@ -6,6 +6,7 @@
  * @typedef {"point" | "rectangle" | "polygon" | "circle" | "measure"} Tool
  * @typedef {{ length: number, area: number, radius: number }} Measures metres and square metres on the ellipsoid; 0 where there is none yet
  */
+import { PLACE_DIGITS } from "../permalink.js";
 import { destinationOf, distance, lineLength, ringArea } from "./earth.js";
 import { areaOf, closeRing, tidyPolygon, toFirstTurn } from "./geometry.js";
 
@@ -85,7 +86,10 @@ export const radiusEnd = (centre, metres) => destinationOf(centre, 90, metres);
  */
 export function shapeOf(tool, corners) {
 	if (!canFinish(tool, corners) || tool === "measure") return null;
-	if (tool === "point") return { type: "Point", coordinates: roundPosition(toFirstTurn([corners])[0][0]) };
+	if (tool === "point") {
+		const [lon, lat] = toFirstTurn([corners])[0][0];
+		return { type: "Point", coordinates: [lon, lat].map((each) => Number(each.toFixed(PLACE_DIGITS))) };
+	}
 	const outline = outlineOf(tool, corners).map(roundPosition);
 	const isOverPole = outline.some(([lon], index) => index > 0 && Math.abs(lon - outline[index - 1][0]) > 180);
 	const rings = tool === "circle" && isOverPole ? null : tidyPolygon([outline]);

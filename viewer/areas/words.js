@@ -35,9 +35,9 @@ export function sizeText(geometry) {
 	return placeText([lon, lat]);
 }
 
-/** "51.2194° N, 4.4025° E". @param {number[]} position */
-export function placeText([lon, lat]) {
-	const degrees = (/** @type {number} */ value) => `${Math.abs(value).toFixed(4)}°`;
+/** "51.2194° N, 4.4025° E". @param {number[]} position @param {number} [digits] */
+export function placeText([lon, lat], digits = 4) {
+	const degrees = (/** @type {number} */ value) => `${Math.abs(value).toFixed(digits)}°`;
 	const east = ((((lon + 180) % 360) + 360) % 360) - 180;
 	return `${degrees(lat)} ${text(lat < 0 ? "areas.south" : "areas.north")}, ${degrees(east)} ${text(east < 0 ? "areas.west" : "areas.east")}`;
 }

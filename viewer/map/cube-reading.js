@@ -12,7 +12,7 @@
  * @typedef {{ left: number, top: number, width: number, height: number }} Rect in pixels
  * @typedef {{
  *   value: number | null, beyond: number, number: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
- *   from: string | null,
+ *   from: string | null, isUnreadable: boolean,
  * }} Reading `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
  *   of; `number` is -1 where the layer has nothing
  * @typedef {{
@@ -55,12 +55,21 @@ export class CubeReading {
 	numbersAt(point, timeIndex) {
 		const index = Math.max(0, timeIndex);
 		const from = this.source.times[index];
-		const nothing = { value: null, beyond: 0, number: -1, flag: null, isFilled: false, isApproximate: false, from };
+		const nothing = {
+			value: null,
+			beyond: 0,
+			number: -1,
+			flag: null,
+			isFilled: false,
+			isApproximate: false,
+			from,
+			isUnreadable: false,
+		};
 		if (!isWithin(this.bbox, point)) return nothing;
 		const found = this.layer.sample(point, index);
 		if (!found || found.isPreview) return null;
 		const { cube, frame, cell } = found;
-		if (frame < 0) return nothing;
+		if (frame < 0) return { ...nothing, isUnreadable: cube.header.unreadable?.includes(String(from)) ?? false };
 		const number = cube.numbersAt(frame)[cell];
 		const value = cube.valueOf(number);
 		const flag = cube.flags.get(number) ?? null;
@@ -193,6 +202,16 @@ export class CubeReading {
 			const { cube, frame } = found;
 			visit({ coords: tile, header: cube.header, cube, ...cube.frame(frame) });
 		}
+	}
+
+	/** Indexes of the dates that cubes of the map leave out, since the server could not read them. @returns {Set<number>} */
+	unreadableDates() {
+		const cubes = this.source.windows.flatMap(({ first }) =>
+			this.tiles().map((tile) => this.source.findWindow(tile, first)),
+		);
+		const times = new Set(cubes.flatMap((cube) => cube?.header.unreadable ?? []));
+		const indexes = [...times].map((time) => this.source.times.indexOf(time)).filter((index) => index >= 0);
+		return new Set(indexes.sort((one, other) => one - other));
 	}
 
 	/** Share of the layer's part of the tiles on the map that has values, by date; null where it is not known. @param {number} now index of the date that is looked at @returns {(number | null)[]} */

@@ -48,6 +48,8 @@ export class CubeDrawing extends CubeReading {
 	validShares = signal(/** @type {(number | null)[]} */ ([]));
 	/** @type {Set<() => void>} */
 	#painted = new Set();
+	/** Indexes of the dates that the server could not read in some tile. */
+	unreadable = signal(/** @type {ReadonlySet<number>} */ (new Set()));
 	/** @type {Map<object, Set<number>>} dates that others need, by who does */
 	#needed = new Map();
 	#stops;
@@ -204,6 +206,8 @@ export class CubeDrawing extends CubeReading {
 		const now = this.source.loaded(this.tiles(), index);
 		const shares = this.shares(index);
 		if (shares.some((share, at) => share !== this.validShares.peek()[at])) this.validShares.value = shares;
+		const unreadable = this.unreadableDates();
+		if ([...unreadable].join() !== [...this.unreadable.peek()].join()) this.unreadable.value = unreadable;
 		const before = loadedTimes.peek();
 		const isSame = now.size === before.size && [...now].every(([index, how]) => before.get(index) === how);
 		if (isSame) return;

@@ -9,10 +9,10 @@
 import { fetchOwn, once } from "../api.js";
 import { closeSeams } from "../ctc1/leaflet.js";
 import { bringPart, whenFirstViewIsOver } from "../parts.js";
-import { BACKGROUNDS, background, dismiss, notify, overlay } from "../state.js";
+import { BACKGROUNDS, background, dismiss, notify, overlay, usualBackground, wantsDark } from "../state.js";
 import { text } from "../text.js";
 import { GridLayer, TileLayer } from "../vendor/leaflet.js";
-import { batch, effect, signal } from "../vendor/signals-core.js";
+import { batch, computed, effect, signal } from "../vendor/signals-core.js";
 import { decodeLines, LAND_COLOURS, paintLand, paintOutlines } from "./basemap.js";
 
 /** Beyond the last zoom of its tiles a base map is enlarged. */
@@ -97,9 +97,9 @@ export function showGround(map) {
 	const container = map.getContainer();
 	const stops = [
 		effect(() => {
-			container.dataset.background = background.value;
+			container.dataset.background = ground.value;
 			// The legend shows colours over the same ground.
-			document.documentElement.style.setProperty("--ground", LAND_COLOURS[background.value] ?? "#ffffff");
+			document.documentElement.style.setProperty("--ground", LAND_COLOURS[ground.value] ?? "#ffffff");
 		}),
 		showBaseMap(map),
 		paintBackground(map),
@@ -115,13 +115,40 @@ export function showGround(map) {
 /** The base map of the configuration that is chosen, if one is. */
 const chosen = () => BACKGROUNDS.value.find(({ id }) => id === background.value)?.baseMap;
 
+/** The base map of the configuration of which tiles have come, and that of which none can be had; by id. */
+const seen = signal("");
+const dead = signal("");
+
+/** What is drawn: our own land until a chosen base map has tiles, and where it has none. */
+const ground = computed(() => {
+	void wantsDark.value;
+	return chosen() && seen.value !== background.value ? usualBackground() : background.value;
+});
+
 /** Lays tiles of a base map of the configuration under a map. @param {LeafletMap} map @returns {() => void} stops it */
 function showBaseMap(map) {
 	return effect(() => {
 		const now = chosen();
 		if (!now) return;
 		const tiles = new TileLayer(now.href, { maxNativeZoom: now.max_zoom, maxZoom: MAX_ZOOM, pane: "land" });
-		tiles.once("tileerror", () => notify("base map", text("map.baseMapFailed")));
+		const { id } = now;
+		let [hasTiles, hasFaults] = [false, false];
+		const tell = () => {
+			batch(() => {
+				if (hasTiles) seen.value = id;
+				dead.value = hasFaults && !hasTiles ? id : "";
+			});
+			if (hasFaults)
+				notify("base map", text(hasTiles ? "map.baseMapInPart" : "map.baseMapReplaced", { title: now.title }));
+		};
+		tiles.once("tileload", () => {
+			hasTiles = true;
+			tell();
+		});
+		tiles.once("tileerror", () => {
+			hasFaults = true;
+			tell();
+		});
 		tiles.addTo(map);
 		return () => {
 			tiles.remove();
@@ -134,8 +161,10 @@ function showBaseMap(map) {
 export function creditGround(element) {
 	effect(() => {
 		const now = chosen();
-		const isOurs = (!now && background.value !== "None") || overlay.value;
-		element.textContent = [now?.attribution, isOurs && text("map.credit")].filter(Boolean).join(" · ");
+		const isOurs = (!now && background.value !== "None") || dead.value === background.value || overlay.value;
+		element.textContent = [dead.value === now?.id ? null : now?.attribution, isOurs && text("map.credit")]
+			.filter(Boolean)
+			.join(" · ");
 	});
 }
 
@@ -143,9 +172,9 @@ export function creditGround(element) {
 function paintBackground(map) {
 	const painted = new PaintedLayer("land", (canvas, coords, tileSize) => {
 		const lines = land.peek();
-		if (lines) paintLand(canvas, lines, coords, tileSize, LAND_COLOURS[background.peek()]);
+		if (lines) paintLand(canvas, lines, coords, tileSize, LAND_COLOURS[ground.peek()]);
 	});
-	return effect(() => show(painted, map, land.value !== null && LAND_COLOURS[background.value] !== undefined));
+	return effect(() => show(painted, map, land.value !== null && LAND_COLOURS[ground.value] !== undefined));
 }
 
 /** @param {LeafletMap} map @returns {() => void} stops it */

@@ -12,6 +12,8 @@ import { effect, signal } from "../vendor/signals-core.js";
 
 const MAX_ZOOM = 18;
 const NAMES_WAIT_MS = 1000;
+/** Of the degrees of the middle of the map, as links have it. */
+const VIEW_DIGITS = 5;
 /** Between places that shall be in sight and the edges of the map. @type {[number, number]} */
 const MARGIN_PX = [40, 40];
 
@@ -162,7 +164,7 @@ function boundsOf({ geometry }) {
 }
 
 /** @param {LeafletMap} map */
-const placeOf = (map) => ({ ...centreOf(map), zoom: map.getZoom() });
+const placeOf = (map) => ({ ...toPlace(map.getCenter(), VIEW_DIGITS), zoom: map.getZoom() });
 
 /**
  * What the map shows around a place that it was sent to; the map itself is off by part of a pixel.

@@ -11,12 +11,18 @@ import { formatExact, formatNumber } from "../chart/series.js";
 import { differenceOf } from "../compare/difference.js";
 import { colours, cssColour, paintedStyle } from "../layers/colours.js";
 import { unitText } from "../layers/units.js";
+import { PLACE_DIGITS } from "../permalink.js";
 import { compareMode, isGapFilled, pointer, sideA, sideB, spoken } from "../state.js";
 import { locale, text } from "../text.js";
 import { formatDate } from "../time/dates.js";
 import { effect } from "../vendor/signals-core.js";
 import { cubesOf } from "./cubes.js";
 import { centreOf, maps, placeUnder } from "./map.js";
+
+const TILE_PX = 256;
+/** The last digit of a place is no more than this part of a cell. */
+const PARTS_OF_CELL = 10;
+const LEAST_DIGITS = 4;
 
 /** A flag's name as people write it. @param {string} name */
 const flagText = (name) => name.replaceAll("_", " ");
@@ -27,7 +33,8 @@ const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
 /** What is at a place, in words; null while it is not loaded. @param {Side} side @param {Reading | null} reading */
 function readingText(side, reading) {
 	if (!reading) return text("value.loading");
-	const { value, beyond, flag, isApproximate, isFilled, from } = reading;
+	const { value, beyond, flag, isApproximate, isFilled, from, isUnreadable } = reading;
+	if (isUnreadable) return text("value.unreadable");
 	if (value === null) return flag ? flagText(flag) : text("value.noData");
 	const legend = side.legend.peek();
 	const units = unitText(side.layer.peek()?.units);
@@ -83,6 +90,13 @@ function differenceRow(other, at) {
 	return row;
 }
 
+/** How many digits of its degrees tell a place from those of other cells of a side's layer. @param {Side} side */
+function digitsOf(side) {
+	const cellDegrees = 360 / (TILE_PX * 2 ** (cubesOf(side)?.source.maxZoom ?? Number.POSITIVE_INFINITY));
+	const digits = Math.ceil(-Math.log10(cellDegrees / PARTS_OF_CELL));
+	return Math.min(PLACE_DIGITS, Math.max(LEAST_DIGITS, digits));
+}
+
 /** @param {HTMLElement} element */
 function show(element) {
 	const at = pointer.value;
@@ -97,7 +111,7 @@ function show(element) {
 	if (other && compareMode.value === "diff") rows.unshift(differenceRow(other, at));
 	const place = document.createElement("span");
 	place.className = "reading-place";
-	place.textContent = placeText([at.lon, at.lat]);
+	place.textContent = placeText([at.lon, at.lat], digitsOf(sideA));
 	element.replaceChildren(...rows, place);
 }
 

@@ -34,6 +34,9 @@ export const shares = computed(() =>
 	timeDomain.value.validShares.map((share, index) => shownShares.value[index] ?? counted.value[index] ?? share),
 );
 
+/** Indexes of the dates that the server could not read where the map looks, as far as that is known. @type {{ readonly value: ReadonlySet<number>, peek: () => ReadonlySet<number> }} */
+export const unreadable = computed(() => cubes.value?.cubesOf(sideA)?.unreadable.value ?? new Set());
+
 export function startShares() {
 	effect(() => {
 		const [of, { phase, validShares }] = [layer.value, timeDomain.value];

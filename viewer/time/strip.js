@@ -6,18 +6,30 @@
  */
 import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../state.js";
 import { locale, percent, text } from "../text.js";
-import { effect, signal } from "../vendor/signals-core.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
 import { formatDate, nearestIndex } from "./dates.js";
 import { awaited, frames, isAllPlayed, isRangeWhole, playRange } from "./playback.js";
-import { hasCubes, shares } from "./shares.js";
+import { hasCubes, shares, unreadable } from "./shares.js";
 import { drawStrip, SIDE_PX } from "./strip-drawing.js";
 import { ticksOf } from "./ticks.js";
-import { fitWindow, followWindow, indexAt, isWhole, panWindow, shownIndexes, xOf, zoomWindow } from "./window.js";
+import {
+	fitWindow,
+	followWindow,
+	indexAt,
+	isWhole,
+	msAt,
+	panWindow,
+	slotsOf,
+	usualGap,
+	xOf,
+	zoomWindow,
+} from "./window.js";
 
 /** What is spoken while time moves comes at most so often. */
 const SPEECH_MS = 1000;
 /** Dates that are wider are easy to tell apart and to point at. */
 const EASY_PX = 6;
+const DAY_MS = 86_400_000;
 /** Half the width that the tip may take, so that it stays on the strip. */
 const TIP_HALF_PX = 90;
 
@@ -36,6 +48,11 @@ export class Strip {
 		/** @type {Colours | null} */
 		this.colours = null;
 		this.isDue = false;
+		/** Where each date is, in slots, and what usually lies between two. */
+		this.places = computed(() => {
+			const slots = slotsOf(timeDomain.value.instants);
+			return { slots, gap: usualGap(slots) };
+		});
 		/** Which dates are shown; null before there are any. */
 		this.window = signal(/** @type {Window | null} */ (null));
 		/** Whether there are so many dates that one would zoom in. */
@@ -93,7 +110,7 @@ export class Strip {
 			this.window.value = null;
 			return;
 		}
-		this.window.value = fitWindow(count, this.track.width, Math.max(0, timeIndex.peek()));
+		this.window.value = fitWindow(count, this.track.width, this.places.peek().slots[Math.max(0, timeIndex.peek())]);
 		this.isLong.value = this.track.width < EASY_PX * count;
 		this.slider.setAttribute("aria-valuemin", "0");
 		this.slider.setAttribute("aria-valuemax", String(count - 1));
@@ -103,13 +120,13 @@ export class Strip {
 	showIndex(index) {
 		const shown = this.window.peek();
 		if (index < 0 || !shown) return;
-		this.window.value = followWindow(shown, index);
+		this.window.value = followWindow(shown, this.places.peek().slots[index]);
 	}
 
 	/** Date at a horizontal position on the strip, in CSS pixels from its left edge. @param {number} x */
 	indexAt(x) {
 		const shown = this.window.peek();
-		return shown ? indexAt(shown, this.track, x) : -1;
+		return shown ? indexAt(shown, this.track, x, this.places.peek().slots) : -1;
 	}
 
 	/** Shows fewer dates, or more. @param {number} factor above 1 for fewer @param {number} [x] what stays in place */
@@ -135,7 +152,7 @@ export class Strip {
 	/** Middle of a date's bar, in CSS pixels. @param {number} index */
 	xOfIndex(index) {
 		const shown = this.window.peek();
-		return shown ? xOf(shown, this.track, index + 0.5) : 0;
+		return shown ? xOf(shown, this.track, this.places.peek().slots[index] + 0.5) : 0;
 	}
 
 	/** Index of side B's date among those of the strip; -1 of none. */
@@ -147,7 +164,9 @@ export class Strip {
 	/** All that is drawn; reads the signals that it depends on. @returns {import("./strip-drawing.js").Scene} */
 	sceneNow() {
 		return {
+			...this.places.value,
 			shares: shares.value,
+			unreadable: unreadable.value,
 			loaded: loadedTimes.value,
 			areLoadsKnown: hasCubes.value,
 			played: isAllPlayed.value ? null : new Set(frames.value),
@@ -171,7 +190,10 @@ export class Strip {
 		if (!shown || width === 0) return;
 		this.colours ??= this.readColours();
 		const { instants } = timeDomain.peek();
-		const ticks = ticksOf(instants, shownIndexes(shown), this.track.width / shown.length, locale());
+		const span = { from: msAt(instants, shown.start), to: msAt(instants, shown.start + shown.length) };
+		const dayPx = (this.track.width / (span.to - span.from)) * DAY_MS;
+		const slot = (/** @type {number} */ ms) => shown.start + ((ms - span.from) / (span.to - span.from)) * shown.length;
+		const ticks = ticksOf(instants, span, dayPx, locale()).map((tick) => ({ ...tick, slot: slot(tick.ms) }));
 		const size = { width: Math.round(width * ratio), height: Math.round(height * ratio), ratio };
 		drawStrip(this.context, size, shown, ticks, this.sceneNow(), this.colours);
 	}
@@ -191,7 +213,7 @@ export class Strip {
 		const when = timeDomain.peek().instants[index];
 		this.tip.hidden = !when;
 		if (!when) return;
-		this.tip.textContent = spokenDate(formatDate(when.ms, locale()), shares.peek()[index] ?? null);
+		this.tip.textContent = spokenDate(formatDate(when.ms, locale()), index);
 		const half = Math.min(TIP_HALF_PX, this.size.width / 2);
 		const x = Math.max(half, Math.min(this.size.width - half, this.xOfIndex(index)));
 		this.tip.style.transform = `translateX(${x}px) translateX(-50%)`;
@@ -214,11 +236,10 @@ export class Strip {
 			const index = timeIndex.peek();
 			if (index < 0) return;
 			this.slider.setAttribute("aria-valuenow", String(index));
-			this.slider.setAttribute("aria-valuetext", spokenDate(shownDate.peek(), shares.peek()[index] ?? null));
+			this.slider.setAttribute("aria-valuetext", spokenDate(shownDate.peek(), index));
 		};
 		effect(() => {
-			shownDate.value;
-			shares.value;
+			void [shownDate.value, shares.value, unreadable.value];
 			const wait = isMoving.value ? lastMs + SPEECH_MS - performance.now() : 0;
 			window.clearTimeout(waiting);
 			if (wait <= 0) speak();
@@ -227,8 +248,10 @@ export class Strip {
 	}
 }
 
-/** @param {string} date @param {number | null} share */
-export function spokenDate(date, share) {
+/** A date with how much of it there is. @param {string} date @param {number} index */
+export function spokenDate(date, index) {
+	if (unreadable.peek().has(index)) return text("time.dateUnreadable", { date });
+	const share = shares.peek()[index] ?? null;
 	if (share === null) return date;
 	return share === 0 ? text("time.dateWithout", { date }) : text("time.dateWithShare", { date, share: percent(share) });
 }

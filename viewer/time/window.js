@@ -1,9 +1,12 @@
 /**
- * Which dates the strip shows, and where: a window of slots, one a date, that can be zoomed and panned.
+ * Which part of time the strip shows, and where: a window that can be zoomed and panned.
  *
- * A window may begin and end within a slot. All functions give back a new one that lies within the dates there are.
+ * The strip is linear in time. Its unit is a slot: as many as there are dates, all of the same length, so that the first
+ * date is in the middle of the first slot and the last one in that of the last. Dates at equal intervals have a slot each;
+ * where there are gaps, slots are empty. A window may begin and end within a slot. All functions give back a new one that
+ * lies within the slots there are.
  *
- * @typedef {{ start: number, length: number, count: number }} Window in slots: the first one's left edge, how many, of how many
+ * @typedef {{ start: number, length: number, count: number }} Window in slots: its left edge, how many, of how many
  * @typedef {{ left: number, width: number }} Track where the slots are drawn, in pixels of any kind
  */
 
@@ -25,10 +28,32 @@ function makeWindow(start, length, count) {
 	return { start: clamp(start, 0, count - fitting), length: fitting, count };
 }
 
-/** As many dates as can be told apart, with a date among them. @param {number} count @param {number} widthPx @param {number} index */
-export function fitWindow(count, widthPx, index) {
+/** Half a slot before each date. @param {readonly { ms: number }[]} instants ascending @returns {Float64Array} */
+export function slotsOf(instants) {
+	const count = instants.length;
+	const [first, last] = [instants[0]?.ms ?? 0, instants[count - 1]?.ms ?? 0];
+	return Float64Array.from(instants, ({ ms }) => (last > first ? ((ms - first) / (last - first)) * (count - 1) : 0));
+}
+
+/** The instant at a place of the strip. @param {readonly { ms: number }[]} instants two at least @param {number} slot */
+export function msAt(instants, slot) {
+	const [first, last] = [instants[0].ms, instants[instants.length - 1].ms];
+	return first + ((slot - 0.5) / (instants.length - 1)) * (last - first);
+}
+
+/** What lies between two dates that follow one another, in the middle of all; 1 at equal intervals. @param {Float64Array} slots */
+export function usualGap(slots) {
+	const gaps = Float64Array.from(
+		{ length: Math.max(0, slots.length - 1) },
+		(_, at) => slots[at + 1] - slots[at],
+	).sort();
+	return gaps[gaps.length >> 1] || 1;
+}
+
+/** As many slots as there may be dates that can be told apart, with a date among them. @param {number} count @param {number} widthPx @param {number} slot of the date */
+export function fitWindow(count, widthPx, slot) {
 	const length = Math.min(count, MAX_SHOWN, Math.max(MIN_SHOWN, Math.floor(widthPx / MIN_SLOT_PX)));
-	return makeWindow(index + 0.5 - length / 2, length, count);
+	return makeWindow(slot + 0.5 - length / 2, length, count);
 }
 
 /** Whether all dates are shown. @param {Window} window */
@@ -43,26 +68,40 @@ export function zoomWindow({ start, length, count }, factor, share) {
 /** @param {Window} window @param {number} slots to the right */
 export const panWindow = ({ start, length, count }, slots) => makeWindow(start + slots, length, count);
 
-/** The window moved as little as it takes to have a date well inside. @param {Window} window @param {number} index */
-export function followWindow(window, index) {
+/** The window moved as little as it takes to have a date well inside. @param {Window} window @param {number} slot of the date */
+export function followWindow(window, slot) {
 	const { start, length, count } = window;
 	const margin = Math.min(length * MARGIN, 8);
-	const moved = clamp(start, index + 1 + margin - length, index - margin);
+	const moved = clamp(start, slot + 1 + margin - length, slot - margin);
 	return moved === start ? window : makeWindow(moved, length, count);
 }
 
-/** Where a slot's left edge is. @param {Window} window @param {Track} track @param {number} slot */
+/** Where a place of the strip is. @param {Window} window @param {Track} track @param {number} slot */
 export const xOf = ({ start, length }, { left, width }, slot) => left + ((slot - start) / length) * width;
 
-/** The date at a position; the first or last one shown beyond the edges. @param {Window} window @param {Track} track @param {number} x */
-export function indexAt({ start, length, count }, { left, width }, x) {
-	const slot = Math.floor(start + ((x - left) / width) * length);
-	const last = Math.min(count - 1, Math.ceil(start + length) - 1);
-	return clamp(slot, Math.floor(start), last);
+/** The date nearest to a position, of those that are shown, if any are. @param {Window} window @param {Track} track @param {number} x @param {Float64Array} slots of the dates */
+export function indexAt(window, { left, width }, x, slots) {
+	const slot = window.start + ((x - left) / width) * window.length - 0.5;
+	const after = firstFrom(slots, slot);
+	const isAfter = after < slots.length && (after === 0 || slots[after] - slot <= slot - slots[after - 1]);
+	const nearest = isAfter ? after : after - 1;
+	const [first, last] = shownIndexes(window, slots);
+	return first <= last ? clamp(nearest, first, last) : nearest;
 }
 
-/** The dates of which something is to be seen. @param {Window} window @returns {[first: number, last: number]} */
-export const shownIndexes = ({ start, length, count }) => [
-	Math.floor(start),
-	Math.min(count - 1, Math.ceil(start + length) - 1),
+/** The dates of whose slots something is to be seen; the first is after the last where there are none. @param {Window} window @param {Float64Array} slots of the dates @returns {[first: number, last: number]} */
+export const shownIndexes = ({ start, length }, slots) => [
+	firstFrom(slots, start - 1 + Number.EPSILON * (start + 1)),
+	firstFrom(slots, start + length) - 1,
 ];
+
+/** Index of the first date in a slot or after it. @param {Float64Array} slots ascending @param {number} slot */
+function firstFrom(slots, slot) {
+	let [low, high] = [0, slots.length];
+	while (low < high) {
+		const middle = (low + high) >> 1;
+		if (slots[middle] < slot) low = middle + 1;
+		else high = middle;
+	}
+	return low;
+}

@@ -2,12 +2,14 @@
 
 from functools import lru_cache
 
+from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, NativeGrid
 
 DECIMALS = 6
 """A tenth of a metre."""
+HALF_CIRCLE = 180.0
 
 
 def longitude_latitude_box(layer: Layer) -> BBox:
@@ -17,4 +19,26 @@ def longitude_latitude_box(layer: Layer) -> BBox:
 
 @lru_cache(maxsize=4096)
 def _box(grid: NativeGrid) -> BBox:
-    return BBox(*(round(edge, DECIMALS) for edge in grid.bbox_in(CRS84)))
+    return rounded(grid.bbox_in(CRS84))
+
+
+@lru_cache(maxsize=4096)
+def crossing_box(grid: NativeGrid) -> BBox | None:
+    """Return a box in CRS84, rounded, whose west is more than its east across the antimeridian (RFC 7946, 5.2).
+
+    `None` of a grid without longitudes and latitudes.
+    """
+    try:
+        box = grid.unwound_box_in(CRS84)
+    except InvalidParameter:
+        return None
+    if box.xmax <= HALF_CIRCLE + 1e-9:
+        return rounded(box)
+    is_whole = box.xmax - box.xmin >= 2 * HALF_CIRCLE
+    west, east = (-HALF_CIRCLE, HALF_CIRCLE) if is_whole else (box.xmin, box.xmax - 2 * HALF_CIRCLE)
+    return rounded(box._replace(xmin=west, xmax=east))
+
+
+def rounded(box: BBox) -> BBox:
+    """Return a box as documents have it."""
+    return BBox(*(round(edge, DECIMALS) for edge in box))

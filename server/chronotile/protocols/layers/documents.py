@@ -20,7 +20,7 @@ from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_shares import Shares
 from chronotile.protocols.common.climatology import climatology_member
 from chronotile.protocols.common.cursor import url_of_page
-from chronotile.protocols.common.extent import longitude_latitude_box
+from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.layers.layer_definition import MEDIA_TYPE as QLR_TYPE
@@ -47,7 +47,7 @@ def layer_summary(name: str, layer: Layer, telling: Telling) -> Document:
         "collection": layer.collection,
         "variable": None if layer.is_composite else layer.main_variable.name,
         "units": None if layer.is_composite else layer.main_variable.encoding.units,
-        "bbox": list(longitude_latitude_box(layer)),
+        "bbox": list(crossing_box(layer.main_variable.grid) or longitude_latitude_box(layer)),
         "attribution": layer.attribution,
         "styles": [{"id": style.id, "title": style.title} for style in layer.styles],
         "revision": last_layer_revision(layer, telling.services),

@@ -1,29 +1,25 @@
 """How far collections reach in space and time (OGC 20-024, OGC 19-087)."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.instants import format_instants
-from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84, is_north_first
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.time import DAY, TimeDomain, format_instant
 from chronotile.model.time_steps import DEKAD, DEKAD_DAYS, step_of
 from chronotile.protocols.common.axis_order import in_axis_order
-from chronotile.protocols.common.extent import DECIMALS
+from chronotile.protocols.common.extent import crossing_box, rounded
 from chronotile.protocols.ogcapi.block import Json
 
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
-HALF_CIRCLE = 180.0
 
 
 def box_of_offered(offered: Offered) -> BBox:
     """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
     grids = {layer.main_variable.grid for layer in offered.layers}
-    box = _box(grids.pop()) if len(grids) == 1 else None
-    return box or _rounded(offered.collection.bbox)
+    box = crossing_box(grids.pop()) if len(grids) == 1 else None
+    return box or rounded(offered.collection.bbox)
 
 
 def spatial_extent(offered: Offered) -> Json:
@@ -92,21 +88,3 @@ def _native_extent(grid: NativeGrid) -> Json:
 def _cells(count: int, step: float, edge: float) -> Json:
     half = step / 2
     return {"cellsCount": count, "resolution": step, "firstCoordinate": edge + half, "relativeBounds": [-half, half]}
-
-
-@lru_cache(maxsize=4096)
-def _box(grid: NativeGrid) -> BBox | None:
-    """`None` of a grid without longitudes and latitudes."""
-    try:
-        box = grid.unwound_box_in(CRS84)
-    except InvalidParameter:
-        return None
-    if box.xmax <= HALF_CIRCLE + 1e-9:
-        return _rounded(box)
-    is_whole = box.xmax - box.xmin >= 2 * HALF_CIRCLE
-    west, east = (-HALF_CIRCLE, HALF_CIRCLE) if is_whole else (box.xmin, box.xmax - 2 * HALF_CIRCLE)
-    return _rounded(box._replace(xmin=west, xmax=east))
-
-
-def _rounded(box: BBox) -> BBox:
-    return BBox(*(round(edge, DECIMALS) for edge in box))
