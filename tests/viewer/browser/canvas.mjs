@@ -594,6 +594,56 @@ await runAsCalled([
 		},
 	],
 	[
+		"2 a base map of which no tile comes is named, and our own land lies in its place",
+		async ({ base, open }) => {
+			const streets = {
+				id: "streets",
+				title: "Streets of nowhere",
+				href: "/tiles/no-such-layer/WebMercatorQuad/{z}/{x}/{y}.png",
+				attribution: "© Streets",
+				max_zoom: 12,
+			};
+			const config = await (await fetch(new URL("viewer/config.json", base))).json();
+			const { page } = await open({
+				search: "?layer=ndvi&bgLayer=streets&overlay=false",
+				allowed: FAILED_REQUEST,
+				routes: { "/config\\.json": (route) => route.fulfill({ json: { ...config, base_maps: [streets] } }) },
+			});
+			await whenShown(page);
+			await page.locator("#notices li").filter({ hasText: "Streets of nowhere" }).waitFor();
+			await page.locator(".leaflet-land-pane canvas").first().waitFor({ state: "attached" });
+			const painted = await page.locator(".leaflet-land-pane canvas").evaluateAll((canvases) =>
+				/** @type {HTMLCanvasElement[]} */ (canvases).some((canvas) => {
+					const { data } = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).getImageData(
+						0,
+						0,
+						canvas.width,
+						canvas.height,
+					);
+					return data.some((byte) => byte !== 0);
+				}),
+			);
+			assert.ok(painted, "there is no land");
+			assert.doesNotMatch((await page.locator("#ground-credit").textContent()) ?? "", /Streets/);
+			assert.equal(new URL(page.url()).searchParams.get("bgLayer"), "streets");
+		},
+	],
+	[
+		"38 a layer across 180 degrees opens on its data",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=dateline&overlay=false" });
+			await whenShown(page);
+			const { lon, zoom } = await page.evaluate(() => /** @type {any} */ (window).parts.view.peek());
+			assert.ok(zoom >= 6, `zoom ${zoom}`);
+			assert.ok(Math.abs(lon) > 177, `longitude ${lon}`);
+			const box = await page.locator("#map").boundingBox();
+			assert.ok(box);
+			await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+			await page.locator("#readout .reading strong").first().filter({ hasNotText: "…" }).waitFor();
+			assert.notEqual(await page.locator("#readout .reading").first().getAttribute("data-value"), "");
+		},
+	],
+	[
 		"38 a layer across 180 degrees is whole, on both sides and in one view",
 		async ({ open }) => {
 			const places = [

@@ -208,6 +208,28 @@ await runAsCalled([
 		},
 	],
 	[
+		"5 a drag of ten pixels a second is a drag, and no press that is held",
+		async ({ open }) => {
+			const { page } = await open({ search: `?layer=ndvi&date=${dates[0]}` });
+			await whenShown(page);
+			const places = await barPlaces(page, 73);
+			await page.mouse.move(places[10].x, places[10].y);
+			await page.clock.install();
+			await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 60_000);
+			await page.mouse.down();
+			for (let px = 1; px <= 30; px += 1) {
+				await page.mouse.move(places[10].x + px, places[10].y);
+				await page.clock.runFor(100);
+			}
+			const moved = await indexNow(page);
+			await page.mouse.up();
+			await page.clock.resume();
+
+			assert.ok(moved > 10, `date ${moved}`);
+			assert.equal(await page.locator(".lens").count(), 0);
+		},
+	],
+	[
 		"6 keys on the strip move by date, month, year and to the ends",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[10]}` });

@@ -1,0 +1,227 @@
+/**
+ * What the map shows and tells beyond the native zoom: `node cells.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive
+ * of `test_cells.py`. What is right is what the server's series say, which come from PROJ and the cells of the source.
+ */
+import assert from "node:assert/strict";
+import { makeRandom } from "../random.js";
+import { runAsCalled } from "./harness.mjs";
+import { until, whenAtRest } from "./tools.mjs";
+
+/** @typedef {import("./harness.mjs").Page} Page */
+/** @typedef {import("./harness.mjs").Check} Check */
+/** @typedef {{ lon: number, lat: number, colour: number[] | null, hovered: string, clicked: number | null, point: number[] }} Found */
+
+const NATIVE_ZOOM = 12;
+const ZOOMS = [0, 1, 2, 3, 4, 5];
+/** At each zoom of each of three layers: 1,008 together. */
+const PLACES = 56;
+/** Requests for series at a time. */
+const AT_ONCE = 6;
+const CENTRE = "3.74,51.03";
+/** From the edges of the map, where buttons and scales lie over it. */
+const EDGE_PX = 90;
+
+/** @param {Page} page */
+async function whenShown(page) {
+	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
+	await page.evaluate(async () => {
+		const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
+		const paths = ["state.js", "map/map.js", "map/cubes.js", "chart/source.js"];
+		const modules = await Promise.all(paths.map((path) => import(new URL(path, src).href)));
+		/** @type {any} */ (window).parts ??= Object.assign({}, ...modules);
+	});
+}
+
+/** Says that the user is about to move through time, and waits until the dates around are there. @param {Page} page @param {number} least */
+async function whenLoaded(page, least) {
+	await page.evaluate(() => {
+		/** @type {any} */ (window).parts.intent.value += 1;
+	});
+	await page.waitForFunction((count) => {
+		const loaded = /** @type {any} */ (window).parts.loadedTimes.peek();
+		return [...loaded.values()].filter((each) => each === "full").length >= count;
+	}, least);
+}
+
+/** What the map shows and tells at one pixel of the page. @param {Page} page @param {number} x @param {number} y @returns {Promise<Found>} */
+async function look(page, x, y) {
+	await page.mouse.move(x, y);
+	await page.locator("#readout .reading strong").first().filter({ hasNotText: "…" }).waitFor();
+	const hovered = (await page.locator("#readout .reading").first().getAttribute("data-value")) ?? "";
+	await page.mouse.click(x, y);
+	return page.evaluate(
+		([left, top, value]) => {
+			const { pointer, places, lines, timeIndex, sideA } = /** @type {any} */ (window).parts;
+			const colourAt = () => {
+				for (const canvas of /** @type {NodeListOf<HTMLCanvasElement>} */ (
+					document.querySelectorAll(".data-tiles canvas")
+				)) {
+					const box = canvas.getBoundingClientRect();
+					const [across, down] = [(left + 0.5 - box.x) / box.width, (top + 0.5 - box.y) / box.height];
+					if (across < 0 || across >= 1 || down < 0 || down >= 1 || canvas.width < 2) continue;
+					const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+					const [column, row] = [Math.floor(across * canvas.width), Math.floor(down * canvas.height)];
+					return [...context.getImageData(column, row, 1, 1).data];
+				}
+				return null;
+			};
+			const { table } = lines.peek().at(-1);
+			const at = table.times.indexOf(sideA.instant.peek().text);
+			return {
+				...pointer.peek(),
+				colour: colourAt(),
+				hovered: value,
+				clicked: at < 0 ? timeIndex.peek() : table.columns.value[at],
+				point: places.peek().at(-1).geometry.coordinates,
+			};
+		},
+		/** @type {const} */ ([x, y, hovered]),
+	);
+}
+
+/** The value of each place at a date, by the server's series. @param {string} base @param {string} layer @param {string} datetime @param {Found[]} found */
+async function seriesOf(base, layer, datetime, found) {
+	/** @type {(number | null)[]} */
+	const values = [];
+	for (let first = 0; first < found.length; first += AT_ONCE) {
+		const some = found.slice(first, first + AT_ONCE).map(async ({ lon, lat }) => {
+			const query = new URLSearchParams({ lon: String(lon), lat: String(lat), datetime });
+			return (await (await fetch(new URL(`timeseries/${layer}/point?${query}`, base))).json()).values[0];
+		});
+		values.push(...(await Promise.all(some)));
+	}
+	return values;
+}
+
+/** @param {string} layer @param {number} finer @returns {[string, Check]} */
+const placesCheck = (layer, finer) => [
+	`${layer} at native zoom + ${finer}: colour, hover and click are the cell of the series`,
+	async ({ base, open }) => {
+		const search = `?layer=${layer}&view=${CENTRE},${NATIVE_ZOOM + finer}&style=numbers&overlay=false&bgLayer=None`;
+		const { page } = await open({ search });
+		await whenShown(page);
+		await whenLoaded(page, 12);
+		const middle = await page.locator("#map").boundingBox();
+		assert.ok(middle);
+		// The first click opens the chart, which takes some of the map's room.
+		await page.mouse.click(middle.x + middle.width / 2, middle.y + middle.height / 2);
+		await whenAtRest(page, "#map");
+		await whenShown(page);
+		await whenLoaded(page, 12);
+		const box = await page.locator("#map").boundingBox();
+		assert.ok(box);
+		const { number } = makeRandom(100 * finer + layer.length);
+		/** @type {Found[]} */
+		const found = [];
+		for (let count = 0; count < PLACES; count += 1) {
+			const x = Math.floor(box.x + EDGE_PX + number() * (box.width - 2 * EDGE_PX));
+			const y = Math.floor(box.y + EDGE_PX + number() * (box.height - 2 * EDGE_PX));
+			found.push(await look(page, x, y));
+		}
+		const datetime = await page.evaluate(() => /** @type {any} */ (window).parts.sideA.instant.peek().text);
+		const expected = await seriesOf(base, layer, datetime, found);
+
+		for (const [at, { lon, lat, colour, hovered, clicked, point }] of found.entries()) {
+			const value = expected[at];
+			const where = `${layer} + ${finer} at ${lon}, ${lat}`;
+			const grey = value === null ? null : Math.round((value + 0.08) / 0.004);
+			assert.equal(hovered, value === null ? "" : String(value), `hover, ${where}`);
+			assert.equal(clicked, value, `click, ${where}`);
+			assert.deepEqual(colour, grey === null ? [0, 0, 0, 0] : [grey, grey, grey, 255], `colour, ${where}`);
+			assert.deepEqual(point, [lon, lat]);
+		}
+		assert.ok(expected.filter((value) => value !== null).length > PLACES / 2);
+	},
+];
+
+/** @param {Page} page */
+const slider = (page) => page.getByRole("slider", { name: /^Date/ });
+
+/** @param {string[]} requests */
+const yearsOf = (requests) => new Set(requests.flatMap((url) => url.match(/datetime=(\d{4})-01-01\//)?.[1] ?? []));
+
+/** Where dates of 2019 are on the strip: the middle third of three years. @param {Page} page @param {number} share of that year */
+async function placeIn2019(page, share) {
+	const box = await slider(page).boundingBox();
+	assert.ok(box);
+	return { x: box.x + 8 + ((1 + share) / 3) * (box.width - 16), y: box.y + 30 };
+}
+
+await runAsCalled([
+	...["utm", "laea", "degrees"].flatMap((layer) => ZOOMS.map((finer) => placesCheck(layer, finer))),
+	[
+		"zooming in asks for nothing where the tiles of the native zoom are there",
+		async ({ open }) => {
+			const search = `?layer=laea&view=${CENTRE},${NATIVE_ZOOM}&style=numbers&overlay=false&bgLayer=None`;
+			const { page, requests } = await open({ search });
+			await whenShown(page);
+			await whenLoaded(page, 12);
+			const before = requests.length;
+			for (const finer of [1, 3, 5, 2]) {
+				await page.evaluate((zoom) => {
+					/** @type {any} */ (window).parts.maps.peek()[0].setZoom(zoom, { animate: false });
+				}, NATIVE_ZOOM + finer);
+				await whenShown(page);
+			}
+			assert.deepEqual(
+				requests.slice(before).filter((url) => url.includes("/cubes/")),
+				[],
+			);
+		},
+	],
+	[
+		"dragging a loaded year beyond the native zoom asks nothing, and the year beside it waits until the pointer rests",
+		async ({ open }) => {
+			const search = `?layer=utm&date=2019-07-05&view=${CENTRE},${NATIVE_ZOOM + 3}&style=numbers&overlay=false&bgLayer=None`;
+			const { page, requests } = await open({ search });
+			await whenShown(page);
+			await slider(page).waitFor();
+			await whenLoaded(page, 73);
+			const [from, to] = [await placeIn2019(page, 0.5), await placeIn2019(page, 0.99)];
+			const before = requests.length;
+			await page.mouse.move(from.x, from.y);
+			await page.mouse.down();
+			await page.mouse.move(to.x, to.y, { steps: 60 });
+			const during = requests.slice(before);
+			await until(page, () => yearsOf(requests).has("2020"));
+			await page.mouse.up();
+
+			assert.deepEqual(during, []);
+		},
+	],
+	[
+		"dragging a year that is not there asks for it, and for no other one before the pointer rests",
+		async ({ open }) => {
+			const search = `?layer=utm&date=2019-12-20&view=${CENTRE},${NATIVE_ZOOM + 1}&style=numbers&overlay=false&bgLayer=None`;
+			const { page, requests } = await open({ search });
+			await whenShown(page);
+			await slider(page).waitFor();
+			const [from, to] = [await placeIn2019(page, 0.9), await placeIn2019(page, 0.99)];
+			// Without pointing at the strip first, which has the year and the one beside it loaded.
+			await page.evaluate(
+				([start, end]) => {
+					const strip = /** @type {HTMLElement} */ (document.querySelector("[data-part=slider]"));
+					strip.setPointerCapture = () => {};
+					const send = (/** @type {string} */ kind, /** @type {number} */ x) =>
+						strip.dispatchEvent(new PointerEvent(kind, { clientX: x, pointerId: 1, button: 0, bubbles: true }));
+					send("pointerdown", start.x);
+					let x = start.x;
+					/** @type {any} */ (window).dragging = setInterval(() => {
+						x = x >= end.x ? start.x : x + 2;
+						send("pointermove", x);
+					}, 40);
+				},
+				/** @type {const} */ ([from, to]),
+			);
+			await page.waitForFunction(() => {
+				const { loadedTimes, sideA } = /** @type {any} */ (window).parts;
+				return loadedTimes.peek().get(sideA.timeIndex.peek()) === "full";
+			});
+			const during = yearsOf(requests);
+			await page.evaluate(() => clearInterval(/** @type {any} */ (window).dragging));
+			await until(page, () => yearsOf(requests).has("2020"));
+
+			assert.deepEqual([...during], ["2019"]);
+		},
+	],
+]);
