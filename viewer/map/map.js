@@ -204,8 +204,14 @@ function followClicks(map) {
 	container.addEventListener("pointerdown", () => delete container.dataset.keyboard);
 }
 
-/** Where the middle of the pixel is at which a pointer points. @param {LeafletMap} map @param {import("../vendor/leaflet.js").Point} containerPoint */
-export const placeUnder = (map, containerPoint) => toPlace(map.containerPointToLatLng(containerPoint.add([0.5, 0.5])));
+/**
+ * Where the middle of the pixel is at which a pointer points: of the tiles' own pixels, whose edges need not be the page's.
+ * @param {LeafletMap} map @param {import("../vendor/leaflet.js").Point} containerPoint
+ */
+export function placeUnder(map, containerPoint) {
+	const inWorld = map.containerPointToLayerPoint(containerPoint).add(map.getPixelOrigin());
+	return toPlace(map.unproject(inWorld.add([0.5, 0.5]).floor().add([0.5, 0.5])));
+}
 
 /** @param {LeafletMap} map */
 export const centreOf = (map) => toPlace(map.getCenter());
