@@ -92,6 +92,18 @@ def test_each_closed_year_of_each_tile_has_a_file_of_either_resolution(write, tm
     ]
 
 
+def test_at_the_native_zoom_there_are_files_of_native_cells_too(write, make_client, tmp_path):
+    write(layers=("TILTED",), zooms=None)
+
+    cells = [path for path in files(tmp_path) if path.name.endswith("-cells.ctc.gz")]
+    zooms = {path.parts[2] for path in files(tmp_path)}
+    assert {path.parts[2] for path in cells} == {max(zooms, key=int)}
+    _layer, tms, z, x, y, name = cells[0].parts
+    answer = make_client().get(f"/cubes/TILTED/{tms}/{z}/{x}/{y}.ctc?datetime={name[:4]}&cells=1")
+    assert decode_cube(answer.content).header["cells"]
+    assert zlib.decompress((tmp_path / "cubes" / cells[0]).read_bytes(), 31) == answer.content
+
+
 def test_files_hold_the_dates_of_their_year(write, tmp_path):
     write()
 

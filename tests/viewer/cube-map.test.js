@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Cube } from "../../viewer/ctc1/decode.js";
 import { makeCubeLayer } from "../../viewer/ctc1/leaflet.js";
 import { rampTable } from "../../viewer/ctc1/ramp.js";
 import { CubeSource, locate, windowsOf } from "../../viewer/ctc1/source.js";
@@ -65,7 +66,7 @@ describe("what a view needs", () => {
 		loader: nothing,
 		revision: "abc",
 	});
-	const need = { index: 20, isMoving: false, isEngaged: false, isFrugal: false };
+	const need = { index: 20, isMoving: false, isEngaged: false, isFrugal: false, isDragged: false };
 	const asked = (/** @type {Partial<typeof need>} */ change) =>
 		source
 			.plan(tiles, { ...need, ...change })
@@ -99,6 +100,35 @@ describe("what a view needs", () => {
 	test("near the end of a year is the next one too", () => {
 		assert.ok(asked({ index: 53, isMoving: true }).some((url) => url.includes("2020-01-01/2020-12-31")));
 		assert.ok(asked({ index: 36, isMoving: true }).every((url) => url.includes("2019-01-01/2019-12-31")));
+	});
+
+	test("while a pointer drags time is no other year", () => {
+		const urls = asked({ index: 53, isMoving: true, isDragged: true });
+		assert.ok(urls.length > 0 && urls.every((url) => url.includes("2019-01-01/2019-12-31")));
+	});
+});
+
+describe("tiles beyond the native zoom", () => {
+	const source = new CubeSource({
+		template: "/cubes/a/{z}/{x}/{y}.ctc",
+		times: every("2018-07-02T00:00:00Z", 3, 240),
+		loader: /** @type {any} */ ({ get: () => undefined }),
+	});
+	source.maxZoom = 9;
+
+	test("are parts of those of the native zoom, which alone are asked for by cells", () => {
+		assert.deepEqual(source.dataTile({ z: 12, x: 4201, y: 2747 }), { z: 9, x: 525, y: 343 });
+		assert.deepEqual(source.dataTile({ z: 8, x: 3, y: 4 }), { z: 8, x: 3, y: 4 });
+		const year = "2018-01-01/2018-12-31";
+		assert.match(source.url({ z: 9, x: 525, y: 343 }, year, 1), /&cells=1$/);
+		assert.doesNotMatch(source.url({ z: 9, x: 525, y: 343 }, year, 2), /cells/);
+		assert.doesNotMatch(source.url({ z: 8, x: 3, y: 4 }, year, 1), /cells/);
+	});
+
+	test("show the pixels of those, where a cube has pixels", () => {
+		const header = /** @type {any} */ ({ w: 4, h: 4, dtype: "uint8", times: [] });
+		const { cells } = source.layout({ z: 10, x: 1051, y: 686 }, new Cube(header, new Uint8Array(0)), 4);
+		assert.deepEqual([...cells], [2, 2, 3, 3, 2, 2, 3, 3, 6, 6, 7, 7, 6, 6, 7, 7]);
 	});
 });
 

@@ -46,6 +46,19 @@ async function whenLoaded(page, least) {
 /** What the map shows and tells at one pixel of the page. @param {Page} page @param {number} x @param {number} y @returns {Promise<Found>} */
 async function look(page, x, y) {
 	await page.mouse.move(x, y);
+	// The browser tells the page of it with its next frame.
+	await page.waitForFunction(
+		([left, top]) => {
+			const { pointer, maps } = /** @type {any} */ (window).parts;
+			const [map] = maps.peek();
+			const at = pointer.peek();
+			if (!at) return false;
+			const box = map.getContainer().getBoundingClientRect();
+			const { x: across, y: down } = map.latLngToContainerPoint([at.lat, at.lon]);
+			return Math.abs(box.left + across - left - 0.5) < 1 && Math.abs(box.top + down - top - 0.5) < 1;
+		},
+		/** @type {const} */ ([x, y]),
+	);
 	await page.locator("#readout .reading strong").first().filter({ hasNotText: "…" }).waitFor();
 	const hovered = (await page.locator("#readout .reading").first().getAttribute("data-value")) ?? "";
 	await page.mouse.click(x, y);
