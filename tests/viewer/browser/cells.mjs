@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { makeRandom } from "../random.js";
-import { runAsCalled } from "./harness.mjs";
+import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { until, whenAtRest } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -50,34 +50,26 @@ const isOnMap = (page, x, y) =>
 		/** @type {const} */ ([x, y]),
 	);
 
-/** What the map shows and tells at one pixel of the page. @param {Page} page @param {number} x @param {number} y @returns {Promise<Found>} */
+/** What the map shows and tells at one pixel of the page, all at one moment, and what a click there then takes. @param {Page} page @param {number} x @param {number} y @returns {Promise<Found>} */
 async function look(page, x, y) {
 	await page.mouse.move(x, y);
 	// The browser tells the page of it with its next frame.
-	await page.waitForFunction(
+	const seen = await page.waitForFunction(
 		([left, top]) => {
 			const { pointer, maps } = /** @type {any} */ (window).parts;
 			const [map] = maps.peek();
 			const at = pointer.peek();
-			if (!at) return false;
+			const words = document.querySelector("#readout .reading strong")?.textContent ?? "…";
+			if (!at || words.includes("…")) return null;
 			const box = map.getContainer().getBoundingClientRect();
-			const { x: across, y: down } = map.latLngToContainerPoint([at.lat, at.lon]);
-			return Math.abs(box.left + across - left - 0.5) < 1 && Math.abs(box.top + down - top - 0.5) < 1;
-		},
-		/** @type {const} */ ([x, y]),
-	);
-	await page.locator("#readout .reading strong").first().filter({ hasNotText: "…" }).waitFor();
-	const hovered = (await page.locator("#readout .reading").first().getAttribute("data-value")) ?? "";
-	await page.mouse.click(x, y);
-	return page.evaluate(
-		([left, top, value]) => {
-			const { pointer, places, lines, sideA } = /** @type {any} */ (window).parts;
+			const { x: east, y: south } = map.latLngToContainerPoint([at.lat, at.lon]);
+			if (Math.abs(box.left + east - left - 0.5) >= 1 || Math.abs(box.top + south - top - 0.5) >= 1) return null;
 			const colourAt = () => {
 				for (const canvas of /** @type {NodeListOf<HTMLCanvasElement>} */ (
 					document.querySelectorAll(".data-tiles canvas")
 				)) {
-					const box = canvas.getBoundingClientRect();
-					const [across, down] = [(left + 0.5 - box.x) / box.width, (top + 0.5 - box.y) / box.height];
+					const place = canvas.getBoundingClientRect();
+					const [across, down] = [(left + 0.5 - place.x) / place.width, (top + 0.5 - place.y) / place.height];
 					if (across < 0 || across >= 1 || down < 0 || down >= 1 || canvas.width < 2) continue;
 					const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 					const [column, row] = [Math.floor(across * canvas.width), Math.floor(down * canvas.height)];
@@ -85,18 +77,22 @@ async function look(page, x, y) {
 				}
 				return null;
 			};
-			const table = lines.peek().at(-1)?.table;
-			const at = table?.times.indexOf(sideA.instant.peek().text) ?? -1;
-			return {
-				...pointer.peek(),
-				colour: colourAt(),
-				hovered: value,
-				clicked: at < 0 ? null : table.columns.value[at],
-				point: places.peek().at(-1).geometry.coordinates,
-			};
+			const hovered = document.querySelector("#readout .reading")?.getAttribute("data-value") ?? "";
+			return { ...at, colour: colourAt(), hovered };
 		},
-		/** @type {const} */ ([x, y, hovered]),
+		/** @type {const} */ ([x, y]),
 	);
+	await page.mouse.click(x, y);
+	const taken = await page.evaluate(() => {
+		const { places, lines, sideA } = /** @type {any} */ (window).parts;
+		const table = lines.peek().at(-1)?.table;
+		const at = table?.times.indexOf(sideA.instant.peek().text) ?? -1;
+		return {
+			clicked: at < 0 ? null : table.columns.value[at],
+			point: places.peek().at(-1).geometry.coordinates,
+		};
+	});
+	return { .../** @type {any} */ (await seen.jsonValue()), ...taken };
 }
 
 /** The value of each place at a date, by the server's series. @param {string} base @param {string} layer @param {string} datetime @param {Found[]} found */
@@ -120,7 +116,8 @@ const placesCheck = (layer, finer) => [
 	`${layer} at native zoom + ${finer}: colour, hover and click are the cell of the series`,
 	async ({ base, open }) => {
 		const search = `?layer=${layer}&view=${CENTRE},${NATIVE_ZOOM + finer}&style=numbers&overlay=false&bgLayer=None`;
-		const { page } = await open({ search });
+		// Beside the layer there is no series, of which the browser complains.
+		const { page } = await open({ search, allowed: FAILED_REQUEST });
 		await whenShown(page);
 		await whenLoaded(page, 12);
 		const middle = await page.locator("#map").boundingBox();

@@ -15,12 +15,12 @@ SCENARIOS = Path(__file__).with_name("cells.mjs")
 UTM_31 = Affine(30.0, 0, 539_900.0, 0, -30.0, 5_665_400.0)
 YEARS_UTM_31 = Affine(30.0, 0, 548_100.0, 0, -30.0, 5_657_200.0)
 LAEA = Affine(40.0, 0, 3_870_400.0, 0, -40.0, 3_132_900.0)
-DEGREES = Affine(0.0004, 0, 3.62, 0, -0.0004, 51.15)
+DEGREES = Affine(0.0004, 0, 3.54, 0, -0.0004, 51.23)
 """All about Ghent, with cells of about a pixel and a half of zoom 12."""
 STORES = (
     Store(name="utm", formulas={"value": ramp_of}, crs="EPSG:32631", transform=UTM_31, size=800),
     Store(name="laea", formulas={"value": ramp_of}, crs="EPSG:3035", transform=LAEA, size=600),
-    Store(name="degrees", formulas={"value": ramp_of}, crs="EPSG:4326", transform=DEGREES, size=600),
+    Store(name="degrees", formulas={"value": ramp_of}, crs="EPSG:4326", transform=DEGREES, size=1000),
     Store(name="years", formulas={"value": ramp_of}, crs="EPSG:32631", transform=YEARS_UTM_31, times=YEARS),
 )
 COLLECTION = """
