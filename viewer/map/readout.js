@@ -21,7 +21,7 @@ import { centreOf, maps, placeUnder } from "./map.js";
 
 const TILE_PX = 256;
 /** The last digit of a place is no more than this part of a cell. */
-const PARTS_OF_CELL = 10;
+const PARTS_OF_CELL = 100;
 const LEAST_DIGITS = 4;
 
 /** A flag's name as people write it. @param {string} name */
