@@ -92,8 +92,9 @@ def assert_agreement(served: Served) -> None:
     assert np.array_equal(exact.astype("float32"), np.stack(files), equal_nan=True)
     assert np.array_equal(values, exact, equal_nan=True)
     places = sampled(served, tile)
-    found = [np.where(np.isnan(each), None, each).tolist() for each in (exact[:, i, j] for i, j, _lon, _lat in places)]
-    assert found == [series_of(served, longitude, latitude) for _row, _column, longitude, latitude in places]
+    found = [exact[:, i, j] for i, j, _lon, _lat in places]
+    decimals = [[None if np.isnan(value) else round(float(value), 3) for value in each] for each in found]
+    assert decimals == [series_of(served, longitude, latitude) for _row, _column, longitude, latitude in places]
 
 
 def series_of(served: Served, longitude: float, latitude: float) -> list[float | None]:

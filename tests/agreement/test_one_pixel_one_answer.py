@@ -22,6 +22,7 @@ from tests.agreement.scenes_served import (
     told,
     values_at,
 )
+from tests.decimals import cell_value
 from tests.scenes import KINDS
 
 
@@ -82,7 +83,7 @@ def test_pictures_of_one_place_are_the_same_in_every_pixel(serve, scene):
 
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
-def test_series_has_the_number_of_the_formula_in_full_precision(serve, scene):
+def test_series_has_the_exact_decimal_of_the_formula(serve, scene):
     served = serve(scene)
     places = sampled(served, native_tile(served))
 
@@ -90,7 +91,7 @@ def test_series_has_the_number_of_the_formula_in_full_precision(serve, scene):
 
     cells = [cell_of(scene, longitude, latitude) for _row, _column, longitude, latitude in places]
     numbers = [int(scene.number(DAY_INDEX, row, column)) for row, column in cells]
-    assert values == [None if number == 255 else number * scene.scale + scene.offset for number in numbers]
+    assert values == [None if number == 255 else cell_value(number, scene.scale, scene.offset) for number in numbers]
 
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
@@ -108,7 +109,7 @@ def test_terrascopes_point_has_the_same_values(serve, scene):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
-def test_feature_info_tells_the_value_of_its_place_in_full_precision(serve, scene, kind):
+def test_feature_info_tells_the_value_of_the_series(serve, scene, kind):
     served = serve(scene, kind)
     tile = native_tile(served)
     places = sampled(served, tile)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from chronotile.encoders.csv_series import encode_series_csv
 from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
 from chronotile.encoders.json_series import encode_series_json
+from chronotile.model.raster import Encoding
 from chronotile.model.series import Series
 from chronotile.model.time import format_instant
 
@@ -27,6 +28,7 @@ def series_of(values, reasons, times):
         times=np.array(times, dtype="datetime64[ns]"),
         values=np.array(values, dtype=np.float64),
         reasons=tuple(reasons),
+        encoding=Encoding(dtype="float64"),
     )
 
 

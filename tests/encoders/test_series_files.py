@@ -20,6 +20,7 @@ from chronotile.encoders.parquet_series import encode_series_parquet
 from chronotile.encoders.place_series import Credits, table_of_areas, table_of_point
 from chronotile.model.area import Area
 from chronotile.model.crs import CRS84, crs_of, transformer
+from chronotile.model.raster import Encoding
 from chronotile.model.series import AreaSeries, AreasSeries, Series
 
 TIMES = np.array(["2020-06-01", "2020-06-11", "2020-06-21"], dtype="datetime64[ns]")
@@ -45,6 +46,7 @@ def point_series(times=TIMES):
         times=times,
         values=np.array([0.1, np.nan, 0.3])[: len(times)],
         reasons=(None, "cloud", None)[: len(times)],
+        encoding=Encoding(dtype="float64"),
     )
 
 

@@ -17,7 +17,6 @@ from chronotile.encoders.covjson_parts import (
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
 from chronotile.encoders.pieces import with_list
 from chronotile.encoders.place_series import Credits, outline
-from chronotile.model.area import Area
 from chronotile.model.crs import Crs
 from chronotile.model.field_series import FieldSeries, FieldsSeries
 from chronotile.model.request import Point
@@ -39,18 +38,19 @@ def encode_fields_covjson(series: FieldsSeries, *, crs: Crs, credits: Credits) -
     parameters = {each.name: layer_parameter(each.layer, method=series.method) for each in series.fields}
     shared = {**credits.told, "parameters": parameters}
     if len(series.places) == len(groups) == 1:
-        coverage = _coverage(0, series.places[0], groups[0], crs)
+        coverage = _coverage(series, 0, groups[0], crs)
         coverage["domain"]["referencing"] = referencing(crs, has_time=groups[0][0].has_time)
         yield _dumps({**coverage, **shared})
         return
     head = {"type": "CoverageCollection", **shared, "referencing": referencing(crs, has_time=series.has_time)}
-    each = product(enumerate(series.places), groups)
-    coverages = (_dumps(_coverage(row, place, group, crs)) for (row, place), group in each)
+    each = product(range(len(series.places)), groups)
+    coverages = (_dumps(_coverage(series, row, group, crs)) for row, group in each)
     yield from with_list(_dumps(head), "coverages", coverages)
 
 
-def _coverage(row: int, place: Point | Area, group: tuple[FieldSeries, ...], crs: Crs) -> Json:
+def _coverage(series: FieldsSeries, row: int, group: tuple[FieldSeries, ...], crs: Crs) -> Json:
     """What some variables of the same times have at one place."""
+    place = series.places[row]
     times, has_time = group[0].times, group[0].has_time
     axes: Json = {"t": {"values": json_instants(times)}} if has_time else {}
     identity, polygons = {}, 1
@@ -69,7 +69,7 @@ def _coverage(row: int, place: Point | Area, group: tuple[FieldSeries, ...], crs
         "domain": {"type": "Domain", "domainType": domain_type, "axes": axes},
         "ranges": {
             each.name: values_along_time(
-                each.values[row],
+                series.texts(each.name, each.values[row]),
                 has_time=has_time,
                 polygons=polygons,
                 is_whole=isinstance(place, Point) and bool(categories_of(each.layer)),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from chronotile.model.area import Polygon
 from chronotile.model.collection import Layer, LocalisedText
 from chronotile.model.crs import Crs, is_north_first
+from chronotile.model.number_text import numbers_json
 from chronotile.model.style import StyleClass
 
 Json = dict[str, Any]
@@ -48,7 +49,7 @@ def values_along_time(values: NDArray[Any], *, has_time: bool, polygons: int = 1
     The standard has no domain in which one value belongs to several polygons together.
 
     Args:
-        values: Whole numbers, or others with NaN where there is none.
+        values: Whole numbers, or others as text has them, with NaN where there is none.
         has_time: Whether there is an axis of time.
         polygons: How many there are.
         is_whole: Whether all are whole numbers, though some may be NaN.
@@ -57,7 +58,7 @@ def values_along_time(values: NDArray[Any], *, has_time: bool, polygons: int = 1
     names, shape = (["t"], [len(values)]) if has_time else ([], [])
     if polygons != 1:
         names, shape, values = [*names, "composite"], [*shape, polygons], np.repeat(values, polygons)
-    told = _whole_numbers(values) if is_whole else np.ascontiguousarray(values)
+    told = _whole_numbers(values) if is_whole else numbers_json(values)
     return {"type": "NdArray", "dataType": kind, "axisNames": names, "shape": shape, "values": told}
 
 

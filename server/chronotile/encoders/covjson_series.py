@@ -52,7 +52,7 @@ def _coverage(place: PlaceSeries, series: PlacesSeries) -> dict[str, Any]:
     identity = {} if place.id is None else {"id": str(place.id)}
     polygons = 1 if place.area is None else len(place.area.polygons)
     write = partial(values_along_time, has_time=series.has_time, polygons=polygons)
-    ranges = {name: write(values.astype(np.float64)) for name, values in place.flat.items()}
+    ranges = {name: write(series.texts(name, values).astype(np.float64)) for name, values in place.flat.items()}
     if place.valid is not None:
         ranges["valid"] = write(place.valid)
     return {"type": "Coverage", **identity, "domain": _domain(place, series), "ranges": ranges}

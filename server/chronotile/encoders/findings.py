@@ -3,8 +3,11 @@
 from typing import Any
 
 import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 from chronotile.model.analysis import CONFIDENCE, Findings, FloatArray, IntArray, Normals, Seasons, Trends, Whittaker
+from chronotile.model.number_text import number_texts, numbers_json, statistics, text_values
 from chronotile.model.time import InstantArray
 
 UNITS = {"z": "1", "percentile": "%"}
@@ -31,7 +34,7 @@ def findings_document(findings: Findings, row: int) -> dict[str, Any]:
     columns = _columns(findings, row)
     found = {
         "counts": columns.pop("count", None),
-        **columns,
+        **{name: numbers_json(text_values(column, None)) for name, column in columns.items()},
         "normals": findings.normals and _normals(findings.normals, row),
         "trend": findings.trends and _trend(findings.trends, row),
         "phenology": None if findings.seasons is None else _seasons(findings.seasons[row]),
@@ -90,12 +93,12 @@ def _phenology(findings: Findings) -> dict[str, Any] | None:
 def _normals(normals: Normals, row: int) -> dict[str, Any]:
     return {
         "slots": normals.slots,
-        "values": np.ascontiguousarray(normals.values[row]),
+        "values": numbers_json(statistics(normals.values[row])),
         "counts": np.ascontiguousarray(normals.counts[row]),
     }
 
 
-def _trend(trends: Trends, row: int) -> dict[str, float | int]:
+def _trend(trends: Trends, row: int) -> dict[str, orjson.Fragment]:
     columns = {
         "slope": trends.slope,
         "low": trends.low,
@@ -104,7 +107,12 @@ def _trend(trends: Trends, row: int) -> dict[str, float | int]:
         "p": trends.p,
         "count": trends.count,
     }
-    return {name: column[row].item() for name, column in columns.items()}
+    return {name: _number(column[row : row + 1]) for name, column in columns.items()}
+
+
+def _number(values: NDArray[Any]) -> orjson.Fragment:
+    """Of (1,)."""
+    return orjson.Fragment(number_texts(text_values(values, None))[0] or "null")
 
 
 def _seasons(seasons: Seasons) -> dict[str, Any]:
@@ -113,8 +121,8 @@ def _seasons(seasons: Seasons) -> dict[str, Any]:
         "peak": _days(seasons.peak),
         "end": _days(seasons.end),
         "length": seasons.length_days,
-        "amplitude": seasons.amplitude,
-        "peak_value": seasons.peak_value,
+        "amplitude": numbers_json(statistics(seasons.amplitude)),
+        "peak_value": numbers_json(statistics(seasons.peak_value)),
     }
 
 

@@ -12,6 +12,7 @@ from chronotile.encoders.place_series import Credits, PlaceSeries, geometry_json
 from chronotile.model.area import Area
 from chronotile.model.field_series import FieldsSeries, FloatArray
 from chronotile.model.grid import WHOLE_CIRCLE
+from chronotile.model.number_text import numbers_json
 from chronotile.model.request import Point
 from chronotile.model.time import InstantArray, format_instant
 
@@ -36,7 +37,7 @@ def encode_fields_geojson(
     head = {"type": "FeatureCollection", **credits.told, "parameters": parameters}
     columns, shared = series.columns, _shared(series)
     features = (
-        _dumps(_feature(place, endpoint_of(place), shared, {name: column[row] for name, column in columns.items()}))
+        _dumps(_feature(place, endpoint_of(place), shared, _listed(series, columns, row)))
         for row, place in enumerate(series.places if series.times.size else ())
     )
     yield from with_list(_dumps(head), "features", features)
@@ -56,7 +57,12 @@ def _shared(series: FieldsSeries) -> Json:
     return {**told, "parameter-name": names, "times": json_instants(series.times)}
 
 
-def _feature(place: Point | Area, endpoint: str, shared: Json, values: Mapping[str, FloatArray]) -> Json:
+def _listed(series: FieldsSeries, columns: Mapping[str, FloatArray], row: int) -> dict[str, orjson.Fragment]:
+    """The values of one place by variable."""
+    return {name: numbers_json(series.texts(name, column[row])) for name, column in columns.items()}
+
+
+def _feature(place: Point | Area, endpoint: str, shared: Json, values: Mapping[str, orjson.Fragment]) -> Json:
     if isinstance(place, Point):
         longitude, latitude = place.degrees
         told = PlaceSeries(id=None, point=(longitude - _turns(longitude), latitude), columns={})

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.encoders.counts import whole_counts
+from chronotile.encoders.counts import edges_json, whole_counts
 from chronotile.encoders.instants import format_instants
 from chronotile.encoders.place_series import PlaceSeries, PlacesSeries, geometry_json
+from chronotile.model.number_text import numbers_json
 
 PLACES_A_PIECE = 64
 
@@ -18,7 +19,7 @@ def encode_series_geojson(series: PlacesSeries) -> Iterator[bytes]:
     head = {"type": "FeatureCollection", **_shared(series)}
     yield _dumps(head)[:-1] + b',"features":['
     for start, places in _batches(series.places):
-        yield (b"," if start else b"") + b",".join(_dumps(_feature(place, {})) for place in places)
+        yield (b"," if start else b"") + b",".join(_dumps(_feature(place, series, {})) for place in places)
     yield b"]}"
 
 
@@ -26,7 +27,7 @@ def encode_series_ndjson(series: PlacesSeries) -> Iterator[bytes]:
     """Yield one feature a line, each whole: its properties have the times and what else all share."""
     shared = _shared(series)
     for _start, places in _batches(series.places):
-        yield b"".join(_dumps(_feature(place, shared)) + b"\n" for place in places)
+        yield b"".join(_dumps(_feature(place, series, shared)) + b"\n" for place in places)
 
 
 def _batches(places: Sequence[PlaceSeries]) -> Iterator[tuple[int, Sequence[PlaceSeries]]]:
@@ -37,15 +38,17 @@ def _batches(places: Sequence[PlaceSeries]) -> Iterator[tuple[int, Sequence[Plac
 def _shared(series: PlacesSeries) -> dict[str, Any]:
     shared: dict[str, Any] = {"layer": series.layer, "units": series.units, "times": format_instants(series.times)}
     if series.edges:
-        shared["edges"] = dict(series.edges)
+        shared["edges"] = edges_json(series.edges)
     return shared | series.credits.told
 
 
-def _feature(place: PlaceSeries, shared: dict[str, Any]) -> dict[str, Any]:
+def _feature(place: PlaceSeries, series: PlacesSeries, shared: dict[str, Any]) -> dict[str, Any]:
     """A feature; what the client said of it comes first, so that no name of its own hides a series."""
     area = place.area
     properties: dict[str, Any] = {**((area.properties if area else None) or {}), **shared}
-    properties["series"] = {name: whole_counts(name, values) for name, values in place.columns.items()}
+    properties["series"] = {
+        name: numbers_json(series.texts(name, whole_counts(name, values))) for name, values in place.columns.items()
+    }
     if place.reasons is not None:
         properties["reasons"] = place.reasons
     if place.valid is not None:

@@ -7,27 +7,29 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.encoders.counts import whole_counts
+from chronotile.encoders.counts import edges_json, whole_counts
 from chronotile.encoders.findings import findings_document, methods_document
 from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
 from chronotile.encoders.pieces import with_list
 from chronotile.model.analysis import Findings
+from chronotile.model.number_text import numbers_json, text_values
+from chronotile.model.raster import Encoding
 from chronotile.model.series import AreaSeries, AreasSeries
 
 
 def encode_area_series_json(series: AreasSeries) -> bytes:
     """Return the document of DESIGN 2.4.
 
-    Numbers are shortest-round-trip, `null` where no cell, or too few, have a value. `properties`, `note`, `reasons`
+    Numbers are as DESIGN 2.4 has them, `null` where no cell, or too few, have a value. `properties`, `note`, `reasons`
     and `edges` are there where they say something, and so is `unreadable`, the times at which an area has a cell that
     cannot be read. `total` is one number, or with a step one a period. Where an
     analysis was asked for, `analysis` of each area has what was found by reducer, and `methods` how.
     """
     document = _shared(series) | {
-        "features": [_feature(each, n, series.findings) for n, each in enumerate(series.areas)]
+        "features": [_feature(each, n, series.findings, series.encoding) for n, each in enumerate(series.areas)]
     }
     if series.edges:
-        document["edges"] = dict(series.edges)
+        document["edges"] = edges_json(series.edges)
     for findings in series.findings.values():  # all were found in one way
         document["methods"] = methods_document(findings)
     return orjson.dumps(document, option=JSON_OPTIONS)
@@ -37,7 +39,7 @@ def encode_area_series_parts(parts: Iterable[AreasSeries]) -> Iterator[bytes]:
     """Yield the document of series of areas that come in parts, at least one: no analyses, no histograms."""
     found = iter(parts)
     first = next(found)
-    members = (_member(each) for part in chain([first], found) for each in part.areas)
+    members = (_member(each, part.encoding) for part in chain([first], found) for each in part.areas)
     yield from with_list(orjson.dumps(_shared(first), option=JSON_OPTIONS), "features", members)
 
 
@@ -48,14 +50,19 @@ def _shared(series: AreasSeries) -> dict[str, Any]:
     return shared
 
 
-def _member(series: AreaSeries) -> bytes:
-    return orjson.dumps(_feature(series, 0, {}), option=JSON_OPTIONS)
+def _member(series: AreaSeries, encoding: Encoding | None) -> bytes:
+    return orjson.dumps(_feature(series, 0, {}, encoding), option=JSON_OPTIONS)
 
 
-def _feature(series: AreaSeries, number: int, findings: Mapping[str, Findings]) -> dict[str, Any]:
+def _feature(
+    series: AreaSeries, number: int, findings: Mapping[str, Findings], encoding: Encoding | None
+) -> dict[str, Any]:
     feature: dict[str, Any] = {
         "id": series.area.id,
-        "series": {name: whole_counts(name, values) for name, values in series.reduced.items()},
+        "series": {
+            name: numbers_json(text_values(whole_counts(name, values), encoding))
+            for name, values in series.reduced.items()
+        },
         "valid": np.ascontiguousarray(series.valid),
         "total": series.total if series.totals is None else np.ascontiguousarray(series.totals),
     }

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import orjson
 import shapely
 
 from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
 from chronotile.model.crs import CRS84
+from chronotile.model.number_text import numbers_json, statistics
 from chronotile.model.places import PlaceSet, PlaceValues, Shapes
 
 DECIMALS = 7
@@ -16,7 +16,7 @@ DECIMALS = 7
 
 
 def encode_place_values_json(found: PlaceValues) -> bytes:
-    """Return the matrix: a row a place, a number an instant; numbers are shortest-round-trip, `null` where none is."""
+    """Return the matrix: a row a place, a number an instant; `null` where there is none."""
     lacking = {"unreadable": format_instants(np.array(found.unreadable))} if found.unreadable else {}
     return orjson.dumps(
         {
@@ -30,7 +30,7 @@ def encode_place_values_json(found: PlaceValues) -> bytes:
             "offset": found.offset,
             "total": found.total,
             "ids": found.ids,
-            "values": np.ascontiguousarray(found.values),
+            "values": numbers_json(statistics(found.values)),
         },
         option=JSON_OPTIONS,
     )

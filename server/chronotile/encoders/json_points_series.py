@@ -31,6 +31,7 @@ def _as_areas(series: PointsSeries) -> AreasSeries:
         times=series.times,
         areas=tuple(_as_area(series, row) for row in range(len(series.points))),
         edges={},
+        encoding=series.encoding,
         findings={} if series.findings is None else {MEAN.name: series.findings},
         unreadable=series.unreadable,
     )

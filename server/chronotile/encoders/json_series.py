@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import numpy as np
 import orjson
 
 from chronotile.encoders.findings import findings_document, methods_document
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.model.number_text import numbers_json, text_values
 from chronotile.model.series import Series
 
 
 def encode_series_json(series: Series) -> bytes:
-    """Return the document of DESIGN 2.4; numbers shortest-round-trip, `null` where there is no value.
+    """Return the document of DESIGN 2.4; numbers as DESIGN 2.4 has them, `null` where there is no value.
 
     Where an analysis was asked for, `analysis` has what was found and `methods` how.
     """
@@ -20,7 +20,7 @@ def encode_series_json(series: Series) -> bytes:
         "units": series.units,
         "point": [series.longitude, series.latitude],
         "times": json_instants(series.times),
-        "values": np.ascontiguousarray(series.values, dtype=np.float64),
+        "values": numbers_json(text_values(series.values, series.encoding)),
         "reasons": series.reasons,
     }
     if series.findings is not None:

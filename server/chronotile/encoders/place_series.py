@@ -11,6 +11,8 @@ from chronotile.encoders.findings import findings_columns, units_of_column
 from chronotile.model.analysis import Findings
 from chronotile.model.area import Area, Polygon
 from chronotile.model.crs import CRS84, Crs, transformer
+from chronotile.model.number_text import text_values
+from chronotile.model.raster import Encoding
 from chronotile.model.series import AreaSeries, AreasSeries, PointsSeries, Series
 from chronotile.model.time import InstantArray
 
@@ -96,6 +98,12 @@ class PlacesSeries:
     """Names of the columns where there is no place."""
     column_units: Mapping[str, str] = field(default_factory=dict)
     """Of columns that have others than `units`, by name."""
+    encoding: Encoding | None = None
+    """Of points, whose text their values have; `None` of means of periods."""
+
+    def texts(self, column: str, values: FloatArray | IntArray) -> FloatArray | IntArray:
+        """Return values of a column as text has them."""
+        return text_values(values, self.encoding if column == VALUE else None)
 
     @property
     def has_notes(self) -> bool:
@@ -134,7 +142,14 @@ def table_of_point(series: Series, credits: Credits) -> PlacesSeries:
         columns={VALUE: series.values, **_found(series.findings, 0)},
         reasons=series.reasons,
     )
-    return PlacesSeries(layer=series.layer, units=series.units, times=series.times, places=[place], credits=credits)
+    return PlacesSeries(
+        layer=series.layer,
+        units=series.units,
+        times=series.times,
+        places=[place],
+        credits=credits,
+        encoding=series.encoding,
+    )
 
 
 def table_of_points(series: PointsSeries, credits: Credits) -> PlacesSeries:
@@ -154,6 +169,7 @@ def table_of_points(series: PointsSeries, credits: Credits) -> PlacesSeries:
             for row, point in enumerate(series.points)
         ],
         credits=credits,
+        encoding=series.encoding,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
+from chronotile.model.number_text import text_values
 from chronotile.model.request import Point
 from chronotile.model.time import ABSENT, Instant, InstantArray, TimeSelection
 
@@ -90,6 +91,11 @@ class FieldsSeries:
     def columns(self) -> dict[str, FloatArray]:
         """(place, time) at `times` by name: NaN where a variable has no such time; one without time has all."""
         return {field.name: self._at_all_times(field) for field in self.fields}
+
+    def texts(self, name: str, values: FloatArray) -> FloatArray:
+        """Return values of one of the variables as text has them."""
+        field = next(each for each in self.fields if each.name == name)
+        return text_values(values, field.layer.main_variable.encoding if self.method is None else None)
 
     def groups(self) -> list[tuple[FieldSeries, ...]]:
         """Return the variables in groups of the same times."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.payload import TimeUsed
-from chronotile.model.raster import Numbers
+from chronotile.model.raster import Encoding, Numbers
 from chronotile.model.style import Colour
 from chronotile.model.time import InstantArray
 
@@ -26,6 +26,8 @@ class CellSeries:
     """(time,): digital numbers as the source holds them."""
     values: NDArray[np.float64]
     """(time,), NaN where there is none."""
+    encoding: Encoding | None
+    """Whose text the values have; `None` of differences."""
     reasons: tuple[str | None, ...]
     """(time,): why there is no value; `None` where there is one."""
     labels: tuple[str | None, ...]

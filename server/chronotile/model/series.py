@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.analysis import Findings
 from chronotile.model.area import Area
+from chronotile.model.raster import Encoding
 from chronotile.model.request import NamedPoint
 from chronotile.model.time import Instant, InstantArray
 
@@ -27,6 +28,8 @@ class Series:
     """(time,), NaN where there is none."""
     reasons: tuple[str | None, ...]
     """(time,): why there is no value; `None` where there is one."""
+    encoding: Encoding | None
+    """Of the cell, whose text its values have; `None` of means of periods."""
     findings: Findings | None = None
     """Of this one series, where an analysis was asked for."""
     unreadable: tuple[Instant, ...] = ()
@@ -61,6 +64,8 @@ class AreasSeries:
     areas: tuple[AreaSeries, ...]
     edges: Mapping[str, NDArray[np.float64]]
     """(bin + 1,) by the name of each histogram."""
+    encoding: Encoding | None = None
+    """Of areas that are single cells, whose text their values have; `None` of statistics."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
     """Of the series of all areas, by the reducer's name, where an analysis was asked for."""
     unreadable: tuple[Instant, ...] = ()
@@ -84,6 +89,8 @@ class PointsSeries:
     """(point, time): 0 where there is a value, else the number, from 1, of the reason why there is none."""
     reasons: tuple[str, ...]
     """That codes stand for."""
+    encoding: Encoding | None
+    """Of the cells, whose text their values have; `None` of means of periods."""
     reach: str
     """How far the layer reaches, in words, for points outside."""
     hints: Sequence[str]

@@ -61,6 +61,7 @@ def _analysed(read: PointsSeries, wide: WidenedTimes, analysis: Analysis) -> Poi
         times=findings.curves.times,
         values=findings.curves.values,
         codes=codes,
+        encoding=read.encoding if analysis.step is None else None,
         findings=findings,
         period_times=period_times,
     )

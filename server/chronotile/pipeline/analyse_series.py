@@ -92,6 +92,7 @@ def analysed_series(read: Series, analysis: Analysis, *, asked: Positions, refer
         times=findings.curves.times,
         values=findings.curves.values[0],
         reasons=tuple(reasons),
+        encoding=read.encoding if analysis.step is None else None,
         findings=findings,
     )
 

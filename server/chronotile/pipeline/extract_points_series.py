@@ -107,6 +107,7 @@ def _series(target: PointsTarget, services: Services, is_wanted: Callable[[], bo
         values=values,
         codes=codes,
         reasons=(*names, OUTSIDE),
+        encoding=layer.main_variable.encoding,
         reach=reach_of(layer),
         hints=swapped_hints(places, layer),
         unreadable=found.instants,

@@ -149,6 +149,7 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
         values=cell_values(pixels, encoding),
         reasons=cell_reasons(pixels, encoding),
         unreadable=found.instants,
+        encoding=encoding,
     )
     if target.analysis is None:
         return read

@@ -225,6 +225,7 @@ def _series(variable: VariableInfo, cell: Cell, pixels: Pixels, style: Style, *,
         centre=(float(longitude), float(latitude)),
         numbers=pixels.numbers,
         values=values,
+        encoding=encoding if base is None else None,
         reasons=reasons,
         labels=tuple(reason if reason in flags else label for reason, label in zip(reasons, labels, strict=True)),
     )

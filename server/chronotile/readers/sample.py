@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from chronotile.errors import DateUnreadable
 from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.number_text import without_noise
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import VariableInfo
 from chronotile.readers.reader import Reader
@@ -57,7 +58,7 @@ def observed_range(reader: Reader, variable: str) -> tuple[float, float] | None:
     if values.size == 0:
         return None
     low, high = np.percentile(values, PERCENTILES)
-    return float(low), float(high)
+    return without_noise(float(low)), without_noise(float(high))
 
 
 def _spread(count: int) -> list[int]:

@@ -5,10 +5,9 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
+from chronotile.model.number_text import without_noise
 from chronotile.model.style import Colour, Style
 
-DIGITS = 12
-"""Significant digits of numbers to be read: past these is only the noise of floating point."""
 TICKS = 6
 """About so many labels a ramp has whose style names none."""
 ROUND_STEPS = (1, 2, 2.5, 5, 10)
@@ -124,11 +123,6 @@ def number_text(value: float) -> str:
     """Return a number as people write it: `0.3`, `1000`, `-2.5`, `1e-07`."""
     text = repr(without_noise(value)).removesuffix(".0")
     return "0" if text == "-0" else text
-
-
-def without_noise(value: float) -> float:
-    """Return the value without what only floating point adds: 0.3 for 0.1 + 0.2."""
-    return float(f"{value:.{DIGITS}g}")
 
 
 def _stops(style: Style) -> tuple[LegendStop, ...]:

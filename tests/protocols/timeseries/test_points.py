@@ -144,7 +144,7 @@ def test_csv_is_a_long_table_of_one_layer(client, longitude_latitude, points):
     time = "2020-06-21T00:00:00Z"
     assert rows == [
         ["id", "time", "value", "reason"],
-        ["1", time, str(values(30, 40)[1]), ""],
+        ["1", time, f"{values(30, 40)[1]:g}", ""],
         ["2", time, "", "nodata"],
     ]
 

@@ -16,6 +16,7 @@ from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work, 
 from chronotile.model.area import Area, area_of_box
 from chronotile.model.collection import Layer
 from chronotile.model.geojson import area_of
+from chronotile.model.number_text import without_noise
 from chronotile.model.reducer import Reducer
 from chronotile.pipeline.area_reading import AreaCells, cheapest_reading
 from chronotile.pipeline.cells import reach_of
@@ -90,7 +91,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         "layer": layer.id,
         "units": layer.main_variable.encoding.units,
         "times": work.shared["count"],
-        "edges": edges.tolist(),
+        "edges": [without_noise(edge) for edge in edges.tolist()],
         "counts": counts.tolist(),
         "outside": sum(block["outside"] for block in done),
         "no_data": sum(block["no_data"] for block in done),

@@ -111,6 +111,7 @@ def _parts(inputs: Inputs, blocks: Sequence[Json], work: Work) -> Iterator[Point
             reasons=tuple(read.told["reasons"]),
             reach=read.told["reach"],
             hints=read.told["hints"],
+            encoding=layer.main_variable.encoding,
         )
 
 
@@ -130,6 +131,7 @@ def _table(inputs: Inputs, done: Sequence[Json], work: Work) -> PlacesSeries:
         times=instants_of(layer, times.indexes),
         places=StoredPlaces([block["last"] - block["first"] for block in done], load),
         credits=named,
+        encoding=layer.main_variable.encoding,
     )
 
 

@@ -4,14 +4,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from chronotile.encoders.instants import format_instants
 from chronotile.errors import InvalidParameter, UnsupportedFormat
 from chronotile.model.grid import Grid
 from chronotile.model.identified import CellSeries, Identified
+from chronotile.model.number_text import number_texts, text_values
 from chronotile.model.raster import REASON_UNREADABLE
 from chronotile.model.request import Point
 from chronotile.model.style import Colour
@@ -26,6 +29,12 @@ Writer = Callable[[Sequence[Identified]], bytes]
 GML_3_1_1, GML_3_2 = "http://www.opengis.net/gml", "http://www.opengis.net/gml/3.2"
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 NOTHING = "nothing: the place lies outside the layer"
+
+
+class NumberText(str):
+    """A number, as all formats have it."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +111,17 @@ def _columns(found: Identified) -> Iterator[tuple[str, list[Scalar]]]:
     """What there is of each time; of a composite, the variable's name stands behind that of the column."""
     yield "time", [*format_instants(found.times)]
     for cell, behind in _named(found):
-        values = cell.values.tolist()
-        yield f"value{behind}", [None if np.isnan(value) else value for value in values]
-        told = zip(cell.numbers.tolist(), cell.reasons, strict=True)
+        yield f"value{behind}", _numbers(text_values(cell.values, cell.encoding))
+        told = zip(_numbers(cell.numbers), cell.reasons, strict=True)
         yield f"number{behind}", [None if reason == REASON_UNREADABLE else number for number, reason in told]
         if any(cell.labels):
             yield f"label{behind}", [*cell.labels]
         yield f"reason{behind}", [*cell.reasons]
     yield "colour", [_text_of(colour) for colour in found.colours]
+
+
+def _numbers(numbers: NDArray[Any]) -> list[Scalar]:
+    return [NumberText(text) if text else None for text in number_texts(numbers)]
 
 
 def _units(found: Identified) -> Iterator[tuple[str, str]]:
@@ -139,7 +151,12 @@ def _json(found: Sequence[Identified]) -> bytes:
         for info in infos
         if info.properties
     ]
-    return orjson.dumps({"type": "FeatureCollection", "features": features})
+    document = {"type": "FeatureCollection", "features": features}
+    return orjson.dumps(document, option=orjson.OPT_PASSTHROUGH_SUBCLASS, default=_number)
+
+
+def _number(text: NumberText) -> orjson.Fragment:
+    return orjson.Fragment(str(text))
 
 
 def _series(info: PlaceInfo) -> Properties:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.encoders.instants import format_instants
 from chronotile.model.collection import Layer
+from chronotile.model.number_text import number_texts, statistics, text_values
 from chronotile.model.reducer import MEAN, STD
 from chronotile.model.series import AreaSeries, AreasSeries, Series
 from chronotile.model.time import InstantArray, TimeDomain, format_day, format_instant
@@ -26,10 +27,10 @@ class Column:
     """Cells."""
     valid: NDArray[np.int64]
     """(time,) cells with a value."""
-    averages: NDArray[np.float64]
-    """(time,), NaN where no cell has one."""
-    deviations: NDArray[np.float64] | None = None
-    """(time,), of the values at one time."""
+    averages: list[str]
+    """(time,) as text; empty where no cell has one."""
+    deviations: list[str] | None = None
+    """(time,) as text, of the values at one time."""
 
 
 def layer_list(catalogue: Catalogue) -> dict[str, Any]:
@@ -55,7 +56,9 @@ def encode_point_series(series: Series, domain: TimeDomain, wanted: Wanted) -> b
         wanted: Which entries, and what of each.
     """
     has_value = np.isfinite(series.values)
-    cell = Column(total=1, valid=has_value.astype(np.int64), averages=series.values)
+    cell = Column(
+        total=1, valid=has_value.astype(np.int64), averages=number_texts(text_values(series.values, series.encoding))
+    )
     return b'{"results":' + _entries(cell, _dates(series.times, domain), wanted) + b"}"
 
 
@@ -73,8 +76,8 @@ def encode_areas_series(series: AreasSeries, domain: TimeDomain, wanted: Wanted)
 
 
 def _column(series: AreaSeries) -> Column:
-    reduced = series.reduced
-    return Column(total=series.total, valid=series.valid, averages=reduced[MEAN.name], deviations=reduced.get(STD.name))
+    texts = {name: number_texts(statistics(values)) for name, values in series.reduced.items()}
+    return Column(total=series.total, valid=series.valid, averages=texts[MEAN.name], deviations=texts.get(STD.name))
 
 
 def _entries(column: Column, dates: list[str], wanted: Wanted) -> bytes:
@@ -95,10 +98,14 @@ def _result(column: Column, index: int, wanted: Wanted) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if wanted.has_counts:
         result = {"totalCount": column.total, "validCount": int(column.valid[index])}
-    result["average"] = float(column.averages[index])  # orjson writes null for NaN
+    result["average"] = _number(column.averages[index])
     if wanted.has_deviation and column.deviations is not None:
-        result["uncertainty"] = float(column.deviations[index])
+        result["uncertainty"] = _number(column.deviations[index])
     return result
+
+
+def _number(text: str) -> orjson.Fragment:
+    return orjson.Fragment(text or "null")
 
 
 def _dates(instants: InstantArray, domain: TimeDomain) -> list[str]:

@@ -13,6 +13,7 @@ from pyproj import Geod
 from chronotile.model.circle import circle_of
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.request import Point
+from tests.decimals import cell_value
 from tests.protocols import served
 from tests.protocols.ogcapi.edr.conftest import point
 
@@ -54,8 +55,11 @@ def grid_of(coverage) -> dict[tuple[float, float], list]:
 
 def expected(cells, *, times=range(4), scale=0.004, offset=-0.08):
     """The same by the formula."""
-    listed = [numbers(time) * scale + offset for time in times]
-    return {GRID.centre_of(row, column): [each[row, column] for each in listed] for row, column in cells}
+    listed = [numbers(time).astype(int) for time in times]
+    return {
+        GRID.centre_of(row, column): [cell_value(int(each[row, column]), scale, offset) for each in listed]
+        for row, column in cells
+    }
 
 
 @checklist("edr", "AT 53-65")

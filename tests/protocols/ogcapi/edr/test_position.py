@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.decimals import cell_value
 from tests.protocols import served
 from tests.protocols.ogcapi.edr.conftest import point
 
@@ -20,11 +21,11 @@ def numbers(row: int, column: int, times: int = 4) -> list[int]:
 
 
 def ndvi(row: int, column: int) -> list[float]:
-    return [number * 0.004 - 0.08 for number in numbers(row, column)]
+    return [cell_value(int(number), 0.004, -0.08) for number in numbers(row, column)]
 
 
 def lai(row: int, column: int) -> list[float]:
-    return [number * 0.03 for number in numbers(row, column, 3)]
+    return [cell_value(int(number), 0.03, 0.0) for number in numbers(row, column, 3)]
 
 
 @checklist("edr", "AT 37-49", "the query")
