@@ -132,6 +132,30 @@ def check(place: Place = None) -> None:
 
 
 @app.command()
+def audit(
+    place: Place = None,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Random blocks of cells to compare, where there are too many to compare all.")
+    ] = 1000,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the random blocks, to repeat an audit; otherwise another.")
+    ] = None,
+) -> None:
+    """Compare what is served with its sources, read apart by rasterio and xarray; 1 if any value differs."""
+    with failing_in_one_line():
+        from chronotile.ingest.audit import Audit, audit_archive  # noqa: PLC0415
+
+        archive = _open(_settings(config=place), "error")
+        found = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
+        for line in audit_archive(archive, found, samples=samples):
+            typer.echo(line)
+        typer.echo(found.summary())
+        archive.close()
+    if found.mismatches:
+        raise typer.Exit(1)
+
+
+@app.command()
 def layers(place: Place = None) -> None:
     """List the layers with their times, extent and styles."""
     with failing_in_one_line():

@@ -1,0 +1,170 @@
+"""Raster files, read apart with rasterio: each by its own scale, offset, nodata and descriptions of bands."""
+
+import glob
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from chronotile.errors import UnsupportedSource
+from chronotile.ingest.audit_sources import FloatArray, Meaning, Numbers, meant
+from chronotile.model.source import SourceSpec, VariableSpec
+
+SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".grb", ".grib", ".grib2", ".asc", ".bil", ".dat")
+ISO = re.compile(
+    r"(?<!\d)(?P<Y>\d{4})(?P<s>[-_./]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d)"
+    r"(?:[Tt_ -]?(?P<H>\d\d):?(?P<M>\d\d):?(?P<S>\d\d)?Z?)?(?!\d)"
+)
+YEAR_DAY = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_/]?(?P<j>\d{3})(?!\d)")
+MONTH = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_./]?(?P<m>\d\d)(?!\d)")
+
+
+class RasterTruth:
+    """One variable of raster files: a date is a file, or a band of the one file where the configuration lists times."""
+
+    def __init__(self, spec: SourceSpec, variable: VariableSpec) -> None:
+        self._spec = spec
+        self._variable = variable
+        pattern = spec.href.removeprefix("file://").replace("{variable}", variable.name or variable.id)
+        found = glob.glob(pattern, recursive=True) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+        self._paths = sorted(path for path in found if Path(path).suffix.lower() in SUFFIXES)
+        if not self._paths:
+            raise UnsupportedSource("no raster file is found for it by its suffix")
+        if len(self._paths) > 1 and spec.times is not None:
+            raise UnsupportedSource("several files have bands that are dates")
+        self._dated = self._files_by_time()
+
+    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return values (y, x)."""
+        with _reading(self._path(instant)) as dataset:
+            band = self._band(dataset, index)
+            numbers, inside = _cells(dataset, band, x, y)
+            nodata = dataset.nodatavals[band - 1]
+            own = Meaning(
+                scale=dataset.scales[band - 1],
+                offset=dataset.offsets[band - 1],
+                nodata=() if nodata is None else (nodata,),
+            )
+            values = meant(own, self._variable).values(numbers)
+            flags = dataset.mask_flag_enums[band - 1]
+            if MaskFlags.per_dataset in flags:
+                inside &= _cells(dataset, band, x, y, is_mask=True)[0] != 0
+        return np.where(inside, values, np.nan)
+
+    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
+        """Return digital numbers (y, x)."""
+        with _reading(self._path(instant)) as dataset:
+            return _cells(dataset, self._band(dataset, index), x, y)[0]
+
+    def _path(self, instant: np.datetime64 | None) -> str:
+        if instant is None or len(self._paths) == 1:
+            return self._paths[0]
+        try:
+            return self._dated[instant]
+        except KeyError:
+            raise UnsupportedSource(f"no name of a file tells the date {instant}") from None
+
+    def _files_by_time(self) -> dict[np.datetime64, str]:
+        """The first file of each date; names before folders, days before months."""
+        found: dict[np.datetime64, str] = {}
+        for path in self._paths:
+            time = time_in(path, self._spec.time_pattern)
+            if time is not None:
+                found.setdefault(time, path)
+        return found
+
+    def _band(self, dataset: Any, index: int) -> int:  # noqa: ANN401 -- rasterio has no types
+        """By the configuration, by its description in this very file, or the only one."""
+        if self._spec.times is not None:
+            return index + 1
+        if self._variable.band is not None:
+            return self._variable.band
+        names = {self._variable.name, self._variable.id}
+        described = [number for number, text in enumerate(dataset.descriptions, 1) if text and _plain(text) in names]
+        described += [number for number, text in enumerate(dataset.descriptions, 1) if text in names]
+        if described:
+            return described[0]
+        if dataset.count == 1:
+            return 1
+        numbered = re.fullmatch(r"(?:.*[^0-9])?band_?(\d+)", self._variable.name or self._variable.id)
+        if numbered and 1 <= int(numbered[1]) <= dataset.count:
+            return int(numbered[1])
+        raise UnsupportedSource("no description of a band names it")
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[Any]:
+    try:
+        with rasterio.open(path) as dataset:
+            yield dataset
+    except RasterioError as error:
+        raise UnsupportedSource(f"{Path(path).name} cannot be read by rasterio") from error
+
+
+def time_in(path: str, pattern: str | None) -> np.datetime64 | None:
+    """Return the time that a path tells: what `time_pattern` finds, else its name, else its folders."""
+    if pattern is not None:
+        match = re.search(pattern, path)
+        return _time(match["time"]) if match and match["time"] else None
+    found = _time(Path(path).name)
+    return found if found is not None else _time("/".join(Path(path).parts[-4:-1]))
+
+
+def _time(text: str) -> np.datetime64 | None:
+    for expression in (ISO, YEAR_DAY, MONTH):
+        for match in expression.finditer(text):
+            parts = match.groupdict()
+            if not 1850 <= int(parts["Y"]) <= 2100:
+                continue
+            time = _of_parts(parts)
+            if time is not None:
+                return time
+    year = re.fullmatch(r"\d{4}", text)
+    return np.datetime64(text, "ns") if year else None
+
+
+def _of_parts(parts: dict[str, str | None]) -> np.datetime64 | None:
+    try:
+        if parts.get("j"):
+            start = np.datetime64(f"{parts['Y']}-01-01", "D") + (int(parts["j"] or 0) - 1)
+            return start.astype("datetime64[ns]") if str(start)[:4] == parts["Y"] else None
+        text = f"{parts['Y']}-{parts['m']}" + (f"-{parts['d']}" if parts.get("d") else "")
+        if parts.get("H"):
+            text += f"T{parts['H']}:{parts['M']}:{parts.get('S') or '00'}"
+        return np.datetime64(text, "ns")
+    except ValueError:
+        return None
+
+
+def _plain(text: str) -> str:
+    """A description as an id has it."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text.strip()).strip("-")
+
+
+def _cells(
+    dataset: Any,  # noqa: ANN401 -- as above
+    band: int,
+    x: FloatArray,
+    y: FloatArray,
+    *,
+    is_mask: bool = False,
+) -> tuple[Numbers, Any]:
+    """The pixels that hold points, and which points lie inside."""
+    inverse = ~dataset.transform
+    columns = np.floor(inverse.a * x + inverse.b * y + inverse.c).astype(int)
+    rows = np.floor(inverse.d * x + inverse.e * y + inverse.f).astype(int)
+    inside = (columns >= 0) & (columns < dataset.width) & (rows >= 0) & (rows < dataset.height)
+    if not inside.any():
+        raise UnsupportedSource("its pixels are not where those served are")
+    top, left = rows[inside].min(), columns[inside].min()
+    window = Window(left, top, columns[inside].max() - left + 1, rows[inside].max() - top + 1)
+    read = dataset.read_masks(band, window=window) if is_mask else dataset.read(band, window=window)
+    places = np.clip(rows - top, 0, read.shape[0] - 1), np.clip(columns - left, 0, read.shape[1] - 1)
+    return read[places], inside
