@@ -236,7 +236,8 @@ def _centres(grid: NativeGrid, window: Window) -> tuple[FloatArray, FloatArray]:
     columns, rows = np.meshgrid(
         np.arange(window.column_start, window.column_stop) + 0.5, np.arange(window.row_start, window.row_stop) + 0.5
     )
-    return grid.points_at(columns, rows)
+    x, y = grid.points_at(columns, rows)
+    return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 
 
 def _instant(target: Target, index: int) -> np.datetime64 | None:
