@@ -222,3 +222,20 @@ def test_a_cube_into_which_an_older_release_baked_the_first_files_offset_is_refu
 
     with pytest.raises(UnsupportedSource, match="another NDVI than the source"):
         write(paths, verify=True)
+
+
+def test_verify_of_joined_files_is_refused_before_anything_is_written(tmp_path, write, target):
+    for month in (1, 2):
+        values = np.full((1, SIDE, SIDE), month, dtype="float32")
+        coords = {
+            "time": np.array([f"2020-0{month}-01"], dtype="datetime64[ns]"),
+            "lat": 50 - np.arange(SIDE) * 0.1,
+            "lon": 4 + np.arange(SIDE) * 0.1,
+        }
+        dataset = xarray.Dataset({"t2m": (("time", "lat", "lon"), values)}, coords=coords)
+        dataset.to_netcdf(tmp_path / f"t2m_20200{month}01.nc")
+
+    with pytest.raises(UnsupportedSource, match="--verify cannot tell the files of joined times apart"):
+        write(tmp_path, verify=True)
+
+    assert not target.exists()

@@ -28,7 +28,7 @@ from chronotile.ingest.optimise.plan import CubePlan, PlannedVariable, level_cou
 from chronotile.ingest.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.ingest.optimise.store import CubeFolder, History, no_history, require_same
 from chronotile.ingest.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
-from chronotile.ingest.optimise.verify import verify
+from chronotile.ingest.optimise.verify import require_apart, verify
 from chronotile.machine import this_machine
 from chronotile.model.cf_times import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, are_periods, bounds_form
 from chronotile.model.time import DAY
@@ -60,6 +60,8 @@ def optimise(
         time_pattern=options.time_pattern,
         target=target,
     )
+    if options.verify:
+        require_apart(inputs)
     with _saying_what_failed(target):
         _require_free(target)
         disk.make_folder(target)

@@ -63,7 +63,6 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
     Raises:
         UnsupportedSource: Some differ, or a source cannot be read apart.
     """
-    _require_apart(inputs, dates)
     count, done = Count(), 0
     for name in job.plan.variables:
         with closing(_Source(job, inputs, name)) as source:
@@ -80,15 +79,16 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
     return _text(job, inputs, dates, count)
 
 
-def _require_apart(inputs: Inputs, dates: Sequence[TaskDate]) -> None:
-    """Check that it is known which file each date comes from."""
-    joined = [spec.href for spec in inputs.specs if spec.kind == "netcdf" and not Path(spec.href).is_file()]
-    of_rasters = [date.origin for date in dates if inputs.specs[date.origin.source].kind == "cog"]
+def require_apart(inputs: Inputs) -> None:
+    """Check, before anything is written, that it is known which file each date comes from.
+
+    Raises:
+        UnsupportedSource: It is not, of joined times.
+    """
+    joined = any(spec.kind == "netcdf" and not Path(spec.href).is_file() for spec in inputs.specs)
+    of_rasters = [origin for origin in inputs.origins if inputs.specs[origin.source].kind == "cog"]
     if joined or not all(inputs.files.get(origin) for origin in of_rasters):
-        raise UnsupportedSource(
-            "the cube is written, but --verify cannot tell the files of joined times apart; name one file in a run to "
-            "have it verified"
-        )
+        raise UnsupportedSource("--verify cannot tell the files of joined times apart; leave it out, or name one file")
 
 
 def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> str:
