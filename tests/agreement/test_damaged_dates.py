@@ -134,7 +134,9 @@ def serve(tmp_path, source, files, damage, request) -> Archive:
     kept = ", ".join(map(str, range(250)))
     configuration.write_text(CONFIGURATION.replace("SOURCE", source).replace("ALL", kept))
     archive = open_archive(configuration, environment={}, clock=lambda: np.datetime64("2021-01-01", "ns"))
-    client = TestClient(application(archive.services, jobs=JobDesk(tmp_path / "jobs")), raise_server_exceptions=False)
+    client = TestClient(
+        application(archive.services, jobs=JobDesk(tmp_path / "jobs", archive="a")), raise_server_exceptions=False
+    )
     request.addfinalizer(lambda: client.__exit__(None, None, None))
     return Archive(client.__enter__(), files, damage)
 

@@ -112,7 +112,7 @@ def serve(made, tmp_path, request):
         )
         (formulas,) = archive.services.readers.values()
         formulas._reader = Rewriting(formulas._reader, made.write, times)  # below the formula, above the files
-        client = TestClient(application(archive.services, jobs=JobDesk(tmp_path / "jobs")))
+        client = TestClient(application(archive.services, jobs=JobDesk(tmp_path / "jobs", archive="a")))
         request.addfinalizer(lambda: client.__exit__(None, None, None))
         return client.__enter__()
 

@@ -46,7 +46,7 @@ def test_requests_of_the_page_are_answered(client, request_line):
 
 
 def test_the_execution_of_the_page_is_answered(client):
-    (body,) = map(json.loads, BODIES)
+    body, _metadata = map(json.loads, BODIES)
 
     document = client.post(ECHO, json=body).json()
 
@@ -80,4 +80,4 @@ def test_the_page_has_every_parameter_and_limit():
 
 
 def test_all_programs_of_the_page_are_run():
-    assert (len(PROGRAMS), len(BODIES), len(REQUESTS)) == (2, 1, 6)
+    assert (len(PROGRAMS), len(BODIES), len(REQUESTS)) == (2, 2, 6)
