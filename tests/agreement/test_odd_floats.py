@@ -59,9 +59,8 @@ def test_picture_cube_and_series_of_a_pixel_tell_of_one_value(served_floats, num
     pixels = tuple(np.transpose([(row, column) for row, column, _lon, _lat in places]))
     cells = np.array([numbers[cell_of(SCENE, lon, lat)] for _row, _column, lon, lat in places]).astype("float64")
     expected = np.where(np.isfinite(cells), cells, np.nan)
-    assert np.array_equal(
-        series_at(served_floats, places).astype("float32"), expected.astype("float32"), equal_nan=True
-    )
+    told = series_at(served_floats, places)  # text that reads back as the same number of the type that is stored
+    assert np.array_equal(told.astype(numbers.dtype), expected.astype(numbers.dtype), equal_nan=True)
     value, beyond = cube.values()[0][pixels], cube.beyond()[0][pixels]
     assert_told(value, beyond, expected, step=cube.header["scale"])
     assert {-1, 0, 1} == set(beyond.tolist())

@@ -87,7 +87,7 @@ def test_owslib_gets_the_series_of_a_position(url):
 
     row, column = served.BELGIUM_31N.cell_at(*served.transformer(CRS84, served.BELGIUM_31N.crs).transform(4.6, 50.85))
     numbers = [int(served.number_at(np.array(row), np.array(column), time)) for time in (1, 2, 3)]
-    assert document["ranges"]["NDVI"]["values"] == [number * 0.004 - 0.08 for number in numbers]
+    assert document["ranges"]["NDVI"]["values"] == [(number * 4 - 80) / 1000 for number in numbers]  # exact decimals
 
 
 @OWSLIB

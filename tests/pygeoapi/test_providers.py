@@ -118,7 +118,7 @@ def test_a_position_is_in_the_crs_that_is_asked_for(make_definition, crs):
     )
 
     row, column = (np.array(index) for index in CELL)
-    expected = [number_at(row, column, time) * 0.004 + -0.08 for time in range(4)]
+    expected = [(int(number_at(row, column, time)) * 4 - 80) / 1000 for time in range(4)]  # exact decimals
     np.testing.assert_array_equal(read(document, "NDVI"), expected)
 
 
@@ -142,7 +142,8 @@ def test_cells_come_in_the_crs_that_is_asked_for(make_definition):
     )
 
     rows, columns = np.mgrid[195:200, 100:110]
-    np.testing.assert_array_equal(read(document, "NDVI")[0], number_at(rows, columns, 3) * 0.004 + -0.08)
+    expected = (number_at(rows, columns, 3).astype(int) * 4 - 80) / 1000  # exact decimals
+    np.testing.assert_array_equal(read(document, "NDVI")[0], expected)
 
 
 @pytest.mark.parametrize("crs_name", ["EPSG:4326", "http://www.opengis.net/def/crs/EPSG/0/4326"])

@@ -16,9 +16,9 @@ CELL = (12, 7)
 
 
 def values_of(scene, t):
-    """(y, x) of one time, NaN where there is none."""
+    """(y, x) of one time as text has them, exact decimals; NaN where there is none."""
     numbers = scene.numbers(t)
-    return np.where(numbers == 255, np.nan, numbers * scene.scale + scene.offset)
+    return np.where(numbers == 255, np.nan, np.round(numbers * scene.scale + scene.offset, 3))
 
 
 def read(covjson, name="NDVI"):
