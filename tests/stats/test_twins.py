@@ -14,6 +14,8 @@ from tests.stats.curves import curves, dekads, of_days
 
 SEVEN_MINUTES = np.timedelta64(7, "m")
 DAY = np.timedelta64(1, "D")
+SPREADS = [(-8, -1), (1, 8), (-60, 60), (-11 * 60, 11 * 60)]
+"""Minutes that twins lie after their dates: before them, after them, and on either side."""
 SMOOTHINGS = [
     pytest.param(Whittaker(), id="hampel"),
     pytest.param(Whittaker(stiffness=300.0, outliers="upper"), id="upper"),
@@ -26,13 +28,13 @@ def phenology_of(series, smooth=None, **how):
     return analyse(series, series, Analysis(smooth=smooth, phenology=Phenology(**how)))
 
 
-def with_twins(series, random, *, noise=0.0, latest_minutes=11 * 60):
-    """The series with a second acquisition of about every third date, up to so many minutes after it."""
+def with_twins(series, random, *, noise=0.0, minutes=(-11 * 60, 11 * 60)):
+    """The series with a second acquisition of about every third date, so many minutes before or after it."""
     has_twin = random.random(series.times.size) < 0.3
-    minutes = random.integers(1, latest_minutes, np.count_nonzero(has_twin)).astype("timedelta64[m]")
+    apart = random.integers(*minutes, np.count_nonzero(has_twin), endpoint=True).astype("timedelta64[m]")
     twins = series.values[:, has_twin]
     twins = twins + noise * random.normal(size=twins.shape)
-    times = np.concatenate([series.times, series.times[has_twin] + minutes])
+    times = np.concatenate([series.times, series.times[has_twin] + apart])
     order = np.argsort(times, kind="stable")
     return Curves(times=times[order], values=np.concatenate([series.values, twins], axis=1)[:, order])
 
@@ -53,7 +55,8 @@ def random_curves(random, count):
     days = np.cumsum(np.maximum(1, spacing + random.integers(-2, 3, 1500 // spacing))).astype(float)
     values = np.stack([random_curve(days, random) for _ in range(count)])
     values[random.random(values.shape) < random.choice([0.0, 0.3])] = np.nan
-    return Curves(times=of_days(days) + np.timedelta64(int(random.integers(0, 24)), "h"), values=values)
+    minutes = 60 * random.integers(0, 24) + random.choice([0, 20]) * random.uniform(-1, 1, days.size)
+    return Curves(times=of_days(days) + np.round(minutes).astype("timedelta64[m]"), values=values)
 
 
 def broken(found):
@@ -76,7 +79,7 @@ def years():
 
 
 def test_five_years_with_twins_have_their_four_seasons(years):
-    twins = with_twins(years, np.random.default_rng(6), noise=0.02, latest_minutes=8)
+    twins = with_twins(years, np.random.default_rng(6), noise=0.02, minutes=(1, 8))
 
     (found,) = phenology_of(twins).seasons
 
@@ -100,9 +103,12 @@ class Counted:
 @pytest.mark.parametrize("how", [{}, {"threshold": 0.2}, {"method": "derivative"}], ids=["half", "fifth", "derivative"])
 def test_seasons_of_random_curves_with_random_twins_keep_their_properties(smooth, how):
     random, counted = np.random.default_rng(16), Counted()
-    for series in (random_curves(random, 50) for _ in range(40)):
-        alone, twice = (phenology_of(each, smooth, **how) for each in (series, with_twins(series, random)))
-        noisy = phenology_of(with_twins(series, random, noise=0.1), smooth, **how)
+    for minutes in SPREADS * 10:
+        series = random_curves(random, 50)
+        alone, twice = (
+            phenology_of(each, smooth, **how) for each in (series, with_twins(series, random, minutes=minutes))
+        )
+        noisy = phenology_of(with_twins(series, random, noise=0.1, minutes=minutes), smooth, **how)
         counted.seasons += sum(seasons.start.size for seasons in alone.seasons)
         counted.broken += sum(len(broken(found)) for found in (alone, twice, noisy))
         counted.moved += sum(map(has_moved, alone.seasons, twice.seasons))
@@ -118,29 +124,95 @@ def has_moved(before, after):
 
 
 @pytest.mark.parametrize("smooth", SMOOTHINGS)
-def test_seasons_of_some_random_curves_with_twins_keep_their_properties(smooth):
+@pytest.mark.parametrize("minutes", SPREADS)
+def test_seasons_of_some_random_curves_with_twins_keep_their_properties(smooth, minutes):
     random = np.random.default_rng(8)
     series = random_curves(random, 40)
 
-    alone, noisy = phenology_of(series, smooth), phenology_of(with_twins(series, random, noise=0.1), smooth)
-    twice = phenology_of(with_twins(series, random), smooth)
+    alone, noisy = (
+        phenology_of(each, smooth) for each in (series, with_twins(series, random, noise=0.1, minutes=minutes))
+    )
+    twice = phenology_of(with_twins(series, random, minutes=minutes), smooth)
 
     assert sum(seasons.start.size for seasons in alone.seasons) > 40
     assert not [each for found in (alone, twice, noisy) for each in broken(found)]
     assert not any(map(has_moved, alone.seasons, twice.seasons))
 
 
-def test_an_observation_is_the_mean_of_what_has_a_value_within_twelve_hours_of_its_first():
+@pytest.mark.parametrize("hour", [0, 10.5, 22.5, 23.75], ids=["dates", "morning", "Fiji", "midnight"])
+@pytest.mark.parametrize("minutes", [-25, 25])
+def test_twins_beside_every_date_change_no_season_at_all(years, hour, minutes):
+    at_hour = Curves(times=years.times + np.timedelta64(int(hour * 60), "m"), values=years.values)
+    times = np.sort(np.concatenate([at_hour.times, at_hour.times + np.timedelta64(minutes, "m")]))
+
+    (alone,) = phenology_of(at_hour).seasons
+    (twice,) = phenology_of(Curves(times=times, values=np.repeat(years.values, 2, axis=1))).seasons
+
+    for name in ("start", "peak", "end", "amplitude", "peak_value"):
+        np.testing.assert_array_equal(getattr(twice, name), getattr(alone, name))
+
+
+def test_an_observation_is_the_mean_of_what_has_a_value_around_the_usual_time_of_day():
+    gaps = [None] * 6
     series = curves(
-        of_days([0, 0.005, 0.49, 0.5, 10, 10.3, 20]),
-        [1.0, 2.0, 6.0, 4.0, None, 5.0, None],
-        [None, 1.0, None, 2.0, None, None, 3.0],
+        of_days([0.99, 1.0, 1.49, 1.51, 11, 11.3, 21, 30.6, 31, 41, *range(51, 111, 10)]),
+        [1.0, 2.0, 6.0, 4.0, None, 5.0, None, 7.0, None, 8.0, *gaps],
+        [None, 1.0, None, 2.0, None, None, 3.0, None, None, None, *gaps],
     )
 
     merged = merge_twins(series, observations_of(series.times))
 
-    assert merged.times.tolist() == of_days([0, 0.5, 10, 20]).tolist()
-    np.testing.assert_array_equal(merged.values, [[3.0, 4.0, 5.0, np.nan], [1.0, 2.0, np.nan, 3.0]])
+    assert merged.times.tolist() == of_days([1, 2, 11, 21, 31, 41, *range(51, 111, 10)]).tolist()
+    known = merged.values[:, :6]
+    np.testing.assert_array_equal(known, [[3.0, 4.0, 5.0, np.nan, 7.0, 8.0], [1.0, 2.0, np.nan, 3.0, np.nan, np.nan]])
+    assert np.isnan(merged.values[:, 6:]).all()
+
+
+@pytest.mark.parametrize(
+    ("days", "count"),
+    [
+        ([], 0),
+        ([5.4], 1),
+        ([5.4, 5.405], 1),
+        ([5.4, 35.4], 2),
+        ([5.4] * 3, 1),
+        (np.repeat(np.arange(0.4, 300, 10), 2), 30),
+        (np.repeat(np.arange(0.4, 300, 10), 2) + np.tile([0, 0.005], 30), 30),
+        (np.arange(24 * 20) / 24, 24 * 20),
+        (np.arange(4) / 24, 4),
+        (np.arange(4 * 200) / 4, 4 * 200),
+        (np.arange(2 * 200) / 2 + 0.25, 2 * 200),
+        (np.arange(600) / 86400, 600),
+        (np.arange(100) * 30.4375, 100),
+    ],
+    ids=[
+        *("none", "one", "one with a twin", "two", "one instant", "every instant twice", "every date with a twin"),
+        *("hours", "four hours", "six-hourly", "morning and evening", "seconds", "months"),
+    ],
+)
+def test_observations_of_times_of_all_kinds(days, count):
+    observations = observations_of(of_days(np.asarray(days, dtype=float)))
+
+    assert observations.times.size == count
+    assert np.all(np.diff(observations.times) > np.timedelta64(0, "s"))
+    assert np.all(np.abs(observations.times[observations.of_time] - of_days(np.asarray(days, dtype=float))) < DAY)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "times",
+    [[], [5.4, 5.405], [5.4] * 9, [5.4, 35.4], np.repeat(np.arange(0.4, 300, 10), 2), np.arange(600) / 86400],
+    ids=["none", "one date", "one instant", "two dates", "every instant twice", "seconds"],
+)
+@pytest.mark.parametrize("value", [0.5, np.nan])
+@pytest.mark.parametrize("smooth", SMOOTHINGS)
+def test_series_without_seasons_have_none(times, value, smooth):
+    series = Curves(times=of_days(np.asarray(times, dtype=float)), values=np.full((2, len(times)), value))
+
+    found = phenology_of(series, smooth)
+
+    assert [seasons.start.size for seasons in found.seasons] == [0, 0]
+    assert found.smoothed.shape == series.values.shape
 
 
 def test_hourly_values_are_observations_each_but_their_twins():

@@ -30,7 +30,7 @@ def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
     """Return what is asked about each series.
 
     Everything is found from the values as they are, but seasons, which are those of the smoothed curve (Whittaker's,
-    where no other is asked for). Curves, seasons and trends take acquisitions at nearly the same time as one
+    where no other is asked for). Curves, seasons and trends take the acquisitions of a day as one
     observation (`observations_of`). Nothing is extrapolated.
 
     Args:
