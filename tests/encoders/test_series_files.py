@@ -169,7 +169,7 @@ def test_csv_is_a_long_table(areas):
     rows = list(csv.reader(io.StringIO(joined(encode_places_csv(areas)).decode())))
 
     assert rows[0] == ["id", "time", "mean", "histogram:2.0", "histogram:2.1", "valid", "total", "note"]
-    assert rows[1] == ["field 7", TEXTS[0], "0.5", "1.0", "2.0", "4", "4", "ring 1 was closed"]
+    assert rows[1] == ["field 7", TEXTS[0], "0.5", "1", "2", "4", "4", "ring 1 was closed"]
     assert {row[-1] for row in rows[4:]} == {""}
     assert rows[2][2] == ""
     assert [row[0] for row in rows[1::3]] == ["field 7", "two", "3"]

@@ -209,8 +209,8 @@ class _Source:
         if spec.kind == "cog":
             return self._of_raster(date, window)
         array = self._array(date.origin.source)
+        numbers = _part(array, date.origin.index, window, self._shape)
         said = spec.variables.get(self._info.name, VariableSpec(id=self._info.name))
-        numbers = _part(_selected(array, said), date.origin.index, window, self._shape)
         return _decoded(numbers, _under(said, array.attrs), has_flags=bool(self._info.encoding.flags))
 
     def tolerance(self, values: Values) -> Values:
@@ -312,20 +312,6 @@ def _dataset(spec: SourceSpec, name: str) -> "xarray.Dataset":
         if name in dataset:
             return dataset
     raise UnsupportedSource(f"--verify does not find {name} in {Path(spec.href).name} with xarray; leave --verify out")
-
-
-def _selected(array: "xarray.DataArray", said: VariableSpec) -> "xarray.DataArray":
-    """The steps of an array's further dimensions that are selected; opening the source has found that they exist."""
-    for step in said.select:
-        at = step.index
-        if at is None:
-            steps = array.coords[step.dimension].values
-            is_there = steps.astype(str) == step.value
-            if not isinstance(step.value, str):
-                is_there = np.abs(steps - step.value) == np.abs(steps - step.value).min()
-            at = int(np.flatnonzero(is_there)[0])
-        array = array.isel({step.dimension: at})
-    return array
 
 
 def _part(array: "xarray.DataArray", index: int, window: Window, shape: tuple[int, int]) -> NDArray[Any]:
