@@ -130,6 +130,14 @@ def of_another_grid(tmp_path):
     return (tmp_path / "other" / file_of(SCENE.days[0])).read_bytes()
 
 
+@pytest.fixture
+def of_another_scale(tmp_path):
+    """The bytes of a date whose numbers have another scale."""
+    (tmp_path / "scaled").mkdir()
+    write_cogs(tmp_path / "scaled", replace(SCENE, scale=0.01, days=SCENE.days[5:6]))
+    return (tmp_path / "scaled" / file_of(SCENE.days[5])).read_bytes()
+
+
 def test_nothing_is_logged_while_nothing_changes(served):
     assert served.look() == []
     assert served.ready() == []
@@ -142,6 +150,17 @@ def test_copied_date_is_told_and_served(served, put, whole):
     assert served.days() == list(SCENE.days[:6])
     newest = served.metric("chronotile_layer_newest_time_seconds", layer="ndvi.NDVI")
     assert newest == 1_578_268_800  # date -ud 2020-01-06 +%s
+
+
+def test_file_of_another_scale_is_told_once_though_more_dates_come(served, put, whole, of_another_scale):
+    put("2020-01-06", of_another_scale)
+    first = served.look()
+    put("2020-01-07", whole["2020-01-07"])
+    second = served.look()
+
+    assert len(first) == 2
+    assert f"ndvi: {file_of('2020-01-06')}: the numbers of NDVI are " in first[1]
+    assert second == ["reloaded: 1 date added to ndvi.NDVI"]
 
 
 def test_half_copied_date_is_told_once_and_served_once_it_is_whole(served, put, whole):

@@ -1,6 +1,7 @@
 """The log of findings: each once, until it is gone and comes again."""
 
 import logging
+import re
 from collections.abc import Iterable
 from hashlib import blake2b
 
@@ -8,6 +9,9 @@ from chronotile.model.source import Finding
 from chronotile.readers.records import Records, RecordsInMemory
 
 log = logging.getLogger(__name__)
+
+_COUNTS = re.compile(r"\d+ of \d+")
+"""How many files a finding is of: another number with each date that comes, though the finding is the same."""
 
 
 class FindingLog:
@@ -38,6 +42,7 @@ class FindingLog:
 
 
 def _name(finding: Finding) -> str:
-    """Not of the line that asks for it, which is another when the configuration is edited elsewhere."""
-    told = "\n".join((finding.severity, finding.place, finding.message, finding.path))
+    """Not of the line that asks for it, which is another when the configuration is edited elsewhere, nor of counts."""
+    message = _COUNTS.sub("", finding.message)
+    told = "\n".join((finding.severity, finding.place, message, finding.path))
     return blake2b(told.encode(), digest_size=16).hexdigest()
