@@ -24,6 +24,7 @@ from rasterio.windows import Window as RasterioWindow
 from chronotile.errors import UnsupportedSource
 from chronotile.ingest.optimise.inputs import Inputs
 from chronotile.ingest.optimise.tasks import Job, TaskDate
+from chronotile.ingest.optimise.verify_steps import selected
 from chronotile.model.grid import Window
 from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.readers.commit import SERIES
@@ -96,7 +97,7 @@ def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> 
     files = {path for date in dates for path in inputs.files.get(date.origin, ())}
     files |= {Path(spec.href) for spec in inputs.specs if spec.kind != "cog"}
     packed = [name for name, each in job.plan.variables.items() if not each.conversion.is_exact]
-    inexact = f" ({', '.join(packed)} to the rounding of what was asked for)" if packed else ""
+    inexact = f" ({', '.join(packed)} to the rounding of their type)" if packed else ""
     return (
         f"{len(dates)} dates of {', '.join(job.plan.variables)} compared with {len(files)} files, each read again by "
         f"its own scale, offset and nodata: every number is the same in {layouts}, of {count.values} values{inexact}, "
@@ -279,10 +280,11 @@ class _Source:
     def _array(self, source: int) -> "xarray.DataArray":
         """An array of NetCDF or Zarr as it is stored."""
         spec = self._inputs.specs[source]
-        name = spec.variables[self._info.name].name or self._info.name if spec.variables else self._info.name
+        said = spec.variables.get(self._info.name, VariableSpec(id=self._info.name))
+        name = said.name or self._info.name
         if source not in self._open:
             self._open[source] = _dataset(spec, name)
-        return self._open[source][name]
+        return selected(self._open[source][name], said.select)
 
 
 def _usual_names(spec: SourceSpec) -> tuple[str | None, ...]:
