@@ -126,7 +126,7 @@ def test_what_is_no_yaml_is_one_mistake_in_one_line(text):
     (problem,) = problems(text)
 
     assert problem.startswith("a.yaml:")
-    assert "no YAML" in problem
+    assert "not valid YAML" in problem
     assert "\n" not in problem
 
 

@@ -367,4 +367,4 @@ def _syntax_mistake(error: Exception, text: str, start: Place) -> Mistake:
     context = getattr(error, "context", None)
     words = f"{f'{context}, ' if context else ''}{problem}" if found is None else found.words
     line = fault.line if found is None else found.line
-    return Mistake(Place(start.file, min(line + 1, len(lines))), (), f"no YAML: {words}")
+    return Mistake(Place(start.file, min(line + 1, len(lines))), (), f"not valid YAML: {words}")

@@ -570,7 +570,9 @@ def test_an_absent_file_is_a_mistake(tmp_path):
 def test_a_file_that_is_no_text_is_a_mistake(mistakes_of, write):
     (write({}) / "b.yaml").write_bytes(b"a: \xff")
 
-    assert mistakes_of(f"include: b.yaml\n{SMALLEST}") == ["b.yaml:1: the file is no UTF-8 text: byte 3 cannot be read"]
+    assert mistakes_of(f"include: b.yaml\n{SMALLEST}") == [
+        "b.yaml:1: the file is not UTF-8 text: byte 3 cannot be read; save it as UTF-8"
+    ]
 
 
 tokens = st.sampled_from(

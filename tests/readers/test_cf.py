@@ -670,7 +670,7 @@ def test_step_is_selected_by_its_position():
     [
         ([0.1, 10], Step(dimension="depth", value=10.1), "depth has no value 10.1; accepted are 0.1, 10"),
         ([5, 5], Step(dimension="depth", value=5), "depth has the value 5 several times, choose one by its index"),
-        ([5, 6], Step(dimension="depth", index=2), "depth has no index 2; accepted are 5, 6"),
+        ([5, 6], Step(dimension="depth", index=2), "depth has no index 2; accepted are 0 to 1"),
         ([5, 6], Step(dimension="level", value=5), "it has no dimension level; it has depth, y, x"),
         ([5, 6], Step(dimension="y", value=52), "the dimension y is its y, all of which is served"),
         (list(range(40)), Step(dimension="depth", value=50), "accepted are 0, 1, 2, 3, 4, 5, ... 39 (40 values)"),

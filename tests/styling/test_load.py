@@ -167,7 +167,7 @@ def test_a_colour_is_read_as_it_is_written(channels):
             "none"),
         ("title: x\ntitle: y\n" + BLACK_TO_WHITE, "a.yaml:2: title: the key is written twice, first in "
             "line 1; take one away"),
-        ("ramp: {", "a.yaml:1: no YAML: a value is missing here, or a [ or { before it is not closed"),
+        ("ramp: {", "a.yaml:1: not valid YAML: a value is missing here, or a [ or { before it is not closed"),
     ],
 )  # fmt: skip
 def test_a_mistake_has_its_line_and_key(mistakes_of, text, mistake):
@@ -206,7 +206,7 @@ def test_a_file_whose_name_is_no_id_is_refused(mistakes_of, name):
 def test_a_file_that_is_no_text_is_a_mistake(mistakes_of, tmp_path):
     (tmp_path / "b.yaml").write_bytes(b"\xff")
 
-    assert mistakes_of() == ["b.yaml:1: the file is no UTF-8 text: byte 0 cannot be read"]
+    assert mistakes_of() == ["b.yaml:1: the file is not UTF-8 text: byte 0 cannot be read; save it as UTF-8"]
 
 
 def test_a_style_beside_the_configuration_hides_one_that_is_shipped(tmp_path):

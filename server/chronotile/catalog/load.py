@@ -128,7 +128,9 @@ def _read(path: Path, asked_by: Place, key: KeyPath, *, environment: Mapping[str
         asked = asked_by if key else Place("", 0)  # the file that is named first is asked for in no file
         return empty, [Mistake(asked, key, f"{path} cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
-        return empty, [Mistake(empty.place, (), f"the file is no UTF-8 text: byte {error.start} cannot be read")]
+        return empty, [
+            Mistake(empty.place, (), f"the file is not UTF-8 text: byte {error.start} cannot be read; save it as UTF-8")
+        ]
     node, mistakes = read_yaml(text, str(path), environment=environment)
     return node or empty, mistakes
 

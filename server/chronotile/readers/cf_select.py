@@ -45,7 +45,7 @@ def _position(step: Step, field: Field, fields: FieldSet) -> int:
     if step.index is not None:
         if step.index < size:
             return step.index
-        raise UnsupportedSource(f"select: {dim} has no index {step.index}; {_accepted(dim, size, values)}")
+        raise UnsupportedSource(f"select: {dim} has no index {step.index}; accepted are 0 to {size - 1}")
     found = [] if values is None else np.flatnonzero(_is_value(values, step.value)).tolist()
     if len(found) == 1:
         return int(found[0])

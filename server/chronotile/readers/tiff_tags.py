@@ -40,7 +40,9 @@ def require_whole_tags(path: str) -> None:
     with open(path, "rb") as file:  # noqa: PTH123 -- asked at each opening, and half the time of Path.open
         known = _FORMS.get(file.read(4))
         if known is not None and not _is_whole(file, *known):
-            raise OSError("the file is cut off: data of its tags are missing, such as its scale or its place")
+            raise OSError(
+                "the file is cut off: data of its tags are missing, such as its scale or its place; copy it again"
+            )
 
 
 def _is_whole(file: BinaryIO, order: str, form: _Form) -> bool:

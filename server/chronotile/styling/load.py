@@ -169,7 +169,9 @@ def _read(style_id: str, path: Path) -> tuple[_Sheet | None, list[Mistake]]:
     except OSError as error:
         return None, [Mistake(start, (), f"the file cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
-        return None, [Mistake(start, (), f"the file is no UTF-8 text: byte {error.start} cannot be read")]
+        return None, [
+            Mistake(start, (), f"the file is not UTF-8 text: byte {error.start} cannot be read; save it as UTF-8")
+        ]
     node, mistakes = read_yaml(text, str(path))
     if node is None:
         return None, mistakes
