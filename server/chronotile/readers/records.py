@@ -1,9 +1,12 @@
 """Short texts by name, of one process or shared by several."""
 
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 
 class Records(Protocol):
@@ -26,11 +29,13 @@ class RecordsInMemory:
     """Records of one process."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, list[str]] = {}
+        """Each in a list of its own, which tells it from an equal text that was there before."""
 
     def add(self, name: str, text: str) -> bool:
         """Keep a text, unless there is one of that name; return whether it was kept."""
-        return self._texts.setdefault(name, text) is text
+        record = [text]
+        return self._texts.setdefault(name, record) is record
 
     def remove(self, name: str) -> bool:
         """Forget a text; return whether there was one."""
@@ -42,18 +47,30 @@ class RecordsInMemory:
 
     def read(self, name: str) -> str | None:
         """Return a text, if there is one of that name."""
-        return self._texts.get(name)
+        record = self._texts.get(name)
+        return None if record is None else record[0]
 
 
 class RecordsInFolder:
-    """Records that several processes share, one small file each."""
+    """Records that several processes share, one small file each.
+
+    They are for operators alone, so that nothing else fails where they cannot be written: a folder that was removed is
+    made again, and on a full disk a text counts as kept, which may be logged twice.
+    """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 
     def add(self, name: str, text: str) -> bool:
         """Keep a text, unless there is one of that name; return whether it was kept."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return self._write(name, text)
+        except OSError as error:
+            log.warning("records in %s cannot be written: %s", self._folder, error)
+            return True
+
+    def _write(self, name: str, text: str) -> bool:
         with NamedTemporaryFile("w", dir=self._folder, prefix=".", encoding="utf-8") as written:
             written.write(text)
             written.flush()
@@ -73,7 +90,10 @@ class RecordsInFolder:
 
     def names(self) -> Collection[str]:
         """Return the names of all that are kept."""
-        return [path.name for path in self._folder.iterdir() if not path.name.startswith(".")]
+        try:
+            return [path.name for path in self._folder.iterdir() if not path.name.startswith(".")]
+        except FileNotFoundError:
+            return []
 
     def read(self, name: str) -> str | None:
         """Return a text, if there is one of that name."""
