@@ -11,11 +11,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application, create_app, open_configured
+from chronotile.ingest.finding_log import FindingLog
 from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
 from chronotile.pipeline.looks import Looks
+from chronotile.protocols.ops.routes import STALE
 from chronotile.settings import Settings
-from chronotile.upkeep import Upkeep
+from chronotile.upkeep import NOT_RELOADED, Upkeep
 from tests.running import PATIENCE_S, PROGRAM, serving
 from tests.scenes import Scene, write_cogs, write_tif
 
@@ -24,6 +26,7 @@ OPTIONS = Options(layout="both", block=4, threads=1)
 TILE = "/tiles/NDVI/WebMercatorQuad/14/8328/5484.png"
 POINT = "/timeseries/NDVI/point?lon=3.001&lat=51.001"
 NEWEST = "2020-01-07T00:00:00Z"
+CONFIGURATION = "collections: {made: {source: {kind: zarr, href: cube.zarr}, variables: {NDVI: {layer: NDVI}}}}"
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def configuration(tmp_path, tifs, append):
     """A cube of the first five dates."""
     append(tifs[:5])
     file = tmp_path / "chronotile.yaml"
-    file.write_text("collections: {made: {source: {kind: zarr, href: cube.zarr}, variables: {NDVI: {layer: NDVI}}}}")
+    file.write_text(CONFIGURATION)
     return file
 
 
@@ -171,6 +174,26 @@ def test_appended_date_is_there_though_the_configuration_has_mistakes_by_now(cli
     assert client.get("/layers/NDVI/times").json()["total"] == 7
 
 
+def test_configuration_with_mistakes_stays_told_when_a_store_grows(configuration, append, tifs, caplog):
+    settings = Settings(config=configuration, watch_s=0)
+    archive = open_configured(settings)
+    upkeep = Upkeep(archive, settings, finding_log=FindingLog())
+    with TestClient(application(archive.services, upkeep=upkeep)) as client:
+        state = client.app.state.chronotile
+        configuration.write_text("services: {}")
+        upkeep.look(state)
+        append(tifs)
+        assert client.get(TILE).headers["chronotile-time"] == NEWEST
+        while_broken = client.get("/health/ready").json()["faults"]
+        upkeep.look(state)
+        configuration.write_text(CONFIGURATION)
+        upkeep.look(state)
+
+        assert [fault["reason"] for fault in while_broken] == [STALE]
+        assert client.get("/health/ready").json()["faults"] == []
+    assert caplog.text.count(NOT_RELOADED) == 1
+
+
 def test_cube_that_is_gone_is_told_as_before(client, configuration):
     (configuration.parent / "cube.zarr" / "zarr.json").unlink()
 
@@ -255,7 +278,7 @@ def test_block_of_dates_whose_series_are_damaged_is_unreadable_without_maps(tmp_
     for chunk in damaged:
         chunk.write_bytes(b"no chunk")
     file = tmp_path / "chronotile.yaml"
-    file.write_text("collections: {made: {source: {kind: zarr, href: cube.zarr}, variables: {NDVI: {layer: NDVI}}}}")
+    file.write_text(CONFIGURATION)
 
     with TestClient(create_app(Settings(config=file, watch_s=0))) as client:
         answer = client.get(POINT)

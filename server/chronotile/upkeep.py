@@ -25,7 +25,9 @@ SETTLED_S = 2.0
 """By then what is loaded with the first requests is there."""
 TIDIED_EVERY_S = 20.0
 """Often enough that holes stay small, and seldom enough that the pages asked for anew cost nothing."""
-NOT_RELOADED = "what is new is not served, but what was before"
+NOT_RELOADED = "reload failed, still serving the previous state"
+EVERYTHING, STORES = "everything", "stores"
+"""What was looked at: all of the archive, or only the stores that tell by themselves that they have grown."""
 
 
 class Upkeep:
@@ -48,8 +50,8 @@ class Upkeep:
     ) -> None:
         self._archive = archive
         self._finding_log = finding_log
-        self._failure = ""
-        """Why the last look gave nothing to serve; nothing where it did."""
+        self._failures: dict[str, str] = {}
+        """Why the last look gave nothing to serve, by what was looked at; a look that did has none."""
         self._looks = looks or Looks()
         self._settings = settings
         self._lock = threading.Lock()
@@ -61,9 +63,8 @@ class Upkeep:
             while True:
                 with anyio.move_on_after(self._settings.watch_s or None) as waiting:
                     await hung_up.wait()
-                if not waiting.cancelled_caught:  # asked for: a disk that failed for a moment may be well again
-                    state.services.failing_dates.clear()
-                await anyio.to_thread.run_sync(self.look, state, limiter=alone)
+                look = self.look if waiting.cancelled_caught else self.look_afresh
+                await anyio.to_thread.run_sync(look, state, limiter=alone)
 
     async def tidy(self, state: ServerState) -> None:
         """Set aside what stays until the next reload, and give back what caches that evict leave free."""
@@ -90,12 +91,18 @@ class Upkeep:
             with self._lock:
                 if self._has_grown(collection):
                     before = self._archive
-                    self._serve(state, self._made(state, before, partial(grown, before, clock=system_clock)))
+                    make = partial(grown, before, clock=system_clock)
+                    self._serve(state, self._made(state, before, make, looked_at=STORES))
 
     def _has_grown(self, collection: str | None) -> bool:
         """Of all stores one may hang, which is not to keep documents that tell of the others."""
         look = partial(has_grown, self._archive, collection)
         return self._looks.take("all stores", look, known=False) if collection is None else look()
+
+    def look_afresh(self, state: ServerState) -> None:
+        """Do what `look` does, with an empty list of failing dates: a disk that failed for a while may work again."""
+        state.services.failing_dates.clear()
+        self.look(state)
 
     def look(self, state: ServerState) -> None:
         """Look at everything, without holding up who follows: one store may hang. Anew, if another grew meanwhile."""
@@ -103,35 +110,41 @@ class Upkeep:
         while not is_done:
             before = self._archive
             look = partial(refreshed, before, self._settings.config, environment=os.environ, clock=system_clock)
-            newer = self._made(state, before, look)
+            newer = self._made(state, before, look, looked_at=EVERYTHING)
             with self._lock:
                 is_done = newer is before or self._archive is before
                 if self._archive is before:
                     self._serve(state, newer)
         failing_dates(state.services)  # those that are well again are no longer listed
 
-    def _made(self, state: ServerState, before: Archive, make: Callable[[], Archive]) -> Archive:
+    def _made(self, state: ServerState, before: Archive, make: Callable[[], Archive], *, looked_at: str) -> Archive:
         """What `make` gives; where it has mistakes or cannot be read that is told, and the last good one is given."""
         try:
             made = make()
         except (ChronotileError, OSError) as error:
-            if self._is_new_failure(state, str(error)) and self._finding_log is not None:
+            if self._is_new_failure(state, looked_at, str(error)) and self._finding_log is not None:
                 log.warning("%s: %s", NOT_RELOADED, error)
         except Exception as error:  # it must not end the looking, without which SIGHUP would end the process
-            if self._is_new_failure(state, repr(error)):
+            if self._is_new_failure(state, looked_at, repr(error)):
                 log.exception(NOT_RELOADED)
         else:
-            self._is_new_failure(state, "")
+            self._forget_failures(state, looked_at)
             return made
         state.failed_reloads += 1
         return before
 
-    def _is_new_failure(self, state: ServerState, failure: str) -> bool:
-        """Keep why what is new is not served, and return whether it was not so at the last look."""
-        is_new = failure != self._failure
-        self._failure = failure
-        state.is_stale = bool(failure)
+    def _is_new_failure(self, state: ServerState, looked_at: str, failure: str) -> bool:
+        """Keep why nothing new is served, and return whether the last look at the same gave another reason, or none."""
+        is_new = failure != self._failures.get(looked_at)
+        self._failures[looked_at] = failure
+        state.is_stale = True
         return is_new
+
+    def _forget_failures(self, state: ServerState, looked_at: str) -> None:
+        """Forget those of this look, and of stores: a look at everything includes them, but not the other way round."""
+        for each in (EVERYTHING, STORES) if looked_at == EVERYTHING else (STORES,):
+            self._failures.pop(each, None)
+        state.is_stale = bool(self._failures)
 
     def _serve(self, state: ServerState, newer: Archive) -> None:
         if newer is not self._archive:

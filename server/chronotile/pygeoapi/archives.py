@@ -93,7 +93,7 @@ def _current(kept: _Kept, place: Path, now: float) -> Archive:
             kept.looked_s = now
             return refreshed(kept.archive, place, environment=os.environ, clock=system_clock)
     except (ChronotileError, OSError) as error:
-        log.warning("what is new is not served, but what was before: %s", error)
+        log.warning("reload failed, still serving the previous state: %s", error)
     return kept.archive
 
 

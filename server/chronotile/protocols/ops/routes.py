@@ -15,7 +15,7 @@ from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.ops.siblings import Siblings, merged
 
-STALE = "the configuration, or a source of it, is such by now that nothing can be served; what was before still is"
+STALE = "the last reload failed; the previous state is still served; the log says why"
 
 
 async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer is that there is one
