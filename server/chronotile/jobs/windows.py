@@ -76,10 +76,7 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
             for rows, columns in product(down, across)
         ],
         seconds=grid.width * grid.height * cell_s,
-        shared={
-            "times": [told_instants(each.times.instants) for each in read],
-            "states": [each.etag for each in read],
-        },
+        shared={"times": [told_instants(each.times.instants) for each in read]},
         sources=sources_of(*read),
     )
 
@@ -91,38 +88,6 @@ def all_of(inputs: Inputs, work: Work) -> Coverage:
         ChronotileError: As `selected`, or a time is gone.
     """
     return _at_times(inputs, work, 0)
-
-
-def all_as_planned(inputs: Inputs, work: Work) -> Coverage:
-    """Return what `all_of` does, for the end of a job, whose blocks were read one after the other.
-
-    Raises:
-        ChronotileError: As `all_of`.
-        SourceUnavailable: At times that were planned with, a layer has other pixels or cells now.
-    """
-    read = [_at_times(inputs, work, number) for number in range(len(work.shared["states"]))]
-    for coverage, state in zip(read, work.shared["states"], strict=True):
-        require_state(coverage, coverage.etag, state, what="the map")
-    return read[0]
-
-
-def require_state(coverage: Coverage, state: object, planned: object, *, what: str) -> None:
-    """Check that the sources of a coverage are those that a job was planned with.
-
-    Args:
-        coverage: Of the times that were planned with, whatever others there are now.
-        state: Of its sources.
-        planned: The same when the job was planned.
-        what: Is made of it, for the message.
-
-    Raises:
-        SourceUnavailable: They are not.
-    """
-    if state != planned:
-        raise SourceUnavailable(
-            f"collection {coverage.collection.id} has changed since the job began, so that {what} would have parts "
-            "of two states; ask for it anew"
-        )
 
 
 def _at_times(inputs: Inputs, work: Work, number: int) -> Coverage:

@@ -9,7 +9,7 @@ from chronotile.jobs.inputs import BBOX, BY, DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.map_files import GEOTIFF, geotiff_of_pieces, keep_piece, made_bands, require_geotiff
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
-from chronotile.jobs.windows import all_as_planned, found_by_cell, itemsize, planned_windows, selected, window_of
+from chronotile.jobs.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
 from chronotile.model.analysis import ANOMALY_KINDS, AnomalyKind, Climatology, Curves, FloatArray
 from chronotile.model.time import format_instant
 from chronotile.pipeline.services import Services
@@ -49,7 +49,7 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage, kind = all_as_planned(inputs, work), _kind(inputs)
+    coverage, kind = all_of(inputs, work), _kind(inputs)
     units = UNITS.get(kind, coverage.fields[0].encoding.units)
     said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
     return {"anomaly": geotiff_of_pieces(coverage, made_bands(coverage, said), done, work, name="anomaly")}

@@ -7,7 +7,7 @@ from chronotile.jobs.inputs import BBOX, BY, DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.map_files import GEOTIFF, dates, geotiff_of_pieces, keep_piece, made_bands, require_geotiff
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
-from chronotile.jobs.windows import all_as_planned, found_by_cell, itemsize, planned_windows, selected, window_of
+from chronotile.jobs.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
 from chronotile.model.analysis import Climatology, Curves, FloatArray
 from chronotile.model.reducer import MEAN, parse_reducer
 from chronotile.model.time import TimeDomain
@@ -37,7 +37,7 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage = all_as_planned(inputs, work)
+    coverage = all_of(inputs, work)
     units, span = coverage.fields[0].encoding.units, dates(coverage.times)
     reducer = _how(inputs).reducer.name
     said = [(f"{slot}, {reducer} of {span}", units) for slot in _slots(inputs, coverage.times)]

@@ -21,7 +21,7 @@ from chronotile.jobs.map_files import (
 )
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.jobs.shelf import NAME, NAMED, require_name
-from chronotile.jobs.windows import all_as_planned, itemsize, planned_windows, read_all, read_runs, selected, window_of
+from chronotile.jobs.windows import all_of, itemsize, planned_windows, read_all, read_runs, selected, window_of
 from chronotile.model.coverage import Coverage, CoverageField, Numbers
 from chronotile.model.grid import Window
 from chronotile.model.raster import Raster
@@ -61,7 +61,7 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage, reducer = all_as_planned(inputs, work), _reducer(inputs)
+    coverage, reducer = all_of(inputs, work), _reducer(inputs)
     bands = [_band(coverage, reducer)]
     if not _is_cube(inputs):
         return {"composite": geotiff_of_pieces(coverage, bands, done, work, name="composite")}

@@ -12,13 +12,11 @@ from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.jobs.sources import sources_of
 from chronotile.jobs.stored_coverage import StoredCoverage, leave_piece, planned_pieces
-from chronotile.jobs.windows import require_state
 from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
 from chronotile.model.crs import CRS84_URI
 from chronotile.model.time import TimeDomain, parse_time
 from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS
 from chronotile.pipeline.extract_coverage import extract_coverage
-from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
 
 MOST_BYTES = 1 << 38
@@ -41,15 +39,13 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             locator="inputs.bbox",
         )
     times = coverage.times
-    lacking = [_lacking(field, times) for field in coverage.fields]
     return Plan(
         blocks=planned_pieces(coverage),
         seconds=coverage.nbytes / BYTES_A_SECOND,
         shared={
             "times": told_instants(times.instants),
-            "lacking": lacking,
+            "lacking": [_lacking(field, times) for field in coverage.fields],
             "shape": _shape(coverage),
-            "states": _states(coverage, lacking, services),
         },
         sources=sources_of(coverage),
     )
@@ -64,10 +60,7 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage = _coverage(inputs, work, slice(None))
-    states = _states(coverage, work.shared["lacking"], work.services)
-    require_state(coverage, states, work.shared["states"], what="the file")
-    stored = StoredCoverage(of=coverage, blocks=tuple(done), work=work)
+    stored = StoredCoverage(of=_coverage(inputs, work, slice(None)), blocks=tuple(done), work=work)
     return {"export": write_coverage(stored, _format(inputs), work)}
 
 
@@ -92,16 +85,6 @@ def _lacking(field: CoverageField, times: TimeDomain) -> list[int]:
     own = field.layer.times.starts
     lacking: list[int] = np.flatnonzero(~np.isin(times.starts, own)).tolist() if own.size else []
     return lacking
-
-
-def _states(coverage: Coverage, lacking: Sequence[Sequence[int]], services: Services) -> list[str]:
-    """Of the pixels of each field at those of the times that it does not lack."""
-    return [
-        pixel_revision(
-            field.layer, tuple(np.delete(coverage.times.starts, places)) if len(field.layer.times) else (), services
-        )
-        for field, places in zip(coverage.fields, lacking, strict=True)
-    ]
 
 
 def _request(inputs: Inputs, services: Services) -> CoverageRequest:

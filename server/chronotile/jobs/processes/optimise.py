@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from chronotile.errors import SourceUnavailable
 from chronotile.ingest.optimise.inputs import Origin
 from chronotile.ingest.optimise.plan import CubePlan
 from chronotile.ingest.optimise.tasks import Task
@@ -14,7 +15,7 @@ from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
 from chronotile.jobs.shelf import NAME, NAMED, require_name
 from chronotile.jobs.sources import sources_of
-from chronotile.jobs.windows import all_of, require_state, selected, window_of
+from chronotile.jobs.windows import all_of, selected, window_of
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage
 from chronotile.model.grid import Window
@@ -79,7 +80,11 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
     Raises:
         SourceUnavailable: A layer has other pixels or cells now.
     """
-    require_state(coverage, coverage.etag, work.shared["state"], what="the cube")
+    if coverage.etag != work.shared["state"]:  # at each block: to write the others would be in vain
+        raise SourceUnavailable(
+            f"collection {coverage.collection.id} has changed since the job began, so that the cube would have parts "
+            "of two states; ask for it anew"
+        )
     return _cube_of(inputs, coverage, work.services)
 
 

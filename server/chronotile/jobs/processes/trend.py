@@ -10,7 +10,7 @@ from chronotile.jobs.inputs import BBOX, BY, DATETIME, LAYER
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.map_files import GEOTIFF, dates, geotiff_of_pieces, keep_piece, made_bands, require_geotiff
 from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work
-from chronotile.jobs.windows import all_as_planned, found_by_cell, itemsize, planned_windows, selected, window_of
+from chronotile.jobs.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
 from chronotile.model.analysis import CONFIDENCE, TREND_METHODS, Curves, FloatArray
 from chronotile.model.time import TimeDomain
 from chronotile.pipeline.services import Services
@@ -55,7 +55,7 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage = all_as_planned(inputs, work)
+    coverage = all_of(inputs, work)
     units = coverage.fields[0].encoding.units
     a_year = "year-1" if units == "1" else f"{units} year-1"
     said = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
