@@ -16,7 +16,7 @@ from chronotile.ingest.finding_log import FindingLog
 from chronotile.settings import Settings
 from chronotile.upkeep import Upkeep
 from tests.running import PATIENCE_S, PROGRAM, serving, until, workers_of
-from tests.scenes import Scene, write_cogs
+from tests.scenes import Scene, write_cogs, write_tif
 
 SCENE = Scene(days=tuple(f"2020-01-{day:02}" for day in range(1, 10)))
 ROW, COLUMN = 12, 20
@@ -269,6 +269,21 @@ def test_date_whose_pixels_are_damaged_is_told_once_and_the_others_are_right(ser
 
     assert served.ready() == []
     assert served.days() == list(SCENE.days[:5])
+
+
+def test_date_whose_numbers_the_others_cannot_hold_is_told_once_with_its_file(folder, caplog, monkeypatch):
+    monkeypatch.setattr("chronotile.readers.raster_survey.MAX_FILES", 2)
+    write_tif(folder / file_of("2020-01-03"), SCENE.numbers(2).astype("float32"), SCENE)
+    served = Served(folder, caplog)
+
+    with served.client as client:
+        answers = [client.get(path) for path in (POINT, POINT, f"{POINT}&datetime=2020-01-03")]
+
+    told = [record for record in caplog.messages if "its numbers are float32" in record]
+    assert answers[0].json()["reasons"] == answers[1].json()["reasons"] == [None, None, "unreadable", None, None]
+    assert len(told) == 1
+    assert file_of("2020-01-03") in told[0]
+    assert not any(str(folder) in answer.text for answer in answers)
 
 
 def test_findings_of_a_configuration_name_its_file_and_line(folder, tmp_path, caplog):

@@ -118,7 +118,6 @@ def _valid_range(
     "valid_range"), which are taken back to numbers here.
     """
     low, high = _range_attributes(field)
-    low, high = _range_attributes(field)
     if low is None and high is None:
         return None, ()
     if _is_unpacked(field, dtype, scale, offset):

@@ -189,7 +189,7 @@ def _parts(
             )
         start = 0
         for path, count in counts.items():
-            yield path, _slice(times, np.arange(start, start + count))
+            yield path, times.at(range(start, start + count))
             start += count
         return
     covered = np.zeros(len(times), dtype=bool)
@@ -197,7 +197,7 @@ def _parts(
         inside = (times.starts >= span.start) & (times.starts < span.end)
         covered |= inside
         if inside.sum() == counts[path]:
-            yield path, _slice(times, np.flatnonzero(inside))
+            yield path, times.at(np.flatnonzero(inside))
             continue
         message = f"it has {counts[path]} bands, times: names {inside.sum()} times in the period of its name"
         findings.append(Finding("warning", names[path], f"{LEFT_OUT}{message}"))
@@ -216,10 +216,6 @@ def _spans_of_names(paths: Sequence[str]) -> dict[str, TimeSpan] | None:
     }
     known = {path: span for path, span in told.items() if span is not None}
     return known if len(known) == len(paths) == len(set(known.values())) else None
-
-
-def _slice(times: TimeDomain, indexes: np.ndarray) -> TimeDomain:
-    return TimeDomain(times.starts[indexes], times.ends[indexes])
 
 
 def _listed(texts: Sequence[str]) -> str:

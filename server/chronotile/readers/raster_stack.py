@@ -1,6 +1,5 @@
 """Raster files, one a date or one band a date, read as one source."""
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
@@ -31,8 +30,6 @@ from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, HandlePool, sha
 from chronotile.readers.raster_survey import Looked, Sample, survey
 from chronotile.readers.reader import Along, BlockShape, Reader, stacked
 from chronotile.readers.stack_variable import Plane, StackVariable, stack_variable
-
-_log = logging.getLogger(__name__)
 
 SERIES_THREADS = 4
 """Of one series that takes many files."""
@@ -66,7 +63,6 @@ class RasterStack:
         self._bands: dict[str, tuple[FileState | None, FileBands]] = {
             path: (each.state, each.bands) for path, each in looked.items()
         }
-        self._told: set[str] = set()
 
     @property
     def info(self) -> SourceInfo:
@@ -287,10 +283,7 @@ class RasterStack:
         try:
             return self._variables[variable].pieces.of(bands, plane.band)
         except UnsupportedSource as error:
-            if plane.path not in self._told:
-                self._told.add(plane.path)
-                _log.warning("%s of %s is not served of %s: %s", variable, self._collection, plane.path, error.message)
-            raise unavailable(self._collection, variable, "are not stored as those of other times") from error
+            raise OSError(f"{plane.path}: {error.message}") from error
 
     def _bands_now(self, path: str) -> FileBands:
         """What a file says of its bands; of one that was looked at since it was written, it is not opened."""

@@ -130,7 +130,8 @@ class ServingCube:
         self._folder = folder
         self._document = str(folder / DOCUMENT)
         self._lock = threading.Lock()
-        self._told: set[tuple[str, Identity]] = set()
+        self._told: dict[str, Identity] = {}
+        """By variable: the state of which it was logged that the series are damaged."""
         self._state = self._load(None)
 
     @property
@@ -227,8 +228,8 @@ class ServingCube:
 
     def _tell_damaged_series(self, variable: str, state: State, error: Exception) -> None:
         """Log once for each state that series are read from the maps, which takes longer."""
-        if (variable, state.identity) not in self._told:
-            self._told.add((variable, state.identity))
+        if self._told.get(variable) != state.identity:
+            self._told[variable] = state.identity
             log.warning(
                 "series of %s in %s are damaged and read from its maps: %s", variable, self._folder, one_line(error)
             )

@@ -135,7 +135,7 @@ def _is_scaled(encoding: Encoding) -> bool:
 
 
 def _part(times: TimeDomain, kept: Sequence[int]) -> TimeDomain:
-    return TimeDomain(times.starts[kept], times.ends[kept]) if 0 < len(times) != len(kept) else times
+    return times.at(kept) if 0 < len(times) != len(kept) else times
 
 
 def _kinds(

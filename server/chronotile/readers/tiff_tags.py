@@ -12,6 +12,10 @@ _BYTES_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 1
 """By the number of the type (TIFF 6.0, section 2; BigTIFF)."""
 
 
+_MOST_ENTRIES = 0xFFFF
+"""Of a directory that libtiff reads; of a damaged file the number may be anything, and is not to be held."""
+
+
 class _Form(NamedTuple):
     """How a classic or a big TIFF is written."""
 
@@ -52,6 +56,8 @@ def _is_whole(file: BinaryIO, order: str, form: _Form) -> bool:
         count = _number(file, directory, order + form.entries)
     except struct.error:  # the file ends before
         return False
+    if count > _MOST_ENTRIES:
+        return True  # GDAL says what is wrong
     head, data = struct.Struct(order + form.entry), struct.Struct(order + form.offset)
     entry_bytes = head.size + data.size
     if directory + count * entry_bytes > size:

@@ -78,9 +78,9 @@ def remember(request: Request, payload: Payload, *, layer: str, layer_revision: 
     found = services.catalogue.layer(layer)
     times = found.times
     instants = payload.time.instants + payload.time.base
-    # Where there are times to come, which of them is the newest or the default changes with the clock.
     if payload.unreadable:
         return
+    # Where there are times to come, which of them is the newest or the default changes with the clock.
     is_settled = len(times) == 0 or bool(times.instants[-1] <= services.clock() + DAY)
     if is_settled and len(instants) <= MAX_INSTANTS and found.collection in services.at_hand:
         pixels = Pixels(layer, instants, payload.states, layer_revision)
