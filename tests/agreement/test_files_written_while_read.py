@@ -130,6 +130,11 @@ PATHS = {
     "animation": f"/animations/STEP.gif?bbox={BOX}&width=32&height=32",
     "layers over one another": "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=FIRST,STEP&STYLES=&CRS=CRS:84"
     f"&BBOX={BOX}&WIDTH=32&HEIGHT=32&FORMAT=image/png&TIME=2020-01-01",
+    **{
+        f"feature info of {name}": "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetFeatureInfo&STYLES=&CRS=CRS:84&WIDTH=32"
+        f"&HEIGHT=32&BBOX={BOX}&I=16&J=16&INFO_FORMAT=application/json&LAYERS={layer}&QUERY_LAYERS={layer}"
+        for name, layer in (("a formula", "STEP"), ("a composite", "RGB"))
+    },
 }
 
 

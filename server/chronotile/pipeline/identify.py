@@ -19,6 +19,7 @@ from chronotile.model.style import Colour, Style
 from chronotile.model.time import InstantArray, TimeSelection
 from chronotile.pipeline.cells import cell_of, cell_values, read_cell
 from chronotile.pipeline.map_rasters import MapTarget
+from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.render_map import (
     base_times,
     painted_style,
@@ -80,8 +81,7 @@ def identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[I
         SourceUnavailable: A source is gone or damaged.
         ChronotileError: A name, time or parameter is not accepted.
     """
-    targets = resolve_identify(requests, services)
-    return tuple(_identified(target, UnreadableDates(target.layer, services)) for target in targets)
+    return tuple(_read(target, services)[0] for target in resolve_identify(requests, services))
 
 
 def deliver_identified(
@@ -104,9 +104,9 @@ def deliver_identified(
     payload = Payload(body=b"", media_type=format.media_type, etag=etag, time=time_of_all(times))
     if etag in known:
         return LayeredPayload(payload=replace(payload, unchanged=True), times=times)
-    found = [UnreadableDates(target.layer, services) for target in targets]
-    body = format.encode([_identified(target, own) for target, own in zip(targets, found, strict=True)])
-    unreadable = instants_of_all(found)
+    read = [_read(target, services) for target in targets]
+    body = format.encode([found for found, _lacking in read])
+    unreadable = instants_of_all(lacking for _found, lacking in read)
     etag = etag_without(etag, unreadable)
     return LayeredPayload(payload=replace(payload, body=body, etag=etag, unreadable=unreadable), times=times)
 
@@ -152,6 +152,21 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
         (base, target.request.reducer if len(base) > 1 else None),
         None if target.picture is None else target.picture.etag,
     )
+
+
+def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, UnreadableDates]:
+    """What a layer shows, of one state of its files, and the dates that could not be read."""
+
+    def read() -> tuple[Identified, UnreadableDates]:
+        found = UnreadableDates(target.layer, services)
+        return _identified(target, found), found
+
+    layer, base = target.layer, target.time_used.base
+    # Of one variable that is stored each file is read once, which its reader minds.
+    if not target.cells or not (base or len(layer.variables) > 1 or layer.main_variable.is_derived):
+        return read()
+    indexes = (*target.times.indexes, *(time_index(layer.times.instants, instant) for instant in base))
+    return read_of_one_state(read, layer, indexes or (0,), services)
 
 
 def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
