@@ -1,4 +1,4 @@
-"""Texts that are no YAML: each fault is told with its line and what to do."""
+"""Texts that are not valid YAML: each fault is reported with its line and what to do."""
 
 import pytest
 
@@ -10,10 +10,10 @@ FAULTS = {
     "too-little-indented": (
         "collections:\n  a:\n    source: {kind: zarr}\n   variables: {}\n",
         4,
-        "indentation is that of no line above",
+        "indentation matches no line above",
     ),
     "too-far-indented": ("service:\n  title: x\n    abstract: y\n", 3, "indented deeper than line 2"),
-    "too-far-indented-below-comment": ("a: 1\n# b: c\n  d: e\n", 3, "indentation is that of no line above"),
+    "too-far-indented-below-comment": ("a: 1\n# b: c\n  d: e\n", 3, "indentation matches no line above"),
     "colon-in-text": ("service:\n  title: NDVI: brown to green\n", 2, "a colon and a space; put the text in quotes"),
     "double-quote-open": (
         'service:\n  title: "x\n  abstract: y\n',
@@ -29,15 +29,15 @@ FAULTS = {
         "the [ that opens in this line is not closed",
     ),
     "brace-open": ("a: {source: {kind: zarr, href: x}\nb: {}\n", 1, "the { that opens in this line is not closed"),
-    "bracket-too-many": ("crs: [a]]\n", 1, "a bracket too many"),
+    "bracket-too-many": ("crs: [a]]\n", 1, "one bracket too many"),
     "value-missing": ("ramp: {\n", 1, "a value is missing here, or a [ or { before it is not closed"),
     "comma-missing": ("source: {kind: cog href: x}\n", 1, "a comma or } is missing"),
     "no-space-after-colon": ("service:\n  title:x\n  abstract: y\n", 2, "a space is missing after the colon"),
     "no-space-after-last-colon": ("service:\n  abstract: y\n  title:x\n", 3, "a space is missing after the colon"),
     "no-space-after-dash": ("crs:\n-a\n-b\n", 2, "a space is missing after the - of the list"),
-    "no-colon": ("service:\n  title: x\nabstract\n", 3, "the line is no key: value"),
-    "key-in-list": ("crs:\n  - a\n  b: c\n", 3, "a key stands among the items of a list"),
-    "item-among-keys": ("crs:\n  a: b\n  - c\n", 3, "an item of a list stands among keys"),
+    "no-colon": ("service:\n  title: x\nabstract\n", 3, "the line is not of the form key: value"),
+    "key-in-list": ("crs:\n  - a\n  b: c\n", 3, "a key stands among list items"),
+    "item-among-keys": ("crs:\n  a: b\n  - c\n", 3, "a list item stands among keys"),
     "star": ("source:\n  kind: cog\n  href: *.tif\n", 3, "text cannot begin with * or &; put it in quotes"),
     "percent": ("title: %x\n", 1, "text cannot begin with %; put it in quotes"),
     "at-sign": ("title: @x\n", 1, "text cannot begin with @; put it in quotes"),
@@ -46,9 +46,9 @@ FAULTS = {
     "brace-in-braces": ("source: {kind: cog, href: {variable}_*.tif}\n", 1, "needs quotes"),
     "environment-in-braces": ("a: {b: ${X}}\n", 1, "text with { or ${…} needs quotes"),
     "question-mark": ("a: ? b\n", 1, "text cannot begin with ?"),
-    "long-text": ("a: |x\n  b\n", 1, "the text begins in the next line"),
-    "control-character": ("a: \x01\n", 1, "a control character; take it away"),
-    "key-twice": ("a: 1\na: 2\n", 2, "a: the key is written twice, first in line 1; take one away"),
+    "long-text": ("a: |x\n  b\n", 1, "begins in the next line"),
+    "control-character": ("a: \x01\n", 1, "a control character; remove it"),
+    "key-twice": ("a: 1\na: 2\n", 2, "a: the key is written twice, first in line 1; remove one"),
     "no-break-space": ("service:\n\u00a0\u00a0title: x\n", 2, "title: the line is indented with no-break spaces"),
     "no-mapping": ("title:x\n", 1, "with a space after the colon"),
 }

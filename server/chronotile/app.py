@@ -287,7 +287,8 @@ def serving(
         siblings: The other workers, if there are any.
         finding_log: Logs what is found at each reload; without one another worker does.
     """
-    id_ = id_of_open(archive, settings.config, is_shared=settings.database_url is not None)
+    is_told = finding_log is not None  # by one of several workers
+    id_ = id_of_open(archive, settings.config, is_shared=is_told and settings.database_url is not None)
     keep_freed_memory()
     allow_open_files()
     say_previews(Previews(settings.preview_folder, settings.preview_bytes) if settings.preview_bytes else None)

@@ -138,10 +138,10 @@ def audit(
         int, typer.Option(min=1, help="Random blocks of cells to compare, where there are too many to compare all.")
     ] = 1000,
     seed: Annotated[
-        int | None, typer.Option(help="Of the random blocks, to repeat an audit; otherwise another.")
+        int | None, typer.Option(help="Seed of the random blocks, to repeat an audit; default: random.")
     ] = None,
 ) -> None:
-    """Compare what is served with its sources, read apart by rasterio and xarray; 1 if any value differs."""
+    """Compare what is served with its sources as rasterio and xarray read them; exit 1 if any value differs."""
     with failing_in_one_line():
         from chronotile.ingest.audit import Audit, audit_archive  # noqa: PLC0415
 

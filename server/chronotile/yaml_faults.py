@@ -1,4 +1,4 @@
-"""What to do about a text that is no YAML, for the person who wrote it; the parser tells only what it expected."""
+"""What to do about text that is not valid YAML: the parser says only what it expected."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -87,11 +87,9 @@ def _of_colon(fault: Fault) -> Remedy:
     if above is not None and _KEY_WITHOUT_SPACE.match(fault.lines[above]):
         return Remedy(above, "a space is missing after the colon of the key")
     if above is not None and _depth(fault.text) > _depth(fault.lines[above]):
-        words = f"the line is indented deeper than line {above + 1}, which has a value already; indent both alike"
+        words = f"the line is indented deeper than line {above + 1}, which already has a value; indent both alike"
         return Remedy(fault.line, words)
-    return Remedy(
-        fault.line, "there is a colon where none can be; indent keys alike, and put text with a colon in quotes"
-    )
+    return Remedy(fault.line, "a colon is not allowed here; indent keys alike, and put text with a colon in quotes")
 
 
 def _of_missing_colon(fault: Fault) -> Remedy:
@@ -102,27 +100,28 @@ def _of_missing_colon(fault: Fault) -> Remedy:
     if _KEY_WITHOUT_SPACE.match(text):
         return Remedy(line, "a space is missing after the colon of the key")
     return Remedy(
-        line, "the line is no key: value; write a colon and a space after the key, or indent it below its key"
+        line,
+        "the line is not of the form key: value; write a colon and a space after the key, or indent it below its key",
     )
 
 
 def _of_key(fault: Fault) -> Remedy:
     text = fault.text
     if text.lstrip().startswith("- "):
-        words = "an item of a list stands among keys; indent it below the key whose list it is in"
+        words = "a list item stands among keys; indent it below the key of its list"
     elif fault.column == _depth(text):
-        words = "its indentation is that of no line above; indent it as the keys it belongs to"
+        words = "its indentation matches no line above; indent it like the keys it belongs to"
     elif _AFTER_QUOTE.match(text):
         words = "there is text after the closing quote; put all of it in quotes, and write a quote inside them twice"
     elif _BRACKET_FIRST.match(text):
-        words = "text that begins with { or [ needs quotes; or there is a bracket too many"
+        words = "text that begins with { or [ needs quotes; or there is one bracket too many"
     else:
         words = "a key: value is expected here; look at the indentation, quotes and brackets before it"
     return Remedy(fault.line, words)
 
 
 def _of_item(fault: Fault) -> Remedy:
-    return Remedy(fault.line, "a key stands among the items of a list; indent it as the key whose list it is")
+    return Remedy(fault.line, "a key stands among list items; indent it like the key of that list")
 
 
 def _of_name(fault: Fault) -> Remedy:
@@ -130,7 +129,7 @@ def _of_name(fault: Fault) -> Remedy:
 
 
 def _of_escape(fault: Fault) -> Remedy:
-    return Remedy(fault.line, "in double quotes a backslash has a meaning of its own; use single quotes, or /")
+    return Remedy(fault.line, "in double quotes a backslash is an escape character; use single quotes, or /")
 
 
 def _of_question_mark(fault: Fault) -> Remedy:
@@ -139,12 +138,12 @@ def _of_question_mark(fault: Fault) -> Remedy:
 
 def _of_long_text(fault: Fault) -> Remedy:
     return Remedy(
-        fault.line, f"after | or > the text begins in the next line; if the text begins with them, {_NEEDS_QUOTES}"
+        fault.line, f"text after | or > begins in the next line; if the text itself begins with | or >, {_NEEDS_QUOTES}"
     )
 
 
 def _of_control(fault: Fault) -> Remedy:
-    return Remedy(fault.line, "the file has a control character; take it away")
+    return Remedy(fault.line, "the file has a control character; remove it")
 
 
 _BY_PROBLEM: tuple[tuple[str, Callable[[Fault], Remedy]], ...] = (

@@ -285,7 +285,7 @@ class _Composer:
             if key in children:
                 written = children[key].place.line
                 self.mistakes.append(
-                    Mistake(place, (*path, key), f"the key is written twice, first in line {written}; take one away")
+                    Mistake(place, (*path, key), f"the key is written twice, first in line {written}; remove one")
                 )
                 continue
             children[key] = child

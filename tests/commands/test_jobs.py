@@ -50,18 +50,18 @@ def test_jobs_are_listed_from_the_newest(run, table, submit):
         f"{second}  composite  accepted  0%        2026-05-01T09:30:00Z",
         f"{first}  echo       running   40%       2026-05-01T09:30:00Z",
         "2 of 2 jobs",
-        "no worker of the archive mine is there to do them: start one with chronotile worker",
+        "no worker of the archive mine is running: start one with chronotile worker",
     ]
 
 
 def test_it_is_told_that_no_worker_is_there_where_one_is_needed(run, table, submit, tmp_path):
-    told = "no worker of the archive mine is there to do them: start one with chronotile worker"
+    told = "no worker of the archive mine is running: start one with chronotile worker"
     table.dismiss(submit())
     assert told not in run("list").output
 
     job = submit()
     assert told in run("list").output
-    assert "waits for its turn; no worker of the archive mine is there to do it\n" in run("show", job).output
+    assert "waits for its turn; no worker of the archive mine is running\n" in run("show", job).output
 
     engine = open_engine(None, tmp_path / "jobs")  # by the clock of the command, not that of `table`
     Attendance(engine, archive="mine").say_here("worker")

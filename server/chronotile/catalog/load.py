@@ -59,7 +59,7 @@ def written_id(file: Path, *, environment: Mapping[str, str]) -> str | None:
     """Return `service.id` of a configuration, if it has one; nothing else of it is checked.
 
     Raises:
-        ConfigurationError: A file cannot be read, or the id is none.
+        ConfigurationError: A file cannot be read, or the id is not valid.
     """
     root, mistakes = _read_all(file, environment)
     written = root.child("service", "id")
@@ -68,7 +68,15 @@ def written_id(file: Path, *, environment: Mapping[str, str]) -> str | None:
     if written.content is None:
         return None
     if written.text is None or not ID.fullmatch(written.text):
-        raise_mistakes([Mistake(written.place, ("service", "id"), "it is no id, as those of collections are")])
+        raise_mistakes(
+            [
+                Mistake(
+                    written.place,
+                    ("service", "id"),
+                    "is not a valid id; use letters, digits, _, . and -, and begin with a letter or digit",
+                )
+            ]
+        )
     return written.text
 
 

@@ -52,6 +52,7 @@ def list_(
 ) -> None:
     """List the jobs of an archive, the newest first."""
     with failing_in_one_line(), _stores(place) as stores:
+        from chronotile.jobs.attendance import nobody_here  # noqa: PLC0415
         from chronotile.jobs.job import ENDED, STATUSES  # noqa: PLC0415
 
         asked = _members(status)
@@ -64,7 +65,7 @@ def list_(
         _print([f"{len(jobs)} of {count} jobs"])
         own = stores.own.table
         if any(job.status not in ENDED for job in jobs) and not own.attendance.is_anybody_here():
-            _print([f"no worker of the archive {own.archive} is there to do them: start one with chronotile worker"])
+            _print([f"{nobody_here(own.archive or '')}: start one with chronotile worker"])
 
 
 @app.command()

@@ -56,7 +56,7 @@ def archive_id_at(place: Path, *, environment: Mapping[str, str]) -> str:
     """Return the id of the archive at a place, whatever else is wrong with it: its data are not opened.
 
     Raises:
-        ConfigurationError: There is nothing at the place, or its configuration is no YAML.
+        ConfigurationError: There is nothing at the place, or its configuration is not valid YAML.
     """
     if not place.exists():
         raise ConfigurationError(

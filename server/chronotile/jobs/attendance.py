@@ -59,5 +59,5 @@ class Attendance:
 
 
 def nobody_here(archive: str) -> str:
-    """Return the words for it that no worker of an archive is there."""
-    return f"no worker of the archive {archive} is there to do it"
+    """Return the message for jobs of an archive of which no worker is running."""
+    return f"no worker of the archive {archive} is running"

@@ -13,8 +13,8 @@ from chronotile.jobs.rows import fault_text
 from chronotile.jobs.schema import BLOCKS, JOBS, METADATA, SCHEMA, VERSION
 
 OPEN_BEFORE = SourceUnavailable(
-    "the job was asked for before jobs were bound to an archive, and is not run: it is not known of which archive it "
-    "is; ask for it anew"
+    "the job was submitted before jobs were bound to an archive, and is not run because its archive is not known; "
+    "submit it again"
 )
 """Why a job fails that had not ended when its table was migrated to version 4."""
 

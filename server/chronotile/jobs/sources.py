@@ -65,7 +65,7 @@ def require_unchanged(sources: Sequence[Source], services: Services) -> None:
         if now.revision != planned.revision:
             raise SourceUnavailable(
                 f"collection {planned.collection} has changed since the job began, so that its result would have "
-                f"parts of two states of layer {planned.layer}; ask for it anew"
+                f"parts of two states of layer {planned.layer}; submit it again"
             )
 
 
@@ -108,7 +108,7 @@ def _revision_now(source: Source, services: Services) -> str:
     layer = services.catalogue.layer(source.layer)
     instants = np.array(source.times, dtype=np.int64).view("datetime64[ns]")
     if instants.size and not np.isin(instants, layer.times.instants).all():
-        raise SourceUnavailable(f"a time of layer {layer.id} is gone since the job began; ask for it anew")
+        raise SourceUnavailable(f"a time of layer {layer.id} is gone since the job began; submit it again")
     return pixel_revision(layer, tuple(instants), services)
 
 

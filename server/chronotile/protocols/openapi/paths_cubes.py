@@ -28,7 +28,7 @@ def cube_paths(examples: Examples) -> dict[str, Json]:
             in_query("res", "2 is half the resolution, for moving pictures", one_of(("1", "2"))),
             in_query(
                 "cells",
-                "1 for the layer's own cells under the tile, with where they lie, in place of pixels of other cells",
+                "1 for the layer's own cells under the tile, with their places, instead of the tile's pixels",
                 one_of(("0", "1")),
             ),
             in_query("rev", "The layer's `revision`: while it holds, the answer may be kept for a year"),

@@ -52,7 +52,7 @@ class StateCollector(Collector):
 
 
 def _faults(services: Services) -> Iterable[Metric]:
-    findings = GaugeMetricFamily("chronotile_findings", "What was found of the sources", labels=["severity"])
+    findings = GaugeMetricFamily("chronotile_findings", "Findings about the sources", labels=["severity"])
     counts = Counter(finding.severity for finding in services.findings)
     for severity in SEVERITIES:
         findings.add_metric([severity], counts[severity])

@@ -43,7 +43,7 @@ def test_jobs_of_another_archive_are_not_listed(client, other, histogram):
 
 
 def test_the_message_names_the_archive_whose_worker_is_missing(client, histogram):
-    assert client.get(histogram).json()["message"].endswith("no worker of the archive a is there to do it")
+    assert client.get(histogram).json()["message"].endswith("no worker of the archive a is running")
 
 
 def test_a_job_says_what_its_results_were_made_of(client, histogram, desk, tmp_path, assert_valid):

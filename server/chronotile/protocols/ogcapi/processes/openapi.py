@@ -115,7 +115,7 @@ SCHEMAS: Mapping[str, Json] = {
             {"sources": list_of(ref("JobSource"))},
             {"unreadable": {**list_of(_TIME), "description": "Dates that could not be read, which results lack"}},
         ),
-        "description": "What the results were made of; of a job that was successful and has read layers",
+        "description": "What the results of a successful job were made of; absent if no layer was read",
     },
     "JobSource": members(
         {"collection": TEXT, "layers": list_of(TEXT), "revision": TEXT, "count": INDEX},
