@@ -12,8 +12,8 @@ from chronotile.model.grid import Window
 from chronotile.model.raster import cell_reasons, pixel_codes, valid_pixels
 from chronotile.model.source import VariableSpec
 from chronotile.readers import raster_survey
+from chronotile.readers.open_stack import open_raster_stack
 from chronotile.readers.previews import Previews, say_previews
-from chronotile.readers.raster_stack import open_raster_stack
 from tests.scenes import make_spec
 
 SIDE = 40

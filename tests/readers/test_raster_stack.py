@@ -14,8 +14,8 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.model.time import DEKAD, domain_of_periods
+from chronotile.readers.open_stack import open_raster_stack
 from chronotile.readers.raster_pixels import STRIP_VALUES
-from chronotile.readers.raster_stack import open_raster_stack
 from tests.scenes import NODATA, Scene, make_spec, write_cogs, write_tif
 
 SCENE = Scene()

@@ -13,10 +13,10 @@ from chronotile.readers.dates import find_bare_year
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, names_among
 from chronotile.readers.joining import Surveyed, join
+from chronotile.readers.open_stack import open_band_stack, open_raster_stack
 from chronotile.readers.raster_bands import bands_of
 from chronotile.readers.raster_files import LEFT_OUT, find_files, times_in_names
 from chronotile.readers.raster_pool import HandlePool
-from chronotile.readers.raster_stack import open_band_stack, open_raster_stack
 from chronotile.readers.reader import Reader
 
 _SHOWN = 12
