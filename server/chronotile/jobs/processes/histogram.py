@@ -113,6 +113,7 @@ def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: Flo
             )
             counts += np.nansum(reduced.values[reducer.name], axis=(0, 1))  # NaN where no cell has a value
             valid += int(reduced.valid.sum())
+        cells.require_source()
     return _Counted(
         counts=counts.astype(np.int64),
         outside=valid - int(counts.sum()),
