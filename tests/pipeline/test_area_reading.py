@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chronotile.catalog.catalogue import Limits
@@ -123,6 +123,7 @@ def test_files_are_gone_through_once_and_each_block_is_read_once(files, monkeypa
     ),
     st.sampled_from(["pixel", "area"]),
 )
+@example([[(0, 0), (0, 4), (308, 0)], [(0, 0.25), (2, 0), (5, 0)]], "area")  # two cells of one weight, by its rounding
 def test_any_areas_have_in_one_call_what_each_has_alone(cube_services, rings, weights):
     areas = tuple(
         Area(polygons=((np.array([*ring, ring[0]]) * (10, -10) + (500_000, 5_650_000),),), crs=UTM) for ring in rings

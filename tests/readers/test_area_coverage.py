@@ -49,6 +49,23 @@ def test_a_hole_is_taken_away_whichever_way_it_turns():
     assert weights_of((outer[::-1], hole)).sum() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("grid", [GRID, DEGREES], ids=["plain", "circular"])
+def test_weights_are_the_same_to_the_last_bit_whatever_other_areas_are_asked_for(grid):
+    rng = np.random.default_rng(7)
+    crs, (left, top) = grid.crs, grid.transform @ (0, 0)
+    reach = (grid.width * 1.5, -grid.height)
+    areas = [
+        Area(polygons=((ring_of(*(rng.uniform(-0.1, 1, (5, 2)) * reach + (left, top))),),), crs=crs) for _ in range(40)
+    ]
+
+    together = covered_spans(outlines_of(areas, grid), grid)
+
+    for number, area in enumerate(areas):
+        own, alone = together.from_to(number, number + 1), covered_spans(outlines_of([area], grid), grid)
+        assert own.starts.tolist() == alone.starts.tolist()
+        assert own.weights.tolist() == alone.weights.tolist()
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     st.tuples(st.floats(-10, 50), st.floats(-10, 40)),

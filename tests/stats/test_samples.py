@@ -103,6 +103,22 @@ def test_numbers_that_are_counted_are_reduced_as_others(given_samples):
         assert_as_numpy(*given_samples)
 
 
+@pytest.mark.parametrize("small", [1, 1 << 19], ids=["large", "small"])
+@pytest.mark.parametrize("bins", [1, None], ids=["counted", "sorted"])
+@pytest.mark.parametrize("weights", [(0.3, 0.1 + 0.2), (0.1 + 0.2, 0.3)], ids=["less first", "more first"])
+def test_rounding_of_weights_does_not_choose_the_percentile(weights, bins, small, monkeypatch):
+    monkeypatch.setattr(samples_module, "PIECE_VALUES", small)
+    monkeypatch.setattr(samples_module, "tabled", lambda dtype: bins)
+    numbers, encoding = np.array([[100, 200]], dtype="uint8"), ENCODINGS["uint8"]
+    held = CellWeights(ends=np.arange(3), weights=np.array(weights))
+    samples = Samples(numbers=numbers, codes=encoding.codes(numbers), bounds=np.array([0, 2]), weights=held)
+
+    found = reduce_samples(samples, encoding, parse_reducers(["median", "p100"]), {})
+
+    assert found.values["median"].tolist() == [[0.0]]
+    assert found.values["p100"].tolist() == [[4.0]]
+
+
 def test_reasons_are_counted_by_area():
     numbers = np.array([[255, 253, 1, 100, 100, 253]], dtype="uint8")
     encoding = ENCODINGS["uint8"]

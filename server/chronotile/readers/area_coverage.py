@@ -1,13 +1,15 @@
 """The part of each native cell that lies in an area, and the true area of cells."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import NativeGrid
 from chronotile.readers.area_outlines import FloatArray, IntArray, Outlines
-from chronotile.readers.area_spans import Reach, Spans, reach_in, require_few, wrapped
+from chronotile.readers.area_spans import Reach, Spans, in_order, reach_in, require_few, wrapped
 
 SEMI_MAJOR_M = 6_378_137.0
 FLATTENING = 1 / 298.257223563
@@ -126,7 +128,7 @@ def _summed(bits: Spans, own: FloatArray, heights: FloatArray, reach: Reach) -> 
     firsts = np.flatnonzero(is_line | (np.diff(columns, prepend=reach.first - 1) != 0))
     areas, rows, columns, is_line = areas[firsts], rows[firsts], columns[firsts], is_line[firsts]
     own, heights = (np.add.reduceat(each[order], firsts) for each in (own, heights))
-    until = np.cumsum(heights)
+    until = _cumulated(heights, areas)
     lines = np.flatnonzero(is_line)
     until -= np.repeat(until[lines] - heights[lines], np.diff(np.append(lines, columns.size)))
     following = np.append(columns[1:], reach.last)
@@ -146,9 +148,23 @@ def _summed(bits: Spans, own: FloatArray, heights: FloatArray, reach: Reach) -> 
 
 def _added(spans: Spans, width: int) -> Spans:
     """Spans in order of which no two of an area share a cell: where some do, with the sum of their parts."""
-    is_line = (np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0)
-    if spans.weights is None or (is_line[1:] | (spans.starts[1:] >= spans.stops[:-1])).all():
+    is_line = _line_starts(spans)
+    is_shared = ~is_line[1:] & (spans.starts[1:] < spans.stops[:-1])
+    if not is_shared.any():
         return spans
+    is_own = np.isin(spans.areas, spans.areas[1:][is_shared])  # the other areas are as they are without these
+    return in_order([spans.chosen(~is_own), _summed_where_shared(spans.chosen(is_own), width)])
+
+
+def _line_starts(spans: Spans) -> NDArray[np.bool_]:
+    """(span,): whether it is the first of its row and area."""
+    found: NDArray[np.bool_] = (np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0)
+    return found
+
+
+def _summed_where_shared(spans: Spans, width: int) -> Spans:
+    assert spans.weights is not None  # noqa: S101 -- for the type checker
+    is_line = _line_starts(spans)
     line_of_span = np.cumsum(is_line) - 1
     apart = width + 1  # lines one behind the other, none of which reaches the next
     borders, places = np.unique(
@@ -156,10 +172,10 @@ def _added(spans: Spans, width: int) -> Spans:
     )
     steps = np.zeros(borders.size)
     np.add.at(steps, places, np.append(spans.weights, -spans.weights))
-    parts = np.cumsum(steps)[:-1]
-    parts[parts > 1 - NOTHING] = 1.0
     line, starts = np.divmod(borders[:-1], apart)
     lines = np.flatnonzero(is_line)[line]
+    parts = _cumulated(steps[:-1], spans.areas[lines])
+    parts[parts > 1 - NOTHING] = 1.0
     found = Spans(
         areas=spans.areas[lines],
         rows=spans.rows[lines],
@@ -168,3 +184,12 @@ def _added(spans: Spans, width: int) -> Spans:
         weights=parts,
     )
     return found.chosen(parts > NOTHING)
+
+
+def _cumulated(each: FloatArray, areas: IntArray) -> FloatArray:
+    """Cumulative sums that begin anew at each area, in order: another area's rounding must not change a weight."""
+    sums = np.empty_like(each)
+    ends = [*np.flatnonzero(np.diff(areas, prepend=-1)).tolist(), each.size]
+    for first, last in pairwise(ends):
+        np.cumsum(each[first:last], out=sums[first:last])
+    return sums

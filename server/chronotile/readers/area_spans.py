@@ -1,5 +1,6 @@
 """Which native cells lie in areas, and how much each weighs: runs of cells along rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -123,6 +124,11 @@ def wrapped(spans: Spans, width: int) -> Spans:
         starts, stops = (np.clip(each - turn * width, 0, width) for each in (spans.starts, spans.stops))
         moved = Spans(areas=spans.areas, rows=spans.rows, starts=starts, stops=stops, weights=spans.weights)
         parts.append(moved.chosen(starts < stops))
+    return in_order(parts)
+
+
+def in_order(parts: Sequence[Spans]) -> Spans:
+    """Return the spans of several, in order of area, row and column; all of them or none have weights."""
     weights = [part.weights for part in parts if part.weights is not None]
     both = Spans(
         areas=np.concatenate([part.areas for part in parts]),

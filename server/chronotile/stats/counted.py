@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.raster import Encoding, IndexArray, Numbers
-from chronotile.stats.ranks import lerp
+from chronotile.stats.ranks import lerp, share_needed
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -112,7 +112,7 @@ class CountedPiece:
         return lerp(low, high, place - lower)
 
     def _inverted(self, sums: FloatArray, share: float) -> FloatArray:
-        is_reached = (sums >= share * sums[:, -1:]) & (sums > 0)
+        is_reached = (sums >= share_needed(share) * sums[:, -1:]) & (sums > 0)
         found: FloatArray = self._values[np.argmax(is_reached, axis=1)]
         return found
 

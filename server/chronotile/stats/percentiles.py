@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.raster import BoolArray, Encoding, Numbers
-from chronotile.stats.ranks import last_ranks, lerp, value_at
+from chronotile.stats.ranks import last_ranks, lerp, share_needed, value_at
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -85,7 +85,7 @@ def percentiles_of_many(
         values = encoding.values(numbers[valid])
         order = np.argsort(values)
         sums = np.cumsum(weights[valid][order])
-        places = [np.searchsorted(sums, share * sums[-1]) for share in shares]
+        places = [np.searchsorted(sums, share_needed(share) * sums[-1]) for share in shares]
         return values[order][np.minimum(places, values.size - 1)]
     # Numbers take less than values, but only a positive scale keeps their order.
     held = numbers[valid] if encoding.scale > 0 else encoding.values(numbers[valid])
@@ -117,4 +117,5 @@ def _inverted(rows: FloatArray, weights: FloatArray, shares: list[float]) -> lis
     rows = np.take_along_axis(rows, order, axis=-1)
     held = np.take_along_axis(np.broadcast_to(weights, rows.shape), order, axis=-1)
     sums = np.cumsum(np.where(np.isnan(rows), 0.0, held), axis=-1)
-    return [value_at(rows, np.argmax((sums >= share * sums[..., -1:]) & (sums > 0), axis=-1)) for share in shares]
+    is_reached = ((sums >= share_needed(share) * sums[..., -1:]) & (sums > 0) for share in shares)
+    return [value_at(rows, np.argmax(each, axis=-1)) for each in is_reached]

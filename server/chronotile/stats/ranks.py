@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+ROUNDING = 1e-9
+"""Of sums of weights, relative to all weight: half a weight and half but its rounding are the same percentile."""
+
 
 def percentile_of_ordered(ordered: FloatArray, percent: float) -> FloatArray:
     """Return a percentile of each row (…, n) in ascending order with NaN last; NaN of a row without values.
@@ -40,3 +43,12 @@ def value_at(ordered: FloatArray, ranks: IntArray) -> FloatArray:
     if ordered.shape[-1] == 0:
         return np.full(ordered.shape[:-1], np.nan)
     return np.asarray(np.take_along_axis(ordered, ranks[..., None], axis=-1)[..., 0])
+
+
+def share_needed(share: float) -> float:
+    """Return the part of all weight that the least values must hold to reach a share, however sums are rounded.
+
+    Without the allowance the median of two values of equal weight would be the one or the other by the order in which
+    weights are added. The whole has none: the greatest value may weigh less than the allowance.
+    """
+    return share * (1 - ROUNDING) if share < 1 else 1.0
