@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded, UnsupportedCrs
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.geojson import GeometryRules, area_of, areas_of
+from chronotile.model.repair import repaired, united
 
 SQUARE = [[4.5, 50.8], [4.6, 50.8], [4.6, 50.9], [4.5, 50.9], [4.5, 50.8]]
 ASIDE, FURTHER = ([[x + by, y] for x, y in SQUARE] for by in (20, 40))
@@ -155,6 +156,29 @@ def test_rings_that_are_tangled_with_one_another_are_refused():
 
     with pytest.raises(InvalidParameter, match="polygon 1 is too tangled to be repaired"):
         read(polygon(comb.tolist(), comb[:, ::-1].tolist()), max_vertices=10_000)
+
+
+def test_what_collapses_to_a_line_is_no_part_of_what_is_repaired():
+    outer = [[4.9999, 50.9], [4.75, 50.9], [4.5, 0], [4.9999, 50.9]]
+    hole = [[0, 50.9], [4.75, 50.8], [4.75, -90], [4.6, 1e-300], [-180, 1e-300], [4.75, 50.75], [4.9999, 90], [0, 50.9]]
+
+    found = read(polygon(outer, hole))
+
+    assert "was repaired" in found.note
+    assert extent(found)[2:] == [4.9999, 50.9]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_geos_cannot_repair_or_unite_is_refused():
+    tangle = [[4.6, 50.75], [4.75, -90], [4.75, 50.9], [0, 0], [180, 1e-300], [1e300, 1e-300], [0, 50.8], [4.6, 50.75]]
+    far = [[0, 0], [4.75, 50.9], [4.75, 50.8], [1e300, 50.9], [360, 50.9], [360, 1e-300], [180, 50.75], [0, 0]]
+    near = [[4.75, 0], [360, 50.9], [4.6, 0], [4.75, 0]]
+
+    with pytest.raises(InvalidParameter, match="polygon 1 cannot be repaired: "):
+        repaired([(np.array(tangle),)], ["polygon 1"], locator="geometry")
+    mended = repaired([(np.array(far),), (np.array(near),)], ["one", "other"], locator="geometry")
+    with pytest.raises(InvalidParameter, match="the polygons of feature 3 overlap and cannot be united"):
+        united([[own for each in mended for own in each.polygons]], [" of feature 3"], locator="geometry")
 
 
 def test_polygons_that_overlap_are_what_they_cover_together():

@@ -50,8 +50,10 @@ def repaired(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str)
         pairs += _overlapping_pairs(polygons[index], at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
             raise InvalidParameter(f"{names[index]} is too tangled to be repaired: {reason}", locator=locator)
-        mended = shapely.make_valid(shapes[index], method="structure", keep_collapsed=False)
-        parts = tuple(_rings(part) for part in shapely.get_parts(mended) if not part.is_empty)
+        try:
+            parts = _polygons(shapely.make_valid(shapes[index], method="structure", keep_collapsed=False))
+        except shapely.GEOSException as error:  # of coordinates of far apart magnitudes
+            raise InvalidParameter(f"{names[index]} cannot be repaired: {reason}", locator=locator) from error
         if not parts:
             raise InvalidParameter(f"{names[index]} covers no area: {reason}", locator=locator)
         done[index] = Repaired(parts, reason)
@@ -84,7 +86,13 @@ def united(areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator:
                 f"the polygons{names[index]} are too tangled with one another; send what they cover together",
                 locator=locator,
             )
-        done[index] = tuple(_rings(part) for part in shapely.get_parts(shapely.union_all(shapes)))
+        try:
+            done[index] = _polygons(shapely.union_all(shapes))
+        except shapely.GEOSException as error:
+            raise InvalidParameter(
+                f"the polygons{names[index]} overlap and cannot be united; send what they cover together",
+                locator=locator,
+            ) from error
     return done
 
 
@@ -136,6 +144,12 @@ def _told(reason: str) -> str:
     if found is None:
         return reason.lower()
     return f"{found['what'].lower()} at {float(found['x']):.10g} {float(found['y']):.10g}"
+
+
+def _polygons(shape: shapely.Geometry) -> tuple[Polygon, ...]:
+    """The polygons of a shape, without the lines and points to which parts of it have collapsed."""
+    parts = shapely.get_parts(shapely.get_parts(shape))  # polygons of multipolygons of collections
+    return tuple(_rings(part) for part in parts if isinstance(part, shapely.Polygon) and not part.is_empty)
 
 
 def _rings(part: shapely.Polygon) -> Polygon:
