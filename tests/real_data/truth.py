@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,19 @@ class Truth:
         return float(np.hypot(x[1] - x[0], y[1] - y[0]))
 
     def expected(self, row: int, column: int) -> list[float | None]:
-        """The values of one cell along time, as the service writes them."""
-        values = self.numbers[:, row, column].astype(np.float64) * self.scale + self.offset
-        valid = self.valid(slice(None), row, column)
-        return [value if is_valid else None for value, is_valid in zip(values.tolist(), valid.tolist(), strict=True)]
+        """The values of one cell along time, as text has them (DESIGN 2.4, *Numbers*), by exact decimals."""
+        numbers, valid = self.numbers[:, row, column], self.valid(slice(None), row, column)
+        return [self._text(number) if is_valid else None for number, is_valid in zip(numbers, valid, strict=True)]
+
+    def _text(self, number: np.generic) -> float:
+        """One value: of floats the shortest decimal of their type; else exact, to at most a thousandth of a step."""
+        if number.dtype.kind == "f":
+            return float(str(number.dtype.type(float(number) * self.scale + self.offset)))
+        scale, offset = Decimal(repr(float(self.scale))), Decimal(repr(float(self.offset)))
+        exact = (int(number) * scale + offset).normalize()
+        if len(exact.as_tuple().digits) > 10:
+            exact = exact.quantize(Decimal(1).scaleb(scale.adjusted() - 3))
+        return float(exact)
 
     def lonlat(self, row: int, column: int) -> tuple[float, float]:
         """Longitude and latitude of a cell's centre."""
