@@ -106,8 +106,8 @@ def test_an_empty_text_is_an_empty_mapping():
     ("text", "problem"),
     [
         ("- a", "a.yaml:1: the file must hold a mapping (key: value, with a space after the colon)"),
-        ("a: 1\nb: 2\na: 3", "a.yaml:3: a: the key is written twice, first in line 1; take one away"),
-        ("x:\n  a: 1\n  a: 1", "a.yaml:3: x.a: the key is written twice, first in line 2; take one away"),
+        ("a: 1\nb: 2\na: 3", "a.yaml:3: a: the key is written twice, first in line 1; remove one"),
+        ("x:\n  a: 1\n  a: 1", "a.yaml:3: x.a: the key is written twice, first in line 2; remove one"),
         ("a: 1\n[b]: 2", "a.yaml:2: a key must be text"),
         ("a: !!python/name:os.system x", "a.yaml:1: a: tags (! and !!) are not read; take it away"),
         ("a: !x [1]", "a.yaml:1: a: tags (! and !!) are not read; take it away"),

@@ -166,7 +166,7 @@ def test_a_colour_is_read_as_it_is_written(channels):
         ("classes: [{value: 1, colour: red}]\nrange: [0, 1]", "a.yaml:2: range: range belongs to a ramp; classes have "
             "none"),
         ("title: x\ntitle: y\n" + BLACK_TO_WHITE, "a.yaml:2: title: the key is written twice, first in "
-            "line 1; take one away"),
+            "line 1; remove one"),
         ("ramp: {", "a.yaml:1: not valid YAML: a value is missing here, or a [ or { before it is not closed"),
     ],
 )  # fmt: skip

@@ -301,7 +301,6 @@ def _encoded(target: CubeTarget, is_wanted: IsWanted) -> bytes:
         res=target.request.res,
         is_categorical=variable.is_categorical,
     )
-
     lacking = set[int]()
     found = UnreadableDates(target.layer, target.services)
 
