@@ -275,7 +275,8 @@ class RasterStack:
         try:
             return self._variables[variable].pieces.of(bands, plane.band)
         except UnsupportedSource as error:
-            raise OSError(f"{plane.path}: {error.message}") from error
+            told = unavailable(self._collection, variable, "are not stored as those of other times")
+            raise told from OSError(f"{plane.path}: {error.message}")  # for the log, which is told of the date once
 
     def _bands_now(self, path: str) -> FileBands:
         """What a file says of its bands; of one that was looked at since it was written, it is not opened."""
