@@ -106,6 +106,39 @@ def test_what_was_changed_in_a_serving_cube_is_found(audited, pair, change):
     assert "series has" in lines[0]
 
 
+@pytest.mark.parametrize("layout", ["0", "series"])
+def test_layouts_of_a_cube_alone_are_compared_with_one_another(audited, configured, tmp_path, layout):
+    source = write_cogs(tmp_path, SCENE)
+    cube = tmp_path / "cube.zarr"
+    optimise([source.href], cube, Options(layout="both", block=4, threads=1))
+    place = configured("zarr", cube)
+    before, _found = audited(place)
+    zarr.open_group(cube / layout, mode="a")["NDVI"][3, 7, 11] += 1
+
+    lines, found = audited(place)
+
+    assert before == []
+    assert found.mismatches == len(lines) == 1
+    assert "2020-01-04T00:00:00Z, row 7 column 11" in lines[0]
+
+
+def test_a_served_date_that_the_source_lacks_is_found(audited, configured, tmp_path):
+    source = write_cogs(tmp_path, SCENE)
+    cube = tmp_path / "cube.zarr"
+    optimise([source.href], cube, Options(layout="series", block=4, threads=1))
+    place = configured("cog", source.href, f', series: "{cube}"')
+    archive = open_archive(place, environment={}, clock=system_clock)
+    file = next(each for each in tmp_path.rglob("*20200104*.tif"))
+    file.rename(file.with_name(file.name.replace("20200104", "20200109")))
+    found = Audit(seed=1)
+
+    lines = list(audit_archive(archive, found, samples=5))
+    archive.close()
+
+    assert lines[0] == "scenes.NDVI, 2020-01-04T00:00:00Z: served, but its source has no such date"
+    assert found.mismatches >= 1
+
+
 def test_a_line_names_layer_date_cell_and_both_values(audited, pair):
     place, cube = pair
     one_value(zarr.open_group(cube / "series", mode="a"))

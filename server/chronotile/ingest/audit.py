@@ -36,7 +36,7 @@ EXACT = 1e-12
 class Sample(NamedTuple):
     """Dates and cells of a variable that are compared at once."""
 
-    indexes: range
+    indexes: Sequence[int]
     window: Window
     along: Along
 
@@ -50,6 +50,8 @@ class Target:
     reader: Reader
     variable: VariableInfo
     truth: Truth
+    has_listed_times: bool
+    """Whether the configuration says which times there are, and not the source."""
 
     @property
     def times(self) -> int:
@@ -124,7 +126,16 @@ def _targets(archive: Archive, audit: Audit) -> Iterator[Target]:
                 except UnsupportedSource as error:
                     audit.not_audited.append(f"not audited: {layer.id}, {variable.name}: {error.message}")
                     continue
-                yield Target(layer.id, reader, variable, truth)
+                yield Target(layer.id, reader, variable, truth, has_listed_times=spec.times is not None)
+
+
+def _added_dates(target: Target) -> dict[int, np.datetime64]:
+    """Dates that are served and that the source lacks, by their index; none where it tells none that is understood."""
+    times = target.variable.times
+    if target.has_listed_times or not len(times):
+        return {}
+    known = [target.truth.has(instant) for instant in times.instants]
+    return {index: times.instants[index] for index, is_known in enumerate(known) if any(known) and not is_known}
 
 
 def _samples(target: Target, count: int, random: np.random.Generator) -> Iterator[Sample]:
@@ -157,7 +168,13 @@ def _everything(target: Target, along: Along) -> Iterator[Sample]:
 def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterator[str]:
     grid = target.variable.grid
     audit.total += target.times * grid.width * grid.height * len(target.layouts)
-    for sample in samples:
+    added = _added_dates(target)
+    audit.mismatches += len(added)
+    yield from (
+        f"{target.layer}, {format_instant(each)}: served, but its source has no such date" for each in added.values()
+    )
+    known = (each._replace(indexes=[index for index in each.indexes if index not in added]) for each in samples)
+    for sample in (each for each in known if each.indexes):
         try:
             lines, compared, mismatches = _compared(target, sample)
         except UnsupportedSource as error:

@@ -57,6 +57,10 @@ class ArrayTruth:
             read = read.view(f"u{read.dtype.itemsize}")
         return read[rows - top, columns - left]
 
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether the time axis has that date, by its coordinate or the start of its bounds."""
+        return any(bool((np.abs(times - instant) <= self._tolerance).any()) for times in self._times)
+
     def _index(self, instant: np.datetime64 | None, index: int) -> int:
         if self._spec.times is not None:
             return index

@@ -63,6 +63,10 @@ class RasterTruth:
         with _reading(self._path(instant)) as dataset:
             return _cells(dataset, self._band(dataset, index), x, y)[0]
 
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether a file's name tells that date."""
+        return instant in self._dated
+
     def _path(self, instant: np.datetime64 | None) -> str:
         if instant is None or len(self._paths) == 1:
             return self._paths[0]

@@ -33,6 +33,9 @@ class Truth(Protocol):
     def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
         """Return the digital numbers of the same."""
 
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether a date of the source itself goes by that instant."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
@@ -80,6 +83,10 @@ class Masked(NamedTuple):
     def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
         """Return the numbers beneath the mask."""
         return self.variable.numbers(instant, index, x, y)
+
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether the variable has a date of that name."""
+        return self.variable.has(instant)
 
 
 def truth_of(spec: SourceSpec, variable: str) -> Truth:
