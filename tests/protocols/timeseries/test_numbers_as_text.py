@@ -15,11 +15,12 @@ TEXTS = [repr(cell_value(number, SCALE, OFFSET)).removesuffix(".0") for number i
 
 @pytest.fixture
 def ask(make_client, make_services, longitude_latitude):
-    """`ask(path)`: what is answered of the cell, as text; `{lon}` and `{lat}` stand for it."""
+    """`ask(path)`: what is answered of the cell, as text; `{lon}`, `{lat}` and a box stand for it."""
     variable = served.make_variable(scale=SCALE, offset=OFFSET, units="1")
     client = make_client(make_services(served.make_collection(served.make_layer(variable=variable))))
     longitude, latitude = longitude_latitude(ROW, COLUMN)
-    return lambda path: client.get(path.format(lon=longitude, lat=latitude)).text
+    around = {"west": longitude - 1e-5, "south": latitude - 1e-5, "east": longitude + 1e-5, "north": latitude + 1e-5}
+    return lambda path: client.get(path.format(lon=longitude, lat=latitude, **around)).text
 
 
 @pytest.mark.parametrize(
@@ -30,10 +31,30 @@ def ask(make_client, make_services, longitude_latitude):
         ("/timeseries/NDVI/point?lon={lon}&lat={lat}&format=geojson", r'"value":\[([^\]]*)\]'),
         ("/timeseries/NDVI/point?lon={lon}&lat={lat}&format=covjson", r'"shape":\[4\],"values":\[([^\]]*)\]'),
         ("/timeseries/v1.0/ts/NDVI/point?lon={lon}&lat={lat}", r'"average":([^}]*)}'),
+        ("/timeseries/v1.1/ts/NDVI/point?lon={lon}&lat={lat}", r'"average":([^,}]*)[,}]'),
+        ("/ogcapi/collections/NDVI/position?coords=POINT({lon} {lat})", r'"shape":\[4[^]]*\],"values":\[([^\]]*)\]'),
     ],
-    ids=["json", "csv", "geojson", "covjson", "terrascope"],
+    ids=["json", "csv", "geojson", "covjson", "terrascope 1.0", "terrascope 1.1", "edr"],
 )
 def test_series_have_exact_decimals(ask, path, pattern):
     found = ",".join(re.findall(pattern, ask(path)))
 
     assert found.split(",") == TEXTS
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/html", "application/json", "application/geo%2Bjson"])
+def test_feature_information_has_exact_decimals(ask, kind):
+    query = (
+        "/wms?service=WMS&version=1.3.0&request=GetFeatureInfo&layers=NDVI&query_layers=NDVI&styles=&crs=CRS:84"
+        "&bbox={west:.6f},{south:.6f},{east:.6f},{north:.6f}&width=1&height=1&i=0&j=0&time=2020-05-21&info_format="
+    )
+
+    found = ask(query + kind)
+
+    assert re.search(rf"(?<![\d.]){re.escape(TEXTS[0])}(?!\d)", found), found
+
+
+def test_the_middle_of_a_tilejson_has_no_binary_noise(ask):
+    middle = re.search(r'"center":\[([^]]*)\]', ask("/tiles/NDVI/WebMercatorQuad/tilejson.json"))[1].split(",")
+
+    assert all(len(each.partition(".")[2]) <= 7 for each in middle), middle

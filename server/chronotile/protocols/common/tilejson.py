@@ -5,6 +5,7 @@ from typing import Any
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, box_in
+from chronotile.model.number_text import without_noise
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.pipeline.tile_ranges import box_in_set, native_matrix
 from chronotile.protocols.common.texts import text_in
@@ -44,5 +45,6 @@ def tilejson(*, name: str, tiles: str, finest: int, attribution: str, box: BBox 
     if box is not None:
         bounds = [round(edge, 6) for edge in box]
         document["bounds"] = bounds
-        document["center"] = [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, 0]
+        centre = ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
+        document["center"] = [*map(without_noise, centre), 0]
     return document
