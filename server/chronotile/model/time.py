@@ -335,6 +335,8 @@ class TimeDomain:
     """(time, 2): the periods that values are of where these are not the spans: they overlap, or are a climatology's."""
     is_climatology: bool = False
     """Whether each time stands for a time of the year, of many years (CF §7.4)."""
+    stated: InstantArray | None = None
+    """(time, 3): the coordinate and its bounds as a file states them, where it has bounds and is no climatology."""
 
     def __post_init__(self) -> None:
         if self.starts.shape != self.ends.shape or self.starts.ndim != 1:
@@ -370,7 +372,8 @@ class TimeDomain:
         chosen = np.asarray(indexes if isinstance(indexes, np.ndarray) else list(indexes))
         chosen = chosen if chosen.size else chosen.astype(np.int64)
         bounds = None if self.bounds is None else self.bounds[chosen]
-        return TimeDomain(self.starts[chosen], self.ends[chosen], bounds, self.is_climatology)
+        stated = None if self.stated is None else self.stated[chosen]
+        return TimeDomain(self.starts[chosen], self.ends[chosen], bounds, self.is_climatology, stated)
 
     @property
     def has_day_precision(self) -> bool:

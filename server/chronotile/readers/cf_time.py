@@ -12,22 +12,17 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.cf_times import CLIMATOLOGY, OVERLAPPING, TIME_KIND
 from chronotile.model.source import Finding
 from chronotile.model.time import (
-    DAY,
     FIRST_YEAR,
     LAST_YEAR,
     NO_TIME,
     InstantArray,
     TimeDomain,
-    domain_of_bounds,
-    domain_of_instants,
     format_instant,
 )
 from chronotile.readers.fields import Field, FieldSet
+from chronotile.readers.time_names import Named, named, named_by_instants, naming_of
 
 STANDARD_CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
-
-ROUNDED = np.timedelta64(1, "s")
-"""Bounds that overlap by less than this meet: fractions of days are rounded."""
 
 _NANOSECONDS = {
     **dict.fromkeys(("nanosecond", "nanoseconds", "ns", "nsec"), 1),
@@ -68,18 +63,17 @@ def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> T
         raise UnsupportedSource(f"its {count} times have no coordinate; say times: for the source")
     instants, findings = _instants(time, time.load())
     kind = time.text(TIME_KIND)
+    is_climatology = bool(time.text("climatology")) or kind == CLIMATOLOGY
     notes: tuple[Finding, ...] = ()
     if time.text("climatology"):
         bounds, notes = _climatology_bounds(time, fields)
-        named = _named_by_instants(instants, bounds)
-    elif kind == OVERLAPPING:
-        named = _named_by_themselves(instants, _bounds(time, fields))
+        domain, positions = named_by_instants(instants, bounds)
     else:
-        named = _named(instants, _bounds(time, fields))
-    is_climatology = bool(time.text("climatology")) or kind == CLIMATOLOGY
-    domain = replace(named.domain, is_climatology=is_climatology)
-    findings = (*findings, *notes, *_repeated(time, instants, named.positions))
-    return Times(domain, named.positions, findings)
+        domain, positions = _named(instants, _bounds(time, fields), kind)
+    if is_climatology:
+        domain = replace(domain, is_climatology=True, stated=None)
+    findings = (*findings, *notes, *_repeated(time, instants, positions))
+    return Times(domain, positions, findings)
 
 
 def configured_times(times: TimeDomain, count: int, *, time: Field | None, fields: FieldSet) -> Times:
@@ -103,43 +97,11 @@ def configured_times(times: TimeDomain, count: int, *, time: Field | None, field
     return Times(replace(times, bounds=bounds, is_climatology=True), positions, notes)
 
 
-def _named(instants: InstantArray, bounds: InstantArray | None) -> Times:
-    """Times with bounds that hold them are periods named by their start; a scan of minutes is named by its time.
-
-    Where bounds overlap, as those of running means and of sums to date do, the start is no name: times go by their own.
-    """
+def _named(instants: InstantArray, bounds: InstantArray | None, kind: str) -> Named:
+    """The slices by their bounds, if they have any."""
     if bounds is None:
-        return _named_by_instants(instants, None)
-    starts, ends = bounds[:, 0], bounds[:, 1]
-    hold = (ends - starts >= DAY) & (starts <= instants) & (instants <= ends)
-    if not hold.all():
-        return _named_by_instants(instants, None)
-    rows = np.column_stack([bounds, instants]).astype(np.int64)
-    _rows, firsts = np.unique(rows, axis=0, return_index=True)
-    starts, ends = starts[firsts], ends[firsts]
-    if bool((starts[1:] >= ends[:-1] - ROUNDED).all()):
-        return Times(domain_of_bounds(starts, ends), _as_positions(firsts))
-    return _named_by_themselves(instants, bounds)
-
-
-def _named_by_themselves(instants: InstantArray, bounds: InstantArray | None) -> Times:
-    """Periods that overlap, each by its time; where all begin at theirs, each lasts until the next."""
-    found = _named_by_instants(instants, bounds)
-    if found.domain.bounds is None or not np.array_equal(found.domain.bounds[:, 0], found.domain.instants):
-        return found
-    spans = domain_of_bounds(found.domain.bounds[:, 0], found.domain.bounds[:, 1])
-    return found._replace(domain=replace(spans, bounds=found.domain.bounds))
-
-
-def _named_by_instants(instants: InstantArray, bounds: InstantArray | None) -> Times:
-    """Each slice by its time; of two that have the same, the first."""
-    names, firsts = np.unique(instants, return_index=True)
-    domain = replace(domain_of_instants(names), bounds=None if bounds is None else bounds[firsts])
-    return Times(domain, _as_positions(firsts))
-
-
-def _as_positions(firsts: NDArray[np.intp]) -> tuple[int, ...]:
-    return tuple(int(position) for position in firsts)
+        return named_by_instants(instants, None)
+    return named("overlapping" if kind == OVERLAPPING else naming_of(instants, bounds), instants, bounds)
 
 
 def _repeated(time: Field, instants: InstantArray, positions: tuple[int, ...]) -> tuple[Finding, ...]:

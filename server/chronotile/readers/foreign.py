@@ -66,7 +66,7 @@ def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[
     except Exception as error:
         if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
             raise
-        if isinstance(error, BeingWritten):
+        if isinstance(origin_of(error), BeingWritten):
             raise unavailable(collection, variable, "are being written") from error
         message = error.message if isinstance(error, SourceUnavailable) else unavailable_text(collection, variable)
         if is_source_there():

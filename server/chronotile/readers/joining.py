@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,11 +10,12 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import Finding, SourceInfo, VariableInfo
-from chronotile.model.time import DAY, ONE_NS, Instant, TimeDomain, TimeSpan, domain_of_bounds, format_instant
+from chronotile.model.time import Instant, TimeDomain, format_instant
 from chronotile.readers.common_encoding import common_encoding
-from chronotile.readers.joined import Joined, JoinedVariable, Piece, is_same_grid
+from chronotile.readers.joined import Joined, JoinedVariable, OwnName, Piece, is_same_grid, own_names
 from chronotile.readers.pieces import APART, encoding_text
 from chronotile.readers.raster_files import LEFT_OUT
+from chronotile.readers.time_names import JoinedTimes, Slice, join_times
 
 _NAMED_FILES = 3
 """Of many files of which the same is found, this many are named."""
@@ -88,22 +88,20 @@ def join(collection: str, surveyed: Sequence[Surveyed], findings: Sequence[Findi
 
 def _joined_variable(holders: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> JoinedVariable | None:
     fitting = _of_common_meaning(_of_common_grid(holders, found), found)
-    slots = _slots(fitting, surveyed, found)
-    if not slots:
+    dated = _dated(fitting, surveyed, found)
+    if not dated:
         return None
-    starts = sorted(slots)
+    times = join_times([each.times for each in dated])
+    _tell_of_times(times, dated, found)
     encoding = common_encoding({each.info.encoding for each in fitting})
     found.findings += _encoding_findings(fitting, encoding)
-    first = fitting[0].info
     levels, made = _common_levels([each.info for each in fitting])
-    info = replace(
-        first,
-        encoding=encoding,
-        levels=levels,
-        made_levels=made,
-        times=_domain([slots[start][1] for start in starts], is_climatology=first.times.is_climatology),
+    info = replace(fitting[0].info, encoding=encoding, levels=levels, made_levels=made, times=times.domain)
+    return JoinedVariable(
+        info=info,
+        slots=tuple(dated[source].number for source, _index in times.slices),
+        names=tuple(dated[source].names[index] for source, index in times.slices),
     )
-    return JoinedVariable(info=info, slots=tuple(slots[start][0] for start in starts))
 
 
 def _of_common_grid(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
@@ -185,69 +183,63 @@ def _encoding_findings(fitting: Sequence[_Holder], served: Encoding) -> Iterator
     yield Finding("note", odd.name, message)
 
 
-class _Time(NamedTuple):
-    """A time of a piece."""
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """A piece that holds times of a variable."""
 
-    span: TimeSpan
-    """By whose start it is named."""
-    period: TimeSpan
-    """Which the values are of."""
+    number: int
+    """Of the piece."""
+    name: str
+    times: TimeDomain
+    names: tuple[OwnName | None, ...]
+    """(time,): what the piece itself calls each."""
 
 
-Slots = dict[Instant, tuple[int, _Time]]
-"""By the start of each time: the number of the piece that holds it, and the time."""
-
-
-def _slots(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> Slots:
+def _dated(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> list[_Dated]:
+    """The pieces that fit, and those not opened, each with its times."""
     infos = {each.number: each.info for each in fitting}
-    slots: Slots = {}
+    dated = []
     for number, each in enumerate(surveyed):
         if each.info is not None and number not in infos:
             continue
-        times = _times(each, infos.get(number))
-        if not times:
+        span, own = each.piece.span, infos.get(number)
+        if own is not None and len(own.times):
+            dated.append(_Dated(number, each.name, own.times, own_names(own.times)))
+        elif span is not None:
+            times = TimeDomain(np.array([span.start]), np.array([span.end]), is_climatology=_are_of_years(fitting))
+            dated.append(_Dated(number, each.name, times, (None,)))
+        else:
             found.warn(each.name, f"{LEFT_OUT}it tells no time, neither inside nor in its name; say time_pattern:")
-        taken = [time.span for time in times if time.span.start in slots]
-        if taken:
-            kept = surveyed[slots[taken[0].start][0]].name
-            found.warn(each.name, _repeated(taken, len(times), kept))
-        slots |= {time.span.start: (number, time) for time in times if time.span.start not in slots}
-    return slots
+    return dated
 
 
-def _repeated(taken: Sequence[TimeSpan], count: int, kept: str) -> str:
-    if count == 1:
-        return f"{LEFT_OUT}of the same time as {kept}"
-    first = format_instant(taken[0].start)
-    return f"{LEFT_OUT}{len(taken)} of its {count} times, the first {first}: {kept} has them too, and comes first"
+def _are_of_years(fitting: Sequence[_Holder]) -> bool:
+    return fitting[0].info.times.is_climatology
 
 
-def _times(each: Surveyed, info: VariableInfo | None) -> list[_Time]:
-    if info is not None and len(info.times):
-        own = info.times
-        return [
-            _Time(TimeSpan(start, end), TimeSpan(*period))
-            for start, end, period in zip(own.starts, own.ends, own.periods, strict=True)
-        ]
-    span = each.piece.span
-    return [_Time(span, span)] if span is not None else []
-
-
-def _domain(times: Sequence[_Time], *, is_climatology: bool) -> TimeDomain:
-    """The times of all, with the periods of their values where these overlap or are a climatology's.
-
-    A midnight that its own file takes for a day is an instant where others are.
-    """
-    starts = np.array([time.span.start for time in times], dtype="datetime64[ns]")
-    ends = np.array([time.span.end for time in times], dtype="datetime64[ns]")
-    periods = np.array([tuple(time.period) for time in times], dtype="datetime64[ns]")
-    if np.any(ends - starts == ONE_NS):
-        ends = np.where(ends - starts == DAY, starts + ONE_NS, ends)
-        periods = np.where((periods[:, 1:] - periods[:, :1]) == DAY, np.stack([starts, ends], axis=1), periods)
-    domain = domain_of_bounds(starts, ends)
-    if not is_climatology and np.array_equal(domain.periods, periods):
-        return domain
-    return TimeDomain(domain.starts, domain.ends, periods, is_climatology)
+def _tell_of_times(times: JoinedTimes, dated: Sequence[_Dated], found: _Found) -> None:
+    """Note the times that are left out, and that some bounds are not used."""
+    repeated: dict[int, list[tuple[Slice, Slice]]] = {}
+    for dropped, kept in times.repeated:
+        repeated.setdefault(dropped.source, []).append((dropped, kept))
+    for source, pairs in repeated.items():
+        (dropped, kept), count = pairs[0], len(dated[source].times)
+        kept_name = dated[kept.source].name
+        if count == 1:
+            message = f"{LEFT_OUT}of the same time as {kept_name}"
+        else:
+            first = format_instant(dated[source].times.instants[dropped.index])
+            message = (
+                f"{LEFT_OUT}{len(pairs)} of its {count} times, the first {first}: {kept_name} has them too, and comes "
+                "first"
+            )
+        found.warn(dated[source].name, message)
+    if times.unlike is not None:
+        message = (
+            "the bounds of its times are shorter than a day or do not hold their coordinate, those of other files are "
+            "periods; the times of all files go by their coordinates, not by the starts of their bounds"
+        )
+        found.findings.append(Finding("note", dated[times.unlike].name, message))
 
 
 def _common_levels(infos: Sequence[VariableInfo]) -> tuple[tuple[NativeGrid, ...], frozenset[int]]:

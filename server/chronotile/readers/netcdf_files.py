@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -17,6 +17,7 @@ from chronotile.readers.joining import Surveyed, join
 from chronotile.readers.netcdf import open_netcdf
 from chronotile.readers.raster_files import LEFT_OUT, find_files, times_in_names
 from chronotile.readers.reader import Reader
+from chronotile.readers.time_names import ROUNDED
 
 MAX_FILES = 500
 """Files opened when a source is (about 15 ms each), where their names tell the times; of more, this many over all."""
@@ -82,7 +83,7 @@ def _survey(pieces: Sequence[NetcdfPiece], names: Sequence[str], most: int) -> t
     if len(pieces) > most and all(piece.span is not None for piece in pieces):
         some = {round(each) for each in np.linspace(0, len(pieces) - 1, most)}
     infos, failures = _infos(pieces, names, sorted(some))
-    if len(some) < len(pieces) and not all(_is_dated_by_name(pieces[number], info) for number, info in infos.items()):
+    if len(some) < len(pieces) and not _are_dated_by_names(pieces, infos):
         # The times inside are others than those of the names, so that they must be looked at in each file.
         rest, further = _infos(pieces, names, [number for number in range(len(pieces)) if number not in some])
         infos, failures, some = infos | rest, failures + further, set(range(len(pieces)))
@@ -106,6 +107,21 @@ def _infos(
             reason = error.message if isinstance(error, UnsupportedSource) else "it cannot be read"
             failures.append(Finding("error", names[number], f"{LEFT_OUT}{reason}"))
     return infos, failures
+
+
+def _are_dated_by_names(pieces: Sequence[NetcdfPiece], infos: Mapping[int, SourceInfo]) -> bool:
+    """Whether the name of each file tells its only time, as far as files were opened; periods that overlap do not."""
+    starts = np.sort(np.array([piece.span.start for piece in pieces if piece.span], dtype="datetime64[ns]"))
+    for number, info in infos.items():
+        if not _is_dated_by_name(pieces[number], info):
+            return False
+        for each in info.variables.values():
+            if each.times.stated is None or each.times.is_climatology:
+                continue
+            following = starts[np.searchsorted(starts, each.times.starts[-1], side="right") :][:1]
+            if (each.times.periods[-1, 1] - ROUNDED > following).any():
+                return False
+    return True
 
 
 def _is_dated_by_name(piece: NetcdfPiece, info: SourceInfo) -> bool:

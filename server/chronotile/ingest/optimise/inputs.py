@@ -22,6 +22,7 @@ from chronotile.readers.common_encoding import common_encoding
 from chronotile.readers.open import open_source
 from chronotile.readers.raster_stack import RasterStack
 from chronotile.readers.reader import Reader
+from chronotile.readers.time_names import JoinedTimes, join_times
 
 COLLECTION = "the source"
 """What messages of readers call it."""
@@ -235,44 +236,34 @@ def _paths(source: str) -> list[Path]:
 
 def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: str | None) -> Inputs:
     variables = _with_common_encodings(_variables(readers[0], variable), readers)
-    dates: dict[np.datetime64, tuple[np.datetime64, Origin, tuple[int, ...]]] = {}
-    notes = []
-    for number, reader in enumerate(readers):
-        notes += [f"{finding.place}: {finding.message}" for finding in reader.info.findings]
-        times = _times(reader, variables)
-        for index, (start, end) in enumerate(zip(times.starts, times.ends, strict=True)):
-            if start in dates:
-                notes.append(f"{format_instant(start)} is there twice; the first is taken")
-                continue
-            dates[start] = end, Origin(number, index), _state(reader, variables, index)
-    starts = sorted(dates)
+    domains = [_times(reader, variables) for reader in readers]
+    if any(domain.is_climatology != domains[0].is_climatology for domain in domains):
+        raise UnsupportedSource("some of the sources are climatologies, others are not; name those of one kind")
+    times = join_times(domains)
+    origins = tuple(Origin(*each) for each in times.slices)
     return Inputs(
         specs=tuple(specs),
         variables=variables,
-        times=_joined([dates[start][1] for start in starts], readers, next(iter(variables))),
-        origins=tuple(dates[start][1] for start in starts),
-        states=tuple(dates[start][2] for start in starts),
-        files={
-            origin: _files(readers[origin.source], variables, origin.index) for _end, origin, _state in dates.values()
-        },
-        notes=tuple(dict.fromkeys(notes)),
+        times=times.domain,
+        origins=origins,
+        states=tuple(_state(readers[origin.source], variables, origin.index) for origin in origins),
+        files={origin: _files(readers[origin.source], variables, origin.index) for origin in origins},
+        notes=_notes(readers, times),
         about=_about(readers[0].info),
     )
 
 
-def _joined(origins: Sequence[Origin], readers: Sequence[Reader], variable: str) -> TimeDomain:
-    """The times of all sources in order, with their bounds where any has some that are not its spans."""
-    domains = [reader.info.variables[variable].times for reader in readers]
-    is_climatology = domains[0].is_climatology
-    if any(domain.is_climatology != is_climatology for domain in domains):
-        raise UnsupportedSource("some of the sources are climatologies, others are not; name those of one kind")
-    starts, ends = (
-        np.array([getattr(domains[origin.source], each)[origin.index] for origin in origins])
-        for each in ("starts", "ends")
-    )
-    has_bounds = any(domain.bounds is not None for domain in domains)
-    periods = np.array([domains[origin.source].periods[origin.index] for origin in origins])
-    return TimeDomain(starts, ends, periods if has_bounds else None, is_climatology)
+def _notes(readers: Sequence[Reader], times: JoinedTimes) -> tuple[str, ...]:
+    """What the sources tell, and which of their times are left out."""
+    notes = [f"{finding.place}: {finding.message}" for reader in readers for finding in reader.info.findings]
+    place = dict(zip(times.slices, times.domain.starts, strict=True))
+    notes += [f"{format_instant(place[kept])} is there twice; the first is taken" for _dropped, kept in times.repeated]
+    if times.unlike is not None:
+        notes.append(
+            "the bounds of some times are shorter than a day or do not hold their coordinate; all times go by their "
+            "coordinates, not by the starts of their bounds"
+        )
+    return tuple(dict.fromkeys(notes))
 
 
 def _files(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> tuple[Path, ...]:
