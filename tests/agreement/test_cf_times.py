@@ -1,12 +1,14 @@
 """Climatologies, running means and sums to date: each slice goes by its own time in every protocol.
 
 The value of a cell is `10 t + row + column / 10` at the slice `t`, as the file has it. Each is served as NetCDF, as
-Zarr, and as the serving cube that `optimise` makes of it.
+Zarr, as the serving cube that `optimise` makes of it, and as one NetCDF file a slice, each packed in its own way
+("joined"), with the cube of those ("joined cube").
 """
 
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,7 +148,24 @@ SERVED = [
     *((name, "netcdf") for name in CASES),
     *((name, "cube") for name in CASES if name != "days of the year"),  # whose 366 dates take long to write
     ("climatology", "zarr"),
+    *((name, kind) for name in ("climatology", "running means", "sums to date") for kind in ("joined", "joined cube")),
 ]
+
+PACKING = (
+    {"dtype": "int16", "scale_factor": 0.1, "add_offset": 5.0, "_FillValue": -32768},
+    {"dtype": "float32", "_FillValue": -9999.0},
+    {"dtype": "int32", "scale_factor": 0.02, "add_offset": -7.0, "_FillValue": -1},
+    {"dtype": "uint16", "scale_factor": 0.05, "add_offset": 0.0, "_FillValue": 65535},
+)
+
+
+def write_apart(dataset: xarray.Dataset, folder: Path) -> None:
+    """A file a slice, in no order of names, each with its own encoding."""
+    for index in range(dataset.sizes["time"]):
+        one = dataset.isel(time=[index])
+        one["time"].encoding = dict(dataset["time"].encoding)
+        encoding = {"v": PACKING[index % len(PACKING)]}
+        one.to_netcdf(folder / f"part_{'abcdefghijklm'[-1 - index]}.nc", engine="h5netcdf", encoding=encoding)
 
 
 @pytest.fixture(params=SERVED, ids="-".join)
@@ -164,7 +183,10 @@ def case(served) -> Case:
 def client(served, tmp_path) -> Iterator[TestClient]:
     """The case served."""
     case, kind = served
-    if kind == "netcdf":
+    if kind.startswith("joined"):
+        write_apart(case.dataset, tmp_path)
+        source = "{kind: netcdf, href: part_*.nc}"
+    elif kind == "netcdf":
         case.dataset.to_netcdf(tmp_path / "made.nc", engine="h5netcdf")
         source = "{kind: netcdf, href: made.nc}"
     else:
@@ -172,6 +194,10 @@ def client(served, tmp_path) -> Iterator[TestClient]:
         source = "{kind: zarr, href: made.zarr}"
     if kind == "cube":
         optimise([str(tmp_path / "made.zarr")], tmp_path / "cube.zarr", Options(layout="both", block=4, threads=1))
+        source = "{kind: zarr, href: cube.zarr}"
+    if kind == "joined cube":
+        options = Options(layout="both", block=4, threads=1, verify=True)
+        optimise([str(tmp_path / "part_*.nc")], tmp_path / "cube.zarr", options)
         source = "{kind: zarr, href: cube.zarr}"
     configuration = tmp_path / "chronotile.yaml"
     configuration.write_text(CONFIGURATION.replace("SOURCE", source))

@@ -6,11 +6,12 @@ import xarray
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.errors import UnsupportedSource
 from chronotile.ingest.archive import open_archive, refreshed
 from chronotile.ingest.check import check_archive
 from chronotile.ingest.optimise.options import Options
 from chronotile.ingest.optimise.run import optimise
-from chronotile.model.time import format_day
+from chronotile.model.time import format_day, format_instant
 from chronotile.readers import netcdf_files
 from chronotile.readers.open import open_source
 from tests.scenes import make_spec
@@ -27,15 +28,15 @@ def ndvi(day: str) -> np.ndarray:
     return 0.2 + 0.01 * int(day[8:]) + 0.001 * (20 * ROWS + COLUMNS)
 
 
-def write_date(path, day, *, scale=0.004, offset=-0.08, variable="NDVI"):
+def write_date(path, day, *, scale=0.004, offset=-0.08, variable="NDVI", shift=0.0, units="1"):
     """A file as the Global Land service writes: one date, bytes; another scale for each, as real archives have."""
     coordinates = {
         "time": np.array([day], dtype="datetime64[ns]"),
-        "lat": 51.125 - 0.25 * np.arange(12),
+        "lat": 51.125 - 0.25 * np.arange(12) + shift,
         "lon": 0.125 + 0.25 * np.arange(20),
     }
     numbers = np.round((ndvi(day) - offset) / scale).astype("uint8")[np.newaxis]
-    attrs = {"scale_factor": scale, "add_offset": offset, "_FillValue": np.uint8(255)}
+    attrs = {"scale_factor": scale, "add_offset": offset, "_FillValue": np.uint8(255), "units": units}
     dataset = xarray.Dataset({variable: (("time", "lat", "lon"), numbers, attrs)}, coordinates)
     partial = path.with_suffix(".part")
     dataset.to_netcdf(partial, engine="h5netcdf")
@@ -219,3 +220,132 @@ def test_check_opens_files_that_were_not_opened_at_the_start(open_at, folder, co
     with TestClient(application(archive.services), raise_server_exceptions=False) as client:
         days = client.get("/timeseries/NDVI/point", params={"lon": LON, "lat": LAT, "datetime": "2020-02-09"})
     assert days.json()["values"] == [pytest.approx(ndvi("2020-02-09")[5, 8], abs=0.0026)]
+
+
+def point(client, **query):
+    return client.get("/timeseries/NDVI/point", params={"lon": LON, "lat": LAT, **query}).json()
+
+
+def damage(path, share):
+    """Cut a file off in place."""
+    body = path.read_bytes()
+    path.write_bytes(body[: round(share * len(body))])
+
+
+def warnings_of(caplog, path):
+    """What was logged of a date of that file, apart from the lines of requests that failed."""
+    messages = [each.getMessage() for each in caplog.records if each.name == "chronotile.readers.failing_dates"]
+    return [each for each in messages if path.name in each]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.4, 0.99])
+def test_a_file_damaged_since_costs_its_own_date_only(open_at, configuration, folder, caplog, share):
+    archive = open_at(configuration)
+    expected = in_files(folder)
+    path = sorted(folder.glob("*.nc"))[1]
+    damage(path, share)
+
+    with TestClient(application(archive.services)) as client:
+        answers = [point(client) for _ in range(3)]
+        map_of_it = client.get("/tiles/NDVI/WebMercatorQuad/5/16/10.npy", params={"datetime": DAYS[1]})
+        map_of_next = client.get("/tiles/NDVI/WebMercatorQuad/5/16/10.npy", params={"datetime": DAYS[2]})
+        ready = client.get("/health/ready").text
+
+    assert answers[0]["values"] == [pytest.approx(expected[0]), None, pytest.approx(expected[2])]
+    assert answers[0] == answers[2]
+    assert "unreadable" in str(answers[0])
+    assert (map_of_it.status_code, map_of_next.status_code) == (503, 200)
+    assert DAYS[1] in ready
+    assert len(warnings_of(caplog, path)) == 1
+
+
+def test_a_file_that_is_gone_costs_its_own_date_only(open_at, configuration, folder):
+    archive = open_at(configuration)
+    expected = in_files(folder)
+    sorted(folder.glob("*.nc"))[2].unlink()
+
+    with TestClient(application(archive.services)) as client:
+        values = point(client)["values"]
+
+    assert values == [pytest.approx(expected[0]), pytest.approx(expected[1]), None]
+
+
+ODD = {
+    "grid": {"shift": 0.1},
+    "units": {"units": "m"},
+    "time": {"inside": "2020-03-09"},
+    "variable": {"variable": "LAI"},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_file_not_opened_at_the_start_that_does_not_fit_is_a_date_that_cannot_be_read(
+    open_at, folder, configuration, monkeypatch, caplog, odd
+):
+    days = [f"2020-02-0{day}" for day in range(1, 8)]
+    for day in days:
+        write_date(folder / f"c_gls_NDVI300_{day.replace('-', '')}0000_GLOBE_OLCI_V2.nc", day)
+    monkeypatch.setattr(netcdf_files, "MAX_FILES", 2)
+    path = folder / "c_gls_NDVI300_202002040000_GLOBE_OLCI_V2.nc"
+    how = dict(ODD[odd])
+    write_date(path, how.pop("inside", "2020-02-04"), variable=how.pop("variable", "NDVI"), **how)
+
+    archive = open_at(configuration)
+    with TestClient(application(archive.services)) as client:
+        answers = [point(client, datetime="2020-02-01/2020-02-07") for _ in range(2)]
+
+    assert [value is None for value in answers[0]["values"]] == [day == "2020-02-04" for day in days]
+    assert answers[0] == answers[1]
+    assert len(warnings_of(caplog, path)) == 1
+
+
+def test_running_means_that_begin_at_the_time_of_the_name_are_all_opened(open_at, tmp_path, monkeypatch):
+    monkeypatch.setattr(netcdf_files, "MAX_FILES", 2)
+    days = np.arange("2020-01-01", "2020-01-07", dtype="datetime64[D]")
+    for day in days:
+        write_mean(tmp_path / f"mean_{str(day).replace('-', '')}.nc", day, np.timedelta64(10, "D"))
+
+    archive = open_at(tmp_path)
+
+    (layer,) = archive.services.catalogue.layers
+    middles = [format_instant(each) for each in layer.times.instants]
+    assert middles == [f"{day + np.timedelta64(5, 'D')}T12:00:00Z" for day in days]
+    assert layer.times.periods[:, 0].astype("datetime64[D]").tolist() == days.tolist()
+
+
+def write_mean(path, day, length):
+    """A mean from a day on, named by noon half-way."""
+    start = day.astype("datetime64[ns]")
+    middle = start + length // 2 + np.timedelta64(12, "h")
+    coordinates = {"lat": 51.125 - 0.25 * np.arange(12), "lon": 0.125 + 0.25 * np.arange(20)}
+    coordinates["time"] = ("time", np.array([middle]), {"bounds": "time_bnds"})
+    bounds = (("time", "nv"), np.array([[start, start + length]]))
+    values = (("time", "lat", "lon"), ndvi(str(day))[np.newaxis], {"units": "1"})
+    dataset = xarray.Dataset({"NDVI": values, "time_bnds": bounds}, coordinates)
+    dataset["time"].encoding = {"units": "hours since 2000-01-01", "dtype": "int64"}
+    dataset.to_netcdf(path, engine="h5netcdf")
+
+
+def test_a_cube_is_not_grown_with_times_that_are_named_in_another_way(tmp_path):
+    (tmp_path / "data").mkdir()
+    target, length = tmp_path / "cube.zarr", np.timedelta64(10, "D")
+    write_mean(tmp_path / "data" / "mean_20200101.nc", np.datetime64("2020-01-01"), length)
+    optimise([str(tmp_path / "data")], target, Options(layout="both", threads=1))
+    write_mean(tmp_path / "data" / "mean_20200105.nc", np.datetime64("2020-01-05"), length)
+
+    with pytest.raises(UnsupportedSource, match="named in another way"):
+        optimise([str(tmp_path / "data")], target, Options(layout="both", threads=1))
+
+
+@pytest.mark.parametrize("scale", [0.0012345678, 0.002, 1 / 3000], ids=["odd", "even", "third"])
+def test_files_packed_each_in_its_own_way_are_verified(folder, tmp_path, scale):
+    for number, path in enumerate(sorted(folder.glob("*.nc"))):
+        write_date(path, DAYS[number], scale=scale * (number + 3), offset=0.1 * number / 3)
+    target = tmp_path / "cube.zarr"
+
+    optimise([str(folder)], target, Options(layout="both", threads=1, verify=True))
+
+    cube = open_source(make_spec("zarr", target, variables={}))
+    numbers = cube.read_cell("NDVI", indexes=[0, 1, 2], row=5, column=8).numbers
+    found = cube.info.variables["NDVI"].encoding.values(numbers)
+    np.testing.assert_allclose(found, in_files(folder), rtol=1e-6)

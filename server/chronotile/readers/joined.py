@@ -195,10 +195,11 @@ class Joined:
                 origin = origin_of(error)
                 if isinstance(origin, BeingWritten):
                     raise
-                if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
+                message = unavailable_text(self._collection, variable)
+                if isinstance(error, SourceUnavailable):
+                    message = error.message
+                elif isinstance(error, ChronotileError):
                     raise
-                is_told = isinstance(error, SourceUnavailable)
-                message = error.message if is_told else unavailable_text(self._collection, variable)
                 raise SourceUnavailable(message) from OSError(f"{self._pieces[number].path}: {one_line(origin)}")
 
     def _is_there(self) -> bool:
@@ -230,18 +231,22 @@ class Joined:
 
     def _opened(self, number: int, state: FileState | None) -> _OpenPiece:
         with self._lock:
-            known = self._open.get(number)
+            known = self._open.pop(number, None)
             if known is not None and known.state == state:
-                self._open.move_to_end(number)
+                self._open[number] = known
                 return known
+        if known is not None:
+            known.reader.close()  # first: HDF5 takes a file that is open still for the one that it was
         try:
             opened = _OpenPiece(self._pieces[number].open(), state, {})
         except UnsupportedSource as error:
             raise OSError(f"{self._pieces[number].path}: {error.message}") from error
-        surplus = [known] if known is not None else []
+        surplus = []
         with self._lock:
+            other = self._open.pop(number, None)  # of a thread that was quicker
+            if other is not None:
+                surplus.append(other)
             self._open[number] = opened
-            self._open.move_to_end(number)
             while len(self._open) > MAX_OPEN_PIECES:
                 surplus.append(self._open.popitem(last=False)[1])
         for each in surplus:

@@ -100,7 +100,7 @@ def _joined_variable(holders: Sequence[_Holder], surveyed: Sequence[Surveyed], f
     return JoinedVariable(
         info=info,
         slots=tuple(dated[source].number for source, _index in times.slices),
-        names=tuple(dated[source].names[index] for source, index in times.slices),
+        names=tuple(dated[source].names[position] for source, position in times.slices),
     )
 
 
@@ -228,7 +228,7 @@ def _tell_of_times(times: JoinedTimes, dated: Sequence[_Dated], found: _Found) -
         if count == 1:
             message = f"{LEFT_OUT}of the same time as {kept_name}"
         else:
-            first = format_instant(dated[source].times.instants[dropped.index])
+            first = format_instant(dated[source].times.instants[dropped.position])
             message = (
                 f"{LEFT_OUT}{len(pairs)} of its {count} times, the first {first}: {kept_name} has them too, and comes "
                 "first"

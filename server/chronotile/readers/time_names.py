@@ -67,7 +67,8 @@ class Slice(NamedTuple):
     """One time of one of several sources."""
 
     source: int
-    index: int
+    position: int
+    """Of the time in the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ def join_times(domains: Sequence[TimeDomain]) -> JoinedTimes:
         for position, place in enumerate(places.ravel().tolist())
         if firsts[place] != position
     ]
-    starts, ends, periods, stated, has_bounds = (each[firsts] for each in (starts, ends, periods, stated, has_bounds))
+    starts, ends, periods, stated = starts[firsts], ends[firsts], periods[firsts], stated[firsts]
+    has_bounds = has_bounds[firsts]
     if has_bounds.any():
         own = named(naming, stated[has_bounds, 0], stated[has_bounds, 1:]).domain
         ends[has_bounds], periods[has_bounds] = own.ends, own.periods

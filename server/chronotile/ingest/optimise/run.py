@@ -30,7 +30,7 @@ from chronotile.ingest.optimise.store import CubeFolder, History, no_history, re
 from chronotile.ingest.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
 from chronotile.ingest.optimise.verify import require_apart, verify
 from chronotile.machine import this_machine
-from chronotile.model.cf_times import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, are_periods, bounds_form
+from chronotile.model.cf_times import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
 from chronotile.model.time import DAY
 from chronotile.readers.commit import SERIES, Commit, commit_of
 
@@ -168,7 +168,13 @@ def _plan(
         raise UnsupportedSource(
             "periods, exact instants and climatologies cannot be in one cube; the one that is there has another"
         )
-    unit = nodes[f"{group}/time"]["attributes"]["units"].split()[0] if nodes else time_unit(inputs.times)
+    along_time = nodes[f"{group}/time"]["attributes"] if nodes else {}
+    if document is not None and along_time.get(TIME_KIND) != bounds.attributes.get(TIME_KIND):
+        raise UnsupportedSource(
+            "the times of the cube that is there are named in another way than those of the source: periods that "
+            "overlap go by their coordinates, others by their starts; name all files, or write another cube"
+        )
+    unit = along_time["units"].split()[0] if nodes else time_unit(inputs.times)
     return CubePlan(
         grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, bounds=bounds, about=inputs.about
     )
