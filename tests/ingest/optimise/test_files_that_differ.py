@@ -224,7 +224,7 @@ def test_a_cube_into_which_an_older_release_baked_the_first_files_offset_is_refu
         write(paths, verify=True)
 
 
-def test_verify_of_joined_files_is_refused_before_anything_is_written(tmp_path, write, target):
+def test_netcdf_files_of_one_date_each_are_verified_file_by_file(tmp_path, write, target):
     for month in (1, 2):
         values = np.full((1, SIDE, SIDE), month, dtype="float32")
         coords = {
@@ -235,7 +235,7 @@ def test_verify_of_joined_files_is_refused_before_anything_is_written(tmp_path, 
         dataset = xarray.Dataset({"t2m": (("time", "lat", "lon"), values)}, coords=coords)
         dataset.to_netcdf(tmp_path / f"t2m_20200{month}01.nc")
 
-    with pytest.raises(UnsupportedSource, match="--verify cannot tell the files of joined times apart"):
-        write(tmp_path, verify=True)
+    report = write(tmp_path, verify=True)
 
-    assert not target.exists()
+    assert zarr.open_array(target / "0" / "t2m", mode="r")[:, 0, 0].tolist() == [1, 2]
+    assert report.added == 2
