@@ -311,11 +311,31 @@ def test_missing_values_go_by_several_names(name):
     assert meaning(**{name: -32768}).encoding.nodata == -32768
 
 
-def test_two_missing_values_are_told():
-    found = meaning(_FillValue=-1, missing_value=-2)
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_all_of_several_missing_values_stand_for_no_value(dtype):
+    found = meaning(dtype, _FillValue=-1, missing_value=np.array([-2, -1, 9], dtype=dtype))
 
     assert found.encoding.nodata == -1
-    assert "-2 is not" in found.findings[0].message
+    assert found.encoding.valid(np.array([-1, -2, 9, 5], dtype=dtype)).tolist() == [False, False, False, True]
+    assert found.findings == ()
+
+
+def test_a_missing_value_that_is_a_flag_keeps_its_name():
+    assert meaning(_FillValue=-1, missing_value=7, flag_values=[7], flag_meanings="cloud").encoding.flags == (
+        (7, "cloud"),
+    )
+
+
+def test_a_missing_value_of_floats_may_be_no_whole_number():
+    found = meaning("float32", _FillValue=-9999.0, missing_value=np.float32(0.1))
+
+    assert found.encoding.valid(np.array([-9999, 0.1, 5], dtype="float32")).tolist() == [False, False, True]
+
+
+def test_a_missing_value_that_cannot_be_told_from_values_is_told():
+    found = meaning("float32", _FillValue=0.5, missing_value=0.25)
+
+    assert "0.25 is served as a value" in found.findings[0].message
 
 
 def test_unsigned_attribute_turns_type_and_fill_value():

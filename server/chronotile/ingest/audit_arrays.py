@@ -166,7 +166,7 @@ def _meaning(array: Any) -> Meaning:  # noqa: ANN401 -- as above
     said = {**array.encoding, **array.attrs}
     scale, offset = (_first(said, name) for name in ("scale_factor", "add_offset"))
     fills = [each for name in ("_FillValue", "missing_value") for each in _all(said, name)] or _all(said, "nodata")
-    fills = [each for each in fills if each == each][:1]  # noqa: PLR0124 -- NaN is no value anyhow
+    fills = [each for each in fills if each == each]  # noqa: PLR0124 -- NaN is no value anyhow
     is_unsigned = str(said.get("_Unsigned", "")).lower() == "true"
     if is_unsigned:
         fills = [each % 256.0**array.dtype.itemsize for each in fills]

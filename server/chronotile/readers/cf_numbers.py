@@ -16,6 +16,9 @@ _CLASS_COLOURS = tuple(
 )
 """For classes without colours of their own: Tol's bright and muted sets, told apart in colour-vision deficiency."""
 
+MISSING = "missing"
+"""The reason of cells with a further number for no value."""
+
 _NO_DATA_MEANINGS = {"no_data", "nodata", "no-data", "fill", "fill_value", "missing"}
 _UNITLESS = {"", "1", "-", "class", "classes", "none"}
 
@@ -32,19 +35,20 @@ def meaning_of(field: Field) -> Meaning:
     """Return what an array's attributes say of its numbers."""
     dtype = _meant_type(field)
     scale, offset = _number(field, "scale_factor"), _number(field, "add_offset")
-    nodata, findings = _nodata(field, dtype)
+    nodata, others, findings = _nodata(field, dtype)
     valid_range, notes = _valid_range(field, dtype, 1.0 if scale is None else scale, 0.0 if offset is None else offset)
     flags = _flags(field, dtype)
     is_packed = scale is not None or offset is not None
     is_unitless = field.text("units").lower() in _UNITLESS
     is_classification = dtype.kind in "iu" and len(flags) > 1 and not is_packed and is_unitless
+    missing = [(number, MISSING) for number in others if all(number != flag for flag, _name in flags)]
     encoding = Encoding(
         dtype=dtype.name,
         scale=1.0 if scale is None else scale,
         offset=0.0 if offset is None else offset,
         nodata=nodata,
         valid_range=valid_range,
-        flags=() if is_classification else tuple(flags),
+        flags=tuple(missing if is_classification else [*flags, *missing]),
         units=field.text("units") or "1",
     )
     return Meaning(encoding, _classes(field, flags) if is_classification else (), (*findings, *notes))
@@ -77,8 +81,11 @@ def _numbers(field: Field, attribute: str) -> list[float]:
         return []
 
 
-def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, tuple[Finding, ...]]:
-    """The number that stands for no value, and a warning if there are several."""
+def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, list[int], tuple[Finding, ...]]:
+    """The number that stands for no value, further ones (CF §2.5.1: all of them do), and a warning of what is not used.
+
+    A further number of floats that is not whole cannot be told apart from values.
+    """
     numbers = [number for name in ("_FillValue", "missing_value") for number in _numbers(field, name)]
     numbers = numbers or _numbers(field, "nodata")
     if dtype.kind != "f":
@@ -86,12 +93,20 @@ def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, tuple[Fin
     numbers = [_as_stored(field, number, dtype) for number in numbers]
     distinct = [number for number in dict.fromkeys(numbers) if number == number]  # noqa: PLR0124 -- NaN
     if not distinct:
-        return (float("nan") if numbers else None), ()
-    if len(distinct) == 1:
-        return distinct[0], ()
-    ignored = ", ".join(f"{number:g}" for number in distinct[1:])
-    note = f"has several numbers for missing values; {distinct[0]:g} is used, {ignored} is not: say flags: for it"
-    return distinct[0], (Finding("warning", field.name, note),)
+        return (float("nan") if numbers else None), [], ()
+    if dtype.kind == "f":
+        distinct.sort(key=_is_whole)
+    first, *others = distinct
+    whole = [int(number) for number in others if _is_whole(number)]
+    ignored = [f"{number:g}" for number in others if not _is_whole(number)]
+    if not ignored or dtype.kind != "f":
+        return first, whole, ()
+    note = f"has several numbers for missing values; {', '.join(ignored)} is served as a value: say nodata: for it"
+    return first, whole, (Finding("warning", field.name, note),)
+
+
+def _is_whole(number: float) -> bool:
+    return float(number).is_integer()
 
 
 def _as_stored(field: Field, number: float, dtype: np.dtype[Any]) -> float:

@@ -37,6 +37,8 @@ Values = NDArray[np.float64]
 
 SIDE_PX = 512
 MOST_SHOWN = 3
+MISSING = "missing"
+"""Name of the flag of a further missing value, which CF tells without a name."""
 """Dates that differ of which a message tells where."""
 
 
@@ -377,6 +379,9 @@ def _decoded(numbers: NDArray[Any], attributes: Mapping[Any, Any], *, has_flags:
     flags = np.zeros(numbers.shape, dtype=np.uint32)
     if has_flags:
         for number, name in zip(stored("flag_values"), str(attributes.get("flag_meanings", "")).split(), strict=False):
-            flags[wide == number] = crc32(name.encode())
+            if name == MISSING:
+                lacking |= wide == number
+            else:
+                flags[wide == number] = crc32(name.encode())
     scale, offset = float(attributes.get("scale_factor", 1.0)), float(attributes.get("add_offset", 0.0))
     return _Cells(np.where(lacking | (flags > 0), np.nan, wide * scale + offset), flags)
