@@ -27,6 +27,7 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.area_coverage import covered_spans
 from chronotile.readers.area_outlines import outlines_of
 from chronotile.readers.area_spans import centre_spans
+from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
 
 Flags = NDArray[np.bool_]
@@ -221,7 +222,7 @@ def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray
     for each in reducers:
         if each.bins is not None:
             low, high = each.range or layer.styles[0].range
-            edges[each.name] = np.linspace(low, high, each.bins + 1)
+            edges[each.name] = even_edges(low, high, each.bins)
     return edges
 
 

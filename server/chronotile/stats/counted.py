@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.raster import Encoding, IndexArray, Numbers
+from chronotile.stats.bins import bins_of
 from chronotile.stats.ranks import lerp, share_needed
 
 FloatArray = NDArray[np.float64]
@@ -86,8 +87,7 @@ class CountedPiece:
     def histogram(self, edges: FloatArray) -> FloatArray:
         """Return (time, 1, bin) weights by bin; the last has its upper edge."""
         bins = edges.size - 1
-        bin_of = np.searchsorted(edges, self._values, side="right") - 1
-        bin_of[self._values == edges[-1]] = bins - 1
+        bin_of = bins_of(self._values, edges)
         is_own = (bin_of >= 0) & (bin_of < bins)
         found = np.zeros((bins, self._counts.shape[0]))
         np.add.at(found, bin_of[is_own], self._weighted.T[is_own])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.raster import Encoding, IndexArray, Numbers
 from chronotile.model.reducer import Reducer
+from chronotile.stats.bins import bins_of
 from chronotile.stats.counted import CountedPiece, tabled
 from chronotile.stats.percentiles import Sortable, percentiles, percentiles_of_many
 
@@ -300,8 +301,7 @@ class _Small:
     def histogram(self, edges: FloatArray) -> FloatArray:
         """Counts of cells; of cells that weigh differently sums of weights."""
         bins = edges.size - 1
-        bin_of = np.searchsorted(edges, self._values, side="right") - 1
-        bin_of[self._values == edges[-1]] = bins - 1
+        bin_of = bins_of(self._values, edges)
         row, cell = np.nonzero(self._is_valid & (bin_of >= 0) & (bin_of < bins))
         area = np.repeat(np.arange(self._starts.size), np.diff(self._bounds))
         slots = (row * self._starts.size + area[cell]) * bins + bin_of[row, cell]

@@ -16,7 +16,6 @@ from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work, 
 from chronotile.model.area import Area, area_of_box
 from chronotile.model.collection import Layer
 from chronotile.model.geojson import area_of
-from chronotile.model.number_text import without_noise
 from chronotile.model.reducer import Reducer
 from chronotile.pipeline.area_reading import AreaCells, cheapest_reading
 from chronotile.pipeline.cells import reach_of
@@ -25,6 +24,7 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.area_outlines import outlines_of
 from chronotile.readers.area_spans import Spans, centre_spans
 from chronotile.readers.reader import block_shape
+from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import reduce_samples
 
 MOST_BINS, DEFAULT_BINS = 4096, 64
@@ -91,7 +91,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         "layer": layer.id,
         "units": layer.main_variable.encoding.units,
         "times": work.shared["count"],
-        "edges": [without_noise(edge) for edge in edges.tolist()],
+        "edges": edges.tolist(),
         "counts": counts.tolist(),
         "outside": sum(block["outside"] for block in done),
         "no_data": sum(block["no_data"] for block in done),
@@ -130,7 +130,7 @@ def _edges(inputs: Inputs, layer: Layer) -> FloatArray:
     else:
         low, high = inputs.get("range", layer.styles[0].range)
         bins = int(inputs.get("bins", DEFAULT_BINS))  # 10.0 is an integer in JSON Schema
-        edges = np.linspace(low, high, bins + 1)
+        edges = even_edges(low, high, bins)
     if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
         raise InvalidParameter("edges must ascend", locator="edges" if "edges" in inputs else "range")
     return edges
