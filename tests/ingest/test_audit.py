@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import zarr
 from typer.testing import CliRunner
 
@@ -181,6 +182,21 @@ def test_what_the_configuration_says_goes_before_the_file(audited, configured, t
     lines, found = audited(configured("cog", spec.href, variables="{NDVI: {scale: 0.5, offset: 3, nodata: 7}}"))
 
     assert (lines, found.mismatches) == ([], 0)
+
+
+def test_described_bands_in_another_order_have_no_mismatch_under_a_number(audited, configured, tmp_path):
+    order = ("RED", "NIR")
+    for index, day in enumerate(SCENE.days[:3]):
+        names = order if index else order[::-1]
+        bands = np.stack([Scene(days=SCENE.days, shift=90 * order.index(name)).numbers(index) for name in names])
+        path = write_tif(tmp_path / f"s2_{day.replace('-', '')}.tif", bands, SCENE)
+        with rasterio.open(path, "r+") as file:
+            file.descriptions = names
+
+    lines, found = audited(configured("cog", tmp_path / "*.tif", variables="{RED: {band: 1}, NIR: {band: 2}}"))
+
+    assert (lines, found.mismatches) == ([], 0)
+    assert found.compared >= 2 * SCENE.cube()[:3].size
 
 
 def test_formulas_are_named_as_not_audited_and_masks_are_audited(audited, configured, pair, tmp_path):

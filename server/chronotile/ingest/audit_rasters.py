@@ -2,8 +2,10 @@
 
 import glob
 import re
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +91,7 @@ class RasterTruth:
         if self._spec.times is not None:
             return index + 1
         if self._variable.band is not None:
-            return self._variable.band
+            return self._described_as_most(dataset, self._variable.band)
         names = {self._variable.name, self._variable.id}
         described = [number for number, text in enumerate(dataset.descriptions, 1) if text and _plain(text) in names]
         described += [number for number, text in enumerate(dataset.descriptions, 1) if text in names]
@@ -101,6 +103,23 @@ class RasterTruth:
         if numbered and 1 <= int(numbered[1]) <= dataset.count:
             return int(numbered[1])
         raise UnsupportedSource("no description of a band names it")
+
+    def _described_as_most(self, dataset: Any, number: int) -> int:  # noqa: ANN401 -- as above
+        """The band of a file that has the description which the band of that number has in most files."""
+        usual = self._usual_descriptions
+        title = usual[number - 1] if number <= len(usual) else None
+        if title is None or usual.count(title) > 1 or dataset.descriptions.count(title) != 1:
+            return number
+        return int(dataset.descriptions.index(title)) + 1
+
+    @cached_property
+    def _usual_descriptions(self) -> tuple[str | None, ...]:
+        """Those that most files have."""
+        counts = Counter[tuple[str | None, ...]]()
+        for path in self._paths:
+            with suppress(UnsupportedSource), _reading(path) as dataset:
+                counts[dataset.descriptions] += 1
+        return max(counts, key=lambda each: counts[each], default=())
 
 
 @contextmanager
