@@ -275,3 +275,22 @@ def test_a_date_in_another_encoding_changes_the_revision_and_no_older_value(tmp_
         assert again.headers["etag"] != picture.headers["etag"]
         assert_values(client.get(path).json()["values"], 20, 31)
         np.testing.assert_allclose(colours(again), colours(picture), atol=1)  # 256 colours of wider numbers
+
+
+def test_a_date_that_the_others_could_not_hold_is_no_fault_after_a_reload(tmp_path):
+    paths = write(tmp_path, [Written(), Written()])
+    file = configured(tmp_path, "files")
+    archive = open_archive(file, environment={}, clock=lambda: NOW)
+    lon, lat = place_of(20, 31)
+    path = f"/timeseries/NDVI/point?lon={lon!r}&lat={lat!r}"
+    with TestClient(application(archive.services)) as client:
+        client.get(path)
+        write_file(paths[1], 1, Written(scale=0.0005))
+        assert client.get(path).json()["reasons"] == [None, "unreadable"]
+        assert len(client.get("/health/ready").json()["faults"]) == 1
+
+    newer = refreshed(archive, file, environment={}, clock=lambda: NOW)
+
+    with TestClient(application(newer.services)) as client:
+        assert client.get(path).json()["reasons"] == [None, None]
+        assert client.get("/health/ready").json()["faults"] == []

@@ -60,8 +60,8 @@ def _instant(variable: VariableInfo, index: int) -> Instant | None:
 
 
 def _state(reader: Reader, variable: str, index: int) -> str | None:
-    """The state of a date's file; `None` of one that is gone."""
+    """The state of a date's file, and what it is read as since the last reload; `None` of one that is gone."""
     try:
-        return reader.revision(variable, index)
+        return f"{reader.revision(variable, index)} {reader.info.variables[variable].encoding}"
     except SourceUnavailable:
         return None
