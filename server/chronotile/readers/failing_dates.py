@@ -28,7 +28,7 @@ class FailingDate:
     reason: str
     """For clients too: without a path and without a URL."""
     state: str
-    """What `Reader.revision` told of the date: another state is another file, which may be readable."""
+    """What `Reader.revision` told of the date, and its encoding: another state is another file or reading of it."""
 
     @property
     def when(self) -> str | None:
