@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
-from chronotile.ingest.audit_sources import FloatArray, Meaning, Numbers, meant
+from chronotile.ingest.audit_rasters import time_in
+from chronotile.ingest.audit_sources import FloatArray, Meaning, Numbers, found_paths, meant
+from chronotile.ingest.audit_times import SECOND, Told, slice_names, told_by_axis, told_by_parts_of_year
 from chronotile.model.source import SourceSpec, VariableSpec
 
-SECOND = np.timedelta64(1, "s")
 TWO_DAYS = np.timedelta64(2, "D")
 """By which conversions of other calendars may differ."""
 GROUPS = (None, "0", "series")
@@ -21,13 +22,58 @@ UNITLESS = {"", "1", "-", "class", "classes", "none"}
 
 
 class ArrayTruth:
-    """One array over time, y and x."""
+    """One array over time, y and x, of one store, or of several NetCDF files along time."""
 
     def __init__(self, spec: SourceSpec, variable: VariableSpec) -> None:
-        self._spec = spec
-        self._variable = variable
-        dataset, array = _opened(spec, variable.name or variable.id)
-        array = array.isel({name: 0 for name in array.dims if array.sizes[name] == 1 and name not in _axes(array)})
+        self._has_listed_times = spec.times is not None
+        self._failures: list[UnsupportedSource] = []
+        """Of files that hold no such array, or that are not understood."""
+        parts: list[Part] = []
+        for path in found_paths(spec.href):
+            try:
+                parts.append(Part(spec, variable, Path(path)))
+            except UnsupportedSource as error:
+                self._failures.append(error)
+        if not parts:
+            raise next(iter(self._failures), UnsupportedSource("no file is found for it"))
+        self._names = slice_names([each.told for each in parts])
+        self._slices = [(each, position) for each in parts for position in range(each.told.coordinates.size)]
+        self._tolerance = SECOND if all(each.is_standard for each in parts) else TWO_DAYS
+
+    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return values (y, x)."""
+        part, position = self._slice(instant, index)
+        return part.meaning.values(part.numbers(position, x, y))
+
+    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
+        """Return digital numbers (y, x)."""
+        part, position = self._slice(instant, index)
+        return part.numbers(position, x, y)
+
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether a slice goes by that date, or may do so in a file that is not understood."""
+        return bool(self._failures) or bool((np.abs(self._names - instant) <= self._tolerance).any())
+
+    def _slice(self, instant: np.datetime64 | None, index: int) -> "tuple[Part, int]":
+        """The slice of a date; of two of one date the first."""
+        if self._has_listed_times:
+            return self._slices[index]
+        if instant is None or (len(self._slices) == 1 and np.isnat(self._names[0])):
+            return self._slices[0]
+        apart = np.abs(self._names - instant)
+        if (apart <= self._tolerance).any():
+            return self._slices[int(np.nanargmin(apart))]
+        if self._failures:
+            raise UnsupportedSource(f"{len(self._failures)} files are left aside: {self._failures[0].message}")
+        raise UnsupportedSource(f"its time axis has no {instant} by itself")
+
+
+class Part:
+    """The array in one store or file."""
+
+    def __init__(self, spec: SourceSpec, variable: VariableSpec, path: Path) -> None:
+        dataset, array = _opened(spec.kind, path, variable.name or variable.id)
+        array = array.isel({name: 0 for name in array.dims if array.sizes[name] == 1 and name not in _kept(array)})
         x, y, time = _axes(array).values()
         if x is None or y is None:
             raise UnsupportedSource("no axes of x and y are told by their attributes or names")
@@ -37,19 +83,14 @@ class ArrayTruth:
         self._time = time
         self._array = array.transpose(*([time] if time else []), y, x)
         self._x, self._y = (_in_metres(array[name]) for name in (x, y))
-        self._meaning = meant(_meaning(array), variable)
-        is_standard = time is None or np.issubdtype(array[time].dtype, np.datetime64)
-        self._tolerance = SECOND if is_standard else TWO_DAYS
-        self._times = [] if time is None else _instants(dataset, time)
+        self.meaning = meant(_meaning(array), variable)
+        self.is_standard = time not in array.coords or array[time].dtype != object
+        self.told = _told(dataset, array, time) or Told(_named(path, spec.time_pattern))
 
-    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Return values (y, x)."""
-        return self._meaning.values(self.numbers(instant, index, x, y))
-
-    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
-        """Return digital numbers (y, x)."""
+    def numbers(self, position: int, x: FloatArray, y: FloatArray) -> Numbers:
+        """Return digital numbers (y, x) of a slice."""
         columns, rows = (_nearest(axis, points) for axis, points in ((self._x, x), (self._y, y)))
-        plane = self._array if not self._times else self._array[self._index(instant, index)]
+        plane = self._array if self._time is None else self._array[position]
         top, left = int(rows.min()), int(columns.min())
         read = np.asarray(plane[top : int(rows.max()) + 1, left : int(columns.max()) + 1].values)
         read = read.astype(read.dtype.newbyteorder("="), copy=False)
@@ -57,32 +98,36 @@ class ArrayTruth:
             read = read.view(f"u{read.dtype.itemsize}")
         return read[rows - top, columns - left]
 
-    def has(self, instant: np.datetime64) -> bool:
-        """Return whether the time axis has that date, by its coordinate or the start of its bounds."""
-        return any(bool((np.abs(times - instant) <= self._tolerance).any()) for times in self._times)
 
-    def _index(self, instant: np.datetime64 | None, index: int) -> int:
-        if self._spec.times is not None:
-            return index
-        if instant is None:
-            return 0
-        for times in self._times:
-            apart = np.abs(times - instant)
-            if (apart <= self._tolerance).any():
-                return int(np.nanargmin(apart))
-        raise UnsupportedSource(f"its time axis has no {instant} by itself")
+def _kept(array: Any) -> set[Any]:  # noqa: ANN401 -- xarray has no types here
+    """Dimensions that stay, though of one step."""
+    return set(_axes(array).values())
 
 
-def _opened(spec: SourceSpec, name: str) -> tuple[Any, Any]:
+def _told(dataset: Any, array: Any, time: Any) -> Told | None:  # noqa: ANN401 -- as above
+    """What the times inside a file say; `None` where there are none."""
+    if time is not None:
+        return told_by_parts_of_year(array, time) or told_by_axis(dataset, time)
+    is_single = "time" in dataset.variables and dataset["time"].size == 1
+    single = told_by_axis(dataset, "time") if is_single else None
+    return None if single is None or np.isnat(single.coordinates[0]) else single
+
+
+def _named(path: Path, pattern: str | None) -> NDArray[np.datetime64]:
+    """The one time that a path tells, or none."""
+    time = time_in(str(path), pattern)
+    return np.array(["NaT" if time is None else time], dtype="datetime64[ns]")
+
+
+def _opened(kind: str, path: Path, name: str) -> tuple[Any, Any]:
     """The dataset and the array in it."""
     import xarray
     from zarr.storage import ZipStore
 
-    path = Path(spec.href.removeprefix("file://"))
     keep: dict[str, Any] = {"mask_and_scale": False, "decode_coords": False, "decode_timedelta": False}
-    for group in _groups(path) if spec.kind == "zarr" else (None,):
+    for group in _groups(path) if kind == "zarr" else (None,):
         try:
-            if spec.kind == "zarr":
+            if kind == "zarr":
                 store = ZipStore(path, mode="r") if path.suffix == ".zip" else path
                 dataset = xarray.open_zarr(store, group=group, chunks=None, consolidated=False, **keep)
             else:
@@ -121,24 +166,9 @@ def _axes(array: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
             found["Y"] = name
         elif words & {"t", "time"}:
             found["T"] = name
+    if found["T"] is None:
+        found["T"] = next((name for name in array.dims if told_by_parts_of_year(array, name)), None)
     return found
-
-
-def _instants(dataset: Any, time: Any) -> list[NDArray[np.datetime64]]:  # noqa: ANN401 -- as above
-    """What dates may be called by: the coordinate, then the starts of its bounds; in the standard calendar."""
-    coordinate = dataset[time]
-    bounds = coordinate.attrs.get("bounds", coordinate.encoding.get("bounds"))
-    listed = [coordinate.values, *([dataset[bounds].values[:, 0]] if bounds in dataset.variables else [])]
-    return [each for each in map(_standard, listed) if each is not None] or [np.array(["NaT"], dtype="datetime64[ns]")]
-
-
-def _standard(times: NDArray[Any]) -> NDArray[np.datetime64] | None:
-    import xarray
-
-    if times.dtype == object:
-        dated = xarray.Dataset({"t": ("time", np.arange(times.size))}, coords={"time": times})
-        times = dated.convert_calendar("standard", align_on="year", use_cftime=False)["time"].values
-    return times.astype("datetime64[ns]") if np.issubdtype(times.dtype, np.datetime64) else None
 
 
 def _in_metres(axis: Any) -> FloatArray:  # noqa: ANN401 -- as above

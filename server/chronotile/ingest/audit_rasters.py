@@ -1,9 +1,8 @@
 """Raster files, read apart with rasterio: each by its own scale, offset, nodata and descriptions of bands."""
 
-import glob
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from chronotile.errors import UnsupportedSource
-from chronotile.ingest.audit_sources import FloatArray, Meaning, Numbers, meant
+from chronotile.ingest.audit_sources import FloatArray, Meaning, Numbers, found_paths, meant
 from chronotile.model.source import SourceSpec, VariableSpec
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".grb", ".grib", ".grib2", ".asc", ".bil", ".dat")
@@ -25,6 +25,7 @@ ISO = re.compile(
     r"(?:[Tt_ -]?(?P<H>\d\d):?(?P<M>\d\d):?(?P<S>\d\d)?Z?)?(?!\d)"
 )
 YEAR_DAY = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_/]?(?P<j>\d{3})(?!\d)")
+YEAR = re.compile(r"(?<![0-9A-Za-z])\d{4}(?![0-9A-Za-z])")
 MONTH = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_./]?(?P<m>\d\d)(?!\d)")
 
 
@@ -34,19 +35,17 @@ class RasterTruth:
     def __init__(self, spec: SourceSpec, variable: VariableSpec) -> None:
         self._spec = spec
         self._variable = variable
-        pattern = spec.href.removeprefix("file://").replace("{variable}", variable.name or variable.id)
-        found = glob.glob(pattern, recursive=True) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
-        self._paths = sorted(path for path in found if Path(path).suffix.lower() in SUFFIXES)
+        found = found_paths(spec.href.replace("{variable}", variable.name or variable.id))
+        self._paths = sorted(path for path in spec.files or found if Path(path).suffix.lower() in SUFFIXES)
         if not self._paths:
             raise UnsupportedSource("no raster file is found for it by its suffix")
-        if len(self._paths) > 1 and spec.times is not None:
-            raise UnsupportedSource("several files have bands that are dates")
+        self._bands = dated_bands(spec, variable, self._paths)
+        """Of files whose bands are dates: the file and the band of each."""
         self._dated = self._files_by_time()
 
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return values (y, x)."""
-        with _reading(self._path(instant)) as dataset:
-            band = self._band(dataset, index)
+        with self._band(instant, index) as (dataset, band):
             numbers, inside = _cells(dataset, band, x, y)
             nodata = dataset.nodatavals[band - 1]
             own = Meaning(
@@ -62,12 +61,25 @@ class RasterTruth:
 
     def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
         """Return digital numbers (y, x)."""
-        with _reading(self._path(instant)) as dataset:
-            return _cells(dataset, self._band(dataset, index), x, y)[0]
+        with self._band(instant, index) as (dataset, band):
+            return _cells(dataset, band, x, y)[0]
 
     def has(self, instant: np.datetime64) -> bool:
-        """Return whether a file's name tells that date."""
-        return instant in self._dated
+        """Return whether a file's name or the description of a band tells that date."""
+        return instant in (self._bands or self._dated)
+
+    @contextmanager
+    def _band(self, instant: np.datetime64 | None, index: int) -> Iterator[tuple[Any, int]]:
+        """An open file and a band of it."""
+        if self._bands and instant is not None:
+            if instant not in self._bands:
+                raise UnsupportedSource(f"no band of a file that could be read tells the date {instant}")
+            path, number = self._bands[instant]
+            with reading(path) as dataset:
+                yield dataset, number
+            return
+        with reading(self._path(instant)) as dataset:
+            yield dataset, self._number(dataset, instant, index)
 
     def _path(self, instant: np.datetime64 | None) -> str:
         if instant is None or len(self._paths) == 1:
@@ -86,7 +98,7 @@ class RasterTruth:
                 found.setdefault(time, path)
         return found
 
-    def _band(self, dataset: Any, index: int) -> int:  # noqa: ANN401 -- rasterio has no types
+    def _number(self, dataset: Any, instant: np.datetime64 | None, index: int) -> int:  # noqa: ANN401
         """By the configuration, by its description in this very file, or the only one."""
         if self._spec.times is not None:
             return index + 1
@@ -100,7 +112,8 @@ class RasterTruth:
         if dataset.count == 1:
             return 1
         numbered = re.fullmatch(r"(?:.*[^0-9])?band_?(\d+)", self._variable.name or self._variable.id)
-        if numbered and 1 <= int(numbered[1]) <= dataset.count:
+        is_certain = instant is None or len(self._paths) > 1 or instant in self._dated
+        if is_certain and numbered and 1 <= int(numbered[1]) <= dataset.count:
             return int(numbered[1])
         raise UnsupportedSource("no description of a band names it")
 
@@ -117,13 +130,74 @@ class RasterTruth:
         """Those that most files have."""
         counts = Counter[tuple[str | None, ...]]()
         for path in self._paths:
-            with suppress(UnsupportedSource), _reading(path) as dataset:
+            with suppress(UnsupportedSource), reading(path) as dataset:
                 counts[dataset.descriptions] += 1
         return max(counts, key=lambda each: counts[each], default=())
 
 
+def dated_bands(spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
+    """Return the first file and band of each date where bands are dates of several files, or by their descriptions."""
+    if spec.times is not None:
+        return _listed_bands(spec.times.instants, paths) if len(paths) > 1 else {}
+    found: dict[np.datetime64, tuple[str, int]] = {}
+    if any(each.band is not None for each in spec.variables.values()):
+        return found
+    named = {each.name or each.id for each in spec.variables.values()}
+    for path, descriptions in _descriptions(paths):
+        told = _described_dates(descriptions, variable.name or variable.id)
+        if not found and (not told or named & set(descriptions)):
+            return {}
+        for number, time in told.items():
+            found.setdefault(time, (path, number))
+    return found
+
+
+def _descriptions(paths: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Those of the bands of each file that can be read."""
+    for path in paths:
+        with suppress(UnsupportedSource), reading(path) as dataset:
+            yield path, [text or "" for text in dataset.descriptions]
+
+
+def _described_dates(descriptions: Sequence[str], variable: str) -> dict[int, np.datetime64]:
+    """The bands of one variable that tell dates, if most bands do."""
+    dates = {number: time for number, text in enumerate(descriptions, 1) if (time := _time(text)) is not None}
+    if 2 * len(dates) <= len(descriptions) or len(set(dates.values())) < 2:
+        return {}
+    if len(set(dates.values())) == len(dates):
+        return dates
+    own = {
+        number: time
+        for number, time in dates.items()
+        if re.fullmatch(rf"(.*[\W_])?{re.escape(variable)}([\W_].*)?", descriptions[number - 1])
+    }
+    if len(set(own.values())) != len(own) or not own:
+        raise UnsupportedSource("descriptions of bands tell a date twice, and not by the name of the variable")
+    return own
+
+
+def _listed_bands(times: NDArray[np.datetime64], paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
+    """The bands that are the configured times: those of the year in each file's name, else one file after another."""
+    years = [tuple(YEAR.findall(Path(path).stem)) for path in paths]
+    have_years = len(set(years)) == len(paths) and all(len(each) == 1 for each in years)
+    if any(_time(Path(path).name) is not None for path in paths) or (any(years) and not have_years):
+        raise UnsupportedSource("the names of its files do not tell one year each")
+    found: dict[np.datetime64, tuple[str, int]] = {}
+    start = 0
+    for path, told in zip(paths, years, strict=True):
+        with reading(path) as dataset:
+            count = dataset.count
+        is_own = times.astype("datetime64[Y]") == np.datetime64(told[0], "Y") if told else slice(start, start + count)
+        own = times[is_own]
+        start += count
+        if len(own) == count:
+            found |= {time: (path, number) for number, time in enumerate(own, 1)}
+    return found
+
+
 @contextmanager
-def _reading(path: str) -> Iterator[Any]:
+def reading(path: str) -> Iterator[Any]:
+    """Open a file with rasterio."""
     try:
         with rasterio.open(path) as dataset:
             yield dataset

@@ -1,7 +1,9 @@
 """What a source says of cells, read with rasterio or xarray alone: nothing here is shared with the readers."""
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -87,6 +89,13 @@ class Masked(NamedTuple):
     def has(self, instant: np.datetime64) -> bool:
         """Return whether the variable has a date of that name."""
         return self.variable.has(instant)
+
+
+def found_paths(href: str) -> list[str]:
+    """Return the paths on this machine that an href names, in order."""
+    pattern = href.removeprefix("file://")
+    is_pattern = glob.has_magic(pattern) and not Path(pattern).is_file()
+    return sorted(glob.glob(pattern, recursive=True)) if is_pattern else [pattern]  # noqa: PTH207
 
 
 def truth_of(spec: SourceSpec, variable: str) -> Truth:
