@@ -21,10 +21,10 @@ HALVES = (slice(0, 6), slice(6, 12))
 def audited(tmp_path):
     """`audited(kind, href, more, change)`: what an archive's audit finds after a change of its files."""
 
-    def audit(kind, href, more="", *, change=lambda: None):
+    def audit(kind, href, more="", *, variables="{NDVI: {}}", change=lambda: None):
         place = tmp_path / "chronotile.yaml"
         place.write_text(
-            f"collections:\n  made: {{source: {{kind: {kind}, href: '{href}'{more}}}, variables: {{NDVI: {{}}}}}}\n"
+            f"collections:\n  made: {{source: {{kind: {kind}, href: '{href}'{more}}}, variables: {variables}}}\n"
         )
         archive = open_archive(Path(place), environment={}, clock=system_clock)
         change()
@@ -163,6 +163,23 @@ def test_a_lone_file_of_dated_bands(audited, tmp_path):
     write_bands(tmp_path, 0)
 
     assert is_all_right(audited("cog", tmp_path / "ndvi_2019.tif"), cells=SCENE.cube()[:6].size)
+
+
+def test_files_of_bands_of_dekads(audited, tmp_path):
+    for half in (0, 1):
+        dekads = [f"{2019 + half}-0{month}-d{third}" for month in (1, 2) for third in (1, 2, 3)]
+        write_bands(tmp_path, half, dates=dekads)
+
+    assert is_all_right(audited("cog", tmp_path / "ndvi_*.tif"))
+
+
+def test_dated_bands_of_two_variables(audited, tmp_path):
+    days = [f"{day}_{name}" for day in SCENE.days[:3] for name in ("B4", "B8")]
+    write_bands(tmp_path, 0, dates=days)
+
+    lines, found = audited("cog", tmp_path / "ndvi_2019.tif", variables="{B4: {}, red: {name: B8}}")
+
+    assert (lines, found.mismatches, len(found.layers)) == ([], 0, 2)
 
 
 @pytest.mark.parametrize("names", [("2019", "2020"), ("a", "b")])

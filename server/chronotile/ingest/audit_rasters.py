@@ -25,6 +25,7 @@ ISO = re.compile(
     r"(?:[Tt_ -]?(?P<H>\d\d):?(?P<M>\d\d):?(?P<S>\d\d)?Z?)?(?!\d)"
 )
 YEAR_DAY = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_/]?(?P<j>\d{3})(?!\d)")
+DEKAD = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_.]?(?P<m>\d\d)[-_]?[dD](?:[eE]?[kK])?(?P<k>[1-3])(?!\d)")
 YEAR = re.compile(r"(?<![0-9A-Za-z])\d{4}(?![0-9A-Za-z])")
 MONTH = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_./]?(?P<m>\d\d)(?!\d)")
 
@@ -215,7 +216,7 @@ def time_in(path: str, pattern: str | None) -> np.datetime64 | None:
 
 
 def _time(text: str) -> np.datetime64 | None:
-    for expression in (ISO, YEAR_DAY, MONTH):
+    for expression in (ISO, YEAR_DAY, DEKAD, MONTH):
         for match in expression.finditer(text):
             parts = match.groupdict()
             if not 1850 <= int(parts["Y"]) <= 2100:
@@ -232,7 +233,8 @@ def _of_parts(parts: dict[str, str | None]) -> np.datetime64 | None:
         if parts.get("j"):
             start = np.datetime64(f"{parts['Y']}-01-01", "D") + (int(parts["j"] or 0) - 1)
             return start.astype("datetime64[ns]") if str(start)[:4] == parts["Y"] else None
-        text = f"{parts['Y']}-{parts['m']}" + (f"-{parts['d']}" if parts.get("d") else "")
+        day = parts.get("d") or {"1": "01", "2": "11", "3": "21"}.get(parts.get("k") or "")
+        text = f"{parts['Y']}-{parts['m']}" + (f"-{day}" if day else "")
         if parts.get("H"):
             text += f"T{parts['H']}:{parts['M']}:{parts.get('S') or '00'}"
         return np.datetime64(text, "ns")

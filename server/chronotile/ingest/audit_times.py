@@ -69,10 +69,10 @@ def told_by_parts_of_year(array: Any, dim: Any) -> Told | None:  # noqa: ANN401 
 def slice_names(told: Sequence[Told]) -> Instants:
     """Return each slice's name: the start of its bounds if those of all follow one another, else its coordinate."""
     coordinates = np.concatenate([each.coordinates for each in told])
-    listed = [each for each in told if each.bounds is not None]
-    if not listed or any(each.overlaps for each in listed):
+    listed = [np.column_stack([each.bounds, each.coordinates]) for each in told if each.bounds is not None]
+    if not listed or any(each.overlaps for each in told):
         return coordinates
-    periods = np.concatenate([np.column_stack([each.bounds, each.coordinates]) for each in listed])
+    periods = np.concatenate(listed)
     starts, ends, inside = np.unique(periods.astype(np.int64), axis=0).astype("datetime64[ns]").T
     are_periods = (ends - starts >= DAY) & (starts <= inside) & (inside <= ends)
     if not are_periods.all() or (starts[1:] < ends[:-1] - SECOND).any():
