@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from chronotile.errors import ConfigurationError
+from chronotile.errors import ConfigurationError, SourceUnavailable
 from chronotile.ingest.archive import open_archive, refreshed
 from chronotile.ingest.refresh import last_change
 from chronotile.model.source import SourceSpec
@@ -91,15 +91,25 @@ def test_a_configuration_with_mistakes_leaves_the_archive_as_it_is(open_at, plac
         again(archive, place)
 
 
-def test_a_source_that_is_gone_is_told_and_comes_back(open_at, place, tmp_path):
+def test_a_store_that_is_gone_is_told_fails_and_comes_back(open_at, place, tmp_path):
     archive = open_at(place)
     (tmp_path / "made.zarr").rename(tmp_path / "away.zarr")
 
     without = again(archive, place)
+    with pytest.raises(SourceUnavailable):
+        value_of(without)
     (tmp_path / "away.zarr").rename(tmp_path / "made.zarr")
     back = again(without, place)
 
-    assert [len(list(each.services.catalogue.layers)) for each in (archive, without, back)] == [2, 1, 2]
+    assert [len(list(each.services.catalogue.layers)) for each in (archive, without, back)] == [2, 2, 2]
+    told = [[each.severity for each in one.findings if each.place == "cube"] for one in (archive, without, back)]
+    assert told == [[], ["error"], []]
+    assert value_of(back) == SCENE.numbers(0)[3, 4]
+
+
+def value_of(archive):
+    """The first number of one cell of the store."""
+    return archive.services.readers["cube"].read_cell("NDVI", indexes=[0], row=3, column=4).numbers[0]
 
 
 def test_a_folder_is_looked_through_again_when_files_come(open_at, tmp_path):
