@@ -83,7 +83,7 @@ def test_each_job_is_done_on_the_data_of_the_server_that_was_asked(places, envir
         waiting = told(first)
 
         assert waiting["status"] == "accepted"
-        assert f"no worker of the archive {archive_id(places['a'], None)} is there" in waiting["message"]
+        assert f"no worker of the archive {archive_id(places['a'], None)} is running" in waiting["message"]
         assert str(tmp_path) not in json.dumps(waiting)
 
         stack.callback(workers["a"].kill)
