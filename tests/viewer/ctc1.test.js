@@ -217,6 +217,7 @@ describe("gaps", () => {
 	test("and flags are no values", () => {
 		assert.deepEqual([...cube.frame(2).isNodata], [1, 1, 1, 1]);
 		assert.deepEqual([cube.valueOf(252), cube.valueOf(255), cube.valueOf(41)], [null, null, 20.5]);
+		assert.deepEqual([cube.exactValueOf(252), cube.exactValueOf(41)], [null, 20.5]);
 	});
 
 	test("that are filled count as memory until they are forgotten", () => {

@@ -24,6 +24,8 @@ const FIRST_BYTES = 8;
 const MOST_ACROSS = 8192;
 const MOST_FRAMES = 65_536;
 const PREDICTORS = [0, 1, 2];
+/** Significant digits of a value; past these is only the noise of floating point. */
+const DIGITS = 12;
 
 /** An answer that is no cube, or not the whole of one. */
 export class CubeError extends Error {}
@@ -161,6 +163,12 @@ export class Cube {
 		const { nodata, scale, offset, source } = this.header;
 		if (number === nodata || this.flags.has(number)) return null;
 		return source ? (number + source.shift) * scale + source.offset : number * scale + offset;
+	}
+
+	/** The same without the noise of floating point, as the server writes it: 0.58, not 0.5800000000000001. @param {number} number @returns {number | null} */
+	exactValueOf(number) {
+		const value = this.valueOf(number);
+		return value === null ? null : Number(value.toPrecision(DIGITS));
 	}
 
 	/** 1 where a number stands for its value and all above it, -1 for it and all below it, else 0. @param {number} number */

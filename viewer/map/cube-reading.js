@@ -71,7 +71,7 @@ export class CubeReading {
 		const { cube, frame, cell } = found;
 		if (frame < 0) return { ...nothing, isUnreadable: cube.header.unreadable?.includes(String(from)) ?? false };
 		const number = cube.numbersAt(frame)[cell];
-		const value = cube.valueOf(number);
+		const value = cube.exactValueOf(number);
 		const flag = cube.flags.get(number) ?? null;
 		const how = { number, flag, beyond: cube.beyond(number), isApproximate: isApproximate(cube.header) };
 		if (value !== null || !isGapFilled.peek()) return { ...nothing, ...how, value };
@@ -89,7 +89,7 @@ export class CubeReading {
 			const last = cube.lastValid(frame, cell);
 			if (last < 0) continue;
 			const number = cube.numbersAt(last)[cell];
-			return { value: cube.valueOf(number), beyond: cube.beyond(number), from: cube.header.times[last] };
+			return { value: cube.exactValueOf(number), beyond: cube.beyond(number), from: cube.header.times[last] };
 		}
 		return null;
 	}
@@ -114,7 +114,7 @@ export class CubeReading {
 				const number = frame < 0 ? -1 : cube.numbersAt(frame)[cell];
 				if (cube.beyond(number) !== 0) return null;
 				times.push(String(this.source.times[index]));
-				values.push(frame < 0 ? null : cube.valueOf(number));
+				values.push(frame < 0 ? null : cube.exactValueOf(number));
 			}
 		}
 		return times.length === 0 ? null : { times, values, isApproximate: isNear };
