@@ -26,6 +26,10 @@ pytestmark = [
 ]
 
 
+def no_words(_hindrance: str) -> None:
+    """Nothing is done with what a cluster tells."""
+
+
 def texts(table, id_):
     return [text for _at, text in table.log(id_)]
 
@@ -213,7 +217,9 @@ def second_block(cluster, data, gates, tmp_path):
         blocks = [{"number": number} for number in range(2)]
         kept = keep_plan(tmp_path / "job", inputs, Plan(blocks=blocks, seconds=0, shared={"word": "none"}))
         task = Task(place=str(data), revision="", process="steps", folder=str(tmp_path / "job"), plan=kept.id)
-        assert list(cluster.run(task, {0: blocks[0]}, name="first", is_wanted=lambda: True)) == [(0, {"square": 0})]
+        assert list(cluster.run(task, {0: blocks[0]}, name="first", is_wanted=lambda: True, tell=no_words)) == [
+            (0, {"square": 0})
+        ]
         return task, {1: blocks[1]}
 
     return make
@@ -227,7 +233,7 @@ def test_a_block_of_a_plan_that_was_made_anew_leaves_nothing_among_the_pieces_of
     keep_plan(tmp_path / "job", inputs, Plan(blocks=list(blocks.values()), seconds=0, shared={"word": "anew"}))
 
     with pytest.raises(FileNotFoundError):
-        list(cluster.run(task, blocks, name="old", is_wanted=lambda: True))
+        list(cluster.run(task, blocks, name="old", is_wanted=lambda: True, tell=no_words))
 
     assert [path for path in (tmp_path / "job" / "pieces").rglob("*") if path.is_file()] == []
 
@@ -244,7 +250,7 @@ def test_a_result_that_is_lost_with_who_had_it_may_be_deadly_to_make_again(clust
         return True
 
     with pytest.raises(Hindered) as hindered:
-        list(cluster.run(task, blocks, name="lost", is_wanted=is_wanted))
+        list(cluster.run(task, blocks, name="lost", is_wanted=is_wanted, tell=no_words))
 
     assert hindered.value.is_deadly
 
@@ -264,14 +270,14 @@ def test_what_is_no_more_wanted_does_not_wait_for_a_process_that_is_frozen(
             return True
         return False
 
-    found = list(cluster.run(task, blocks, name="frozen", is_wanted=is_wanted))
+    found = list(cluster.run(task, blocks, name="frozen", is_wanted=is_wanted, tell=no_words))
     os.kill(frozen[0], signal.SIGKILL)
 
     assert found == []
 
 
 @pytest.fixture
-def giving_back(tmp_path):
+def giving_back(tmp_path, archive):
     """`giving_back(act)`: the table, with an act before a job that was hindered may be begun again, and what is told.
 
     Whoever looked for that from elsewhere might come when it has been begun again already.
@@ -280,7 +286,7 @@ def giving_back(tmp_path):
 
     class GivingBack(JobTable):
         def __init__(self, act):
-            super().__init__(open_engine(None, tmp_path / "jobs"))
+            super().__init__(open_engine(None, tmp_path / "jobs"), archive=archive)
             self.act, self.told = act, []
             tables.append(self)
 
@@ -373,9 +379,9 @@ def test_attempts_at_a_job_have_names_of_their_own(submit, running, cluster, end
 
         renew, finish = cluster.renew, cluster.finish
 
-        def run(self, *given, name, is_wanted):
+        def run(self, *given, name, **how):
             names.append(name)
-            return cluster.run(*given, name=name, is_wanted=is_wanted)
+            return cluster.run(*given, name=name, **how)
 
     id_ = submit(open=4)
     with running(on=Watched()):
@@ -432,10 +438,10 @@ def losing(cluster):
         def __init__(self, lose):
             self.left = [lose]
 
-        def finish(self, task, *, name, is_wanted):
+        def finish(self, task, **how):
             if self.left:
                 self.left.pop()()
-            return cluster.finish(task, name=name, is_wanted=is_wanted)
+            return cluster.finish(task, **how)
 
     return Losing
 
