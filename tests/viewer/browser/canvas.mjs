@@ -1,6 +1,6 @@
 /** Scenarios 1, 9, 35 to 38 and 42 of the viewer: what the map shows and tells. `node canvas.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
-import { cellAt, centreOf, FIXTURES, flagOf, lastNumberAt, numberAt, POLAR_CELLS, valueAt } from "./formula.mjs";
+import { cellAt, centreOf, exact, FIXTURES, flagOf, lastNumberAt, numberAt, POLAR_CELLS, valueAt } from "./formula.mjs";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { stoppable, until } from "./tools.mjs";
 
@@ -262,7 +262,7 @@ await runAsCalled([
 					await whenPixelIs(page, placeOf(cell), greyOf(lastNumberAt("ndvi_years", date, cell)));
 					const { value, words } = await hover(page, placeOf(cell));
 					const number = Number(lastNumberAt("ndvi_years", date, cell));
-					assert.equal(value, String(number * 0.004 - 0.08));
+					assert.equal(value, String(exact(number * 0.004 - 0.08)));
 					assert.equal(/last clear value of/.test(words), numberAt("ndvi_years", date, cell) === null);
 				}
 			}

@@ -121,11 +121,19 @@ export function numberAt(layer, t, { row, column }) {
 	return isInside ? formula(t, row, column) : null;
 }
 
-/** The value in a cell, as the server computes it; null where there is none. @param {string} layer @param {number} t @param {Cell} cell */
+/** Significant digits of values as the server writes them: those of a float32 are shortest decimals, others exact ones. */
+const FLOAT32_DIGITS = 7;
+const DIGITS = 12;
+
+/** A value without the noise of floating point. @param {number} value @param {number} [digits] */
+export const exact = (value, digits = DIGITS) => Number(value.toPrecision(digits));
+
+/** The value in a cell, as the server writes it; null where there is none. @param {string} layer @param {number} t @param {Cell} cell */
 export function valueAt(layer, t, cell) {
-	const { scale, offset } = FIXTURES[layer];
+	const { scale, offset, formula } = FIXTURES[layer];
 	const number = numberAt(layer, t, cell);
-	return number === null ? null : number * scale + offset;
+	const digits = formula === fractions ? FLOAT32_DIGITS : DIGITS;
+	return number === null ? null : exact(number * scale + offset, digits);
 }
 
 /** Share of the cells of a layer that have a value at a date. @param {string} layer @param {number} t */
