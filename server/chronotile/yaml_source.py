@@ -135,10 +135,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; the nearest is {choices[close[0]]}" if close else ""
 
 
-def listed(known: Iterable[str]) -> str:
-    """Return what is accepted, as one text of bearable length."""
+def listed(known: Iterable[str], *, most: int = 40, separator: str = ", ") -> str:
+    """Return names as one text: the first `most` of them, and how many more there are."""
     names = list(known)
-    return ", ".join(names[:40]) + (f" and {len(names) - 40} more" if len(names) > 40 else "")
+    return separator.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def raise_mistakes(mistakes: Sequence[Mistake]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from chronotile.ingest.archive import Archive
 from chronotile.model.collection import Layer
 from chronotile.model.source import Finding
+from chronotile.yaml_source import listed
 
 MOST_NAMES = 6
 """Layers, or files left out, that are named; of the others there is the number."""
@@ -30,7 +31,7 @@ def _layer_changes(before: Archive, after: Archive) -> Iterator[str]:
         for text in _date_changes(old[name], new[name]):
             layers.setdefault(text, []).append(name)
     for text in sorted(layers):
-        yield f"{text} {_shown(sorted(layers[text]))}"
+        yield f"{text} {listed(sorted(layers[text]), most=MOST_NAMES)}"
 
 
 def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
@@ -50,7 +51,7 @@ def _left_out(before: Iterable[Finding], after: Iterable[Finding]) -> Iterator[s
 
 def _places(what: str, places: Collection[str]) -> Iterator[str]:
     if places:
-        yield f"{len(places)} {what} ({_shown(sorted(places), separator='; ')})"
+        yield f"{len(places)} {what} ({listed(sorted(places), most=MOST_NAMES, separator='; ')})"
 
 
 def _source_changes(before: Archive, after: Archive) -> Iterator[str]:
@@ -62,12 +63,7 @@ def _source_changes(before: Archive, after: Archive) -> Iterator[str]:
 
 def _named(what: str, how: str, names: list[str]) -> Iterator[str]:
     if names:
-        yield f"{what}{'s' if len(names) > 1 else ''} {_shown(names)} {how}"
-
-
-def _shown(names: list[str], *, separator: str = ", ") -> str:
-    more = len(names) - MOST_NAMES
-    return separator.join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        yield f"{what}{'s' if len(names) > 1 else ''} {listed(names, most=MOST_NAMES)} {how}"
 
 
 def _counted(count: int, what: str) -> str:

@@ -19,6 +19,7 @@ from chronotile.model.time import DAY, Instant, format_instant
 from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
+from chronotile.yaml_source import listed
 
 LARGE_PX = 8 << 20
 """A level with more pixels than this takes long to show whole."""
@@ -70,8 +71,7 @@ def _merged(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     for finding in findings:
         places.setdefault(replace(finding, place=collection), []).append(finding.place)
     for finding, names in places.items():
-        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        yield replace(finding, place=f"{collection}: {shown}")
+        yield replace(finding, place=f"{collection}: {listed(names, most=6)}")
 
 
 def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster_bands import Band, bands_of
 from chronotile.readers.raster_files import find_files, passed_over
 from chronotile.readers.raster_pool import HandlePool
+from chronotile.yaml_source import listed
 
 _NAMED = 3
 """Files or bands that are named; of more only their number is told."""
@@ -52,11 +53,14 @@ def _band_findings(spec: SourceSpec, word: str | None, bands: Sequence[Band]) ->
         return
     if word is None:
         yield Finding(
-            "note", spec.collection, f"bands {_listed(rest)} are no variable: name them with band: to serve them"
+            "note",
+            spec.collection,
+            f"bands {listed(rest, most=_NAMED)} are no variable: name them with band: to serve them",
         )
     else:
         example = f"{word}_{rest[0].split()[0]}: {{name: {word}, band: {rest[0].split()[0]}}}"
-        message = f"of its {len(plain)} bands {_listed(rest)} are not served; name them as variables, such as {example}"
+        names = listed(rest, most=_NAMED)
+        message = f"of its {len(plain)} bands {names} are not served; name them as variables, such as {example}"
         yield Finding("warning", f"{spec.collection}: {word}", message)
 
 
@@ -71,16 +75,16 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
         seen |= folders
         others = [each for folder in sorted(folders) for each in _data_in(folder) if str(each) not in taken]
         if others:
+            names = listed([each.name for each in others], most=_NAMED)
             message = (
                 f"{_counted(len(others), 'other file')} of data in the folder of its files, which no href of the "
-                f"configuration matches: {_listed([each.name for each in others])}; widen href, or make it a collection"
+                f"configuration matches: {names}; widen href, or make it a collection"
             )
             yield Finding("note", name, message)
         side = passed_over(local[name])
         if side:
-            message = (
-                f"passed over: {_listed([base_name(each) for each in side])}: of a format that goes beside rasters"
-            )
+            names = listed([base_name(each) for each in side], most=_NAMED)
+            message = f"passed over: {names}: of a format that goes beside rasters"
             yield Finding("note", name, message)
 
 
@@ -97,11 +101,6 @@ def _data_in(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.is_file() and kind_of(path) in {"raster", "netcdf"})
     except OSError:
         return []
-
-
-def _listed(texts: Sequence[str]) -> str:
-    shown = ", ".join(texts[:_NAMED])
-    return shown if len(texts) <= _NAMED else f"{shown} and {len(texts) - _NAMED} more"
 
 
 def _counted(count: int, what: str) -> str:

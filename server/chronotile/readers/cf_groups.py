@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chronotile.model.source import Finding
+from chronotile.yaml_source import listed
 
 MOST_LISTED = 5
 """Variables of a group that are named."""
@@ -29,8 +30,7 @@ def group_findings(groups: Iterable[Group], remedy: str) -> tuple[Finding, ...]:
 
 
 def _finding(group: Group, remedy: str) -> Finding:
-    names = ", ".join(group.arrays[:MOST_LISTED])
-    others = f" and {len(group.arrays) - MOST_LISTED} more" if len(group.arrays) > MOST_LISTED else ""
+    names = listed(group.arrays, most=MOST_LISTED)
     where = f"group {group.path}" if group.path else "the root group"
-    message = f"{where} is not served, with its variables {names}{others}; {remedy.format(path=group.path)}"
+    message = f"{where} is not served, with its variables {names}; {remedy.format(path=group.path)}"
     return Finding("warning", group.path or "/", message)

@@ -16,6 +16,7 @@ from chronotile.readers.joined import Joined, JoinedVariable, OwnName, Piece, is
 from chronotile.readers.pieces import APART, encoding_text
 from chronotile.readers.raster_files import LEFT_OUT
 from chronotile.readers.time_names import JoinedTimes, Slice, join_times
+from chronotile.yaml_source import listed
 
 _NAMED_FILES = 3
 """Of many files of which the same is found, this many are named."""
@@ -267,7 +268,7 @@ def _piece_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
         if len(names) == opened:
             yield finding
         else:
-            yield replace(finding, place=f"{finding.place} in {_listed(names)}")
+            yield replace(finding, place=f"{finding.place} in {listed(names, most=_NAMED_FILES)}")
 
 
 def _lacking_findings(surveyed: Sequence[Surveyed], variables: Mapping[str, JoinedVariable]) -> Iterator[Finding]:
@@ -281,9 +282,4 @@ def _lacking_findings(surveyed: Sequence[Surveyed], variables: Mapping[str, Join
         if missing:
             lacking = list(dict.fromkeys(files[start] for start in sorted(missing)))
             message = f"{len(missing)} of {len(files)} times are missing, of which only other variables are in "
-            yield Finding("warning", name, message + _listed(lacking))
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMED_FILES])
-    return shown if len(names) <= _NAMED_FILES else f"{shown} and {len(names) - _NAMED_FILES} more"
+            yield Finding("warning", name, message + listed(lacking, most=_NAMED_FILES))

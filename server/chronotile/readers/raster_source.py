@@ -18,6 +18,7 @@ from chronotile.readers.raster_bands import bands_of
 from chronotile.readers.raster_files import LEFT_OUT, find_files, times_in_names
 from chronotile.readers.raster_pool import HandlePool
 from chronotile.readers.reader import Reader
+from chronotile.yaml_source import listed
 
 _SHOWN = 12
 """Names or bands that a message lists."""
@@ -88,14 +89,18 @@ def _open_dated_bands(spec: SourceSpec, found: Found) -> Reader:
             name = names[path]
             if told.left_out:
                 findings.append(
-                    Finding("warning", name, f"{LEFT_OUT}{_listed(told.left_out)}: the other bands are dates")
+                    Finding(
+                        "warning", name, f"{LEFT_OUT}{listed(told.left_out, most=_SHOWN)}: the other bands are dates"
+                    )
                 )
             if not told.series:
                 findings.append(Finding("warning", name, f"{LEFT_OUT}its bands tell no times, those of other files do"))
                 continue
             wanted, rest = _wanted(spec, word, told.series)
             if rest and not spec.variables:
-                findings.append(Finding("warning", name, f"{LEFT_OUT}bands of {_listed(rest)}: name them as variables"))
+                findings.append(
+                    Finding("warning", name, f"{LEFT_OUT}bands of {listed(rest, most=_SHOWN)}: name them as variables")
+                )
             surveyed += _surveyed(BandPiece(path, tuple(wanted), spec), name, findings)
     if not surveyed:
         raise UnsupportedSource(
@@ -136,8 +141,10 @@ def _wanted(
     wanted = [(each, named[each.name or each.id]) for each in variables if (each.name or each.id) in named]
     missing = [each.id for each in variables if (each.name or each.id) not in named]
     if missing and not wanted:
-        there = _listed([each.name or "bands of dates" for each in series])
-        raise UnsupportedSource(f"no bands for {_listed(missing)}; there are {there}: say name: for the variable")
+        there = listed([each.name or "bands of dates" for each in series], most=_SHOWN)
+        raise UnsupportedSource(
+            f"no bands for {listed(missing, most=_SHOWN)}; there are {there}: say name: for the variable"
+        )
     taken = {each.name for _variable, each in wanted}
     return wanted, [each.name or "dates" for each in series if each.name not in taken]
 
@@ -216,8 +223,3 @@ def _spans_of_names(paths: Sequence[str]) -> dict[str, TimeSpan] | None:
     }
     known = {path: span for path, span in told.items() if span is not None}
     return known if len(known) == len(paths) == len(set(known.values())) else None
-
-
-def _listed(texts: Sequence[str]) -> str:
-    shown = ", ".join(texts[:_SHOWN])
-    return shown if len(texts) <= _SHOWN else f"{shown} and {len(texts) - _SHOWN} more"
