@@ -168,7 +168,7 @@ export class Cube {
 	/** The same without the noise of floating point, as the server writes it: 0.58, not 0.5800000000000001. @param {number} number @returns {number | null} */
 	exactValueOf(number) {
 		const value = this.valueOf(number);
-		return value === null ? null : Number(value.toPrecision(DIGITS));
+		return value === null ? null : withoutNoise(value);
 	}
 
 	/** 1 where a number stands for its value and all above it, -1 for it and all below it, else 0. @param {number} number */
@@ -178,6 +178,9 @@ export class Cube {
 		return number === reach[1] ? Math.sign(scale) : -Math.sign(scale);
 	}
 }
+
+/** 0.3 for 0.1 + 0.2. @param {number} value */
+export const withoutNoise = (value) => Number(value.toPrecision(DIGITS));
 
 /** The coefficients in `across` that polynomials in `across` and `down` have at one `down`. @param {number[][]} terms by degree down, then by degree across @param {number} v -1 to 1 */
 function lineOf(terms, v) {

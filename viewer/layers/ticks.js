@@ -3,17 +3,13 @@
  *
  * @typedef {{ low: number, high: number, isLog: boolean }} Scale from `low` to `high`, of logarithms where `isLog`
  */
+import { withoutNoise } from "../ctc1/decode.js";
 
 /** About so many ticks a scale has. */
 const TICKS = 6;
 const ROUND_STEPS = [1, 2, 2.5, 5, 10];
-/** Significant digits; past these is only the noise of floating point. */
-const DIGITS = 12;
 /** Steps of a scale that a hand can tell apart. */
 const FINEST = 400;
-
-/** 0.3 for 0.1 + 0.2. @param {number} value */
-export const withoutNoise = (value) => Number(value.toPrecision(DIGITS));
 
 /** Where a value lies: 0 at the lower end, 1 at the upper one; less or more beyond them. @param {Scale} scale @param {number} value */
 export function shareOf({ low, high, isLog }, value) {

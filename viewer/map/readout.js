@@ -9,6 +9,7 @@
 import { placeText } from "../areas/words.js";
 import { formatExact, formatNumber } from "../chart/series.js";
 import { differenceOf } from "../compare/difference.js";
+import { withoutNoise } from "../ctc1/decode.js";
 import { colours, cssColour, paintedStyle } from "../layers/colours.js";
 import { unitText } from "../layers/units.js";
 import { PLACE_DIGITS } from "../permalink.js";
@@ -85,7 +86,7 @@ function differenceRow(other, at) {
 	else if (a?.isApproximate || b?.isApproximate)
 		words.textContent = `${signOf(found.beyond)} ${formatNumber(found.value, locale())}`;
 	// What the subtraction of binary fractions adds is no part of the values.
-	else words.textContent = formatExact(Number(found.value.toPrecision(12)), locale());
+	else words.textContent = formatExact(withoutNoise(found.value), locale());
 	row.append("B − A ", words);
 	return row;
 }
