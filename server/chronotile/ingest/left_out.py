@@ -59,8 +59,8 @@ def _band_findings(spec: SourceSpec, word: str | None, bands: Sequence[Band]) ->
         )
     else:
         example = f"{word}_{rest[0].split()[0]}: {{name: {word}, band: {rest[0].split()[0]}}}"
-        names = listed(rest, most=_NAMED)
-        message = f"of its {len(plain)} bands {names} are not served; name them as variables, such as {example}"
+        shown = listed(rest, most=_NAMED)
+        message = f"of its {len(plain)} bands {shown} are not served; name them as variables, such as {example}"
         yield Finding("warning", f"{spec.collection}: {word}", message)
 
 
