@@ -7,7 +7,7 @@ import numpy as np
 from chronotile.model.raster import Encoding
 from chronotile.model.source import Finding
 from chronotile.model.style import TRANSPARENT, Colour, StyleClass
-from chronotile.readers.encoding import reinterpreted
+from chronotile.readers.encoding import fits, reinterpreted
 from chronotile.readers.fields import Field
 
 _CLASS_COLOURS = tuple(
@@ -113,15 +113,10 @@ def _as_stored(field: Field, number: float, dtype: np.dtype[Any]) -> float:
     """A number of an attribute as the meant type has it: rounded as float32 rounds it, turned by `_Unsigned`."""
     if dtype.kind == "f":
         return float(dtype.type(number))
-    if {dtype.kind, field.dtype.kind} == {"i", "u"} and not _holds(dtype, number):
+    if {dtype.kind, field.dtype.kind} == {"i", "u"} and not fits(number, dtype):
         turned = reinterpreted(number, field.dtype.newbyteorder("=").name, dtype.name)
         return number if turned is None else turned
     return number
-
-
-def _holds(dtype: np.dtype[Any], number: float) -> bool:
-    limits = np.iinfo(dtype)
-    return limits.min <= number <= limits.max
 
 
 def _valid_range(

@@ -41,12 +41,13 @@ def reinterpreted(number: float | None, stored: str, meant: str) -> float | None
     dtype, target = np.dtype(stored), np.dtype(meant)
     if dtype.itemsize != target.itemsize:
         raise UnsupportedSource(f"numbers of type {stored} cannot be meant as {meant}: the sizes differ")
-    if number is None or (dtype.kind in "iu" and not _fits(number, dtype)):
+    if number is None or (dtype.kind in "iu" and not fits(number, dtype)):
         return None
     return float(np.array([number], dtype=dtype).view(target)[0])
 
 
-def _fits(number: float, dtype: np.dtype[Any]) -> bool:
+def fits(number: float, dtype: np.dtype[Any]) -> bool:
+    """Return whether a number lies within the limits of a type of whole numbers."""
     limits = np.iinfo(dtype)
     return number == number and limits.min <= number <= limits.max  # noqa: PLR0124 -- NaN
 
