@@ -1,6 +1,5 @@
 """What was asked of time, turned into the times a layer has; the one place where that is decided (DESIGN 2.4)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from chronotile.errors import MissingTime, TimeNotAvailable
 from chronotile.model.collection import Layer, TimeRules
 from chronotile.model.payload import TimeUsed
-from chronotile.model.time import DAY, Instant, TimeDomain, TimePart, TimeSelection, TimeSpan, format_instant
+from chronotile.model.time import DAY, Instant, TimeDomain, TimeSelection, TimeSpan, format_instant
 
 AS_IT_IS = TimeRules(match="exact")
 
@@ -21,13 +20,17 @@ class ResolvedTimes:
     """Ascending; of a layer without time, the one index 0."""
     substitution: str | None = None
     """`default` or `nearest` where the client did not name the instant itself."""
+    is_open: bool = False
+    """Whether the selection was open (`TimeSelection.is_open`)."""
 
     def used(self, domain: TimeDomain) -> TimeUsed:
         """Return the instants, newest first."""
         if len(domain) == 0:
             return TimeUsed()
         return TimeUsed(
-            instants=tuple(domain.instants[index] for index in reversed(self.indexes)), substitution=self.substitution
+            instants=tuple(domain.instants[index] for index in reversed(self.indexes)),
+            substitution=self.substitution,
+            is_open=self.is_open,
         )
 
 
@@ -41,10 +44,10 @@ def resolve_picture_times(layer: Layer, selection: TimeSelection, *, now: Instan
     if len(layer.times) == 0:
         return ResolvedTimes((0,))
     if selection.keyword == "latest":
-        return ResolvedTimes((_newest(layer, now),))
+        return ResolvedTimes((_newest(layer, now),), is_open=True)
     if selection.keyword in {"absent", "default"}:
-        return ResolvedTimes((default_index(layer, now),), "default")
-    resolved = _resolve_parts(layer.times, layer.time_rules, selection.parts)
+        return ResolvedTimes((default_index(layer, now),), "default", is_open=True)
+    resolved = _resolve_parts(layer.times, layer.time_rules, selection)
     if not resolved.indexes:
         raise time_not_available(layer, selection)
     return resolved
@@ -60,9 +63,9 @@ def resolve_series_times(layer: Layer, selection: TimeSelection, *, now: Instant
     if len(layer.times) == 0:
         return ResolvedTimes((0,))
     if selection.keyword == "absent":
-        return ResolvedTimes(tuple(range(len(layer.times))))
+        return ResolvedTimes(tuple(range(len(layer.times))), is_open=True)
     if selection.keyword == "parts":
-        resolved = _resolve_parts(layer.times, layer.time_rules, selection.parts)
+        resolved = _resolve_parts(layer.times, layer.time_rules, selection)
         if not resolved.indexes and not any(part.is_interval for part in selection.parts):
             raise time_not_available(layer, selection)
         return resolved
@@ -78,9 +81,9 @@ def matching_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> R
     if len(layer.times) == 0:
         return ResolvedTimes(())
     if selection.keyword == "absent":
-        return ResolvedTimes(tuple(range(len(layer.times))))
+        return ResolvedTimes(tuple(range(len(layer.times))), is_open=True)
     if selection.keyword == "parts":
-        return _resolve_parts(layer.times, AS_IT_IS, selection.parts)
+        return _resolve_parts(layer.times, AS_IT_IS, selection)
     return resolve_picture_times(layer, selection, now=now)
 
 
@@ -128,10 +131,10 @@ def _example(layer: Layer) -> str:
     return format_instant(layer.times.instants[-1])
 
 
-def _resolve_parts(domain: TimeDomain, rules: TimeRules, parts: Iterable[TimePart]) -> ResolvedTimes:
+def _resolve_parts(domain: TimeDomain, rules: TimeRules, selection: TimeSelection) -> ResolvedTimes:
     is_selected = np.zeros(len(domain), dtype=bool)
     is_substituted = False
-    for part in parts:
+    for part in selection.parts:
         for span in part.spans():
             found = domain.within(span)
             is_selected[found.start : found.stop] = True
@@ -140,7 +143,8 @@ def _resolve_parts(domain: TimeDomain, rules: TimeRules, parts: Iterable[TimePar
                 if index is not None:
                     is_selected[index] = True
                     is_substituted = True
-    return ResolvedTimes(tuple(np.flatnonzero(is_selected).tolist()), "nearest" if is_substituted else None)
+    indexes = tuple(np.flatnonzero(is_selected).tolist())
+    return ResolvedTimes(indexes, "nearest" if is_substituted else None, is_open=selection.is_open)
 
 
 def _substitute(domain: TimeDomain, rules: TimeRules, span: TimeSpan) -> int | None:

@@ -121,6 +121,11 @@ class Analysis:
         """Whether anything is held against what is normal for the time of the year."""
         return self.has_climatology or self.anomaly is not None or self.fill == "climatology"
 
+    @property
+    def is_reference_open(self) -> bool:
+        """Whether what is normal is made of times that may be others soon (`TimeSelection.is_open`)."""
+        return self.needs_normals and self.climatology.reference.is_open
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normals:

@@ -17,6 +17,8 @@ class TimeUsed:
     base: tuple[Instant, ...] = ()
     """Of a difference, the instants whose values were taken away, newest first."""
     base_substitution: str | None = None
+    is_open: bool = False
+    """Whether they were resolved from `latest`, `default`, no time or an open interval, and may be others soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,8 @@ def time_of_all(times: Sequence[TimeUsed]) -> TimeUsed:
     """Return the instants that any of some layers shows; of one layer all that is known of them."""
     if len(times) == 1:
         return times[0]
-    return TimeUsed(instants=tuple(sorted({each for used in times for each in used.instants}, reverse=True)))
+    instants = tuple(sorted({each for used in times for each in used.instants}, reverse=True))
+    return TimeUsed(instants=instants, is_open=any(used.is_open for used in times))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

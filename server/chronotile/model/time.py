@@ -93,6 +93,12 @@ class TimePart:
     end: Instant | None = None
     """With a period: the first instant that may not be stepped to."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this is an interval without a start or without an end."""
+        end = self.span.end if self.end is None else self.end
+        return self.is_interval and bool(self.span.start == DISTANT_PAST or end == DISTANT_FUTURE)
+
     def spans(self) -> Iterator[TimeSpan]:
         """Return the spans this part selects: itself, or one a step of its period.
 
@@ -121,6 +127,13 @@ class TimeSelection:
 
     keyword: Keyword = "absent"
     parts: tuple[TimePart, ...] = ()
+    is_of_open: bool = False
+    """Whether the parts are times that an open selection was resolved to."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the times it selects may be others soon: it is no list of instants and closed intervals."""
+        return self.keyword != "parts" or self.is_of_open or any(part.is_open for part in self.parts)
 
 
 ABSENT = TimeSelection()

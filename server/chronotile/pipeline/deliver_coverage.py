@@ -57,6 +57,8 @@ class CoverageDelivery:
     file_name: str
     grid: Grid
     times: TimeDomain
+    is_open: bool
+    """Whether the times may be others soon (`TimeSelection.is_open`)."""
     body: Body
     """To be closed by who takes it, whether all of it was sent or not."""
     unchanged: bool = False
@@ -118,6 +120,7 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
             file_name=coverage_file_name(coverage, written.extension),
             grid=coverage.grid,
             times=coverage.times,
+            is_open=request.time.is_open and len(coverage.times) > 0,
             body=body,
             unchanged=is_known,
         )

@@ -126,7 +126,10 @@ def resolve_positions(request: PositionsRequest, services: Services, *, is_wante
     check_length(sum(len(target.indexes) for target in targets), services, alternative=ALTERNATIVE)
     return FieldsTarget(
         etag=fingerprint([target.etag for target in targets]),
-        time=_used([instants_of(target.layer, target.indexes) for target in targets]),
+        time=_used(
+            [instants_of(target.layer, target.indexes) for target in targets],
+            is_open=any(target.is_open for target in targets),
+        ),
         read=partial(_read_one, request, targets, services),
     )
 
@@ -242,17 +245,17 @@ def _resolve_times(
     check_length(places * sum(len(indexes) for _layer, indexes in found), services, alternative=ALTERNATIVE)
     layers, times = [layer for layer, _indexes in found], [instants_of(*each) for each in found]
     states = [_state(*each, services) for each in zip(layers, times, strict=True)]
-    return layers, fingerprint(states), _used(times)
+    return layers, fingerprint(states), _used(times, is_open=time.is_open)
 
 
 def _state(layer: Layer, times: InstantArray, services: Services) -> tuple[str, bytes]:
     return pixel_revision(layer, tuple(times) if len(layer.times) else (), services), times.tobytes()
 
 
-def _used(times: Sequence[InstantArray]) -> TimeUsed:
+def _used(times: Sequence[InstantArray], *, is_open: bool) -> TimeUsed:
     """All instants that any variable has, without what is no time."""
     known = [each for each in times if not np.isnat(each).any()]
-    return TimeUsed(instants=tuple(reduce(np.union1d, known)[::-1]) if known else ())
+    return TimeUsed(instants=tuple(reduce(np.union1d, known)[::-1]), is_open=is_open) if known else TimeUsed()
 
 
 def _with_times(names: Sequence[str], resolve: Callable[[str], Resolved]) -> list[Resolved]:

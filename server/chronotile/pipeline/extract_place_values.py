@@ -14,7 +14,7 @@ from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.time import Instant
 from chronotile.pipeline.extract_area_series import extract_area_series
-from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.extract_series import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.render_place_tile import places_revision, shapes_in
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
@@ -31,6 +31,8 @@ class PlaceValuesTarget:
     numbers: range
     """Of the places, in their set."""
     etag: str
+    is_open: bool
+    """Whether the times may be others soon (`TimeSelection.is_open`)."""
 
 
 def resolve_place_values(request: PlaceValuesRequest, services: Services) -> PlaceValuesTarget:
@@ -66,7 +68,14 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
         (request.reducer, request.weights, request.min_valid),
         numbers,
     )
-    return PlaceValuesTarget(places=places, layer=layer, indexes=indexes, numbers=numbers, etag=etag)
+    return PlaceValuesTarget(
+        places=places,
+        layer=layer,
+        indexes=indexes,
+        numbers=numbers,
+        etag=etag,
+        is_open=has_open_times(layer, request.time),
+    )
 
 
 def extract_place_values(

@@ -9,7 +9,7 @@ from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.analysis import Analysis
 from chronotile.model.collection import Layer
-from chronotile.model.payload import Payload
+from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.raster import Pixels, cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series import Series
@@ -40,6 +40,8 @@ class SeriesTarget:
     """Of all that are read."""
     analysis: Analysis | None
     etag: str
+    is_open: bool
+    """Whether its times may be others soon: those asked for, or those of the reference (`TimeSelection.is_open`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +83,14 @@ def deliver_series(
         ChronotileError: As `extract_series`.
     """
     target = resolve_series(request, services)
-    etag = fingerprint(target.etag, format.name)
+    etag, time = fingerprint(target.etag, format.name), TimeUsed(is_open=target.is_open)
     if etag in known:
-        return Payload(body=b"", media_type=format.media_type, etag=etag, unchanged=True)
+        return Payload(body=b"", media_type=format.media_type, etag=etag, time=time, unchanged=True)
     series = read_series(target, services)
     return Payload(
         body=format.encode(series),
         media_type=format.media_type,
+        time=time,
         etag=etag_without(etag, series.unreadable),
         unreadable=series.unreadable,
     )
@@ -120,6 +123,7 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
         read=read,
         analysis=request.analysis,
         etag=etag,
+        is_open=has_open_times(layer, request.time, request.analysis),
     )
 
 
@@ -183,6 +187,12 @@ def series_indexes(layer: Layer, time: TimeSelection, services: Services) -> tup
     indexes = resolve_series_times(layer, time, now=services.clock()).indexes
     check_length(len(indexes), services)
     return indexes
+
+
+def has_open_times(layer: Layer, time: TimeSelection, analysis: Analysis | None = None) -> bool:
+    """Return whether the times of a series, or of the reference of its analysis, may be others soon."""
+    is_reference_open = analysis is not None and analysis.is_reference_open
+    return len(layer.times) > 0 and (time.is_open or is_reference_open)
 
 
 def check_length(count: int, services: Services, *, alternative: str = SHORTER) -> None:

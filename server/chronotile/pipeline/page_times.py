@@ -1,6 +1,6 @@
 """One page of the times of a series."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,5 +43,6 @@ def page_times(name: str, time: TimeSelection, page: Page, services: Services) -
     start = 0 if page.cursor is None else int(np.searchsorted(instants_of(layer, indexes), page.cursor))
     asked, rest = indexes[start : start + page.limit], indexes[start + page.limit :]
     if not asked:
-        return NO_TIMES, None
-    return selection_of(layer.times, asked), instants_of(layer, rest[:1])[0] if rest else None
+        return replace(NO_TIMES, is_of_open=time.is_open), None
+    page_selection = selection_of(layer.times, asked, is_of_open=time.is_open)
+    return page_selection, instants_of(layer, rest[:1])[0] if rest else None

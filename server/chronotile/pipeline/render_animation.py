@@ -198,7 +198,7 @@ def _found(
 
 
 def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
-    request = replace(shown, time=selection_of(layer.times, frame.indexes))
+    request = replace(shown, time=selection_of(layer.times, frame.indexes, is_of_open=shown.time.is_open))
     return _Shot(text=frame.text, request=request, target=resolve_map(request, services))
 
 
@@ -268,7 +268,11 @@ def _kept(body: FileParts, etag: str, services: Services) -> Body:
 
 def _time_used(shots: tuple[_Shot, ...]) -> TimeUsed:
     used = [shot.target.time_used for shot in reversed(shots)]
-    return TimeUsed(instants=tuple(instant for each in used for instant in each.instants), base=used[0].base)
+    return TimeUsed(
+        instants=tuple(instant for each in used for instant in each.instants),
+        base=used[0].base,
+        is_open=any(each.is_open for each in used),
+    )
 
 
 def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) -> str:

@@ -204,7 +204,12 @@ def used_times(times: ResolvedTimes, base: ResolvedTimes | None, layer: Layer) -
     if base is None:
         return used
     taken_away = base.used(layer.times)
-    return replace(used, base=taken_away.instants, base_substitution=taken_away.substitution)
+    return replace(
+        used,
+        base=taken_away.instants,
+        base_substitution=taken_away.substitution,
+        is_open=used.is_open or taken_away.is_open,
+    )
 
 
 def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:

@@ -57,12 +57,19 @@ def widened_times(
     reference = reference_indexes(analysis, layer, now=services.clock())
     check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
     if not set(reference) <= set(indexes):
-        time = selection_of(layer.times, sorted({*indexes, *reference}))
+        time = selection_of(layer.times, sorted({*indexes, *reference}), is_of_open=time.is_open)
     return WidenedTimes(time=time, asked=instants_of(layer, indexes), reference=instants_of(layer, reference))
 
 
-def selection_of(domain: TimeDomain, indexes: Sequence[int]) -> TimeSelection:
-    """Return what selects the times of ascending indexes, at least one: an interval for each run of them."""
+def selection_of(domain: TimeDomain, indexes: Sequence[int], *, is_of_open: bool = False) -> TimeSelection:
+    """Return what selects the times of ascending indexes, at least one: an interval for each run of them.
+
+    Args:
+        domain: The times.
+        indexes: Into them.
+        is_of_open: Whether they are those of an open selection.
+    """
     runs = np.split(indexes, np.flatnonzero(np.diff(indexes) > 1) + 1)
     spans = (TimeSpan(domain.starts[run[0]], domain.starts[run[-1]] + ONE_NS) for run in runs)
-    return TimeSelection("parts", tuple(TimePart(span, is_interval=True) for span in spans))
+    parts = tuple(TimePart(span, is_interval=True) for span in spans)
+    return TimeSelection("parts", parts, is_of_open=is_of_open)

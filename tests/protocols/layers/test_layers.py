@@ -246,7 +246,7 @@ def test_same_document_is_304(client, path):
     answer = client.get(path, headers={"If-None-Match": first.headers["etag"]})
 
     assert (answer.status_code, answer.content) == (304, b"")
-    assert answer.headers["cache-control"] == "public, max-age=300, stale-while-revalidate=86400"
+    assert answer.headers["cache-control"] == first.headers["cache-control"]
 
 
 def test_text_that_looks_like_html_stays_text(make_client, make_services):

@@ -80,7 +80,6 @@ def test_only_an_address_with_the_revision_of_now_is_immutable(client):
     ]
 
     assert ["immutable" in each for each in caching] == [True, False, False]
-    assert "max-age=300" in caching[1]
 
 
 def test_any_page_may_read_tiles_and_errors(client):

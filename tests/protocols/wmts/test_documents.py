@@ -357,7 +357,7 @@ def test_capabilities_that_the_client_holds_are_304(client):
     again = client.get(KVP, headers={"If-None-Match": first.headers["ETag"]})
 
     assert again.status_code == 304
-    assert "max-age=300" in first.headers["Cache-Control"]
+    assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
 
 
 @pytest.mark.parametrize("path", ["/wmts?SERVICE=WMTS&REQUEST=GetCapabilities&", "/wmts/1.0.0/WMTSCapabilities.xml?"])

@@ -57,7 +57,7 @@ def _revision(asked: AnimationRequest, services: Services) -> str:
 def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool) -> Response:
     headers = {
         "ETag": f'"{delivery.etag}"',
-        **caching(delivery.unreadable, is_immutable=is_immutable),
+        **caching(delivery.unreadable, is_immutable=is_immutable, is_open=delivery.time.is_open),
         "Chronotile-Time": instants_text(delivery.time),
     }
     if delivery.unchanged:

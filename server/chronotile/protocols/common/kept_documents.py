@@ -3,18 +3,15 @@
 import gzip
 from collections.abc import Callable, Hashable
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.model.payload import Document
+from chronotile.model.time import DAY
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.respond import SHORT, known_etags
+from chronotile.protocols.common.respond import CURRENT, known_etags
 from chronotile.protocols.common.state import in_documents
-
-KEPT_S = 300
-"""The newest time moves with the clock alone; clients keep documents as long (`max-age`)."""
 
 GZIP_LEVEL = 5
 
@@ -26,9 +23,9 @@ async def respond_with_document(
     *,
     key: Hashable,
     media_type: str,
-    is_timeless: bool = False,
+    cache_control: str = CURRENT,
 ) -> Response:
-    """Return what `make` gives, kept for `KEPT_S`, or where it `is_timeless` until a reload.
+    """Return what `make` gives, kept until another time is the newest of a layer, or a reload.
 
     Args:
         request: That asks for it.
@@ -36,19 +33,25 @@ async def respond_with_document(
         make: Makes it.
         key: All that it depends on but the catalogue and the time of day.
         media_type: Under which it leaves.
-        is_timeless: Whether it does not depend on the time of day.
+        cache_control: How long clients may keep it: `CURRENT` unless it tells neither of layers nor of times.
 
     Raises:
         ServerBusy: Too much is waiting already.
     """
-    seconds = int(services.clock().astype("datetime64[s]").astype(np.int64))
-    whole_key = (key, media_type, None if is_timeless else seconds // KEPT_S)
+    whole_key = (key, media_type)
     document = await in_documents(request, _kept, services, whole_key, lambda: _document(make(), media_type))
-    return _response(document, request)
+    return _response(document, request, cache_control)
 
 
 def _kept(services: Services, key: Hashable, make: Callable[[], Document]) -> Document:
-    return services.documents.get_or_make(key, make)
+    return services.documents.get_or_make((key, _newest_of_moving(services)), make)
+
+
+def _newest_of_moving(services: Services) -> tuple[int | None, ...]:
+    """The newest times of layers with times to come, by index: all that moves with the clock alone."""
+    latest = services.clock() + DAY
+    domains = (layer.times for layer in services.catalogue.layers)
+    return tuple(domain.at_or_before(latest) for domain in domains if len(domain) and domain.instants[-1] > latest)
 
 
 def _document(body: bytes, media_type: str) -> Document:
@@ -57,8 +60,8 @@ def _document(body: bytes, media_type: str) -> Document:
     return Document(body=body, gzipped=gzipped, media_type=media_type, etag=fingerprint(body))
 
 
-def _response(document: Document, request: Request) -> Response:
-    headers = {"ETag": f'"{document.etag}"', "Cache-Control": SHORT, "Vary": "Accept-Encoding"}
+def _response(document: Document, request: Request, cache_control: str) -> Response:
+    headers = {"ETag": f'"{document.etag}"', "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
     if document.etag in known_etags(request):
         return Response(status_code=304, headers=headers)
     if "gzip" not in request.headers.get("accept-encoding", ""):

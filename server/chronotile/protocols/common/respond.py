@@ -10,7 +10,9 @@ from chronotile.model.time import Instant, format_instant
 from chronotile.pipeline.revision import fingerprint
 
 SHORT = "public, max-age=300, stale-while-revalidate=86400"
-BRIEF = "public, max-age=60"
+CURRENT = "public, max-age=60, stale-while-revalidate=60"
+"""Of an answer about what is newest now, or what there is now: no cache gives it two minutes after it changed."""
+INCOMPLETE = "public, max-age=60"
 """Of an answer that lacks dates."""
 IMMUTABLE = "public, max-age=31536000, immutable"
 MAX_INSTANTS_TOLD = 16
@@ -27,7 +29,8 @@ def known_etags(request: Request) -> frozenset[str]:
 
 def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
     """Return the answer that carries a payload; 304 where the client holds it already."""
-    headers = {"ETag": f'"{payload.etag}"', **caching(payload.unreadable, is_immutable=is_immutable)}
+    kept = caching(payload.unreadable, is_immutable=is_immutable, is_open=payload.time.is_open)
+    headers = {"ETag": f'"{payload.etag}"', **kept}
     if payload.time.instants:
         headers["Chronotile-Time"] = instants_text(payload.time)
     if payload.timing:
@@ -37,11 +40,19 @@ def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
     return Response(payload.body, media_type=payload.media_type, headers=headers)
 
 
-def caching(unreadable: Sequence[Instant], *, is_immutable: bool = False) -> dict[str, str]:
-    """Return how long an answer may be kept; of one that lacks dates also which, since they may be repaired soon."""
-    if not unreadable:
-        return {"Cache-Control": IMMUTABLE if is_immutable else SHORT}
-    return {"Cache-Control": BRIEF, "Warning": unreadable_warning(unreadable)}
+def caching(unreadable: Sequence[Instant], *, is_immutable: bool = False, is_open: bool) -> dict[str, str]:
+    """Return how long an answer may be kept; of one that lacks dates also which, since they may be repaired soon.
+
+    Args:
+        unreadable: The dates that it lacks.
+        is_immutable: Whether its address names the revision that it is of.
+        is_open: Whether its times were resolved from an open selection (`TimeSelection.is_open`).
+    """
+    if unreadable:
+        return {"Cache-Control": INCOMPLETE, "Warning": unreadable_warning(unreadable)}
+    if is_immutable:
+        return {"Cache-Control": IMMUTABLE}
+    return {"Cache-Control": CURRENT if is_open else SHORT}
 
 
 def unreadable_warning(unreadable: Sequence[Instant]) -> str:
@@ -51,10 +62,20 @@ def unreadable_warning(unreadable: Sequence[Instant]) -> str:
     return f'199 - "unreadable: {named}{f", and {more} more" if more > 0 else ""}"'
 
 
-def respond_with_content(body: bytes, media_type: str, request: Request) -> Response:
-    """Return a document that is cheap to make, validated by its content; 304 where the client holds it already."""
+def respond_with_content(body: bytes, media_type: str, request: Request, *, cache_control: str = CURRENT) -> Response:
+    """Return a document that is cheap to make, validated by its content; 304 where the client holds it already.
+
+    Args:
+        body: Of the document.
+        media_type: Under which it leaves.
+        request: That asks for it.
+        cache_control: How long it may be kept: `CURRENT` unless it tells neither of layers nor of times.
+    """
     etag = fingerprint(body)
-    return respond(Payload(body=body, media_type=media_type, etag=etag, unchanged=etag in known_etags(request)))
+    payload = Payload(body=body, media_type=media_type, etag=etag, unchanged=etag in known_etags(request))
+    response = respond(payload)
+    response.headers["Cache-Control"] = cache_control
+    return response
 
 
 def instants_text(time: TimeUsed) -> str:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from chronotile.encoders.csv_places import encode_place_values_csv
 from chronotile.encoders.json_places import encode_place_values_json, encode_places_geojson
 from chronotile.model.crs import CRS84
-from chronotile.model.payload import Payload
+from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.pipeline.extract_place_values import extract_place_values, resolve_place_values
 from chronotile.pipeline.render_place_tile import render_place_tile, shapes_in
@@ -23,7 +23,7 @@ from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of, while_wanted
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.places.documents import next_page, page_numbers, place_page, place_sets
@@ -52,7 +52,7 @@ async def get_sets(request: Request) -> Response:
     query.check_spelling(PARAMETERS_OF_LIST)
     telling = _telling(request, query)
     body = await in_documents(request, lambda: orjson.dumps(place_sets(telling)))
-    return _told(respond_with_content(body, JSON, request), telling)
+    return _told(respond_with_content(body, JSON, request, cache_control=SHORT), telling)
 
 
 async def get_set(request: Request) -> Response:
@@ -62,7 +62,8 @@ async def get_set(request: Request) -> Response:
     asked, telling = places_query(query), _telling(request, query)
     write = _geojson if asked.format == "geojson" else _json
     body = await in_documents(request, write, places, asked, telling)
-    return _told(respond_with_content(body, GEOJSON if asked.format == "geojson" else JSON, request), telling)
+    media_type = GEOJSON if asked.format == "geojson" else JSON
+    return _told(respond_with_content(body, media_type, request, cache_control=SHORT), telling)
 
 
 async def get_tile(request: Request) -> Response:
@@ -97,14 +98,15 @@ def _values(
 ) -> Payload:
     target = resolve_place_values(asked, services)
     media_type, encode = WRITTEN[written]
-    etag = fingerprint(target.etag, written)
+    etag, time = fingerprint(target.etag, written), TimeUsed(is_open=target.is_open)
     if etag in known:
-        return Payload(body=b"", media_type=media_type, etag=etag, unchanged=True)
+        return Payload(body=b"", media_type=media_type, etag=etag, time=time, unchanged=True)
     found = extract_place_values(target, asked, services, is_wanted=is_wanted)
     return Payload(
         body=encode(found),
         media_type=media_type,
         etag=etag_without(etag, found.unreadable),
+        time=time,
         unreadable=found.unreadable,
     )
 

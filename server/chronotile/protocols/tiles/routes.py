@@ -22,7 +22,7 @@ from chronotile.protocols.common.kept_answers import remember
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.tilejson import layer_tilejson
 from chronotile.protocols.tiles.faults import tile_fault
@@ -67,7 +67,7 @@ async def get_ramps(request: Request) -> Response:
     services = services_of(request)
     make = partial(_ramps, services)
     return await respond_with_document(
-        request, services, make, key="ramps", media_type="application/json", is_timeless=True
+        request, services, make, key="ramps", media_type="application/json", cache_control=SHORT
     )
 
 

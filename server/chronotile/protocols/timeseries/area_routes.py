@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import orjson
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from chronotile.model.series import SeriesCost
 from chronotile.model.time import Instant
 from chronotile.pipeline.analyse_area_series import analyse_area_series, widened_request
 from chronotile.pipeline.extract_area_series import cost_of_area_series
+from chronotile.pipeline.extract_series import has_open_times
 from chronotile.pipeline.page_times import page_times
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
@@ -31,6 +33,15 @@ from chronotile.protocols.timeseries.jobs_instead import statistics_instead
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 
 Asked = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
+
+
+class _Answer(NamedTuple):
+    body: bytes | Iterable[bytes]
+    following: Instant | None
+    """Where the next page begins."""
+    unreadable: tuple[Instant, ...]
+    is_open: bool
+    """Whether its times may be others soon (`has_open_times`)."""
 
 
 async def get_area(request: Request) -> Response:
@@ -54,20 +65,27 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
     catalogue, is_one = services.catalogue, asked_of is area_request
     offer_job(request, lambda: statistics_instead(layer, query, body, catalogue, is_one=is_one, name=name))
 
-    def work(is_wanted: Callable[[], bool]) -> tuple[bytes | Iterable[bytes], Instant | None, tuple[Instant, ...]]:
+    def work(is_wanted: Callable[[], bool]) -> _Answer:
         asked, following = _paged(asked_of(layer, query, body, services.catalogue), query, services)
+        is_open = has_open_times(layer, asked.time, asked.analysis)
         if is_dry:
-            return _told(cost_of_area_series(widened_request(asked, services).request, services), layer), following, ()
+            cost = cost_of_area_series(widened_request(asked, services).request, services)
+            return _Answer(_told(cost, layer), following, (), is_open)
         if name != "json":
             refuse_in_columns(asked.analysis)
         series = analyse_area_series(asked, services, is_wanted=is_wanted)
-        return encode_areas(series, name, layer, reducers=asked.reducers), following, series.unreadable
+        encoded = encode_areas(series, name, layer, reducers=asked.reducers)
+        return _Answer(encoded, following, series.unreadable, is_open)
 
     async with while_wanted(request) as is_wanted:
         making = partial(work, is_wanted)
-        answer, following, unreadable = await for_client(request, gate, layer.id, making, services=services)
-    response = respond_in("json" if is_dry else name, answer, layer, unreadable=unreadable)
-    response.headers.update(link_to_next(request, following))
+        answer = await for_client(request, gate, layer.id, making, services=services)
+    response = respond_in(
+        "json" if is_dry else name, answer.body, layer, unreadable=answer.unreadable, is_open=answer.is_open
+    )
+    response.headers.update(link_to_next(request, answer.following))
+    if request.method != "POST" and body.strip():  # caches know it by its address alone
+        response.headers["Cache-Control"] = "no-store"
     return response
 
 

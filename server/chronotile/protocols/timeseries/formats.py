@@ -98,10 +98,18 @@ def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[L
 
 
 def respond_in(
-    name: str, body: bytes | Iterable[bytes], layer: Layer, *, unreadable: Sequence[Instant] = ()
+    name: str, body: bytes | Iterable[bytes], layer: Layer, *, unreadable: Sequence[Instant] = (), is_open: bool
 ) -> Response:
-    """Return the answer that carries series, of which dates may be lacking; pieces are made while they are sent."""
-    headers = {"Vary": "Accept", **file_headers(name, layer), **(caching(unreadable) if unreadable else {})}
+    """Return the answer that carries series; pieces are made while they are sent.
+
+    Args:
+        name: Of the format.
+        body: Whole or in pieces.
+        layer: The first that the series are of.
+        unreadable: Dates that they lack.
+        is_open: Whether their times may be others soon (`has_open_times`).
+    """
+    headers = {"Vary": "Accept", **file_headers(name, layer), **caching(unreadable, is_open=is_open)}
     if isinstance(body, bytes):
         return Response(body, media_type=SERIES_MEDIA_TYPES[name], headers=headers)
     return StreamingResponse(body, media_type=SERIES_MEDIA_TYPES[name], headers=headers)

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from chronotile.model.time import Instant
 from chronotile.pipeline.analyse_points_series import analyse_points_series
-from chronotile.pipeline.extract_series import deliver_series
+from chronotile.pipeline.extract_series import deliver_series, has_open_times
 from chronotile.pipeline.page_times import page_times
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
@@ -79,7 +79,8 @@ async def post_points(request: Request) -> Response:
     async with while_wanted(request) as is_wanted:
         telling = partial(work, is_wanted)
         body, unreadable = await for_client(request, gate, layers[0].id, telling, services=services, others=others)
-    return respond_in(name, body, layers[0], unreadable=unreadable)
+    is_open = any(has_open_times(layer, each.time, analysis) for layer, each in zip(layers, asked, strict=True))
+    return respond_in(name, body, layers[0], unreadable=unreadable, is_open=is_open)
 
 
 routes = [

@@ -12,7 +12,7 @@ from chronotile.model.request import AreaSeriesRequest, SeriesRequest
 from chronotile.model.series import AreasSeries
 from chronotile.model.time import Instant, TimeDomain
 from chronotile.pipeline.extract_area_series import extract_area_series
-from chronotile.pipeline.extract_series import SeriesFormat, deliver_series, extract_series
+from chronotile.pipeline.extract_series import SeriesFormat, deliver_series, extract_series, has_open_times
 from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
@@ -76,18 +76,19 @@ async def _answer_body(
     query = Kvp(request.query_params.multi_items())
     gate = state_of(request).gates.series
 
-    def work(is_wanted: Callable[[], bool]) -> tuple[bytes, tuple[Instant, ...]]:
+    def work(is_wanted: Callable[[], bool]) -> tuple[bytes, tuple[Instant, ...], bool]:
         asked, wanted = read(layer, query, body, services.catalogue), wanted_entries(query)
+        is_open = has_open_times(layer, asked.time)
         if isinstance(asked, SeriesRequest):
             series = extract_series(asked, services)
-            return encode_point_series(series, layer.times, wanted), series.unreadable
+            return encode_point_series(series, layer.times, wanted), series.unreadable, is_open
         found = extract_area_series(asked, services, is_wanted=is_wanted)
-        return encode(found, layer.times, wanted), found.unreadable
+        return encode(found, layer.times, wanted), found.unreadable, is_open
 
     async with while_wanted(request) as is_wanted:
         making = partial(work, is_wanted)
-        document, unreadable = await for_client(request, gate, layer.id, making, services=services)
-    return Response(document, media_type=MEDIA_TYPE, headers=caching(unreadable) if unreadable else None)
+        document, unreadable, is_open = await for_client(request, gate, layer.id, making, services=services)
+    return Response(document, media_type=MEDIA_TYPE, headers=caching(unreadable, is_open=is_open))
 
 
 def _routes(path: str, handler: Handler, *methods: str) -> list[Route]:

@@ -17,7 +17,7 @@ from chronotile.protocols.common.form import pairs_of
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import asked_telling
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.update_sequence import update_sequence
@@ -112,7 +112,7 @@ async def _document(
     request: Request, query: Kvp, write: Callable[[Kvp, Catalogue], bytes], *, media_type: str
 ) -> Response:
     body = await in_documents(request, write, query, services_of(request).catalogue)
-    return respond_with_content(body, media_type, request)
+    return respond_with_content(body, media_type, request, cache_control=SHORT)
 
 
 def routes(paths: Sequence[str], *, sld_prefixes: Sequence[str] = ()) -> list[Route]:

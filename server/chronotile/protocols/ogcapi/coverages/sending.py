@@ -18,7 +18,7 @@ SHOWN = {
 def respond_with_file(delivery: CoverageDelivery, *, with_body: bool = True) -> Response:
     """Return the answer that carries a file, or tells of it; 304 where the client holds it already."""
     headers = {"ETag": f'"{delivery.etag}"', "Vary": "Accept", **told_of_grid(delivery.grid)}
-    headers |= caching(delivery.unreadable)
+    headers |= caching(delivery.unreadable, is_open=delivery.is_open)
     instants = tuple(reversed(delivery.times.instants))
     if instants:
         headers["Chronotile-Time"] = instants_text(TimeUsed(instants=instants))

@@ -15,6 +15,7 @@ from chronotile.protocols.common.html_page import COMMON, content_security_polic
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.respond import CURRENT, SHORT
 from chronotile.protocols.common.state import services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
@@ -45,6 +46,7 @@ class Document(NamedTuple):
     as_page: Write
     media_type: str = "application/json"
     """Of the JSON."""
+    cache_control: str = CURRENT
 
 
 def document_routes(has_viewer: Callable[[], bool]) -> Sequence[BaseRoute]:
@@ -55,7 +57,7 @@ def document_routes(has_viewer: Callable[[], bool]) -> Sequence[BaseRoute]:
 
     async def get_conformance(request: Request) -> Response:
         state = state_of(request)
-        document = _document("conformance", lambda _telling: conformance_document(state))
+        document = _document("conformance", lambda _telling: conformance_document(state))._replace(cache_control=SHORT)
         return await _answer(request, _query(request), document, has_viewer())
 
     async def get_collections(request: Request) -> Response:
@@ -127,7 +129,7 @@ async def _answer(
     write = partial(document.as_page if form == "html" else document.as_json, telling)
     key = ("ogcapi", document.key, told.root, language, has_viewer)
     response = await respond_with_document(
-        request, services, write, key=key, media_type=formats[form], is_timeless=form == "json"
+        request, services, write, key=key, media_type=formats[form], cache_control=document.cache_control
     )
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
     return with_policy(response) if form == "html" else response

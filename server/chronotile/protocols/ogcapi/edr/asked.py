@@ -76,7 +76,8 @@ def data_response(payload: FieldsPayload, name: str, asked: Asked) -> Response:
         name: Of the format.
         asked: What was asked for.
     """
-    headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **caching(payload.unreadable)}
+    kept = caching(payload.unreadable, is_open=payload.time.is_open)
+    headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **kept}
     if payload.time.instants:
         headers["Chronotile-Time"] = instants_text(payload.time)
     if payload.unchanged:

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from chronotile.pipeline.draw_legend import draw_legend
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import in_documents, services_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.block import Json, Told
@@ -39,7 +39,7 @@ async def get_sheet(request: Request) -> Response:
     name = asked_format(query, request.headers.get("accept", ""), SHEETS, aliases=ALIASES)
     catalogue = services_of(request).catalogue
     body = await in_documents(request, style_sheet, request.path_params, name, catalogue)
-    response = respond_with_content(body, SHEETS[name], request)
+    response = respond_with_content(body, SHEETS[name], request, cache_control=SHORT)
     response.headers["Vary"] = "Accept"
     return response
 
@@ -64,7 +64,7 @@ async def _document(request: Request, write: Write) -> Response:
     asked_format(query, request.headers.get("accept", ""), {"json": JSON})
     told = told_for(request, query)
     body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, told)))
-    return in_language(respond_with_content(body, JSON, request), told)
+    return in_language(respond_with_content(body, JSON, request, cache_control=SHORT), told)
 
 
 ORIGINS = ("", "/collections/{collectionId}")

@@ -17,7 +17,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.kept_answers import remember
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.respond import CURRENT, SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.block import Json, Told
@@ -68,14 +68,16 @@ async def get_place_tile(request: Request) -> Response:
 
 async def get_tiling_schemes(request: Request) -> Response:
     """Return all tile matrix sets."""
-    return await _document(request, lambda _path, _query, told: tiling_schemes(told))
+    return await _document(request, lambda _path, _query, told: tiling_schemes(told), cache_control=SHORT)
 
 
 async def get_tiling_scheme(request: Request) -> Response:
     """Return one tile matrix set."""
-    return await _document(
-        request, lambda path, _query, told: tiling_scheme(told.catalogue.tile_matrix_set(path["tileMatrixSetId"]), told)
-    )
+
+    def write(path: Mapping[str, str], _query: Kvp, told: Told) -> Json:
+        return tiling_scheme(told.catalogue.tile_matrix_set(path["tileMatrixSetId"]), told)
+
+    return await _document(request, write, cache_control=SHORT)
 
 
 async def get_map_tilesets(request: Request) -> Response:
@@ -114,12 +116,13 @@ def _place_tile(
     return payload, asked.revision == payload.revision
 
 
-async def _document(request: Request, write: Write) -> Response:
+async def _document(request: Request, write: Write, *, cache_control: str = CURRENT) -> Response:
     query = query_of(request.query_params.multi_items())
     asked_format(query, request.headers.get("accept", ""), DOCUMENTS)
     told = told_for(request, query)
     body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, query, told)))
-    return in_language(respond_with_content(body, DOCUMENTS["json"], request), told)
+    response = respond_with_content(body, DOCUMENTS["json"], request, cache_control=cache_control)
+    return in_language(response, told)
 
 
 async def _metadata(request: Request, write: Write, write_tilejson: WriteTileJson) -> Response:
