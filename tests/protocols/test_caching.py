@@ -56,7 +56,7 @@ ALONG_TIME = {
     "values of places": "/places/squares/values?layer=NDVI&datetime={time}",
     "position": NDVI + "/position?coords=POINT(4.5 50.85)&datetime={time}",
     "positions": NDVI + "/position?coords=MULTIPOINT((4.5 50.85),(4.51 50.86))&datetime={time}",
-    "location": NDVI + "/locations/squares/S0?datetime={time}",
+    "location": NDVI + "/locations/squares:S0?datetime={time}",
     "EDR area": NDVI + f"/area?coords={AREA}&datetime={{time}}",
     "EDR cube": NDVI + f"/cube?bbox={BOX}&datetime={{time}}",
     "EDR radius": NDVI + "/radius?coords=POINT(4.5 50.85)&within=2&within-units=km&datetime={time}",

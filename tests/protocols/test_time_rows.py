@@ -316,7 +316,8 @@ def test_wmts_long_series_are_intervals_that_are_accepted_as_values(timed, tile)
     assert {tile("DAILY", value).status_code for value in values} == {200}
 
 
-@pytest.mark.parametrize("answer_of", [lambda draw, tile: draw("NDVI", "2020-06-11"), lambda draw, tile: tile("NDVI", "2020-06-11")]
+@pytest.mark.parametrize(
+    "answer_of", [lambda draw, tile: draw("NDVI", "2020-06-11"), lambda draw, tile: tile("NDVI", "2020-06-11")]
 )
 def test_caching_is_short_without_a_revision(draw, tile, answer_of):
     assert answer_of(draw, tile).headers["Cache-Control"] == "public, max-age=300, stale-while-revalidate=86400"

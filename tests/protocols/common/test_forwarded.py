@@ -1,9 +1,12 @@
 """Which proxies are believed, and what of what they say."""
 
+import asyncio
+
 import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.protocols.common.forwarded import Forwarded
 from tests.protocols import served
 
 HEADERS = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "maps.example.org", "X-Forwarded-Prefix": "/veg"}
@@ -34,6 +37,38 @@ def test_the_nearest_proxy_has_the_word():
     headers = {"X-Forwarded-Proto": "gopher, https", "X-Forwarded-Host": "evil.example, maps.example.org"}
 
     assert template(("*",), headers) == "https://maps.example.org"
+
+
+def test_the_nearest_proxy_has_the_word_though_it_added_lines():
+    claimed = [("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Prefix", "/evil"), ("X-Forwarded-Proto", "http")]
+
+    assert template(("*",), [*claimed, *HEADERS.items()]) == "https://maps.example.org/veg"
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("198.51.100.1, 192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:4711", "192.0.2.7"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("[2001:db8::1]:4711", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("unknown", "10.0.0.7"),
+        ('192.0.2.7" GET /', "10.0.0.7"),
+        ("", "10.0.0.7"),
+    ],
+)
+def test_the_client_is_an_address_or_the_peer(told, seen):
+    found = []
+
+    async def app(scope, _receive, _send):
+        found.append(scope["client"][0])
+
+    scope = {"type": "http", "headers": [(b"x-forwarded-for", told.encode())], "client": ("10.0.0.7", 5000)}
+    asyncio.run(Forwarded(app, trusted=["10.0.0.0/8"])(scope, None, None))
+
+    assert found == [seen]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 ANY = "*"
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}/?", re.ASCII)
+_PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}", re.ASCII)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -52,15 +53,24 @@ def _as_clients_see_it(scope: Scope) -> Scope:
     host = _last(headers, "x-forwarded-host")
     if _HOST.fullmatch(host):
         MutableHeaders(scope=seen)["host"] = host
-    prefix = headers.get("x-forwarded-prefix", "")
+    prefix = _last(headers, "x-forwarded-prefix")
     if _PREFIX.fullmatch(prefix):
         seen["root_path"] = prefix.rstrip("/")
-    client = _last(headers, "x-forwarded-for")
-    if client:
+    client = _address(_last(headers, "x-forwarded-for"))
+    if client is not None:
         seen["client"] = (client, 0)
     return seen
 
 
+def _address(text: str) -> str | None:
+    """The IP address in one spelling, without the port that some proxies add; `None` of anything else."""
+    port = _PORT.fullmatch(text)
+    try:
+        return str(ipaddress.ip_address(text if port is None else port["v6"] or port["v4"]))
+    except ValueError:
+        return None
+
+
 def _last(headers: Headers, name: str) -> str:
-    """What the nearest proxy wrote: each appends to what it was told, which clients can forge."""
-    return headers.get(name, "").rpartition(",")[2].strip()
+    """What the nearest proxy wrote, which is last: each appends to the header or adds a line, clients can forge the rest."""
+    return ",".join(headers.getlist(name)).rpartition(",")[2].strip()

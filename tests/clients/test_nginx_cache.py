@@ -1,0 +1,308 @@
+"""The nginx of deploy/nginx.conf: what it keeps and for how long, and what it lets clients say of themselves."""
+
+import getpass
+import re
+import struct
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from chronotile.app import application
+from tests.clients.test_nginx import listens
+from tests.places import make_places
+from tests.protocols import served
+from tests.protocols.listening import listening
+from tests.running import PATIENCE_S, reserved_port, until
+
+pytestmark = [pytest.mark.client("nginx"), pytest.mark.slow]
+
+SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
+TEMPORARY = "".join(f"{name}_temp_path FOLDER/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+HEAD = struct.Struct("@L5q")
+"""How a file of nginx's cache begins: version; until when it is fresh, for how long after that it may be given while it
+is asked for anew, and after an error; Last-Modified; when it was stored."""
+
+TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png"
+GET_MAP = (
+    "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI&STYLES=&CRS=CRS:84&BBOX=4.45,50.8,4.55,50.9"
+    "&WIDTH=32&HEIGHT=32&FORMAT=image/png"
+)
+CAPABILITIES = "/wms?SERVICE=WMS&REQUEST=GetCapabilities"
+POINT = "/timeseries/NDVI/point?lon=4.5&lat=50.85"
+NEWEST = [TILE, f"{TILE}?datetime=latest", GET_MAP, CAPABILITIES, "/layers/NDVI/times?limit=9", POINT]
+LATER = served.days_of("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
+
+DOCUMENTS = [
+    CAPABILITIES,
+    "/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION=1.1.1",
+    "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities",
+    "/wmts/1.0.0/WMTSCapabilities.xml?",
+    "/tiles/NDVI/WebMercatorQuad/tilejson.json?",
+    "/?f=json",
+    "/?f=html",
+    "/layers?",
+    "/layers/NDVI?",
+    "/layers/NDVI.qlr?",
+    "/places?",
+    "/ogcapi?f=json",
+    "/ogcapi?f=html",
+    "/ogcapi/collections?f=json",
+    "/ogcapi/collections/NDVI?f=html",
+    "/ogcapi/collections/NDVI/items?",
+    "/ogcapi/collections/NDVI/map/tiles/WebMercatorQuad?f=tilejson",
+    "/ogcapi/openapi?f=json",
+    "/openapi.json?",
+    "/docs?",
+    "/timeseries/NDVI/point?lon=4.5&lat=50.85&limit=1",
+]
+"""With addresses in them, or in their Link header; each goes on with more of its query."""
+CLAIMS = {
+    "Forwarded": "for=192.0.2.1;host=evil.example;proto=https",
+    "Front-End-Https": "on",
+    "True-Client-IP": "192.0.2.1",
+    "X-Client-IP": "192.0.2.1",
+    "X-Cluster-Client-IP": "192.0.2.1",
+    "X-Forwarded": "for=192.0.2.1;host=evil.example;proto=https",
+    "X-Forwarded-By": "192.0.2.1",
+    "X-Forwarded-For": "192.0.2.1",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Path": "/evil",
+    "X-Forwarded-Port": "8443",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Protocol": "https",
+    "X-Forwarded-Scheme": "https",
+    "X-Forwarded-Server": "evil.example",
+    "X-Forwarded-Ssl": "on",
+    "X-Forwarded-Uri": "/evil",
+    "X-Forwarded-Url": "https://evil.example/evil",
+    "X-Host": "evil.example",
+    "X-HTTP-Host-Override": "evil.example",
+    "X-HTTP-Method": "POST",
+    "X-HTTP-Method-Override": "POST",
+    "X-Method-Override": "POST",
+    "X-Original-Host": "evil.example",
+    "X-Original-Method": "POST",
+    "X-Original-URI": "/evil",
+    "X-Original-URL": "/evil",
+    "X-Proxy-Host": "evil.example",
+    "X-Real-IP": "192.0.2.1",
+    "X-Rewrite-URL": "/evil",
+    "X-Scheme": "https",
+    "X-Script-Name": "/evil",
+    "X-Url-Scheme": "https",
+}
+PAST_THE_CACHE = {"Authorization": "anything"}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    """By name in lower case."""
+    body: bytes
+
+    @property
+    def cache(self) -> str | None:
+        """What nginx says of its cache; `None` where it has none."""
+        return self.headers.get("x-cache-status")
+
+    @property
+    def said(self) -> tuple[int, bytes, str | None, str | None]:
+        return self.status, self.body, self.headers.get("link"), self.headers.get("location")
+
+
+@dataclass
+class Cached:
+    """nginx over an application, whose services a test may replace."""
+
+    address: str
+    app: object
+    answers: Path
+
+    def ask(self, path: str, **headers: str) -> Answer:
+        request = urllib.request.Request(
+            f"{self.address}{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
+        try:
+            answer = urllib.request.urlopen(request, timeout=PATIENCE_S)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+
+    def serve(self, services) -> None:
+        """As a reload does."""
+        self.app.state.chronotile.services = services
+
+    def heads(self) -> list[tuple[int, ...]]:
+        """How the files of the cache begin."""
+        return [HEAD.unpack(path.read_bytes()[: HEAD.size]) for path in self._files()]
+
+    def grow_old(self, *, by_more_than_may_be_given: bool) -> None:
+        """Let all that is kept be no more fresh; and so old that it may not even be given while it is asked for."""
+        for path in self._files():
+            with path.open("r+b") as file:
+                version, _fresh, updating, *rest = HEAD.unpack(file.read(HEAD.size))
+                fresh = int(time.time()) - 10 - (updating if by_more_than_may_be_given else 0)
+                file.seek(0)
+                file.write(HEAD.pack(version, fresh, updating, *rest))
+
+    def _files(self) -> list[Path]:
+        return [path for path in self.answers.rglob("*") if path.is_file() and len(path.name) == 32]
+
+
+def services_at(times=served.DEKADS):
+    layer = served.make_layer(variable=served.make_variable(times=times))
+    return served.make_services(served.make_collection(layer), places=[make_places()])
+
+
+@pytest.fixture(scope="module")
+def viewer(tmp_path_factory):
+    """The files of a viewer that has what its route wants."""
+    folder = tmp_path_factory.mktemp("viewer")
+    (folder / "vendor").mkdir()
+    (folder / "index.html").write_text('<!doctype html><script src="main.js"></script>')
+    (folder / "main.js").write_text("export {}")
+    return folder
+
+
+@pytest.fixture
+def cached(tmp_path, viewer):
+    """nginx with the shipped file, but addresses and folders of this machine, and an empty cache."""
+    app = application(services_at(), viewer=viewer, trusted_proxies=["127.0.0.1"])
+    with listening(app) as ours, reserved_port() as held:
+        port = held.getsockname()[1]
+        text = SHIPPED.read_text()
+        for shipped, here in (
+            ("worker_processes auto;", f"worker_processes 1; daemon off; user {getpass.getuser()};"),
+            ("/tmp/nginx.pid", f"{tmp_path}/nginx.pid"),
+            ("/dev/stderr", f"{tmp_path}/error.log"),
+            ("/dev/stdout", f"{tmp_path}/access.log"),
+            ("http {", "http { " + TEMPORARY.replace("FOLDER", str(tmp_path))),
+            ("/var/cache/nginx/answers", f"{tmp_path}/answers"),
+            ("server server:8000;", f"server {ours.removeprefix('http://')};"),
+            ("listen 80;", f"listen 127.0.0.1:{port};"),
+            ("listen [::]:80;", ""),
+        ):
+            assert text.count(shipped) == 1
+            text = text.replace(shipped, here)
+        (tmp_path / "nginx.conf").write_text(text)
+        command = ["nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log"]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            until(lambda: listens(port, process))
+            yield Cached(f"http://127.0.0.1:{port}", app, tmp_path / "answers")
+        finally:
+            process.terminate()
+            process.wait(timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize("path", NEWEST)
+def test_what_is_newest_is_two_minutes_old_at_most(cached, path):
+    until(lambda: cached.ask(path).cache == "HIT")
+    ((_version, fresh, updating, _error, _modified, stored),) = cached.heads()
+    assert (0 < fresh - stored <= 60, updating) == (True, 60)
+    before = cached.ask(path)
+    cached.serve(services_at(LATER))
+    cached.grow_old(by_more_than_may_be_given=True)
+
+    after = cached.ask(path)
+
+    assert (before.status, after.status) == (200, 200)
+    assert after.cache == "EXPIRED"
+    assert after.body != before.body or after.headers["chronotile-time"] != before.headers["chronotile-time"]
+
+
+def test_what_is_newest_and_the_same_is_not_sent_again(cached):
+    until(lambda: cached.ask(TILE).cache == "HIT")
+    cached.grow_old(by_more_than_may_be_given=True)
+
+    assert cached.ask(TILE).cache == "REVALIDATED"
+
+
+def test_a_named_date_is_given_for_a_day_while_it_is_asked_for_anew(cached):
+    path = f"{TILE}?datetime=2020-06-11"
+    until(lambda: cached.ask(path).cache == "HIT")
+    ((_version, fresh, updating, _error, _modified, stored),) = cached.heads()
+    assert (60 < fresh - stored <= 300, updating) == (True, 86_400)
+
+    cached.grow_old(by_more_than_may_be_given=False)
+    assert cached.ask(path).cache == "STALE"
+    until(lambda: cached.ask(path).cache == "HIT")
+
+    cached.grow_old(by_more_than_may_be_given=True)
+    assert cached.ask(path).cache == "REVALIDATED"
+
+
+def test_an_answer_from_the_cache_is_not_sent_to_who_holds_it(cached):
+    until(lambda: cached.ask(TILE).cache == "HIT")
+
+    again = cached.ask(TILE, If_None_Match=cached.ask(TILE).headers["etag"])
+
+    assert (again.status, again.cache, again.body) == (304, "HIT", b"")
+
+
+@pytest.mark.parametrize("path", ["/viewer/", "/viewer/?embed=1", "/viewer/main.js", "/viewer/config.json"])
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_the_viewer_is_asked_for_anew_and_not_sent_again(cached, path, encoding):
+    first = cached.ask(path, Accept_Encoding=encoding)
+
+    again = cached.ask(path, Accept_Encoding=encoding, If_None_Match=first.headers["etag"])
+
+    assert (first.status, first.headers["cache-control"]) == (200, "no-cache")
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert cached.heads() == []
+
+
+def test_the_viewers_files_of_a_version_are_kept(cached):
+    page = cached.ask("/viewer/").body.decode()
+    (path,) = re.findall('src="(v/[^"]+)"', page)
+
+    answers = [cached.ask(f"/viewer/{path}") for _ in range(2)]
+
+    assert "immutable" in answers[0].headers["cache-control"]
+    assert [each.cache for each in answers] == ["MISS", "HIT"]
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_no_client_is_believed_what_only_proxies_say(cached, claim):
+    """Nor does one answer change for others what the cache gives them: each address is first asked with the claim."""
+    for number, document in enumerate(DOCUMENTS):
+        path = f"{document}&attempt={number}".replace("?&", "?")
+        with_claim = cached.ask(path, **{claim: CLAIMS[claim]})
+        through_the_cache, past_it = cached.ask(path), cached.ask(path, **PAST_THE_CACHE)
+
+        assert with_claim.status == 200
+        assert with_claim.said == through_the_cache.said == past_it.said
+        assert (with_claim.cache, past_it.cache) == ("MISS", "BYPASS")
+
+
+def test_all_claims_at_once_are_believed_as_little(cached):
+    for document in DOCUMENTS:
+        with_claims, without = cached.ask(document, **CLAIMS), cached.ask(document, **PAST_THE_CACHE)
+
+        assert with_claims.said == without.said
+        assert b"evil" not in with_claims.body
+
+
+def test_another_host_has_documents_of_its_own(cached):
+    other = cached.ask(CAPABILITIES, Host="evil.example")
+
+    assert b"http://evil.example/" in other.body
+    assert b"evil.example" not in cached.ask(CAPABILITIES).body
+
+
+def test_the_file_names_every_header_that_is_tried():
+    """And all that the server reads, whatever they are called."""
+    lines = SHIPPED.read_text().splitlines()
+    named = {line.split()[1].lower() for line in lines if line.strip().startswith("proxy_set_header")}
+
+    assert {claim.lower() for claim in CLAIMS} <= named
+    own = (Path(application.__code__.co_filename).parent / "protocols" / "common" / "forwarded.py").read_text()
+    assert {word for word in own.split('"') if word.startswith("x-") and " " not in word} <= named
