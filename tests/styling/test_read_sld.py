@@ -9,7 +9,7 @@ from chronotile.errors import ChronotileError, InvalidParameter
 from chronotile.model.style import Colour, Stop, StyleClass
 from chronotile.styling.colours import colours_of_values
 from chronotile.styling.load import load_styles
-from chronotile.styling.read_sld import MAX_BYTES, read_sld
+from chronotile.styling.read_sld import MAX_BYTES, MAX_ELEMENTS, read_sld
 
 RED, GREEN, BLUE, CLEAR = Colour(255, 0, 0), Colour(0, 128, 0), Colour(0, 0, 255), Colour(0, 0, 0, 0)
 SLD = """<?xml version="1.0" encoding="UTF-8"?>
@@ -132,6 +132,18 @@ OUTSIDE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 RAMP = f"<sld:ColorMap>{ENTRIES}</sld:ColorMap>"
 
 
+NESTED = (
+    f"<StyledLayerDescriptor><NamedLayer><UserStyle>{'<RasterSymbolizer>' * 200}{'<a/>' * 50_000}"
+    f"{'</RasterSymbolizer>' * 200}</UserStyle></NamedLayer></StyledLayerDescriptor>"
+).encode()
+"""Each symbolizer holds all others: a minute's work, before there was a bound."""
+
+
+def styles_of(count):
+    styles = "<NamedStyle/>" * count
+    return f"<StyledLayerDescriptor><NamedLayer>{styles}</NamedLayer></StyledLayerDescriptor>".encode()
+
+
 def with_prologue(prologue, title="My colours"):
     head, _, rest = SLD.partition("?>")
     text = f"{head}?>{prologue}{rest}".replace("My colours", title)
@@ -149,6 +161,13 @@ def with_prologue(prologue, title="My colours"):
         (with_prologue(OUTSIDE, "&a;"), "document type"),
         (with_prologue('<!DOCTYPE a SYSTEM "http://127.0.0.1:1/a.dtd">'), "document type"),
         (document(RAMP) + b" " * MAX_BYTES, "bytes"),
+        (
+            b"<StyledLayerDescriptor>" + b"<a/>" * MAX_ELEMENTS + b"</StyledLayerDescriptor>",
+            f"{MAX_ELEMENTS + 1} elements",
+        ),
+        (NESTED, "elements"),
+        (styles_of(257), "257 styles"),
+        (b"<StyledLayerDescriptor>" + b"<NamedLayer/>" * 257 + b"</StyledLayerDescriptor>", "257 layers"),
         (document("<sld:ColorMap/>"), "no entries"),
         (document(""), "no RasterSymbolizer with a ColorMap"),
         (of_type("other"), "type other"),

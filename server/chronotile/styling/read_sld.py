@@ -15,7 +15,13 @@ from chronotile.styling.colour_map import ColourMap, Entry, stepped, style_of
 from chronotile.styling.colour_text import parse_colour
 
 MAX_BYTES = 262_144
+STYLES = {"NamedStyle", "UserStyle"}
 MAX_ENTRIES = 1024
+"""Of a colour map."""
+MAX_STYLES = 256
+"""Of all layers."""
+MAX_ELEMENTS = 16_384
+"""Of a document, which without a bound may have 60,000 and take half a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +50,16 @@ def read_sld(document: bytes, *, id: str = "sld") -> tuple[SheetLayer, ...]:
         id: That the styles have.
 
     Raises:
-        InvalidParameter: It is too large, no XML, no SLD, or its colour map is not understood.
+        InvalidParameter: It is too large, has too many parts, is no XML, no SLD, or its colour map is not understood.
     """
     root = _parsed(document)
     if _name(root) != "StyledLayerDescriptor":
         raise _mistake(f"its root is {_name(root)[:40]}, which must be StyledLayerDescriptor")
-    layers = [_layer(each, id) for each in root if _name(each) in {"NamedLayer", "UserLayer"}]
+    found = [each for each in root if _name(each) in {"NamedLayer", "UserLayer"}]
+    styles = sum(_name(child) in STYLES for each in found for child in each)
+    if max(styles, len(found)) > MAX_STYLES:
+        raise _mistake(f"it has {len(found)} layers with {styles} styles; at most {MAX_STYLES} of each are read")
+    layers = [_layer(each, id) for each in found]
     if not layers:
         raise _mistake("it has no NamedLayer")
     return tuple(layers)
@@ -67,6 +77,9 @@ def _parsed(document: bytes) -> etree._Element:
         raise _mistake("it is no well-formed XML") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise _mistake("it has a document type, which is not read")
+    elements = sum(1 for _element in root.iter())
+    if elements > MAX_ELEMENTS:
+        raise _mistake(f"it has {elements} elements; at most {MAX_ELEMENTS} are read")
     return root
 
 
@@ -85,8 +98,10 @@ def _layer(element: etree._Element, id: str) -> SheetLayer:
 
 def _user_style(element: etree._Element, *, id: str, title: str) -> Style:
     """The first colour map of the style; a scene of several has no single one."""
-    for symbolizer in _all(element, "RasterSymbolizer"):
-        for found in _all(symbolizer, "ColorMap"):
+    for symbolizer in element.iter():
+        # Only its children: symbolizers in one another would each be searched for what is in all others.
+        found = _child(symbolizer, "ColorMap") if _name(symbolizer) == "RasterSymbolizer" else None
+        if found is not None:
             opacity = _number(_text(symbolizer, "Opacity") or "1", "Opacity")
             return style_of(_faded(_colour_map(found), opacity), id=id, title=title)
     raise _mistake("its style has no RasterSymbolizer with a ColorMap")
@@ -203,7 +218,7 @@ def _require_finite(quantities: Iterator[float] | list[float]) -> None:
 
 
 def _name(element: etree._Element) -> str:
-    return str(etree.QName(element).localname) if isinstance(element.tag, str) else ""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
 def _children(element: etree._Element, name: str) -> list[etree._Element]:
@@ -213,14 +228,14 @@ def _children(element: etree._Element, name: str) -> list[etree._Element]:
     return found
 
 
-def _all(element: etree._Element, name: str) -> Iterator[etree._Element]:
-    return (each for each in element.iter() if _name(each) == name)
+def _child(element: etree._Element, name: str) -> etree._Element | None:
+    return next((child for child in element if _name(child) == name), None)
 
 
 def _text(element: etree._Element, *path: str) -> str:
     """The text of the first child at a path, or nothing."""
     for name in path:
-        found = next((child for child in element if _name(child) == name), None)
+        found = _child(element, name)
         if found is None:
             return ""
         element = found

@@ -1,6 +1,7 @@
 """SLD: documents are fetched from allowed places alone, and bounded."""
 
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,9 +16,10 @@ from tests.protocols.wms.test_styled_layers import BLUES
 
 
 class _Documents(BaseHTTPRequestHandler):
-    """`/styles/blues.sld`, what leads elsewhere, what never ends, and what is no text; all others are absent."""
+    """`/styles/blues.sld`, what leads elsewhere, is too large, never ends, or is no text; all others are absent."""
 
     asked: list[str]
+    is_over: threading.Event
 
     def do_GET(self):
         self.server.asked.append(self.path)
@@ -32,10 +34,20 @@ class _Documents(BaseHTTPRequestHandler):
             self.send_header("Location", "/secret/blues.sld")
             self.end_headers()
             return
+        if self.path in {"/styles/endless.sld", "/styles/slow.sld"}:
+            self._go_on(b"a" * 65_536 if self.path == "/styles/endless.sld" else b"a")
+            return
         body = found.get(self.path)
         self.send_response(404 if body is None else 200)
         self.end_headers()
         self.wfile.write(body or b"")
+
+    def _go_on(self, piece):
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):  # whoever asked has left
+            while not self.server.is_over.wait(0 if len(piece) > 1 else 0.05):
+                self.wfile.write(piece)
 
     def log_message(self, *_args):
         """Write nothing."""
@@ -45,10 +57,11 @@ class _Documents(BaseHTTPRequestHandler):
 def documents():
     """A server of documents, which keeps what was asked of it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Documents) as server:
-        server.asked = []
+        server.asked, server.is_over = [], threading.Event()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
+        server.is_over.set()
         server.shutdown()
         thread.join()
 
@@ -108,13 +121,52 @@ def test_other_places_are_not_asked(allowing, documents, base, get_map, address,
 
 
 @pytest.mark.parametrize(
-    ("name", "locator"), [("elsewhere", "SLD"), ("absent", "SLD"), ("latin", "SLD"), ("large", "SLD_BODY")]
+    ("name", "says"),
+    [
+        ("elsewhere", "redirects are not followed"),
+        ("absent", "404"),
+        ("latin", "UTF-8"),
+        ("large", f"more than the {MAX_BYTES} bytes"),
+        ("endless", f"more than the {MAX_BYTES} bytes"),
+    ],
 )
-def test_what_gives_no_document_is_told(allowing, documents, base, get_map, name, locator):
-    answer = get_map(allowing, SLD=f"{base}/styles/{name}.sld")
+@pytest.mark.parametrize("operation", ["GetMap", "GetFeatureInfo", "GetLegendGraphic"])
+def test_what_gives_no_document_is_told(allowing, documents, base, get_map, name, says, operation):
+    more = {"QUERY_LAYERS": "NDVI", "I": "1", "J": "1", "INFO_FORMAT": "text/plain"}
+    if operation == "GetLegendGraphic":
+        more = {"LAYER": "NDVI", "FORMAT": "image/png"}
 
-    assert fault_of(answer) == (400, "InvalidParameterValue", locator)
+    answer = get_map(allowing, REQUEST=operation, SLD=f"{base}/styles/{name}.sld", **more)
+
+    assert fault_of(answer) == (400, "InvalidParameterValue", "SLD")
+    assert says in answer.text
     assert documents.asked == [f"/styles/{name}.sld"]
+
+
+@pytest.mark.slow  # it takes the 15 seconds that a document may take
+def test_what_comes_too_slowly_is_given_up(allowing, base, get_map):
+    answer = get_map(allowing, SLD=f"{base}/styles/slow.sld")
+
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (503, "no-store")
+    assert answer.headers["Retry-After"]
+    assert "no answer in time" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (f"<StyledLayerDescriptor>{'<a/>' * 15_000}</StyledLayerDescriptor>", "no NamedLayer"),
+        (f"<StyledLayerDescriptor>{'<a/>' * 17_000}</StyledLayerDescriptor>", "17001 elements"),
+        ("a" * (MAX_BYTES + 1), f"at most {MAX_BYTES}"),
+    ],
+)
+def test_a_document_that_is_sent_is_bounded_too(allowing, body, says):
+    query = {"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetLegendGraphic", "LAYER": "NDVI", "SLD_BODY": body}
+
+    answer = allowing.post("/wms", data=query)
+
+    assert fault_of(answer) == (400, "InvalidParameterValue", "SLD_BODY")
+    assert says in answer.text
 
 
 def test_both_at_once_are_refused(allowing, base, get_map):

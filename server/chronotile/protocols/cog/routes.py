@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chronotile.protocols.common.raw_headers import sending
+
 PATH = "/cog"
+POLICY = b"default-src 'self' https: data: 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'"
+"""Of TiTiler's pages, whose scripts stand in them and come from elsewhere."""
 
 
 def cog_routes(prefixes: Sequence[str], *, max_pixels: int) -> list[BaseRoute]:
@@ -23,7 +27,10 @@ def cog_routes(prefixes: Sequence[str], *, max_pixels: int) -> list[BaseRoute]:
 
 
 class _Rooted:
-    """Begins the path with the root path, as a mounted application needs it; a proxy's prefix is in the latter only."""
+    """Begins the path with the root path, as a mounted application needs it; a proxy's prefix is in the latter only.
+
+    Answers have the policy of TiTiler's pages.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -33,4 +40,4 @@ class _Rooted:
         root = scope.get("root_path", "")
         if not scope["path"].startswith(root):
             scope = {**scope, "path": root.removesuffix(PATH) + scope["path"]}
-        await self.app(scope, receive, send)
+        await self.app(scope, receive, sending(send, ((b"content-security-policy", POLICY),)))

@@ -72,5 +72,5 @@ def _address(text: str) -> str | None:
 
 
 def _last(headers: Headers, name: str) -> str:
-    """What the nearest proxy wrote, which is last: each appends to the header or adds a line, clients can forge the rest."""
+    """What the nearest proxy wrote, which is last: each appends or adds a line. The rest may be forged."""
     return ",".join(headers.getlist(name)).rpartition(",")[2].strip()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,6 +30,8 @@ from chronotile.protocols.wms.legend import answer_legend, legend_query
 from chronotile.protocols.wms.params import Operation, check_update_sequence, negotiated_version, operation, wms_map
 from chronotile.protocols.wms.sld_address import with_document
 from chronotile.protocols.wms.styled_layers import describe_layer, get_styles
+
+Parsed = TypeVar("Parsed")
 
 WITH_OWN_STYLES: tuple[Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
 """Operations that take SLD and SLD_BODY."""
@@ -70,7 +73,7 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
 async def get_map(request: Request, query: Kvp) -> Response:
     """Return a map, with a warning for each layer whose time the client did not name."""
     services = services_of(request)
-    asked = wms_map(query, services.catalogue)
+    asked = await _parsed(request, query, wms_map)
     gate = state_of(request).gates.pictures
     work = partial(overlay_maps, asked.layers, services, known=known_etags(request))
     first, *others = (each.layer for each in asked.layers)
@@ -82,7 +85,7 @@ async def get_map(request: Request, query: Kvp) -> Response:
 async def get_feature_info(request: Request, query: Kvp) -> Response:
     """Return what layers show at a pixel of a map, with the warnings of that map."""
     services = services_of(request)
-    asked = info_query(query, services.catalogue)
+    asked = await _parsed(request, query, info_query)
     first = asked.requests[0]
     work = partial(answer_info, asked, services, known=known_etags(request))
     gate, others = state_of(request).gates.series, [each.layer for each in asked.requests[1:]]
@@ -104,8 +107,16 @@ def _with_warnings(
 async def get_legend_graphic(request: Request, query: Kvp) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
-    asked = legend_query(query, services.catalogue)
+    asked = await _parsed(request, query, legend_query)
     return respond(await in_documents(request, answer_legend, asked, services, known=known_etags(request)))
+
+
+async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue], Parsed]) -> Parsed:
+    """What a query asks for; in a thread where it brings a style sheet, which takes milliseconds to read."""
+    catalogue = services_of(request).catalogue
+    if query.optional("SLD_BODY") is None:
+        return parse(query, catalogue)
+    return await in_documents(request, parse, query, catalogue)
 
 
 async def _document(

@@ -16,7 +16,7 @@ async def with_document(request: Request, query: Kvp, places: WebPlaces) -> Kvp:
     """Return the parameters with what SLD names as SLD_BODY; as they are without it.
 
     Raises:
-        InvalidParameter: Both are there, or the address is not allowed or gives no text.
+        InvalidParameter: Both are there, or the address is not allowed, or gives no text or too much.
         SourceUnavailable: The address cannot be reached.
         ServerBusy: Too much is waiting already.
     """
@@ -29,6 +29,8 @@ async def with_document(request: Request, query: Kvp, places: WebPlaces) -> Kvp:
         raise InvalidParameter("SLD is not fetched here; send the document as SLD_BODY", locator="SLD")
     url = places.allowed(address, locator="SLD")
     found = await in_fetches(request, {urlsplit(url).netloc}, fetch, url, max_bytes=MAX_BYTES, locator="SLD")
+    if len(found.body) > MAX_BYTES:
+        raise InvalidParameter(f"SLD gives more than the {MAX_BYTES} bytes that are read", locator="SLD")
     try:
         return query.replacing("SLD_BODY", found.body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
