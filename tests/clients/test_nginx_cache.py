@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from chronotile.app import application
+from chronotile.catalog.catalogue import ServiceInfo
 from tests.clients.test_nginx import listens
 from tests.places import make_places
 from tests.protocols import served
@@ -159,7 +160,8 @@ class Cached:
 
 def services_at(times=served.DEKADS):
     layer = served.make_layer(variable=served.make_variable(times=times))
-    return served.make_services(served.make_collection(layer), places=[make_places()])
+    service = ServiceInfo(title={"en": "Maps", "nl": "Kaarten"}, languages=("en", "nl"))
+    return served.make_services(served.make_collection(layer), places=[make_places()], service=service)
 
 
 @pytest.fixture(scope="module")
@@ -289,6 +291,25 @@ def test_all_claims_at_once_are_believed_as_little(cached):
 
         assert with_claims.said == without.said
         assert b"evil" not in with_claims.body
+
+
+@pytest.mark.parametrize(
+    "preference",
+    [
+        {"Accept_Language": "nl"},
+        {"Accept": "text/html"},
+        {"Accept": "text/csv, image/svg+xml"},
+        {"Accept_Encoding": "gzip"},
+        {"Origin": "https://elsewhere.example"},
+        {"Range": "bytes=0-9"},
+    ],
+    ids=str,
+)
+def test_what_one_client_prefers_is_not_what_others_get(cached, preference):
+    for document in [*DOCUMENTS, *NEWEST]:
+        cached.ask(document, **preference)
+
+        assert cached.ask(document).said == cached.ask(document, **PAST_THE_CACHE).said
 
 
 def test_another_host_has_documents_of_its_own(cached):

@@ -85,3 +85,14 @@ def test_the_client_is_an_address_or_the_peer(told, seen):
 )
 def test_what_makes_no_address_is_passed_over(headers):
     assert template(("*",), headers) == "http://testserver"
+
+
+def test_no_other_header_says_where_clients_are():
+    names = ("Server", "Port", "Path", "Scheme", "Protocol", "Ssl", "Uri", "Url", "By")
+    hosts = ("X-Host", "X-Original-Host", "X-HTTP-Host-Override", "X-Proxy-Host")
+    paths = ("X-Script-Name", "X-Original-URL", "X-Original-URI", "X-Rewrite-URL")
+    claims = {f"X-Forwarded-{name}": "evil" for name in names}
+    claims |= dict.fromkeys(hosts, "evil.example") | dict.fromkeys(paths, "/evil")
+    claims |= {"Forwarded": "for=192.0.2.1;host=evil.example;proto=https", "X-Scheme": "https", "Front-End-Https": "on"}
+
+    assert template(("*",), claims) == "http://testserver"
