@@ -285,7 +285,7 @@ def test_a_dear_request_is_refused_before_the_file_is_opened(client, folder, ope
 def test_what_titiler_does_not_check_is_no_failure_of_the_server(client, folder, query):
     response = client.get(f"/cog/tiles/WebMercatorQuad/14/8328/5485.png?url={folder}/allowed/a.tif&{query}")
 
-    assert response.status_code in {200, 400, 404, 422}
+    assert response.status_code in {200, 400, 404}
     assert str(folder) not in response.text
 
 
@@ -304,6 +304,34 @@ def test_faults_are_problem_documents_for_any_origin(client, folder):
     assert response.headers["access-control-allow-origin"] == "*"
     assert response.json()["parameter"] == "url"
     assert str(folder) not in response.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "parameter"),
+    [
+        ("GET", "/cog/statistics?url={}&bidx=x", 400, "bidx"),
+        ("GET", "/cog/info", 400, "url"),
+        ("GET", "/cog/bbox/3.0,50.9,3.1,51.0.0/16x16.png?url={}", 404, "maxy"),
+        ("POST", "/cog/feature.png?url={}", 400, "body"),
+        ("GET", "/cog/nothing?url={}", 404, None),
+        ("PUT", "/cog/info?url={}", 405, None),
+    ],
+)
+def test_what_fastapi_refuses_is_a_problem_document_too(client, folder, method, path, status, parameter):
+    response = client.request(method, path.format(f"{folder}/allowed/a.tif"))
+
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    assert (response.json()["status"], response.json().get("parameter")) == (status, parameter)
+
+
+@pytest.mark.parametrize("path", ["/cog/info?url={}", "/cog/preview.png?url={}", "/cog/info?url=/etc/passwd"])
+def test_head_is_answered_as_get(client, folder, path):
+    url = path.format(f"{folder}/allowed/a.tif")
+
+    found, told = client.get(url), client.head(url)
+
+    assert (told.status_code, told.headers["content-type"]) == (found.status_code, found.headers["content-type"])
+    assert told.content == b""
 
 
 def test_a_tile_outside_the_file_is_not_found(client, folder):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -14,6 +15,7 @@ from chronotile.errors import (
     InvalidParameter,
     LimitExceeded,
     SourceUnavailable,
+    UnknownPath,
 )
 from chronotile.protocols.cog.allowed import EXTENSIONS, AllowList
 from chronotile.protocols.cog.limits import check_cost
@@ -32,6 +34,9 @@ PART_PX = 1024
 
 MAX_BODY_BYTES = 1 << 20
 """Of a GeoJSON feature."""
+
+MAX_REASON = 300
+"""Characters of what FastAPI says of a parameter."""
 
 UNCHECKED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What TiTiler fails with where it has not checked a parameter, such as a colour map that is none or a band 0."""
@@ -105,6 +110,7 @@ def _check_body(request: Request) -> None:
 
 def _add_faults(app: "FastAPI") -> None:
     """Errors as all path APIs word them; what GDAL says of a file may name paths, and is not told."""
+    from fastapi.exceptions import RequestValidationError  # noqa: PLC0415 -- only where /cog is on
     from titiler.core.errors import DEFAULT_STATUS_CODES
 
     for kind, status in DEFAULT_STATUS_CODES.items():
@@ -112,6 +118,8 @@ def _add_faults(app: "FastAPI") -> None:
     for kind in UNCHECKED:
         app.add_exception_handler(kind, _unchecked_fault)
     app.add_exception_handler(ChronotileError, _own_fault)
+    app.add_exception_handler(RequestValidationError, _parameter_fault)
+    app.add_exception_handler(HTTPException, _http_fault)
 
 
 def _foreign_fault(kind: type[Exception], status: int) -> Any:  # noqa: ANN401 -- no type of its own in Starlette
@@ -140,3 +148,23 @@ async def _unchecked_fault(request: Request, error: Exception) -> Response:
 async def _own_fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, ChronotileError)  # noqa: S101 -- what it is registered for
     return with_error_caching(problem_response(error, request))
+
+
+async def _parameter_fault(request: Request, error: Exception) -> Response:
+    """What FastAPI refuses before TiTiler sees it: a part of the path, a parameter of the query or the body."""
+    first = error.errors()[0]  # type: ignore[attr-defined] -- RequestValidationError, which may not be imported
+    where, *names = map(str, first["loc"])
+    name = names[0] if names and where != "body" else where
+    reason = f"{name} is not accepted: {first['msg']}"[:MAX_REASON]
+    fault = UnknownPath(reason, locator=name) if where == "path" else InvalidParameter(reason, locator=name)
+    return with_error_caching(problem_response(fault, request))
+
+
+async def _http_fault(request: Request, error: Exception) -> Response:
+    """A path that is not there, a method that is not accepted, or a body that cannot be read."""
+    assert isinstance(error, HTTPException)  # noqa: S101 -- what it is registered for
+    fault = ChronotileError(f"{request.method} {request.scope['path'][:200]!r}: {error.detail}")
+    fault.status = error.status_code
+    response = with_error_caching(problem_response(fault, request))
+    response.headers.update(error.headers or {})
+    return response

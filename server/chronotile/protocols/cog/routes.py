@@ -27,9 +27,10 @@ def cog_routes(prefixes: Sequence[str], *, max_pixels: int) -> list[BaseRoute]:
 
 
 class _Rooted:
-    """Begins the path with the root path, as a mounted application needs it; a proxy's prefix is in the latter only.
+    """Adapts requests to a mounted FastAPI application.
 
-    Answers have the policy of TiTiler's pages.
+    The path must begin with the root path; a proxy's prefix is in the latter only. HEAD is answered as GET, which
+    FastAPI does not do by itself; the server leaves the body out. Answers have the policy of TiTiler's pages.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -40,4 +41,6 @@ class _Rooted:
         root = scope.get("root_path", "")
         if not scope["path"].startswith(root):
             scope = {**scope, "path": root.removesuffix(PATH) + scope["path"]}
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
         await self.app(scope, receive, sending(send, ((b"content-security-policy", POLICY),)))

@@ -1,0 +1,146 @@
+"""Bodies with something broken: JSON and forms taken apart, and bytes of any kind."""
+
+import gzip
+import json
+import random
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from tests.protocols.fuzzing.request import Request
+from tests.protocols.fuzzing.valid import COLOURS
+from tests.protocols.fuzzing.valid_bodies import FORM
+from tests.protocols.fuzzing.values import LONG, TIMES, VALUES
+
+MARK = "@@@"
+"""Stands where a text is put that `json` would not write."""
+RAW_JSON = (
+    "[" * 5000 + "]" * 5000, '{"a":' * 900 + "1" + "}" * 900, "1e400", "-1e400", "1" * 5000, "-0", "0.1e-5000", "NaN",
+    "-Infinity", '"\\ud800"', '"\\u0000"', '"\\uffff\\u202e"', "01", "+1", "tru", "'a'", '{"a":1,"a":2}', "/**/1", "",
+)  # fmt: skip
+LITERALS: tuple[Any, ...] = (
+    None, True, False, 0, -1, 0.5, 1e308, 2**63, -(2**63), 2**64, 10**30, 181, 91, "", [], {}, [[]], [None], [[None]],
+    [0, 0], [0, 0, 0], [4.6, 50.85], [[4.6, 50.85]] * 3, [[4.6, 50.85]] * 3000, {"type": "Point"}, {"type": []},
+    {"type": "Polygon", "coordinates": []}, {"type": "Polygon", "coordinates": [[]]},
+    {"type": "Polygon", "coordinates": [[[4, 50], [5, 51], [4, 51], [5, 50], [4, 50]]]},
+    {"type": "Polygon", "coordinates": [[[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]]},
+    {"type": "GeometryCollection", "geometries": []}, {"type": "Feature", "geometry": None, "properties": None},
+    {"type": "FeatureCollection", "features": []}, {"href": "file:///etc/passwd"}, {"href": "http://127.0.0.1:1/"},
+    {"value": {"value": 1}}, {"bbox": [0, 0, 0, 0]}, {"bbox": [1e308, 1e308, -1e308, -1e308]},
+)  # fmt: skip
+BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;&b;"><!ENTITY d SYSTEM "file:///etc/passwd">]><a>&c;&d;</a>'
+WHOLE = (
+    b"", b"\x00", b"null", b"[]", b"{}", b'""', b"1", b"\xff\xfe", b"\xef\xbb\xbf{}", b"POINT(4.6 50.85)",
+    b"POLYGON((4 50,5 50,5 51,4 50))", BOMB.encode(), COLOURS.encode(), b"a=b&a=c&%ff=%zz", b"&" * 3000,
+    b"a=1&" * 2000, b"<" * 3000, b"[" * 100_000, b"--x\r\n\r\n--x--", gzip.compress(b"{}"),
+    b'<?xml version="1.0" encoding="utf-16"?><GetMap/>', b'<GetCapabilities xmlns="http://www.opengis.net/wms"/>',
+)  # fmt: skip
+
+
+def break_body(request: Request, chance: random.Random) -> Request:
+    """Return the request with another body, or the same one otherwise packed."""
+    die = chance.random()
+    if die < 0.1:
+        return replace(request, body=chance.choice(WHOLE))
+    if die < 0.25:
+        return replace(request, body=_edited(request.body, chance))
+    if die < 0.35:
+        return _packed(request, chance)
+    body = _break_form(request.body, chance) if _is_form(request) else _break_json(request.body, chance)
+    return replace(request, body=body)
+
+
+def _is_form(request: Request) -> bool:
+    return ("content-type", FORM.encode()) in request.headers
+
+
+def _break_json(body: bytes, chance: random.Random) -> bytes:
+    """Some node replaced, dropped, doubled or renamed; of what is JSON no more, its bytes edited."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return _edited(body, chance)
+    raw = chance.choice(RAW_JSON)
+    try:
+        text = json.dumps(_broken(document, chance, depth=0), ensure_ascii=chance.random() < 0.5)
+    except RecursionError:
+        return _edited(body, chance)
+    return text.replace(f'"{MARK}"', raw).encode(errors="surrogatepass")
+
+
+def _broken(node: Any, chance: random.Random, *, depth: int) -> Any:
+    """The node with something in it replaced; the deeper, the likelier it is the node itself."""
+    children = list(node) if isinstance(node, dict) else list(range(len(node))) if isinstance(node, list) else []
+    if not children or chance.random() < 0.1 * depth:
+        return _other(node, chance)
+    key = chance.choice(children)
+    copy = dict(node) if isinstance(node, dict) else list(node)
+    die = chance.random()
+    if die < 0.1:
+        del copy[key]
+    elif die < 0.2 and isinstance(copy, dict):
+        copy[chance.choice(VALUES)] = copy.pop(key)
+    elif die < 0.2:
+        copy += [copy[key]] * chance.choice((1, 2, 300))
+    else:
+        copy[key] = _broken(node[key], chance, depth=depth + 1)
+    return copy
+
+
+def _other(node: Any, chance: random.Random) -> Any:
+    die = chance.random()
+    if die < 0.15:
+        return MARK
+    if die < 0.3 and isinstance(node, int | float):
+        return chance.choice((-node, node * 1e6, node + 1e-12, str(node), [node], 10**15))
+    if die < 0.3:
+        return chance.choice(([node], {"value": node}, str(node), LONG, str(node) * 20))
+    return chance.choice((*LITERALS, *LITERALS, *VALUES, *TIMES[:4]))
+
+
+def _break_form(body: bytes, chance: random.Random) -> bytes:
+    pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    if not pairs:
+        return _edited(body, chance)
+    place = chance.randrange(len(pairs))
+    name, value = pairs[place]
+    others = (*VALUES, *TIMES, BOMB, COLOURS.replace("quantity", "q"), COLOURS[: chance.randrange(len(COLOURS))])
+    changed = [(name, chance.choice(others)), (chance.choice(VALUES), value), (name, value * 2)]
+    return urlencode([*pairs[:place], chance.choice(changed), *pairs[place + 1 :]], errors="surrogatepass").encode()
+
+
+def _edited(body: bytes, chance: random.Random) -> bytes:
+    """Cut short, with bytes changed or put in, doubled, in another encoding."""
+    place = chance.randrange(len(body) + 1)
+    piece = chance.choice((b"\x00", b"\xff", b"\xed\xa0\x80", b'"', b"[", b"}", b"<", b"\xe2\x80\xae", b"9" * 400))
+    match chance.randrange(6):
+        case 0:
+            return body[:place]
+        case 1:
+            return body[:place] + piece + body[place:]
+        case 2:
+            return body[:place] + piece + body[place + 1 :]
+        case 3:
+            return body * 2
+        case 4:
+            return body.decode(errors="replace").encode(chance.choice(("utf-16", "utf-8-sig", "utf-32-le")))
+        case _:
+            return b" " * 70_000 + body
+
+
+def _packed(request: Request, chance: random.Random) -> Request:
+    """The body as another one would send it."""
+    body = request.body
+    kept = tuple(each for each in request.headers if each[0] != "content-type")
+    part = b'--x\r\nContent-Disposition: form-data; name="a"; filename="../a.json"\r\n\r\n' + body + b"\r\n--x--\r\n"
+    headers, packed = chance.choice(
+        [
+            ((("content-type", b"multipart/form-data; boundary=x"),), part),
+            ((("content-type", b"multipart/related; boundary=x"),), part[: chance.randrange(len(part))]),
+            ((("content-type", FORM.encode()),), urlencode({"body": body}).encode()),
+            ((("content-encoding", b"gzip"),), gzip.compress(body, mtime=0)),
+            ((("content-encoding", b"gzip"),), gzip.compress(body, mtime=0)[:10]),
+            ((), body),
+        ]
+    )
+    return replace(request, headers=(*kept, *headers), body=packed)

@@ -1,0 +1,185 @@
+"""What is wrong with an answer, whatever the request was."""
+
+import gzip
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from lxml import etree
+
+import chronotile
+from tests.protocols.fuzzing.request import Request
+
+SIGNATURES = {
+    "image/tiff": b"II*\x00",
+    "image/png": b"\x89PNG",
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/webp": b"RIFF",
+    "image/gif": b"GIF89a",
+    "application/x-netcdf": b"\x89HDF",
+    "application/zip": b"PK\x03\x04",
+    "application/vnd.chronotile.cube": b"CTC1",
+}
+PROBLEM = "application/problem+json"
+OF_ALL = {404, 405, 413, 414, 431}
+"""Statuses of what is refused before a protocol sees it."""
+OF_THIS_MACHINE = tuple({str(path).encode() for path in (Path(chronotile.__file__).parents[1], Path(sys.prefix))})
+"""Folders that no answer names."""
+SCRIPT = b"<script>alert(1)"
+MARKUP = ("text/html", "image/svg+xml", "application/xhtml+xml")
+ODD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no value of a header may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0]
+
+    @property
+    def content(self) -> bytes:
+        """The body without its compression."""
+        return gzip.decompress(self.body) if self.headers.get("content-encoding") == "gzip" else self.body
+
+
+def faults_of(request: Request, answer: Answer, *, secrets: Sequence[str] = ()) -> list[str]:
+    """Return what is wrong with an answer.
+
+    Args:
+        request: What was asked.
+        answer: What came.
+        secrets: Texts that no answer may have unless the request has them: where the data lie.
+    """
+    if answer.status == 599:
+        return [f"no answer: {answer.body[:300]!r}"]
+    found = [*_of_status(request, answer), *_of_headers(request, answer)]
+    if answer.body and request.method != "HEAD" and answer.status != 206:
+        found += [*_leaks(request, answer, secrets), *_misformed(answer), *_misworded(request, answer)]
+    return found
+
+
+def faults_of_head(answer: Answer, head: Answer) -> Iterator[str]:
+    """Yield how the answer to HEAD differs from that to GET (RFC 9110 §9.3.2)."""
+    if head.status != answer.status:
+        yield f"HEAD has status {head.status}, GET {answer.status}"
+    for name in ("content-type", "etag", "cache-control", "content-length", "location"):
+        told, expected = head.headers.get(name), answer.headers.get(name)
+        if told is not None and told != expected and not (name == "content-length" and told == "0"):
+            yield f"HEAD has {name} {told}, GET {expected}"
+
+
+def _of_status(request: Request, answer: Answer) -> Iterator[str]:
+    if answer.status == 503:
+        if not answer.headers.get("retry-after", "").isdigit():
+            yield "503 without Retry-After"
+        if answer.headers.get("cache-control") != "no-store":
+            yield "503 that may be kept"
+    elif answer.status == 501:
+        if request.protocol not in {"wmts", "wms"} or b"OperationNotSupported" not in answer.content:
+            yield "501 where no standard asks for it"
+    elif answer.status >= 500:
+        yield f"{answer.status}: {answer.content[:300]!r}"
+    if request.method == "OPTIONS" and (answer.status != 204 or "allow" not in answer.headers):
+        yield f"OPTIONS has status {answer.status}"
+
+
+def _of_headers(request: Request, answer: Answer) -> Iterator[str]:
+    is_of_jobs = request.segments[:2] == ("ogcapi", "jobs") or any(name == "prefer" for name, _ in request.headers)
+    if not is_of_jobs and answer.headers.get("access-control-allow-origin") != "*":
+        yield "no Access-Control-Allow-Origin"
+    if answer.headers.get("x-content-type-options") != "nosniff" and request.method != "OPTIONS":
+        yield "no X-Content-Type-Options"
+    for name, value in answer.headers.items():
+        if ODD.search(value):
+            yield f"control characters in {name}: {value[:100]!r}"
+    length = answer.headers.get("content-length")
+    if length is not None and request.method != "HEAD" and int(length) != len(answer.body):
+        yield f"content-length {length} of {len(answer.body)} bytes"
+
+
+def _leaks(request: Request, answer: Answer, secrets: Sequence[str]) -> Iterator[str]:
+    if b"Traceback (most recent call last)" in answer.content:
+        yield "a traceback"
+    sent = str(request).encode(errors="replace")
+    for secret in (*OF_THIS_MACHINE, *(each.encode() for each in secrets)):
+        if secret in answer.content and secret not in sent:
+            yield f"an answer that names {secret.decode()}"
+    if answer.media_type in MARKUP and SCRIPT in answer.content:
+        yield "markup of the request"
+
+
+def _misformed(answer: Answer) -> Iterator[str]:
+    """What the body is not that its type says it is."""
+    media_type = answer.media_type
+    if not answer.content.startswith(SIGNATURES.get(media_type, b"")):
+        yield f"no {media_type}"
+    try:
+        if media_type.endswith("xml"):
+            etree.fromstring(answer.content, etree.XMLParser(huge_tree=True))
+        elif media_type.endswith("json"):
+            orjson.loads(answer.content)
+        elif media_type.startswith("text/"):
+            answer.content.decode()
+    except (etree.XMLSyntaxError, orjson.JSONDecodeError, UnicodeDecodeError) as error:
+        yield f"no {media_type}: {error}"
+
+
+def _misworded(request: Request, answer: Answer) -> Iterator[str]:
+    """What is not as the protocol has its errors."""
+    if answer.status < 400:
+        return
+    words = WORDS_OF.get(request.protocol, _problem)
+    if answer.media_type == PROBLEM and answer.status in OF_ALL:
+        words = _problem
+    if request.protocol == "viewer" and answer.media_type == "text/html":  # it is not built
+        return
+    fault = words(answer)
+    if fault is not None:
+        yield f"{answer.status} worded otherwise than its protocol has it: {fault}, {answer.content[:200]!r}"
+
+
+def _problem(answer: Answer) -> str | None:
+    """RFC 9457."""
+    if answer.media_type != PROBLEM:
+        return f"no {PROBLEM} but {answer.media_type!r}"
+    members = orjson.loads(answer.content)
+    if members.get("status") != answer.status:
+        return f"status {members.get('status')}"
+    return None if members.get("title") and members.get("detail") and members.get("type") else "a member is missing"
+
+
+def _service_exception(answer: Answer) -> str | None:
+    """WMS 1.3.0 §6.11, 1.1.1 §6.7."""
+    if answer.media_type == "application/json":
+        return None if orjson.loads(answer.content)["exceptions"][0]["text"] else "no text"
+    return _report(answer, "ServiceExceptionReport", "ServiceException")
+
+
+def _exception_report(answer: Answer) -> str | None:
+    """OWS Common 1.1 §8."""
+    return _report(answer, "ExceptionReport", "ExceptionText")
+
+
+def _report(answer: Answer, root: str, text: str) -> str | None:
+    if not answer.media_type.endswith("xml"):
+        return f"no XML but {answer.media_type!r}"
+    tree = etree.fromstring(answer.content)
+    if etree.QName(tree).localname != root:
+        return f"root {tree.tag}"
+    found = [each for each in tree.iter() if isinstance(each.tag, str) and etree.QName(each).localname == text]
+    return None if found and (found[0].text or "").strip() else f"no text in {text}"
+
+
+WORDS_OF: Mapping[str, Callable[[Answer], str | None]] = {"wms": _service_exception, "wmts": _exception_report}
+"""By protocol; the others have problem documents."""

@@ -1,0 +1,169 @@
+"""Applications that are fuzzed, asked directly so that bytes can be sent which no HTTP client would send."""
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import unquote
+
+import anyio
+import anyio.to_thread
+from affine import Affine
+from starlette.applications import Starlette
+
+from chronotile.app import application
+from chronotile.jobs.desk import JobDesk
+from chronotile.jobs.execute import execute
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import NativeGrid
+from chronotile.pipeline.services import Services
+from tests.places import make_places
+from tests.protocols import served
+from tests.protocols.fuzzing.judging import Answer, faults_of, faults_of_head
+from tests.protocols.fuzzing.request import Request, parse
+from tests.protocols.fuzzing.valid import COG, JOB
+from tests.running import PATIENCE_S
+from tests.scenes import Scene, write_tif
+
+VIEWER = Path(__file__).parents[3] / "viewer"
+CLIENT = "127.0.0.1"
+ECHO = "/ogcapi/processes/echo/execution"
+ACCEPTED = (("content-type", b"application/json"), ("prefer", b"respond-async"))
+
+
+@dataclass
+class Site:
+    """An application that runs, with a file for `/cog` and a job that has ended."""
+
+    app: Starlette
+    cog: Path
+    secrets: tuple[str, ...]
+    """Folders of its data."""
+    job: str = "0"
+    """Its id."""
+
+    async def send(self, request: Request) -> Answer:
+        """Return the answer to a request, `JOB` and `COG` in it replaced by what they stand for."""
+        segments = tuple(self.job if each == JOB else each for each in request.segments)
+        pairs = tuple((name, str(self.cog) if value == COG else value) for name, value in request.pairs)
+        return await send(self.app, replace(request, segments=segments, pairs=pairs))
+
+
+@dataclass
+class Findings:
+    """What came of the requests."""
+
+    faults: list[str] = field(default_factory=list)
+    statuses: Counter[str] = field(default_factory=Counter)
+    """How often each protocol answered with each status."""
+    slowest: list[tuple[float, str]] = field(default_factory=list)
+    """Seconds and request, of a few."""
+    heads: int = 0
+    """Requests that were asked again by HEAD."""
+
+    def add(self, request: Request, answer: Answer, faults: Iterable[str]) -> None:
+        """Note an answer."""
+        self.statuses[f"{request.protocol} {answer.status}"] += 1
+        self.faults += [f"{fault}\n    {request}" for fault in faults]
+        self.slowest = sorted([*self.slowest, (answer.seconds, str(request))], reverse=True)[:8]
+
+
+def made_services() -> Services:
+    """Return services over a layer of each kind, and over grids round the earth and round a pole."""
+    world = NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(1, 0, -180, 0, -1, 90), width=360, height=180)
+    pole = NativeGrid(crs=crs_of("EPSG:3031"), transform=Affine(25e3, 0, -3e6, 0, -25e3, 3e6), width=240, height=240)
+    layers = [
+        served.make_layer(name, collection=name, variable=served.make_variable(name, grid=grid))
+        for name, grid in (("WORLD", world), ("POLE", pole))
+    ]
+    collections = (*served.varied_collections(), *map(served.make_collection, layers))
+    return served.make_services(*collections, places=[make_places()], broken=["GONE"])
+
+
+@asynccontextmanager
+async def running(folder: Path, services: Services) -> AsyncIterator[Site]:
+    """Give the running application over some services; a folder is for its jobs and a file.
+
+    Proxies on this machine are believed, so that the headers of proxies are read.
+    """
+    (folder / "cog").mkdir()
+    scene = Scene(width=64, height=64)
+    cog = write_tif(folder / "cog" / "a.tif", scene.numbers(0), scene, overviews=(2,))
+    desk = JobDesk(folder / "jobs", archive="a", most_open=10_000)
+    app = application(services, jobs=desk, viewer=VIEWER, cog_places=[str(folder / "cog")], trusted_proxies=[CLIENT])
+    async with app.router.lifespan_context(app):
+        site = Site(app, cog, secrets=(str(folder),))
+        asked = replace(parse(ECHO), headers=ACCEPTED, body=b'{"inputs": {"string": "a"}}')
+        accepted = await site.send(asked)
+        assert accepted.status == 201, accepted.body
+        site.job = accepted.headers["location"].rpartition("/")[2].partition("?")[0]
+        await anyio.to_thread.run_sync(_do_next, desk, services)
+        yield site
+
+
+def _do_next(desk: JobDesk, services: Services) -> None:
+    """Do the oldest job, as whoever does jobs does it."""
+    job = desk.table.claim("fuzz", lease_s=60)
+    assert job is not None
+    folder = desk.result_files(job).folder
+    folder.mkdir(parents=True)
+    desk.table.succeed(job.id, "fuzz", execute(desk.table.execution(job.id), services, folder))
+
+
+async def fuzz(site: Site, requests: Iterable[Request]) -> Findings:
+    """Return what came of the requests; one of sixteen by GET is asked by HEAD, too."""
+    findings = Findings()
+    for number, request in enumerate(requests):
+        answer = await site.send(request)
+        faults = faults_of(request, answer, secrets=site.secrets)
+        if request.method == "GET" and number % 16 == 0 and request.protocol not in {"metrics", "health"}:
+            findings.heads += 1
+            faults += faults_of_head(answer, await site.send(replace(request, method="HEAD")))
+        findings.add(request, answer, faults)
+    return findings
+
+
+async def send(app: Starlette, request: Request) -> Answer:
+    """Return the application's answer; 599 stands for an exception that it lets out, and for none."""
+    named = {name for name, _ in request.headers}
+    given = () if "host" in named else (("host", b"testserver"),)
+    if request.body and "content-length" not in named:
+        given = (*given, ("content-length", str(len(request.body)).encode()))
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": unquote(request.raw_path.decode()),
+        "raw_path": request.raw_path,
+        "root_path": "",
+        "query_string": request.raw_query,
+        "headers": [(name.encode(), value) for name, value in (*given, *request.headers)],
+        "client": (CLIENT, 1),
+        "server": ("testserver", 80),
+        "state": {},
+    }
+    start, messages = time.perf_counter(), []
+    half = len(request.body) // 2
+    bodies = iter([(request.body[:half], True), (request.body[half:], False)])
+
+    async def receive() -> dict[str, object]:
+        body, more = next(bodies, (None, False))
+        if body is None:  # whoever waits for more waits for the client to leave, which it does not
+            await anyio.sleep_forever()
+        return {"type": "http.request", "body": body, "more_body": more}
+
+    async def collect(message: dict[str, object]) -> None:
+        messages.append(message)
+
+    try:
+        with anyio.fail_after(PATIENCE_S):
+            await app(scope, receive, collect)
+    except Exception as error:  # noqa: BLE001 -- whatever comes out is a finding
+        return Answer(599, {}, repr(error).encode(), time.perf_counter() - start)
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in messages[0]["headers"]}
+    body = b"".join(message.get("body", b"") for message in messages[1:])
+    return Answer(messages[0]["status"], headers, body, time.perf_counter() - start)

@@ -1,0 +1,161 @@
+"""Valid requests by GET, of every route."""
+
+from urllib.parse import quote_plus
+
+JOB, COG = "a-job", "a-cog"
+MAP = "REQUEST=GetMap&LAYERS=NDVI&STYLES=steps&WIDTH=64&HEIGHT=48&FORMAT=image/png"
+COLOURS = (
+    "<StyledLayerDescriptor><NamedLayer><Name>NDVI</Name><UserStyle><RasterSymbolizer><ColorMap>"
+    '<ColorMapEntry color="#000000" quantity="0"/><ColorMapEntry color="#0000fa" quantity="250" opacity="0.5"/>'
+    "</ColorMap></RasterSymbolizer></UserStyle></NamedLayer></StyledLayerDescriptor>"
+)
+INFO = f"{MAP.replace('GetMap', 'GetFeatureInfo')}&QUERY_LAYERS=NDVI"
+TILE = "SERVICE=WMTS&VERSION=1.0.0&LAYER=NDVI&STYLE=steps&FORMAT=image/png"
+PLACE = "TILEMATRIXSET=WebMercatorQuad&TILEMATRIX=11&TILEROW=687&TILECOL=1052"
+
+VALID = (
+    "/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION=1.3.0",
+    "/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION=1.1.1&FORMAT=text/xml&UPDATESEQUENCE=0",
+    f"/wms?{MAP}&VERSION=1.3.0&CRS=EPSG:4326&BBOX=50.8,4.5,50.9,4.7&TIME=2020-06-11&TRANSPARENT=TRUE&BGCOLOR=0xFF0000",
+    f"/wms?{MAP}&VERSION=1.3.0&CRS=EPSG:3857&BBOX=500000,6580000,550000,6610000&TIME=2020-06-01/2020-06-30"
+    "&EXCEPTIONS=XML",
+    f"/wms?{MAP}&VERSION=1.1.1&SRS=EPSG:3035&BBOX=3930000,3080000,3960000,3110000&COLORSCALERANGE=10,200",
+    "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=TRUE_COLOUR&STYLES=&CRS=CRS:84&BBOX=4.5,50.8,4.7,50.9&WIDTH=32&HEIGHT=32"
+    "&FORMAT=image/jpeg&TIME=current",
+    "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=HEIGHT&STYLES=default&CRS=EPSG:32631&BBOX=600000,5620000,640000,5650000"
+    "&WIDTH=40&HEIGHT=30&FORMAT=image/webp",
+    "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=WORLD&STYLES=&CRS=EPSG:4326&BBOX=-90,-180,90,180&WIDTH=60&HEIGHT=30"
+    "&FORMAT=image/png",
+    "/wms?REQUEST=GetMap&VERSION=1.1.1&LAYERS=POLE&STYLES=&SRS=EPSG:3857&BBOX=-20037508,-20037508,20037508,20037508"
+    "&WIDTH=60&HEIGHT=60&FORMAT=image/png",
+    f"/wms?{INFO}&VERSION=1.3.0&CRS=EPSG:4326&BBOX=50.8,4.5,50.9,4.7&TIME=2020-06&I=20&J=30"
+    "&INFO_FORMAT=application/json&FEATURE_COUNT=1",
+    f"/wms?{INFO}&VERSION=1.1.1&SRS=EPSG:3857&BBOX=500000,6580000,550000,6610000&X=20&Y=30"
+    "&INFO_FORMAT=application/vnd.ogc.gml",
+    "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=HEIGHT,NDVI,TRUE_COLOUR&STYLES=,reds,&CRS=EPSG:32631"
+    "&BBOX=600000,5620000,640000,5650000&WIDTH=40&HEIGHT=30&FORMAT=image/png;+mode=8bit&EXCEPTIONS=INIMAGE",
+    "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=NDVI&STYLES=boxfill/reds&CRS=CRS:84&BBOX=4.5,50.8,4.7,50.9&WIDTH=32&HEIGHT=32"
+    "&FORMAT=image/tiff&COLORSCALERANGE=auto&NUMCOLORBANDS=9&LOGSCALE=false&ABOVEMAXCOLOR=0x80FF0000&BELOWMINCOLOR=extend",
+    "/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=NDVI&STYLES=&CRS=CRS:84&BBOX=4.5,50.8,4.7,50.9&WIDTH=32&HEIGHT=32"
+    "&FORMAT=image/png&TIME=2020-06-11&DIFFERENCE=2020-05-21&REDUCER=mean&EXCEPTIONS=JSON",
+    "/wms?REQUEST=GetLegendGraphic&VERSION=1.3.0&LAYER=NDVI&STYLE=reds&FORMAT=image/png&WIDTH=100&HEIGHT=200&SCALE=1000"
+    "&LEGEND_OPTIONS=layout:horizontal&COLORSCALERANGE=10,200",
+    "/wms?REQUEST=GetStyles&VERSION=1.1.1&LAYERS=NDVI,TRUE_COLOUR&SLDVER=1.1.0",
+    "/wms?REQUEST=DescribeLayer&VERSION=1.3.0&LAYERS=NDVI,HEIGHT",
+    f"/wms?{MAP}&VERSION=1.3.0&CRS=EPSG:4326&BBOX=50.8,4.5,50.9,4.7&SLD_BODY={quote_plus(COLOURS)}",
+    "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities&ACCEPTVERSIONS=1.0.0&SECTIONS=Contents,Themes",
+    f"/wmts?{TILE}&REQUEST=GetTile&{PLACE}&TIME=2020-06-11",
+    f"/wmts?{TILE}&REQUEST=GetTile&TILEMATRIXSET=EPSG:3857&TILEMATRIX=EPSG:3857:9&TILEROW=171&TILECOL=263&TIME=2020-06",
+    f"/wmts?{TILE}&REQUEST=GetFeatureInfo&{PLACE}&I=1&J=1&INFOFORMAT=text/plain",
+    "/wmts?SERVICE=WMTS&REQUEST=DescribeDomains&LAYER=NDVI&TILEMATRIXSET=EPSG:3857&TIME=2020-06/2020-07"
+    "&BBOX=500000,6580000,550000,6610000&DOMAINS=bbox,time&EXPANDLIMIT=2",
+    "/wmts?SERVICE=WMTS&REQUEST=GetDomainValues&LAYER=NDVI&DOMAIN=time&FROMVALUE=2020-06-01&FROMEND=true&SORT=desc&LIMIT=2",
+    "/wmts/1.0.0/WMTSCapabilities.xml?layers=NDVI,HEIGHT",
+    "/wmts/1.0.0/NDVI/steps/2020-06-11/WebMercatorQuad/11/687/1052.png",
+    "/wmts/1.0.0/HEIGHT/default/WorldCRS84Quad/11/445/2100.webp",
+    "/wmts/1.0.0/NDVI/steps/2020-06-11/WebMercatorQuad/11/687/1052/10/20.json",
+    "/wmts/1.0.0/HEIGHT/default/WorldCRS84Quad/11/445/2100/10/20.gml",
+    "/tiles/NDVI/WebMercatorQuad/11/1052/687.png?datetime=2020-06-11&style=steps&range=10,200&ramp=reds&reducer=latest",
+    "/tiles/NDVI/WebMercatorQuad/11/1052/687.png?range=1,250&ramp=reds&reversed=true&logarithmic=true",
+    "/tiles/POLE/WebMercatorQuad/0/0/0.webp",
+    "/tiles/WORLD/WorldCRS84Quad/0/1/0.png?style=reds",
+    "/tiles/TIMED/WorldCRS84Quad/9/525/111.jpg?datetime=2020-06-20/2020-06-30&rev=abc",
+    "/tiles/NDVI/WebMercatorQuad/tilejson.json?style=reds&datetime=2020-06-11",
+    "/tiles/NDVI/legend.png?style=steps&range=0,1",
+    "/tiles/NDVI/legend.svg?ramp=reds",
+    "/tiles/NDVI/legend.json?style=reds",
+    "/ramps",
+    "/viewer/config.json?lang=en",
+    "/animations/NDVI.gif?bbox=4.5,50.8,4.7,50.9&width=48&height=32&datetime=2020-06-01/2020-06-30&step=2&fps=4&style=reds",
+    "/animations/NDVI.mp4?crs=EPSG:3857&bbox=500000,6580000,550000,6610000&width=48&step=P1M&reducer=max&labels=date",
+    "/animations/TRUE_COLOUR.webp?width=32&height=32&fps=0.5&labels=none&rev=abc",
+    "/cubes/NDVI/WebMercatorQuad/11/1052/687.ctc?datetime=2020-06-01/2020-06-30&res=2&rev=abc",
+    "/cubes/WORLD/WorldCRS84Quad/0/1/0.ctc?datetime=2020&res=1",
+    "/timeseries/NDVI/point?lon=4.6&lat=50.85&datetime=2020-06-01/2020-06-30&format=json",
+    "/timeseries/NDVI/point?x=620000&y=5635000&crs=EPSG:32631&format=csv",
+    "/timeseries/NDVI/point?lon=4.6&lat=50.85&smooth=whittaker&lambda=100&outliers=upper&step=P1M&fill=linear&trend=seasonal",
+    "/timeseries/NDVI/point?lon=4.6&lat=50.85&climatology=p50&climatology_by=day&reference=2020-05/2020-06&anomaly=abs&phenology=threshold&threshold=0.2",
+    "/timeseries/NDVI/area?place=squares/S1&datetime=2020-06-01/2020-06-30&reducers=mean,p10&min_valid=0.5&format=json",
+    "/timeseries/NDVI/point?lon=4.6&lat=50.85&datetime=2020-06&format=netcdf",
+    "/timeseries/NDVI/point?lon=4.6&lat=50.85&datetime=2020-06&format=parquet",
+    "/timeseries/NDVI/area?bbox=4.5,50.8,4.51,50.81&weights=area&reducers=std,histogram:4&format=covjson",
+    "/timeseries/HEIGHT/area?bbox=4.5,50.8,4.51,50.81&crs=EPSG:4326&dry_run=false&format=geojson",
+    "/timeseries/v1.0/ts/",
+    "/timeseries/v1.1/ts/NDVI/point?lon=4.6&lat=50.85&startDate=2020-06-01&endDate=2020-06-30&maxValids=2&inclCount=0",
+    "/openapi.json",
+    "/docs",
+    "/places?lang=en",
+    "/places/squares?limit=2&offset=1&format=geojson",
+    "/places/squares/tiles/WebMercatorQuad/9/262/171.mvt?rev=abc",
+    "/places/squares/values?layer=NDVI&datetime=2020-06-01/2020-06-30&reducer=mean&limit=2&offset=1",
+    "/layers?lang=en",
+    "/layers/NDVI?lang=en",
+    "/layers/TIMED/times?datetime=2020-06-01/..&bbox=4,50,5,51&limit=2",
+    "/layers/POLE/times?bbox=-2000000,-2000000,2000000,2000000&crs=EPSG:3857",
+    "/?f=json",
+    "/?f=html&lang=en",
+    "/health/live",
+    "/health/ready",
+    "/ogcapi?f=json&lang=en",
+    "/ogcapi/?f=html",
+    "/ogcapi/conformance?f=json",
+    "/ogcapi/openapi?f=json",
+    "/ogcapi/collections?bbox=4,50,5,51&datetime=2020-06-01/..&limit=2&offset=1&f=json",
+    "/ogcapi/collections/s2?f=html&lang=en",
+    "/ogcapi/collections/NDVI/position?coords=POINT(4.6+50.85)&datetime=2020-06-01/2020-06-30&parameter-name=NDVI&crs=CRS84"
+    "&f=CoverageJSON",
+    "/ogcapi/collections/s2/position?coords=MULTIPOINT((4.6+50.85),(4.7+50.8))&datetime=2020-06&f=CSV&z=0",
+    "/ogcapi/collections/NDVI/area?coords=POLYGON((4.5+50.8,4.51+50.8,4.51+50.81,4.5+50.8))&datetime=2020-06-11/..&f=GeoJSON",
+    "/ogcapi/collections/HEIGHT/cube?bbox=4.5,50.8,4.51,50.81&crs=CRS84&resolution-x=3&resolution-y=2&f=CoverageJSON",
+    "/ogcapi/collections/NDVI/radius?coords=POINT(4.6+50.85)&within=500&within-units=m&parameter-name=NDVI&f=NetCDF",
+    "/ogcapi/collections/NDVI/locations?bbox=4,50,5,51&limit=2&offset=1&f=GeoJSON",
+    "/ogcapi/collections/NDVI/locations/squares:S1?datetime=2020-06-01/2020-06-30&parameter-name=NDVI&f=CoverageJSON",
+    "/ogcapi/collections/NDVI/items?datetime=2020-06&bbox=4,50,5,51&limit=2&offset=0&f=GeoJSON",
+    "/ogcapi/collections/NDVI/items/2020-06-11T00:00:00Z?f=GeoJSON",
+    "/ogcapi/collections/s2/coverage?bbox=4.5,50.8,4.51,50.81&bbox-crs=[OGC:CRS84]&datetime=2020-06-11&properties=NDVI&f=json",
+    '/ogcapi/collections/NDVI/coverage?subset=x(610000:612000),y(5630000:5632000),time("2020-06-01":"2020-06-11")'
+    "&scale-factor=2&interpolation=nearest&f=GTiff",
+    "/ogcapi/collections/WORLD/coverage?subset=Lat(40:50)&subset=Lon(170:-170)&datetime=2020-06-11&scale-size=Lat(5),Lon(9)&f=NetCDF",
+    "/ogcapi/collections/HEIGHT/coverage?crs=[EPSG:3035]&scale-axes=x(3),y(3)&interpolation=bilinear&f=png",
+    "/ogcapi/collections/POLE/coverage?bbox=-1000000,-1000000,1000000,1000000&bbox-crs=[EPSG:3031]&width=20&height=20"
+    "&datetime=2020-06-11&f=zarr",
+    "/ogcapi/collections/NDVI/coverage/domainset?f=json",
+    "/ogcapi/collections/NDVI/coverage/rangetype?f=json",
+    "/ogcapi/collections/NDVI/schema?f=json",
+    "/ogcapi/map?bbox=4.5,50.8,4.7,50.9&width=64&height=48&collections=HEIGHT,NDVI&transparent=false&bgcolor=CC00CC&f=png",
+    "/ogcapi/collections/NDVI/map?center=4.6,50.85&scale-denominator=200000&mm-per-pixel=0.28&width=50&datetime=2020-06-11"
+    "&crs=[EPSG:3857]&void-color=red&void-transparent=false",
+    "/ogcapi/collections/NDVI/styles/reds/map?subset=Lat(50.8:50.9),Lon(4.5:4.7)&subset-crs=[OGC:CRS84]&width=32&f=jpeg"
+    "&range=10,200",
+    "/ogcapi/collections/WORLD/map?bbox=-180,-90,180,90&bbox-crs=http://www.opengis.net/def/crs/OGC/1.3/CRS84&width=60&f=webp",
+    "/ogcapi/styles/steps/map?width=20&f=tiff",
+    "/ogcapi/tileMatrixSets?f=json",
+    "/ogcapi/tileMatrixSets/WebMercatorQuad?f=json",
+    "/ogcapi/map/tiles?collections=NDVI&f=json",
+    "/ogcapi/collections/NDVI/map/tiles/WebMercatorQuad?datetime=2020-06-11&f=tilejson",
+    "/ogcapi/collections/NDVI/map/tiles/WebMercatorQuad/11/687/1052?datetime=2020-06-11&ramp=reds&f=png",
+    "/ogcapi/collections/NDVI/styles/reds/map/tiles/WebMercatorQuad/11/687/1052?transparent=false&bgcolor=0x00ff00&f=jpeg",
+    "/ogcapi/tiles/WebMercatorQuad/9/171/262?collections=squares&f=mvt",
+    "/ogcapi/styles?f=json",
+    "/ogcapi/styles/steps?f=sld10",
+    "/ogcapi/collections/NDVI/styles/reds/legend?width=100&height=200&orientation=horizontal&f=svg",
+    "/ogcapi/collections/HEIGHT/legend?f=png",
+    "/ogcapi/processes?limit=2&f=json",
+    "/ogcapi/processes/composite?f=html&lang=en",
+    "/ogcapi/jobs?limit=2&offset=0&status=successful&type=process&processID=echo&f=json",
+    f"/ogcapi/jobs/{JOB}?f=json",
+    f"/ogcapi/jobs/{JOB}/results?f=json",
+    f"/ogcapi/jobs/{JOB}/results/string",
+    "/metrics",
+    "/viewer/?layers=NDVI&embed=1",
+    "/viewer/main.js",
+    f"/cog/info?url={COG}",
+    f"/cog/info.geojson?url={COG}&crs=EPSG:4326",
+    f"/cog/statistics?url={COG}&bidx=1&categorical=false&p=2&histogram_bins=4",
+    f"/cog/WebMercatorQuad/tilejson.json?url={COG}&minzoom=8&maxzoom=12",
+    f"/cog/tiles/WebMercatorQuad/14/8328/5485.png?url={COG}&rescale=0,250&colormap_name=viridis&resampling=nearest",
+    f"/cog/point/3.004,50.998?url={COG}&coord_crs=EPSG:4326",
+    f"/cog/preview.png?url={COG}&max_size=16&expression=b1*2",
+    f"/cog/bbox/3.0,50.996,3.008,51.0/16x16.png?url={COG}&dst_crs=EPSG:3857&reproject=bilinear",
+)
+"""`JOB` stands for the last job that was accepted, `COG` for a file that `/cog` may open."""
