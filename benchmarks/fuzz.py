@@ -15,6 +15,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import anyio
@@ -38,7 +39,7 @@ STYLES = {"steps": "#fafafa", "reds": "#fa0000"}
 """Colours of the digital number 250."""
 CONFIGURATION = """
 service: {title: Fuzz, url: null}
-places: {squares: {source: places.geojson, id: code}}
+places: {squares: {href: places.geojson, id: code}}
 collections:
   s2:
     keywords: [vegetation]
@@ -91,7 +92,7 @@ async def _in_steps(site: Site, count: int, seed: int) -> Findings:
     whole = Findings()
     asked = requests(count, seed)
     for done in range(0, count, EVERY):
-        part = await fuzz(site, (each for each, _ in zip(asked, range(min(EVERY, count - done)), strict=False)))
+        part = await fuzz(site, islice(asked, EVERY))
         whole.faults += part.faults
         whole.statuses += part.statuses
         whole.slowest = sorted(whole.slowest + part.slowest, reverse=True)[: len(part.slowest)]
@@ -156,7 +157,7 @@ def _write_tif(path: Path, layer: Layer, time: int) -> None:
         "height": grid.height,
         "count": 1,
         "dtype": "uint8",
-        "crs": grid.crs.to_wkt(),
+        "crs": grid.crs.name,
         "transform": grid.transform,
         "nodata": served.NODATA,
         "compress": "deflate",
@@ -179,7 +180,7 @@ def _dataset(layer: Layer):  # noqa: ANN202 -- xarray.Dataset, which takes secon
     return xarray.Dataset(
         {
             layer.id: (("time", "y", "x"), _numbers(layer, range(len(times))), attributes),
-            "spatial_ref": ((), 0, {"crs_wkt": grid.crs.to_wkt()}),
+            "spatial_ref": ((), 0, {"crs_wkt": grid.crs.definition.to_wkt()}),
         },
         {"time": list(times), "y": y, "x": x},
     )

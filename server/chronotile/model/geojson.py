@@ -35,6 +35,9 @@ CONTAINERS_PER_FEATURE = 64
 MAX_DEPTH = 8
 """Of geometry collections within one another."""
 
+MAX_PROPERTY_DEPTH = 128
+"""Of lists and objects within one another in properties, which answers repeat; orjson writes no more than 254."""
+
 Json = Any
 """What a client sent."""
 
@@ -198,9 +201,26 @@ def _feature(document: Json, name: str) -> Draft:
     properties = document.get("properties")
     if properties is not None and not isinstance(properties, dict):
         raise InvalidParameter(f"the properties{name or ' of a feature'} must be an object", locator=LOCATOR)
+    if properties is not None and _is_deep(properties):
+        raise InvalidParameter(
+            f"the properties{name or ' of a feature'} have more than {MAX_PROPERTY_DEPTH} lists and objects within one "
+            "another",
+            locator=LOCATOR,
+        )
     if "geometry" in document and document["geometry"] is None:
         return Draft(name=name, polygons=(), closed=(), id=identity, properties=properties)
     return _bare(document.get("geometry"), name, id=identity, properties=properties)
+
+
+def _is_deep(properties: dict[str, Json]) -> bool:
+    """Whether lists and objects lie too deep within one another."""
+    level: list[Json] = [properties]
+    for _ in range(MAX_PROPERTY_DEPTH):
+        members = (member for each in level for member in (each.values() if isinstance(each, dict) else each))
+        level = [member for member in members if isinstance(member, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _bare(geometry: Json, name: str, **given: Any) -> Draft:  # noqa: ANN401 -- members of Draft

@@ -44,11 +44,15 @@ class Site:
     job: str = "0"
     """Its id."""
 
-    async def send(self, request: Request) -> Answer:
-        """Return the answer to a request, `JOB` and `COG` in it replaced by what they stand for."""
+    def resolved(self, request: Request) -> Request:
+        """Return the request with `JOB` and `COG` replaced by what they stand for."""
         segments = tuple(self.job if each == JOB else each for each in request.segments)
         pairs = tuple((name, str(self.cog) if value == COG else value) for name, value in request.pairs)
-        return await send(self.app, replace(request, segments=segments, pairs=pairs))
+        return replace(request, segments=segments, pairs=pairs)
+
+    async def send(self, request: Request) -> Answer:
+        """Return the answer to a request as `resolved` has it."""
+        return await send(self.app, self.resolved(request))
 
 
 @dataclass
@@ -117,7 +121,7 @@ async def fuzz(site: Site, requests: Iterable[Request]) -> Findings:
     findings = Findings()
     for number, request in enumerate(requests):
         answer = await site.send(request)
-        faults = faults_of(request, answer, secrets=site.secrets)
+        faults = faults_of(site.resolved(request), answer, secrets=site.secrets)
         if request.method == "GET" and number % 16 == 0 and request.protocol not in {"metrics", "health"}:
             findings.heads += 1
             faults += faults_of_head(answer, await site.send(replace(request, method="HEAD")))

@@ -57,7 +57,7 @@ INPUTS: Mapping[str, Mapping[str, Any]] = {
     },
     "export": {"layer": "HEIGHT", "bbox": BOX, "format": "NetCDF", "crs": "http://www.opengis.net/def/crs/EPSG/0/3857"},
     "histogram": {"layer": "NDVI", "datetime": "2020-06", "area": POLYGON, "bins": 4, "range": [0, 250]},
-    "optimise": {"layer": "NDVI", "datetime": "2020-06", "bbox": BOX, "layout": "map", "name": "made"},
+    "optimise": {"layer": "NDVI", "datetime": "2020-06", "bbox": BOX, "layout": "map"},
     "time-series": {"layers": "NDVI", "points": [[4.6, 50.85]], "datetime": "2020-06", "format": "json"},
     "trend": {"layer": "NDVI", "datetime": "2020", "method": "theil_sen", "bbox": BOX},
     "zonal-statistics": {"layer": "NDVI", "places": FIELDS, "datetime": "2020-06", "reducers": ["mean"]},

@@ -1,5 +1,6 @@
 """The series of many areas in one call."""
 
+import functools
 import json
 
 import pytest
@@ -162,3 +163,15 @@ def test_the_cost_of_many_is_that_of_all(client, feature):
 
     assert (answer["chunks"], answer["values"]) == (4, 8)
     assert served.DEKADS.starts.size == 4
+
+
+@pytest.mark.parametrize("format_", ["json", "csv", "geojson"])
+@pytest.mark.parametrize("members", ["properties", "lists in properties"])
+def test_properties_deeper_than_answers_repeat_are_refused(client, feature, format_, members):
+    deep = functools.reduce(lambda inner, _: {"a": inner} if members == "properties" else [inner], range(250), 1)
+    body = collection(feature(30, 40), {**feature(31, 41), "properties": {"deep": deep}})
+
+    answer = client.post(f"{PATH}?format={format_}", json=body)
+
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "geometry")
+    assert "the properties of feature 2 have more than 128 lists and objects" in answer.json()["detail"]
