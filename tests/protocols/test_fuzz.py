@@ -22,6 +22,7 @@ SEED = int(os.environ.get("CHRONOTILE_FUZZ_SEED", "1"))
 pytestmark = pytest.mark.filterwarnings(
     "ignore:You will likely lose important projection information:UserWarning",
     "ignore:Use `@` matmul:PendingDeprecationWarning",
+    "ignore:Invalid type:UserWarning",  # an expression makes numbers that PNG does not hold
 )
 
 
