@@ -64,7 +64,7 @@ def running(name: str, server: Server, scratch: Path) -> Iterator[int]:
     Raises:
         NotStarted: It does not answer in time.
     """
-    port = _free_port()
+    port = free_port()
     log_path = scratch / f"{name.replace(' ', '-').replace(',', '').replace('/', '-')}.log"
     # One thread for OpenBLAS and OpenMP serves every contender well: with more than cores small products crawl.
     # Whatever a server keeps in its user's folder is of this run alone.
@@ -112,7 +112,8 @@ def _stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
             continue
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port at which nobody listens now."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])

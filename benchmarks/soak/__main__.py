@@ -16,22 +16,25 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 from urllib.request import urlopen
 
 from benchmarks.soak.archive import Archive, chronotile, quiet_environment
 from benchmarks.soak.asks import MAKERS, Known
+from benchmarks.soak.bounds import memory_of
 from benchmarks.soak.clock import ActiveClock
 from benchmarks.soak.drive import HOST, Driver
 from benchmarks.soak.keeper import Keeper
 from benchmarks.soak.watch import courses
+from chronotile.machine import this_machine
 
 STARTS_WITHIN_S = 60
 
 
 def main() -> None:
-    """Soak, and end with 1 if anything failed."""
+    """Soak, and end with 1 if anything failed, or went beyond the bounds of `benchmarks.soak.bounds`."""
     given = _arguments()
     given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.folder, prefix="soak-") as place, ExitStack() as stack:
@@ -51,7 +54,7 @@ def main() -> None:
     summary["server"] = "ran to the end" if is_alive else "ended before its time"
     (given.folder / "soak.json").write_text(json.dumps(summary, indent=1))
     print(json.dumps(summary, indent=1))
-    sys.exit(0 if is_alive and not summary["errors"] else 1)
+    sys.exit(0 if is_alive and not summary["errors"] and not summary["beyond_bounds"] else 1)
 
 
 def _arguments() -> argparse.Namespace:
@@ -86,8 +89,9 @@ async def _soak(given: argparse.Namespace, archive: Archive, server: int, port: 
             task.cancel()
         await asking
         await asyncio.gather(*minding, return_exceptions=True)
-    keeper.close()
+    await keeper.close()
     after_s = min(given.warm_up, given.minutes / 3) * 60
+    memory = memory_of(keeper.history, keeper.sizes, after_s=after_s)
     return {
         "minutes": given.minutes,
         "rate": given.rate,
@@ -96,9 +100,12 @@ async def _soak(given: argparse.Namespace, archive: Archive, server: int, port: 
         "not_offered": sorted(maker.__name__ for maker in set(MAKERS) - set(makers)),
         "asked": dict(keeper.total.asked),
         "abandoned": keeper.total.abandoned,
+        "refused": dict(keeper.total.refused),
         "errors": dict(keeper.total.errors),
         "appends": keeper.appends,
         "slowest_append_s": round(keeper.slowest_append_s, 2),
+        "memory": asdict(memory),
+        "beyond_bounds": memory.broken(memory_bytes=this_machine().memory_bytes),
         "workers": [
             {name: getattr(course, name) for name in course.__slots__}
             for course in courses(keeper.history, after_s=after_s)

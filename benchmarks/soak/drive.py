@@ -23,6 +23,8 @@ class Counts:
     asked: Counter[str] = field(default_factory=Counter)
     """By kind."""
     abandoned: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """By kind: 503 with `Retry-After`, which is no error."""
     errors: Counter[str] = field(default_factory=Counter)
     """By kind and mistake."""
     latencies_ms: list[float] = field(default_factory=list)
@@ -31,6 +33,7 @@ class Counts:
         """Count what another while had, but for its latencies."""
         self.asked += other.asked
         self.abandoned += other.abandoned
+        self.refused += other.refused
         self.errors += other.errors
 
 
@@ -84,7 +87,10 @@ class Driver:
             answer = await exchange(question.ask, HOST, self.port, timeout_s=TIMEOUT_S)
             if self.clock.stops == stops:
                 self.counts.latencies_ms.append((self.clock.now() - started) * 1000)
-            question.check(answer)
+            if answer.status == 503 and answer.headers.get("retry-after"):
+                self.counts.refused[question.kind] += 1
+            else:
+                question.check(answer)
         except TimeoutError:
             self.clock.now()
             if self.clock.stops == stops:  # else the time went by while all stood still

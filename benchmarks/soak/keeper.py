@@ -8,15 +8,17 @@ from collections import defaultdict
 from pathlib import Path
 
 from benchmarks.figures import percentile
+from benchmarks.load.exchange import Ask, exchange
 from benchmarks.soak.archive import quiet_environment
-from benchmarks.soak.drive import Counts, Driver
+from benchmarks.soak.bounds import CacheSizes, cache_sizes
+from benchmarks.soak.drive import HOST, Counts, Driver
 from benchmarks.soak.watch import Sample, descendants, samples, workers_of
 
 MINUTE_S = 60.0
 LISTED_EVERY_S = 5.0
 COLUMNS = (
     "active_s", "process", "pid", "pss_mb", "descriptors", "threads",
-    "asked", "abandoned", "errors", "p50_ms", "p99_ms", "dates",
+    "asked", "abandoned", "refused", "errors", "p50_ms", "p99_ms", "dates", "caches_mb",
 )  # fmt: skip
 
 
@@ -31,15 +33,17 @@ class Keeper:
         self.total = Counts()
         self.history: dict[int, list[tuple[float, Sample]]] = defaultdict(list)
         """By worker."""
+        self.sizes: dict[float, CacheSizes] = {}
+        """By the moments of `history`."""
         self.appends = 0
         self.slowest_append_s = 0.0
         self._file = table.open("w", newline="")
         self._rows = csv.writer(self._file)
         self._rows.writerow(COLUMNS)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Count what the last minute had, and close the table."""
-        self._write()
+        await self._write()
         self._file.close()
         if self.pid_file is not None:
             self.pid_file.write_text("")
@@ -71,16 +75,18 @@ class Keeper:
                 self._list_processes()
                 await clock.sleep_until(min(due, clock.now() + LISTED_EVERY_S))
             due += MINUTE_S
-            self._write()
+            await self._write()
 
-    def _write(self) -> None:
+    async def _write(self) -> None:
+        metrics = await exchange(Ask(path="/metrics"), HOST, self.driver.port)
         now, counts = self.driver.clock.now(), self.driver.counts
+        size = self.sizes[now] = cache_sizes(metrics.body.decode())
         self.driver.counts = Counts()
         self.total.add(counts)
         load = (
-            counts.asked.total(), counts.abandoned, counts.errors.total(),
+            counts.asked.total(), counts.abandoned, counts.refused.total(), counts.errors.total(),
             round(percentile(counts.latencies_ms, 50), 2), round(percentile(counts.latencies_ms, 99), 2),
-            self.driver.known.dates,
+            self.driver.known.dates, round(size.held, 1),
         )  # fmt: skip
         for found in samples([self.server, *workers_of(self.server)]):
             name = "server" if found.pid == self.server else "worker"

@@ -1,0 +1,1 @@
+"""Ten sources elsewhere that fail in ten ways, beside local layers under load."""
