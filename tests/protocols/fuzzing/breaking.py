@@ -39,7 +39,8 @@ def mutate(request: Request, chance: random.Random) -> Request:
 
 
 def _break_header(request: Request, chance: random.Random) -> Request:
-    name = chance.choice(list(HEADERS))
+    is_execution = request.segments[-1] == "execution"
+    name = "prefer" if is_execution and chance.random() < 0.5 else chance.choice(list(HEADERS))
     value = chance.choice(HEADERS[name] if chance.random() < 0.7 else ANY_HEADER)
     kept = request.headers if chance.random() < 0.1 else tuple(each for each in request.headers if each[0] != name)
     return replace(request, headers=(*kept, (name, value)))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import orjson
 from lxml import etree
@@ -72,9 +73,9 @@ def faults_of(request: Request, answer: Answer, *, secrets: Sequence[str] = ()) 
 def faults_of_head(answer: Answer, head: Answer) -> Iterator[str]:
     """Yield how the answer to HEAD differs from that to GET (RFC 9110 §9.3.2).
 
-    What names damaged dates (`Warning`) is known only once they are read, which HEAD leaves out.
+    What is damaged is known only once it is read, which HEAD leaves out: there it may lack a `Warning`, or be no 503.
     """
-    if "warning" in answer.headers:
+    if "warning" in answer.headers or answer.status == 503:
         return
     if head.status != answer.status:
         yield f"HEAD has status {head.status}, GET {answer.status}"
@@ -116,7 +117,7 @@ def _of_headers(request: Request, answer: Answer) -> Iterator[str]:
 def _leaks(request: Request, answer: Answer, secrets: Sequence[str]) -> Iterator[str]:
     if b"Traceback (most recent call last)" in answer.content:
         yield "a traceback"
-    sent = str(request).encode(errors="replace")
+    sent = unquote(str(request)).encode(errors="replace")
     for secret in (*OF_THIS_MACHINE, *(each.encode() for each in secrets)):
         if secret in answer.content and secret not in sent:
             yield f"an answer that names {secret.decode()}"
