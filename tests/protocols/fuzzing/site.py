@@ -146,7 +146,7 @@ async def fuzz(site: Site, requests: Iterable[Request]) -> Findings:
 async def send(app: Starlette, request: Request) -> Answer:
     """Return the application's answer; 599 stands for an exception that it lets out, and for none."""
     named = {name for name, _ in request.headers}
-    given = () if "host" in named else (("host", b"testserver"),)
+    given = () if "host" in named else (("host", b"localhost"),)
     if request.body and "content-length" not in named:
         given = (*given, ("content-length", str(len(request.body)).encode()))
     scope = {
@@ -161,7 +161,7 @@ async def send(app: Starlette, request: Request) -> Answer:
         "query_string": request.raw_query,
         "headers": [(name.encode(), value) for name, value in (*given, *request.headers)],
         "client": (CLIENT, 1),
-        "server": ("testserver", 80),
+        "server": ("localhost", 80),
         "state": {},
     }
     start, messages = time.perf_counter(), []
