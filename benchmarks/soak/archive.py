@@ -19,7 +19,7 @@ from rasterio.shutil import copy as copy_raster
 
 SIDE = 1024
 NODATA = 255
-SCALE, OFFSET = 0.004, -0.08
+SCALE, OFFSET, DECIMALS = 0.004, -0.08, 3
 WEST, NORTH, RESOLUTION_M = 500_000.0, 5_700_000.0, 10.0
 FIRST_DAY = np.datetime64("2015-01-01")
 BLOCK = 64
@@ -72,12 +72,12 @@ class Archive:
         return np.where(clouds, NODATA, (self.base.astype(np.uint16) + 3 * date) % 250).astype(np.uint8)
 
     def values_at(self, row: int, column: int, dates: Sequence[int]) -> list[float | None]:
-        """Return the values of a cell at some dates, `None` under a cloud."""
+        """Return the values of a cell at some dates, as exact decimals (DESIGN 2.4), `None` under a cloud."""
         found: list[float | None] = []
         for date in dates:
             cloudy = (row // BLOCK * 5 + column // BLOCK * 3 + date) % 7 == 0
             number = (int(self.base[row, column]) + 3 * date) % 250
-            found.append(None if cloudy else number * SCALE + OFFSET)
+            found.append(None if cloudy else round(number * SCALE + OFFSET, DECIMALS))
         return found
 
     def make(self, dates: int) -> None:

@@ -15,6 +15,8 @@ from tests.protocols.fuzzing.site import fuzz, made_services, running
 from tests.protocols.fuzzing.valid import VALID
 from tests.protocols.fuzzing.valid_bodies import BODIES, REFUSED
 
+pytest.importorskip("titiler.core", reason="titiler.core is absent (pip install 'chronotile[cog]')")
+
 COUNT = int(os.environ.get("CHRONOTILE_FUZZ", "3000"))
 SEED = int(os.environ.get("CHRONOTILE_FUZZ_SEED", "1"))
 

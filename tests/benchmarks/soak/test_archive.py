@@ -1,6 +1,8 @@
+from decimal import Decimal
+
 import rasterio
 
-from benchmarks.soak.archive import NODATA, OFFSET, SCALE, Archive, date_of, day
+from benchmarks.soak.archive import NODATA, Archive, date_of, day
 
 
 def test_values_are_those_of_the_file(tmp_path):
@@ -10,7 +12,7 @@ def test_values_are_those_of_the_file(tmp_path):
     with rasterio.open(archive.write_date(3)) as file:
         column = file.read(1)[:, 70].tolist()
 
-    expected = [None if number == NODATA else number * SCALE + OFFSET for number in column]
+    expected = [None if number == NODATA else float(number * Decimal("0.004") - Decimal("0.08")) for number in column]
     assert [archive.values_at(row, 70, [3])[0] for row in range(len(column))] == expected
 
 
