@@ -4,11 +4,11 @@ import http.client
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from benchmarks.elsewhere.result import Seen
 from benchmarks.elsewhere.sources import LOCAL_DATES
 from benchmarks.load.storm import HOST, storm
 from benchmarks.pictures import decode
@@ -31,15 +31,6 @@ class Reply:
     """Empty without a picture."""
     retry_after: str | None
     seconds: float
-
-
-@dataclass
-class Seen:
-    """What came for one layer."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    slowest_s: float = 0.0
 
 
 def tile_path(layer: str, column: int, row: int, *, when: str = "2020-06-01") -> str:

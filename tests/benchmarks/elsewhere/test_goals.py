@@ -2,8 +2,7 @@
 
 import pytest
 
-from benchmarks.elsewhere.__main__ import Result
-from benchmarks.elsewhere.clients import Seen
+from benchmarks.elsewhere.result import Result, Seen
 
 MET = {
     "start_s": {"without": [3.0, 4.0], "with": [5.0, 6.0]},
