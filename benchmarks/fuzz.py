@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import numpy as np
@@ -29,6 +30,9 @@ from tests.places import feature, write_places
 from tests.protocols import served
 from tests.protocols.fuzzing.breaking import requests
 from tests.protocols.fuzzing.site import Findings, Site, fuzz, made_services, running
+
+if TYPE_CHECKING:
+    import xarray
 
 COUNT, SEED = 100_000, 1
 SHOWN = 40
@@ -170,12 +174,12 @@ def _write_tif(path: Path, layer: Layer, time: int) -> None:
         file.build_overviews([2, 4])
 
 
-def _dataset(layer: Layer):  # noqa: ANN202 -- xarray.Dataset, which takes seconds to import
-    import xarray  # noqa: PLC0415
+def _dataset(layer: Layer) -> "xarray.Dataset":
+    import xarray  # noqa: PLC0415 -- takes seconds
 
     grid, times = layer.main_variable.grid, layer.times.instants
-    x, _ = grid.transform @ (np.arange(grid.width) + 0.5, np.zeros(grid.width))
-    _, y = grid.transform @ (np.zeros(grid.height), np.arange(grid.height) + 0.5)
+    x = grid.transform.c + (np.arange(grid.width) + 0.5) * grid.transform.a
+    y = grid.transform.f + (np.arange(grid.height) + 0.5) * grid.transform.e
     attributes = {"_FillValue": np.uint8(served.NODATA), "grid_mapping": "spatial_ref"}
     return xarray.Dataset(
         {

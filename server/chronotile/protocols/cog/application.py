@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,6 +26,7 @@ from chronotile.readers.geotiff_only import geotiff_reader, without_xarray
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from fastapi.exceptions import RequestValidationError
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _check_body(request: Request) -> None:
 
 def _add_faults(app: "FastAPI") -> None:
     """Errors as all path APIs word them; what GDAL says of a file may name paths, and is not told."""
-    from fastapi.exceptions import RequestValidationError  # noqa: PLC0415 -- only where /cog is on
+    from fastapi import exceptions  # noqa: PLC0415 -- only where /cog is on
     from titiler.core.errors import DEFAULT_STATUS_CODES
 
     for kind, status in DEFAULT_STATUS_CODES.items():
@@ -118,7 +119,7 @@ def _add_faults(app: "FastAPI") -> None:
     for kind in UNCHECKED:
         app.add_exception_handler(kind, _unchecked_fault)
     app.add_exception_handler(ChronotileError, _own_fault)
-    app.add_exception_handler(RequestValidationError, _parameter_fault)
+    app.add_exception_handler(exceptions.RequestValidationError, _parameter_fault)
     app.add_exception_handler(HTTPException, _http_fault)
 
 
@@ -152,7 +153,7 @@ async def _own_fault(request: Request, error: Exception) -> Response:
 
 async def _parameter_fault(request: Request, error: Exception) -> Response:
     """What FastAPI refuses before TiTiler sees it: a part of the path, a parameter of the query or the body."""
-    first = error.errors()[0]  # type: ignore[attr-defined] -- RequestValidationError, which may not be imported
+    first = cast("RequestValidationError", error).errors()[0]
     where, *names = map(str, first["loc"])
     name = names[0] if names and where != "body" else where
     reason = f"{name} is not accepted: {first['msg']}"[:MAX_REASON]
