@@ -2,9 +2,9 @@
 
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded
 from chronotile.protocols.common.state import services_of
 
 FORM = "application/x-www-form-urlencoded"
@@ -49,6 +49,7 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
     Raises:
         LimitExceeded: It is larger.
         InvalidParameter: It is compressed.
+        ClientGone: The client aborted the upload.
     """
     kept: bytes | None = request.scope.get(BODY)
     if kept is not None:
@@ -59,12 +60,19 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
         limit, allowed = "bytes of a form", at_most
     declared = request.headers.get("content-length", "")
     _check_size(int(declared[:18]) if declared.isdecimal() else 0, limit, allowed)
-    body = bytearray()
-    async for piece in request.stream():
-        _check_size(len(body) + len(piece), limit, allowed)
-        body += piece
-    whole = request.scope[BODY] = bytes(body)
+    whole = request.scope[BODY] = await _received(request, limit, allowed)
     return whole
+
+
+async def _received(request: Request, limit: str, allowed: int) -> bytes:
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            _check_size(len(body) + len(piece), limit, allowed)
+            body += piece
+    except ClientDisconnect as error:
+        raise ClientGone("the client aborted the upload") from error
+    return bytes(body)
 
 
 def _require_plain(encoding: str) -> None:
