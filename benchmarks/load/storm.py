@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from benchmarks.load.exchange import END_OF_HEAD
 
 HOST = "127.0.0.1"
+BUSY = 503
 
 
 @dataclass(slots=True)
@@ -21,7 +22,23 @@ class Storm:
 
     statuses: Counter[int] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
+    """Of all answers but refusals."""
+    refused_ms: list[float] = field(default_factory=list)
+    """Until 503 was the answer."""
+    without_retry_after: int = 0
+    """Refusals."""
     bytes: int = 0
+
+    def count(self, head: str, length: int, milliseconds: float) -> None:
+        """Count an answer."""
+        status = int(head.split(" ", 2)[1])
+        self.statuses[status] += 1
+        self.bytes += length
+        if status == BUSY:
+            self.refused_ms.append(milliseconds)
+            self.without_retry_after += "\r\nretry-after: " not in head
+        else:
+            self.milliseconds.append(milliseconds)
 
 
 @contextmanager
@@ -38,9 +55,7 @@ def storm(port: int, paths: Sequence[str], *, clients: int) -> Iterator[Storm]:
             head = (await reader.readuntil(END_OF_HEAD)).decode("latin-1").lower()
             length = _length(head)
             await reader.readexactly(length)
-            found.statuses[int(head.split(" ", 2)[1])] += 1
-            found.milliseconds.append((time.perf_counter() - started) * 1000)
-            found.bytes += length
+            found.count(head, length, (time.perf_counter() - started) * 1000)
         writer.close()
         await writer.wait_closed()
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -77,16 +78,21 @@ log = logging.getLogger(__name__)
 
 SHARES = "shares"
 """Folder of shares of valid pixels, in that of previews."""
-ANIMATIONS_GIVE_WAY = {"niceness": 10}
-"""Nobody who waits for seconds minds one more; whoever waits for a tile does."""
-CUBES_GIVE_WAY = {"niceness": 10, "waiting_per_thread": 128}
-"""A viewer asks for a dozen cubes at once and shows what it has meanwhile; whoever asks for a tile sees nothing."""
-PLANS_GIVE_WAY = {"niceness": 10}
-"""Whoever asks for a job waits for its address alone."""
-EXECUTIONS_GIVE_WAY = {"niceness": 10, "waiting_per_thread": 4}
-"""Each may take as long as a client waits, so that few wait for them."""
-FILES_WAIT = {"waiting_per_thread": 1024}
-"""A thousandth of a second each."""
+WAYS: Mapping[str, Mapping[str, Any]] = {
+    # A viewer asks for a dozen cubes at once and shows what it has meanwhile; whoever asks for a tile sees nothing.
+    "cubes": {"niceness": 10, "patience_s": 15.0, "usual_s": 0.05},
+    "coverages": {"patience_s": 30.0, "usual_s": 1.0},
+    # Nobody who waits for seconds minds one more; whoever waits for a tile does.
+    "animations": {"niceness": 10, "patience_s": 30.0, "usual_s": 2.0},
+    # Whoever asks for a job waits for its address alone.
+    "plans": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.5},
+    "executions": {"niceness": 10, "patience_s": 30.0, "usual_s": 5.0},
+    # Capabilities of many layers take a second, once.
+    "documents": {"patience_s": 10.0},
+    # A page asks for dozens at once and breaks where one is refused; each takes a thousandth of a second.
+    "files": {"patience_s": 30.0, "usual_s": 0.001},
+}
+"""How kinds of work differ from quick ones: niceness, and what `Gate` takes of waiting."""
 KEPT_CUBE = ".cube"
 """End of the names of cube tiles that are kept."""
 PAGES = (("/timeseries", "/docs"), ("/ogcapi", "/ogcapi/openapi?f=html"))
@@ -136,9 +142,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     tokens |= {"plans": 2, "executions": 2, "jobs": 2, "results": 4, "documents": 2, "fetches": 8, "files": 1}
     tokens |= {"readiness": 1, "metrics": 1}
     tokens |= threads or {}
-    ways = {"pictures": {"brisk": brisk}, "series": {"brisk": brisk}}
-    ways |= {"cubes": CUBES_GIVE_WAY, "animations": ANIMATIONS_GIVE_WAY, "files": FILES_WAIT}
-    ways |= {"plans": PLANS_GIVE_WAY, "executions": EXECUTIONS_GIVE_WAY}
+    ways: dict[str, Any] = {**WAYS, "pictures": {"brisk": brisk}, "series": {"brisk": brisk}}
     desk = jobs or JobDesk(None, archive="")
     input_places = WebPlaces(input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
     subscriber_places = WebPlaces(subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")

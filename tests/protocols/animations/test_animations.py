@@ -1,6 +1,7 @@
 """Time-lapses over HTTP, held against the formula, maps and tiles."""
 
 import io
+import threading
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ from chronotile.model.time import domain_of_instants
 from tests.protocols import served
 from tests.protocols.animations.films import boxes_of, durations_ms, frames_of, on_white, video_frames
 from tests.protocols.pictures import rgba_of
+from tests.running import PATIENCE_S, until
 
 BOX = (604_000.0, 5_622_000.0, 620_000.0, 5_634_000.0)
 GRID = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(*BOX), width=80, height=60)
@@ -313,7 +315,10 @@ def test_films_have_threads_of_their_own(client):
 def test_what_needs_no_film_to_be_made_does_not_wait_for_one(client):
     url = f"{PLAIN}.gif?{AREA}"
     made = get(client, url)
-    client.app.state.chronotile.gates.animations.max_waiting = 0  # as many wait as may
+    gate, hung = client.app.state.chronotile.gates.animations, threading.Event()
+    gate.max_waiting = 1
+    held = [client.portal.start_task_soon(gate.run, hung.wait) for _ in range(2)]
+    until(lambda: gate.waiting)
 
     answers = (
         client.get(url),
@@ -322,8 +327,10 @@ def test_what_needs_no_film_to_be_made_does_not_wait_for_one(client):
         client.get(f"{PLAIN}.gif?width=5000&height=16"),
         client.get(f"{url}&fps=9"),
     )
+    hung.set()
 
     assert [answer.status_code for answer in answers] == [200, 304, 200, 400, 503]
+    assert [each.result(PATIENCE_S) for each in held] == [True, True]
 
 
 def test_films_are_told_of(client):

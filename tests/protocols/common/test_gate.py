@@ -1,5 +1,6 @@
 """How much work runs and waits."""
 
+import asyncio
 import os
 import sys
 import threading
@@ -9,7 +10,8 @@ import anyio.lowlevel
 import pytest
 
 from chronotile.errors import ServerBusy
-from chronotile.protocols.common.gate import Gate
+from chronotile.protocols.common.gate import MOST_SOURCES, MOST_WAITING, Gate
+from chronotile.protocols.common.gate import PATIENCE_S as PATIENCE_OF_GATE_S
 from tests.running import PATIENCE_S
 
 
@@ -130,15 +132,168 @@ def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none(monkeypatc
     assert anyio.run(main) == "next"
 
 
-def test_past_the_queue_work_is_refused():
+class Clock:
+    """Seconds that the test sets."""
+
+    def __init__(self):
+        self.now_s = 1000.0
+
+    def __call__(self):
+        return self.now_s
+
+
+async def fill(tasks, gate, door, waiting, **kwargs):
+    """Let one request hold the only thread, and others wait."""
+    tasks.start_soon(lambda: gate.run(door.work, **kwargs))
+    await until(lambda: gate.running == 1)
+    for _ in range(waiting):
+        tasks.start_soon(lambda: gate.run(door.work, **kwargs))
+    await until(lambda: gate.waiting == waiting)
+
+
+async def is_refused(gate, door, **kwargs):
+    """Whether a further request is refused at once."""
+
+    async def ask():
+        try:
+            with anyio.fail_after(0):
+                await gate.run(door.work, **kwargs)
+        except ServerBusy:
+            return True
+        except TimeoutError:
+            return False
+        raise AssertionError("it ran")
+
+    return await asyncio.create_task(ask())
+
+
+@pytest.mark.parametrize("clients", [200, 500])
+def test_a_burst_of_quick_work_is_refused_to_nobody(clients):
+    """The fault: of 200 clients most were refused, since more than 64 waited for one source."""
+
     async def main():
-        gate, door = Gate("pictures", 1), Door()
+        gate, door, answers = Gate("series", 8, brisk=3, clock=Clock()), Door(), []
+
+        async def ask():
+            answers.append(await gate.run(door.work, sources=["one"]))
+
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(gate.run, door.work)
+            for _ in range(clients // 2):  # by each of two workers
+                tasks.start_soon(ask)
+            await until(lambda: gate.running + gate.waiting == clients // 2)
+            door.open.set()
+        return answers, gate.refused, gate.waiting
+
+    assert anyio.run(main) == (["done"] * (clients // 2), 0, 0)
+
+
+def test_what_would_wait_too_long_is_refused():
+    async def main():
+        gate, door = Gate("coverages", 1, patience_s=30, usual_s=10, clock=Clock()), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, 3)
+            first = await is_refused(gate, door)
+            door.open.set()
+        return first, gate.refused
+
+    assert anyio.run(main) == (True, 1)
+
+
+def test_less_waiting_for_slower_work_is_admitted():
+    async def main():
+        clock = Clock()
+        gate = Gate("series", 1, patience_s=5, usual_s=0.01, clock=clock)
+
+        def slow():
+            clock.now_s += 2
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(200):
+                tasks.start_soon(gate.run, slow)
+        door = Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, 2)
+            refused = await is_refused(gate, door)
+            door.open.set()
+        return refused
+
+    assert anyio.run(main)
+
+
+def test_work_that_does_not_go_on_is_not_waited_for():
+    async def main():
+        clock = Clock()
+        gate, door = Gate("pictures", 1, clock=clock), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, 1)
+            before = await is_refused(gate, door)
+            clock.now_s += PATIENCE_OF_GATE_S + 1
+            after = await is_refused(gate, door)
+            door.open.set()
+        return before, after
+
+    assert anyio.run(main) == (False, True)
+
+
+def test_who_has_waited_too_long_is_refused():
+    async def main():
+        gate, door = Gate("pictures", 4, patience_s=0.05), Door()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
             await until(lambda: gate.running == 1)
-            for _ in range(gate.max_waiting):
-                tasks.start_soon(gate.run, door.work)
-            await until(lambda: gate.waiting == gate.max_waiting)
+            with pytest.raises(ServerBusy, match="pictures"):
+                await gate.run(door.work, sources=["hanging"])
+            waiting = gate.waiting
+            other = await gate.run(lambda: "quick", sources=["other"])
+            door.open.set()
+        return waiting, other, await gate.run(lambda: "again", sources=["hanging"])
+
+    assert anyio.run(main) == (0, "quick", "again")
+
+
+def test_who_has_waited_too_long_for_a_thread_gives_back_its_share_of_the_source():
+    async def main():
+        gate, door = Gate("pictures", 4, brisk=4, patience_s=0.05), Door()
+        async with anyio.create_task_group() as tasks:
+            for number in range(4):
+                tasks.start_soon(lambda number=number: gate.run(door.work, sources=[f"hanging {number}"]))
+            await until(lambda: gate.running == 4)
+            with pytest.raises(ServerBusy):
+                await gate.run(door.work, sources=["other"])
+            door.open.set()
+        return await gate.run(lambda: "quick", sources=["other"]), gate.waiting
+
+    assert anyio.run(main) == ("quick", 0)
+
+
+def test_a_request_that_was_let_in_is_not_refused_with_the_rest_of_its_work():
+    async def main():
+        clock = Clock()
+        gate, first, second = Gate("series", 1, clock=clock), Door(), Door()
+
+        async def in_two_parts():
+            return [await gate.run(first.work), await gate.run(second.work)]
+
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, second, 0)
+            tasks.start_soon(in_two_parts)
+            await until(lambda: gate.waiting == 1)
+            tasks.start_soon(gate.run, second.work)
+            await until(lambda: gate.waiting == 2)
+            clock.now_s += PATIENCE_OF_GATE_S + 1
+            refused = await is_refused(gate, second)
+            first.open.set()
+            second.open.set()
+        return refused, gate.refused
+
+    assert anyio.run(main) == (True, 1)
+
+
+def test_past_the_queue_work_is_refused_however_quick_it_is():
+    async def main():
+        gate, door = Gate("pictures", 1, usual_s=0.0001), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, MOST_WAITING)
             try:
                 with pytest.raises(ServerBusy, match="pictures"):
                     await gate.run(door.work)
@@ -150,20 +305,59 @@ def test_past_the_queue_work_is_refused():
 
 def test_one_source_fills_only_half_of_the_queue():
     async def main():
-        gate, door = Gate("pictures", 1), Door()
+        gate, door = Gate("pictures", 4, usual_s=0.0001), Door()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
-            await until(lambda: gate.running == 1)
-            for _ in range(gate.max_waiting // 2):
+            await fill(tasks, gate, door, MOST_WAITING // 2, sources=["hanging"])
+            refused = await is_refused(gate, door, sources=["hanging"])
+            other = await gate.run(lambda: "quick", sources=["other"])
+            door.open.set()
+        return refused, other
+
+    assert anyio.run(main) == (True, "quick")
+
+
+def test_a_source_that_hangs_refuses_only_its_own_requests():
+    async def main():
+        clock = Clock()
+        gate, door = Gate("pictures", 8, clock=clock), Door()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
                 tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
-            await until(lambda: gate.waiting == gate.max_waiting // 2)
-            try:
-                with pytest.raises(ServerBusy):
-                    await gate.run(door.work, sources=["hanging"])
-            finally:
-                door.open.set()
+            await until(lambda: gate.running == 2 and gate.waiting == 18)
+            clock.now_s += PATIENCE_OF_GATE_S + 1
+            refused = await is_refused(gate, door, sources=["hanging"])
+            other = [await gate.run(lambda: "quick", sources=["other"]) for _ in range(3)]
+            door.open.set()
+        return refused, other
+
+    assert anyio.run(main) == (True, ["quick"] * 3)
+
+
+def test_refusals_are_logged_once_in_a_while(caplog):
+    async def main():
+        clock = Clock()
+        gate, door = Gate("coverages", 1, usual_s=60, clock=clock), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, 1)
+            for _ in range(50):
+                assert await is_refused(gate, door)
+            clock.now_s += 60
+            assert await is_refused(gate, door)
+            door.open.set()
 
     anyio.run(main)
+
+    assert [record.args[2] for record in caplog.records] == [1, 51]
+
+
+def test_sources_that_are_not_read_any_more_are_forgotten():
+    async def main():
+        gate = Gate("fetches", 8)
+        for number in range(3000):
+            await gate.run(lambda: None, sources=[f"host {number}"])
+        return len(gate._sources)
+
+    assert anyio.run(main) <= MOST_SOURCES
 
 
 def test_what_nobody_wants_after_a_wait_is_not_run():
@@ -198,12 +392,6 @@ def test_an_error_of_the_work_frees_its_place():
         return gate.running, gate.waiting
 
     assert anyio.run(main) == (0, 0)
-
-
-def test_as_many_wait_for_a_thread_as_the_gate_is_told():
-    gate = Gate("cubes", 2, waiting_per_thread=5)
-
-    assert gate.max_waiting == 10
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no niceness of their own")

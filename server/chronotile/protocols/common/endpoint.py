@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError, ClientGone, OperationNotSupported, ServicesRenewed
+from chronotile.errors import ChronotileError, ClientGone, OperationNotSupported, ServerBusy, ServicesRenewed
 from chronotile.protocols.common.state import forget_services
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,8 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
         except ClientGone:
             return Response(status_code=ClientGone.status)  # for the log; nobody reads it
         except ChronotileError as error:
-            if error.status >= 500 and not isinstance(error, OperationNotSupported):  # an operator must act on it
+            # An operator must act on it. Gates say by themselves when they refuse requests.
+            if error.status >= 500 and not isinstance(error, OperationNotSupported | ServerBusy):
                 log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))
         except Exception:

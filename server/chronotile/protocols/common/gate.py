@@ -1,35 +1,69 @@
 """How much work of one kind runs at once, and how much may wait for it."""
 
 import asyncio
+import logging
 import os
 import sys
 import threading
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any, TypeVar
 
 from chronotile.errors import ServerBusy
+from chronotile.protocols.common.waiting_line import WaitingLine
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
 SOURCE_SHARE = 4
 """One source holds at most this part of the threads, so that a store that hangs does not stop the others."""
 
-WAITING_PER_THREAD = 16
-"""Requests that may wait for each thread; half of all that wait may be for one source."""
+MOST_WAITING = 1024
+"""Requests that may wait at one gate, however fast it works; half of them may be for one source."""
+
+PATIENCE_S = 5.0
+"""Requests that would wait longer are refused, where the kind of work is not a slow one."""
+
+GIVE_UP = 2
+"""Who has waited so many times as long, against expectation, is refused too."""
+
+USUAL_S = 0.01
+"""Between two pieces of work that begin, until it is measured."""
+
+MOST_SOURCES = 1024
+"""Sources whose pace a gate remembers, beside those that are being read."""
 
 STALLED_S = 0.05
 """Work that takes longer waits for a disk or a store, or is large: another may begin beside it."""
 
 MOST_NICE = 19
 
+LOG_S = 10.0
+"""A gate that refuses requests says so in the log no more often than this."""
+
+
+class Source:
+    """A source that requests at a gate read: its share of the threads, and who waits for it."""
+
+    def __init__(self, threads: int, usual_s: float, clock: Callable[[], float]) -> None:
+        self.share = asyncio.Semaphore(max(1, threads // SOURCE_SHARE))
+        self.line = WaitingLine(usual_s, clock)
+        self.requests = 0
+        """That wait for it or read it."""
+
 
 class Gate:
     """Lets work into threads, `threads` at once; what would wait too long is refused.
 
+    A request waits for its share of each source that it reads, then for a thread and a turn. How long is estimated from
+    how many wait there and how fast they went on lately (docs/design/workers.md).
+
     Threads that compute take the interpreter's lock from one another, and all of them from the event loop: eight pieces
-    at once end later than two at a time. So of what is quick only `brisk` pieces run at once (docs/design/workers.md).
+    at once end later than two at a time. So of what is quick only `brisk` pieces run at once.
 
     Belongs to the event loop in which it is made.
 
@@ -37,32 +71,45 @@ class Gate:
         name: For messages and metrics.
         threads: How many pieces of work run at once.
         brisk: How many run at once that have not run for `STALLED_S` yet; as many as there are threads if `None`.
-        waiting_per_thread: Requests that may wait for each of them.
+        patience_s: Requests that would wait longer are refused.
+        usual_s: The assumed time between two pieces of work that begin, until it is measured.
         niceness: By how much its threads give way to all others where both want a core, on Linux.
+        clock: Seconds of a clock that never goes back.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each by its name
         self,
         name: str,
         threads: int,
         *,
         brisk: int | None = None,
-        waiting_per_thread: int = WAITING_PER_THREAD,
+        patience_s: float = PATIENCE_S,
+        usual_s: float = USUAL_S,
         niceness: int = 0,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.name = name
         self.threads = threads
-        self.max_waiting = threads * waiting_per_thread
+        self.max_waiting = MOST_WAITING
         self.running = 0
         """Threads at work."""
+        self.waiting = 0
+        """Requests that wait for a source or a thread."""
+        self.refused = 0
+        """Requests that were refused since the start."""
+        self._patience_s = patience_s
+        self._usual_s = usual_s
+        self._clock = clock
+        self._logged_s = -LOG_S
         # Semaphores that are free and a pool cost a request 0.1 ms less than anyio's limiters, which give way to other
         # tasks at each step.
         self._free = asyncio.Semaphore(threads)
         self._turns = asyncio.Semaphore(brisk or threads)
-        self._sources: dict[str, asyncio.Semaphore] = {}
-        self.waiting = 0
-        """Requests that wait for a thread."""
-        self._waiting: Counter[str] = Counter()
+        self._line = WaitingLine(usual_s, clock)
+        """Who has a share of all sources, and waits for a thread and a turn."""
+        self._sources: dict[str, Source] = {}
+        self._admitted = weakref.WeakSet[asyncio.Task[Any]]()
+        """Requests that were let in; some come again, with the next part of their work."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way, initargs=(niceness,))
 
     async def run(
@@ -83,21 +130,36 @@ class Gate:
             What the work gives; `None`, without running it, if nobody wants it any more.
 
         Raises:
-            ServerBusy: Too much is waiting already.
+            ServerBusy: It would wait too long, or has.
         """
-        self._check_queue(sources)
-        shares = [self._share_of(source) for source in sources]
-        has_waited = self._free.locked() or self._turns.locked() or any(share.locked() for share in shares)
-        await self._begin(sources, shares)
+        named = [self._source(source) for source in sources]
+        for each in named:
+            each.requests += 1
+        try:
+            return await self._run_in_turn(work, named, is_wanted)
+        finally:
+            for each in named:
+                each.requests -= 1
+
+    async def _run_in_turn(
+        self, work: Callable[[], Result], sources: Sequence[Source], is_wanted: Callable[[], Awaitable[bool]] | None
+    ) -> Result | None:
+        must_wait = self._free.locked() or self._turns.locked() or any(each.share.locked() for each in sources)
+        if must_wait:
+            self._admit(sources)
+            await self._wait(sources)
+        else:
+            for free in (*(each.share for each in sources), self._free, self._turns):
+                await free.acquire()  # at once
         turn = Turn(self._turns)
         try:
-            if has_waited and is_wanted is not None and not await is_wanted():
+            if must_wait and is_wanted is not None and not await is_wanted():
                 return None
             return await self._run(work)
         finally:
             turn.end()
             self._free.release()
-            _give_back(shares)
+            _give_back(each.share for each in sources)
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         self.running += 1
@@ -106,37 +168,78 @@ class Gate:
         finally:
             self.running -= 1
 
-    async def _begin(self, sources: Collection[str], shares: Sequence[asyncio.Semaphore]) -> None:
-        """Wait for a share of each source, a thread, and a turn."""
-        self._count_waiting(sources, 1)
+    def _source(self, name: str) -> Source:
+        if name not in self._sources:
+            if len(self._sources) >= MOST_SOURCES:
+                self._sources = {name: each for name, each in self._sources.items() if each.requests}
+            self._sources[name] = Source(self.threads, self._usual_s, self._clock)
+        return self._sources[name]
+
+    def _admit(self, sources: Sequence[Source]) -> None:
+        """Refuse a request that would wait too long, unless it was let in before and comes with more work."""
+        task = asyncio.current_task()
+        if task in self._admitted:
+            return
+        expected_s = self._line.expected_s + max((each.line.expected_s for each in sources), default=0.0)
+        is_full = self.waiting >= self.max_waiting
+        is_source_full = any(len(each.line) >= self.max_waiting // 2 for each in sources)
+        if is_full or is_source_full or expected_s > self._patience_s:
+            raise self._refusal()
+        if task is not None:
+            self._admitted.add(task)
+
+    def _refusal(self) -> ServerBusy:
+        self.refused += 1
+        now_s = self._clock()
+        if now_s - self._logged_s >= LOG_S:
+            self._logged_s = now_s
+            log.warning("%s: %d requests wait, others are refused (%d so far)", self.name, self.waiting, self.refused)
+        return ServerBusy(f"too many requests wait for {self.name} already; try again in a few seconds")
+
+    async def _wait(self, sources: Sequence[Source]) -> None:
+        """Wait for a share of each source, a thread, and a turn.
+
+        Raises:
+            ServerBusy: It took too long.
+        """
         taken = list[asyncio.Semaphore]()
+        shares = [each.share for each in sources]
         try:
-            await _take(shares)
+            async with self._waiting([each.line for each in sources], shares):
+                await _take(shares)
             taken.extend(shares)
-            for each in (self._free, self._turns):
-                await each.acquire()
-                taken.append(each)
-        except asyncio.CancelledError:
+            async with self._waiting([self._line], (self._free, self._turns)):
+                for each in (self._free, self._turns):
+                    await each.acquire()
+                    taken.append(each)
+        except (asyncio.CancelledError, ServerBusy):
             _give_back(taken)
             raise
+
+    @asynccontextmanager
+    async def _waiting(self, lines: Sequence[WaitingLine], awaited: Iterable[asyncio.Semaphore]) -> AsyncIterator[None]:
+        """Stand in line for semaphores that are not all free, until they are acquired or it takes too long."""
+        if not any(each.locked() for each in awaited):
+            yield
+            return
+        tokens = [(line, line.join()) for line in lines]
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(GIVE_UP * self._patience_s):
+                yield
+        except TimeoutError as error:
+            for line, token in tokens:
+                line.leave(token, is_served=False)
+            raise self._refusal() from error
+        except BaseException:
+            for line, token in tokens:
+                line.cancel(token)
+            raise
+        else:
+            for line, token in tokens:
+                line.leave(token, is_served=True)
         finally:
-            self._count_waiting(sources, -1)
-
-    def _count_waiting(self, sources: Collection[str], change: int) -> None:
-        self.waiting += change
-        for source in sources:
-            self._waiting[source] += change
-
-    def _share_of(self, source: str) -> asyncio.Semaphore:
-        if source not in self._sources:
-            self._sources[source] = asyncio.Semaphore(max(1, self.threads // SOURCE_SHARE))
-        return self._sources[source]
-
-    def _check_queue(self, sources: Collection[str]) -> None:
-        is_full = self.waiting >= self.max_waiting
-        is_source_full = any(self._waiting[source] >= self.max_waiting // 2 for source in sources)
-        if is_full or is_source_full:
-            raise ServerBusy(f"too many requests wait for {self.name} already; try again in a few seconds")
+            self.waiting -= 1
 
 
 class Turn:

@@ -79,11 +79,13 @@ def _gates(state: ServerState) -> Iterable[Metric]:
     threads = GaugeMetricFamily("chronotile_threads", "Threads work may take", labels=["work"])
     running = GaugeMetricFamily("chronotile_running", "Threads at work", labels=["work"])
     waiting = GaugeMetricFamily("chronotile_waiting", "Requests that wait for a thread", labels=["work"])
+    refused = CounterMetricFamily("chronotile_refused", "Requests that would wait too long", labels=["work"])
     for gate in state.gates:
         threads.add_metric([gate.name], gate.threads)
         running.add_metric([gate.name], gate.running)
         waiting.add_metric([gate.name], gate.waiting)
-    yield from (threads, running, waiting)
+        refused.add_metric([gate.name], gate.refused)
+    yield from (threads, running, waiting, refused)
 
 
 def _caches(states: Mapping[str, CacheState | BlocksState]) -> Iterable[Metric]:

@@ -544,6 +544,7 @@ def test_more_open_jobs_than_allowed_are_refused(tmp_path):
 
 def test_executions_beyond_those_that_run_and_wait_are_refused(client, ask):
     gate, hung = client.app.state.chronotile.gates.executions, threading.Event()
+    gate.max_waiting = 2
     held = [client.portal.start_task_soon(gate.run, hung.wait) for _ in range(gate.threads + gate.max_waiting)]
 
     answer = ask({"inputs": {"string": "a"}})
@@ -557,6 +558,7 @@ def test_executions_beyond_those_that_run_and_wait_are_refused(client, ask):
 def plans_that_hang(client):
     """All who find what executions would do are busy."""
     gate, hung = client.app.state.chronotile.gates.plans, threading.Event()
+    gate.max_waiting = 2
     held = [client.portal.start_task_soon(gate.run, hung.wait) for _ in range(gate.threads + gate.max_waiting)]
     yield
     hung.set()
