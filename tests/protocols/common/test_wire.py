@@ -24,16 +24,19 @@ def answer_to(message):
 
 
 @pytest.mark.parametrize(
-    "message",
-    [b"what?\r\n\r\n", b"GET /wms?LAYERS=" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"],
+    ("message", "status", "detail"),
+    [
+        (b"what?\r\n\r\n", 400, "no HTTP request"),
+        (b"GET /wms?LAYERS=" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "64000 bytes"),
+    ],
     ids=["no-http", "100-kB"],
 )
-def test_what_is_no_request_is_refused_with_a_problem_document(message):
+def test_what_is_no_request_is_refused_with_a_problem_document(message, status, detail):
     head, body = answer_to(message)
 
-    assert head.startswith("HTTP/1.1 400")
+    assert head.startswith(f"HTTP/1.1 {status}")
     assert "access-control-allow-origin: *" in head.lower()
-    assert "64,000 bytes" in json.loads(body)["detail"]
+    assert detail in json.loads(body)["detail"]
 
 
 def test_warning_has_its_capital_letter_on_the_wire():

@@ -1,15 +1,12 @@
-"""HTTP as it goes over the wire: answers in one piece, names as spelt, and what is no request refused in words."""
+"""HTTP as it goes over the wire: bounded, answers in one piece, names of headers as spelt."""
 
 import asyncio
 from typing import Any
 
-import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from chronotile.protocols.common.problem import MEDIA_TYPE
-
-DETAIL = "this is no HTTP request, or its address is longer than the 64,000 bytes that are accepted"
+from chronotile.protocols.common.bounded_http import BoundedHttp
 
 
 class SpeltName(bytes):
@@ -24,26 +21,23 @@ SPELT = {b"warning": SpeltName(b"Warning")}
 """OGC's conformance suite for WMS 1.3.0 looks for this name letter by letter (RFC 9110 §5.1 does not)."""
 
 
-class Wire(HttpToolsProtocol):
-    """uvicorn's protocol, whose own refusal is plain text that scripts of other sites may not read."""
+class Wire(BoundedHttp):
+    """The protocol that chronotile runs uvicorn with."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- as in `_answering`
         joined = Joined(cycle.transport)
         cycle.transport = joined  # type: ignore[assignment]
-        super()._start_asgi_task(cycle, _answering(app, joined))
+        super()._start_asgi_task(cycle, self._unless_refused(_answering(app, joined)))
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's word for all of them
-        """Refuse what the parser did, with a problem document, and hang up."""
-        body = orjson.dumps({"type": "about:blank", "title": "Bad Request", "status": 400, "detail": DETAIL})
-        head = (
-            "HTTP/1.1 400 Bad Request\r\n"
-            f"content-type: {MEDIA_TYPE}\r\n"
-            f"content-length: {len(body)}\r\n"
-            "access-control-allow-origin: *\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
-        self.transport.close()
+    def _unless_refused(self, app: Any) -> Any:  # noqa: ANN401 -- as in `_answering`
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:
+                if not self.is_refused:  # otherwise the client has its answer
+                    raise
+
+        return answer
 
 
 class Joined:

@@ -1,0 +1,316 @@
+"""HTTP for clients that may be slow or hostile: heads are counted as they arrive, and every wait has an end.
+
+uvicorn's protocol bounds neither the bytes of a head nor the time it takes, and its parser copies a header with each
+part of it that arrives.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, NoReturn
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from chronotile.protocols.common.problem import MEDIA_TYPE
+
+MAX_HEAD_BYTES = 65_536
+"""Of the request line and all headers; and of what frames a body without being part of it (chunk sizes, trailers)."""
+MAX_URL_BYTES = 64_000
+MAX_HEADERS = 100
+MAX_PIPELINED = 16
+"""Requests that may be sent ahead of an answer."""
+
+HEAD_S = 10.0
+"""A head must be complete so long after its first byte; the first also after the connection was made."""
+WINDOW_S = 30.0
+"""In each such time of an upload or download the client must send or take enough bytes."""
+MIN_UPLOAD_BYTES_PER_S = 4096
+MIN_DOWNLOAD_BYTES_PER_S = 1024
+
+MAX_CONNECTIONS = 1024
+"""Of a process. Past it those that have been idle for the longest time are closed, an eighth at once."""
+MOST_CONNECTIONS = 4096
+"""Past it, where too few are idle, new ones are refused."""
+LINGER_S = 1.0
+"""How long what comes after a refusal is dropped, so that the client finds the refusal before the connection ends."""
+
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a client gets that goes past one of the bounds."""
+
+    status: HTTPStatus
+    detail: str
+
+    def wire(self) -> bytes:
+        """Return the answer: a problem document (RFC 9457)."""
+        body = orjson.dumps(
+            {"type": "about:blank", "title": self.status.phrase, "status": self.status, "detail": self.detail}
+        )
+        busy = f"cache-control: no-store\r\nretry-after: {RETRY_AFTER_S}\r\n" if self.status == 503 else ""
+        head = (
+            f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
+            f"content-type: {MEDIA_TYPE}\r\n"
+            f"content-length: {len(body)}\r\n"
+            f"{busy}"
+            "access-control-allow-origin: *\r\n"
+            "access-control-expose-headers: Retry-After\r\n"
+            "connection: close\r\n\r\n"
+        )
+        return head.encode("ascii") + body
+
+
+NO_REQUEST = Refusal(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
+LONG_URL = Refusal(
+    HTTPStatus.REQUEST_URI_TOO_LONG, f"the URL is longer than the {MAX_URL_BYTES} bytes that are accepted"
+)
+LARGE_HEAD = Refusal(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    f"the head of the request is larger than the {MAX_HEAD_BYTES} bytes that are accepted",
+)
+MANY_HEADERS = Refusal(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    f"the request has more than the {MAX_HEADERS} headers that are accepted",
+)
+LARGE_FRAMING = Refusal(
+    HTTPStatus.BAD_REQUEST, f"the body has more than {MAX_HEAD_BYTES} bytes of chunk extensions or trailers"
+)
+SLOW_HEAD = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the head of the request did not arrive within {HEAD_S:.0f} s")
+SLOW_BODY = Refusal(
+    HTTPStatus.REQUEST_TIMEOUT,
+    f"the body of the request arrives at less than {MIN_UPLOAD_BYTES_PER_S} bytes per second",
+)
+FULL = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open; try again in a few seconds")
+ENDING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is being stopped; try again in a few seconds")
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's protocol with bounds on the bytes, the time and the connections that clients take."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- uvicorn's
+        super().__init__(*args, **kwargs)
+        self._is_in_body = False
+        self._has_advanced = False
+        """Whether the part that is parsed ended a head or held some of a body."""
+        self._counted = 0
+        """Bytes of the head that is arriving or, within a body, since some of it came."""
+        self._trailers = 0
+        self._failure: Refusal | None = None
+        """What a callback of the parser had to refuse."""
+        self._refusal: Refusal | None = None
+        """What the client was told, whose requests are not read any more."""
+        self._idle_since = monotonic()
+        self._receiving: asyncio.TimerHandle | None = None
+        self._sending: asyncio.TimerHandle | None = None
+        self._uploaded = 0
+        """Bytes of the body since the last look at how fast they come."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is complete that has no answer yet."""
+        return not self._is_in_body and (self.cycle is None or self.cycle.response_complete)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first head, no longer than for any."""
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._close_idle()
+        if len(self.connections) > MOST_CONNECTIONS:
+            self._refuse(FULL)
+        else:
+            self._receiving = self.loop.call_later(HEAD_S, self._end_head)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        self._stop_receiving()
+        self._stop_sending()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, no further than it may reach."""
+        while data and self._refusal is None and not self.transport.is_closing():
+            room = MAX_HEAD_BYTES - self._counted
+            part, data = data[:room], data[room:]
+            self._has_advanced = False
+            super().data_received(part)
+            if not self._has_advanced:
+                self._counted += len(part)
+            if self._counted >= MAX_HEAD_BYTES and self._refusal is None:
+                self._reject(LARGE_FRAMING if self._is_in_body else LARGE_HEAD)
+        if self._refusal is None and self._receiving is None:
+            if self._is_in_body:
+                self._uploaded = 0
+                self._receiving = self.loop.call_later(WINDOW_S, self._look_at_upload)
+            elif self._counted:
+                self._receiving = self.loop.call_later(HEAD_S, self._end_head)
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the URL."""
+        super().on_url(url)
+        if len(self.url) > MAX_URL_BYTES:
+            self._fail(LONG_URL)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; trailers, which nobody reads, are counted and dropped."""
+        if self._is_in_body:
+            self._trailers += 1
+        else:
+            super().on_header(name, value)
+        if max(len(self.headers), self._trailers) > MAX_HEADERS:
+            self._fail(MANY_HEADERS)
+
+    def on_headers_complete(self) -> None:
+        """Begin with the request, unless too many were sent ahead."""
+        self._advance()
+        self._stop_receiving()
+        self._stop_sending()  # whoever asks for more is there
+        super().on_headers_complete()
+        self._is_in_body = True
+        if len(self.pipeline) > MAX_PIPELINED:
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._advance()
+        self._uploaded += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait for the next request."""
+        self._advance()
+        self._stop_receiving()
+        self._is_in_body = False
+        self._trailers = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Note from when on nothing is asked; what is not sent yet must be taken fast enough even so."""
+        self._idle_since = monotonic()
+        self._watch_download()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Look from now on how fast the client takes what it asked for."""
+        super().pause_writing()
+        self._watch_download()
+
+    def resume_writing(self) -> None:
+        """Go on, as most of it is gone."""
+        self._watch_download()
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's word for all of them
+        """Refuse what the parser, or one of the bounds, did."""
+        self._reject(self._failure or NO_REQUEST)
+
+    def shutdown(self) -> None:
+        """Take no more requests; one whose head is arriving is refused."""
+        if self.is_idle and self._counted and self._refusal is None:
+            self._refuse(ENDING)
+        else:
+            super().shutdown()
+
+    def end_unanswered(self) -> None:
+        """Refuse a request that has no answer yet, and break off an answer that is not whole."""
+        if self._refusal is None and not self.is_idle:
+            self._end_request(ENDING)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the client was told that its request will not be answered."""
+        return self._refusal is not None
+
+    def _fail(self, refusal: Refusal) -> NoReturn:
+        """Let the parser end in the midst of a part."""
+        self._failure = refusal
+        raise ValueError(refusal.detail)
+
+    def _reject(self, refusal: Refusal) -> None:
+        """Refuse what is arriving."""
+        if self._is_in_body:
+            self._end_request(refusal)
+        elif self.is_idle:
+            self._refuse(refusal)
+        else:  # the answer to the request before is not complete
+            self._refusal = refusal
+            self.transport.abort()
+
+    def _advance(self) -> None:
+        self._has_advanced = True
+        self._counted = 0
+
+    def _end_head(self) -> None:
+        self._receiving = None
+        if self._counted:
+            self._refuse(SLOW_HEAD)
+        else:
+            self.transport.close()
+
+    def _look_at_upload(self) -> None:
+        """Go on waiting for a body that comes fast enough, or that is not read at present."""
+        if self._uploaded >= MIN_UPLOAD_BYTES_PER_S * WINDOW_S or self.flow.read_paused:
+            self._uploaded = 0
+            self._receiving = self.loop.call_later(WINDOW_S, self._look_at_upload)
+        else:
+            self._receiving = None
+            self._end_request(SLOW_BODY)
+
+    def _watch_download(self) -> None:
+        self._stop_sending()
+        left = self.transport.get_write_buffer_size()
+        if left:
+            self._sending = self.loop.call_later(WINDOW_S, self._look_at_download, left)
+
+    def _look_at_download(self, before: int) -> None:
+        """Go on waiting for a client that takes its answer fast enough."""
+        left = self.transport.get_write_buffer_size()
+        if left and before - left < MIN_DOWNLOAD_BYTES_PER_S * WINDOW_S:
+            self.transport.abort()
+        else:
+            self._watch_download()
+
+    def _end_request(self, refusal: Refusal) -> None:
+        """Refuse a request that the application works on; what it still answers is dropped."""
+        cycle = self.cycle
+        is_answered = cycle.response_started or bool(self.pipeline)
+        cycle.disconnected = True
+        cycle.message_event.set()
+        if is_answered:
+            self._refusal = refusal
+            self.transport.abort()
+        else:
+            self._refuse(refusal)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Send a refusal and drop what comes after it, for a moment: the client finds it though it is still sending."""
+        self._refusal = refusal
+        self._stop_receiving()
+        self._unset_keepalive_if_required()
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        self.transport.write(refusal.wire())
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._receiving = self.loop.call_later(LINGER_S, self.transport.close)
+
+    def _close_idle(self) -> None:
+        others = (each for each in self.connections if isinstance(each, BoundedHttp) and each is not self)
+        idle = sorted((each for each in others if each.is_idle), key=lambda each: each._idle_since)  # noqa: SLF001 -- ours
+        for each in idle[: max(1, MAX_CONNECTIONS // 8)]:
+            each.transport.abort()
+
+    def _stop_receiving(self) -> None:
+        self._receiving = _cancelled(self._receiving)
+
+    def _stop_sending(self) -> None:
+        self._sending = _cancelled(self._sending)
+
+
+def _cancelled(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()

@@ -1,0 +1,270 @@
+"""Clients that send without end, send nothing, or take nothing, over real sockets."""
+
+import json
+import socket
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from urllib.parse import urlsplit
+
+import anyio.lowlevel
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from chronotile.app import application
+from chronotile.protocols.common.bounded_http import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, BoundedHttp
+from tests.protocols import served
+from tests.protocols.listening import listening
+from tests.running import PATIENCE_S
+
+BOUNDS = "chronotile.protocols.common.bounded_http"
+ALIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+ENDLESS_BYTES = 64 << 20
+"""Of what is sent without end, unless the server ends it."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def url():
+    with listening(application(served.make_services())) as found:
+        yield found
+
+
+@contextmanager
+def connected(url, **options):
+    place = urlsplit(url)
+    with socket.socket() as connection:
+        for name, value in options.items():
+            connection.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
+        connection.settimeout(PATIENCE_S)
+        connection.connect((place.hostname, place.port))
+        yield connection
+
+
+def rest_of(connection):
+    """What comes until the connection ends, in which way ever."""
+    received = bytearray()
+    with suppress(ConnectionError):
+        while part := connection.recv(65536):
+            received += part
+    return bytes(received)
+
+
+def answer_to(url, message, endless=b""):
+    """The answer to a message that is followed by the same bytes again and again."""
+    with connected(url) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(message)
+            for _ in range(ENDLESS_BYTES // len(endless) if endless else 0):
+                connection.sendall(endless)
+        return rest_of(connection)
+
+
+def status_of(answer):
+    return int(answer.split(b" ", 2)[1])
+
+
+def head(*headers, line=b"GET /health/live HTTP/1.1"):
+    return b"\r\n".join([line, b"Host: a", b"Connection: close", *headers, b"", b""])
+
+
+@pytest.mark.parametrize(
+    ("message", "endless", "status"),
+    [
+        (b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-Long: ", b"a" * 1000, 431),
+        (b"GET /health/live HTTP/1.1\r\nHost: a\r\n", b"X: a\r\n" * 100, 431),
+        (b"GET /health/live HTTP/1.1\r\nHost: a\r\nX", b"x" * 1000, 431),
+        (b"GET /wms?LAYERS=", b"a" * 1000, 414),
+        (b"", b"\r\n" * 500, 431),
+        (
+            b"POST /timeseries/points HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x=",
+            b"a" * 1000,
+            400,
+        ),
+        (
+            b"POST /timeseries/points HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: ",
+            b"a" * 1000,
+            400,
+        ),
+        (
+            b"POST /timeseries/points HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n",
+            b"X: a\r\n" * 100,
+            431,
+        ),
+    ],
+    ids=["header", "headers", "name", "url", "empty-lines", "chunk-extension", "trailer", "trailers"],
+)
+def test_what_is_sent_without_end_is_refused(url, message, endless, status):
+    answer = answer_to(url, message, endless)
+
+    assert status_of(answer) == status
+    assert b"access-control-allow-origin: *" in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == status
+
+
+def test_endless_heads_stop_nobody(url):
+    """The fault: eight such connections held up everybody for 25 s."""
+    answers = []
+
+    def attack():
+        answers.append(answer_to(url, b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: ", b"a" * 100_000))
+
+    threads = [threading.Thread(target=attack) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    alive = [status_of(answer_to(url, ALIVE)) for _ in range(5)]
+    for thread in threads:
+        thread.join()
+
+    assert alive == [200] * 5
+    assert [status_of(answer) for answer in answers] == [431] * 8
+
+
+@pytest.mark.parametrize(("count", "status"), [(MAX_HEADERS - 2, 200), (MAX_HEADERS - 1, 431)])
+def test_a_hundred_headers_are_accepted(url, count, status):
+    assert status_of(answer_to(url, head(*[b"X: a"] * count))) == status
+
+
+@pytest.mark.parametrize(("more", "status"), [(-1, 200), (0, 200), (1, 431)])
+def test_heads_of_64_kb_are_accepted(url, more, status):
+    message = head(b"X: ")
+    message = head(b"X: " + b"a" * (MAX_HEAD_BYTES - len(message) + more))
+
+    assert len(message) == MAX_HEAD_BYTES + more
+    assert status_of(answer_to(url, message)) == status
+
+
+def test_large_bodies_follow_small_heads(url):
+    body = b'{"layers": ["NDVI"], "points": [' + b" " * 300_000 + b"]}"
+    request = b"POST /timeseries/points HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    with connected(url) as connection:
+        connection.sendall((request + body) * 3 + ALIVE)
+        answers = rest_of(connection)
+
+    assert answers.count(b"HTTP/1.1 200") == 4
+
+
+def test_more_than_some_requests_ahead_of_their_answers_end_the_connection(url):
+    request = b"GET /layers HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    with connected(url) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(request * (MAX_PIPELINED + 1000))
+        answers = rest_of(connection)
+
+    assert answers.count(b"HTTP/1.1 200") <= MAX_PIPELINED + 1
+    assert status_of(answer_to(url, ALIVE)) == 200
+
+
+@pytest.mark.parametrize(
+    ("message", "status"), [(b"GET / HTTP/1.1\r\nHost: ", 408), (b"", None)], ids=["part of a head", "nothing"]
+)
+def test_a_head_is_waited_for_no_longer_than_its_time(url, monkeypatch, message, status):
+    monkeypatch.setattr(f"{BOUNDS}.HEAD_S", 0.1)
+
+    answer = answer_to(url, message)
+
+    assert (status_of(answer) if answer else None) == status
+
+
+def test_the_next_head_on_a_kept_connection_has_a_time_too(url, monkeypatch):
+    with connected(url) as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        monkeypatch.setattr(f"{BOUNDS}.HEAD_S", 0.1)
+        connection.sendall(b"GET / HT")
+
+        assert status_of(rest_of(connection)) == 408
+
+
+@pytest.mark.parametrize("path", ["/wms", "/timeseries/points", "/ogcapi/processes/echo/execution"])
+def test_a_body_that_does_not_come_is_waited_for_no_longer_than_its_time(url, monkeypatch, path):
+    monkeypatch.setattr(f"{BOUNDS}.WINDOW_S", 0.1)
+
+    answer = answer_to(url, f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\na".encode())
+
+    assert status_of(answer) == 408
+
+
+def test_a_body_that_comes_after_its_answer_has_a_time_too(url, monkeypatch):
+    monkeypatch.setattr(f"{BOUNDS}.WINDOW_S", 0.1)
+
+    answer = answer_to(url, b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\na")
+
+    assert status_of(answer) == 404
+
+
+def test_a_body_that_comes_fast_enough_is_waited_for(monkeypatch):
+    monkeypatch.setattr(f"{BOUNDS}.WINDOW_S", 0.05)
+    monkeypatch.setattr(f"{BOUNDS}.MIN_UPLOAD_BYTES_PER_S", 0)
+    look, looks = BoundedHttp._look_at_upload, threading.Semaphore(0)
+
+    def look_and_tell(self):
+        look(self)
+        looks.release()
+
+    monkeypatch.setattr(BoundedHttp, "_look_at_upload", look_and_tell)
+
+    async def size(request: Request) -> Response:
+        return JSONResponse(len(await request.body()))
+
+    with listening(Starlette(routes=[Route("/", size, methods=["POST"])])) as url, connected(url) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\n")
+        for _ in range(3):
+            assert looks.acquire(timeout=PATIENCE_S)
+            connection.sendall(b"a")
+
+        assert rest_of(connection).endswith(b"3")
+
+
+def test_an_answer_that_nobody_takes_is_broken_off(monkeypatch):
+    monkeypatch.setattr(f"{BOUNDS}.WINDOW_S", 0.1)
+    ended = threading.Event()
+
+    async def pieces():
+        try:
+            while True:
+                yield b"a" * 65536
+                await anyio.lowlevel.checkpoint()
+        finally:
+            ended.set()
+
+    async def endless(_request: Request) -> Response:
+        return StreamingResponse(pieces())
+
+    with listening(Starlette(routes=[Route("/", endless)])) as url, connected(url, SO_RCVBUF=4096) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+        assert ended.wait(PATIENCE_S)
+
+
+def test_the_longest_idle_connections_give_way_to_new_ones(url, monkeypatch):
+    monkeypatch.setattr(f"{BOUNDS}.MAX_CONNECTIONS", 4)
+    request = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+    with ExitStack() as opened:
+        connections = []
+        for _ in range(5):
+            connections.append(opened.enter_context(connected(url)))
+            connections[-1].sendall(request)
+            assert connections[-1].recv(65536).startswith(b"HTTP/1.1 200")
+
+        assert rest_of(connections[0]) == b""
+        connections[4].sendall(request)
+        assert connections[4].recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_past_all_connections_new_ones_are_refused(monkeypatch):
+    monkeypatch.setattr(f"{BOUNDS}.MOST_CONNECTIONS", 1)
+    with listening(application(served.make_services())) as url, connected(url) as first:
+        first.sendall(b"POST /wms HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert first.recv(65536).startswith(b"HTTP/1.1 100")
+
+        with connected(url) as second:
+            answer = rest_of(second)
+
+    assert status_of(answer) == 503
+    assert b"retry-after: 5\r\n" in answer
