@@ -464,11 +464,12 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
     from chronotile.app import serving  # noqa: PLC0415
     from chronotile.ingest.finding_log import FindingLog  # noqa: PLC0415
     from chronotile.process import server_options  # noqa: PLC0415
+    from chronotile.workers.server import GracefulServer  # noqa: PLC0415
 
     finding_log = FindingLog()
     finding_log.skip(archive.findings)  # they are printed
     application = serving(archive, settings, finding_log=finding_log)
-    server = uvicorn.Server(uvicorn.Config(application, **server_options()))
+    server = GracefulServer(uvicorn.Config(application, **server_options()))
     with _telling_port_taken(settings.host, settings.port):
         listener.listen(BACKLOG)
     _print(lines)

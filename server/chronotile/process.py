@@ -23,8 +23,10 @@ LARGEST_BLOCK_BYTES = 16 << 20
 MOST_FILES = 65_536
 """Open at once: more than are ever needed; some systems would allow a billion, which some libraries run through."""
 
-GRACE_S = 10
-"""How long running requests may take to end when the server is stopped."""
+GRACE_S = 8.0
+"""How long running requests may take to end when the server is stopped; then they are answered with 503."""
+END_S = 9.0
+"""How long a process that serves may take to end, whatever its threads wait for."""
 
 HANG_UP = {signal.SIGHUP} if hasattr(signal, "SIGHUP") else set[signal.Signals]()
 
@@ -39,7 +41,7 @@ def server_options() -> dict[str, Any]:
         "ws": "none",
         "lifespan": "on",
         "proxy_headers": False,  # the application minds them, the host and path prefix too
-        "timeout_graceful_shutdown": GRACE_S,
+        "timeout_graceful_shutdown": END_S,
     }
 
 
@@ -74,16 +76,16 @@ def leave_if_told() -> None:
         raise SystemExit(0)
 
 
-def end_within(seconds: float) -> None:
-    """End this process with 1 once so much time has passed, whatever its threads wait for, unless it ended before."""
-    timer = threading.Timer(seconds, _end_at_once, [seconds])
+def end_within(seconds: float, *, status: int = 1) -> None:
+    """End this process once so much time has passed, whatever its threads wait for, unless it ended before."""
+    timer = threading.Timer(seconds, _end_at_once, [seconds, status])
     timer.daemon = True
     timer.start()
 
 
-def _end_at_once(seconds: float) -> None:
+def _end_at_once(seconds: float, status: int) -> None:
     log.warning("what was under way did not end within %g s, and is left: something that it waits for hangs", seconds)
-    os._exit(1)
+    os._exit(status)
 
 
 def keep_freed_memory() -> None:

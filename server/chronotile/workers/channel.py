@@ -6,3 +6,7 @@ ENDING = b"e"
 """By a worker, once it takes no more."""
 CONNECTION = b"c"
 """By the supervisor, with a connection."""
+BEAT = b"b"
+"""By a worker, every `BEAT_S` as long as it goes on."""
+
+BEAT_S = 1.0

@@ -33,6 +33,10 @@ class Loads:
         """Count a connection that was handed to a worker."""
         self._handed[worker] += 1
 
+    def take_back(self, worker: int) -> None:
+        """Count a connection that a worker had not taken, and that another gets."""
+        self._handed[worker] -= 1
+
     def of(self, worker: int) -> int:
         """Return how much a worker has to do: requests that it answers, and connections that it has not taken yet."""
         taken, answering = self._counts[COUNTS * worker], self._counts[COUNTS * worker + 1]

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pathlib import Path
 from chronotile.errors import ChronotileError
 from chronotile.ingest.finding_log import FindingLog
 from chronotile.model.source import Finding
-from chronotile.process import GRACE_S, hang_ups_held, take_hang_ups
+from chronotile.process import END_S, hang_ups_held, take_hang_ups
 from chronotile.protocols.ops.siblings import LOGGED_FINDINGS, folder_for_sockets
 from chronotile.readers.block_memory import shareable_memory
 from chronotile.readers.records import RecordsInFolder
@@ -26,8 +26,12 @@ from chronotile.workers.loads import Loads, loads_bytes
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 5.0
-"""After which a worker that could not start is tried again, while others serve."""
+RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
+"""After which a worker that could not start is tried again: twice as long after each time, and at most."""
+
+SUSPECT_BEATS, FROZEN_BEATS = 3, 20
+"""A worker that was silent at so many looks, one a beat, is handed no more connections, and is replaced. Looks are
+counted, as a machine that stood still has stopped the supervisor too."""
 
 SHORTAGE_S = 1.0
 """How long nothing is accepted after the system refused to."""
@@ -38,8 +42,8 @@ FULL_S = 0.02
 SILENT_S = 10
 """How long a connection may say nothing before it is handed over nevertheless."""
 
-ENDING_S = 5.0
-"""How long a worker may take to end beside the requests it answers."""
+KILL_S = END_S + 0.5
+"""How long a worker may take to end: it leaves by itself before, unless it is frozen."""
 
 
 @dataclass(eq=False, slots=True)
@@ -52,6 +56,10 @@ class Running:
     its_end: socket.socket
     """Of the channel: if it ends, connections that it had not taken are found here, and another gets them."""
     is_ready: bool = False
+    is_suspect: bool = False
+    """Whether it was silent for so long that others get what comes."""
+    silent_beats: int = 0
+    """Looks since it was heard."""
 
 
 class Supervisor:
@@ -92,6 +100,8 @@ class Supervisor:
         self._shared = () if blocks is None or loads is None else (blocks, loads)
         """Descriptors of the memory, which outlives the workers."""
         self._loads = None if loads is None else Loads(loads, count)
+        self._failures = Counter[int]()
+        """How often each worker could not start since it last could."""
         self._is_accepting = False
         self._is_stopping = False
         self._failed = False
@@ -114,6 +124,7 @@ class Supervisor:
         _accept_with_requests(self._listener)
         for number in range(self._count):
             self._start(number)
+        loop.call_later(channel.BEAT_S, self._look_who_is_silent)
         await self._stop.wait()
         await self._end()
         self._folder.cleanup()
@@ -141,16 +152,35 @@ class Supervisor:
         asyncio.get_running_loop().add_reader(ours, self._hear, worker)
 
     def _hear(self, worker: Running) -> None:
-        """Hear that a worker is ready, or takes no more."""
+        """Hear that a worker is ready, goes on, or takes no more."""
+        worker.silent_beats = 0
+        if worker.is_suspect:
+            worker.is_suspect = False
+            log.warning("worker %d goes on", worker.number)
+            self._turns.append(worker)
+            self._hand_over()
         match worker.channel.recv(1):
             case channel.READY:
                 self._welcome(worker)
             case channel.ENDING:
                 self._dismiss(worker)
-                asyncio.get_running_loop().call_later(GRACE_S + ENDING_S, worker.process.kill)
+                asyncio.get_running_loop().call_later(KILL_S, worker.process.kill)
+
+    def _look_who_is_silent(self) -> None:
+        """Hand nothing to workers that are silent for a moment, and replace those that are so for long."""
+        for worker in self._running:
+            worker.silent_beats += 1
+            if worker.silent_beats == FROZEN_BEATS:
+                log.warning("worker %d is frozen, and is ended", worker.number)
+                worker.process.kill()
+            elif worker.silent_beats >= SUSPECT_BEATS and worker in self._turns:
+                worker.is_suspect = True
+                self._dismiss(worker)
+        asyncio.get_running_loop().call_later(channel.BEAT_S, self._look_who_is_silent)
 
     def _welcome(self, worker: Running) -> None:
         worker.is_ready = True
+        del self._failures[worker.number]
         self._turns.append(worker)
         if self._announce is not None and len(self._turns) == self._count:
             self._announce()
@@ -210,7 +240,10 @@ class Supervisor:
         """Hand nothing more to a worker, and what it has not taken to others."""
         if worker in self._turns:
             self._turns.remove(worker)
-        self._waiting.extendleft(reversed(list(_untaken(worker))))
+        untaken = list(_untaken(worker))
+        for _connection in untaken if self._loads is not None else ():
+            self._loads.take_back(worker.number)
+        self._waiting.extendleft(reversed(untaken))
         self._hand_over()
 
     def _lose(self, worker: Running) -> None:
@@ -227,9 +260,13 @@ class Supervisor:
         if worker.is_ready:
             log.warning("worker %d ended with %d; another takes its place", worker.number, status)
             self._start_anew(worker.number)
-        elif self._announce is None and self._running:
-            log.warning("worker %d could not start; it is tried again in %.0f s", worker.number, RETRY_S)
-            asyncio.get_running_loop().call_later(RETRY_S, self._start_anew, worker.number)
+        elif status < 0 or (self._announce is None and self._running):  # killed, or others serve
+            self._failures[worker.number] += 1
+            wait_s = min(RETRY_S * 2 ** (self._failures[worker.number] - 1), LONGEST_RETRY_S)
+            log.warning(
+                "worker %d ended with %d as it started; it is tried again in %g s", worker.number, status, wait_s
+            )
+            asyncio.get_running_loop().call_later(wait_s, self._start_anew, worker.number)
         else:
             self._failed = True
             self._stop.set()
@@ -255,7 +292,7 @@ class Supervisor:
         for worker in self._running:
             worker.process.terminate()
         try:
-            await asyncio.wait_for(self._all_gone.wait(), GRACE_S + ENDING_S)
+            await asyncio.wait_for(self._all_gone.wait(), KILL_S)
         except TimeoutError:
             for worker in self._running:
                 worker.process.kill()

@@ -4,7 +4,9 @@ import asyncio
 import logging
 import socket
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -13,17 +15,17 @@ from chronotile.app import create_app_from_environment
 from chronotile.errors import ConfigurationError
 from chronotile.process import end_well_when_stopped, leave_if_told, server_options
 from chronotile.protocols.ops.siblings import Siblings
-from chronotile.workers.channel import ENDING, READY
+from chronotile.workers.channel import BEAT, BEAT_S, ENDING, READY
 from chronotile.workers.loads import CountedTasks, Loads
+from chronotile.workers.server import GracefulServer
 
 log = logging.getLogger(__name__)
 
-FIRST_TURNS, FIRST_TURN_S = 50, 0.01
-"""How often, and after how long, a worker that ends looks whether all who connected have asked for something; counted,
-as a machine that stood still has what they ask for when it goes on."""
+TICKS_PER_S = 10
+"""How often uvicorn calls `on_tick`."""
 
 
-class Worker(uvicorn.Server):
+class Worker(GracefulServer):
     """A server that listens nowhere: connections come over a channel."""
 
     def __init__(self, config: uvicorn.Config, channel: socket.socket, number: int, loads: Loads | None) -> None:
@@ -47,16 +49,16 @@ class Worker(uvicorn.Server):
         asyncio.get_running_loop().remove_reader(self._channel)
         with suppress(ConnectionError):  # there may be no supervisor any more
             self._channel.send(ENDING)
-        await self._hear_first_requests()
         await super().shutdown(sockets=sockets)
 
-    async def _hear_first_requests(self) -> None:
-        """Read what lies in connections that were taken just now: uvicorn would close them as idle."""
-        for _turn in range(FIRST_TURNS):
-            connections = self.server_state.connections
-            if not self._opening and all(getattr(each, "cycle", None) is not None for each in connections):
-                return
-            await asyncio.sleep(FIRST_TURN_S)
+    async def on_tick(self, counter: int) -> bool:
+        """Let the supervisor know that the event loop goes on."""
+        if counter % round(BEAT_S * TICKS_PER_S) == 0:
+            _beat(self._channel)
+        return await super().on_tick(counter)
+
+    def _has_heard_all(self) -> bool:
+        return not self._opening and super()._has_heard_all()
 
     def _take(self) -> None:
         """Open the next connection; without a supervisor there will be none, nor anybody who would stop this."""
@@ -91,6 +93,29 @@ class Worker(uvicorn.Server):
         return made
 
 
+def _beat(channel: socket.socket) -> None:
+    with suppress(BlockingIOError, ConnectionError):
+        channel.send(BEAT)
+
+
+@contextmanager
+def beating(channel: socket.socket) -> Iterator[None]:
+    """Let the supervisor know that this process goes on in the block, in which no event loop runs yet."""
+    is_over = threading.Event()
+
+    def beat() -> None:
+        while not is_over.wait(BEAT_S):
+            _beat(channel)
+
+    thread = threading.Thread(target=beat, name="beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
 def main() -> None:
     """Serve what `CHRONOTILE_*` variables say.
 
@@ -103,7 +128,8 @@ def main() -> None:
     blocks, loads = (int(shared[0]), Loads(int(shared[1]), int(count))) if shared else (None, None)
     with socket.socket(fileno=int(descriptor)) as channel:
         try:
-            application = create_app_from_environment(siblings=siblings, memory=blocks)
+            with beating(channel):
+                application = create_app_from_environment(siblings=siblings, memory=blocks)
         except ConfigurationError as error:
             log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
             sys.exit(1)

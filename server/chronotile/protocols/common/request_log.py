@@ -1,5 +1,6 @@
 """One line in the log for each request (STYLE section 6)."""
 
+import asyncio
 import logging
 import re
 from time import perf_counter
@@ -40,6 +41,9 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, send_and_note)
+        except asyncio.CancelledError:  # the server is stopped, and has said so to the client
+            status = 503
+            raise
         finally:
             milliseconds = (perf_counter() - start) * 1000
             _write((scope["method"], route_pattern(scope), _layer(scope), instants, status, milliseconds, size))

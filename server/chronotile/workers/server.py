@@ -1,0 +1,55 @@
+"""The server of one process, which ends in time whatever it waits for."""
+
+import asyncio
+import socket
+
+import uvicorn
+
+from chronotile.process import END_S, GRACE_S, end_within
+from chronotile.protocols.common.bounded_http import BoundedHttp
+
+FIRST_TURNS, FIRST_TURN_S = 50, 0.01
+"""How often, and after how long, a server that ends looks whether all who connected have asked for something; counted,
+as a machine that stood still has what they ask for when it goes on."""
+
+
+class GracefulServer(uvicorn.Server):
+    """uvicorn's server, which answers 503 to what is not answered within `GRACE_S` once it is stopped.
+
+    A process that it runs in ends within `END_S`, though threads wait for a source that hangs.
+    """
+
+    _is_process = False
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve in this process until it is stopped."""
+        self._is_process = True
+        super().run(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is being answered, and take no more."""
+        if self._is_process:
+            end_within(END_S, status=0)
+        await self._hear_first_requests()
+        refusing = asyncio.get_running_loop().call_later(GRACE_S, self._refuse_unanswered)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            refusing.cancel()
+
+    async def _hear_first_requests(self) -> None:
+        """Read what lies in connections that were taken just now: uvicorn would close them as idle."""
+        for _turn in range(FIRST_TURNS):
+            if self._has_heard_all():
+                return
+            await asyncio.sleep(FIRST_TURN_S)
+
+    def _has_heard_all(self) -> bool:
+        return all(getattr(each, "cycle", None) is not None for each in self.server_state.connections)
+
+    def _refuse_unanswered(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, BoundedHttp):
+                connection.end_unanswered()
+        for task in list(self.server_state.tasks):
+            task.cancel()
