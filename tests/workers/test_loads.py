@@ -28,6 +28,17 @@ def test_load_is_what_was_not_taken_and_what_is_answered(descriptor):
     assert (supervisor.of(0), supervisor.of(1)) == (0, 3 + 4)
 
 
+def test_connections_that_others_get_are_no_load(descriptor):
+    supervisor, worker = Loads(descriptor, 2), Loads(descriptor, 2)
+    for _ in range(3):
+        supervisor.hand(0)
+    worker.take(0)
+
+    supervisor.take_back(0, 2)
+
+    assert supervisor.of(0) == 0
+
+
 def test_a_worker_begins_with_nothing_to_do(descriptor):
     supervisor, worker = Loads(descriptor, 2), Loads(descriptor, 2)
     supervisor.hand(1)

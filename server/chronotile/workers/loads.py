@@ -33,9 +33,9 @@ class Loads:
         """Count a connection that was handed to a worker."""
         self._handed[worker] += 1
 
-    def take_back(self, worker: int) -> None:
-        """Count a connection that a worker had not taken, and that another gets."""
-        self._handed[worker] -= 1
+    def take_back(self, worker: int, count: int) -> None:
+        """Count connections that a worker had not taken, and that others get."""
+        self._handed[worker] -= count
 
     def of(self, worker: int) -> int:
         """Return how much a worker has to do: requests that it answers, and connections that it has not taken yet."""

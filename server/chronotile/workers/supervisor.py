@@ -241,8 +241,8 @@ class Supervisor:
         if worker in self._turns:
             self._turns.remove(worker)
         untaken = list(_untaken(worker))
-        for _connection in untaken if self._loads is not None else ():
-            self._loads.take_back(worker.number)
+        if self._loads is not None:
+            self._loads.take_back(worker.number, len(untaken))
         self._waiting.extendleft(reversed(untaken))
         self._hand_over()
 

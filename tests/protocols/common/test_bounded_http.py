@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -179,6 +180,30 @@ def test_the_next_head_on_a_kept_connection_has_a_time_too(url, monkeypatch):
         connection.sendall(b"GET / HT")
 
         assert status_of(rest_of(connection)) == 408
+
+
+def test_the_next_head_may_come_late_while_an_answer_is_waited_for(monkeypatch):
+    monkeypatch.setattr(f"{BOUNDS}.HEAD_S", 0.05)
+    end_head, looks = BoundedHttp._end_head, threading.Semaphore(0)
+
+    def end_head_and_tell(self):
+        end_head(self)
+        looks.release()
+
+    monkeypatch.setattr(BoundedHttp, "_end_head", end_head_and_tell)
+    ready = threading.Event()
+
+    async def answer_later(_request: Request) -> Response:
+        await anyio.to_thread.run_sync(ready.wait)
+        return Response(b"answer")
+
+    with listening(Starlette(routes=[Route("/", answer_later)])) as url, connected(url) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHo")
+        assert all(looks.acquire(timeout=PATIENCE_S) for _ in range(3))
+        ready.set()
+        connection.sendall(b"st: a\r\nConnection: close\r\n\r\n")
+
+        assert rest_of(connection).count(b"HTTP/1.1 200") == 2
 
 
 @pytest.mark.parametrize("path", ["/wms", "/timeseries/points", "/ogcapi/processes/echo/execution"])

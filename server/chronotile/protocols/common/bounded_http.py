@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any, NoReturn
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chronotile.protocols.common.problem import MEDIA_TYPE
 
@@ -112,7 +112,8 @@ class BoundedHttp(HttpToolsProtocol):
     @property
     def is_idle(self) -> bool:
         """Whether no request is complete that has no answer yet."""
-        return not self._is_in_body and (self.cycle is None or self.cycle.response_complete)
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request, whatever uvicorn declares
+        return not self._is_in_body and (cycle is None or cycle.response_complete)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head, no longer than for any."""
@@ -245,7 +246,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _end_head(self) -> None:
         self._receiving = None
-        if self._counted:
+        if not self.is_idle:  # who waits for an answer may send the next request later
+            self._receiving = self.loop.call_later(HEAD_S, self._end_head)
+        elif self._counted:
             self._refuse(SLOW_HEAD)
         else:
             self.transport.close()
@@ -305,12 +308,11 @@ class BoundedHttp(HttpToolsProtocol):
             each.transport.abort()
 
     def _stop_receiving(self) -> None:
-        self._receiving = _cancelled(self._receiving)
+        if self._receiving is not None:
+            self._receiving.cancel()
+            self._receiving = None
 
     def _stop_sending(self) -> None:
-        self._sending = _cancelled(self._sending)
-
-
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
