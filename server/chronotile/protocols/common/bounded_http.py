@@ -93,6 +93,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- uvicorn's
         super().__init__(*args, **kwargs)
+        self._is_in_head = False
         self._is_in_body = False
         self._has_advanced = False
         """Whether the part that is parsed ended a head or held some of a body."""
@@ -146,8 +147,13 @@ class BoundedHttp(HttpToolsProtocol):
             if self._is_in_body:
                 self._uploaded = 0
                 self._receiving = self.loop.call_later(WINDOW_S, self._look_at_upload)
-            elif self._counted:
+            elif self._is_in_head or self._counted:
                 self._receiving = self.loop.call_later(HEAD_S, self._end_head)
+
+    def on_message_begin(self) -> None:
+        """Begin with a head."""
+        self._is_in_head = True
+        super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the URL."""
@@ -169,6 +175,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._advance()
         self._stop_receiving()
         self._stop_sending()  # whoever asks for more is there
+        self._is_in_head = False
         super().on_headers_complete()
         self._is_in_body = True
         if len(self.pipeline) > MAX_PIPELINED:
@@ -210,7 +217,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Take no more requests; one whose head is arriving is refused."""
-        if self.is_idle and self._counted and self._refusal is None:
+        if self.is_idle and self._is_in_head and self._refusal is None:
             self._refuse(ENDING)
         else:
             super().shutdown()
@@ -248,7 +255,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._receiving = None
         if not self.is_idle:  # who waits for an answer may send the next request later
             self._receiving = self.loop.call_later(HEAD_S, self._end_head)
-        elif self._counted:
+        elif self._is_in_head or self._counted:
             self._refuse(SLOW_HEAD)
         else:
             self.transport.close()
