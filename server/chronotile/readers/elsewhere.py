@@ -1,0 +1,330 @@
+"""Sources elsewhere, of which any may be away: each is opened in a thread of its own, and again until it opens."""
+
+import logging
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from time import monotonic
+from urllib.parse import urlsplit
+
+from chronotile.errors import ChronotileError, SourceUnavailable
+from chronotile.model.source import Finding, SourceInfo, SourceSpec
+from chronotile.readers.foreign import one_line
+from chronotile.readers.hrefs import local_path
+from chronotile.readers.open import open_source
+from chronotile.readers.reader import Reader
+from chronotile.readers.sample import observed_range
+
+log = logging.getLogger(__name__)
+
+START_S = 1.2
+"""How long a server waits at its start, and for a source that is new in its configuration. The process that starts
+workers waits as long before them."""
+OPENING_S = 30.0
+"""How long a command waits, which opens each source once."""
+LOOK_S = 2.0
+"""How long a source that was open may take to open again after a read failed; then it counts as away."""
+FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
+"""Between two tries; each failure doubles it."""
+JITTER = 0.5
+"""The share of that time by which it is shortened at random, so that many servers do not ask at the same moment."""
+QUIET_S = 5.0
+"""How long failures start no look after one that found the source there: what failed is a part of it."""
+MOST_AT_ONCE = 8
+"""Sources of one host that are opened at the same time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A source elsewhere that is to be opened."""
+
+    spec: SourceSpec
+    styled: frozenset[str] = frozenset()
+    """Variables for which the configuration names styles; of others a sample of values is read."""
+
+    def is_same(self, other: "Wanted") -> bool:
+        """Return whether the same is wanted; a time domain is equal to none but itself."""
+        own, others = (each.spec.times for each in (self, other))
+        if own is None or others is None:
+            return self == other
+        is_same_time = own.starts.tobytes() == others.starts.tobytes() and own.ends.tobytes() == others.ends.tobytes()
+        return is_same_time and self == replace(other, spec=replace(other.spec, times=own))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A source elsewhere that did open."""
+
+    reader: Reader
+    info: SourceInfo
+    """What it holds, with the range of values of variables that have no style."""
+    findings: tuple[Finding, ...] = ()
+    """Besides those of `info`."""
+
+    @property
+    def state(self) -> str:
+        """A text that is another one if the source holds other variables, times or grids."""
+        return repr(
+            [
+                (name, each.encoding, each.levels, each.times.starts.tobytes(), each.times.ends.tobytes())
+                for name, each in self.info.variables.items()
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is known of all sources elsewhere at one moment."""
+
+    opened: Mapping[str, Opened]
+    """By collection; one that was open once and is away now is here too."""
+    away: Mapping[str, str]
+    """Why a source cannot be read now, by collection."""
+    changes: int
+    """How often any of this has changed."""
+
+
+@dataclass(slots=True, eq=False)
+class _Source:
+    wanted: Wanted
+    host: str
+    opened: Opened | None = None
+    reason: str | None = None
+    """Why it is away; `None` where it is not, or where nothing is known of it yet."""
+    due_s: float | None = 0.0
+    """When it is to be opened; `None` if it need not be."""
+    begun_s: float | None = None
+    """When the opening began that is under way."""
+    failures: int = 0
+    """Since it last opened."""
+    found_s: float | None = None
+    """When a look after a failure last found it there and as it was."""
+
+
+Opener = Callable[[Wanted], Opened]
+
+
+def open_wanted(wanted: Wanted) -> Opened:
+    """Return a source opened, with the values of variables that have no style looked at.
+
+    Raises:
+        UnsupportedSource: It cannot be served.
+        SourceUnavailable: It opens, but its pixels cannot be read.
+    """
+    reader = open_source(wanted.spec)
+    variables = {
+        name: each
+        if each.classes or name in wanted.styled
+        else replace(each, observed_range=observed_range(reader, name))
+        for name, each in reader.info.variables.items()
+    }
+    return Opened(reader=reader, info=replace(reader.info, variables=variables))
+
+
+def is_elsewhere(spec: SourceSpec) -> bool:
+    """Return whether a source is not on this machine."""
+    return local_path(spec.href) is None
+
+
+class Elsewhere:
+    """The sources elsewhere of an archive, through all its reloads.
+
+    All threads are daemons: a source that hangs keeps no process from ending.
+
+    Args:
+        open_: Opens one; may hang.
+    """
+
+    def __init__(self, open_: Opener = open_wanted) -> None:
+        self._open_source = open_
+        self._sources: dict[str, _Source] = {}
+        self._changed = threading.Condition()
+        self._changes = 0
+        self._scheduler: threading.Thread | None = None
+        self._is_closed = False
+        self.on_change: Callable[[], None] = lambda: None
+        """Called, in any thread, when a source went away, came back or was found to hold something else."""
+
+    def open(self, wanted: Mapping[str, Wanted], *, patience_s: float) -> Found:
+        """Return what is known of these sources; others are forgotten.
+
+        Sources that are new are opened side by side, and waited for; what is known of others is told at once.
+        """
+        with self._changed:
+            self._want(wanted)
+            new = [each for each in self._sources.values() if each.opened is None and each.reason is None]
+            self._changed.wait_for(lambda: not any(_is_unknown(each) for each in new) or self._is_closed, patience_s)
+            for each in filter(_is_unknown, new):
+                each.reason = f"it does not answer within {patience_s:g} s"
+            return self.found
+
+    @property
+    def found(self) -> Found:
+        """What is known now."""
+        with self._changed:
+            return Found(
+                opened={name: each.opened for name, each in self._sources.items() if each.opened is not None},
+                away={name: each.reason for name, each in self._sources.items() if each.reason is not None},
+                changes=self._changes,
+            )
+
+    def __contains__(self, collection: str) -> bool:
+        """Return whether the source of a collection is elsewhere."""
+        return collection in self._sources
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the collections whose sources are elsewhere."""
+        return iter(self._sources)
+
+    def is_away(self, collection: str) -> bool:
+        """Return whether the source of a collection is elsewhere, and away."""
+        source = self._sources.get(collection)
+        return source is not None and source.reason is not None
+
+    def require(self, collections: Collection[str]) -> None:
+        """Check that none of the collections has a source that is away.
+
+        Raises:
+            SourceUnavailable: One has.
+        """
+        for collection in collections:
+            if self.is_away(collection):
+                raise SourceUnavailable(f"the source of collection {collection} cannot be read now; try again later")
+
+    def hosts(self, collections: Collection[str]) -> frozenset[str]:
+        """Return the hosts on which the sources of these collections lie; none if all are on this machine."""
+        found = (self._sources.get(collection) for collection in collections)
+        return frozenset(each.host for each in found if each is not None)
+
+    def suspect(self, collections: Collection[str]) -> None:
+        """Look whether sources of which a read failed are there; does not wait."""
+        now_s = monotonic()
+        with self._changed:
+            for collection in collections:
+                source = self._sources.get(collection)
+                if source is not None and _is_idle(source) and not _is_quiet(source, now_s):
+                    source.due_s = now_s
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Open nothing more."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _want(self, wanted: Mapping[str, Wanted]) -> None:
+        known = self._sources
+        self._sources = {
+            name: known[name]
+            if name in known and known[name].wanted.is_same(each)
+            else _Source(each, _host_of(each.spec))
+            for name, each in wanted.items()
+        }
+        if self._sources and self._scheduler is None:
+            self._scheduler = threading.Thread(target=self._schedule, name="elsewhere", daemon=True)
+            self._scheduler.start()
+        self._changed.notify_all()
+
+    def _schedule(self) -> None:
+        """Begin what is due, and tell who takes too long, until closed."""
+        with self._changed:
+            while not self._is_closed:
+                now_s = monotonic()
+                for name, source in self._sources.items():
+                    self._begin_if_due(name, source, now_s)
+                    if _is_late(source, now_s):
+                        source.reason = f"it does not answer within {LOOK_S:g} s"
+                        self._tell()
+                due = min((each for source in self._sources.values() for each in _events(source, now_s)), default=None)
+                self._changed.wait(None if due is None else max(0.0, due - monotonic()))
+
+    def _begin_if_due(self, name: str, source: _Source, now_s: float) -> None:
+        if source.due_s is None or source.due_s > now_s:
+            return
+        opening = Counter(each.host for each in self._sources.values() if each.begun_s is not None)
+        if opening[source.host] < MOST_AT_ONCE:
+            source.due_s, source.begun_s = None, now_s
+            threading.Thread(target=self._open, args=[name, source], name="open elsewhere", daemon=True).start()
+
+    def _open(self, name: str, source: _Source) -> None:
+        opened, reason = None, ""
+        try:
+            opened = self._open_source(source.wanted)
+        except ChronotileError as error:
+            reason = error.message
+        except Exception as error:
+            log.debug("a source elsewhere cannot be opened", exc_info=error)
+            reason = f"it cannot be opened: {one_line(error)}"
+        with self._changed:
+            source.begun_s = None
+            is_wanted = self._sources.get(name) is source and not self._is_closed
+            is_news = False
+            if is_wanted:
+                is_news = self._take(source, opened) if opened is not None else self._put_off(source, reason)
+            if is_news:
+                self._tell()
+            self._changed.notify_all()
+        if opened is not None and source.opened is not opened:
+            opened.reader.close()
+
+    def _take(self, source: _Source, opened: Opened) -> bool:
+        """Take what opened, unless it is what is open already; return whether that is news."""
+        source.failures, source.due_s = 0, None
+        if source.opened is not None and source.reason is None and source.opened.state == opened.state:
+            source.found_s = monotonic()
+            return False
+        source.opened, source.reason, source.found_s = opened, None, None
+        return True
+
+    def _put_off(self, source: _Source, reason: str) -> bool:
+        """Try again later; return whether it is news that the source is away."""
+        source.failures += 1
+        source.due_s = monotonic() + delay_s(source.failures, random.random())
+        was_there, source.reason = source.reason is None, reason
+        return was_there
+
+    def _tell(self) -> None:
+        self._changes += 1
+        self.on_change()
+
+
+def delay_s(failures: int, chance: float) -> float:
+    """Return how long to wait after so many failures, of which `chance`, from 0 to 1, takes a part away."""
+    longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 16))
+    return longest * (1 - JITTER * chance)
+
+
+def _is_unknown(source: _Source) -> bool:
+    return source.opened is None and source.reason is None
+
+
+def _is_idle(source: _Source) -> bool:
+    """Whether it is open, and nothing is done or to be done about it."""
+    return source.opened is not None and source.reason is None and source.begun_s is None and source.due_s is None
+
+
+def _is_quiet(source: _Source, now_s: float) -> bool:
+    """Whether a look found it there not long ago."""
+    return source.found_s is not None and now_s - source.found_s < QUIET_S
+
+
+def _is_late(source: _Source, now_s: float) -> bool:
+    """Whether a source that was open takes too long to open again."""
+    is_looked_at = source.opened is not None and source.reason is None and source.begun_s is not None
+    return is_looked_at and now_s - (source.begun_s or now_s) >= LOOK_S
+
+
+def _events(source: _Source, now_s: float) -> Iterator[float]:
+    """When something is to be done about a source; one that is due already waits for another of its host to end."""
+    if source.due_s is not None and source.due_s > now_s:
+        yield source.due_s
+    if source.begun_s is not None and source.opened is not None and source.reason is None:
+        yield source.begun_s + LOOK_S
+
+
+def _host_of(spec: SourceSpec) -> str:
+    """The host of a URL, or the bucket of a store."""
+    parts = urlsplit(spec.href)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

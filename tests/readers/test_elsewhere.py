@@ -1,0 +1,239 @@
+"""Sources elsewhere: opened side by side, tried again while they are away, looked at when a read fails."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.source import SourceInfo, SourceSpec
+from chronotile.readers import elsewhere as module
+from chronotile.readers.elsewhere import JITTER, LONGEST_RETRY_S, Elsewhere, Opened, Wanted, delay_s
+from tests.running import PATIENCE_S, until
+
+AWHILE_S = 0.05
+
+
+@dataclass
+class Reader:
+    """An open source, which holds what its info says."""
+
+    info: SourceInfo
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def close(self):
+        self.closed.set()
+
+
+class Hosts:
+    """Opens sources; by collection, one may hang or fail."""
+
+    def __init__(self):
+        self.doors: dict[str, threading.Event] = {}
+        self.failures: dict[str, str] = {}
+        self.begun = Counter()
+        self.readers: list[Reader] = []
+        self.changed = threading.Condition()
+
+    def open(self, wanted):
+        name = wanted.spec.collection
+        with self.changed:
+            self.begun[name] += 1
+            self.changed.notify_all()
+        door = self.doors.get(name)
+        if door is not None:
+            assert door.wait(PATIENCE_S)
+        if name in self.failures:
+            raise UnsupportedSource(self.failures[name])
+        reader = Reader(SourceInfo(variables={}))
+        self.readers.append(reader)
+        return Opened(reader=reader, info=reader.info)
+
+    def wait_for(self, name, count):
+        """Wait until a source was begun to be opened so many times."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.begun[name] >= count, PATIENCE_S)
+
+
+def wanted(*names, host="a.example", **rest):
+    specs = {name: SourceSpec(collection=name, kind="zarr", href=f"https://{host}/{name}", **rest) for name in names}
+    return {name: Wanted(spec=spec) for name, spec in specs.items()}
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch):
+    """Tries follow one another at once."""
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr(module, "LOOK_S", AWHILE_S)
+    monkeypatch.setattr(module, "QUIET_S", 10 * PATIENCE_S)
+
+
+@pytest.fixture
+def hosts():
+    one = Hosts()
+    yield one
+    for door in one.doors.values():
+        door.set()
+
+
+@pytest.fixture
+def elsewhere(hosts):
+    one = Elsewhere(hosts.open)
+    yield one
+    one.close()
+
+
+def test_what_answers_is_open_though_others_hang(elsewhere, hosts):
+    hosts.doors = {"hangs": threading.Event()}
+
+    found = elsewhere.open(wanted("hangs", "good"), patience_s=1.0)
+
+    assert set(found.opened) == {"good"}
+    assert found.away == {"hangs": "it does not answer within 1 s"}
+
+
+def test_nobody_waits_once_all_have_opened_or_failed(elsewhere, hosts):
+    hosts.failures = {"bad": "it is no store"}
+
+    found = elsewhere.open(wanted("bad", "good"), patience_s=10 * PATIENCE_S)
+
+    assert (set(found.opened), found.away) == ({"good"}, {"bad": "it is no store"})
+
+
+def test_late_one_is_there_as_soon_as_it_answers(elsewhere, hosts):
+    hosts.doors = {"late": threading.Event()}
+    told = threading.Event()
+    elsewhere.on_change = told.set
+    before = elsewhere.open(wanted("late"), patience_s=AWHILE_S)
+    hosts.doors["late"].set()
+
+    assert told.wait(PATIENCE_S)
+    assert elsewhere.found.changes != before.changes
+    assert set(elsewhere.found.opened) == {"late"}
+    assert hosts.begun["late"] == 1
+    elsewhere.require(["late"])
+
+
+def test_one_that_failed_is_tried_until_it_opens(elsewhere, hosts):
+    hosts.failures = {"bad": "503"}
+    elsewhere.open(wanted("bad"), patience_s=PATIENCE_S)
+    hosts.wait_for("bad", 3)
+    with pytest.raises(SourceUnavailable, match="source of collection bad cannot be read now"):
+        elsewhere.require(["good", "bad"])
+    hosts.failures.clear()
+
+    until(lambda: not elsewhere.is_away("bad"))
+    assert set(elsewhere.found.opened) == {"bad"}
+
+
+def test_failures_are_news_once(elsewhere, hosts):
+    hosts.failures = {"bad": "503"}
+    before = elsewhere.open(wanted("bad"), patience_s=PATIENCE_S)
+    hosts.wait_for("bad", 4)
+
+    assert elsewhere.found.changes == before.changes
+
+
+def test_one_that_is_known_to_be_away_is_not_waited_for(elsewhere, hosts):
+    hosts.doors = {"hangs": threading.Event()}
+    elsewhere.open(wanted("hangs"), patience_s=AWHILE_S)
+
+    found = elsewhere.open(wanted("hangs", "new"), patience_s=10 * PATIENCE_S)
+
+    assert (set(found.opened), set(found.away)) == ({"new"}, {"hangs"})
+    assert hosts.begun["hangs"] == 1
+
+
+def test_open_one_is_kept_through_reloads(elsewhere):
+    first = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    second = elsewhere.open(wanted("good", "more"), patience_s=PATIENCE_S)
+
+    assert second.opened["good"] is first.opened["good"]
+
+
+def test_one_that_is_configured_otherwise_is_opened_anew(elsewhere, hosts):
+    elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    elsewhere.open(wanted("good", crs="EPSG:4326"), patience_s=PATIENCE_S)
+
+    assert hosts.begun["good"] == 2
+
+
+def test_late_one_that_nobody_wants_any_more_is_closed(elsewhere, hosts):
+    hosts.doors = {"late": threading.Event()}
+    elsewhere.open(wanted("late"), patience_s=AWHILE_S)
+    elsewhere.open({}, patience_s=AWHILE_S)
+    hosts.doors["late"].set()
+
+    until(lambda: hosts.readers)
+    assert hosts.readers[0].closed.wait(PATIENCE_S)
+    assert not elsewhere.found.opened
+    assert "late" not in elsewhere
+
+
+def test_open_one_of_which_a_read_failed_is_away_when_it_does_not_open(elsewhere, hosts):
+    before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    hosts.failures = {"good": "refused"}
+    elsewhere.suspect(["good"])
+
+    until(lambda: elsewhere.is_away("good"))
+    assert elsewhere.found.opened == before.opened
+    assert elsewhere.found.away == {"good": "refused"}
+    hosts.failures.clear()
+    until(lambda: not elsewhere.is_away("good"))
+    assert elsewhere.found.opened["good"] is not before.opened["good"]
+
+
+def test_open_one_of_which_a_read_failed_is_away_when_it_hangs(elsewhere, hosts):
+    elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    hosts.doors = {"good": threading.Event()}
+    elsewhere.suspect(["good"])
+
+    until(lambda: elsewhere.is_away("good"))
+    hosts.doors["good"].set()
+    until(lambda: not elsewhere.is_away("good"))
+
+
+def test_open_one_of_which_a_part_cannot_be_read_stays_as_it_is(elsewhere, hosts):
+    before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    elsewhere.suspect(["good", "of this machine"])
+
+    hosts.wait_for("good", 2)
+    until(lambda: len(hosts.readers) == 2)
+    assert hosts.readers[1].closed.wait(PATIENCE_S)
+    assert elsewhere.found == before
+    elsewhere.suspect(["good"])  # too soon after it was found there
+    elsewhere.open(wanted("good", "next"), patience_s=PATIENCE_S)
+    assert hosts.begun["good"] == 2
+
+
+def test_of_one_host_only_so_many_are_opened_at_once(elsewhere, hosts):
+    names = [f"s{number}" for number in range(module.MOST_AT_ONCE + 3)]
+    hosts.doors = dict.fromkeys(names, threading.Event())
+    elsewhere.open(wanted(*names) | wanted("other", host="b.example"), patience_s=AWHILE_S)
+    until(lambda: "other" in elsewhere.found.opened)
+
+    assert sum(hosts.begun[name] for name in names) == module.MOST_AT_ONCE
+    hosts.doors["s0"].set()
+    until(lambda: len(elsewhere.found.opened) == len(names) + 1)
+
+
+def test_hosts_are_told_without_passwords(elsewhere):
+    specs = [
+        SourceSpec(collection="a", kind="zarr", href="https://me:secret@a.example:8443/x.zarr"),
+        SourceSpec(collection="b", kind="cog", href="s3://bucket/x.tif"),
+    ]
+    elsewhere.open({each.collection: Wanted(spec=each) for each in specs}, patience_s=PATIENCE_S)
+
+    assert elsewhere.hosts(["a", "b", "here"]) == {"https://a.example:8443", "s3://bucket"}
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_delays_grow_and_are_bounded(failures, chance):
+    delay = delay_s(failures, chance)
+
+    assert 0 < delay <= LONGEST_RETRY_S
+    assert delay_s(failures + 1, chance) >= delay
+    assert delay >= delay_s(failures, 0.0) * (1 - JITTER)
