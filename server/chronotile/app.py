@@ -66,6 +66,7 @@ from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.readers.block_memory import BlockMemory
 from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
+from chronotile.readers.elsewhere import OPENING_S, START_S
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.kept_blocks import KeptBlocks, say_kept_blocks
 from chronotile.readers.kept_files import KeptFiles
@@ -93,6 +94,11 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
 """How kinds of work differ from quick ones: niceness, and what `Gate` takes of waiting."""
+READING = ("pictures", "series", "coverages", "cubes", "animations", "executions")
+"""Gates of work that reads sources. Work that reads one on another machine passes a second gate of the same kind, with
+threads of its own: those that hang there take none from what is read here."""
+ELSEWHERE = 2
+"""Times as many threads as the first gate has, of which work for one host may hold a quarter."""
 KEPT_CUBE = ".cube"
 """End of the names of cube tiles that are kept."""
 PAGES = (("/timeseries", "/docs"), ("/ogcapi", "/ogcapi/openapi?f=html"))
@@ -152,12 +158,16 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         # A gate belongs to the event loop it is made in.
         previews = current_previews()
         gates = Gates(**{name: Gate(name, count, **ways.get(name, {})) for name, count in tokens.items()})
+        elsewhere = {
+            name: Gate(f"{name} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {})) for name in READING
+        }
         # What FastAPI runs /cog in: 40 by default, each of which PROJ gives a database of 1.5 MB.
         anyio.to_thread.current_default_thread_limiter().total_tokens = tokens["pictures"]
         valid_shares = ValidShares(shares)
         state = app.state.chronotile = ServerState(
             services=services,
             gates=gates,
+            elsewhere=elsewhere,
             previews=previews,
             valid_shares=valid_shares,
             jobs=desk,
@@ -173,9 +183,11 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
                 state.follow = partial(upkeep.follow, state)
                 state.has_grown = upkeep.has_grown
                 tasks.start_soon(upkeep.renew, state)
+                tasks.start_soon(upkeep.follow_elsewhere, state)
                 tasks.start_soon(upkeep.tidy, state)
             yield
             tasks.cancel_scope.cancel()
+        state.services.elsewhere.close()
         if telling is not None:
             telling.close()
         if previews is not None:
@@ -228,7 +240,7 @@ def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
-    archive = open_configured(settings, memory=memory)
+    archive = open_configured(settings, memory=memory, patience_s=START_S)
     finding_log = None
     if siblings is None:
         finding_log = FindingLog()
@@ -242,13 +254,20 @@ def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: 
     return serving(archive, settings, siblings=siblings, finding_log=finding_log)
 
 
-def open_configured(settings: Settings, *, progress: Progress | None = None, memory: int | None = None) -> Archive:
+def open_configured(
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    memory: int | None = None,
+    patience_s: float = OPENING_S,
+) -> Archive:
     """Return what `settings.config` names, opened by readers and with caches that keep as much as the settings say.
 
     Args:
         settings: How the process runs.
         progress: Told of the sources.
         memory: As `create_app` takes it.
+        patience_s: How long sources on other machines are waited for.
 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
@@ -266,7 +285,9 @@ def open_configured(settings: Settings, *, progress: Progress | None = None, mem
         say_kept_blocks(KeptBlocks(BlockMemory(shares.pixels)))
     else:
         say_kept_blocks(KeptBlocks(BlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1))
-    archive = open_archive(settings.config, environment=os.environ, clock=system_clock, progress=progress)
+    archive = open_archive(
+        settings.config, environment=os.environ, clock=system_clock, progress=progress, patience_s=patience_s
+    )
     cubes = KeptFiles(settings.cube_folder, settings.cube_bytes, end=KEPT_CUBE) if settings.cube_bytes else None
     written = None if settings.cube_files is None else WrittenCubes(settings.cube_files)
     caches = make_caches(

@@ -330,12 +330,14 @@ def _settings(**given: object) -> "Settings":
     return load_settings(**given)
 
 
-def _open(settings: "Settings", log_level: "LogLevel | None" = None) -> "Archive":
+def _open(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":
+    """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
     from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
+    from chronotile.readers.elsewhere import OPENING_S, START_S  # noqa: PLC0415
 
     configure_logging(log_level or settings.log_level)
     with _progress("looking into the data") as progress:
-        return open_configured(settings, progress=progress)
+        return open_configured(settings, progress=progress, patience_s=START_S if is_server else OPENING_S)
 
 
 @contextmanager
@@ -371,7 +373,7 @@ def _run(settings: "Settings", write_config: Path | None = None, *, usual_worker
     origin = "told" if settings.workers else "as usual" if usual_workers else "counted"
     told, settings = settings, settings.model_copy(update={"workers": count})
     with _holding_port(settings) as listener:
-        archive = _open(settings)
+        archive = _open(settings, is_server=True)
         _log_size(settings, told, machine, origin)
         if write_config is not None:
             _write_configuration(archive, write_config)

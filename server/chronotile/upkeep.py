@@ -1,9 +1,11 @@
 """What is served kept as it is now: configuration, styles, sources, and the log of what is found of them."""
 
+import asyncio
 import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import anyio
@@ -64,7 +66,26 @@ class Upkeep:
                 with anyio.move_on_after(self._settings.watch_s or None) as waiting:
                     await hung_up.wait()
                 look = self.look if waiting.cancelled_caught else self.look_afresh
-                await anyio.to_thread.run_sync(look, state, limiter=alone)
+                # One that hangs does not keep the application from ending.
+                await anyio.to_thread.run_sync(look, state, limiter=alone, abandon_on_cancel=True)
+
+    async def follow_elsewhere(self, state: ServerState) -> None:
+        """Serve what sources elsewhere hold as soon as they are found to be back, away or other than they were."""
+        changed, loop = asyncio.Event(), asyncio.get_running_loop()
+        alone = anyio.CapacityLimiter(1)
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(changed.set)
+
+        elsewhere = state.services.elsewhere
+        elsewhere.on_change = tell
+        if elsewhere.found.changes != self._archive.state.elsewhere:
+            changed.set()
+        while True:
+            await changed.wait()
+            changed.clear()
+            await anyio.to_thread.run_sync(self.look, state, limiter=alone, abandon_on_cancel=True)
 
     async def tidy(self, state: ServerState) -> None:
         """Set aside what stays until the next reload, and give back what caches that evict leave free."""

@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -17,7 +17,7 @@ from chronotile.catalog.configuration import CollectionSection, CompositeSection
 from chronotile.catalog.cross_checks import default_id, style_mistakes
 from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretched
 from chronotile.catalog.load import Configuration
-from chronotile.errors import InvalidParameter, UnknownLayer
+from chronotile.errors import InvalidParameter, SourceUnavailable, UnknownLayer
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
@@ -59,6 +59,7 @@ def build_catalogue(
     styles: Mapping[str, Style],
     *,
     places: Mapping[str, PlaceSet] | None = None,
+    away: Iterable[str] = (),
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
     """Return the catalogue of the collections whose sources opened, and what could not be served of them.
 
@@ -67,6 +68,7 @@ def build_catalogue(
         infos: What the sources hold, by collection; a collection that is not here is left out without a word.
         styles: All styles by id.
         places: The sets that could be read, by id.
+        away: Collections that are not in `infos` as their source is away for now.
 
     Raises:
         ConfigurationError: The configuration names styles that are not there.
@@ -89,8 +91,18 @@ def build_catalogue(
         tile_matrix_sets=configuration.tile_matrix_sets,
         limits=_limits(configuration),
         places=places or {},
+        away={name: each for each in away for name in _configured_names(each, configuration.collections[each])},
     )
     return catalogue, (*findings, *_viewer_findings(catalogue))
+
+
+def _configured_names(collection_id: str, section: CollectionSection) -> Iterator[str]:
+    """Yield the names of a collection and of what its configuration says is in it."""
+    yield collection_id
+    sections: Mapping[str, VariableSection | CompositeSection] = {**section.variables, **section.composites}
+    for name, each in sections.items():
+        yield each.layer or default_id(collection_id, name)
+        yield from (alias.name for alias in each.aliases)
 
 
 def absolute_href(href: str, folder: Path, *, kind: SourceKind | None = None) -> str:
@@ -116,6 +128,8 @@ def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
     try:
         if name is not None:
             catalogue.layer(name)
+    except SourceUnavailable:
+        return  # a finding of its collection
     except UnknownLayer as error:
         yield Finding("warning", "service.viewer.default_layer", f"{error.message}; the viewer begins with the first")
 

@@ -9,7 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from chronotile.errors import UnknownLayer, UnknownPlace, UnknownStyle, UnknownTileMatrixSet, UnsupportedCrs
+from chronotile.errors import (
+    SourceUnavailable,
+    UnknownLayer,
+    UnknownPlace,
+    UnknownStyle,
+    UnknownTileMatrixSet,
+    UnsupportedCrs,
+)
 from chronotile.model.area import Area
 from chronotile.model.collection import Collection, Layer, LocalisedText, MetadataLink
 from chronotile.model.crs import Crs
@@ -105,6 +112,8 @@ class Catalogue:
     limits: Limits = Limits()
     places: Mapping[str, PlaceSet] = field(default_factory=dict)
     """Sets of places by id."""
+    away: Mapping[str, str] = field(default_factory=dict)
+    """Names that are configured for collections whose source was never open, since it is away: the collection."""
 
     @property
     def layers(self) -> Iterator[Layer]:
@@ -130,9 +139,11 @@ class Catalogue:
 
         Raises:
             UnknownLayer: There is none; the message names the nearest.
+            SourceUnavailable: There may be one when its source is back.
         """
         layer = self._layers_by_name.get(name)
         if layer is None:
+            self._require_not_away(name)
             raise UnknownLayer(f"layer {name[:80]!r} is not known{_known(name, self._layers_by_name)}", locator="layer")
         return layer
 
@@ -141,14 +152,28 @@ class Catalogue:
 
         Raises:
             UnknownLayer: There is none.
+            SourceUnavailable: Its source is away.
         """
         for collection in self.collections:
             if collection.id == collection_id:
                 return collection
+        self._require_not_away(collection_id)
         known = [collection.id for collection in self.collections]
         raise UnknownLayer(
             f"collection {collection_id[:80]!r} is not known{_known(collection_id, known)}", locator="collection"
         )
+
+    def _require_not_away(self, name: str) -> None:
+        """Tell of what may be there again at the next request from what never was.
+
+        Raises:
+            SourceUnavailable: The name is that of a collection whose source is away, or of something in it.
+        """
+        owner = self.away.get(name)
+        if owner is None:  # the layers of a collection without variables are not known: `collection.variable`
+            owner = next((each for each in set(self.away.values()) if name.startswith(f"{each}.")), None)
+        if owner is not None:
+            raise SourceUnavailable(f"the source of collection {owner} cannot be read now; try again later")
 
     def place_set(self, name: str) -> PlaceSet:
         """Return the set of places of that id.

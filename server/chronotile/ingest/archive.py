@@ -12,10 +12,10 @@ from chronotile.errors import ConfigurationError
 from chronotile.ingest.discover import LEFT_OUT, Discovery, Progress, discover
 from chronotile.ingest.finding_places import placed
 from chronotile.ingest.left_out import files_passed_over, left_out_bands
-from chronotile.ingest.observe import observed_infos
+from chronotile.ingest.observe import observed_infos, styled_variables
 from chronotile.ingest.odd_values import value_findings
 from chronotile.ingest.open_places import open_places
-from chronotile.ingest.open_sources import open_sources, reader_findings
+from chronotile.ingest.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
 from chronotile.ingest.refresh import (
     DocumentState,
     document_states,
@@ -33,6 +33,7 @@ from chronotile.model.style import Style
 from chronotile.model.time import Instant
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services, make_caches
+from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere, Wanted, is_elsewhere
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.reader import Reader
 from chronotile.styling.load import load_styles, style_folders
@@ -50,6 +51,8 @@ class ArchiveState:
     """Digests by collection."""
     places: Mapping[str, str]
     """Digests by set of places."""
+    elsewhere: int
+    """How often anything was found to be other of the sources elsewhere, which files here tell nothing of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,8 @@ class Archive:
     """By collection, of stores that tell in one document what they hold."""
     discovery: Discovery | None = None
     """Where the configuration was made from what a folder or file of data holds."""
+    away: frozenset[str] = frozenset()
+    """Collections whose source is elsewhere and could not be read when this archive was made."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -72,6 +77,7 @@ class Archive:
 
     def close(self) -> None:
         """Let go of the sources."""
+        self.services.elsewhere.close()
         for reader in self.services.readers.values():
             reader.close()
 
@@ -82,15 +88,27 @@ def system_clock() -> Instant:
 
 
 def open_archive(
-    place: Path, *, environment: Mapping[str, str], clock: Clock, progress: Progress | None = None
+    place: Path,
+    *,
+    environment: Mapping[str, str],
+    clock: Clock,
+    progress: Progress | None = None,
+    patience_s: float = OPENING_S,
 ) -> Archive:
     """Return what a configuration file says, or a folder or file of data holds, opened.
+
+    Args:
+        place: The configuration file, or the folder or file of data.
+        environment: Variables that the configuration may name.
+        clock: Tells which times lie in the future.
+        progress: Told of the sources of a folder.
+        patience_s: How long sources elsewhere are waited for; others are tried again in the background.
 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing there can be served.
     """
     if is_configuration(place):
-        return _opened(*_loaded(place, environment), clock)
+        return _opened(*_loaded(place, environment), clock, patience_s=patience_s)
     styles = load_styles(style_folders(None))
     folder = folder_state(place)
     discovery = discover(place, styles, progress=progress)
@@ -124,7 +142,8 @@ def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], 
         )
     configuration, styles = _loaded(place, environment)
     specs = source_specs(configuration, styles)
-    if _state_of(configuration, styles, specs) == archive.state:
+    changes = archive.services.elsewhere.found.changes
+    if _state_of(configuration, styles, specs, elsewhere=changes) == archive.state:
         return archive
     return _opened(configuration, styles, clock, before=archive)
 
@@ -191,24 +210,36 @@ def _opened(
     *,
     before: Archive | None = None,
     is_found: bool = False,
+    patience_s: float = START_S,
 ) -> Archive:
     """The archive of a configuration that was written, or of one that was found in a folder."""
     specs = source_specs(configuration, styles)
-    documents = document_states(specs)  # before they are opened: what comes between is seen as new
-    state = _state_of(configuration, styles, specs)
+    here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
+    documents = document_states(here)  # before they are opened: what comes between is seen as new
+    elsewhere = Elsewhere(open_elsewhere) if before is None else before.services.elsewhere
+    state = _state_of(configuration, styles, specs, elsewhere=0)
     places = open_places(
         places_specs(configuration),
         kept={} if before is None else _unchanged_places(before, state),
     )
-    kept = {} if before is None else _unchanged(before, specs, state)
-    opened = open_sources({name: spec for name, spec in specs.items() if name not in kept})
-    failing = {} if before is None else _failing_cubes(before, specs, {*kept, *opened.readers})
+    kept = {} if before is None else _unchanged(before, here, state)
+    opened = open_sources({name: spec for name, spec in here.items() if name not in kept})
+    found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
+    failing = {} if before is None else _failing_cubes(before, here, {*kept, *opened.readers})
     readers = {**kept, **opened.readers, **failing}
     infos = observed_infos(configuration.collections, readers)
-    catalogue, findings = build_catalogue(configuration, infos, styles, places=places.sets)
-    catalogue, notes = with_valid_defaults(catalogue, readers, clock())
-    of_sources = (*_told_of(opened.findings, failing), *reader_findings(readers))
-    if not catalogue.collections:
+    infos |= {name: each.info for name, each in found.opened.items()}
+    readers |= {name: each.reader for name, each in found.opened.items()}
+    catalogue, findings = build_catalogue(
+        configuration, infos, styles, places=places.sets, away=found.away.keys() - found.opened.keys()
+    )
+    catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
+    of_sources = (
+        *_told_of(opened.findings, failing),
+        *elsewhere_findings(found, specs),
+        *reader_findings(readers),
+    )
+    if not catalogue.collections and not found.away:
         failures = [each for each in (*of_sources, *findings) if each.severity == "error"]
         raise ConfigurationError(
             [
@@ -219,7 +250,7 @@ def _opened(
     caches = make_caches() if before is None else before.services.caches
     odd = () if is_found else _odd_values(infos, styles)
     all_findings = placed(
-        (*of_sources, *_left_out(specs, is_found=is_found), *odd, *places.findings, *findings, *notes), configuration
+        (*of_sources, *_left_out(here, is_found=is_found), *odd, *places.findings, *findings, *notes), configuration
     )
     return Archive(
         configuration=configuration,
@@ -233,14 +264,29 @@ def _opened(
             at_hand=sources_at_hand(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
             findings=all_findings,
+            elsewhere=elsewhere,
             revision=fingerprint(
-                configuration.root.plain(), sorted(styles.items()), *map(_listed, (state.sources, state.places))
+                configuration.root.plain(),
+                sorted(styles.items()),
+                *map(_listed, (state.sources, state.places)),
+                sorted(found.away),
+                sorted((name, each.state) for name, each in found.opened.items()),
             ),
         ),
         specs=specs,
-        state=state,
+        state=replace(state, elsewhere=found.changes),
         documents=documents,
+        away=frozenset(found.away),
     )
+
+
+def _wanted(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> dict[str, Wanted]:
+    """The sources elsewhere that are to be opened."""
+    return {
+        name: Wanted(spec=spec, styled=styled_variables(configuration.collections[name]))
+        for name, spec in specs.items()
+        if is_elsewhere(spec)
+    }
 
 
 def _left_out(specs: Mapping[str, SourceSpec], *, is_found: bool) -> Iterator[Finding]:
@@ -258,13 +304,15 @@ def _odd_values(infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]) ->
 
 
 def _state_of(
-    configuration: Configuration, styles: Mapping[str, Style], specs: Mapping[str, SourceSpec]
+    configuration: Configuration, styles: Mapping[str, Style], specs: Mapping[str, SourceSpec], *, elsewhere: int
 ) -> ArchiveState:
+    """The state of now; nothing is asked of sources elsewhere, of whose changes `elsewhere` counts what was noticed."""
     return ArchiveState(
         written=configuration.root,
         styles=styles,
-        sources=source_states(specs),
+        sources=source_states({name: spec for name, spec in specs.items() if not is_elsewhere(spec)}),
         places={name: state_of_file(Path(spec.path)) for name, spec in places_specs(configuration).items()},
+        elsewhere=elsewhere,
     )
 
 

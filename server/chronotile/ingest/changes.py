@@ -15,10 +15,16 @@ MOST_NAMES = 6
 
 def changes_line(before: Archive, after: Archive) -> str:
     """Return what was added, removed and left out since `before`; each in a few words, however much it is."""
-    parts = [*_layer_changes(before, after), *_left_out(before.findings, after.findings)]
+    parts = [*_away_changes(before, after), *_layer_changes(before, after), *_left_out(before.findings, after.findings)]
     if not parts:
         parts = [*_source_changes(before, after)] or ["the configuration or a style was changed"]
     return f"reloaded: {', '.join(parts)}"
+
+
+def _away_changes(before: Archive, after: Archive) -> Iterator[str]:
+    yield from _named("source of collection", "away", sorted(after.away - before.away))
+    there = (before.away - after.away) & after.specs.keys()
+    yield from _named("source of collection", "back", sorted(there))
 
 
 def _layer_changes(before: Archive, after: Archive) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """What an archive could have better: pixels, overviews, blocks, nodata, times (DESIGN 2.1, `chronotile check`)."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 
 from chronotile.errors import SourceUnavailable
 from chronotile.ingest.archive import Archive
@@ -16,10 +18,14 @@ from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import Finding, VariableInfo
 from chronotile.model.time import DAY, Instant, format_instant
+from chronotile.pipeline.looks import Looks
+from chronotile.readers.elsewhere import OPENING_S
 from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
 from chronotile.yaml_source import listed
+
+log = logging.getLogger(__name__)
 
 LARGE_PX = 8 << 20
 """A level with more pixels than this takes long to show whole."""
@@ -33,8 +39,27 @@ def check_archive(archive: Archive) -> Iterator[Finding]:
     """Yield what is found by looking into every source that opened."""
     services = archive.services
     known = {finding.place for finding in archive.findings}
+    looks = Looks(OPENING_S)
     for collection in services.catalogue.collections:
-        yield from placed(_collection_findings(archive, collection, known), archive.configuration)
+        if services.elsewhere.is_away(collection.id):
+            continue  # which is a finding already
+        look = partial(_findings_elsewhere, archive, collection, known)
+        late = [Finding("error", collection.id, f"its source does not answer within {OPENING_S:g} s")]
+        found = (
+            looks.take(collection.id, look, known=late)
+            if collection.id in services.elsewhere
+            else _collection_findings(archive, collection, known)
+        )
+        yield from placed(found, archive.configuration)
+
+
+def _findings_elsewhere(archive: Archive, collection: Collection, known: AbstractSet[str]) -> list[Finding]:
+    """What is found in a source on another machine, where any library may fail in its own way."""
+    try:
+        return list(_collection_findings(archive, collection, known))
+    except Exception as error:
+        log.debug("a source cannot be looked into", exc_info=error)
+        return [Finding("error", collection.id, f"it cannot be looked into: {one_line(origin_of(error))}")]
 
 
 def _collection_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> Iterator[Finding]:

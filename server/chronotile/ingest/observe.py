@@ -25,9 +25,13 @@ def observed_infos(sections: Mapping[str, CollectionSection], readers: Mapping[s
     return {collection: _observed(collection, reader.info, ranges) for collection, reader in readers.items()}
 
 
+def styled_variables(section: CollectionSection) -> frozenset[str]:
+    """Return the variables for which the configuration names styles."""
+    return frozenset(name for name, variable in section.variables.items() if variable.styles is not None)
+
+
 def _needs_range(section: CollectionSection, info: VariableInfo) -> bool:
-    variable = section.variables.get(info.name)
-    return not info.classes and (variable is None or variable.styles is None)
+    return not info.classes and info.name not in styled_variables(section)
 
 
 def _range(reader: Reader, variable: str) -> tuple[float, float] | None:

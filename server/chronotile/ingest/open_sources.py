@@ -1,11 +1,13 @@
-"""Opening the sources of a configuration, several at once."""
+"""Opening the sources of a configuration: those of this machine several at once, those elsewhere with a deadline."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from chronotile.errors import ChronotileError
-from chronotile.model.source import Finding, SourceSpec
+from chronotile.ingest.left_out import left_out_bands
+from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
+from chronotile.readers.elsewhere import Found, Opened, Wanted, open_wanted
 from chronotile.readers.hrefs import shown_href
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
@@ -33,6 +35,29 @@ def open_sources(specs: Mapping[str, SourceSpec]) -> OpenSources:
     )
 
 
+def open_elsewhere(wanted: Wanted) -> Opened:
+    """Return a source elsewhere opened, with what is found of its bands; all that it is asked for its collection.
+
+    Raises:
+        UnsupportedSource: It cannot be served.
+        SourceUnavailable: It opens, but its pixels cannot be read.
+    """
+    return replace(open_wanted(wanted), findings=tuple(left_out_bands([wanted.spec.stored])))
+
+
+def elsewhere_findings(found: Found, specs: Mapping[str, SourceSpec]) -> list[Finding]:
+    """Return a finding for each source elsewhere that is away, and what was found of those that opened."""
+    away = [
+        Finding("error", name, f"{_what_fails(name, found)}{reason}", path=shown_href(specs[name].href))
+        for name, reason in found.away.items()
+    ]
+    return [*away, *(finding for each in found.opened.values() for finding in each.findings)]
+
+
+def _what_fails(collection: str, found: Found) -> str:
+    return "its layers fail until it can be read again: " if collection in found.opened else LEFT_OUT
+
+
 def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:
     """Return what was found while sources were opened that did open, however long ago, by collection."""
     return [
@@ -46,4 +71,4 @@ def _open(spec: SourceSpec) -> Reader | Finding:
     try:
         return open_source(spec)
     except ChronotileError as error:
-        return Finding("error", spec.collection, f"left out: {error.message}", path=shown_href(spec.href))
+        return Finding("error", spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))

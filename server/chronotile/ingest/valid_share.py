@@ -2,32 +2,54 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.model.source import Finding
 from chronotile.model.time import DAY, ONE_NS, Instant, TimeSpan, format_instant
+from chronotile.pipeline.looks import Looks
 from chronotile.pipeline.valid_share import share_plans, valid_share
+from chronotile.readers.elsewhere import START_S, Elsewhere
 from chronotile.readers.reader import Reader
 
 MAX_TIMES = 50
 """Times looked at, newest first."""
+TOO_LATE = "its source did not answer in time, so that valid pixels were not counted; the newest time is the default"
 
 
 def with_valid_defaults(
-    catalogue: Catalogue, readers: Mapping[str, Reader], now: Instant
+    catalogue: Catalogue, readers: Mapping[str, Reader], now: Instant, *, elsewhere: Elsewhere
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
-    """Return the catalogue with the instant of each default that asks for a share of valid pixels."""
+    """Return the catalogue with the instant of each default that asks for a share of valid pixels.
+
+    Sources elsewhere are waited for only so long.
+    """
     findings: list[Finding] = []
+    looks = Looks(START_S)
+
+    def settle(layer: Layer) -> Layer:
+        if layer.collection not in elsewhere or layer.time_rules.min_valid is None:
+            return _settled(layer, readers[layer.collection], now, findings)
+        late = (layer, [Finding("warning", layer.id, TOO_LATE)])
+        if elsewhere.is_away(layer.collection):
+            settled, notes = late
+        else:
+            settled, notes = looks.take(layer.id, partial(_settled_alone, layer, readers, now), known=late)
+        findings.extend(notes)
+        return settled
+
     collections = tuple(
-        replace(
-            collection,
-            layers=tuple(_settled(layer, readers[collection.id], now, findings) for layer in collection.layers),
-        )
-        for collection in catalogue.collections
+        replace(collection, layers=tuple(map(settle, collection.layers))) for collection in catalogue.collections
     )
     return replace(catalogue, collections=collections), tuple(findings)
+
+
+def _settled_alone(layer: Layer, readers: Mapping[str, Reader], now: Instant) -> tuple[Layer, list[Finding]]:
+    """What `_settled` does, which may go on after nobody waits for it any more."""
+    findings: list[Finding] = []
+    return _settled(layer, readers[layer.collection], now, findings), findings
 
 
 def _settled(layer: Layer, reader: Reader, now: Instant, findings: list[Finding]) -> Layer:

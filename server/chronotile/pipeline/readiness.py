@@ -12,6 +12,7 @@ from chronotile.pipeline.services import Services
 
 NOT_OPEN = "its source cannot be opened, or has nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"
+AWAY = "its source, on another machine, cannot be read now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +43,13 @@ class Readiness:
 def check_readiness(services: Services) -> Readiness:
     """Return whether the newest pixels of each layer are there, and all faults that are known; reads no pixels."""
     readable = {layer: _is_readable(layer, services) for layer in services.catalogue.layers}
-    gone = [layer for layer, is_readable in readable.items() if not is_readable]
-    closed = _closed(services)
-    failing = dict.fromkeys((*closed, *(layer.collection for layer in gone)))
+    away = services.elsewhere.found.away
+    gone = [layer for layer, is_readable in readable.items() if not is_readable and layer.collection not in away]
+    closed = [collection for collection in _closed(services) if collection not in away]
+    failing = dict.fromkeys((*closed, *away, *(layer.collection for layer in gone)))
     faults = (
         *(Fault(reason=NOT_OPEN, collection=collection) for collection in closed),
+        *(Fault(reason=AWAY, collection=collection) for collection in away),
         *(Fault(reason=NEWEST_GONE, collection=layer.collection, layer=layer.id) for layer in gone),
         *_left_out(services),
         *_failing_dates(services),
@@ -55,6 +58,9 @@ def check_readiness(services: Services) -> Readiness:
 
 
 def _is_readable(layer: Layer, services: Services) -> bool:
+    """Whether its newest time can be read. A source elsewhere may hang and is not asked: reads tell that it is away."""
+    if layer.collection in services.elsewhere:
+        return not services.elsewhere.is_away(layer.collection)
     newest = tuple(layer.times.instants[-1:])
     try:
         pixel_revision(layer, newest, services)
@@ -72,7 +78,7 @@ def _closed(services: Services) -> list[str]:
 
 def _left_out(services: Services) -> Iterator[Fault]:
     """How much of each collection that is served, and of what is in none, is left out."""
-    closed = _closed(services)
+    closed = {*_closed(services), *services.elsewhere.found.away}
     counts = Counter(
         finding.collection
         for finding in services.findings

@@ -15,6 +15,7 @@ from chronotile.pipeline.cache import ByteCache
 from chronotile.pipeline.kept_cubes import KeptCubes
 from chronotile.pipeline.looks import Looks
 from chronotile.pipeline.written_cubes import WrittenCubes
+from chronotile.readers.elsewhere import Elsewhere
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.reader import Reader
@@ -118,6 +119,8 @@ class Services:
     """What was found when the sources were opened; for operators alone."""
     failing_dates: FailingDates = field(default_factory=FailingDates)
     """Those that could not be read; kept when what is served is replaced."""
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    """Sources that are not on this machine, and which of them are away; kept when what is served is replaced."""
     shelf: Shelf | None = None
     """`None` where jobs put no cubes anywhere."""
 
@@ -125,8 +128,9 @@ class Services:
         """Return the open source of a layer.
 
         Raises:
-            SourceUnavailable: It did not open.
+            SourceUnavailable: It did not open, or is elsewhere and away.
         """
+        self.elsewhere.require((layer.collection,))
         reader = self.readers.get(layer.collection)
         if reader is None:
             raise SourceUnavailable(f"the source of layer {layer.id} is not open")

@@ -2,14 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 from typing import ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 
-from chronotile.errors import ClientGone, ServicesRenewed
+from chronotile.errors import ClientGone, DateUnreadable, ServicesRenewed, SourceChanged, SourceUnavailable
 from chronotile.jobs.desk import JobDesk
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_shares import ValidShares
@@ -67,6 +67,8 @@ class ServerState:
 
     services: Services
     gates: Gates
+    elsewhere: Mapping[str, Gate] = field(default_factory=dict)
+    """Gates for work that reads a source on another machine, by the names of those that all other work passes."""
     reloads: int = 0
     follow: Callable[[str | None], None] = lambda _collection: None
     """Replaces `services` where a store, that of a collection or any, was committed to; looks at files."""
@@ -164,6 +166,7 @@ async def for_client(
         ServerBusy: Too much is waiting already.
         ClientGone: Nobody is there for the answer.
         UnknownLayer: There is no such layer.
+        SourceUnavailable: A source cannot be read now.
         ServicesRenewed: The request is to be begun anew.
     """
     state = state_of(request)
@@ -178,10 +181,48 @@ async def for_client(
             check_current(state, services, each)
         return work()
 
-    result = await gate.run(with_current, sources=sources, is_wanted=is_wanted)
+    result = await read_in_thread(request, gate, with_current, sources=sources, is_wanted=is_wanted)
     if result is None:
         raise ClientGone("the client left")
     return result
+
+
+async def read_in_thread(
+    request: Request,
+    gate: Gate,
+    work: Callable[[], Result],
+    *,
+    sources: Collection[str],
+    is_wanted: Callable[[], Awaitable[bool]],
+) -> Result | None:
+    """Run work that reads collections in a thread: one of the gate's, or of those for sources on other machines.
+
+    Args:
+        request: For which it is.
+        gate: Through which work passes that reads sources on this machine alone.
+        work: What to run.
+        sources: Ids of the collections that it reads.
+        is_wanted: Asked after a wait whether anybody is still there for the answer.
+
+    Returns:
+        What the work gives; `None`, without running it, if nobody wants it any more.
+
+    Raises:
+        ServerBusy: Too much is waiting already.
+        SourceUnavailable: A source cannot be read now.
+    """
+    state, elsewhere = state_of(request), services_of(request).elsewhere
+    elsewhere.require(sources)
+    hosts = elsewhere.hosts(sources)
+    if not hosts:
+        return await gate.run(work, sources=sources, is_wanted=is_wanted)
+    try:
+        return await state.elsewhere[gate.name].run(work, sources={*sources, *hosts}, is_wanted=is_wanted)
+    except (DateUnreadable, SourceChanged):  # of a source that is there
+        raise
+    except SourceUnavailable:
+        elsewhere.suspect(sources)
+        raise
 
 
 @asynccontextmanager

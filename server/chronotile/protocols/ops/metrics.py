@@ -62,7 +62,12 @@ def _faults(services: Services) -> Iterable[Metric]:
     unreadable = Counter(date.collection for date in services.failing_dates.listed())
     for collection in services.catalogue.collections:
         dates.add_metric([collection.id], unreadable[collection.id])
-    yield from (findings, dates)
+    away = GaugeMetricFamily(
+        "chronotile_source_away", "Whether a source on another machine cannot be read now", labels=["collection"]
+    )
+    for name in sorted(services.elsewhere):
+        away.add_metric([name], services.elsewhere.is_away(name))
+    yield from (findings, dates, away)
 
 
 def _newest_times(services: Services) -> Metric:
@@ -80,7 +85,7 @@ def _gates(state: ServerState) -> Iterable[Metric]:
     running = GaugeMetricFamily("chronotile_running", "Threads at work", labels=["work"])
     waiting = GaugeMetricFamily("chronotile_waiting", "Requests that wait for a thread", labels=["work"])
     refused = CounterMetricFamily("chronotile_refused", "Requests that would wait too long", labels=["work"])
-    for gate in state.gates:
+    for gate in (*state.gates, *state.elsewhere.values()):
         threads.add_metric([gate.name], gate.threads)
         running.add_metric([gate.name], gate.running)
         waiting.add_metric([gate.name], gate.waiting)

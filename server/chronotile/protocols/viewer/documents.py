@@ -3,7 +3,7 @@
 from typing import Any
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import UnknownLayer
+from chronotile.errors import SourceUnavailable, UnknownLayer
 from chronotile.protocols.common.texts import text_in
 
 
@@ -34,6 +34,6 @@ def _default_layer(catalogue: Catalogue) -> str | None:
         return None
     try:
         catalogue.layer(name)
-    except UnknownLayer:
+    except (UnknownLayer, SourceUnavailable):
         return None
     return name

@@ -1,6 +1,6 @@
 """What all answers about processes and jobs have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import respond_with_content
-from chronotile.protocols.common.state import in_thread, state_of
+from chronotile.protocols.common.state import in_thread, read_in_thread, state_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.pages import with_policy
@@ -72,17 +72,26 @@ def live(handler: Handler) -> Handler:
     return answer
 
 
-async def unless_gone(request: Request, gate: Gate, work: Callable[[], Found]) -> Found:
+async def unless_gone(
+    request: Request, gate: Gate, work: Callable[[], Found], *, elsewhere: Collection[str] = ()
+) -> Found:
     """Return what comes of work, which is not begun if the client left while it waited.
+
+    Args:
+        request: For which it is.
+        gate: Through which it passes.
+        work: What to run.
+        elsewhere: Ids of the collections that it reads whose sources are on other machines.
 
     Raises:
         ClientGone: It left.
+        SourceUnavailable: A source cannot be read now.
     """
 
     async def is_there() -> bool:
         return not await request.is_disconnected()
 
-    found = await gate.run(work, is_wanted=is_there)
+    found = await read_in_thread(request, gate, work, sources=elsewhere, is_wanted=is_there)
     if found is None:
         raise ClientGone("the client left")
     return found

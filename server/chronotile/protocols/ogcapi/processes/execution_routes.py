@@ -87,7 +87,8 @@ async def _do_now(
         return done if wants_references(execution, done.results) else sent(execution, done)
 
     async with while_wanted(request) as is_wanted:
-        answer = await unless_gone(request, state.gates.executions, partial(work, is_wanted))
+        elsewhere = {each.collection for each in plan.sources if each.collection in services.elsewhere}
+        answer = await unless_gone(request, state.gates.executions, partial(work, is_wanted), elsewhere=elsewhere)
     if isinstance(answer, Done):  # to be stored, which others do not wait for who want to execute something
         with removed_if_it_fails(answer.folder):
             response = await in_thread(state.gates.results, kept, execution, answer, state.jobs, told)
