@@ -82,6 +82,8 @@ class FaultySource:
         self.folder = folder
         self.sends_etags = True
         """Whether answers have an `ETag`; `Last-Modified` is always sent."""
+        self.honours_if_match = True
+        """Whether a request with the ETag of another file in `If-Match` is answered 412."""
         self.requests: list[Request] = []
         """In the order in which they came; `changed` is notified of each."""
         self.changed = threading.Condition()
@@ -291,6 +293,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers |= {} if fault is Fault.IGNORE_RANGE else {"Accept-Ranges": "bytes"}
         if self.server.source.sends_etags and etag in self.headers.get("If-None-Match", ""):
             self._send(HTTPStatus.NOT_MODIFIED, b"", headers)
+            return
+        if self.server.source.honours_if_match and etag not in self.headers.get("If-Match", etag):
+            self._send(HTTPStatus.PRECONDITION_FAILED, b"", headers)
             return
         part = None if fault is Fault.IGNORE_RANGE else self._part(len(content), etag)
         if part is None:
