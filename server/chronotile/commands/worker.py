@@ -1,5 +1,6 @@
 """`chronotile worker`: does jobs until it is stopped."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from functools import partial
@@ -44,11 +45,10 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     from chronotile.jobs.runner import Runner  # noqa: PLC0415
     from chronotile.jobs.stores import open_stores  # noqa: PLC0415
     from chronotile.jobs.teller import Teller  # noqa: PLC0415
-    from chronotile.process import allow_open_files, end_well_when_stopped, only_remember_signals  # noqa: PLC0415
+    from chronotile.process import only_remember_signals  # noqa: PLC0415
     from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
 
-    end_well_when_stopped()
-    allow_open_files()
+    _prepare_process()
     configure_logging(settings.log_level)
     machine, place = this_machine(), settings.config.absolute()
     count = processes or machine.cores
@@ -91,6 +91,16 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
             _run(runner)
     except ClusterLost as error:
         fail(str(error))
+
+
+def _prepare_process() -> None:
+    """What holds for this process, and is inherited by those that it starts."""
+    from chronotile.jobs.private_files import OTHERS  # noqa: PLC0415
+    from chronotile.process import allow_open_files, end_well_when_stopped  # noqa: PLC0415
+
+    os.umask(OTHERS)
+    end_well_when_stopped()
+    allow_open_files()
 
 
 def _run(runner: "Runner") -> None:

@@ -19,6 +19,7 @@ from chronotile.ingest.optimise.disk import Disk
 from chronotile.jobs.execute import finished
 from chronotile.jobs.faults import UNKNOWN, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
 from chronotile.jobs.job import Json, Result
+from chronotile.jobs.private_files import make_private_folder, open_private
 from chronotile.jobs.process import Inputs, Plan, Work
 from chronotile.jobs.processes import process_of
 from chronotile.jobs.sources import sources_read, sources_written
@@ -139,7 +140,7 @@ def finish(task: Task) -> dict[str, Result]:
 def make_folders(folder: Path) -> None:
     """Make the folders of a job."""
     for name in (PIECES, RESULTS):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder / name)
     Disk().settle([folder.parent, folder, folder / PIECES])
 
 
@@ -154,7 +155,7 @@ def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> KeptPlan:
     kept = KeptPlan(id=uuid4().hex, blocks=plan.blocks)
     _remove_pieces(folder)
     try:
-        _pieces(folder, kept.id).mkdir(parents=True)
+        make_private_folder(_pieces(folder, kept.id))
         make_folders(folder)
     except FileNotFoundError as error:
         raise SourceUnavailable(FILES_GONE) from error
@@ -225,7 +226,10 @@ def _keep(file: Path, value: object) -> None:
     """Write a file, whole or not at all, and on the disk; another attempt may be at the same."""
     disk, own = Disk(), file.with_name(f"{file.name}.{uuid4().hex}")
     try:
-        disk.put(own, json.dumps(value).encode())
+        with open(own, "xb", opener=open_private) as written:
+            written.write(json.dumps(value).encode())
+            written.flush()
+            disk.fsync(written.fileno())
         disk.rename(own, file)
         disk.settle([file.parent])
     except FileNotFoundError as error:

@@ -1,8 +1,10 @@
 """Who does the blocks of jobs: processes of this machine, or a Dask cluster whose workers see the same files."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import wait
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -15,6 +17,7 @@ from chronotile.jobs import process_here
 from chronotile.jobs.blocks import Task, do_block, finish
 from chronotile.jobs.faults import ClusterLost, Hindered, fault_of
 from chronotile.jobs.job import Json, Result
+from chronotile.jobs.temporary import TemporaryFolders
 
 AHEAD = 2
 """Blocks that are given out for each thread of the cluster, so that none waits for us."""
@@ -55,7 +58,7 @@ class Cluster:
     """Does blocks, a few ahead at any time; any number of threads may ask it for some.
 
     Args:
-        address: Of the scheduler of a cluster; without one, there are processes of our own.
+        address: Of the scheduler of a cluster; without one, worker processes are started that only we can connect to.
         processes: How many of them, each with one thread.
         memory_bytes: What each may take; one that takes more is ended, and another begins its block again.
     """
@@ -65,6 +68,7 @@ class Cluster:
         self._count = processes
         self._memory_bytes = memory_bytes
         self._lock = Lock()
+        self._temporary = TemporaryFolders()
         self._processes: Any = None
         self._client: Any = None
 
@@ -175,34 +179,42 @@ class Cluster:
         return _Given(client, self._look)
 
     def _begin(self) -> None:
-        try:
-            import dask
-            from distributed import Client, LocalCluster
-        except ModuleNotFoundError as error:
-            raise ConfigurationError(["jobs are done by Dask: pip install 'chronotile[dask]'"]) from error
         logging.getLogger("distributed").setLevel(logging.WARNING)
-        place: Any = self._address
         try:
+            from distributed import Client
+
+            place: Any = self._address
             if place is None:
-                dask.config.set(WATCHED)  # for as long as they are there
-                with dask.config.set(PROCESSES_HERE):
-                    place = self._processes = LocalCluster(
-                        n_workers=self._count,
-                        threads_per_worker=1,
-                        processes=True,
-                        host="127.0.0.1",
-                        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # its own is 8787
-                        memory_limit=self._memory_bytes,
-                        preload=[process_here.__name__],
-                    )
+                place = self._processes = self._started()
             self._client = Client(place, set_as_default=False, timeout=CONNECT_S)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                [f"jobs need Dask, and {error.name} is not installed: pip install 'chronotile[dask]'"]
+            ) from error
         except (OSError, ValueError, RuntimeError) as error:
             where = f"at {place}" if self._address else "on this machine"
             raise ClusterLost(f"no Dask scheduler answers {where}") from error
 
+    def _started(self) -> Any:  # noqa: ANN401 -- distributed has no types
+        """Start processes of our own."""
+        import cryptography  # noqa: F401, PLC0415 -- or else Dask would only tell when it makes certificates
+        import dask
+
+        from chronotile.jobs.private_cluster import start_private_cluster  # noqa: PLC0415 -- imports Dask
+
+        dask.config.set(WATCHED)  # for as long as they are there
+        with dask.config.set(PROCESSES_HERE):
+            return start_private_cluster(
+                workers=self._count,
+                memory_bytes=self._memory_bytes,
+                preload=process_here.__name__,
+                folder=self._temporary.make(),
+            )
+
     def _end(self) -> None:
         client, processes, self._client, self._processes = self._client, self._processes, None, None
         with ExitStack() as stack:  # the processes go too where the client does not let go of them well
+            stack.callback(self._temporary.close)
             for each in (processes, client):
                 if each is not None:
                     stack.callback(each.close)
@@ -275,19 +287,27 @@ class _Given:
         from distributed import KilledWorker
 
         try:
-            while True:
-                with self._asking():
-                    if future.status == "error":
-                        error = future.exception()
-                        break
-                    with suppress(TimeoutError):  # whoever has it is frozen, perhaps
-                        # Which is lost with a process that had it, and made again by another.
-                        return future.result(timeout=COLLECT_S)
+            # Not `Future.result(timeout=…)`: what it gives up before it was begun, Dask has all later calls wait for.
+            with self._asking():
+                found = asyncio.run_coroutine_threadsafe(self._gathered(future), self._client.loop.asyncio_loop)
+            while not wait([found], timeout=COLLECT_S).done:  # whoever has it is frozen, perhaps
+                if self._client.status != "running":
+                    raise ClusterLost(LOST)
                 if not is_wanted():
+                    found.cancel()
                     return None
+            with self._asking():
+                if future.status == "error":
+                    error = future.exception()
+                else:
+                    return found.result()
             raise error
         except KilledWorker as killed:
             raise Hindered(fault_of(ServerBusy(DEADLY)), is_deadly=True) from killed
+
+    async def _gathered(self, future: Any) -> Any:  # noqa: ANN401 -- as above
+        """What a future gave; if that is lost with the process that had it, it is made again by another."""
+        return await self._client.gather(future, asynchronous=True)
 
     def cancel(self, futures: list[Any]) -> None:
         """Let go of futures; of those that are begun, the blocks see for themselves that they are not wanted."""

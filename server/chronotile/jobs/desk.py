@@ -11,6 +11,7 @@ from chronotile.jobs.blocks import RESULTS
 from chronotile.jobs.bucket import Bucket
 from chronotile.jobs.faults import no_job, storing_results
 from chronotile.jobs.job import Execution, Job, JobDetails, Result, Selection, Subscriber
+from chronotile.jobs.private_files import make_private_folder
 from chronotile.jobs.result_files import ResultFiles
 from chronotile.jobs.retention import forget, remove_files
 from chronotile.jobs.temporary import TemporaryFolders
@@ -176,7 +177,7 @@ class JobDesk:
         try:
             if self._bucket is None:
                 with storing_results():
-                    files.folder.parent.mkdir(parents=True, exist_ok=True)
+                    make_private_folder(files.folder.parent)
                     shutil.move(made, files.folder)
             else:
                 ResultFiles(made, self._bucket, id_).store(results)
@@ -253,7 +254,7 @@ def _opened(url: str | None, folder: Path, *, archive: str, before: Path | None)
     from chronotile.jobs.stores import open_stores  # noqa: PLC0415
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         return open_stores(url, folder, archive=archive, before=before)
     except OSError as error:
         raise SourceUnavailable("no jobs can be kept now: their folder cannot be written") from error

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuch
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable, StorageFull
+from chronotile.jobs.private_files import make_private, make_private_file, make_private_folder
 from chronotile.machine import MOUNTS, network_file_system
 
 BUSY_S = 10
@@ -52,7 +53,7 @@ def open_engine(url: str | None, folder: Path, *, mounts: Path = MOUNTS) -> Engi
 
 def _sqlite(folder: Path, mounts: Path) -> Engine:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise ConfigurationError(
             [f"the folder of jobs {folder} cannot be made: {error.strerror}; set CHRONOTILE_JOBS_DIR to another"]
@@ -66,6 +67,11 @@ def _sqlite(folder: Path, mounts: Path) -> Engine:
                 "folder of this machine"
             ]
         )
+    make_private(folder)
+    with suppress(OSError):  # whoever connects is told
+        make_private_file(folder / FILE)
+    for end in ("", "-wal", "-shm"):
+        make_private(folder / f"{FILE}{end}")
     # As many connections as threads ask at once, here and below: who waits for one would wait for nothing else.
     engine = create_engine(
         URL.create("sqlite", database=str(folder / FILE)), connect_args={"timeout": BUSY_S}, max_overflow=-1

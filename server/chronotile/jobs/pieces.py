@@ -20,6 +20,7 @@ from chronotile.errors import ClientGone
 from chronotile.ingest.optimise.disk import Disk
 from chronotile.jobs.asked import UNBOUNDED
 from chronotile.jobs.job import Json
+from chronotile.jobs.private_files import open_private
 from chronotile.jobs.process import Work
 from chronotile.pipeline.deliver_coverage import storing
 
@@ -83,7 +84,7 @@ def writing_unsettled(path: Path, work: Work) -> Iterator[BinaryIO]:
     partial = work.folder / f"{uuid4().hex}.part"
     with storing_pieces():
         try:
-            with partial.open("xb") as file:
+            with open(partial, "xb", opener=open_private) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

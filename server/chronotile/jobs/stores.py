@@ -13,6 +13,7 @@ from chronotile.errors import ChronotileError, UnknownPath
 from chronotile.jobs.engine import FILE, open_engine
 from chronotile.jobs.faults import no_job
 from chronotile.jobs.job import Job, Selection
+from chronotile.jobs.private_files import make_private
 from chronotile.jobs.table import MOST_LISTED, JobTable
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ def open_stores(url: str | None, folder: Path, *, archive: str, before: Path | N
         StorageFull: There is no room.
     """
     engine = open_engine(url, folder)
+    make_private(folder)
     own = JobStore(engine=engine, table=JobTable(engine, archive=archive), folder=folder)
     try:
         return JobStores(own=own, before=_stored_before(own, url, before or folder))

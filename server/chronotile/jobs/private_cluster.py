@@ -1,0 +1,61 @@
+"""A Dask cluster of this machine that no other user of the machine can connect to.
+
+Its connections are encrypted, and each end must present a certificate that is made at the start and kept in memory:
+whoever can connect to a scheduler or to a worker can run code as its user. The HTTP servers that Dask always
+starts, with or without a dashboard, would be open to everybody and are left out.
+"""
+
+import logging
+from pathlib import Path
+
+from distributed import Nanny, Scheduler, Security, SpecCluster, Worker  # noqa: TID253 -- imported where a cluster is started
+
+HOST = "127.0.0.1"
+
+
+class _NoHttp:
+    def start_http_server(self, *_given: object, **_named: object) -> None:
+        """Replaces the method of Dask that listens for HTTP."""
+
+
+class PrivateScheduler(_NoHttp, Scheduler):  # type: ignore[misc] -- distributed has no types
+    """A scheduler without an HTTP server."""
+
+
+class PrivateWorker(_NoHttp, Worker):  # type: ignore[misc] -- distributed has no types
+    """A worker without an HTTP server."""
+
+
+def start_private_cluster(*, workers: int, memory_bytes: int, preload: str, folder: Path) -> SpecCluster:
+    """Start a scheduler in this process and worker processes, each with one thread and restarted when it dies.
+
+    Args:
+        workers: How many worker processes.
+        memory_bytes: Memory that each may use before it is killed.
+        preload: The module that each worker process imports first.
+        folder: Where workers have temporary files; only the user may read it.
+
+    Raises:
+        ImportError: `cryptography` is not installed.
+    """
+    shared = {"host": HOST, "protocol": "tls://", "security": Security.temporary()}
+    worker = {
+        "cls": Nanny,
+        "options": {
+            **shared,
+            "worker_class": PrivateWorker,
+            "nthreads": 1,
+            "memory_limit": memory_bytes,
+            "preload": [preload],
+            "local_directory": str(folder),
+            "dashboard": False,
+            "silence_logs": logging.WARNING,
+        },
+    }
+    return SpecCluster(
+        scheduler={"cls": PrivateScheduler, "options": {**shared, "port": 0, "dashboard": False}},
+        worker=worker,
+        workers=dict.fromkeys(range(workers), worker),
+        security=shared["security"],
+        silence_logs=logging.WARNING,
+    )
