@@ -92,6 +92,13 @@ class UnsupportedCrs(ChronotileError):
     code = "InvalidCRS"
 
 
+class AccessRefused(ChronotileError):
+    """Pages of that origin, or under that name of the host, may not do this."""
+
+    status = 403
+    code = "AccessRefused"
+
+
 class UnsupportedFormat(ChronotileError):
     """The format is not one of those offered."""
 

@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     jobs_kept_days: float = Field(default=30.0, gt=0, le=36_500)
     """How long a job that has ended is kept, with its results, in days."""
     most_open_jobs: int = Field(default=1000, ge=1, le=1_000_000)
-    """Jobs of one user that have not ended, at most."""
+    """Jobs from one address that have not ended, at most; all addresses together may have ten times as many."""
 
     @field_validator("forwarded_allow_ips")
     @classmethod

@@ -186,6 +186,16 @@ def test_the_base_url_ends_without_a_slash(load):
     assert load(in_service("url: https://example.org/maps/")).service.info().url == "https://example.org/maps"
 
 
+def test_hosts_and_origins_are_as_browsers_write_them(load):
+    service = load(
+        in_service("hosts: [Maps.example.org]\n  origins: ['HTTPS://Maps.example.org:443', 'http://a:8080']")
+    )
+
+    info = service.service.info()
+    assert info.hosts == ("maps.example.org",)
+    assert info.origins == ("https://maps.example.org", "http://a:8080")
+
+
 def test_values_come_from_the_environment(load):
     configuration = load(in_service("limits:\n    max_pixels: ${P}"), environment={"P": "9"})
 
@@ -274,7 +284,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
     ("text", "mistake"),
     [
         ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, url, contact, "
-            "id, languages, paths, crs, tile_matrix_sets, limits, wms, inspire, viewer"),
+            "hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, inspire, viewer"),
         ("title: 5", "service.title: a mapping is wanted (key: value), got 5"),
         ("title: {}", "service.title: at least 1 are wanted"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),
@@ -282,6 +292,17 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
             "or pt-BR"),
         ("title: {en: 2020}", "service.title.en: text is wanted, got 2020; put it in quotes"),
         ("url: ftp://x", "service.url: 'ftp://x' is no base URL; accepted is http(s)://host/path without ? and #"),
+        ("hosts: [https://a.example]", "service.hosts[0]: 'https://a.example' is not a host name; accepted is a name "
+            "without port, such as maps.example.org"),
+        ("hosts: [a.example:80]", "service.hosts[0]: 'a.example:80' is not a host name; accepted is a name without "
+            "port, such as maps.example.org"),
+        ("host: [a.example]", "service.host: unknown key; the nearest is hosts; accepted are title, abstract, url, "
+            "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, inspire, viewer"),
+        *((f"origins: ['{origin}']", f"service.origins[0]: '{origin}' is not a web origin; accepted is http(s)://host "
+            "or http(s)://host:port without a path, such as https://maps.example.org")
+          for origin in ("*", "null", "a.example", "https://a.example/", "https://a@a.example", "ftp://a.example")),
+        ("origins: ['https://a.example', 'https://A.example:443']", "service.origins: https://a.example is listed "
+            "twice"),
         ("contact: {mail: a}", "service.contact.mail: unknown key; the nearest is email; accepted are name, email"),
         ("languages: [en, en]", "service.languages: en is listed twice"),
         ("languages: []", "service.languages: at least 1 are wanted"),

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from chronotile.errors import ConfigurationError, ServerBusy, UnknownPath
-from chronotile.jobs.engine import open_engine, writing
+from chronotile.jobs.engine import open_engine, reading, writing
 from chronotile.jobs.job import Execution, JobFault, Result
-from chronotile.jobs.schema import SCHEMA, VERSION
+from chronotile.jobs.schema import CLIENTS, SCHEMA, VERSION
 from chronotile.jobs.table import JobTable, new_id
 
 ECHO = Execution(process="echo", inputs={"string": "a"}, outputs={"string": {}}, response="document")
@@ -73,6 +73,49 @@ def test_a_user_may_not_have_more_open_jobs_than_allowed(table):
     with pytest.raises(ServerBusy):
         submit(table, user="a", most_open=1)
     submit(table, user="b", most_open=1)
+
+
+def test_a_client_may_not_have_more_open_jobs_than_allowed(table):
+    first = submit(table, client="192.0.2.1", most_open=1)
+
+    with pytest.raises(ServerBusy, match="1 jobs from your address have not ended yet"):
+        submit(table, client="192.0.2.1", most_open=1)
+    submit(table, client="192.0.2.2", most_open=1)
+    table.dismiss(first.id)
+    submit(table, client="192.0.2.1", most_open=1)
+
+
+def test_all_clients_together_may_not_have_more_than_ten_times_as_many(table):
+    for number in range(10):
+        submit(table, client=f"192.0.2.{number}", most_open=1)
+
+    with pytest.raises(ServerBusy, match="10 jobs have not ended yet"):
+        submit(table, client="192.0.2.10", most_open=1)
+
+
+def test_a_database_of_a_version_without_clients_gets_them(url, tmp_path, open_table):
+    open_table()
+    engine = open_engine(url, tmp_path)
+    CLIENTS.drop(engine)
+    engine.dispose()
+
+    table = open_table()
+
+    submit(table, client="192.0.2.1", most_open=1)
+    with pytest.raises(ServerBusy):
+        submit(table, client="192.0.2.1", most_open=1)
+
+
+def test_the_address_of_a_client_goes_with_its_job(table, url, tmp_path):
+    job = submit(table, client="192.0.2.1")
+    engine = open_engine(url, tmp_path)
+
+    with reading(engine) as connection:
+        assert connection.execute(select(CLIENTS)).all() == [(job.id, "192.0.2.1")]
+    table.forget([job.id])
+    with reading(engine) as connection:
+        assert connection.execute(select(CLIENTS)).all() == []
+    engine.dispose()
 
 
 def test_forgotten_jobs_are_gone(table, clock):

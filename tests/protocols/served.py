@@ -26,6 +26,8 @@ from chronotile.pipeline.services import Services
 from chronotile.readers.reader import Reader
 
 NODATA = 255
+TEST_HOST = "testserver"
+"""The host that clients of Starlette's tests ask."""
 NOW = np.datetime64("2020-07-01T12:00:00", "ns")
 
 BELGIUM_31N = NativeGrid(
@@ -190,7 +192,7 @@ def make_services(
     collections = collections or (make_collection(),)
     layers = [layer for collection in collections for layer in collection.layers]
     catalogue = Catalogue(
-        service=service or ServiceInfo(),
+        service=service or ServiceInfo(hosts=(TEST_HOST,)),
         collections=collections,
         styles={style.id: style for layer in layers for style in (*layer.styles, CHANGES)},
         crs=tuple(crs_of(name) for name in crs),

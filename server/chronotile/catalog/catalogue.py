@@ -90,6 +90,10 @@ class ServiceInfo:
     url: str | None = None
     """Public base URL without a slash at the end; `None` takes it from the request."""
     contact: Contact = Contact()
+    hosts: tuple[str, ...] = ()
+    """Names of hosts, in lower case, under which jobs may be used, beside that of `url`, localhost and IP addresses."""
+    origins: tuple[str, ...] = ()
+    """Web origins, as browsers write them, whose pages may use jobs, beside the server's own."""
     languages: tuple[str, ...] = ("en",)
     wms_paths: tuple[str, ...] = ("/wms",)
     wmts_paths: tuple[str, ...] = ("/wmts",)

@@ -15,6 +15,9 @@ from chronotile.sections import Id, Positive, Section, Text, unique
 
 _CODE = re.compile(r"[A-Z]{2,10}:[A-Z0-9]{1,12}")
 _URL_PATH = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
+_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,30}", re.ASCII)
+_ORIGIN = re.compile(r"https?://[a-z0-9._-]{1,253}(:[0-9]{1,5})?", re.ASCII)
+_PORTS = {"http": 80, "https": 443}
 _FIRST_SEGMENTS = (
     *("viewer", "tiles", "cubes", "layers", "timeseries", "places", "animations", "ogcapi", "cog", "health", "metrics"),
     *("wcs", "catalogue", "stac"),
@@ -130,6 +133,23 @@ def _base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _host(name: str) -> str:
+    if not _HOST.fullmatch(name):
+        raise ValueError(f"{name[:80]!r} is not a host name; accepted is a name without port, such as maps.example.org")
+    return name.lower()
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text.lower())
+    if not _ORIGIN.fullmatch(text.lower()) or not _HOST.fullmatch(parts.hostname or ""):
+        raise ValueError(
+            f"{text[:80]!r} is not a web origin; accepted is http(s)://host or http(s)://host:port without a path, "
+            "such as https://maps.example.org"
+        )
+    is_default = parts.port == _PORTS[parts.scheme]
+    return text.lower().rpartition(":")[0] if is_default else text.lower()
+
+
 class ServiceSection(Section):
     """What holds for all that is served."""
 
@@ -141,6 +161,10 @@ class ServiceSection(Section):
     """Public base URL; null takes it from the request."""
     contact: ContactSection = ContactSection()
     """Whom users may write to."""
+    hosts: Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], AfterValidator(unique)] = ()
+    """Further host names under which jobs may be used; the host of `url`, localhost and IP addresses always may."""
+    origins: Annotated[tuple[Annotated[Text, AfterValidator(_origin)], ...], AfterValidator(unique)] = ()
+    """Further web origins whose pages may use jobs, such as https://maps.example.org; the server's own always may."""
     id: Id | None = None
     """Name of this archive, to which its jobs are bound; null makes one of the absolute path of the configuration."""
     languages: Annotated[
@@ -173,6 +197,8 @@ class ServiceSection(Section):
             abstract=self.abstract,
             url=self.url,
             contact=Contact(name=self.contact.name, email=self.contact.email),
+            hosts=self.hosts,
+            origins=self.origins,
             languages=self.languages,
             wms_paths=self.paths.wms,
             wmts_paths=self.paths.wmts,

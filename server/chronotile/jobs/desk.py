@@ -32,7 +32,7 @@ class JobDesk:
         archive: Id of the archive that is served.
         before: Folder of jobs that were stored before they had an archive, as `open_stores` takes it.
         database_url: As `open_engine` takes it.
-        most_open: Jobs of one user that have not ended, at most.
+        most_open: Jobs of one client that have not ended, at most; of all together ten times as many.
         bucket: Of the files of results; otherwise they stay in the folder.
     """
 
@@ -127,6 +127,7 @@ class JobDesk:
         user: str | None,
         subscriber: Subscriber | None = None,
         revision: str | None = None,
+        client: str | None = None,
     ) -> Job:
         """Accept a job.
 
@@ -135,13 +136,19 @@ class JobDesk:
             user: Whose it is.
             subscriber: Who hears how it goes on, if anybody.
             revision: Of what it reads, as it is now.
+            client: The address that the request comes from.
 
         Raises:
             SourceUnavailable: No jobs can be kept.
-            ServerBusy: This user has too many already.
+            ServerBusy: This client has too many already, or all together have.
         """
         job = self.table.submit(
-            execution, user=user, most_open=self._most_open, subscriber=subscriber, revision=revision
+            execution,
+            user=user,
+            most_open=self._most_open,
+            subscriber=subscriber,
+            revision=revision,
+            client=client,
         )
         try:
             return self._told(job)

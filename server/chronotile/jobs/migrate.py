@@ -10,7 +10,7 @@ from chronotile.jobs.callbacks import call_back
 from chronotile.jobs.engine import database_time, hold, writing
 from chronotile.jobs.faults import fault_of
 from chronotile.jobs.rows import fault_text
-from chronotile.jobs.schema import BLOCKS, JOBS, METADATA, SCHEMA, VERSION
+from chronotile.jobs.schema import BLOCKS, CLIENTS, JOBS, METADATA, SCHEMA, VERSION
 
 OPEN_BEFORE = SourceUnavailable(
     "the job was submitted before jobs were bound to an archive, and is not run because its archive is not known; "
@@ -37,6 +37,7 @@ def make_tables(engine: Engine) -> None:
         SCHEMA.create(connection, checkfirst=True)
         version = connection.scalar(select(SCHEMA.c.version))
         if version == VERSION:
+            CLIENTS.create(connection, checkfirst=True)
             return
         if version is not None and version > VERSION:
             raise ConfigurationError(

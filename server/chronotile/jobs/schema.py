@@ -81,6 +81,16 @@ CALLBACKS = Table(
     Column("not_before", Float(53), nullable=False),
     Column("tries", Integer, nullable=False),
 )
+CLIENTS = Table(
+    "chronotile_job_clients",
+    METADATA,
+    Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("client", String(100), nullable=False, index=True),
+)
+"""The address that each job was submitted from, for quotas.
+
+A table of its own, which versions that do not know it need not read: it is added without a new `VERSION`.
+"""
 
 WORKERS = Table(
     "chronotile_archive_workers",

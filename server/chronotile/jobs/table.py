@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select
 
 from chronotile.errors import ServerBusy
 from chronotile.jobs.attendance import Attendance
@@ -24,7 +24,7 @@ from chronotile.jobs.rows import (
     storable,
     wanted_of,
 )
-from chronotile.jobs.schema import JOBS, LOG
+from chronotile.jobs.schema import CLIENTS, JOBS, LOG
 
 MOST_LISTED = 1000
 LOG_LINES = 1000
@@ -33,6 +33,10 @@ LOG_LINES = 1000
 OPEN = JOBS.c.status.in_(["accepted", "running"])
 TOLD = [*BRIEF, JOBS.c.results]
 """What is told of one job: the names and media types of its results too, but not its inputs."""
+
+CLIENTS_AT_ONCE = 10
+"""Clients that may each have as many open jobs as one may have, before the jobs of all together are too many."""
+FROM_HERE = " from your address"
 
 _SUBMITTING = 7_105_102
 """Whom PostgreSQL lets count the open jobs of a user and add one."""
@@ -74,28 +78,34 @@ class JobTable(OwnedJobs):
         most_open: int,
         subscriber: Subscriber | None = None,
         revision: str | None = None,
+        client: str | None = None,
     ) -> Job:
         """Accept a job.
 
         Args:
             execution: What is asked for.
             user: Whose it is.
-            most_open: Jobs of this user that have not ended, at most.
+            most_open: Jobs that have not ended, at most: of this client, or of this user if the client is not known.
+                All clients of a user together may have `CLIENTS_AT_ONCE` times as many.
             subscriber: Who hears how it goes on, if anybody.
             revision: Of what it reads, as it is now.
+            client: The address that the request comes from.
 
         Raises:
-            ServerBusy: This user has `most_open` jobs already that have not ended.
+            ServerBusy: There are that many jobs already that have not ended.
         """
         values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0, "fruitless": 0}
         row = row_of(execution, {"id": new_id(), "archive": self.archive, "revision": revision, "user": user, **values})
         with writing(self._engine) as connection:
             hold(connection, _SUBMITTING)
             is_theirs = self._is_of_archive, _is_of([user])
-            waiting = connection.scalar(select(func.count()).select_from(JOBS).where(OPEN, *is_theirs)) or 0
-            if waiting >= most_open:
-                raise ServerBusy(f"{waiting} jobs have not ended yet, and no more may be asked for at once; try later")
+            count = select(func.count()).select_from(JOBS).where(OPEN, *is_theirs)
+            if client is not None:
+                _require_room(connection, count.join(CLIENTS).where(CLIENTS.c.client == client), most_open, FROM_HERE)
+            _require_room(connection, count, most_open if client is None else CLIENTS_AT_ONCE * most_open)
             job = _add(connection, row, self._clock(connection))
+            if client is not None:
+                connection.execute(insert(CLIENTS).values(job=job.id, client=client))
             if subscriber is not None:
                 subscribe(connection, job.id, subscriber)
             return job
@@ -260,6 +270,13 @@ class JobTable(OwnedJobs):
 def new_id() -> str:
     """Return the id of a new job: whoever knows it may see the job, so that nobody may guess it."""
     return secrets.token_hex(16)
+
+
+def _require_room(connection: Connection, count: Select[tuple[int]], most: int, whose: str = "") -> None:
+    """Refuse a job where as many are counted already as may be."""
+    waiting = connection.scalar(count) or 0
+    if waiting >= most:
+        raise ServerBusy(f"{waiting} jobs{whose} have not ended yet, and no more may be asked for at once; try later")
 
 
 def _add(connection: Connection, row: Json, now: float) -> Job:

@@ -23,7 +23,7 @@ def client(tmp_path_factory):
     plan = DemoPlan(size_px=100, levels=1, picture_days=("2024-06-01",))
     place = make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
     settings = Settings(config=place, jobs_dir=tmp_path_factory.mktemp("jobs"))
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings), base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 

@@ -140,7 +140,9 @@ def test_a_subscriber_gets_files_as_links_whatever_was_asked_for(ask, subscriber
     ids=["configured", "as it was asked for"],
 )
 def test_links_lead_to_the_public_address_of_the_server(make_client, subscriber, desk, tell, web, url, headers, base):
-    client = make_client(served.make_services(service=served.ServiceInfo(url=url)))
+    client = make_client(
+        served.make_services(service=served.ServiceInfo(url=url, hosts=(served.TEST_HOST, "other.example.org")))
+    )
     body = {"inputs": {}, "subscriber": subscriber}
     job = client.post(ECHO, json=body, headers={**headers, "Prefer": "respond-async"}).json()["jobID"]
     desk.table.claim("test", lease_s=60)

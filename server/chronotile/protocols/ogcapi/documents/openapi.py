@@ -20,6 +20,7 @@ COLLECTION_ID = "collectionId"
 
 REFUSALS = {
     "BadRequest": "A parameter is missing or not accepted, or the answer would be larger than a limit",
+    "Forbidden": "Web pages of this origin, or under this host name, may not use jobs",
     "NotFound": "There is no such collection, or no such part of it, or nothing at that time",
     "NotAcceptable": "The client takes none of the media types in which this is given",
     "TooLarge": "The body is larger than `max_body_bytes`",

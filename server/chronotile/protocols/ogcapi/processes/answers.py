@@ -11,6 +11,7 @@ from starlette.responses import Response
 from chronotile.errors import ClientGone
 from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.gate import Gate
+from chronotile.protocols.common.job_access import require_job_access
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import respond_with_content
 from chronotile.protocols.common.state import in_thread, read_in_thread, state_of
@@ -70,6 +71,16 @@ def live(handler: Handler) -> Handler:
         return response
 
     return answer
+
+
+def live_job(handler: Handler) -> Handler:
+    """Return a handler of jobs as `live` does, which refuses pages of origins that may not use them."""
+
+    async def answer(request: Request) -> Response:
+        require_job_access(request)
+        return await handler(request)
+
+    return live(answer)
 
 
 async def unless_gone(

@@ -10,11 +10,12 @@ from starlette.routing import Route
 
 from chronotile.errors import InvalidParameter
 from chronotile.jobs.execute import JOB_INSTEAD, SYNC_S, planned
-from chronotile.jobs.job import Execution, Subscriber
+from chronotile.jobs.job import Execution, Job, Subscriber
 from chronotile.jobs.process import Plan, Process
 from chronotile.jobs.processes import process_of
 from chronotile.jobs.temporary import removed_if_it_fails
 from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.job_access import client_of, require_job_access
 from chronotile.protocols.common.job_instead import offer_job
 from chronotile.protocols.common.state import check_current, in_fetches, in_thread, services_of, state_of, while_wanted
 from chronotile.protocols.ogcapi.block import Json, Told
@@ -35,6 +36,8 @@ async def post_execution(request: Request) -> Response:
     """Do what is asked for while the client waits, or accept it as a job."""
     told = told_for(request, query_of(request))
     preferred = preferences_of(request.headers.getlist("prefer"))
+    if preferred.is_async:
+        require_job_access(request)
     execution, subscriber = await _asked(request, process_of(request.path_params["processID"]), told)
     if subscriber is not None and not preferred.is_async:
         raise InvalidParameter(f"subscribers hear of jobs alone; {JOB_INSTEAD}", locator="subscriber")
@@ -91,6 +94,7 @@ async def _do_now(
         answer = await unless_gone(request, state.gates.executions, partial(work, is_wanted), elsewhere=elsewhere)
     if isinstance(answer, Done):  # to be stored, which others do not wait for who want to execute something
         with removed_if_it_fails(answer.folder):
+            require_job_access(request)
             response = await in_thread(state.gates.results, kept, execution, answer, state.jobs, told)
     else:
         response = answer
@@ -102,7 +106,10 @@ async def _do_now(
 async def _accept(
     request: Request, execution: Execution, told: Told, subscriber: Subscriber | None, *, revision: str | None
 ) -> Response:
-    submit = partial(state_of(request).jobs.submit, execution, user=NOBODY, subscriber=subscriber, revision=revision)
+    def submit() -> Job:
+        client, desk = client_of(request), state_of(request).jobs
+        return desk.submit(execution, user=NOBODY, subscriber=subscriber, revision=revision, client=client)
+
     job = await of_table(request, submit)
     headers = {"Location": job_address(job, told), "Preference-Applied": RESPOND_ASYNC}
     return Response(orjson.dumps(status_document(job, told)), status_code=201, media_type=JSON, headers=headers)

@@ -15,7 +15,15 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.problem import MEDIA_TYPE as PROBLEM
 from chronotile.protocols.common.state import in_thread, state_of
 from chronotile.protocols.ogcapi.block import Told
-from chronotile.protocols.ogcapi.processes.answers import NOBODY, Found, document_in, form_of, live, of_table, query_of
+from chronotile.protocols.ogcapi.processes.answers import (
+    NOBODY,
+    Found,
+    document_in,
+    form_of,
+    live_job,
+    of_table,
+    query_of,
+)
 from chronotile.protocols.ogcapi.processes.documents import (
     job_list,
     removed_document,
@@ -136,8 +144,8 @@ def _results(job: Job, execution: Execution, desk: JobDesk, told: Told) -> Resul
 
 
 routes = [
-    Route("/ogcapi/jobs", live(get_jobs)),
-    Route("/ogcapi/jobs/{jobID}", live(answer_of_job), methods=["GET", "DELETE"]),
-    Route("/ogcapi/jobs/{jobID}/results", live(get_results)),
-    Route("/ogcapi/jobs/{jobID}/results/{outputID}", live(get_result)),
+    Route("/ogcapi/jobs", live_job(get_jobs)),
+    Route("/ogcapi/jobs/{jobID}", live_job(answer_of_job), methods=["GET", "DELETE"]),
+    Route("/ogcapi/jobs/{jobID}/results", live_job(get_results)),
+    Route("/ogcapi/jobs/{jobID}/results/{outputID}", live_job(get_result)),
 ]

@@ -234,12 +234,19 @@ def _operation(operation: str, summary: str, parameters: Sequence[Json], answers
         "summary": summary,
         "tags": [TAG],
         "parameters": list(parameters),
-        "responses": {**answers, **_refusals("400", "404", "503")},
+        "responses": {**answers, **_refusals("400", "403", "404", "503")},
     }
 
 
 def _refusals(*statuses: str) -> dict[str, Json]:
-    names = {"400": "BadRequest", "404": "NotFound", "413": "TooLarge", "415": "BadRequest", "503": "Unavailable"}
+    names = {
+        "400": "BadRequest",
+        "403": "Forbidden",
+        "404": "NotFound",
+        "413": "TooLarge",
+        "415": "BadRequest",
+        "503": "Unavailable",
+    }
     return {status: {"$ref": f"#/components/responses/{names[status]}"} for status in statuses}
 
 

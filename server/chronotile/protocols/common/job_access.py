@@ -1,0 +1,136 @@
+"""Who may use jobs until there are users: programs, the server's own pages, and pages of configured web origins.
+
+Anybody may run a page in the browser of somebody who can reach this server. Such a page must neither use jobs from
+its own origin, nor by a name of its own that it lets point to this server (DNS rebinding), for which the browser
+takes both to be one origin.
+"""
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.errors import AccessRefused
+from chronotile.protocols.common.raw_headers import RawHeader
+from chronotile.protocols.common.state import services_of
+
+LOCALHOST = "localhost"
+MAX_CLIENT = 100
+"""Characters of what a proxy gives as the address of its client."""
+_JOBS = re.compile(r"/ogcapi/jobs(/.*)?", re.DOTALL)
+_HOST = re.compile(r"(?P<name>[^:\[\]/@\s]+|\[[0-9a-f:.]+\])(:(?P<port>\d{1,5}))?", re.ASCII)
+_PORTS = {"http": 80, "https": 443}
+_IS_OF_JOBS = "chronotile.is_of_jobs"
+"""Marks a request whose answer is about jobs."""
+
+
+def require_job_access(request: HTTPConnection) -> None:
+    """Refuse a request about jobs that the page of another origin sends, and mark its answer as one about jobs.
+
+    Raises:
+        AccessRefused: Its host is not one of this server, or its origin is not allowed.
+    """
+    request.scope[_IS_OF_JOBS] = True
+    service = services_of(request).catalogue.service
+    host = request.headers.get("host", "")
+    if not _is_host(host, service):
+        raise AccessRefused(
+            f"jobs may not be used under the host name {host[:80]!r}; accepted are localhost, IP addresses, the host "
+            "of `service: {url: …}` and the names in `service: {hosts: […]}` of the server's configuration",
+            locator="Host",
+        )
+    for origin in request.headers.getlist("origin"):
+        if not _is_origin(origin, request.scope, service):
+            raise AccessRefused(
+                f"pages of the origin {origin[:80]!r} may not use jobs; accepted are the server's own and those in "
+                "`service: {origins: […]}` of the server's configuration",
+                locator="Origin",
+            )
+
+
+def client_of(request: HTTPConnection) -> str | None:
+    """Return the address that quotas of jobs count for, if it is known.
+
+    The forwarded one behind a trusted proxy. Of an IPv6 address the network (/64), in which a client has any number.
+    """
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host[:MAX_CLIENT] or None
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def is_of_jobs(scope: Scope) -> bool:
+    """Return whether the answer of a request that was handled is about jobs."""
+    return _IS_OF_JOBS in scope
+
+
+def is_path_of_jobs(scope: Scope) -> bool:
+    """Return whether a request that is not handled yet is for the path of jobs."""
+    return bool(_JOBS.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))))
+
+
+def job_sharing(scope: Scope) -> tuple[RawHeader, ...]:
+    """Return the headers that let the page of an allowed origin read an answer about jobs; none for others."""
+    origins = Headers(scope=scope).getlist("origin")
+    request = HTTPConnection(scope)
+    service = services_of(request).catalogue.service
+    is_allowed = (
+        len(origins) == 1
+        and _is_host(request.headers.get("host", ""), service)
+        and _is_origin(origins[0], scope, service)
+    )
+    return ((b"access-control-allow-origin", origins[0].encode("latin-1")),) if is_allowed else ()
+
+
+def _is_host(host: str, service: ServiceInfo) -> bool:
+    """Whether clients may use jobs under a host, with or without a port."""
+    found = _HOST.fullmatch(host.lower())
+    if found is None:
+        return False
+    name = found["name"]
+    own = urlsplit(service.url or "").hostname
+    return name in {own, LOCALHOST, *service.hosts} or _is_address(name.strip("[]"))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_origin(origin: str, scope: Scope, service: ServiceInfo) -> bool:
+    """Whether pages of an origin may use jobs; the scheme is compared where it is certain.
+
+    A request that comes by HTTP may have come to a proxy by HTTPS that is not trusted to say so.
+    """
+    if origin in service.origins:
+        return True
+    scheme, host = origin.partition(":")[0], Headers(scope=scope).get("host", "")
+    addresses = [service.url or ""]
+    if scope["scheme"] in {scheme, "http"}:
+        addresses.append(f"{scheme}://{host}")
+    written = _normal(origin)
+    return written is not None and written in map(_normal, addresses)
+
+
+def _normal(url: str) -> tuple[str, str, int] | None:
+    """The scheme, host and port of an address, if a browser can have loaded a page from it."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            return None
+        return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
+    except ValueError:
+        return None
