@@ -179,10 +179,10 @@ class Cluster:
         return _Given(client, self._look)
 
     def _begin(self) -> None:
-        logging.getLogger("distributed").setLevel(logging.WARNING)
         try:
             from distributed import Client
 
+            logging.getLogger("distributed").setLevel(logging.WARNING)  # which its import has set
             place: Any = self._address
             if place is None:
                 place = self._processes = self._started()
