@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 
 import numpy as np
 import shapely
@@ -16,6 +17,25 @@ PAIRS_PER_EDGE = 6
 
 FREE_PAIRS = 20_000
 """Of small polygons, which may be as tangled as they like: repair takes about 10 µs a pair."""
+
+FEW_EDGES = 200
+"""Of a polygon that is checked as it is: even if each of its edges crosses all others, there are few pairs."""
+
+CHECKED_PAIRS_PER_EDGE = 20
+CHECKED_PAIRS = 5_000_000
+"""Pairs of edges whose boxes overlap, in all polygons that are checked: to check takes about 50 ns a pair."""
+
+MOST_STEPS = 1_000_000_000
+"""Steps to find which rings lie in which others, in all polygons that are checked."""
+
+STEPS_PER_PAIR = 500
+"""Of a pair of rings whose boxes overlap, beside one for each vertex of the outer one."""
+
+MOST_REPAIRED = 20_000_000
+"""Pairs of rings of the polygons that are repaired, whether their boxes overlap or not."""
+
+_AT_ONCE = 16
+"""Boxes that are looked up together, each of which may overlap all others."""
 
 _REASON = re.compile(r"(?P<what>[^\[]+)\[(?P<x>\S+) (?P<y>\S+)\]")
 
@@ -40,16 +60,25 @@ def repaired(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str)
     Raises:
         InvalidParameter: One covers nothing, or is too tangled to be repaired; the message names it.
     """
+    checks = _Checks()
+    for polygon, name in zip(polygons, names, strict=True):
+        checks.require_few(polygon, polygon, f"{name} is", locator=locator)
     shapes = _shapes(polygons)
     is_valid = shapely.is_valid(shapes)
     done = [Repaired((polygon,)) for polygon in polygons]
-    pairs = edges = 0
+    pairs = edges = ring_pairs = 0
     for index in np.flatnonzero(~is_valid).tolist():
         reason = f"{_where(polygons[index])}{_told(shapely.is_valid_reason(shapes[index]))}"
         edges += sum(len(ring) - 1 for ring in polygons[index])
         pairs += _overlapping_pairs(polygons[index], at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
             raise InvalidParameter(f"{names[index]} is too tangled to be repaired: {reason}", locator=locator)
+        ring_pairs += len(polygons[index]) ** 2
+        if ring_pairs > MOST_REPAIRED:
+            raise InvalidParameter(
+                f"{names[index]} has too many rings to be repaired, at most {isqrt(MOST_REPAIRED)}: {reason}",
+                locator=locator,
+            )
         try:
             parts = _polygons(shapely.make_valid(shapes[index], method="structure", keep_collapsed=False))
         except shapely.GEOSException as error:  # of coordinates of far apart magnitudes
@@ -72,13 +101,16 @@ def united(areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator:
         InvalidParameter: The polygons of one are too tangled with one another; the message names it.
     """
     done = [tuple(polygons) for polygons in areas]
+    checks = _Checks()
     pairs = edges = 0
     for index, polygons in enumerate(done):
         if len(polygons) < 2 or not _boxes_overlap(shapes := _shapes(polygons)):
             continue
+        rings = tuple(ring for polygon in polygons for ring in polygon)
+        outer = tuple(polygon[0] for polygon in polygons)
+        checks.require_few(rings, outer, f"the polygons{names[index]} are", locator=locator)
         if shapely.is_valid(shapely.multipolygons(shapes)):
             continue  # they touch at most: to unite thousands that do would take minutes
-        rings = tuple(ring for polygon in polygons for ring in polygon)
         edges += sum(len(ring) - 1 for ring in rings)
         pairs += _overlapping_pairs(rings, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
@@ -94,6 +126,61 @@ def united(areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator:
                 locator=locator,
             ) from error
     return done
+
+
+class _Checks:
+    """What the checks of all polygons of a request take, counted before each is made."""
+
+    def __init__(self) -> None:
+        self._edges = self._pairs = self._steps = 0
+
+    def require_few(self, rings: Polygon, nested: Polygon, which: str, *, locator: str) -> None:
+        """Refuse rings that would take too long to be checked.
+
+        Args:
+            rings: Whose edges are checked for crossings.
+            nested: Those of which it is found which lie in which.
+            which: The beginning of the message.
+            locator: The parameter they came in.
+
+        Raises:
+            InvalidParameter: Too many of their edges, or of themselves, may lie on one another.
+        """
+        edges = sum(len(ring) - 1 for ring in rings)
+        if edges <= FEW_EDGES:
+            return
+        self._steps += _nesting_steps(nested, at_most=MOST_STEPS - self._steps)
+        if self._steps > MOST_STEPS:
+            raise InvalidParameter(
+                f"{which} too complex: of too many rings one may lie in another, at most {MOST_STEPS} steps are made "
+                "to find out; simplify them, or send fewer rings or features at once",
+                locator=locator,
+            )
+        self._edges += edges
+        most = CHECKED_PAIRS_PER_EDGE * self._edges + CHECKED_PAIRS
+        self._pairs += _overlapping_pairs(rings, at_most=most - self._pairs)
+        if self._pairs > most:
+            raise InvalidParameter(
+                f"{which} too complex: too many edges may cross one another, at most {most} pairs are checked; "
+                "simplify them, or send fewer at once",
+                locator=locator,
+            )
+
+
+def _nesting_steps(rings: Polygon, *, at_most: int) -> int:
+    """Steps to find which rings lie in which others, by their boxes; counting ends soon after `at_most`."""
+    sizes = np.array([len(ring) for ring in rings])
+    starts = np.cumsum([0, *sizes[:-1]])
+    vertices = np.concatenate(rings)
+    low, high = np.minimum.reduceat(vertices, starts), np.maximum.reduceat(vertices, starts)
+    boxes = shapely.box(*low.T, *high.T)
+    tree = shapely.STRtree(boxes)
+    steps = start = 0
+    while start < len(boxes) and steps <= at_most:
+        others = tree.query(boxes[start : start + _AT_ONCE])[1]
+        steps += int((sizes[others] + STEPS_PER_PAIR).sum())
+        start += _AT_ONCE
+    return steps
 
 
 def _boxes_overlap(shapes: NDArray[np.object_]) -> bool:
@@ -119,7 +206,9 @@ def _overlapping_pairs(polygon: Polygon, *, at_most: int) -> int:
     A hundred random vertices cross a thousand times, and what they enclose takes a second to find; a coast of a
     hundred thousand that crosses itself once takes little more than its reading.
     """
-    edges = shapely.linestrings(np.concatenate([np.stack([ring[:-1], ring[1:]], axis=1) for ring in polygon]))
+    vertices, ends = np.concatenate(polygon), np.cumsum([len(ring) for ring in polygon])
+    pairs_of_vertices = np.stack([vertices[:-1], vertices[1:]], axis=1)
+    edges = shapely.linestrings(np.delete(pairs_of_vertices, ends[:-1] - 1, axis=0))
     tree = shapely.STRtree(edges)
     pairs = start = 0
     step = 8  # each of which may overlap all
