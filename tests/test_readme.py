@@ -27,7 +27,7 @@ def client(tmp_path_factory):
     plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
     place = make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
     settings = Settings(config=place, jobs_dir=tmp_path_factory.mktemp("jobs"))
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings), base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 

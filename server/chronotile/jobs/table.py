@@ -272,7 +272,7 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def _require_room(connection: Connection, count: Select[tuple[int]], most: int, whose: str = "") -> None:
+def _require_room(connection: Connection, count: Select[int], most: int, whose: str = "") -> None:
     """Refuse a job where as many are counted already as may be."""
     waiting = connection.scalar(count) or 0
     if waiting >= most:
