@@ -18,11 +18,11 @@ class _NoHttp:
         """Replaces the method of Dask that listens for HTTP."""
 
 
-class PrivateScheduler(_NoHttp, Scheduler):  # type: ignore[misc] -- distributed has no types
+class PrivateScheduler(_NoHttp, Scheduler):
     """A scheduler without an HTTP server."""
 
 
-class PrivateWorker(_NoHttp, Worker):  # type: ignore[misc] -- distributed has no types
+class PrivateWorker(_NoHttp, Worker):
     """A worker without an HTTP server."""
 
 
