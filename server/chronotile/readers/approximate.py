@@ -19,6 +19,9 @@ from chronotile.model.grid import FloatArray, Grid, NativeGrid
 Weights = NDArray[np.floating[Any]]
 Precision = Literal["float32", "float64"]
 
+ALL = slice(None)
+"""All rows."""
+
 NODE_COUNTS = (7, 13, 25)
 CHECKS = (0.013, 0.17, 0.39, 0.57, 0.81, 0.991)
 """Where along each side the approximation is checked: beside the nodes of every count."""
@@ -61,16 +64,12 @@ class Lattice:
     """(m, n), in source CRS units."""
     y: FloatArray
     """(m, n)."""
-    is_exact: bool
-    """Whether the crossings are the pixel centres themselves."""
 
-    def on_pixels(self, grid: Grid, level: NativeGrid) -> tuple[FloatArray, FloatArray]:
-        """Return fractional columns and rows of a level, (y, x), at the pixel centres of the target grid."""
+    def on_pixels(self, grid: Grid, level: NativeGrid) -> "OnPixels":
+        """Return fractional columns and rows of a level at the pixel centres of the target grid."""
         columns, rows = level.pixels_at(self.x, self.y)
-        if self.is_exact:
-            return columns, rows
         down, across = self._weights(grid, "float64")
-        return down @ columns @ across, down @ rows @ across
+        return OnPixels(down @ rows, down @ columns, across)
 
     def near_pixels(self, grid: Grid, level: NativeGrid) -> "NearCells | None":
         """Return what `on_pixels` does, counted from a cell nearby; `None` where the grid reaches too far for that.
@@ -79,15 +78,11 @@ class Lattice:
         """
         columns, rows = level.pixels_at(self.x, self.y)
         column, row = np.floor(columns.min()) - 1, np.floor(rows.min()) - 1
-        if self.is_exact or max(columns.max() - column, rows.max() - row) > NEAR_CELLS:
+        if max(columns.max() - column, rows.max() - row) > NEAR_CELLS:
             return None
         down, across = self._weights(grid, "float32")
-        return NearCells(
-            int(row),
-            int(column),
-            down @ (rows - row).astype(np.float32) @ across,
-            down @ (columns - column).astype(np.float32) @ across,
-        )
+        near = OnPixels(down @ (rows - row).astype(np.float32), down @ (columns - column).astype(np.float32), across)
+        return NearCells(int(row), int(column), near)
 
     def _weights(self, grid: Grid, dtype: Precision) -> tuple[Weights, Weights]:
         """(y, nodes) and (nodes, x)."""
@@ -96,18 +91,53 @@ class Lattice:
 
 
 @dataclass(frozen=True, slots=True)
+class OnPixels:
+    """Coordinates of all pixels as products of small matrices, of which those of some rows are made at a time."""
+
+    rows: Weights
+    """(y, nodes)."""
+    columns: Weights
+    """(y, nodes)."""
+    across: Weights
+    """(nodes, x)."""
+
+    def at(self, some: slice) -> tuple[Weights, Weights]:
+        """Return fractional columns and rows of a level, (y, x), at pixel centres of some rows of the target grid."""
+        return self.columns[some] @ self.across, self.rows[some] @ self.across
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the matrices."""
+        return self.rows.nbytes + self.columns.nbytes + self.across.nbytes
+
+
+@dataclass(frozen=True, slots=True)
 class NearCells:
     """Coordinates in cells of a level, counted from one of them."""
 
     row: int
     column: int
-    rows: Weights
-    """(y, x), float32."""
-    columns: Weights
-    """(y, x), float32."""
+    pixels: OnPixels
+    """In float32."""
 
 
-def locate(grid: Grid, crs: Crs, resolution: float) -> Separable | Lattice:
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Coordinates that are transformed pixel by pixel."""
+
+    crs: Crs
+    """Of the source."""
+
+    def at(self, grid: Grid, some: slice) -> tuple[FloatArray, FloatArray]:
+        """Return x and y, (y, x), at pixel centres of some rows of the target grid; not finite where there are none."""
+        columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height)[some] + 0.5
+        return _transformed(grid, self.crs, columns, rows)
+
+
+Located = Separable | Lattice | Exact
+
+
+def locate(grid: Grid, crs: Crs, resolution: float) -> Located:
     """Return where the pixel centres of `grid` lie in `crs`; `resolution` is the source's pixel size there."""
     columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5
     if grid.crs == crs:
@@ -119,7 +149,7 @@ def locate(grid: Grid, crs: Crs, resolution: float) -> Separable | Lattice:
             lattice = _approximated(grid, crs, count, MAX_ERROR_PX * resolution)
             if lattice is not None:
                 return lattice
-    return Lattice(columns, rows, *_transformed(grid, crs, columns, rows), is_exact=True)
+    return Exact(crs)
 
 
 def _separable(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> Separable:
@@ -144,7 +174,7 @@ def _approximated(grid: Grid, crs: Crs, count: int, max_error: float) -> Lattice
     if np.abs(weights.T @ at_nodes @ weights - between).max() > max_error:
         return None
     nodes = _nodes(count)
-    return Lattice(nodes * grid.width, nodes * grid.height, at_nodes[0], at_nodes[1], is_exact=False)
+    return Lattice(nodes * grid.width, nodes * grid.height, at_nodes[0], at_nodes[1])
 
 
 @lru_cache(maxsize=len(NODE_COUNTS))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Numbers, Pixels, Raster
 from chronotile.model.source import VariableInfo
-from chronotile.readers.approximate import Lattice, Separable, locate
+from chronotile.readers.approximate import ALL, Lattice, Located, NearCells, locate
 from chronotile.readers.gather import Axis, Bilinear, Cells, Nearest, bilinear, nearest
+from chronotile.readers.level_cells import Reach, coordinates_on, is_inside, reach_of, span_of, where_inside, wound
 from chronotile.readers.reader import Reader
 
 MAX_WINDOW_PIXELS = 16_777_216
@@ -42,11 +43,20 @@ class Place:
     grid: Grid
 
 
-class Reach(NamedTuple):
-    """The least and greatest of coordinates along one axis."""
+class Windows(Protocol):
+    """What a plan reads."""
 
-    least: float
-    most: float
+    @property
+    def level(self) -> int:
+        """Of the source."""
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Side by side from west to east."""
+
+    @property
+    def step(self) -> int:
+        """Every `step`-th row and column is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +80,7 @@ class WarpPlan:
         Raises:
             SourceUnavailable: The source is gone or damaged.
         """
-        pieces = [
-            reader.read_window(variable.name, index=index, level=self.level, window=window, step=self.step)
-            for window in self.windows
-        ]
-        return pieces[0] if len(pieces) == 1 else side_by_side(pieces)
+        return read_windows(self, reader, variable, index)
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return what was read, on the grid."""
@@ -114,7 +120,7 @@ def plan_warp(
         level: Which to read; `None` is that of `level_for` this grid, of a part of a larger one it may be another.
     """
     native = levels[0]
-    place = _place(grid, native)
+    place = place_of(grid, native)
     if place is None:
         return None
     level = level_for(levels, place.grid) if level is None else level
@@ -122,34 +128,32 @@ def plan_warp(
     located = locate(place.grid, chosen.crs, chosen.resolution)
     if resampling == "nearest" and (near := _near_plan(located, grid, place, level=level, chosen=chosen)) is not None:
         return near
-    columns, rows = _coordinates(located, place.grid, chosen)
-    columns, is_circular = _wound(columns, chosen)
+    columns, rows = coordinates_on(located, place.grid, chosen)(ALL)
+    columns, is_circular = wound(columns, chosen)
     reached = Reach(rows.min(), rows.max()), Reach(columns.min(), columns.max())
     inside = (
-        None if _is_inside(*reached, chosen, is_circular=is_circular) else _inside(rows, columns, chosen, is_circular)
+        None
+        if is_inside(*reached, chosen, is_circular=is_circular)
+        else where_inside(rows, columns, chosen, is_circular)
     )
     if inside is not None:
         if not inside.any():
             return None
-        reached = _reach_of(rows, inside), _reach_of(columns, inside)
+        reached = reach_of(rows, inside), reach_of(columns, inside)
     margin = 0 if resampling == "nearest" else 1
-    row_start, row_stop = _span(reached[0], margin, chosen.height)
-    column_start, column_stop = _span(reached[1], margin, None if is_circular else chosen.width)
+    row_start, row_stop = span_of(reached[0], margin, chosen.height)
+    column_start, column_stop = span_of(reached[1], margin, None if is_circular else chosen.width)
     if is_circular and column_stop - column_start > chosen.width:
         columns %= chosen.width
         column_start, column_stop = -margin, chosen.width + margin
     height, width = row_stop - row_start, column_stop - column_start
-    step = max(1, math.ceil(math.sqrt(height * width / MAX_WINDOW_PIXELS)))
-    windows = tuple(
-        Window(row_start, row_stop, start, stop)
-        for start, stop in _pieces(column_start, column_stop, chosen.width, step=step)
-    )
+    step, windows = windows_of((row_start, row_stop), (column_start, column_stop), chosen.width)
     # The coordinates are nobody else's: counted from the window in place, since a fresh array costs more than the sum.
     rows -= row_start
     columns -= column_start
     is_certain = inside is None and step == 1 and not is_circular
-    down = Axis(_thinned(rows, step), math.ceil(height / step), is_certain)
-    across = Axis(_thinned(columns, step), math.ceil(width / step), is_certain)
+    down = Axis(thinned(rows, step), math.ceil(height / step), is_certain)
+    across = Axis(thinned(columns, step), math.ceil(width / step), is_certain)
     return WarpPlan(
         grid=grid,
         place=place,
@@ -161,23 +165,22 @@ def plan_warp(
     )
 
 
-def _near_plan(
-    located: Separable | Lattice, grid: Grid, place: Place, *, level: int, chosen: NativeGrid
-) -> WarpPlan | None:
+def windows_of(rows: tuple[int, int], columns: tuple[int, int], width: int) -> tuple[int, tuple[Window, ...]]:
+    """Return every how many-th row and column is read of some cells of a level so many columns wide, and where."""
+    height, across = rows[1] - rows[0], columns[1] - columns[0]
+    step = max(1, math.ceil(math.sqrt(height * across / MAX_WINDOW_PIXELS)))
+    return step, tuple(Window(*rows, start, stop) for start, stop in pieces_of(*columns, width, step=step))
+
+
+def _near_plan(located: Located, grid: Grid, place: Place, *, level: int, chosen: NativeGrid) -> WarpPlan | None:
     """The plan, in half the time, of a grid that lies inside a level and reaches few cells of it; `None` of others."""
-    if isinstance(located, Separable) or chosen.wrap_columns is not None:
-        return None
-    near = located.near_pixels(place.grid, chosen)
+    near = near_cells(located, place.grid, chosen)
     if near is None:
         return None
-    rows, columns = near.rows.astype(np.int32), near.columns.astype(np.int32)
+    columns, rows = (each.astype(np.int32) for each in near.pixels.at(ALL))
     top, left = int(rows.min()), int(columns.min())
-    window = Window(
-        near.row + top, near.row + int(rows.max()) + 1, near.column + left, near.column + int(columns.max()) + 1
-    )
-    is_inside = window.row_start >= 0 and window.row_stop <= chosen.height
-    is_inside = is_inside and window.column_start >= 0 and window.column_stop <= chosen.width
-    if min(top, left) < 1 or not is_inside:  # below 1 truncation may not have been the floor
+    window = near_window(near, (top, int(rows.max())), (left, int(columns.max())), chosen)
+    if window is None:
         return None
     rows -= top
     columns -= left
@@ -192,6 +195,24 @@ def _near_plan(
     )
 
 
+def near_cells(located: Located, grid: Grid, level: NativeGrid) -> NearCells | None:
+    """Return cells of a level that reaches not far and goes round no circle, counted from one nearby."""
+    if not isinstance(located, Lattice) or level.wrap_columns is not None:
+        return None
+    return located.near_pixels(grid, level)
+
+
+def near_window(near: NearCells, rows: tuple[int, int], columns: tuple[int, int], level: NativeGrid) -> Window | None:
+    """Return the window from the first to the last of rows and columns; `None` where it is not inside the level."""
+    if min(rows[0], columns[0]) < 1:  # truncation may not have been the floor
+        return None
+    top, left = near.row + rows[0], near.column + columns[0]
+    bottom, right = near.row + rows[1] + 1, near.column + columns[1] + 1
+    if min(top, left) < 0 or bottom > level.height or right > level.width:
+        return None
+    return Window(top, bottom, left, right)
+
+
 def level_for(levels: tuple[NativeGrid, ...], grid: Grid) -> int:
     """Return the level whose cells are nearest in size to the pixels of a grid, in its middle."""
     return choose_level(levels, cells_per_pixel(grid, levels[0]))
@@ -203,7 +224,7 @@ def choose_level(levels: tuple[NativeGrid, ...], cells_per_pixel: float) -> int:
     return min(range(len(levels)), key=lambda index: abs(math.log(ratios[index])))
 
 
-def _place(grid: Grid, native: NativeGrid) -> Place | None:
+def place_of(grid: Grid, native: NativeGrid) -> Place | None:
     """Where on `grid` the source may be; the whole grid where its box is not known or covers half of it."""
     whole = Place(0, 0, grid)
     box = _box_of(native, grid.crs)
@@ -266,70 +287,26 @@ def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
     return 1.0
 
 
-def _coordinates(located: Separable | Lattice, grid: Grid, level: NativeGrid) -> tuple[FloatArray, FloatArray]:
-    """Columns and rows of a level at the grid's pixel centres; -1 where there are none."""
-    if not isinstance(located, Separable):
-        columns, rows = located.on_pixels(grid, level)
-    elif level.transform.b == 0 and level.transform.d == 0:
-        nowhere = np.zeros((1, 1))
-        columns, _ = level.pixels_at(located.x[None, :], nowhere)
-        _, rows = level.pixels_at(nowhere, located.y[:, None])
-    else:
-        columns, rows = level.pixels_at(located.x[None, :], located.y[:, None])
-    if isinstance(located, Lattice) and not located.is_exact:
-        return columns, rows  # such a lattice is finite
-    missing = ~(np.isfinite(columns) & np.isfinite(rows))
-    return (np.where(missing, -1.0, columns), np.where(missing, -1.0, rows)) if missing.any() else (columns, rows)
-
-
-def _wound(columns: FloatArray, level: NativeGrid) -> tuple[FloatArray, bool]:
-    """Columns of a geographic level, turned by whole circles to where its cells are; and whether it has a seam there.
-
-    On a level that goes all round they are turned to be near one another and may leave 0 ... width.
-    """
-    period = level.wrap_columns
-    if period is None or (columns.min() >= 0 and columns.max() < level.width):
-        return columns, False
-    if level.is_circular:
-        middle = columns[columns.shape[0] // 2, columns.shape[1] // 2] % period
-        return columns + period * np.rint((middle - columns) / period), True
-    least = (level.width - period) / 2
-    return columns - period * np.floor((columns - least) / period), False
-
-
-def _is_inside(rows: Reach, columns: Reach, level: NativeGrid, *, is_circular: bool) -> bool:
-    """Whether the level has a cell everywhere."""
-    are_rows_inside = rows.least >= 0 and rows.most < level.height
-    return bool(are_rows_inside and (is_circular or (columns.least >= 0 and columns.most < level.width)))
-
-
-def _inside(rows: FloatArray, columns: FloatArray, level: NativeGrid, is_circular: bool) -> BoolArray:
-    """(y, x): where the level has a cell."""
-    inside = (rows >= 0) & (rows < level.height)
-    if not is_circular:
-        inside = inside & (columns >= 0) & (columns < level.width)
-    return np.broadcast_to(inside, np.broadcast_shapes(rows.shape, columns.shape))
-
-
-def _reach_of(coordinates: FloatArray, inside: BoolArray) -> Reach:
-    """How far the coordinates reach that lie inside."""
-    used = np.broadcast_to(coordinates, inside.shape)[inside]
-    return Reach(used.min(), used.max())
-
-
-def _span(reach: Reach, margin: int, size: int | None) -> tuple[int, int]:
-    """First cell and one past the last that coordinates fall into, widened by `margin`, within `size` if given."""
-    start, stop = math.floor(reach.least) - margin, math.floor(reach.most) + 1 + margin
-    return (start, stop) if size is None else (max(0, start), min(size, stop))
-
-
-def _pieces(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
+def pieces_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
     """Cut `[start, stop)` of an endless row of copies into spans of the one copy, each from a `step`-th column on."""
     while start < stop:
         turn = start // width * width
         piece_stop = min(stop, turn + width)
         yield start - turn, piece_stop - turn
         start += math.ceil((piece_stop - start) / step) * step
+
+
+def read_windows(plan: "Windows", reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+    """Return the native pixels of a plan's windows at one of the times of a variable.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+    """
+    pieces = [
+        reader.read_window(variable.name, index=index, level=plan.level, window=window, step=plan.step)
+        for window in plan.windows
+    ]
+    return pieces[0] if len(pieces) == 1 else side_by_side(pieces)
 
 
 def side_by_side(pieces: list[Pixels]) -> Pixels:
@@ -341,7 +318,7 @@ def side_by_side(pieces: list[Pixels]) -> Pixels:
     )
 
 
-def _thinned(coordinates: FloatArray, step: int) -> FloatArray:
+def thinned(coordinates: FloatArray, step: int) -> FloatArray:
     """Coordinates among every `step`-th cell, such that the middle of a cell that is read is the middle of a cell."""
     return coordinates if step == 1 else (coordinates - 0.5) / step + 0.5
 

@@ -1,0 +1,267 @@
+"""Native pixels onto a large grid, some rows at a time: coordinates of all would take ten times what pixels do."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from chronotile.model.collection import Resampling
+from chronotile.model.grid import BBox, FloatArray, Grid, NativeGrid, Window
+from chronotile.model.raster import BoolArray, Encoding, Pixels, Raster
+from chronotile.model.source import VariableInfo
+from chronotile.readers.approximate import Lattice, Located, locate
+from chronotile.readers.gather import Axis, Bilinear, Cells, Nearest, bilinear, nearest
+from chronotile.readers.level_cells import (
+    Reach,
+    Winding,
+    coordinates_on,
+    is_inside,
+    reach_of,
+    span_of,
+    where_inside,
+    winding_of,
+)
+from chronotile.readers.reader import Reader
+from chronotile.readers.warp import (
+    OVERHEAD_BYTES,
+    Place,
+    WarpPlan,
+    level_for,
+    near_cells,
+    near_window,
+    place_of,
+    read_windows,
+    thinned,
+    windows_of,
+)
+
+WHOLE_PIXELS = 1 << 18
+"""A grid of no more is warped at once, and its plan is kept: that of a tile of 512² pixels."""
+STRIP_PIXELS = 1 << 17
+"""Of a larger grid, warped at a time: what it takes, some 10 MB, stays in the processor's cache for the most part."""
+
+OPERANDS_BYTES = 12
+"""Of each cell of what a formula is made of: about three variables of up to 32 bits."""
+
+Range = tuple[int, int]
+"""First and last."""
+
+Finder = Callable[[slice], tuple[FloatArray, FloatArray]]
+"""Gives columns and rows of a level at the pixel centres of some rows of a grid."""
+
+
+class Gathering(NamedTuple):
+    """Where some rows of a place have cells (`None`: everywhere), and which they take."""
+
+    inside: BoolArray | None
+    gather: Nearest | Bilinear
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripPlan:
+    """How to bring one level of a variable onto a large grid: its cells are found for some rows at a time.
+
+    All rows take theirs from the same windows, so that pixels are those that one plan of the whole grid would give.
+    """
+
+    grid: Grid
+    place: Place
+    level: int
+    windows: tuple[Window, ...]
+    """Side by side from west to east; several where the grid crosses the source's seam."""
+    step: int
+    """Every `step`-th row and column is read."""
+    gathering: Callable[[slice], Gathering]
+    """Of some rows of the place."""
+    nbytes: int
+    """That the plan holds on to, about."""
+
+    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+        """Return the native pixels that the grid needs of the variable at one of its times.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+        """
+        return read_windows(self, reader, variable, index)
+
+    def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
+        """Return what was read, on the grid."""
+        shape = (self.grid.height, self.grid.width)
+        numbers, present = np.empty(shape, dtype=pixels.numbers.dtype), None
+        for rows in strips_of(self.grid):
+            part = self.of_rows(rows).warp(pixels, encoding)
+            numbers[rows] = part.numbers
+            if part.present is not None:
+                present = np.empty(shape, dtype=bool) if present is None else present
+                present[rows] = part.present
+        return Raster(numbers, encoding, present)
+
+    def of_rows(self, rows: slice) -> WarpPlan:
+        """Return the plan of some rows of the grid, whose pixels are those of `read`."""
+        place = self.place
+        top, bottom = (min(max(row - place.row, 0), place.grid.height) for row in (rows.start, rows.stop))
+        inside, gather = self.gathering(slice(top, bottom))
+        if inside is None and place.grid.height * place.grid.width < self.grid.height * self.grid.width:
+            # Rows that the place fills are as those that it does not: some of a grid's pixels may be absent.
+            inside = np.ones((bottom - top, place.grid.width), dtype=bool)
+        return WarpPlan(
+            grid=rows_of(self.grid, rows),
+            place=Place(max(0, place.row - rows.start), place.column, rows_of(place.grid, slice(top, bottom))),
+            level=self.level,
+            windows=self.windows,
+            step=self.step,
+            inside=inside,
+            gather=gather,
+        )
+
+
+def window_bytes(plan: "WarpPlan | StripPlan", variable: VariableInfo) -> int:
+    """Return how many bytes the native pixels of a plan take at one time, with a mask and the operands of a formula."""
+    cells = sum(-(-each.height // plan.step) * -(-each.width // plan.step) for each in plan.windows)
+    return cells * (np.dtype(variable.encoding.dtype).itemsize + 1 + (OPERANDS_BYTES if variable.is_derived else 0))
+
+
+def strips_of(grid: Grid) -> tuple[slice, ...]:
+    """Return the rows that are warped at a time: all of a grid of no more than `WHOLE_PIXELS`."""
+    if grid.width * grid.height <= WHOLE_PIXELS:
+        return (slice(0, grid.height),)
+    return tuple(_strips(grid))
+
+
+def rows_of(grid: Grid, rows: slice) -> Grid:
+    """Return the grid of some rows of another; of one of its rows where there are none, as a grid has some."""
+    bottom = max(rows.stop, rows.start + 1)
+    ymax, ymin = grid.y_of(np.array([rows.start, bottom], dtype=float)).tolist()
+    box = BBox(grid.bbox.xmin, ymin, grid.bbox.xmax, ymax)
+    return Grid(crs=grid.crs, bbox=box, width=grid.width, height=bottom - rows.start)
+
+
+def plan_strips(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest") -> StripPlan | None:
+    """Return how to bring a source onto a large grid, or `None` where they share no pixel; as `plan_warp`."""
+    place = place_of(grid, levels[0])
+    if place is None:
+        return None
+    level = level_for(levels, place.grid)
+    chosen = levels[level]
+    located = locate(place.grid, chosen.crs, chosen.resolution)
+    found = _near(located, place, chosen) if resampling == "nearest" else None
+    found = found or _cells(located, place, chosen, resampling)
+    if found is None:
+        return None
+    return StripPlan(grid=grid, place=place, level=level, **found._asdict())
+
+
+class _Found(NamedTuple):
+    windows: tuple[Window, ...]
+    step: int
+    gathering: Callable[[slice], Gathering]
+    nbytes: int
+
+
+def _near(located: Located, place: Place, level: NativeGrid) -> _Found | None:
+    """What takes the nearest cells of a level that reaches not far and has one everywhere; `None` of others."""
+    near = near_cells(located, place.grid, level)
+    if near is None:
+        return None
+    columns, rows = zip(*(map(_first_and_last, near.pixels.at(some)) for some in _strips(place.grid)), strict=True)
+    reached_rows, reached_columns = _of_all(rows), _of_all(columns)
+    window = near_window(near, reached_rows, reached_columns, level)
+    if window is None:
+        return None
+
+    def gathering(some: slice) -> Gathering:
+        columns, rows = (each.astype(np.int32) for each in near.pixels.at(some))
+        rows -= reached_rows[0]
+        columns -= reached_columns[0]
+        return Gathering(None, Nearest(Cells(rows, columns, window.width)))
+
+    return _Found((window,), 1, gathering, OVERHEAD_BYTES + near.pixels.nbytes)
+
+
+def _first_and_last(coordinates: FloatArray) -> Range:
+    return int(coordinates.min()), int(coordinates.max())
+
+
+def _of_all(ranges: Sequence[Range]) -> Range:
+    return min(first for first, _ in ranges), max(last for _, last in ranges)
+
+
+def _cells(located: Located, place: Place, level: NativeGrid, resampling: Resampling) -> _Found | None:
+    """What takes cells of any level; `None` where the place has none of it."""
+    at = coordinates_on(located, place.grid, level)
+    winding = _winding(at, place.grid, level)
+    reached = _reached(at, winding, place.grid, level)
+    if reached is None:
+        return None
+    rows_reach, columns_reach, has_gaps = reached
+    margin = 0 if resampling == "nearest" else 1
+    row_start, row_stop = span_of(rows_reach, margin, level.height)
+    column_start, column_stop = span_of(columns_reach, margin, None if winding.is_circular else level.width)
+    goes_round = winding.is_circular and column_stop - column_start > level.width
+    if goes_round:
+        column_start, column_stop = -margin, level.width + margin
+    step, windows = windows_of((row_start, row_stop), (column_start, column_stop), level.width)
+    height, width = (-(-each // step) for each in (row_stop - row_start, column_stop - column_start))
+    is_certain = not has_gaps and step == 1 and not winding.is_circular
+    gather = nearest if resampling == "nearest" else bilinear
+
+    def gathering(some: slice) -> Gathering:
+        columns, rows = at(some)
+        columns = winding.turn(columns)
+        inside = where_inside(rows, columns, level, winding.is_circular) if has_gaps else None
+        if goes_round:
+            columns = columns % level.width
+        down = Axis(thinned(rows - row_start, step), height, is_certain)
+        across = Axis(thinned(columns - column_start, step), width, is_certain)
+        return Gathering(inside, gather(down, across))
+
+    return _Found(windows, step, gathering, OVERHEAD_BYTES + _held_bytes(located, place.grid))
+
+
+def _winding(at: Finder, grid: Grid, level: NativeGrid) -> Winding:
+    if level.wrap_columns is None:
+        return Winding()
+    reach = _outermost(_reach(at(some)[0]) for some in _strips(grid))
+    columns, _ = at(slice(grid.height // 2, grid.height // 2 + 1))
+    return winding_of(level, reach, float(columns[0, columns.shape[1] // 2]))
+
+
+def _reached(at: Finder, winding: Winding, grid: Grid, level: NativeGrid) -> tuple[Reach, Reach, bool] | None:
+    """How far rows and columns reach that the level has, and whether it lacks any; `None` where it has none."""
+    found, has_gaps = list[tuple[Reach, Reach]](), False
+    for some in _strips(grid):
+        columns, rows = at(some)
+        columns = winding.turn(columns)
+        reach = _reach(rows), _reach(columns)
+        if not is_inside(*reach, level, is_circular=winding.is_circular):
+            has_gaps = True
+            inside = where_inside(rows, columns, level, winding.is_circular)
+            if not inside.any():
+                continue
+            reach = reach_of(rows, inside), reach_of(columns, inside)
+        found.append(reach)
+    if not found:
+        return None
+    rows_reaches, columns_reaches = zip(*found, strict=True)
+    return _outermost(rows_reaches), _outermost(columns_reaches), has_gaps
+
+
+def _reach(coordinates: FloatArray) -> Reach:
+    return Reach(float(coordinates.min()), float(coordinates.max()))
+
+
+def _outermost(reaches: Iterable[Reach]) -> Reach:
+    least, most = zip(*reaches, strict=True)
+    return Reach(min(least), max(most))
+
+
+def _held_bytes(located: Located, grid: Grid) -> int:
+    nodes = located.rows.size if isinstance(located, Lattice) else 1
+    return 8 * (2 * grid.height + grid.width) * nodes
+
+
+def _strips(grid: Grid) -> Iterator[slice]:
+    """Rows of about as many pixels each: never a single one, whose products BLAS sums up in another order."""
+    count = max(1, grid.height // max(2, STRIP_PIXELS // grid.width))
+    return (slice(grid.height * n // count, grid.height * (n + 1) // count) for n in range(count))
