@@ -29,14 +29,17 @@ def grid(request):
 
 
 def test_npy_holds_values_and_nan_where_there_is_none(raster):
-    values = np.load(io.BytesIO(encode_npy(raster)))
+    values = np.load(io.BytesIO(encode_npy(raster.values_for_files())))
 
     assert values.dtype == np.float32
     np.testing.assert_allclose(values, VALUES, atol=1e-7)
 
 
 def test_geotiff_is_read_by_gdal_as_values_on_the_grid(raster, grid):
-    with MemoryFile(encode_geotiff(raster, grid)) as memory, memory.open() as dataset:
+    with (
+        MemoryFile(encode_geotiff(raster.values_for_files(), grid, units=raster.encoding.units)) as memory,
+        memory.open() as dataset,
+    ):
         values = dataset.read(1)
 
         assert (dataset.count, dataset.dtypes, dataset.units) == (1, ("float32",), ("m2 m-2",))
@@ -51,5 +54,8 @@ def test_geotiff_is_read_by_gdal_as_values_on_the_grid(raster, grid):
 def test_geotiff_names_its_crs(raster, name, epsg):
     grid = Grid(crs=crs_of(name), bbox=BBox(3.0, 50.0, 6.0, 51.0), width=3, height=2)
 
-    with MemoryFile(encode_geotiff(raster, grid)) as memory, memory.open() as dataset:
+    with (
+        MemoryFile(encode_geotiff(raster.values_for_files(), grid, units=raster.encoding.units)) as memory,
+        memory.open() as dataset,
+    ):
         assert dataset.crs == rasterio.crs.CRS.from_epsg(epsg)

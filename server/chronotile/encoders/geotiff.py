@@ -1,5 +1,6 @@
 """Values, and pictures, as a GeoTIFF."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,37 +8,50 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
+from rasterio.windows import Window
 
 from chronotile.encoders.picture import Background, on_background
 from chronotile.model.grid import Grid
-from chronotile.model.raster import Picture, Raster
+from chronotile.model.raster import Picture, picture_strips
 
 FLOAT_PREDICTOR = 3
 INTEGER_PREDICTOR = 2
 
 
-def encode_geotiff(raster: Raster, grid: Grid) -> bytes:
-    """Return one band of float32 physical values on `grid`, NaN (also its nodata) where there is none."""
+def encode_geotiff(values: NDArray[np.float32], grid: Grid, *, units: str) -> bytes:
+    """Return one band of (y, x) physical values on `grid`, NaN (also its nodata) where there is none."""
     profile = {"dtype": "float32", "nodata": np.nan, "predictor": FLOAT_PREDICTOR}
-    return _encode(raster.values_for_files()[np.newaxis], grid, profile, units=raster.encoding.units)
+    return _encode(lambda rows: values[np.newaxis, rows], 1, grid, profile, units=units)
 
 
 def encode_picture_geotiff(picture: Picture, grid: Grid, background: Background | None = None) -> bytes:
     """Return a picture with its place on earth: bands red, green and blue, and alpha unless it lies on a background."""
-    pixels = picture.rgba() if background is None else on_background(picture, background).rgba()[..., :3]
+
+    def bands(rows: slice) -> NDArray[np.uint8]:
+        strip = picture.part(rows)
+        pixels = strip.rgba() if background is None else on_background(strip, background).rgba()[..., :3]
+        return np.moveaxis(pixels, -1, 0)
+
     profile = {"dtype": "uint8", "photometric": "RGB", "predictor": INTEGER_PREDICTOR}
     if background is None:
         profile["alpha"] = "unspecified"  # colours are not multiplied by it
-    return _encode(np.moveaxis(pixels, -1, 0), grid, profile)
+    return _encode(bands, 4 if background is None else 3, grid, profile)
 
 
-def _encode(bands: NDArray[Any], grid: Grid, profile: dict[str, object], *, units: str | None = None) -> bytes:
-    """Return (band, y, x) on a grid."""
+def _encode(
+    bands_of: Callable[[slice], NDArray[Any]],
+    count: int,
+    grid: Grid,
+    profile: dict[str, object],
+    *,
+    units: str | None = None,
+) -> bytes:
+    """Return so many bands on a grid, of which (band, y, x) of some rows are given."""
     x_size, y_size = grid.resolution
     with MemoryFile() as memory:
         with memory.open(
             driver="GTiff",
-            count=len(bands),
+            count=count,
             width=grid.width,
             height=grid.height,
             crs=CRS.from_wkt(grid.crs.definition.to_wkt()),
@@ -45,7 +59,8 @@ def _encode(bands: NDArray[Any], grid: Grid, profile: dict[str, object], *, unit
             compress="deflate",
             **profile,
         ) as dataset:
-            dataset.write(bands)
+            for rows in picture_strips((grid.height, grid.width)):
+                dataset.write(bands_of(rows), window=Window(0, rows.start, grid.width, rows.stop - rows.start))
             if units is not None:
                 dataset.set_band_unit(1, units)
         body: bytes = memory.read()

@@ -3,12 +3,12 @@
 import io
 
 import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
 
-from chronotile.model.raster import Raster
 
-
-def encode_npy(raster: Raster) -> bytes:
-    """Return what `numpy.load` reads as float32 (y, x): values, row 0 in the north, NaN where there is none."""
-    buffer = io.BytesIO()
-    np.save(buffer, raster.values_for_files(), allow_pickle=False)
-    return buffer.getvalue()
+def encode_npy(values: NDArray[np.float32]) -> bytes:
+    """Return what `numpy.load` reads as (y, x): values, row 0 in the north, NaN where there is none."""
+    header = io.BytesIO()
+    npy.write_array_header_1_0(header, npy.header_data_from_array_1_0(values))
+    return b"".join([header.getvalue(), np.ascontiguousarray(values).data])

@@ -8,7 +8,7 @@ from PIL import Image
 
 from chronotile.encoders.png import encode_index_png, encode_rgba_png
 from chronotile.errors import UnsupportedFormat
-from chronotile.model.raster import IndexPicture, Picture, RgbaPicture
+from chronotile.model.raster import IndexPicture, Picture, RgbaPicture, picture_strips
 from chronotile.model.request import PICTURE_FORMATS, PictureFormat
 
 ENCODER_VERSION = "1"
@@ -36,9 +36,10 @@ def encode_picture(picture: Picture, format: PictureFormat, background: Backgrou
     Raises:
         UnsupportedFormat: The format is not offered, or does not reach to the size of the picture.
     """
-    check_format(format, *_size(picture))
+    height, width = picture.shape
+    check_format(format, width, height)
     if format == "image/jpeg":
-        return _encode_jpeg(on_background(picture, background or WHITE))
+        return _save(picture, "RGB", "JPEG", background=background or WHITE, quality=JPEG_QUALITY)
     if background is not None:
         picture = on_background(picture, background)
     if format == "image/webp":
@@ -64,16 +65,14 @@ def check_format(format: PictureFormat, width: int, height: int) -> None:
         )
 
 
-def _size(picture: Picture) -> tuple[int, int]:
-    pixels = picture.index if isinstance(picture, IndexPicture) else picture.pixels
-    return pixels.shape[1], pixels.shape[0]
-
-
 def on_background(picture: Picture, background: Background) -> Picture:
     """Return a picture laid over an opaque colour; of an index picture only the palette is touched."""
     if isinstance(picture, IndexPicture):
         return IndexPicture(picture.index, _blend(picture.palette, background))
-    return RgbaPicture(_blend(picture.pixels, background))
+    blended = np.empty_like(picture.pixels)
+    for rows in picture_strips(picture.shape):
+        blended[rows] = _blend(picture.pixels[rows], background)
+    return RgbaPicture(blended)
 
 
 def _blend(colours: NDArray[np.uint8], background: Background) -> NDArray[np.uint8]:
@@ -91,30 +90,46 @@ def indexed(picture: Picture, colours: int = 256) -> IndexPicture:
     if isinstance(picture, IndexPicture):
         return picture
     pixels = np.ascontiguousarray(picture.pixels)
-    own, index = np.unique(pixels.view(np.uint32)[..., 0], return_inverse=True)
+    numbers = pixels.view(np.uint32)[..., 0]
     palette = np.zeros((256, 4), dtype=np.uint8)
-    if len(own) <= 256:
+    own = _own_colours(numbers)
+    if own is not None:
         palette[: len(own)] = own.view(np.uint8).reshape(-1, 4)
-        return IndexPicture(index.reshape(pixels.shape[:2]).astype(np.uint8), palette)
+        index = np.empty(numbers.shape, dtype=np.uint8)
+        for rows in picture_strips(picture.shape):
+            index[rows] = np.searchsorted(own, numbers[rows])
+        return IndexPicture(index, palette)
     fewer = Image.fromarray(pixels).quantize(colours, method=Image.Quantize.FASTOCTREE)
     found = np.array(fewer.getpalette("RGBA"), dtype=np.uint8).reshape(-1, 4)
     palette[: len(found)] = found
     return IndexPicture(np.asarray(fewer), palette)
 
 
-def _encode_jpeg(picture: Picture) -> bytes:
-    pixels = picture.palette[:, :3][picture.index] if isinstance(picture, IndexPicture) else picture.pixels[..., :3]
-    return _save(pixels, "JPEG", quality=JPEG_QUALITY)
+def _own_colours(numbers: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
+    """Which colours (y, x) has, ascending; `None` of more than 256."""
+    own = np.empty(0, dtype=np.uint32)
+    height, width = numbers.shape
+    for rows in picture_strips((height, width)):
+        own = np.union1d(own, numbers[rows])
+        if len(own) > 256:
+            return None
+    return own
 
 
 def _encode_webp(picture: Picture) -> bytes:
-    pixels = picture.rgba()
-    if (pixels[..., 3] == 255).all():
-        pixels = pixels[..., :3]
-    return _save(pixels, "WEBP", **(WEBP_LOSSLESS if isinstance(picture, IndexPicture) else WEBP_LOSSY))
+    is_opaque = all((picture.part(rows).rgba()[..., 3] == 255).all() for rows in picture_strips(picture.shape))
+    options = WEBP_LOSSLESS if isinstance(picture, IndexPicture) else WEBP_LOSSY
+    return _save(picture, "RGB" if is_opaque else "RGBA", "WEBP", **options)
 
 
-def _save(pixels: NDArray[np.uint8], format: str, **options: int) -> bytes:
+def _save(picture: Picture, mode: str, format: str, *, background: Background | None = None, **options: int) -> bytes:
+    """Return a picture, on a background if there is one, as Pillow writes it; given to it strip by strip."""
+    height, width = picture.shape
+    image = Image.new(mode, (width, height))
+    for rows in picture_strips(picture.shape):
+        strip = picture.part(rows)
+        pixels = (strip if background is None else on_background(strip, background)).rgba()
+        image.paste(Image.fromarray(np.ascontiguousarray(pixels[..., : len(mode)])), (0, rows.start))
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format, **options)
+    image.save(buffer, format, **options)
     return buffer.getvalue()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.encoders.deflated import deflate
-from chronotile.model.raster import IndexPicture
+from chronotile.model.raster import IndexPicture, picture_strips
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY = 0
@@ -59,18 +59,26 @@ def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
         return transparent_png(width, height)
     is_opaque = least_alpha == 255
     bands = 3 if is_opaque else 4
-    flat = np.ascontiguousarray(pixels[..., :bands]).reshape(height, width * bands)
+    strips = [pixels[rows, :, :bands] for rows in picture_strips((height, width))]
+    if len(strips) == 1:
+        chunks = [_chunk(b"IDAT", deflate.compress(_filtered(strips[0]), 1))]
+    else:
+        compressor = deflate.compressobj(1)
+        chunks = [_chunk(b"IDAT", compressor.compress(_filtered(strip))) for strip in strips]
+        chunks.append(_chunk(b"IDAT", compressor.flush()))
+    colour_type = RGB if is_opaque else RGBA
+    return b"".join([_header(width, height, depth=8, colour_type=colour_type), *chunks, _chunk(b"IEND", b"")])
+
+
+def _filtered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(y, bytes): rows of (y, x, band) as `FILTER_SUB` has them, each with its filter first."""
+    height, width, bands = pixels.shape
+    flat = np.ascontiguousarray(pixels).reshape(height, width * bands)
     rows = np.empty((height, width * bands + 1), dtype=np.uint8)
     rows[:, 0] = FILTER_SUB
     rows[:, 1 : bands + 1] = flat[:, :bands]
     np.subtract(flat[:, bands:], flat[:, :-bands], out=rows[:, bands + 1 :])
-    return b"".join(
-        [
-            _header(width, height, depth=8, colour_type=RGB if is_opaque else RGBA),
-            _chunk(b"IDAT", deflate.compress(rows, 1)),
-            _chunk(b"IEND", b""),
-        ]
-    )
+    return rows
 
 
 def encode_grey_png(numbers: NDArray[np.uint8] | NDArray[np.uint16], transparent: int | None) -> bytes:

@@ -31,6 +31,7 @@ from chronotile.model.places import PlaceSet
 from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.model.style import Style
 from chronotile.model.time import Instant
+from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere, Wanted, is_elsewhere
@@ -177,6 +178,7 @@ def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
             caches=archive.services.caches,
             shelf=archive.services.shelf,
             failing_dates=archive.services.failing_dates,
+            memory=archive.services.memory,
         ),
     )
 
@@ -261,6 +263,7 @@ def _opened(
             caches=caches,
             shelf=None if before is None else before.services.shelf,
             failing_dates=FailingDates() if before is None else before.services.failing_dates,
+            memory=AnswerMemory() if before is None else before.services.memory,
             at_hand=sources_at_hand(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
             findings=all_findings,

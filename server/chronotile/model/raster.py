@@ -1,5 +1,6 @@
 """Pixels: digital numbers with their meaning, and pictures with their colours."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -216,6 +217,10 @@ class Raster:
         valid = self.encoding.valid(self.numbers)
         return valid if self.present is None else valid & self.present
 
+    def part(self, rows: slice) -> "Raster":
+        """Return some rows, in the same memory."""
+        return Raster(self.numbers[rows], self.encoding, None if self.present is None else self.present[rows])
+
     def values(self) -> NDArray[np.float64]:
         """Return physical values (y, x), NaN where there is none."""
         return np.where(self.valid, self.encoding.values(self.numbers), np.nan)
@@ -235,6 +240,16 @@ class IndexPicture:
     palette: NDArray[np.uint8]
     """(256, 4), red, green, blue, alpha."""
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        height, width = self.index.shape
+        return height, width
+
+    def part(self, rows: slice) -> "IndexPicture":
+        """Return some rows, in the same memory."""
+        return IndexPicture(self.index[rows], self.palette)
+
     def rgba(self) -> NDArray[np.uint8]:
         """Return (y, x, 4)."""
         colours = np.ascontiguousarray(self.palette).view(np.uint32)[:, 0]  # whole, four times as quick as by bands
@@ -248,9 +263,28 @@ class RgbaPicture:
     pixels: NDArray[np.uint8]
     """(y, x, 4)."""
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        height, width, _bands = self.pixels.shape
+        return height, width
+
+    def part(self, rows: slice) -> "RgbaPicture":
+        """Return some rows, in the same memory."""
+        return RgbaPicture(self.pixels[rows])
+
     def rgba(self) -> NDArray[np.uint8]:
         """Return (y, x, 4)."""
         return self.pixels
 
 
 Picture = IndexPicture | RgbaPicture
+
+STRIP_PIXELS = 1 << 18
+
+
+def picture_strips(shape: tuple[int, int]) -> Iterator[slice]:
+    """Give rows of a picture that are worked on at a time, so that copies of them stay small: all of a tile's."""
+    height, width = shape
+    step = max(1, STRIP_PIXELS // width)
+    return (slice(top, min(top + step, height)) for top in range(0, height, step))

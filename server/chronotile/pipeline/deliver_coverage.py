@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from os import strerror
 from typing import NamedTuple
 
+import numpy as np
+
 from chronotile.catalog.catalogue import Limits
 from chronotile.encoders.coverage_about import SOFTWARE, about, told_of_field
 from chronotile.encoders.coverage_covjson import encode_coverage_covjson
@@ -17,7 +19,7 @@ from chronotile.encoders.coverage_strips import IsWanted, always_wanted, times_o
 from chronotile.encoders.coverage_zarr import coverage_zarr_pieces
 from chronotile.encoders.file_parts import Body, Whole, streamed
 from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
-from chronotile.model.coverage import Coverage, CoverageRequest
+from chronotile.model.coverage import PIECE_BYTES, Coverage, CoverageRequest
 from chronotile.model.grid import Grid
 from chronotile.model.time import Instant, TimeDomain, format_day
 from chronotile.pipeline.coverage_reading import ReadCoverage
@@ -112,7 +114,10 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
         is_known = etag in known
         if not is_known:
             written.check(coverage, services.catalogue.limits)
-        body = _body(coverage, written, is_wanted) if with_body and not is_known else Whole(b"")
+        body: Body = Whole(b"")
+        if with_body and not is_known:
+            with services.memory.taking(_writing_bytes(coverage), alternative=SMALLER):
+                body = _body(coverage, written, is_wanted)
         return CoverageDelivery(
             media_type=written.media_type,
             etag=etag_without(etag, coverage.unreadable),
@@ -148,6 +153,13 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_wanted: IsWanted) 
         body.close()
         raise
     return body
+
+
+def _writing_bytes(coverage: ReadCoverage) -> int:
+    """What it takes to write a file of many pieces, about: one as it is read, as it is meant and as it is encoded."""
+    itemsize = max(np.dtype(each.encoding.dtype).itemsize for each in coverage.fields)
+    values = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
+    return 3 * min(PIECE_BYTES, values * itemsize)
 
 
 def check_values(coverage: Coverage, limits: Limits, *, alternative: str = SMALLER) -> None:

@@ -31,6 +31,7 @@ from chronotile.model.grid import divides
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.raster import Encoding, Raster
 from chronotile.pipeline.extract_series import instants_of, layer_with_values
+from chronotile.pipeline.map_memory import cube_bytes
 from chronotile.pipeline.one_state import require_state
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states, time_index
 from chronotile.pipeline.services import Services, reading
@@ -145,14 +146,15 @@ def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
     Raises:
         SourceChanged: Files that it is made of were written meanwhile.
     """
+    memory, cubes = target.services.memory, target.services.caches.cubes
 
     def make() -> bytes:
         try:
-            return _encoded(target, is_wanted)
+            with memory.taking(cube_bytes(target.request.tile.grid, len(target.times.indexes)), alternative=SHORTER):
+                return _encoded(target, is_wanted)
         finally:  # what went wrong with a file that changed is no matter
             require_state(target.layer, target.time_used.instants, target.states, target.services)
 
-    cubes = target.services.caches.cubes
     try:
         body = cubes.get_or_make(target.etag, make, is_wanted=is_wanted)
     except IncompleteAnswer as answer:

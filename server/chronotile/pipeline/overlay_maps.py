@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 
 from chronotile.errors import LimitExceeded, UnsupportedFormat
 from chronotile.model.payload import LayeredPayload, Payload, time_of_all
-from chronotile.model.request import MapRequest
+from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
 from chronotile.model.time import Instant
+from chronotile.pipeline.map_memory import SMALLER, overlay_bytes
 from chronotile.pipeline.map_rasters import MapTarget, of_one_state
 from chronotile.pipeline.one_state import again_if_changed
 from chronotile.pipeline.render_map import drawn, encoded, render_map, resolve_map
@@ -70,8 +71,16 @@ def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> by
         case "image/tiff" | "application/x-npy":
             raise UnsupportedFormat("several layers together have no values of their own", locator="format")
         case picture_format:
-            pictures = (drawn(request, target) for request, target in zip(requests, targets, strict=True))
-            return encoded(overlay(pictures), picture_format, first.grid, first.background)
+            size = overlay_bytes(requests, targets)
+            with targets[0].services.memory.taking(size, alternative=SMALLER):
+                return _drawn_over(requests, targets, picture_format)
+
+
+def _drawn_over(
+    requests: Sequence[MapRequest], targets: Sequence[MapTarget], format: PictureFormat | PlacedFormat
+) -> bytes:
+    pictures = (drawn(request, target) for request, target in zip(requests, targets, strict=True))
+    return encoded(overlay(pictures), format, requests[0].grid, requests[0].background)
 
 
 def _check_size(requests: Sequence[MapRequest], targets: Sequence[MapTarget], services: Services) -> None:

@@ -23,6 +23,7 @@ from chronotile.pipeline.animation_times import FrameTimes, frame_times
 from chronotile.pipeline.deliver_coverage import storing
 from chronotile.pipeline.draw_legend import layer_title, told_style
 from chronotile.pipeline.expressions import with_expression
+from chronotile.pipeline.map_memory import SMALLER, drawing_bytes
 from chronotile.pipeline.map_rasters import MapTarget
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.render_map import drawn, requested_style, require_sides, resolve_map
@@ -206,15 +207,16 @@ def _drawn(shots: Iterable[_Shot], is_wanted: IsWanted) -> Iterator[Picture | No
     for shot in shots:
         require_wanted(is_wanted)
         try:
-            picture = read_of_one_state(
-                partial(drawn, shot.request, shot.target),
-                shot.target.layer,
-                shot.target.times.indexes,
-                shot.target.services,
-            )
-            yield on_background(picture, WHITE)
+            yield on_background(_drawn_frame(shot), WHITE)
         except DateUnreadable:  # which its target tells of
             yield None
+
+
+def _drawn_frame(shot: _Shot) -> Picture:
+    request, target = shot.request, shot.target
+    draw = partial(drawn, request, target)
+    with target.services.memory.taking(drawing_bytes(request, target), alternative=SMALLER):
+        return read_of_one_state(draw, target.layer, target.times.indexes, target.services)
 
 
 def _frames(pictures: Iterable[Picture | None], lettering: Lettering) -> Iterator[Frame]:

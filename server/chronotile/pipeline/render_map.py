@@ -1,9 +1,10 @@
 """Show me this area at this time: a request to an encoded picture."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
@@ -29,7 +30,8 @@ from chronotile.model.request import (
 )
 from chronotile.model.style import Style
 from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.map_rasters import MapTarget, band_rasters, of_one_state, shown_raster
+from chronotile.pipeline.map_memory import SMALLER, map_bytes
+from chronotile.pipeline.map_rasters import MapTarget, MapValues, of_all_variables, of_one_state, shown_values
 from chronotile.pipeline.one_state import again_if_changed
 from chronotile.pipeline.revision import described, fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services
@@ -37,7 +39,7 @@ from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, etag_without, time_without
 from chronotile.pipeline.void_area import void_area
 from chronotile.styling.overlay import on_backdrop
-from chronotile.styling.paint import paint, paint_composite
+from chronotile.styling.paint import blank_pixels, composite_picture, joined, paint, paint_band
 from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
 
 DIFFERENCE_STYLE = "difference"
@@ -82,7 +84,7 @@ def _rendered(request: MapRequest, services: Services, known: Collection[str]) -
         return replace(payload, unchanged=True)
     try:
         body = services.caches.payloads.get_or_make(
-            target.etag, lambda: of_one_state([target], lambda: _encoded(request, target))
+            target.etag, lambda: of_one_state([target], lambda: _within_memory(request, target))
         )
     except IncompleteAnswer as answer:
         etag = etag_without(target.etag, answer.unreadable)
@@ -222,12 +224,18 @@ def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
     return request.reducer if times > 1 else "latest"
 
 
+def _within_memory(request: MapRequest, target: MapTarget) -> bytes:
+    with target.services.memory.taking(map_bytes(request, target), alternative=SMALLER):
+        return _encoded(request, target)
+
+
 def _encoded(request: MapRequest, target: MapTarget) -> bytes:
     match request.format:
         case "image/tiff" | "application/x-npy" as value_format:
-            raster = shown_raster(request.grid, target) or _nothing(request.grid, target.layer)
+            values, units = _values_for_files(request.grid, target), target.layer.main_variable.encoding.units
             with target.watch.step("encode"):
-                return encode_geotiff(raster, request.grid) if value_format == "image/tiff" else encode_npy(raster)
+                is_tiff = value_format == "image/tiff"
+                return encode_geotiff(values, request.grid, units=units) if is_tiff else encode_npy(values)
         case picture_format:
             picture = drawn(request, target)
             with target.watch.step("encode"):
@@ -253,11 +261,17 @@ def drawn(request: MapRequest, target: MapTarget) -> Picture:
     """Return the picture of a resolved request, transparent where the layer has no pixels."""
     if isinstance(target.layer.content, Composite):
         return _drawn_composite(request, target, target.layer.content)
-    raster = shown_raster(request.grid, target)
-    if raster is None:
+    values = shown_values(request.grid, target)
+    if values is None:
         return _blank(request.grid)
-    with target.watch.step("paint"):
-        return paint(raster, _painted(request, target, raster))
+    style = _painted(request, target, values)
+
+    def painted(rows: slice) -> Picture:
+        raster = values.of_rows(rows)
+        with target.watch.step("paint"):
+            return paint(raster, style)
+
+    return joined(((rows, painted(rows)) for rows in values.strips), request.grid.height)
 
 
 def painted_style(request: MapRequest, target: MapTarget) -> Style:
@@ -267,48 +281,66 @@ def painted_style(request: MapRequest, target: MapTarget) -> Style:
         SourceUnavailable: The source is gone or damaged.
         InvalidParameter: The style cannot be stretched.
     """
-    raster = shown_raster(request.grid, target)
-    return target.style if raster is None else _painted(request, target, raster)
+    values = shown_values(request.grid, target)
+    return target.style if values is None else _painted(request, target, values)
 
 
 def _drawn_composite(request: MapRequest, target: MapTarget, content: Composite) -> Picture:
-    bands = band_rasters(request.grid, target, content.variables)
-    present = [band for band in bands if band is not None]
-    if len(present) < len(bands):
-        return _blank(request.grid)
-    with target.watch.step("paint"):
-        red, green, blue = present
-        return paint_composite((red, green, blue), replace(content, range=request.range or content.range))
+    grid, composite = request.grid, replace(content, range=request.range or content.range)
+
+    def painted(bands: Iterator[MapValues]) -> Picture:
+        pixels = blank_pixels(grid.height, grid.width)
+        for band, values in enumerate(bands):
+            for rows in values.strips:
+                raster = values.of_rows(rows)
+                with target.watch.step("paint"):
+                    paint_band(pixels[rows], band, raster, composite)
+        return composite_picture(pixels)
+
+    return of_all_variables(grid, target, content.variables, painted) or _blank(grid)
 
 
-def _painted(request: MapRequest, target: MapTarget, raster: Raster) -> Style:
+def _painted(request: MapRequest, target: MapTarget, values: MapValues) -> Style:
     if not request.colouring.is_stretched:
         return target.style
-    stretched = _stretched(target.style, raster, is_difference=request.is_difference)
+    stretched = _stretched(target.style, values, is_difference=request.is_difference)
     return with_colouring(stretched, request.colouring)
 
 
-def _stretched(style: Style, raster: Raster, *, is_difference: bool) -> Style:
+def _stretched(style: Style, values: MapValues, *, is_difference: bool) -> Style:
     """The style over the values of a picture, of differences as far to either side; as it is where all are one."""
-    values = raster.values()
-    values = values[np.isfinite(values)]
-    if values.size == 0 or style.is_categorical:
+    ends = [end for rows in values.strips for end in _ends(values.of_rows(rows))]
+    if not ends or style.is_categorical:
         return style
-    low, high = float(values.min()), float(values.max())
+    low, high = min(ends), max(ends)
     if is_difference:
         high = max(-low, high)
         low = -high
     return with_range(style, (low, high)) if low < high else style
 
 
+def _ends(raster: Raster) -> tuple[float, ...]:
+    """The least and greatest of its values, if it has any."""
+    values = raster.values()
+    values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if values.size else ()
+
+
+def _values_for_files(grid: Grid, target: MapTarget) -> NDArray[np.float32]:
+    """(y, x), NaN where the layer has no pixel."""
+    found = np.full((grid.height, grid.width), np.nan, dtype=np.float32)
+    values = shown_values(grid, target)
+    if values is None:
+        return found
+    for rows in values.strips:
+        raster = values.of_rows(rows)
+        with target.watch.step("encode"):
+            found[rows] = raster.values_for_files()
+    return found
+
+
 def _blank(grid: Grid) -> RgbaPicture:
     return RgbaPicture(np.zeros((grid.height, grid.width, 4), dtype=np.uint8))
-
-
-def _nothing(grid: Grid, layer: Layer) -> Raster:
-    """A raster without a pixel of the layer."""
-    absent = np.zeros((grid.height, grid.width), dtype=bool)
-    return Raster(absent.astype(np.uint8), layer.main_variable.encoding, absent)
 
 
 def _check_format(request: MapRequest, layer: Layer) -> None:

@@ -11,6 +11,7 @@ from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
 from chronotile.model.source import Finding
 from chronotile.model.time import Instant
+from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.cache import ByteCache
 from chronotile.pipeline.kept_cubes import KeptCubes
 from chronotile.pipeline.looks import Looks
@@ -20,6 +21,7 @@ from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.reader import Reader
 from chronotile.readers.warp import OVERHEAD_BYTES, WarpPlan
+from chronotile.readers.warp_strips import StripPlan
 
 DEFAULT_PAYLOAD_BYTES = 64 << 20
 DEFAULT_PLAN_BYTES = 32 << 20
@@ -34,7 +36,7 @@ class Caches:
 
     payloads: ByteCache[bytes]
     """Encoded answers by ETag, which is made of the resolved target: a new revision is another key."""
-    plans: ByteCache[WarpPlan | None]
+    plans: ByteCache[WarpPlan | StripPlan | None]
     """How to warp a source onto a grid: the same tile at another date needs no coordinates."""
     cubes: KeptCubes
     """Those of several dates, which are too large for `payloads`, by ETag too."""
@@ -121,6 +123,8 @@ class Services:
     """Those that could not be read; kept when what is served is replaced."""
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     """Sources that are not on this machine, and which of them are away; kept when what is served is replaced."""
+    memory: AnswerMemory = field(default_factory=AnswerMemory)
+    """For large answers, all together; kept when what is served is replaced."""
     shelf: Shelf | None = None
     """`None` where jobs put no cubes anywhere."""
 

@@ -61,7 +61,7 @@ def _extreme(first: Raster, others: Iterator[Raster], is_better: np.ufunc) -> Ra
     found, has_value = first.numbers.copy(), first.valid.copy()
     for raster in others:
         for rows in _strips(raster):
-            strip, numbers, valid = _rows(raster, rows), found[rows], has_value[rows]
+            strip, numbers, valid = raster.part(rows), found[rows], has_value[rows]
             better = strip.valid & (~valid | is_better(strip.numbers, numbers))
             np.copyto(numbers, strip.numbers, where=better)
             valid |= better
@@ -72,7 +72,7 @@ def _mean(first: Raster, others: Iterator[Raster]) -> Raster:
     total, count = np.zeros(first.numbers.shape), np.zeros(first.numbers.shape, dtype=np.int32)
     for raster in chain([first], others):
         for rows in _strips(raster):
-            strip = _rows(raster, rows)
+            strip = raster.part(rows)
             values, valid = strip.encoding.values(strip.numbers), strip.valid
             np.copyto(values, 0.0, where=~valid)
             total[rows] += values
@@ -87,7 +87,7 @@ def _median(rasters: list[Raster]) -> Raster:
     step = max(1, BLOCK_VALUES // (len(rasters) * shape[1]))
     for top in range(0, shape[0], step):
         rows = slice(top, top + step)
-        medians[rows] = _medians(np.stack([_rows(raster, rows).values() for raster in rasters]))
+        medians[rows] = _medians(np.stack([raster.part(rows).values() for raster in rasters]))
     return Raster(medians, _of_values(rasters[0].encoding))
 
 
@@ -105,11 +105,6 @@ def _strips(raster: Raster) -> Iterator[slice]:
     height, width = raster.numbers.shape
     step = max(1, STRIP_VALUES // width)
     return (slice(top, top + step) for top in range(0, height, step))
-
-
-def _rows(raster: Raster, rows: slice) -> Raster:
-    present = None if raster.present is None else raster.present[rows]
-    return Raster(raster.numbers[rows], raster.encoding, present)
 
 
 def _of_values(encoding: Encoding) -> Encoding:

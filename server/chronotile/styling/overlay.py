@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.raster import BoolArray, Picture, RgbaPicture
+from chronotile.model.raster import BoolArray, Picture, RgbaPicture, picture_strips
 from chronotile.model.request import Backdrop
 
 
@@ -16,16 +16,28 @@ def overlay(pictures: Iterable[Picture]) -> RgbaPicture:
         pictures: At least one; no more than two are held at a time.
     """
     remaining = iter(pictures)
-    result = next(remaining).rgba().copy()
+    result = _pixels_of(next(remaining))
     for picture in remaining:
-        top = picture.rgba()
-        alpha = top[..., 3]
-        opaque = alpha == 255
-        result[opaque] = top[opaque]
-        partial = (alpha > 0) & ~opaque
-        if partial.any():
-            result[partial] = _over(top[partial], result[partial])
+        for rows in picture_strips(picture.shape):
+            _lay_over(result[rows], picture.part(rows).rgba())
     return RgbaPicture(result)
+
+
+def _pixels_of(picture: Picture) -> NDArray[np.uint8]:
+    """(y, x, 4) of its own."""
+    pixels = np.empty((*picture.shape, 4), dtype=np.uint8)
+    for rows in picture_strips(picture.shape):
+        pixels[rows] = picture.part(rows).rgba()
+    return pixels
+
+
+def _lay_over(result: NDArray[np.uint8], top: NDArray[np.uint8]) -> None:
+    alpha = top[..., 3]
+    opaque = alpha == 255
+    result[opaque] = top[opaque]
+    partial = (alpha > 0) & ~opaque
+    if partial.any():
+        result[partial] = _over(top[partial], result[partial])
 
 
 def on_backdrop(picture: Picture, backdrop: Backdrop, is_void: BoolArray | None) -> RgbaPicture:
@@ -36,7 +48,13 @@ def on_backdrop(picture: Picture, backdrop: Backdrop, is_void: BoolArray | None)
         backdrop: What lies under it.
         is_void: (y, x): where the void's colour lies; `None` where the other does everywhere.
     """
-    pixels = picture.rgba().copy()
+    pixels = _pixels_of(picture)
+    for rows in picture_strips(picture.shape):
+        _lay_under(pixels[rows], backdrop, None if is_void is None else is_void[rows])
+    return RgbaPicture(pixels)
+
+
+def _lay_under(pixels: NDArray[np.uint8], backdrop: Backdrop, is_void: BoolArray | None) -> None:
     translucent = pixels[..., 3] < 255
     top = pixels[translucent]
     under = np.tile(np.array(backdrop.colour, dtype=np.uint8), (len(top), 1))
@@ -46,7 +64,6 @@ def on_backdrop(picture: Picture, backdrop: Backdrop, is_void: BoolArray | None)
     both = (top[:, 3] > 0) & (under[:, 3] > 0)
     mixed[both] = _over(top[both], under[both])
     pixels[translucent] = mixed
-    return RgbaPicture(pixels)
 
 
 def _over(top: NDArray[np.uint8], under: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,9 +1,9 @@
 """Numbers become pictures, by one table look-up a pixel wherever a table of all numbers fits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,25 +39,61 @@ def paint(raster: Raster, style: Style) -> Picture:
 
 def paint_composite(rasters: tuple[Raster, Raster, Raster], composite: Composite) -> RgbaPicture:
     """Return three rasters of one grid as red, green and blue; transparent where any of them has no value."""
-    pixels = np.empty((*rasters[0].numbers.shape, 4), dtype=np.uint8)
-    valid = np.ones(rasters[0].numbers.shape, dtype=bool)
+    pixels = blank_pixels(*rasters[0].numbers.shape)
     for band, raster in enumerate(rasters):
-        numbers = _native(raster.numbers)
-        if numbers.dtype.itemsize > 2:
-            for rows in _blocks(numbers.shape):
-                pixels[rows, :, band] = _intensities(raster.encoding, composite.range, composite.gamma, numbers[rows])
-            valid &= raster.valid
-            continue
-        table = _intensity_table(raster.encoding, composite.range, composite.gamma, numbers.dtype)
-        bits = _bits(numbers)
-        pixels[..., band] = table.intensity.take(bits)
-        if table.valid is not None:
-            valid &= table.valid.take(bits)
-        if raster.present is not None:
-            valid &= raster.present
+        paint_band(pixels, band, raster, composite)
+    return composite_picture(pixels)
+
+
+def blank_pixels(height: int, width: int) -> NDArray[np.uint8]:
+    """Return (y, x, 4) that bands of a composite are painted into; alpha tells where all have a value so far."""
+    pixels = np.empty((height, width, 4), dtype=np.uint8)
     pixels[..., 3] = 255
-    pixels.view(np.uint32)[~valid] = 0
+    return pixels
+
+
+def paint_band(pixels: NDArray[np.uint8], band: int, raster: Raster, composite: Composite) -> None:
+    """Paint one of a composite's three rasters into `blank_pixels` of its size."""
+    numbers = _native(raster.numbers)
+    if numbers.dtype.itemsize > 2:
+        for rows in _blocks(numbers.shape):
+            pixels[rows, :, band] = _intensities(raster.encoding, composite.range, composite.gamma, numbers[rows])
+        pixels[..., 3] *= raster.valid
+        return
+    table = _intensity_table(raster.encoding, composite.range, composite.gamma, numbers.dtype)
+    bits = _bits(numbers)
+    pixels[..., band] = table.intensity.take(bits)
+    if table.valid is not None:
+        pixels[..., 3] *= table.valid.take(bits)
+    if raster.present is not None:
+        pixels[..., 3] *= raster.present
+
+
+def composite_picture(pixels: NDArray[np.uint8]) -> RgbaPicture:
+    """Return the picture of all three bands, transparent black where any of them has no value."""
+    for rows in _blocks(pixels.shape):
+        part = pixels[rows]
+        part.view(np.uint32)[part[..., 3] == 0] = 0
     return RgbaPicture(pixels)
+
+
+def joined(pictures: Iterable[tuple[slice, Picture]], height: int) -> Picture:
+    """Return the picture of so many rows of which these are strips: of one style and encoding, so of one palette."""
+    whole: Picture | None = None
+    for rows, strip in pictures:
+        if rows == slice(0, height):
+            return strip
+        if isinstance(strip, IndexPicture):
+            if whole is None:
+                whole = IndexPicture(np.empty((height, strip.index.shape[1]), dtype=np.uint8), strip.palette)
+            cast("IndexPicture", whole).index[rows] = strip.index
+        else:
+            if whole is None:
+                whole = RgbaPicture(np.empty((height, *strip.pixels.shape[1:]), dtype=np.uint8))
+            cast("RgbaPicture", whole).pixels[rows] = strip.pixels
+    if whole is None:
+        raise ValueError("a picture has at least one strip")
+    return whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,89 @@
+"""How many bytes it takes to draw a map, about; measured in docs/design/process.md."""
+
+from collections.abc import Sequence
+
+from chronotile.model.collection import Composite
+from chronotile.model.grid import Grid
+from chronotile.model.request import Backdrop, MapRequest
+from chronotile.pipeline.map_rasters import REDUCED_BYTES, MapTarget, map_plan
+from chronotile.readers.warp_strips import StripPlan, window_bytes
+
+SMALLER = "ask for a smaller picture, fewer times, tiles, or another format (image/png takes least)"
+"""What to ask for in place of a map that takes too much memory."""
+
+PLAN_BYTES = {"nearest": 24, "bilinear": 130}
+"""For each pixel whose cells are found at once."""
+STRIP_BYTES = 8 << 20
+"""What else a strip of a large map takes, in all its steps."""
+INDEX_BYTES, RGBA_BYTES = 1, 4
+MANY_COLOURS = 200
+"""Classes and flags of a style that may not fit into 256 colours."""
+CUBE_BYTES = 4
+"""For each value of a cube tile."""
+MOST_CUBE_BYTES = 128 << 20
+ENCODED_BYTES: dict[str, int] = {
+    "image/png": 4,
+    "image/png; mode=8bit": 5,
+    "image/jpeg": 6,
+    "image/webp": 21,
+    "image/geotiff": 6,
+    "image/tiff": 12,
+    "application/x-npy": 8,
+}
+"""For each pixel, beside the picture: what the encoder holds, and the encoded picture."""
+
+
+def map_bytes(request: MapRequest, target: MapTarget) -> int:
+    """Return what it takes to draw and encode a resolved map; reads no pixels."""
+    return max(drawing_bytes(request, target), _encoding_bytes(request, _pixel_bytes(request, target)))
+
+
+def overlay_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> int:
+    """Return what it takes to draw maps one after the other, lay each over those before and encode all."""
+    first = requests[0]
+    below = RGBA_BYTES * first.grid.width * first.grid.height
+    drawn = max(drawing_bytes(request, target) for request, target in zip(requests, targets, strict=True))
+    return max(below + drawn, _encoding_bytes(first, RGBA_BYTES))
+
+
+def cube_bytes(grid: Grid, times: int) -> int:
+    """Return what it takes to make a cube tile: its values as they are read, numbered and encoded."""
+    return min(MOST_CUBE_BYTES, CUBE_BYTES * grid.width * grid.height * times)
+
+
+def drawing_bytes(request: MapRequest, target: MapTarget) -> int:
+    """Return what it takes to draw a resolved map, with the picture."""
+    grid = request.grid
+    pixels = grid.width * grid.height
+    content = target.layer.content
+    variables = content.variables if isinstance(content, Composite) else (target.layer.main_variable,)
+    read, strip = 0, 0
+    for variable in variables:
+        plan = map_plan(grid, target, variable)
+        if plan is None:
+            continue
+        window = window_bytes(plan, variable)
+        shown = _read_bytes(window, max(1, len(target.time_used.instants)), pixels)
+        read = max(read, shown + _read_bytes(window, len(target.time_used.base), pixels))
+        per_pixel = PLAN_BYTES[target.layer.resampling]
+        found = per_pixel * pixels if not isinstance(plan, StripPlan) else per_pixel << 17
+        strip = max(strip, found + (STRIP_BYTES if isinstance(plan, StripPlan) else 0))
+    return read + strip + _pixel_bytes(request, target) * pixels
+
+
+def _read_bytes(window: int, times: int, pixels: int) -> int:
+    """Native pixels of all times, or rasters reduced one after the other."""
+    return times * window if times < 2 else window + min((times - 1) * window, REDUCED_BYTES * pixels)
+
+
+def _encoding_bytes(request: MapRequest, pixel_bytes: int) -> int:
+    pixels = request.grid.width * request.grid.height
+    return pixels * (pixel_bytes + ENCODED_BYTES[request.format])
+
+
+def _pixel_bytes(request: MapRequest, target: MapTarget) -> int:
+    """Of a picture, before it is encoded; of values they are part of what is encoded."""
+    encoding = target.layer.main_variable.encoding
+    has_many = len(target.style.classes) + len(encoding.flags) > MANY_COLOURS
+    is_rgba = target.layer.is_composite or has_many or isinstance(request.background, Backdrop)
+    return RGBA_BYTES if is_rgba else INDEX_BYTES

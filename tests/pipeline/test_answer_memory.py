@@ -1,0 +1,154 @@
+"""The budget of large answers: what is made at once stays within it, in the order in which it came."""
+
+import threading
+
+import pytest
+
+from chronotile.errors import LimitExceeded, ServerBusy
+from chronotile.pipeline.answer_memory import MOST_WAITING, SMALL_BYTES, AnswerMemory
+
+LARGE = SMALL_BYTES + 1
+GENEROUS_S = 60
+
+
+class Answers:
+    """Answers made in threads of their own, each of which ends when it is told to."""
+
+    def __init__(self, memory):
+        self.memory = memory
+        self.begun = []
+        self.failed = []
+        self._threads = []
+        self._changed = threading.Condition()
+
+    def begin(self, name, size):
+        end = threading.Event()
+
+        def make():
+            try:
+                with self.memory.taking(size, alternative="ask for less"):
+                    self._note(self.begun, name)
+                    end.wait(GENEROUS_S)
+            except ServerBusy:
+                self._note(self.failed, name)
+
+        thread = threading.Thread(target=make, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return end
+
+    def _note(self, names, name):
+        with self._changed:
+            names.append(name)
+            self._changed.notify_all()
+
+    def until(self, is_so):
+        with self._changed:
+            assert self._changed.wait_for(is_so, GENEROUS_S)
+
+    def join(self):
+        for thread in self._threads:
+            thread.join(GENEROUS_S)
+            assert not thread.is_alive()
+
+
+def until_waiting(memory, count):
+    """Those who wait say nothing; look until so many do."""
+    deadline = threading.Event()
+    for _ in range(GENEROUS_S * 100):
+        if memory.waiting == count:
+            return
+        deadline.wait(0.01)
+    raise AssertionError(f"{memory.waiting} wait, not {count}")
+
+
+def test_answers_are_made_at_once_as_far_as_the_budget_goes():
+    memory = AnswerMemory(5 * LARGE)
+    answers = Answers(memory)
+
+    ends = [answers.begin(name, 2 * LARGE) for name in "ab"]
+    answers.until(lambda: len(answers.begun) == 2)
+    third = answers.begin("c", 2 * LARGE)
+    until_waiting(memory, 1)
+
+    assert (memory.taken_bytes, sorted(answers.begun)) == (4 * LARGE, ["a", "b"])
+    for end in (*ends, third):
+        end.set()
+    answers.join()
+    assert (memory.taken_bytes, memory.waiting, answers.begun[2:]) == (0, 0, ["c"])
+
+
+def test_a_large_answer_is_not_overtaken_by_those_that_came_later():
+    memory = AnswerMemory(4 * LARGE)
+    answers = Answers(memory)
+    first = answers.begin("first", 3 * LARGE)
+    answers.until(lambda: answers.begun == ["first"])
+    whole = answers.begin("whole", 4 * LARGE)
+    until_waiting(memory, 1)
+    later = answers.begin("later", LARGE)  # for which there would be room
+    until_waiting(memory, 2)
+
+    first.set()
+    answers.until(lambda: len(answers.begun) == 2)
+    whole.set()
+    later.set()
+    answers.join()
+
+    assert answers.begun == ["first", "whole", "later"]
+
+
+def test_small_answers_wait_for_nobody():
+    memory = AnswerMemory(LARGE)
+
+    with memory.taking(LARGE, alternative=""), memory.taking(SMALL_BYTES, alternative=""):
+        assert memory.taken_bytes == LARGE
+
+
+def test_an_answer_larger_than_the_budget_is_refused_with_what_to_ask_for():
+    with pytest.raises(LimitExceeded, match="ask for tiles") as refused:
+        AnswerMemory(LARGE).taking(2 * LARGE, alternative="ask for tiles").__enter__()
+
+    assert (refused.value.allowed, refused.value.asked) == (LARGE, 2 * LARGE)
+
+
+def test_what_would_wait_behind_many_is_refused_at_once():
+    memory = AnswerMemory(LARGE)
+    answers = Answers(memory)
+    ends = [answers.begin(0, LARGE)]
+    answers.until(lambda: answers.begun == [0])
+    for number in range(MOST_WAITING):
+        ends.append(answers.begin(number + 1, LARGE))
+        until_waiting(memory, number + 1)
+
+    with pytest.raises(ServerBusy):
+        memory.taking(LARGE, alternative="").__enter__()
+
+    for end in ends:
+        end.set()
+    answers.join()
+    assert answers.begun == list(range(MOST_WAITING + 1))
+
+
+def test_nobody_waits_for_ever():
+    memory = AnswerMemory(LARGE, patience_s=0)
+
+    with memory.taking(LARGE, alternative=""), pytest.raises(ServerBusy):
+        memory.taking(LARGE, alternative="").__enter__()
+
+    assert (memory.taken_bytes, memory.waiting) == (0, 0)
+
+
+def test_an_answer_that_fails_gives_its_memory_back():
+    memory = AnswerMemory(LARGE)
+
+    with pytest.raises(OSError, match="damaged"), memory.taking(LARGE, alternative=""):
+        raise OSError("damaged")
+
+    assert memory.taken_bytes == 0
+
+
+def test_without_a_budget_nothing_is_counted():
+    memory = AnswerMemory()
+
+    with memory.taking(1 << 60, alternative=""):
+        assert memory.taken_bytes == 0

@@ -1,0 +1,173 @@
+"""Maps drawn strip by strip, against the same maps drawn at once: not a pixel and not a value is another."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from rasterio.io import MemoryFile
+
+from chronotile.errors import LimitExceeded
+from chronotile.model import raster
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.request import Backdrop, Colouring, MapRequest
+from chronotile.model.time import parse_time
+from chronotile.pipeline import map_rasters
+from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.overlay_maps import overlay_maps
+from chronotile.pipeline.render_map import render_map
+from chronotile.pipeline.services import make_caches
+from chronotile.readers import warp_strips
+from tests.protocols import served
+
+GRIDS = {
+    "cells": Grid(crs=crs_of("EPSG:32631"), bbox=BBox(601_000, 5_640_000, 607_200, 5_646_200), width=62, height=62),
+    "warped": Grid(crs=crs_of("EPSG:3857"), bbox=BBox(480_000, 6_590_000, 510_000, 6_630_000), width=90, height=120),
+    "mostly beside": Grid(crs=crs_of("EPSG:4326"), bbox=BBox(2.0, 48.0, 7.0, 52.0), width=150, height=130),
+}
+PERIOD = "2020-06-01/2020-06-30"
+
+
+def draw(monkeypatch, request, *, strips, services=None):
+    """Draw with what a tile has, or with strips of some rows."""
+    few = 400 if strips else 1 << 30
+    monkeypatch.setattr(warp_strips, "WHOLE_PIXELS", few)
+    monkeypatch.setattr(warp_strips, "STRIP_PIXELS", few)
+    monkeypatch.setattr(raster, "STRIP_PIXELS", few)
+    return render_map(request, services or served.make_services())
+
+
+def decoded(payload):
+    """Pixels, of any format."""
+    if payload.media_type == "application/x-npy":
+        return np.load(io.BytesIO(payload.body))
+    if payload.media_type in {"image/tiff", "image/geotiff"}:
+        with MemoryFile(payload.body) as memory, memory.open() as file:
+            return file.read()
+    return np.asarray(Image.open(io.BytesIO(payload.body)).convert("RGBA"))
+
+
+def require_same(monkeypatch, request, services=None):
+    services = services or served.make_services()
+    whole = draw(monkeypatch, request, strips=False, services=services)
+    services = dataclasses.replace(services, caches=make_caches(payload_bytes=0))
+    in_strips = draw(monkeypatch, request, strips=True, services=services)
+
+    assert in_strips.etag == whole.etag
+    np.testing.assert_array_equal(decoded(in_strips), decoded(whole))
+    return decoded(whole)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize(
+    "format",
+    [
+        "image/png",
+        "image/png; mode=8bit",
+        "image/jpeg",
+        "image/webp",
+        "image/geotiff",
+        "image/tiff",
+        "application/x-npy",
+    ],
+)
+def test_any_format_has_the_same_pixels(format, grid, monkeypatch):
+    request = MapRequest(layer="NDVI", grid=GRIDS[grid], time=parse_time("2020-06-11"), format=format)
+
+    assert np.unique(require_same(monkeypatch, request)).size > 1
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+@pytest.mark.parametrize("reducer", ["latest", "earliest", "max", "min", "mean", "median"])
+@pytest.mark.parametrize("grid", GRIDS)
+def test_any_reducer_has_the_same_pixels(grid, reducer, is_held, monkeypatch):
+    monkeypatch.setattr(map_rasters, "REDUCED_BYTES", 1000 if is_held else 0)
+    request = MapRequest(layer="NDVI", grid=GRIDS[grid], time=parse_time(PERIOD), reducer=reducer)
+
+    require_same(monkeypatch, request)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"style": "reds"},
+        {"range": (0.0, 100.0)},
+        {"ramp": "reds"},
+        {"background": (1, 2, 3)},
+        {"background": (1, 2, 3), "format": "image/geotiff"},
+        {"background": Backdrop(colour=(9, 8, 7, 255), void=(1, 2, 3, 255))},
+        {"own_style": dataclasses.replace(served.STEPS, range=(0.0, 99.0))},
+        {"colouring": Colouring(is_stretched=True)},
+        {"difference": parse_time("2020-06-01")},
+        {"difference": parse_time("2020-06-01"), "colouring": Colouring(is_stretched=True)},
+        {"expression": "NDVI * 2"},
+    ],
+    ids=str,
+)
+def test_any_colouring_has_the_same_pixels(members, monkeypatch):
+    request = MapRequest(layer="NDVI", grid=GRIDS["warped"], time=parse_time("2020-06-21"), **members)
+
+    require_same(monkeypatch, request)
+
+
+@pytest.mark.parametrize("format", ["image/png", "image/png; mode=8bit", "image/jpeg", "image/webp", "image/geotiff"])
+@pytest.mark.parametrize("time", ["2020-06-11", PERIOD])
+def test_composites_have_the_same_pixels(time, format, monkeypatch):
+    services = served.make_services(served.make_collection(served.make_composite()))
+    request = MapRequest(layer="TRUE_COLOUR", grid=GRIDS["warped"], time=parse_time(time), format=format)
+
+    require_same(monkeypatch, request, services)
+
+
+def test_layers_over_one_another_have_the_same_pixels(monkeypatch):
+    requests = [
+        MapRequest(layer="NDVI", grid=GRIDS["warped"], time=parse_time(time)) for time in ("2020-06-01", "2020-06-21")
+    ]
+    bodies = []
+    for few in (1 << 30, 400):
+        for module in (warp_strips, raster):
+            monkeypatch.setattr(module, "STRIP_PIXELS", few)
+        monkeypatch.setattr(warp_strips, "WHOLE_PIXELS", few)
+        bodies.append(decoded(overlay_maps(requests, served.make_services()).payload))
+
+    np.testing.assert_array_equal(*bodies)
+
+
+def test_a_map_of_a_single_time_is_read_once(monkeypatch):
+    services = served.make_services()
+    services.readers["s2"].windows_read.clear()
+
+    draw(
+        monkeypatch,
+        MapRequest(layer="NDVI", grid=GRIDS["warped"], time=parse_time("2020-06-11")),
+        strips=True,
+        services=services,
+    )
+
+    assert len(services.readers["s2"].windows_read) == 1
+
+
+def test_the_newest_values_are_taken_from_no_more_dates_than_strips_need(monkeypatch):
+    read = {}
+    for strips in (False, True):
+        services = served.make_services()
+        services.readers["s2"].windows_read.clear()
+        request = MapRequest(layer="NDVI", grid=GRIDS["cells"], time=parse_time(PERIOD))
+        draw(monkeypatch, request, strips=strips, services=services)
+        read[strips] = len(services.readers["s2"].windows_read)
+
+    assert read[True] == read[False]
+
+
+def test_a_map_that_takes_more_memory_than_a_worker_has_is_refused_before_it_is_read():
+    services = dataclasses.replace(served.make_services(), memory=AnswerMemory(9 << 20))
+    services.readers["s2"].windows_read.clear()
+    grid = dataclasses.replace(GRIDS["warped"], width=1200, height=1200)
+
+    with pytest.raises(LimitExceeded, match="ask for a smaller picture"):
+        render_map(MapRequest(layer="NDVI", grid=grid, time=parse_time("2020-06-11")), services)
+
+    assert services.readers["s2"].windows_read == []
+    assert services.memory.taken_bytes == 0
