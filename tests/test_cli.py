@@ -214,7 +214,7 @@ def test_a_server_has_as_many_workers_as_the_machine_carries_and_says_so(configu
 
     (line,) = [line for line in (tmp_path / "log").read_text().splitlines() if " workers: " in line]
     assert line.partition(" workers: ")[2] == (
-        f"{count} (counted), caches of all together: {min(104 * count, machine.memory_bytes >> 22)} MiB (counted); "
+        f"{count} (counted), caches of all together: {Settings().cache_on(machine) >> 20} MiB (counted); "
         f"there are {machine.cores} cores and {machine.memory_bytes >> 20} MiB of memory"
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from chronotile.errors import ConfigurationError
 from chronotile.machine import Machine
-from chronotile.settings import PREFIX, Settings, load_settings
+from chronotile.settings import PREFIX, WORKER_BYTES, Settings, load_settings
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_settings_reach_another_process_by_its_environment(environment, monkeypa
     ("cores", "memory_bytes", "count"),
     [
         pytest.param(4, 8 << 30, 4, id="one a core"),
-        pytest.param(16, 2 << 30, 7, id="as far as memory goes"),
+        pytest.param(16, 2 << 30, 6, id="as far as memory goes beside the caches"),
         pytest.param(2, 128 << 20, 1, id="at least one"),
         pytest.param(5000, 8 << 40, 1024, id="at most as many as may be told"),
     ],
@@ -100,6 +100,13 @@ def test_quick_work_is_shared_out_over_the_cores(workers, brisk):
     assert Settings(workers=workers).brisk_on(Machine(cores=8, memory_bytes=8 << 30)) == brisk
 
 
+@pytest.mark.parametrize("memory_bytes", [600 << 20, 1 << 30, 3 << 30, 16 << 30, 1 << 40])
+def test_workers_that_are_counted_fit_into_the_memory_with_their_caches(memory_bytes):
+    machine = Machine(cores=64, memory_bytes=memory_bytes)
+
+    assert Settings().workers_on(machine) * WORKER_BYTES + Settings().cache_on(machine) <= memory_bytes
+
+
 def test_workers_that_are_told_are_not_counted():
     assert Settings(workers=3).workers_on(Machine(cores=1, memory_bytes=1 << 30)) == 3
 
@@ -107,9 +114,9 @@ def test_workers_that_are_told_are_not_counted():
 @pytest.mark.parametrize(
     ("settings", "memory_bytes", "kept"),
     [
-        pytest.param(Settings(workers=4), 16 << 30, 4 * 104 << 20, id="104 MiB a worker"),
-        pytest.param(Settings(workers=4), 1 << 30, 256 << 20, id="a quarter of the memory"),
-        pytest.param(Settings(), 16 << 30, 104 << 20, id="of one process"),
+        pytest.param(Settings(workers=4), 1 << 30, 128 << 20, id="an eighth of the memory"),
+        pytest.param(Settings(), 1 << 30, 128 << 20, id="of one process too"),
+        pytest.param(Settings(workers=4), 64 << 30, 2 << 30, id="at most 2 GiB"),
         pytest.param(Settings(workers=2, cache_bytes=1 << 30), 1 << 30, 1 << 30, id="told"),
     ],
 )

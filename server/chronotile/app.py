@@ -26,6 +26,7 @@ from chronotile.ingest.finding_log import FindingLog
 from chronotile.jobs.bucket import PATIENCE_S, open_bucket
 from chronotile.jobs.desk import JobDesk
 from chronotile.machine import this_machine
+from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.services import Services, Shelf, make_caches
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.pipeline.written_cubes import WrittenCubes
@@ -72,7 +73,7 @@ from chronotile.readers.kept_blocks import KeptBlocks, say_kept_blocks
 from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.previews import Previews, current_previews, say_previews
 from chronotile.readers.records import RecordsInFolder
-from chronotile.settings import DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
+from chronotile.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 from chronotile.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
@@ -293,7 +294,9 @@ def open_configured(
     caches = make_caches(
         payload_bytes=shares.payloads, plan_bytes=shares.plans, cube_files=cubes, written_cubes=written
     )
-    return replace(archive, services=replace(archive.services, caches=caches, shelf=_shelf(settings)))
+    memory_of_answers = AnswerMemory(ANSWER_BYTES)
+    services = replace(archive.services, caches=caches, memory=memory_of_answers, shelf=_shelf(settings))
+    return replace(archive, services=services)
 
 
 def _shelf(settings: Settings) -> Shelf | None:

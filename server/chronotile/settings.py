@@ -20,10 +20,13 @@ DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
 
 MOST_WORKERS = 1024
 WORKER_BYTES = 300 * 10**6
-"""What a worker takes in the end with `WORKER_CACHE_BYTES`; `benchmarks.soak` measures it."""
-WORKER_CACHE_BYTES = 104 << 20
-CACHE_PART = 4
-"""What part of the memory caches are at most, where they are not told otherwise: a quarter."""
+"""What a worker takes at most beside its part of the caches; `benchmarks.soak` and `benchmarks.memory` measure it."""
+ANSWER_BYTES = 176 << 20
+"""Of that, what large answers may take while they are made; the rest is what a worker takes with tiles alone."""
+CACHE_PART = 8
+"""What part of the memory all caches together are by default: an eighth."""
+MOST_CACHE_BYTES = 2 << 30
+"""That they are at most by default: beyond, little more is found in them."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -129,9 +132,9 @@ class Settings(BaseSettings):
         return _members(self.cog_prefixes)
 
     def workers_on(self, machine: Machine) -> int:
-        """Return how many workers there are where they are counted: one for each core, as far as memory goes."""
-        fitting = min(machine.cores, machine.memory_bytes // WORKER_BYTES, MOST_WORKERS)
-        return self.workers or max(1, fitting)
+        """Return how many workers there are by default: one for each core, as far as memory goes beside the caches."""
+        fitting = (machine.memory_bytes - self.cache_on(machine)) // WORKER_BYTES
+        return self.workers or max(1, min(machine.cores, fitting, MOST_WORKERS))
 
     def brisk_on(self, machine: Machine) -> int:
         """Return how many pieces of quick work run at once in each process: one a core, and one that reads."""
@@ -141,7 +144,7 @@ class Settings(BaseSettings):
         """Return how many bytes all workers together may keep."""
         if self.cache_bytes is not None:
             return self.cache_bytes
-        return min(WORKER_CACHE_BYTES * (self.workers or 1), machine.memory_bytes // CACHE_PART)
+        return min(MOST_CACHE_BYTES, machine.memory_bytes // CACHE_PART)
 
     def cache_shares(self, machine: Machine) -> CacheShares:
         """Return what each cache of one worker gets of that."""
