@@ -1,0 +1,261 @@
+"""`python -m benchmarks.memory FOLDER`: whether a server lives within a control group, here of 1 GiB, under heavy load.
+
+First 12 clients ask for maps of 4096² at once, then 16 of all kinds for five minutes. Nothing may be killed, no
+connection be broken, and whoever is refused must be told when to come again. Needs control groups that it may make.
+"""
+
+import argparse
+import http.client
+import itertools
+import json
+import random
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.enums import Resampling
+
+from benchmarks.load.cgroup import Group, group_of, lack_of_groups
+from benchmarks.soak.archive import chronotile, quiet_environment
+from chronotile.machine import Machine
+from chronotile.settings import Settings
+
+HOST = "127.0.0.1"
+SIDE = 4096
+DATES = ("20240501", "20240511", "20240521")
+TYPES = {"a": "uint8", "b": "uint8", "c": "int16", "d": "int16", "e": "float32", "f": "uint8"}
+"""Of collections: each has its own source, as one source holds a quarter of the threads at most."""
+WEST, NORTH, CELL_M = 600_000, 5_700_000, 10
+TIMEOUT_S = 120.0
+MAP_CLIENTS = 12
+MANY_CORES = 64
+"""As many workers are started as the memory carries, whatever cores there are here."""
+BOX = "350000,6560000,430000,6640000"
+MAP = "/wms?service=WMS&version=1.3.0&request=GetMap&crs=EPSG:3857&styles="
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What clients met."""
+
+    timeout_s: float
+    answers: Counter[str] = field(default_factory=Counter)
+    """By kind and status."""
+    faults: Counter[str] = field(default_factory=Counter)
+    slowest_s: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def main() -> None:
+    """Measure, and end with 1 if anything was killed, broken or refused without a word."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where memory.json and the server's log are written")
+    parser.add_argument("--memory-mib", type=int, default=1024)
+    parser.add_argument("--minutes", type=float, default=5)
+    given = parser.parse_args()
+    if lack := lack_of_groups():
+        sys.exit(lack)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=given.folder, prefix="memory-") as place:
+        write_archive(Path(place), SIDE)
+        with group_of(given.memory_mib << 20) as group, (given.folder / "memory-server.log").open("w") as log:
+            found = measure(group, Path(place), log, minutes=given.minutes)
+    (given.folder / "memory.json").write_text(json.dumps(found, indent=1))
+    print(json.dumps(found, indent=1))
+    sys.exit(1 if found["kills"] or found["faults"] or found["ended"] else 0)
+
+
+def write_archive(folder: Path, side: int) -> None:
+    """Write GeoTIFFs of some dates for each collection, and a configuration that serves them."""
+    chance = np.random.default_rng(1)
+    smooth = np.kron(chance.integers(10, 240, (side // 16, side // 16)), np.ones((16, 16)))
+    collections = {}
+    for name, dtype in TYPES.items():
+        for date in DATES:
+            _write_raster(folder / f"{name}_{date}.tif", (smooth + chance.integers(0, 8, smooth.shape)).astype(dtype))
+        collections[f"set-{name}"] = {
+            "source": {"kind": "cog", "href": f"{name}_*.tif", "time_pattern": r"_(?P<time>\d{8})"},
+            "variables": {"V": {"layer": name, "range": [0, 250]}, "W": {"layer": f"{name}2", "band": 1}},
+            "composites": {"RGB": {"layer": f"{name}-rgb", "variables": ["V", "W", "V"], "range": [0, 250]}},
+        }
+    configuration = {"service": {"crs": ["EPSG:3857", "EPSG:32631"]}, "collections": collections}
+    (folder / "chronotile.yaml").write_text(json.dumps(configuration))
+
+
+def _write_raster(path: Path, numbers: np.ndarray) -> None:
+    height, width = numbers.shape
+    profile = {"driver": "GTiff", "count": 1, "dtype": numbers.dtype, "crs": "EPSG:32631", "compress": "deflate"}
+    transform = Affine(CELL_M * SIDE / width, 0, WEST, 0, -CELL_M * SIDE / height, NORTH)
+    blocks = {"tiled": True, "blockxsize": 512, "blockysize": 512}
+    with rasterio.open(path, "w", width=width, height=height, transform=transform, **profile, **blocks) as file:
+        file.write(numbers, 1)
+        file.build_overviews([2, 4, 8], Resampling.nearest)
+
+
+def measure(
+    group: Group, folder: Path, log: IO[str], *, minutes: float, side: int = SIDE, timeout_s: float = TIMEOUT_S
+) -> dict[str, object]:
+    """Return what a server in a group met under load, and what became of it.
+
+    Args:
+        group: In which it runs.
+        folder: Of `write_archive`.
+        log: Takes what it logs.
+        minutes: Of mixed load, after the maps.
+        side: Of the maps that are asked for at once, in pixels.
+        timeout_s: How long it may take to start, and to answer.
+    """
+    port = _free_port()
+    limit = int((group.folder / _limit_name(group)).read_text())
+    workers = Settings().workers_on(Machine(cores=MANY_CORES, memory_bytes=limit))
+    command = [*chronotile(), "serve", str(folder / "chronotile.yaml"), "--port", str(port), "--workers", str(workers)]
+    server = group.start(command, environment=quiet_environment() | {"CHRONOTILE_LOG_LEVEL": "info"}, log=log)
+    outcome, started = Outcome(timeout_s), time.monotonic()
+    try:
+        _wait_until_ready(port, timeout_s)
+        _together(port, outcome, [_maps(name, side) for name in itertools.islice(itertools.cycle(TYPES), MAP_CLIENTS)])
+        maps = {"answers": dict(outcome.answers), "peak_mib": group.peak_bytes >> 20, "kills": group.kills}
+        until = time.monotonic() + minutes * 60
+        _together(port, outcome, [_mixed(number, until) for number in range(16)] if minutes else [])
+        ended = server.poll()
+    finally:
+        server.terminate()
+        server.wait(30)
+    return {
+        "limit_mib": limit >> 20,
+        "workers": workers,
+        "maps": maps,
+        "answers": dict(sorted(outcome.answers.items())),
+        "faults": dict(outcome.faults),
+        "slowest_s": round(outcome.slowest_s, 1),
+        "peak_mib": group.peak_bytes >> 20,
+        "kills": group.kills,
+        "ended": ended,
+        "seconds": round(time.monotonic() - started),
+    }
+
+
+def _limit_name(group: Group) -> str:
+    return "memory.limit_in_bytes" if group.is_v1 else "memory.max"
+
+
+Asks = Callable[[], "str | None"]
+"""Gives the next path; `None` where there is none."""
+
+
+def _maps(name: str, side: int) -> Asks:
+    paths = iter([_map(name, side, "image/png")])
+    return lambda: next(paths, None)
+
+
+def _map(layers: str, side: int, media_type: str, box: str = BOX) -> str:
+    return f"{MAP}&layers={layers}&bbox={box}&width={side}&height={side}&format={quote(media_type)}&transparent=true"
+
+
+def _mixed(number: int, until: float) -> Asks:
+    """Half ask for large maps, the rest for all else."""
+    chance = random.Random(number)
+
+    def large() -> str:
+        media_type = chance.choice(["image/png", "image/png", "image/jpeg", "image/geotiff", "image/webp"])
+        layers = chance.choice([*TYPES, *(f"{each}-rgb" for each in TYPES), "a,b-rgb"])
+        side = 2048 if media_type == "image/webp" else SIDE
+        shift = chance.randrange(-9000, 9000)
+        box = f"{350_000 + shift},{6_560_000 + shift},{430_000 + shift},{6_640_000 + shift}"
+        return (
+            _map(layers, side, media_type, box) + f"&time={chance.choice(['2024-05-01', '2024-05-11', '2024-05-21'])}"
+        )
+
+    def other() -> str:
+        name = chance.choice([*TYPES])
+        zoom, column, row = 12, 2084 + chance.randrange(8), 1368 + chance.randrange(8)
+        return chance.choice(
+            [
+                f"/tiles/{name}/WebMercatorQuad/{zoom}/{column}/{row}.png?datetime=2024-05-01",
+                f"/tiles/{name}-rgb/WebMercatorQuad/{zoom}/{column}/{row}.webp",
+                f"/cubes/{name}/WebMercatorQuad/{zoom}/{column}/{row}.ctc?datetime=2024-05-01/2024-05-21",
+                f"/timeseries/{name}/point?lon=4.6&lat=51.2",
+                f"/ogcapi/collections/{name}/coverage?f=netcdf",
+                f"/ogcapi/collections/{name}/coverage?f=GeoTIFF&datetime=2024-05-01",
+                f"/animations/{name}.gif?bbox=4.5,51.1,4.9,51.4&width=600",
+                "/wms?service=WMS&request=GetCapabilities",
+            ]
+        )
+
+    make = large if number % 2 else other
+    return lambda: make() if time.monotonic() < until else None
+
+
+def _together(port: int, outcome: Outcome, clients: Sequence[Asks]) -> None:
+    threads = [threading.Thread(target=_ask_all, args=[port, outcome, asks]) for asks in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _ask_all(port: int, outcome: Outcome, asks: Asks) -> None:
+    while (path := asks()) is not None:
+        started = time.monotonic()
+        kind = "map" if path.startswith(MAP) else path.split("?")[0].split("/")[1]
+        try:
+            status, has_retry_after, fault = _asked(port, path, outcome.timeout_s)
+        except (OSError, http.client.HTTPException) as error:
+            fault, status, has_retry_after = f"broken: {type(error).__name__}", 0, False
+        if status == 503 and not has_retry_after:
+            fault = "refused without Retry-After"
+        elif status >= 500 and status != 503:
+            fault = f"status {status}"
+        with outcome.lock:
+            outcome.slowest_s = max(outcome.slowest_s, time.monotonic() - started)
+            outcome.answers[f"{kind} {status}"] += 1
+            if fault:
+                outcome.faults[f"{kind}: {fault}"] += 1
+        if status == 503:
+            time.sleep(1)
+
+
+def _asked(port: int, path: str, timeout_s: float) -> tuple[int, bool, str]:
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout_s)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        start = answer.read(1 << 16)
+        while answer.read(1 << 20):
+            pass
+        is_fault = answer.status == 200 and b"ServiceException" in start
+        return answer.status, answer.getheader("Retry-After") is not None, "exception in place of a map" * is_fault
+    finally:
+        connection.close()
+
+
+def _wait_until_ready(port: int, timeout_s: float) -> None:
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        try:
+            if _asked(port, "/health/ready", timeout_s)[0] == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.2)
+    raise SystemExit("the server did not start; memory-server.log says why")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        return int(listener.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()

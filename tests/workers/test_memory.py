@@ -1,0 +1,27 @@
+"""A server within a control group of little memory, under large maps."""
+
+import pytest
+
+from benchmarks.load.cgroup import group_of, lack_of_groups
+from benchmarks.memory import measure, write_archive
+
+SIDE = 1024
+MEMORY = 640 << 20
+"""Of which one worker fits in."""
+GENEROUS_S = 900.0
+
+
+@pytest.mark.client("sh")
+@pytest.mark.slow
+def test_large_maps_at_once_kill_no_server_that_has_little_memory(tmp_path):
+    if lack := lack_of_groups():
+        pytest.skip(lack)
+    write_archive(tmp_path, SIDE)
+
+    with group_of(MEMORY) as group, (tmp_path / "log").open("w") as log:
+        found = measure(group, tmp_path, log, minutes=0, side=2048, timeout_s=GENEROUS_S)
+
+    assert (found["kills"], found["ended"], found["faults"]) == (0, None, {})
+    assert found["workers"] == 1
+    assert sum(found["answers"].values()) == 12
+    assert found["answers"]["map 200"] >= 1
