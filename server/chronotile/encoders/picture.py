@@ -1,6 +1,7 @@
 """Pictures in the formats that browsers and map clients show."""
 
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def encode_picture(picture: Picture, format: PictureFormat, background: Backgrou
     height, width = picture.shape
     check_format(format, width, height)
     if format == "image/jpeg":
-        return _save(picture, "RGB", "JPEG", background=background or WHITE, quality=JPEG_QUALITY)
+        return _save(picture, "RGB", "JPEG", {"quality": JPEG_QUALITY}, background=background or WHITE)
     if background is not None:
         picture = on_background(picture, background)
     if format == "image/webp":
@@ -119,10 +120,12 @@ def _own_colours(numbers: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
 def _encode_webp(picture: Picture) -> bytes:
     is_opaque = all((picture.part(rows).rgba()[..., 3] == 255).all() for rows in picture_strips(picture.shape))
     options = WEBP_LOSSLESS if isinstance(picture, IndexPicture) else WEBP_LOSSY
-    return _save(picture, "RGB" if is_opaque else "RGBA", "WEBP", **options)
+    return _save(picture, "RGB" if is_opaque else "RGBA", "WEBP", options)
 
 
-def _save(picture: Picture, mode: str, format: str, *, background: Background | None = None, **options: int) -> bytes:
+def _save(
+    picture: Picture, mode: str, format: str, options: Mapping[str, int], *, background: Background | None = None
+) -> bytes:
     """Return a picture, on a background if there is one, as Pillow writes it; given to it strip by strip."""
     height, width = picture.shape
     image = Image.new(mode, (width, height))

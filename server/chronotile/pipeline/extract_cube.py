@@ -146,17 +146,16 @@ def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
     Raises:
         SourceChanged: Files that it is made of were written meanwhile.
     """
-    memory, cubes = target.services.memory, target.services.caches.cubes
 
     def make() -> bytes:
         try:
-            with memory.taking(cube_bytes(target.request.tile.grid, len(target.times.indexes)), alternative=SHORTER):
+            with target.services.memory.taking(cube_bytes(target.request, target.times), alternative=SHORTER):
                 return _encoded(target, is_wanted)
         finally:  # what went wrong with a file that changed is no matter
             require_state(target.layer, target.time_used.instants, target.states, target.services)
 
     try:
-        body = cubes.get_or_make(target.etag, make, is_wanted=is_wanted)
+        body = target.services.caches.cubes.get_or_make(target.etag, make, is_wanted=is_wanted)
     except IncompleteAnswer as answer:
         etag = etag_without(target.etag, answer.unreadable)
         time = time_without(target.time_used, answer.unreadable)

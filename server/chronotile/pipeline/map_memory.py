@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.model.collection import Composite
-from chronotile.model.grid import Grid
+from chronotile.model.cube import CubeRequest
 from chronotile.model.request import Backdrop, MapRequest
 from chronotile.pipeline.map_rasters import REDUCED_BYTES, MapTarget, map_plan
 from chronotile.readers.warp_strips import StripPlan, window_bytes
@@ -46,9 +47,10 @@ def overlay_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) 
     return max(below + drawn, _encoding_bytes(first, RGBA_BYTES))
 
 
-def cube_bytes(grid: Grid, times: int) -> int:
+def cube_bytes(request: CubeRequest, times: ResolvedTimes) -> int:
     """Return what it takes to make a cube tile: its values as they are read, numbered and encoded."""
-    return min(MOST_CUBE_BYTES, CUBE_BYTES * grid.width * grid.height * times)
+    grid = request.tile.grid
+    return min(MOST_CUBE_BYTES, CUBE_BYTES * grid.width * grid.height * len(times.indexes))
 
 
 def drawing_bytes(request: MapRequest, target: MapTarget) -> int:

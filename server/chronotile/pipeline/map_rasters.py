@@ -132,11 +132,13 @@ def map_plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> MapPlan |
     """Return how the variable is brought onto the grid; `None` where it shares no pixel with it."""
     if variable.name not in target.plans:
         resampling = target.layer.resampling
-        plan = plan_warp if len(strips_of(grid)) == 1 else plan_strips
         with target.watch.step("warp"):
-            target.plans[variable.name] = target.services.caches.plans.get_or_make(
-                (variable.levels, grid, resampling), lambda: plan(variable.levels, grid, resampling=resampling)
-            )
+            if len(strips_of(grid)) > 1:
+                target.plans[variable.name] = plan_strips(variable.levels, grid, resampling=resampling)
+            else:
+                target.plans[variable.name] = target.services.caches.plans.get_or_make(
+                    (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
+                )
     return target.plans[variable.name]
 
 

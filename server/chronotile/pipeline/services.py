@@ -21,7 +21,6 @@ from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.reader import Reader
 from chronotile.readers.warp import OVERHEAD_BYTES, WarpPlan
-from chronotile.readers.warp_strips import StripPlan
 
 DEFAULT_PAYLOAD_BYTES = 64 << 20
 DEFAULT_PLAN_BYTES = 32 << 20
@@ -36,7 +35,7 @@ class Caches:
 
     payloads: ByteCache[bytes]
     """Encoded answers by ETag, which is made of the resolved target: a new revision is another key."""
-    plans: ByteCache[WarpPlan | StripPlan | None]
+    plans: ByteCache[WarpPlan | None]
     """How to warp a source onto a grid: the same tile at another date needs no coordinates."""
     cubes: KeptCubes
     """Those of several dates, which are too large for `payloads`, by ETag too."""

@@ -105,11 +105,6 @@ class OnPixels:
         """Return fractional columns and rows of a level, (y, x), at pixel centres of some rows of the target grid."""
         return self.columns[some] @ self.across, self.rows[some] @ self.across
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the matrices."""
-        return self.rows.nbytes + self.columns.nbytes + self.across.nbytes
-
 
 @dataclass(frozen=True, slots=True)
 class NearCells:

@@ -10,7 +10,7 @@ from chronotile.model.collection import Resampling
 from chronotile.model.grid import BBox, FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Pixels, Raster
 from chronotile.model.source import VariableInfo
-from chronotile.readers.approximate import Lattice, Located, locate
+from chronotile.readers.approximate import Located, locate
 from chronotile.readers.gather import Axis, Bilinear, Cells, Nearest, bilinear, nearest
 from chronotile.readers.level_cells import (
     Reach,
@@ -24,7 +24,6 @@ from chronotile.readers.level_cells import (
 )
 from chronotile.readers.reader import Reader
 from chronotile.readers.warp import (
-    OVERHEAD_BYTES,
     Place,
     WarpPlan,
     level_for,
@@ -74,8 +73,6 @@ class StripPlan:
     """Every `step`-th row and column is read."""
     gathering: Callable[[slice], Gathering]
     """Of some rows of the place."""
-    nbytes: int
-    """That the plan holds on to, about."""
 
     def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
         """Return the native pixels that the grid needs of the variable at one of its times.
@@ -156,7 +153,6 @@ class _Found(NamedTuple):
     windows: tuple[Window, ...]
     step: int
     gathering: Callable[[slice], Gathering]
-    nbytes: int
 
 
 def _near(located: Located, place: Place, level: NativeGrid) -> _Found | None:
@@ -176,7 +172,7 @@ def _near(located: Located, place: Place, level: NativeGrid) -> _Found | None:
         columns -= reached_columns[0]
         return Gathering(None, Nearest(Cells(rows, columns, window.width)))
 
-    return _Found((window,), 1, gathering, OVERHEAD_BYTES + near.pixels.nbytes)
+    return _Found((window,), 1, gathering)
 
 
 def _first_and_last(coordinates: FloatArray) -> Range:
@@ -216,7 +212,7 @@ def _cells(located: Located, place: Place, level: NativeGrid, resampling: Resamp
         across = Axis(thinned(columns - column_start, step), width, is_certain)
         return Gathering(inside, gather(down, across))
 
-    return _Found(windows, step, gathering, OVERHEAD_BYTES + _held_bytes(located, place.grid))
+    return _Found(windows, step, gathering)
 
 
 def _winding(at: Finder, grid: Grid, level: NativeGrid) -> Winding:
@@ -254,11 +250,6 @@ def _reach(coordinates: FloatArray) -> Reach:
 def _outermost(reaches: Iterable[Reach]) -> Reach:
     least, most = zip(*reaches, strict=True)
     return Reach(min(least), max(most))
-
-
-def _held_bytes(located: Located, grid: Grid) -> int:
-    nodes = located.rows.size if isinstance(located, Lattice) else 1
-    return 8 * (2 * grid.height + grid.width) * nodes
 
 
 def _strips(grid: Grid) -> Iterator[slice]:
