@@ -7,7 +7,7 @@ from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.foreign import opening
 from chronotile.readers.raster_files import find_files
 from chronotile.readers.raster_pool import HandlePool
-from chronotile.readers.zarr_arrays import open_with_zarr
+from chronotile.readers.zarr_arrays import open_array
 from chronotile.readers.zarr_nodes import ArrayNode, GroupNode, read_group
 
 LARGE_BYTES = 16 << 20
@@ -42,10 +42,13 @@ def _raster_findings(spec: SourceSpec) -> Iterator[Finding]:
 
 
 def _zarr_findings(spec: SourceSpec) -> Iterator[Finding]:
-    for array in _arrays(read_group(spec.href)):
+    with opening(spec.collection):
+        arrays = list(_arrays(read_group(spec.href)))
+    for array in arrays:
         if array.dtype is None or len(array.shape) < 2:
             continue
-        chunks = tuple(map(int, open_with_zarr(spec.href, array).chunks))
+        with opening(spec.collection):
+            chunks = open_array(spec.href, array).chunks or ()
         size = math.prod(chunks) * array.dtype.itemsize
         if size > LARGE_BYTES:
             shape = " x ".join(map(str, chunks))

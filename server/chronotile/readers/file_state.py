@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chronotile.readers.hrefs import local_path
+from chronotile.readers.remote_files import looks
 
 
 class FileState(NamedTuple):
@@ -13,16 +14,19 @@ class FileState(NamedTuple):
     mtime_ns: int
     size: int
     inode: int
+    tag: str = ""
+    """The ETag of a file elsewhere."""
 
 
-def file_state(path: str) -> FileState | None:
-    """Return the state of a file on this machine, `None` of one elsewhere.
+def file_state(path: str) -> FileState:
+    """Return the state of a file; of one elsewhere as it was some seconds ago, or when a part of it was last read.
 
     Raises:
-        OSError: It is gone.
+        OSError: It is gone or away.
     """
     if "://" in path:
-        return None
+        found = looks.state(path)
+        return FileState(found.modified_ns, found.size, 0, found.tag)
     status = os.stat(path)  # noqa: PTH116 -- half the time of Path.stat, and asked at each read
     return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-_GDAL_PREFIXES = {"s3": "/vsis3/", "gs": "/vsigs/"}
+from chronotile.readers.s3_environment import s3_access
+
 _WEB = {"http", "https"}
 
 
@@ -16,15 +17,6 @@ def local_path(href: str) -> Path | None:
     if not separator:
         return Path(href)
     return Path(unquote(urlsplit(href).path)) if scheme == "file" else None
-
-
-def gdal_path(href: str) -> str:
-    """Return the place as GDAL opens it."""
-    path = local_path(href)
-    if path is not None:
-        return str(path)
-    scheme, _, rest = href.partition("://")
-    return f"/vsicurl/{href}" if scheme in _WEB else f"{_GDAL_PREFIXES.get(scheme, '/vsi' + scheme + '/')}{rest}"
 
 
 def tensorstore_path(path: Path) -> str:
@@ -38,10 +30,11 @@ def kvstore(href: str) -> dict[str, Any]:
     if path is None:
         scheme, _, rest = href.partition("://")
         bucket, _, key = rest.partition("/")
+        end = "" if href.endswith(".zip") else "/"
         base: dict[str, Any] = (
-            {"driver": "http", "base_url": href if href.endswith(".zip") else f"{href.rstrip('/')}/"}
+            {"driver": "http", "base_url": href.rstrip("/") + end}
             if scheme in _WEB
-            else {"driver": {"gs": "gcs"}.get(scheme, scheme), "bucket": bucket, "path": key}
+            else {"driver": scheme, "bucket": bucket, "path": key.rstrip("/") + end, **s3_access().tensorstore_spec()}
         )
     else:
         base = {"driver": "file", "path": tensorstore_path(path)}

@@ -109,7 +109,7 @@ class Joined:
         number = self._variables[variable].slots[index]
         with self._reading(variable, number):
             state = file_state(self._pieces[number].path)
-        return f"{state.mtime_ns:x}-{state.size:x}" if state else "0"
+        return f"{state.mtime_ns:x}-{state.size:x}"
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""

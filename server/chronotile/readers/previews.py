@@ -18,6 +18,7 @@ from chronotile.model.raster import Pixels
 from chronotile.readers.encoding import as_meant
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import one_line, opening
+from chronotile.readers.hrefs import local_path
 from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.made_levels import made_pixels
 from chronotile.readers.overviews import Counting
@@ -123,9 +124,9 @@ class Previews:
         Raises:
             OSError: The file itself is gone.
         """
+        if local_path(preview.path) is None:
+            return None  # all of a file elsewhere would have to be fetched
         state = file_state(preview.path)
-        if state is None:
-            return None  # a file elsewhere does not say when it is written anew
         name = preview.name(state)
         try:
             pixels = self._read(name, preview, factor, window, step=step)

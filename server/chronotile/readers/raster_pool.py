@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import rasterio
 from affine import Affine
@@ -20,9 +21,12 @@ from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.file_blocks import FileBlocks, Plane
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import BeingWritten
-from chronotile.readers.hrefs import gdal_path, local_path
+from chronotile.readers.gdal_plugin import gdal_files
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.kept_blocks import current_blocks
 from chronotile.readers.raster_bands import FileBands, file_bands
+from chronotile.readers.remote_files import RemoteFile
+from chronotile.readers.remote_requests import CONNECT_S, REQUEST_S, ObjectState, Replaced, one_read
 from chronotile.readers.tiff_tags import require_whole_tags
 
 MAX_IDLE_HANDLES = 400
@@ -59,13 +63,10 @@ _LOCAL_OPTIONS = {
 _REMOTE_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": False,
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff,.TIF,.TIFF,.jp2,.JP2,.vrt,.ovr,.msk",
-    "GDAL_HTTP_CONNECTTIMEOUT": 10,
-    "GDAL_HTTP_TIMEOUT": 60,
-    "GDAL_HTTP_MAX_RETRY": 2,
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": True,
-    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
-    "VSI_CACHE": True,
+    # Of files that a VRT names by URLs; all others are read by `remote_files`.
+    "GDAL_HTTP_CONNECTTIMEOUT": CONNECT_S,
+    "GDAL_HTTP_TIMEOUT": REQUEST_S,
+    "GDAL_HTTP_MAX_RETRY": 0,
 }
 
 
@@ -102,12 +103,21 @@ class Handle:
     """An open file; only one thread at a time may use it."""
 
     dataset: Any
-    state: FileState | None
+    state: FileState
     layout: Layout
     blocks: FileBlocks | None
     """`None` where GDAL keeps them."""
     bands: FileBands | None
     """What the file says of its bands; `None` of an overview, which does not know, until it is learnt elsewhere."""
+    remote: RemoteFile | None = None
+    """What GDAL reads a file elsewhere through."""
+
+    def close(self) -> None:
+        """Close the file."""
+        path = self.dataset.name
+        self.dataset.close()
+        if self.remote is not None:
+            gdal_files().remove(path)
 
     def read(self, band: int, window: Window, *, is_mask: bool = False) -> Numbers:
         """Return (y, x) numbers of a window of a band, or of its mask, in which 0 says that there is no number."""
@@ -139,6 +149,7 @@ class HandlePool:
         self._idle: OrderedDict[_Key, list[Handle]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
+        gdal_files()  # before any file is opened
 
     @contextmanager
     def lend(self, path: str, level: int = NATIVE_LEVEL) -> Iterator[Handle]:
@@ -165,11 +176,13 @@ class HandlePool:
                 with self.lend(path, level) as handle:
                     opened = handle.state
                     found = read(handle)
+            except Replaced:
+                continue
             except Exception:
                 if opened is None or file_state(path) == opened:
                     raise
             else:
-                if opened is None or file_state(path) == opened:
+                if file_state(path) == opened:
                     return found
         raise BeingWritten("the file is being written")
 
@@ -178,10 +191,10 @@ class HandlePool:
         """Give the handle back afterwards; one that failed is closed."""
         try:
             # For a file of this machine GDAL took its options at opening; for one elsewhere it asks at each read.
-            with gdal_options(key[0]) if handle.state is None else nullcontext():
+            with nullcontext() if handle.remote is None else _reading_elsewhere(handle.remote, key[0]):
                 yield
         except BaseException:
-            handle.dataset.close()
+            handle.close()
             raise
         self._give_back(key, handle)
 
@@ -252,19 +265,57 @@ def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
     return rasterio.Env(**_OPTIONS, **extra)
 
 
-def _open(path: str, level: int, state: FileState | None, *, keeps_blocks: bool) -> Handle:
-    if state is not None:
-        require_whole_tags(path)
-    options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
-    with gdal_options(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told in words of our own
-        dataset = rasterio.open(gdal_path(path), **options)
+def _open(path: str, level: int, state: FileState, *, keeps_blocks: bool) -> Handle:
+    local = local_path(path)
+    if local is None:
+        return _open_elsewhere(path, level, state, keeps_blocks=keeps_blocks)
+    require_whole_tags(path)
+    with gdal_options(path):
+        dataset = _dataset(str(local), level)
         blocks = None
-        if state is not None and FileBlocks.are_of(dataset):
+        if FileBlocks.are_of(dataset):
             kept = current_blocks() if keeps_blocks else None
             blocks = FileBlocks(dataset, path, level=level, state=state, kept=kept)
+        bands = file_bands(dataset) if level == NATIVE_LEVEL else None
     _share_out(shared_pool().kept + 1, is_kept_by_gdal=keeps_blocks and blocks is None)
-    return Handle(dataset, state, layout_of(dataset), blocks, file_bands(dataset) if level == NATIVE_LEVEL else None)
+    return Handle(dataset, state, layout_of(dataset), blocks, bands)
+
+
+def _open_elsewhere(path: str, level: int, state: FileState, *, keeps_blocks: bool) -> Handle:
+    """Open a file elsewhere, of which GDAL keeps the blocks: its handle is closed when the file is replaced."""
+    remote = RemoteFile(path, ObjectState(state.mtime_ns, state.size, state.tag))
+    name = gdal_files().add(remote, base_name(urlsplit(path).path))
+    try:
+        with _reading_elsewhere(remote, path):
+            dataset = _dataset(name, level)
+            layout, bands = layout_of(dataset), file_bands(dataset) if level == NATIVE_LEVEL else None
+    except BaseException:
+        gdal_files().remove(name)
+        raise
+    _share_out(shared_pool().kept + 1, is_kept_by_gdal=keeps_blocks)
+    return Handle(dataset, state, layout, None, bands, remote)
+
+
+def _dataset(path: str, level: int) -> Any:  # noqa: ANN401 -- rasterio has no types
+    options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told in words of our own
+        return rasterio.open(path, **options)
+
+
+@contextmanager
+def _reading_elsewhere(remote: RemoteFile, path: str) -> Iterator[None]:
+    """Raise what went wrong below GDAL, whatever GDAL has made of it."""
+    remote.failure = None
+    with one_read(), gdal_options(path):
+        try:
+            yield
+        except Exception:
+            if remote.failure is not None:
+                raise remote.failure from None
+            raise
+    if remote.failure is not None:
+        raise remote.failure
 
 
 def _share_out(handles: int, *, is_kept_by_gdal: bool) -> None:
@@ -291,4 +342,4 @@ def layout_of(dataset: Any) -> Layout:  # noqa: ANN401 -- rasterio has no types
 
 def _close(handles: list[Handle]) -> None:
     for handle in handles:
-        handle.dataset.close()
+        handle.close()

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
 
@@ -24,6 +25,7 @@ from chronotile.readers.raster_pixels import every, one_above_another, read_pixe
 from chronotile.readers.raster_pool import NATIVE_LEVEL, Handle, HandlePool, shared_pool
 from chronotile.readers.raster_survey import Looked
 from chronotile.readers.reader import Along, BlockShape, stacked
+from chronotile.readers.remote_requests import one_read
 from chronotile.readers.stack_variable import Plane, StackVariable
 
 SERIES_THREADS = 4
@@ -66,7 +68,8 @@ class RasterStack:
         path = self._variables[variable].planes[index].path
         with self._reading(variable, path):
             state = file_state(path)
-        return f"{state.mtime_ns:x}-{state.size:x}" if state else "0"
+        tag = blake2b(state.tag.encode(), digest_size=6).hexdigest() if state.tag else ""
+        return f"{state.mtime_ns:x}-{state.size:x}{tag}"
 
     def path(self, variable: str, index: int) -> str:
         """Return the file of that time."""
@@ -169,14 +172,16 @@ class RasterStack:
         """Close the files that nobody reads."""
         self._pool.close({plane.path for variable in self._variables.values() for plane in variable.planes})
 
-    def _reading(self, variable: str, path: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def _reading(self, variable: str, path: str) -> Iterator[None]:
         """Name the variable in what goes wrong with one file; while it or another is there, its dates alone failed."""
         planes = self._variables[variable].planes
-        return reading_dates(
-            self._collection,
-            variable,
-            is_source_there=lambda: is_any_there([path, *(plane.path for plane in planes)]),
-        )
+
+        def is_there() -> bool:
+            return is_any_there([path, *(plane.path for plane in planes)])
+
+        with reading_dates(self._collection, variable, is_source_there=is_there), one_read():
+            yield
 
     def _read_stored(self, variable: str, plane: Plane, stored: int, window: Window, *, step: int) -> Pixels:
         def read(handle: Handle) -> Pixels:

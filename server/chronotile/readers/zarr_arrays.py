@@ -12,11 +12,16 @@ from typing import Any
 import numpy as np
 import tensorstore as ts
 
+from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Numbers
 from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.cube import ArraySource, Selection
+from chronotile.readers.foreign import BeingWritten, one_line
 from chronotile.readers.hrefs import kvstore, local_path
+from chronotile.readers.remote_files import looks
+from chronotile.readers.remote_requests import ObjectState
 from chronotile.readers.zarr_nodes import ArrayNode
+from chronotile.readers.zarr_waits import request_limits, requests_so_far, settled
 
 COPY_THREADS = 2
 IO_THREADS = 8
@@ -27,7 +32,10 @@ MAX_FOLDERS = 64
 MAX_SEEN = 4096
 """Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
 
-State = tuple[int, int, int]
+READINGS = 2
+"""Of a store elsewhere that is written while it is read."""
+
+State = tuple[int, int, int] | ObjectState
 States = dict[str, State | None]
 """Of files and folders by path; `None` of those that are not there."""
 
@@ -42,6 +50,7 @@ def shared_context() -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
             "cache_pool": {"total_bytes_limit": sizes.array_bytes},
             "data_copy_concurrency": {"limit": COPY_THREADS},
             "file_io_concurrency": {"limit": IO_THREADS},
+            **request_limits(),
         }
     )
 
@@ -60,7 +69,7 @@ class Watched:
         open_array: Opens it, with whatever library.
     """
 
-    def __init__(self, files: "LocalFiles", open_array: Callable[[], Any]) -> None:
+    def __init__(self, files: "LocalFiles | RemoteMetadata", open_array: Callable[[], Any]) -> None:
         self._files = files
         self._open = open_array
         self._seen: States = files.metadata_states()
@@ -105,13 +114,26 @@ class TensorStoreArray:
         }
         self._node = node
         self._growing = growing
-        self._files = LocalFiles(href, node)
+        self._remote = RemoteMetadata(href, node) if local_path(href) is None else None
+        self._files = self._remote or LocalFiles(href, node)
         self._watched = Watched(self._files, self._open)
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
+        if self._remote is not None:
+            return self._read_elsewhere(selection, self._remote)
         numbers: Numbers = self._watched.for_reading(selection)[selection].read().result()
         return numbers
+
+    def _read_elsewhere(self, selection: Selection, metadata: "RemoteMetadata") -> Numbers:
+        """The selected numbers of one state of the metadata, which is looked at anew if any was fetched."""
+        for _ in range(READINGS):
+            array, before = self._watched.for_reading(selection), metadata.metadata_states()
+            fetched = requests_so_far()
+            numbers: Numbers = settled(array[selection].read())
+            if requests_so_far() == fetched or metadata.look() == before:
+                return numbers
+        raise BeingWritten("the store is being written")
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:
@@ -130,7 +152,10 @@ class TensorStoreArray:
         """Do nothing: tensorstore closes what it does not use."""
 
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-        array = ts.open(self._spec, open=True, read=True, context=shared_context()).result()
+        opening = ts.open(self._spec, open=True, read=True, context=shared_context())
+        array = opening.result() if self._remote is None else settled(opening)
+        if self._remote is not None and array.chunk_layout.read_chunk.shape != self._node.files:
+            self._remote.require_parts()
         _require_same(self._node, self._growing, array.shape, array.dtype.numpy_dtype)
         return array
 
@@ -185,7 +210,11 @@ def open_array(href: str, node: ArrayNode, *, growing: str | None = None) -> Arr
     """Return an array, of which one dimension may grow, by the quickest library that can decode it."""
     try:
         return TensorStoreArray(href, node, growing)
-    except ValueError:
+    except ValueError as error:
+        if local_path(href) is None:
+            raise UnsupportedSource(
+                f"{node.name} is stored in a way that is read on this machine alone ({one_line(error)}); copy it here"
+            ) from error
         return ZarrPythonArray(href, node, growing)
 
 
@@ -196,16 +225,60 @@ def load_array(href: str, node: ArrayNode) -> Numbers:
 
 
 def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
-    """Return the array as zarr-python opens it."""
+    """Return the array of a store on this machine as zarr-python opens it."""
     import zarr
 
     path = local_path(href)
-    store = zarr.storage.ZipStore(path, mode="r") if path is not None and path.suffix == ".zip" else path or href
+    store = zarr.storage.ZipStore(path, mode="r") if path is not None and path.suffix == ".zip" else path
     return zarr.open_array(store, path=node.path, mode="r")
 
 
+class RemoteMetadata:
+    """The document of a store elsewhere whose state stands for that of all its chunks: its consolidated metadata."""
+
+    def __init__(self, href: str, node: ArrayNode) -> None:
+        self._is_zip = href.endswith(".zip")
+        name = "zarr.json" if node.version == 3 else ".zmetadata"
+        self._document = href if self._is_zip else f"{href.rstrip('/')}/{name}"
+
+    def metadata_states(self) -> States:
+        """Return the state of the document, as it was some seconds ago.
+
+        Raises:
+            Away: It cannot be read.
+        """
+        state = looks.state(self._document, is_whole=not self._is_zip)
+        return {self._document: state}
+
+    def states(self, _selection: Selection) -> States:
+        """Return the same; nothing is looked at of chunks."""
+        return self.metadata_states()
+
+    def look(self) -> States:
+        """Return the state of the document as it is now."""
+        looks.forget(self._document)
+        return self.metadata_states()
+
+    def require_parts(self) -> None:
+        """Check that the server gives parts of files, which shards need.
+
+        Raises:
+            Away: It does not.
+        """
+        looks.forget(self._document)
+        looks.state(self._document)
+
+    def digest(self, selection: Selection) -> str:
+        """Return a short text that changes with the document."""
+        return _digest(self.states(selection))
+
+    def are_there(self) -> bool:
+        """Return that nothing is known: a failure may be one of the network."""
+        return False
+
+
 class LocalFiles:
-    """The files of an array on this machine; of one elsewhere there are none to look at."""
+    """The files of an array on this machine."""
 
     def __init__(self, href: str, node: ArrayNode) -> None:
         root = local_path(href)
@@ -243,7 +316,7 @@ class LocalFiles:
 
     def digest(self, selection: Selection) -> str:
         """Return a short text that changes with any of those states."""
-        return blake2b(repr(list(self.states(selection).values())).encode(), digest_size=6).hexdigest()
+        return _digest(self.states(selection))
 
     def _numbered_folders(self) -> bytes:
         """For each chunk along the first dimension 1 where its folder is there, and with it something was written."""
@@ -289,6 +362,10 @@ def _state(path: str) -> State | None:
     except FileNotFoundError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _digest(states: States) -> str:
+    return blake2b(repr(list(states.values())).encode(), digest_size=6).hexdigest()
 
 
 def _metadata_name(node: ArrayNode) -> str:

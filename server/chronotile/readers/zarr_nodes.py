@@ -16,6 +16,7 @@ import tensorstore as ts
 
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.hrefs import base_name, kvstore, local_path
+from chronotile.readers.zarr_waits import request_limits, settled
 
 MAX_DEPTH = 2
 """Groups in groups that are looked into below the store's root."""
@@ -107,7 +108,8 @@ def _open_store(href: str) -> tuple[_Store, str]:
         raise UnsupportedSource(f"{path.name} does not exist")
     if path is not None and path.is_dir():
         return _Folder(path), ""
-    store = _KeyValues(ts.KvStore.open(kvstore(href)).result())
+    context = ts.Context(request_limits()) if path is None else None
+    store = _KeyValues(ts.KvStore.open(kvstore(href), context=context).result())
     if path is None and not href.endswith(".zip"):
         store.add_consolidated()
         return store, ""
@@ -138,7 +140,7 @@ class _KeyValues:
         self._keys: set[str] = set()
 
     def list_keys(self) -> None:
-        self._keys = {key.decode() for key in self._store.list().result()}
+        self._keys = {key.decode() for key in settled(self._store.list())}
 
     def add_consolidated(self) -> None:
         """Take the metadata of all nodes from the document that holds them."""
@@ -158,7 +160,7 @@ class _KeyValues:
             return self._known[key]
         if self._keys and key not in self._keys:
             return None
-        found = self._store.read(key).result()
+        found = settled(self._store.read(key))
         return bytes(found.value) if found.state == "value" else None
 
     def children(self, path: str) -> list[str]:

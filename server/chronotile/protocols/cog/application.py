@@ -23,6 +23,7 @@ from chronotile.protocols.cog.redirects import RedirectCheck
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.problem import problem_response
 from chronotile.readers.geotiff_only import geotiff_reader, without_xarray
+from chronotile.readers.remote_requests import CONNECT_S, REQUEST_S
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,8 +47,8 @@ GDAL_ENVIRONMENT = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no files beside the one that is allowed
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ",".join(EXTENSIONS),
     "CPL_VSIL_CURL_USE_S3_REDIRECT": "NO",
-    "GDAL_HTTP_CONNECTTIMEOUT": "5",
-    "GDAL_HTTP_TIMEOUT": "30",
+    "GDAL_HTTP_CONNECTTIMEOUT": f"{CONNECT_S:g}",
+    "GDAL_HTTP_TIMEOUT": f"{REQUEST_S:g}",
 }
 
 

@@ -1,0 +1,192 @@
+"""Files that GDAL reads through Python objects of ours: a plug-in of its virtual file system.
+
+rasterio's `opener` keeps its files in a variable of a context, so that a file opened by one thread cannot be closed by
+another; handles of the pool go from thread to thread. GDAL's own C interface for plug-ins has no such limit.
+"""
+
+import ctypes
+import itertools
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import rasterio.crs
+
+PREFIX = "/vsichronotile/"
+
+_log = logging.getLogger(__name__)
+
+_Offset = ctypes.c_uint64
+_Sizes = ctypes.POINTER(ctypes.c_size_t)
+_OPEN = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p)
+_TELL = ctypes.CFUNCTYPE(_Offset, ctypes.c_void_p)
+_SEEK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, _Offset, ctypes.c_int)
+_READ = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
+_READ_RANGES = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.c_int,
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.POINTER(_Offset),
+    _Sizes,
+)
+_ASK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+
+
+class _Callbacks(ctypes.Structure):
+    """The beginning of VSIFilesystemPluginCallbacksStruct, to which GDAL adds members at the end only."""
+
+    _fields_ = (
+        ("pUserData", ctypes.c_void_p),
+        ("stat", ctypes.c_void_p),
+        ("unlink", ctypes.c_void_p),
+        ("rename", ctypes.c_void_p),
+        ("mkdir", ctypes.c_void_p),
+        ("rmdir", ctypes.c_void_p),
+        ("read_dir", ctypes.c_void_p),
+        ("open", _OPEN),
+        ("tell", _TELL),
+        ("seek", _SEEK),
+        ("read", _READ),
+        ("read_multi_range", _READ_RANGES),
+        ("get_range_status", ctypes.c_void_p),
+        ("eof", _ASK),
+        ("write", ctypes.c_void_p),
+        ("flush", ctypes.c_void_p),
+        ("truncate", ctypes.c_void_p),
+        ("close", _ASK),
+    )
+
+
+class PartsOfFile(Protocol):
+    """A file that is read in parts. What goes wrong it keeps for its owner, and gives fewer bytes."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return bytes from an offset, fewer at the end of the file or where they cannot be read."""
+
+    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes] | None:
+        """Return the bytes of several (offset, size), or nothing where any cannot be read."""
+
+    def beside(self, name: str) -> "PartsOfFile | None":
+        """Return the file of another name in the same folder, which is part of this one, if it is there."""
+
+
+class _Cursor:
+    """A file as GDAL has opened it, at a position."""
+
+    def __init__(self, file: PartsOfFile) -> None:
+        self.file = file
+        self.position = 0
+        self.is_at_end = False
+
+
+class GdalFiles:
+    """The files that GDAL can open by a path."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[str, PartsOfFile]] = {}
+        self._cursors: dict[int, _Cursor] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        # Symbols are looked for in what an extension is linked with too, which is the GDAL that rasterio uses.
+        gdal: Any = ctypes.CDLL(rasterio.crs.__file__)
+        gdal.VSIAllocFilesystemPluginCallbacksStruct.restype = ctypes.POINTER(_Callbacks)
+        callbacks = gdal.VSIAllocFilesystemPluginCallbacksStruct()
+        self._callbacks = (
+            _OPEN(self._open),
+            _TELL(self._tell),
+            _SEEK(self._seek),
+            _READ(self._read),
+            _READ_RANGES(self._read_ranges),
+            _ASK(self._eof),
+            _ASK(self._close),
+        )
+        names = ("open", "tell", "seek", "read", "read_multi_range", "eof", "close")
+        for name, callback in zip(names, self._callbacks, strict=True):
+            setattr(callbacks.contents, name, callback)
+        self._prefix = ctypes.create_string_buffer(PREFIX.encode())  # kept, as GDAL may hold on to it
+        if gdal.VSIInstallPluginHandler(self._prefix, callbacks) != 0:
+            raise OSError("GDAL takes no plug-in for files")
+        gdal.VSIFreeFilesystemPluginCallbacksStruct(callbacks)
+        # Never freed: files that are open when Python ends are closed by GDAL after that.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
+
+    def add(self, file: PartsOfFile, name: str) -> str:
+        """Return the path by which GDAL opens a file of that name, until it is removed."""
+        with self._lock:
+            token = f"{next(self._numbers):x}"
+            self._files[token] = name, file
+        return f"{PREFIX}{token}/{name}"
+
+    def remove(self, path: str) -> None:
+        """Let the path open nothing any more; what is open stays so."""
+        with self._lock:
+            self._files.pop(path.removeprefix(PREFIX).partition("/")[0], None)
+
+    def _open(self, _user: int | None, path: bytes, _access: bytes) -> int | None:
+        token, _slash, name = os.fsdecode(path).removeprefix(PREFIX).partition("/")
+        with self._lock:
+            own, file = self._files.get(token, (name, None))
+        if file is not None and name != own:
+            file = file.beside(name)
+        if file is None:
+            return None
+        with self._lock:
+            number = next(self._numbers)
+            self._cursors[number] = _Cursor(file)
+        return number
+
+    def _tell(self, number: int) -> int:
+        return self._cursors[number].position
+
+    def _seek(self, number: int, offset: int, whence: int) -> int:
+        cursor = self._cursors[number]
+        start = {os.SEEK_CUR: cursor.position, os.SEEK_END: cursor.file.size}.get(whence, 0)
+        cursor.position = start + offset
+        cursor.is_at_end = False
+        return 0
+
+    def _read(self, number: int, buffer: int, size: int, count: int) -> int:
+        cursor = self._cursors[number]
+        found = cursor.file.read(cursor.position, size * count) if size else b""
+        ctypes.memmove(buffer, found, len(found))
+        cursor.position += len(found)
+        cursor.is_at_end = len(found) < size * count
+        return len(found) // size if size else 0
+
+    def _read_ranges(self, number: int, count: int, buffers: Any, offsets: Any, sizes: Any) -> int:  # noqa: ANN401, PLR0917 -- ctypes' pointers; GDAL's signature
+        found = self._cursors[number].file.read_ranges([(offsets[n], sizes[n]) for n in range(count)])
+        if found is None:
+            return -1
+        for n, part in enumerate(found):
+            ctypes.memmove(buffers[n], part, len(part))
+        return 0
+
+    def _eof(self, number: int) -> int:
+        return int(self._cursors[number].is_at_end)
+
+    def _close(self, number: int) -> int:
+        with self._lock:
+            self._cursors.pop(number, None)
+        return 0
+
+
+_install_lock = threading.Lock()
+_installed: list[GdalFiles] = []
+
+
+def gdal_files() -> GdalFiles:
+    """Return those of this process.
+
+    GDAL's list of file systems has no lock: whoever opens files asks for this before the first one.
+    """
+    with _install_lock:
+        if not _installed:
+            _installed.append(GdalFiles())
+        return _installed[0]

@@ -1,0 +1,119 @@
+"""Where S3 is and who asks: by the variables and files that all programs have that use it."""
+
+import configparser
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEFAULT_REGION = "us-east-1"
+
+_ROLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+"""Variables that say where a program gets credentials from."""
+
+_VENDOR = Path("/sys/devices/virtual/dmi/id/sys_vendor")
+"""On a machine of Amazon's, which may have a role of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Access:
+    """How S3 is asked."""
+
+    region: str
+    endpoint: str | None = None
+    """Its URL; `None` for Amazon's."""
+    key_id: str | None = None
+    secret: str | None = None
+    token: str | None = None
+    is_anonymous: bool = False
+    """Whether requests are not signed; if they are and there is no key, the library looks for a role."""
+
+    def obstore_config(self) -> dict[str, Any]:
+        """Return the configuration of a store of obstore."""
+        config: dict[str, Any] = {"region": self.region, "skip_signature": self.is_anonymous}
+        keys = {
+            "endpoint": self.endpoint,
+            "access_key_id": self.key_id,
+            "secret_access_key": self.secret,
+            "session_token": self.token,
+        }
+        return config | {name: value for name, value in keys.items() if value is not None}
+
+    def tensorstore_spec(self, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+        """Return the members of a key-value store of tensorstore."""
+        spec: dict[str, Any] = {"aws_region": self.region}
+        if self.endpoint is not None:
+            spec["endpoint"] = self.endpoint
+        if self.is_anonymous:
+            spec["aws_credentials"] = {"type": "anonymous"}
+        elif environment.get("AWS_ACCESS_KEY_ID"):
+            spec["aws_credentials"] = {"type": "environment"}
+        elif self.key_id is not None:
+            own = _file(environment, "AWS_SHARED_CREDENTIALS_FILE", "credentials")
+            settings = _file(environment, "AWS_CONFIG_FILE", "config")
+            spec["aws_credentials"] = {
+                "type": "profile",
+                "profile": _profile(environment),
+                "credentials_file": str(own),
+                # It must be there, whatever is in it.
+                "config_file": str(settings if settings.is_file() else own),
+            }
+        return spec
+
+
+def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
+    """Return how S3 is asked, as the environment says.
+
+    Credentials are those of `AWS_ACCESS_KEY_ID`, else of the profile `AWS_PROFILE` in the shared files, else of a role;
+    where there are none, and with `AWS_NO_SIGN_REQUEST`, requests are anonymous.
+    """
+    own = _section(environment, "AWS_SHARED_CREDENTIALS_FILE", "credentials", _profile(environment))
+    settings = _section(environment, "AWS_CONFIG_FILE", "config", _profile(environment))
+    is_by_variables = bool(environment.get("AWS_ACCESS_KEY_ID"))
+    keys = {
+        "key_id": environment.get("AWS_ACCESS_KEY_ID") if is_by_variables else own.get("aws_access_key_id"),
+        "secret": environment.get("AWS_SECRET_ACCESS_KEY") if is_by_variables else own.get("aws_secret_access_key"),
+        "token": environment.get("AWS_SESSION_TOKEN") if is_by_variables else own.get("aws_session_token"),
+    }
+    is_unsigned = environment.get("AWS_NO_SIGN_REQUEST", "").lower() in {"1", "on", "true", "yes"}
+    is_anonymous = is_unsigned or (keys["key_id"] is None and not _has_role(environment))
+    return S3Access(
+        region=environment.get("AWS_REGION")
+        or environment.get("AWS_DEFAULT_REGION")
+        or settings.get("region")
+        or DEFAULT_REGION,
+        endpoint=environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or None,
+        is_anonymous=is_anonymous,
+        **({} if is_anonymous else keys),
+    )
+
+
+def _profile(environment: Mapping[str, str]) -> str:
+    return environment.get("AWS_PROFILE") or environment.get("AWS_DEFAULT_PROFILE") or "default"
+
+
+def _has_role(environment: Mapping[str, str]) -> bool:
+    if any(environment.get(name) for name in _ROLES):
+        return True
+    try:
+        return _VENDOR.read_text().strip() == "Amazon EC2"
+    except OSError:
+        return False
+
+
+def _file(environment: Mapping[str, str], variable: str, name: str) -> Path:
+    """Where a shared file is, if it is there."""
+    return Path(environment.get(variable) or Path.home() / ".aws" / name)
+
+
+def _section(environment: Mapping[str, str], variable: str, name: str, profile: str) -> Mapping[str, str]:
+    """What a shared file says of a profile; nothing where there is none, or the file cannot be read."""
+    file = _file(environment, variable, name)
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(file)
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        return {}
+    titles = [profile, f"profile {profile}"]
+    return next((dict(parser[title]) for title in titles if parser.has_section(title)), {})

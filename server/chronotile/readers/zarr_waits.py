@@ -1,0 +1,64 @@
+"""How long what tensorstore reads from elsewhere is waited for."""
+
+import os
+import re
+from typing import Any
+
+import tensorstore as ts
+
+from chronotile.readers.remote_requests import (
+    AGAIN_S,
+    ATTEMPTS,
+    CONNECT_S,
+    FORBIDDEN,
+    IGNORES_RANGE,
+    READ_S,
+    REQUEST_S,
+    Away,
+)
+
+_METRICS = "/tensorstore/kvstore/"
+_NOT_OF_THE_STORE = re.compile("INVALID_ARGUMENT|FAILED_PRECONDITION|OUT_OF_RANGE|UNIMPLEMENTED")
+"""Errors that say that an array cannot be decoded; all others are of the network or the server."""
+
+SLOWEST_BYTES_S = 1000
+"""A server that sends less for `REQUEST_S` seconds is taken for one that hangs."""
+
+
+def request_limits() -> dict[str, Any]:
+    """Return the members of a context that limit requests; the time-outs are this process's environment."""
+    # tensorstore has no other place for them, and reads them before the first request.
+    os.environ.setdefault("TENSORSTORE_CURL_CONNECT_TIMEOUT_SECONDS", f"{CONNECT_S:g}")
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{REQUEST_S:g}")
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", str(SLOWEST_BYTES_S))
+    retries = {"max_retries": ATTEMPTS - 1, "initial_delay": f"{AGAIN_S:g}s", "max_delay": f"{AGAIN_S:g}s"}
+    return {"http_request_retries": retries, "s3_request_retries": retries}
+
+
+def settled(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+    """Return the result of a read of what is elsewhere.
+
+    Raises:
+        Away: It cannot be read, or not within `READ_S` seconds.
+        ValueError: What was read is not what it should be.
+    """
+    try:
+        return future.result(timeout=READ_S)
+    except TimeoutError:
+        future.cancel()
+        raise Away(f"reading it takes longer than {READ_S:g} s") from None
+    except ValueError as error:
+        if "was ignored by server" in str(error):
+            raise Away(IGNORES_RANGE) from error
+        if str(error).startswith(("PERMISSION_DENIED", "UNAUTHENTICATED")):
+            raise Away(FORBIDDEN) from error
+        if not _NOT_OF_THE_STORE.match(str(error)):
+            raise Away("its server cannot be reached, or answers with an error") from error
+        raise
+
+
+def requests_so_far() -> int:
+    """Return how many values this process has read from stores elsewhere."""
+    found = ts.experimental_collect_matching_metrics(_METRICS)
+    ends = ("/http/read", "/s3/read")
+    return sum(value["value"] for metric in found if metric["name"].endswith(ends) for value in metric["values"])

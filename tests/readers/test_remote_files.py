@@ -1,0 +1,266 @@
+"""Sources elsewhere: right numbers or an error, within a bound of time, and right again with the next request."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.ingest.blocks import block_findings
+from chronotile.model.grid import Window
+from chronotile.readers import remote_files
+from chronotile.readers.open import open_source
+from chronotile.readers.raster_pool import shared_pool
+from chronotile.readers.remote_files import looks
+from tests.faulty_source import Fault, faulty_source
+from tests.readers.remote_scenes import OTHER, SCENE, numbers_of, write_here
+from tests.running import until
+from tests.scenes import NODATA, make_spec
+
+pytestmark = pytest.mark.slow
+
+KINDS = ("cog", "zarr-v2", "zarr-v3")
+QUICK = [Fault.UNAVAILABLE, Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.CUT, Fault.CUT_AT_ONCE]
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A server of files of the folder `tmp_path / "files"`."""
+    (tmp_path / "files").mkdir()
+    with faulty_source(tmp_path / "files") as one:
+        yield one
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """`later()`: so much time has passed that the states of files are asked for."""
+    now = [0.0]
+    monkeypatch.setattr(remote_files.looks, "_clock", lambda: now[0])
+
+    def pass_time() -> None:
+        now[0] += remote_files.LOOK_S
+
+    remote_files.looks.forget()
+    yield pass_time
+    remote_files.looks.forget()
+
+
+def write(kind, source, scene, **encoding):
+    """The scene at the source, as it is configured."""
+    name = write_here(kind, source.folder, scene, **encoding)
+    return make_spec("cog" if kind == "cog" else "zarr", source.url_of(name))
+
+
+def readable(reader):
+    """Whether it can be read: requests for chunks that began before a source was well end first."""
+    try:
+        numbers_of(reader)
+    except SourceUnavailable:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_are_those_of_the_file(kind, source):
+    reader = open_source(write(kind, source, SCENE))
+
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
+def test_failing_file_is_an_error_and_right_with_the_next_read(fault, source):
+    reader = open_source(write("cog", source, SCENE))
+    shared_pool().close([source.url_of("a.tif")])
+    source.switch(fault)
+
+    with pytest.raises(SourceUnavailable):
+        numbers_of(reader)
+    source.heal()
+
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3"])
+def test_failing_store_is_an_error_and_then_right(kind, fault, source):
+    reader = open_source(write(kind, source, SCENE))
+    source.switch(fault)
+
+    with pytest.raises(SourceUnavailable):
+        numbers_of(reader)
+    source.heal()
+    until(lambda: readable(reader))
+
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_source_that_refuses_is_an_error_and_then_right(kind, source):
+    reader = open_source(write(kind, source, SCENE))
+    shared_pool().close([source.url_of("a.tif")])
+    source.refuse()
+
+    with pytest.raises(SourceUnavailable):
+        numbers_of(reader)
+    source.heal()
+    until(lambda: readable(reader))
+
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.CUT, Fault.CUT_AT_ONCE])
+@pytest.mark.parametrize("kind", KINDS)
+def test_fault_of_one_request_is_tried_again(kind, fault, source):
+    reader = open_source(write(kind, source, SCENE))
+    shared_pool().close([source.url_of("a.tif")])
+    source.switch(fault, times=1)
+
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_IN_BODY, Fault.DRIP], ids=lambda fault: fault.name)
+def test_source_that_hangs_is_an_error_within_the_bound(fault, source):
+    """That the reads end is the assertion: nothing else ends what hangs."""
+    readers = [open_source(write(kind, source, SCENE)) for kind in ("cog", "zarr-v3")]
+    shared_pool().close([source.url_of("a.tif")])
+    source.switch(fault)
+
+    def read(reader):
+        with pytest.raises(SourceUnavailable):
+            numbers_of(reader)
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(read, readers))
+    source.wait_until_left()
+    source.heal()
+    until(lambda: all(map(readable, readers)))
+
+    assert all(np.array_equal(numbers_of(reader), SCENE.numbers(0)) for reader in readers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_replaced_source_has_another_revision_and_its_own_numbers(kind, source, later):
+    reader = open_source(write(kind, source, SCENE))
+    before = numbers_of(reader), reader.revision("NDVI", 0)
+    write(kind, source, OTHER)
+    later()
+
+    assert reader.revision("NDVI", 0) != before[1]
+    assert np.array_equal(numbers_of(reader), OTHER.numbers(0))
+
+
+def without_conditions(source):
+    source.honours_if_match = False
+
+
+def without_etags(source):
+    source.sends_etags = False
+
+
+@pytest.mark.parametrize("make_worse", [lambda _source: None, without_conditions, without_etags])
+def test_file_replaced_since_the_last_look_gives_no_mixture(make_worse, source, later):
+    make_worse(source)
+    reader = open_source(write("cog", source, SCENE))
+    numbers_of(reader, Window(0, 16, 0, 640))  # so that it is open, and its state known
+    write("cog", source, OTHER)
+    os.utime(source.folder / "a.tif", (1, 1))  # times of HTTP are whole seconds
+
+    assert np.array_equal(numbers_of(reader), OTHER.numbers(0))
+
+
+@pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3"])
+def test_store_replaced_since_the_last_look_gives_no_mixture(kind, source, later):
+    reader = open_source(write(kind, source, SCENE))
+    numbers_of(reader, Window(0, 16, 0, 640))
+    write(kind, source, OTHER)
+
+    assert np.array_equal(numbers_of(reader), OTHER.numbers(0))
+
+
+def test_state_is_asked_for_once_while_it_is_believed(source, later):
+    reader = open_source(write("cog", source, SCENE))
+    numbers_of(reader)
+    before = source.count()
+
+    for _ in range(5):
+        reader.revision("NDVI", 0)
+    at_once = source.count() - before
+    later()
+    reader.revision("NDVI", 0)
+
+    assert (at_once, source.count() - before) == (0, 1)
+
+
+def test_file_of_a_server_that_ignores_range_is_refused(source):
+    spec = write("cog", source, SCENE)
+    source.switch(Fault.IGNORE_RANGE)
+
+    with pytest.raises(UnsupportedSource, match="ignores the header Range"):
+        open_source(spec)
+
+
+@pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3"])
+def test_store_of_whole_chunks_needs_no_range(kind, source):
+    spec = write(kind, source, SCENE)
+    source.switch(Fault.IGNORE_RANGE)
+
+    assert np.array_equal(numbers_of(open_source(spec)), SCENE.numbers(0))
+
+
+def test_store_of_shards_of_a_server_that_ignores_range_is_refused(source):
+    spec = write("zarr-v3", source, SCENE, shards=(1, 480, 640))
+    source.switch(Fault.IGNORE_RANGE)
+
+    with pytest.raises(UnsupportedSource, match="ignores the header Range"):
+        open_source(spec)
+
+
+def test_server_that_begins_to_ignore_range_gives_no_wrong_pixel(source):
+    reader = open_source(write("cog", source, SCENE))
+    shared_pool().close([source.url_of("a.tif")])
+    source.switch(Fault.IGNORE_RANGE)
+
+    with pytest.raises(SourceUnavailable):
+        numbers_of(reader)
+
+
+def test_one_read_asks_for_neighbours_together(source):
+    reader = open_source(write("cog", source, SCENE))
+    numbers_of(reader, Window(0, 1, 0, 1))
+    before = source.count()
+
+    numbers_of(reader)
+
+    assert source.count() - before <= 2  # of 1,200 blocks
+
+
+def test_vrt_is_read_with_the_files_that_it_names_beside_it(source):
+    write("cog", source, SCENE)
+    (source.folder / "a.vrt").write_text(f"""
+<VRTDataset rasterXSize="640" rasterYSize="480">
+  <SRS>EPSG:32631</SRS><GeoTransform>500000, 10, 0, 5650000, 0, -10</GeoTransform>
+  <VRTRasterBand dataType="Byte" band="1"><NoDataValue>{NODATA}</NoDataValue>
+    <SimpleSource><SourceFilename relativeToVRT="1">a.tif</SourceFilename><SourceBand>1</SourceBand></SimpleSource>
+  </VRTRasterBand>
+</VRTDataset>""")
+    reader = open_source(make_spec("cog", source.url_of("a.vrt")))
+    numbers = numbers_of(reader, Window(0, 100, 0, 100))
+    source.switch(Fault.UNAVAILABLE, "a.tif")
+
+    with pytest.raises(SourceUnavailable):
+        numbers_of(reader)
+
+    assert np.array_equal(numbers, SCENE.numbers(0)[:100, :100])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_blocks_of_a_source_elsewhere_are_looked_at(kind, source):
+    spec = write(kind, source, SCENE)
+
+    assert list(block_findings(spec)) == []
+
+    source.switch(Fault.SERVER_ERROR)
+    looks.forget()
+    with pytest.raises(UnsupportedSource):
+        list(block_findings(spec))
