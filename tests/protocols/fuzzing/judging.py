@@ -101,8 +101,7 @@ def _of_status(request: Request, answer: Answer) -> Iterator[str]:
 
 
 def _of_headers(request: Request, answer: Answer) -> Iterator[str]:
-    is_of_jobs = request.segments[:2] == ("ogcapi", "jobs") or any(name == "prefer" for name, _ in request.headers)
-    if not is_of_jobs and answer.headers.get("access-control-allow-origin") != "*":
+    if not _is_of_jobs(request) and answer.headers.get("access-control-allow-origin") != "*":
         yield "no Access-Control-Allow-Origin"
     if answer.headers.get("x-content-type-options") != "nosniff" and request.method != "OPTIONS":
         yield "no X-Content-Type-Options"
@@ -112,6 +111,13 @@ def _of_headers(request: Request, answer: Answer) -> Iterator[str]:
     length = answer.headers.get("content-length")
     if length is not None and request.method != "HEAD" and int(length) != len(answer.body):
         yield f"content-length {length} of {len(answer.body)} bytes"
+
+
+def _is_of_jobs(request: Request) -> bool:
+    """Whether a request may create, list or read jobs: an execution does if a result is to be kept by reference."""
+    if request.segments[:2] == ("ogcapi", "jobs") or any(name == "prefer" for name, _ in request.headers):
+        return True
+    return request.segments[:2] == ("ogcapi", "processes") and b'"reference"' in request.body
 
 
 def _leaks(request: Request, answer: Answer, secrets: Sequence[str]) -> Iterator[str]:

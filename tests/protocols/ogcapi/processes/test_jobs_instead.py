@@ -364,20 +364,31 @@ def test_a_place_that_cannot_be_given_back_leads_to_no_job(make_client, places):
 
 
 def within(depth):
-    """Lists within one another, more than are written beside a problem."""
+    """Lists within one another."""
     return b"[" * depth + b"]" * depth
 
 
 @pytest.mark.parametrize("depth", [250, 600])
 @pytest.mark.parametrize(("path", "sent"), [("area", FEATURE), ("areas", AREAS)])
-def test_what_is_too_deep_to_be_given_back_is_a_problem_without_a_job(make_client, path, sent, depth):
+def test_what_is_too_deep_to_be_given_back_leads_to_no_job(make_client, path, sent, depth):
     client = make_client(services(**dict.fromkeys(LIMITS, 1)))
     body = orjson.dumps(sent).replace(b'"wheat"', within(depth))
 
     answer = client.post(f"/timeseries/NDVI/{path}?format=csv", content=body)
 
-    assert (answer.status_code, answer.json()["type"]) == (400, "limit-exceeded")
+    assert answer.status_code == 400
+    assert "more than 128 lists and objects within one another" in answer.json()["detail"]
     assert "job" not in answer.json()
+
+
+def test_the_deepest_properties_that_are_accepted_are_given_back(make_client):
+    client = make_client(services(**dict.fromkeys(LIMITS, 1)))
+    body = orjson.dumps(AREAS).replace(b'"wheat"', within(127))
+
+    answer = client.post("/timeseries/NDVI/areas?format=csv", content=body)
+
+    assert (answer.status_code, answer.json()["type"]) == (400, "limit-exceeded")
+    assert within(127) in orjson.dumps(answer.json()["job"])
 
 
 @pytest.mark.parametrize(
