@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +44,9 @@ def near_parts(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
         elif crs.is_geographic and grid.wrap_columns is not None and not grid.is_circular:
             boxes = (_columns_box(grid, crs),)
             is_whole = _are_in_one_turn(least[:, 0], greatest[:, 0], boxes[0])
-        for number in np.array(numbers)[~is_whole].tolist():
-            near[number] = replace(areas[number], polygons=tuple(_parts(areas[number], boxes)))
+        far = np.array(numbers)[~is_whole].tolist()
+        for number, parts in zip(far, _parts([areas[number] for number in far], boxes), strict=True):
+            near[number] = replace(areas[number], polygons=parts)
     return near
 
 
@@ -56,6 +58,14 @@ def extremes(values: FloatArray, area_of_point: IntArray, count: int) -> Extreme
     return least, greatest
 
 
+def next_in_ring(rings: IntArray) -> IntArray:
+    """Return (corner,) for each corner, of which the ring is given, the one that follows it in its ring."""
+    after = np.arange(1, rings.size + 1)
+    is_first = np.diff(rings, prepend=-1) != 0
+    after[np.roll(is_first, -1)] = np.flatnonzero(is_first)
+    return after
+
+
 def _boxes(areas: Sequence[Area]) -> Extremes:
     """(area, 2) least and greatest x and y."""
     rings = [ring for area in areas for polygon in area.polygons for ring in polygon]
@@ -65,24 +75,55 @@ def _boxes(areas: Sequence[Area]) -> Extremes:
     return np.column_stack([left, bottom]), np.column_stack([right, top])
 
 
-def _parts(area: Area, boxes: Sequence[BBox]) -> Iterator[Polygon]:
-    """The parts in each box: of what goes round the globe, those of each turn."""
-    circle = WHOLE_CIRCLE if area.crs.is_geographic else math.inf
-    for polygon in area.polygons:
-        west, east = float(polygon[0][:, 0].min()), float(polygon[0][:, 0].max())
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Rings:
+    """The rings of polygons, one behind the other: they are clipped together, however many they are."""
+
+    corners: FloatArray
+    """(corner, 2), without the last of each ring, which is its first again."""
+    of_corner: IntArray
+    """(corner,): the ring of each."""
+    polygons: IntArray
+    """(ring,): the polygon of each."""
+    outer: IntArray
+    """(polygon,): its first ring."""
+
+
+def _rings_of(polygons: Sequence[Polygon]) -> _Rings:
+    rings = [ring[:-1] for polygon in polygons for ring in polygon]
+    counts = np.array([len(polygon) for polygon in polygons])
+    return _Rings(
+        corners=np.concatenate(rings),
+        of_corner=np.repeat(np.arange(len(rings)), [len(ring) for ring in rings]),
+        polygons=np.repeat(np.arange(counts.size), counts),
+        outer=np.cumsum(counts) - counts,
+    )
+
+
+def _parts(areas: Sequence[Area], boxes: Sequence[BBox]) -> list[tuple[Polygon, ...]]:
+    """The parts of each area in each box: of what goes round the globe, those of each turn; areas have one CRS."""
+    polygons = [polygon for area in areas for polygon in area.polygons]
+    parts: list[list[Polygon]] = [[] for _ in polygons]
+    if polygons:
+        rings = _rings_of(polygons)
+        circle = WHOLE_CIRCLE if areas[0].crs.is_geographic else math.inf
         for box in boxes:
-            for shift in _shifts(west, east, box, circle):
-                part = _clipped(tuple(ring - (shift, 0.0) for ring in polygon), box)
-                if part is not None:
-                    yield part
+            for shifts in _shifts(rings, box, circle):
+                for polygon, part in _clipped(rings, shifts, box):
+                    parts[polygon].append(part)
+    ends = np.cumsum([0, *(len(area.polygons) for area in areas)]).tolist()
+    return [tuple(chain.from_iterable(parts[first:last])) for first, last in pairwise(ends)]
 
 
-def _shifts(west: float, east: float, box: BBox, circle: float) -> list[float]:
-    """Whole circles by which what reaches from west to east has to be moved to meet a box."""
+def _shifts(rings: _Rings, box: BBox, circle: float) -> Iterator[FloatArray]:
+    """(polygon,) whole circles by which each has to be moved to meet a box, one after the other; `nan` once none is."""
     if math.isinf(circle) or math.isinf(box.xmax):
-        return [0.0]
-    first, last = math.floor((west - box.xmax) / circle) + 1, math.ceil((east - box.xmin) / circle)
-    return [circle * turn for turn in range(first, last)]
+        yield np.zeros(rings.outer.size)
+        return
+    west, east = (each[rings.outer] for each in extremes(rings.corners[:, 0], rings.of_corner, rings.polygons.size))
+    first, last = np.floor((west - box.xmax) / circle) + 1, np.ceil((east - box.xmin) / circle)
+    for turn in range(int((last - first).max())):
+        yield np.where(first + turn < last, circle * (first + turn), np.nan)
 
 
 def _are_in_one_turn(west: FloatArray, east: FloatArray, box: BBox) -> NDArray[np.bool_]:
@@ -92,36 +133,52 @@ def _are_in_one_turn(west: FloatArray, east: FloatArray, box: BBox) -> NDArray[n
     return are_few
 
 
-def _clipped(polygon: Polygon, box: BBox) -> Polygon | None:
-    """The part of a polygon in a box, by Sutherland and Hodgman (1974, Reentrant Polygon Clipping), if there is any.
+def _clipped(rings: _Rings, shifts: FloatArray, box: BBox) -> Iterator[tuple[int, Polygon]]:
+    """The part of each polygon in a box, by Sutherland and Hodgman (1974, Reentrant Polygon Clipping), if there is any.
 
-    Parts of one ring stay one ring, with edges between them along the box, which bound nothing.
+    Parts of one ring stay one ring, with edges between them along the box, which bound nothing. Polygons are moved by
+    shifts (polygon,) before; those whose shift is `nan` are left out.
     """
-    rings = []
-    for place, ring in enumerate(polygon):
-        corners = ring[:-1]
-        for axis, bound, side in ((0, box.xmin, 1), (0, box.xmax, -1), (1, box.ymin, 1), (1, box.ymax, -1)):
-            if math.isfinite(bound):
-                corners = _half(corners, axis, bound, side)
-        if len(corners) > 2:
-            rings.append(np.vstack([corners, corners[:1]]))
-        elif place == 0:
-            return None
-    return tuple(rings)
+    shift = shifts[rings.polygons[rings.of_corner]]
+    is_moved = ~np.isnan(shift)
+    corners, of_corner = rings.corners[is_moved], rings.of_corner[is_moved]
+    corners[:, 0] -= shift[is_moved]
+    for axis, bound, side in ((0, box.xmin, 1), (0, box.xmax, -1), (1, box.ymin, 1), (1, box.ymax, -1)):
+        if math.isfinite(bound):
+            corners, of_corner = _half(corners, of_corner, axis=axis, bound=bound, side=side)
+    is_ring = np.bincount(of_corner, minlength=rings.polygons.size) > 2
+    is_ring &= is_ring[rings.outer][rings.polygons]
+    corners, of_corner = corners[is_ring[of_corner]], of_corner[is_ring[of_corner]]
+    yield from _polygons_of(corners, of_corner, rings.polygons)
 
 
-def _half(corners: FloatArray, axis: int, bound: float, side: int) -> FloatArray:
-    """Corners (n, 2) of the part of a ring above a bound of one axis, or below where `side` is -1."""
+def _polygons_of(corners: FloatArray, of_corner: IntArray, polygons: IntArray) -> Iterator[tuple[int, Polygon]]:
+    """Polygons with their numbers, of corners (corner, 2), the ring of each, and the polygon (ring,) of each ring."""
+    own, starts = np.unique(of_corner, return_index=True)
+    stops = np.append(starts[1:], of_corner.size)[: own.size]
+    closed = np.insert(corners, stops, corners[starts], axis=0)
+    ends = (stops + np.arange(1, own.size + 1)).tolist()
+    rings = [closed[first:last] for first, last in pairwise([0, *ends])]
+    numbers, firsts = np.unique(polygons[own], return_index=True)
+    for number, (first, last) in zip(numbers.tolist(), pairwise([*firsts.tolist(), own.size]), strict=True):
+        yield number, tuple(rings[first:last])
+
+
+def _half(
+    corners: FloatArray, of_corner: IntArray, *, axis: int, bound: float, side: int
+) -> tuple[FloatArray, IntArray]:
+    """Corners (n, 2) and their rings, of the parts of rings above a bound of one axis, or below where `side` is -1."""
+    after = next_in_ring(of_corner)
     heights = side * (corners[:, axis] - bound)
-    following = np.roll(heights, -1)
+    following = heights[after]
     is_kept = heights >= 0
     is_cut = is_kept != (following >= 0)
     shares = heights / np.where(is_cut, heights - following, 1.0)
-    cuts = corners + shares[:, None] * (np.roll(corners, -1, axis=0) - corners)
+    cuts = corners + shares[:, None] * (corners[after] - corners)
     cuts[:, axis] = bound
     both = np.stack([corners, cuts], axis=1).reshape(-1, 2)
-    kept: FloatArray = both[np.column_stack([is_kept, is_cut]).ravel()]
-    return kept
+    is_taken = np.column_stack([is_kept, is_cut]).ravel()
+    return both[is_taken], np.repeat(of_corner, 2)[is_taken]
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.area import Area
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import NativeGrid
-from chronotile.readers.area_clipping import extremes, near_parts
+from chronotile.readers.area_clipping import extremes, near_parts, next_in_ring
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -79,7 +79,7 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
     columns, rows = _in_cells(points, owner, areas, grid)
     columns -= _turns(*extremes(columns, owner, len(areas)), grid)[owner]
     extent = (*extremes(columns, owner, len(areas)), *extremes(rows, owner, len(areas)))
-    after = _next(rings)
+    after = next_in_ring(rings)
     return Outlines(
         columns=np.column_stack([columns, columns[after]]),
         rows=np.column_stack([rows, rows[after]]),
@@ -97,21 +97,13 @@ def _cut(corners: FloatArray, rings: IntArray, unit_m: FloatArray) -> tuple[Floa
 
     Metres in a unit of the CRS are 0 for areas in the CRS of the grid, whose edges stay whole.
     """
-    steps = corners[_next(rings)] - corners
+    steps = corners[next_in_ring(rings)] - corners
     lengths = np.hypot(steps[:, 0], steps[:, 1]) * unit_m
     longest = max(STRAIGHT_M, float(lengths.sum()) / MAX_PARTS)
     parts = np.maximum(1, np.ceil(lengths / longest)).astype(np.int64)
     edge = np.repeat(np.arange(parts.size), parts)
     share = (np.arange(edge.size) - np.repeat(np.cumsum(parts) - parts, parts)) / parts[edge]
     return corners[edge] + share[:, None] * steps[edge], rings[edge]
-
-
-def _next(rings: IntArray) -> IntArray:
-    """For each corner the one that follows it in its ring."""
-    after = np.arange(1, rings.size + 1)
-    is_first = np.diff(rings, prepend=-1) != 0
-    after[np.roll(is_first, -1)] = np.flatnonzero(is_first)
-    return after
 
 
 def _in_cells(
