@@ -32,6 +32,8 @@ RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 SUSPECT_BEATS, FROZEN_BEATS = 3, 20
 """A worker that was silent at so many looks, one a beat, is handed no more connections, and is replaced. Looks are
 counted, as a machine that stood still has stopped the supervisor too."""
+FIRST_BEATS = 120
+"""Looks after which a worker that was never heard is replaced: many on few cores take long to import what they need."""
 
 SHORTAGE_S = 1.0
 """How long nothing is accepted after the system refused to."""
@@ -58,8 +60,8 @@ class Running:
     is_ready: bool = False
     is_suspect: bool = False
     """Whether it was silent for so long that others get what comes."""
-    silent_beats: int = 0
-    """Looks since it was heard."""
+    silent_beats: int = FROZEN_BEATS - FIRST_BEATS
+    """Looks since it was heard; until it is heard first, those that remain before as many as others have."""
 
 
 class Supervisor:
@@ -157,8 +159,7 @@ class Supervisor:
         if worker.is_suspect:
             worker.is_suspect = False
             log.warning("worker %d goes on", worker.number)
-            self._turns.append(worker)
-            self._hand_over()
+            self._give_turns(worker)
         match worker.channel.recv(1):
             case channel.READY:
                 self._welcome(worker)
@@ -181,6 +182,10 @@ class Supervisor:
     def _welcome(self, worker: Running) -> None:
         worker.is_ready = True
         del self._failures[worker.number]
+        self._give_turns(worker)
+
+    def _give_turns(self, worker: Running) -> None:
+        """Hand connections to a worker from now on, and begin to serve once all have turns."""
         self._turns.append(worker)
         if self._announce is not None and len(self._turns) == self._count:
             self._announce()
