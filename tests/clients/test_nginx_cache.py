@@ -7,6 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,35 +176,42 @@ def viewer(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def cached(tmp_path, viewer):
-    """nginx with the shipped file, but addresses and folders of this machine, and an empty cache."""
-    app = application(services_at(), viewer=viewer, trusted_proxies=["127.0.0.1"])
-    with listening(app) as ours, reserved_port() as held:
+@contextmanager
+def nginx_before(ours, folder):
+    """nginx with the shipped file, but addresses and folders of this machine, and an empty cache; gives its address."""
+    with reserved_port() as held:
         port = held.getsockname()[1]
         text = SHIPPED.read_text()
         for shipped, here in (
             ("worker_processes auto;", f"worker_processes 1; daemon off; user {getpass.getuser()};"),
-            ("/tmp/nginx.pid", f"{tmp_path}/nginx.pid"),
-            ("/dev/stderr", f"{tmp_path}/error.log"),
-            ("/dev/stdout", f"{tmp_path}/access.log"),
-            ("http {", "http { " + TEMPORARY.replace("FOLDER", str(tmp_path))),
-            ("/var/cache/nginx/answers", f"{tmp_path}/answers"),
+            ("/tmp/nginx.pid", f"{folder}/nginx.pid"),
+            ("/dev/stderr", f"{folder}/error.log"),
+            ("/dev/stdout", f"{folder}/access.log"),
+            ("http {", "http { " + TEMPORARY.replace("FOLDER", str(folder))),
+            ("/var/cache/nginx/answers", f"{folder}/answers"),
             ("server server:8000;", f"server {ours.removeprefix('http://')};"),
             ("listen 80;", f"listen 127.0.0.1:{port};"),
             ("listen [::]:80;", ""),
         ):
             assert text.count(shipped) == 1
             text = text.replace(shipped, here)
-        (tmp_path / "nginx.conf").write_text(text)
-        command = ["nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log"]
+        (folder / "nginx.conf").write_text(text)
+        command = ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
             until(lambda: listens(port, process))
-            yield Cached(f"http://127.0.0.1:{port}", app, tmp_path / "answers")
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def cached(tmp_path, viewer):
+    """nginx before a server of ours."""
+    app = application(services_at(), viewer=viewer, trusted_proxies=["127.0.0.1"])
+    with listening(app) as ours, nginx_before(ours, tmp_path) as address:
+        yield Cached(address, app, tmp_path / "answers")
 
 
 @pytest.mark.parametrize("path", NEWEST)
@@ -321,6 +329,26 @@ def test_another_host_has_documents_of_its_own(cached):
 
     assert b"http://evil.example/" in other.body
     assert b"evil.example" not in cached.ask(CAPABILITIES).body
+
+
+@pytest.mark.parametrize(
+    ("path", "readers"),
+    [
+        (TILE, "*"),
+        ("/viewer/", "*"),
+        ("/ogcapi/jobsheets", "*"),
+        ("/ogcapi/jobs", None),
+        ("/ogcapi/jobs?limit=9", None),
+        ("/ogcapi/jobs/0a1b/results", None),
+    ],
+)
+def test_a_server_that_is_away_is_an_error_that_pages_may_read_but_not_of_jobs(tmp_path, path, readers):
+    with reserved_port() as nobody, nginx_before(f"127.0.0.1:{nobody.getsockname()[1]}", tmp_path) as address:
+        answer = Cached(address, None, tmp_path / "answers").ask(path, Origin="https://elsewhere.example")
+
+    assert (answer.status, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert (answer.headers["cache-control"], answer.headers["retry-after"]) == ("no-store", "5")
+    assert answer.headers.get("access-control-allow-origin") == readers
 
 
 def test_the_file_names_every_header_that_is_tried():
