@@ -11,6 +11,7 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.raster import Encoding
 from chronotile.readers import warp_strips
+from chronotile.readers.approximate import OnPixels
 from chronotile.readers.warp import plan_warp
 from chronotile.readers.warp_strips import plan_strips, rows_of, strips_of
 from tests.readers.arrays import ArrayReader, make_levels
@@ -150,6 +151,26 @@ def test_strips_of_a_large_picture_have_the_pixels_of_the_whole(name, crs, resam
     grid = Grid(crs=crs_of(crs), bbox=box, width=1100, height=1300)
 
     assert require_same(reader, grid, resampling)
+
+
+@pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
+@pytest.mark.parametrize("name", ["near", "utm"])
+def test_rows_are_warped_as_they_were_when_their_window_was_found(name, resampling, monkeypatch):
+    """Products of other rows may differ in their last bits: a cell beside the window would be another one of it."""
+    reader = make_source(name)
+    asked = set()
+    at = OnPixels.at
+    monkeypatch.setattr(OnPixels, "at", lambda self, some: asked.add((some.start, some.stop)) or at(self, some))
+
+    for grid in grids_over(reader.variable.grid, crs_of("EPSG:3857")):
+        asked.clear()
+        plan = plan_strips(reader.variable.levels, grid, resampling=resampling)
+        found = set(asked)
+        asked.clear()
+        for rows in strips_of(grid) if plan else ():
+            plan.of_rows(rows)
+
+        assert {rows for rows in asked if rows[0] < rows[1]} <= found
 
 
 def test_a_plan_of_strips_takes_a_part_of_what_the_whole_takes(monkeypatch):

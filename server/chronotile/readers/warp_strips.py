@@ -97,14 +97,14 @@ class StripPlan:
     def of_rows(self, rows: slice) -> WarpPlan:
         """Return the plan of some rows of the grid, whose pixels are those of `read`."""
         place = self.place
-        top, bottom = (min(max(row - place.row, 0), place.grid.height) for row in (rows.start, rows.stop))
-        inside, gather = self.gathering(slice(top, bottom))
+        own = _rows_in(place, rows)
+        inside, gather = self.gathering(own)
         if inside is None and place.grid.height * place.grid.width < self.grid.height * self.grid.width:
             # Rows that the place fills are as those that it does not: some of a grid's pixels may be absent.
-            inside = np.ones((bottom - top, place.grid.width), dtype=bool)
+            inside = np.ones((own.stop - own.start, place.grid.width), dtype=bool)
         return WarpPlan(
             grid=rows_of(self.grid, rows),
-            place=Place(max(0, place.row - rows.start), place.column, rows_of(place.grid, slice(top, bottom))),
+            place=Place(max(0, place.row - rows.start), place.column, rows_of(place.grid, own)),
             level=self.level,
             windows=self.windows,
             step=self.step,
@@ -142,11 +142,22 @@ def plan_strips(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resam
     level = level_for(levels, place.grid)
     chosen = levels[level]
     located = locate(place.grid, chosen.crs, chosen.resolution)
-    found = _near(located, place, chosen) if resampling == "nearest" else None
-    found = found or _cells(located, place, chosen, resampling)
+    strips = tuple(own for rows in strips_of(grid) if (own := _rows_in(place, rows)).start < own.stop)
+    found = _near(located, place, chosen, strips) if resampling == "nearest" else None
+    found = found or _cells(located, place, chosen, resampling, strips=strips)
     if found is None:
         return None
     return StripPlan(grid=grid, place=place, level=level, **found._asdict())
+
+
+def _rows_in(place: Place, rows: slice) -> slice:
+    """Which rows of a place some rows of its grid have."""
+    top, bottom = (min(max(row - place.row, 0), place.grid.height) for row in (rows.start, rows.stop))
+    return slice(top, bottom)
+
+
+Strips = Sequence[slice]
+"""Rows of a place, as they are warped: products of other rows may differ in their last bits, and so in their cells."""
 
 
 class _Found(NamedTuple):
@@ -155,12 +166,12 @@ class _Found(NamedTuple):
     gathering: Callable[[slice], Gathering]
 
 
-def _near(located: Located, place: Place, level: NativeGrid) -> _Found | None:
+def _near(located: Located, place: Place, level: NativeGrid, strips: Strips) -> _Found | None:
     """What takes the nearest cells of a level that reaches not far and has one everywhere; `None` of others."""
     near = near_cells(located, place.grid, level)
     if near is None:
         return None
-    columns, rows = zip(*(map(_first_and_last, near.pixels.at(some)) for some in _strips(place.grid)), strict=True)
+    columns, rows = zip(*(map(_first_and_last, near.pixels.at(some)) for some in strips), strict=True)
     reached_rows, reached_columns = _of_all(rows), _of_all(columns)
     window = near_window(near, reached_rows, reached_columns, level)
     if window is None:
@@ -183,11 +194,13 @@ def _of_all(ranges: Sequence[Range]) -> Range:
     return min(first for first, _ in ranges), max(last for _, last in ranges)
 
 
-def _cells(located: Located, place: Place, level: NativeGrid, resampling: Resampling) -> _Found | None:
+def _cells(
+    located: Located, place: Place, level: NativeGrid, resampling: Resampling, *, strips: Strips
+) -> _Found | None:
     """What takes cells of any level; `None` where the place has none of it."""
     at = coordinates_on(located, place.grid, level)
-    winding = _winding(at, place.grid, level)
-    reached = _reached(at, winding, place.grid, level)
+    winding = _winding(at, place.grid, level, strips)
+    reached = _reached(at, winding, level, strips)
     if reached is None:
         return None
     rows_reach, columns_reach, has_gaps = reached
@@ -215,18 +228,18 @@ def _cells(located: Located, place: Place, level: NativeGrid, resampling: Resamp
     return _Found(windows, step, gathering)
 
 
-def _winding(at: Finder, grid: Grid, level: NativeGrid) -> Winding:
+def _winding(at: Finder, grid: Grid, level: NativeGrid, strips: Strips) -> Winding:
     if level.wrap_columns is None:
         return Winding()
-    reach = _outermost(_reach(at(some)[0]) for some in _strips(grid))
+    reach = _outermost(_reach(at(some)[0]) for some in strips)
     columns, _ = at(slice(grid.height // 2, grid.height // 2 + 1))
     return winding_of(level, reach, float(columns[0, columns.shape[1] // 2]))
 
 
-def _reached(at: Finder, winding: Winding, grid: Grid, level: NativeGrid) -> tuple[Reach, Reach, bool] | None:
+def _reached(at: Finder, winding: Winding, level: NativeGrid, strips: Strips) -> tuple[Reach, Reach, bool] | None:
     """How far rows and columns reach that the level has, and whether it lacks any; `None` where it has none."""
     found, has_gaps = list[tuple[Reach, Reach]](), False
-    for some in _strips(grid):
+    for some in strips:
         columns, rows = at(some)
         columns = winding.turn(columns)
         reach = _reach(rows), _reach(columns)
