@@ -84,6 +84,8 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     # A viewer asks for a dozen cubes at once and shows what it has meanwhile; whoever asks for a tile sees nothing.
     "cubes": {"niceness": 10, "patience_s": 15.0, "usual_s": 0.05},
     "coverages": {"patience_s": 30.0, "usual_s": 1.0},
+    # From a thousandth of a second to seconds.
+    "areas": {"usual_s": 0.1},
     # Nobody who waits for seconds minds one more; whoever waits for a tile does.
     "animations": {"niceness": 10, "patience_s": 30.0, "usual_s": 2.0},
     # Whoever asks for a job waits for its address alone.
@@ -95,7 +97,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
 """How kinds of work differ from quick ones: niceness, and what `Gate` takes of waiting."""
-READING = ("pictures", "series", "coverages", "cubes", "animations", "executions")
+READING = ("pictures", "series", "areas", "coverages", "cubes", "animations", "executions")
 """Gates of work that reads sources. Work that reads one on another machine passes a second gate of the same kind, with
 threads of its own: those that hang there take none from what is read here."""
 ELSEWHERE = 2
@@ -126,9 +128,9 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
 
     Args:
         services: The catalogue and the open sources; closed when the application shuts down.
-        threads: How many threads `pictures`, `series`, `coverages`, `cubes` and `documents` may hold at once, where
-            not the usual number.
-        brisk: Of `pictures` and of `series`, how many pieces of quick work run at once.
+        threads: How many threads `pictures`, `series`, `areas`, `coverages`, `cubes` and `documents` may hold at once,
+            where not the usual number.
+        brisk: Of `pictures`, of `series` and of `areas`, how many pieces of quick work run at once.
         viewer: The folder of the viewer's files, if there is one.
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         upkeep: Keeps the services current while the application runs; without it they stay as they are.
@@ -145,11 +147,12 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         ConfigurationError: One of `cog_places` or of the prefixes is no place, or TiTiler is not installed.
     """
     registry = CollectorRegistry()
-    tokens = {"pictures": 8, "series": 8, "coverages": 2, "cubes": 1, "animations": 1}
+    tokens = {"pictures": 8, "series": 8, "areas": 8, "coverages": 2, "cubes": 1, "animations": 1}
     tokens |= {"plans": 2, "executions": 2, "jobs": 2, "results": 4, "documents": 2, "fetches": 8, "files": 1}
     tokens |= {"readiness": 1, "metrics": 1}
     tokens |= threads or {}
-    ways: dict[str, Any] = {**WAYS, "pictures": {"brisk": brisk}, "series": {"brisk": brisk}}
+    quick = {name: {**WAYS.get(name, {}), "brisk": brisk} for name in ("pictures", "series", "areas")}
+    ways: dict[str, Mapping[str, Any]] = {**WAYS, **quick}
     desk = jobs or JobDesk(None, archive="")
     input_places = WebPlaces(input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
     subscriber_places = WebPlaces(subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     picture_threads: int = Field(default=8, ge=1, le=256)
     """Pictures drawn at once, in each process."""
     series_threads: int = Field(default=8, ge=1, le=256)
-    """Series read at once, in each process."""
+    """Series of points read at once, and as many of areas, in each process."""
     coverage_threads: int = Field(default=2, ge=1, le=256)
     """Files of coverages written at once, in each process."""
     cube_threads: int = Field(default=1, ge=1, le=256)
@@ -195,6 +195,7 @@ class Settings(BaseSettings):
         return {
             "pictures": self.picture_threads,
             "series": self.series_threads,
+            "areas": self.series_threads,
             "coverages": self.coverage_threads,
             "cubes": self.cube_threads,
             "documents": self.document_threads,

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import threading
+from contextlib import suppress
 
 import anyio
 import anyio.lowlevel
@@ -207,9 +208,13 @@ def test_less_waiting_for_slower_work_is_admitted():
         def slow():
             clock.now_s += 2
 
+        async def ask():
+            with suppress(ServerBusy):  # the last, where it shows before all have run
+                await gate.run(slow)
+
         async with anyio.create_task_group() as tasks:
             for _ in range(200):
-                tasks.start_soon(gate.run, slow)
+                tasks.start_soon(ask)
         door = Door()
         async with anyio.create_task_group() as tasks:
             await fill(tasks, gate, door, 2)
@@ -218,6 +223,98 @@ def test_less_waiting_for_slower_work_is_admitted():
         return refused
 
     assert anyio.run(main)
+
+
+def test_the_last_are_refused_as_soon_as_the_work_turns_out_to_be_slow():
+    """The fault: a burst of slow work was let in, and what would not be done in time was refused 10 s later."""
+
+    async def main():
+        clock = Clock()
+        gate, door = Gate("series", 1, patience_s=5, usual_s=0.1, clock=clock), Door()
+        refused, done = [], []
+
+        async def ask(number):
+            try:
+                await gate.run(door.work, sources=["one"])
+                done.append(number)
+            except ServerBusy:
+                refused.append(number)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(40):
+                tasks.start_soon(ask, number)
+                await until(lambda number=number: gate.running + gate.waiting == number + 1)
+            clock.now_s += 4
+            await until(lambda: gate.refused and len(refused) == gate.refused)
+            assert (gate.running, gate.waiting) == (1, 39 - len(refused))
+            door.open.set()
+        return done, sorted(refused), gate.waiting
+
+    done, refused, waiting = anyio.run(main)
+
+    assert (done + refused, waiting) == ([*range(40)], 0)
+    assert 10 < len(done) < 20
+
+
+def test_who_passed_a_step_is_not_refused_at_the_next_though_it_came_last():
+    async def main():
+        clock = Clock()
+        gate, first, second = Gate("series", 1, usual_s=0.1, clock=clock), Door(), Door()
+        refused, parts = [], []
+
+        async def in_two_parts():
+            parts.append(await gate.run(first.work))
+            parts.append(await gate.run(second.work))
+
+        async def ask():
+            try:
+                await gate.run(second.work)
+            except ServerBusy:
+                refused.append(1)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(in_two_parts)
+            await until(lambda: gate.running == 1)
+            for _ in range(40):
+                tasks.start_soon(ask)
+            await until(lambda: gate.waiting == 40)
+            first.open.set()
+            await until(lambda: parts and (gate.running, gate.waiting) == (1, 40))  # the second part came last
+            clock.now_s += 6
+            await until(lambda: refused)
+            second.open.set()
+        return parts, len(refused) == gate.refused
+
+    assert anyio.run(main) == (["done", "done"], True)
+
+
+def test_who_has_waited_for_a_source_is_not_refused_behind_others_for_a_thread():
+    async def main():
+        clock = Clock()
+        gate, door = Gate("series", 4, usual_s=0.1, brisk=4, clock=clock), Door()
+        source, done = Door(), []
+
+        async def ask(name, **kwargs):
+            with suppress(ServerBusy):
+                await gate.run(door.work, **kwargs)
+                done.append(name)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: gate.run(source.work, sources=["one"]))
+            await until(lambda: gate.running == 1)
+            tasks.start_soon(lambda: ask("waited for the source", sources=["one"]))
+            await until(lambda: gate.waiting == 1)
+            for _ in range(3 + 30):
+                tasks.start_soon(ask, "other")
+            await until(lambda: (gate.running, gate.waiting) == (4, 31))
+            source.open.set()  # it goes on to the end of the line for a thread
+            await until(lambda: len(gate._line) == 30 and not any(len(each.line) for each in gate._sources.values()))
+            clock.now_s += 8
+            await until(lambda: gate.refused)
+            door.open.set()
+        return done.count("waited for the source"), gate.refused + len(done)
+
+    assert anyio.run(main) == (1, 34)
 
 
 def test_work_that_does_not_go_on_is_not_waited_for():
@@ -291,7 +388,7 @@ def test_a_request_that_was_let_in_is_not_refused_with_the_rest_of_its_work():
 
 def test_past_the_queue_work_is_refused_however_quick_it_is():
     async def main():
-        gate, door = Gate("pictures", 1, usual_s=0.0001), Door()
+        gate, door = Gate("pictures", 1, usual_s=0.0001, clock=Clock()), Door()
         async with anyio.create_task_group() as tasks:
             await fill(tasks, gate, door, MOST_WAITING)
             try:
@@ -305,7 +402,7 @@ def test_past_the_queue_work_is_refused_however_quick_it_is():
 
 def test_one_source_fills_only_half_of_the_queue():
     async def main():
-        gate, door = Gate("pictures", 4, usual_s=0.0001), Door()
+        gate, door = Gate("pictures", 4, usual_s=0.0001, clock=Clock()), Door()
         async with anyio.create_task_group() as tasks:
             await fill(tasks, gate, door, MOST_WAITING // 2, sources=["hanging"])
             refused = await is_refused(gate, door, sources=["hanging"])

@@ -79,6 +79,98 @@ def test_who_waited_in_vain_leaves_a_slow_pace(clock):
     assert line.expected_s > 5
 
 
+def test_running_work_says_how_slow_it_is_before_it_ends(clock):
+    line = WaitingLine(0.1, clock)
+    for _ in range(40):
+        line.join()
+    before_s = line.expected_s
+    clock.now_s += 2
+
+    assert before_s < 5 < line.expected_s
+
+
+def test_work_that_runs_beside_other_is_as_slow_as_its_share(clock):
+    one, four = WaitingLine(0.1, clock), WaitingLine(0.1, clock, threads=4)
+    for line in (one, four):
+        for _ in range(40):
+            line.join()
+    clock.now_s += 2
+
+    assert four.expected_s < one.expected_s
+
+
+def test_the_last_who_would_wait_too_long_are_refused(clock):
+    line, refused = WaitingLine(1.0, clock), []
+    for number in range(30):
+        line.join(lambda number=number: refused.append(number))
+
+    line.refuse_last(10.5)
+    line.refuse_last(10.5)
+
+    assert refused == [*reversed(range(10, 30))]
+    assert len(line) == 10
+
+
+def test_what_they_have_waited_counts(clock):
+    line, refused = WaitingLine(1.0, clock), []
+    for number in range(10):
+        line.join(lambda number=number: refused.append(number))
+    serve(line, clock, [line.join()], every_s=1.0)
+    line.refuse_last(10.5)
+
+    assert refused == [9]
+
+
+@pytest.mark.parametrize("waiting", [100, 200])
+def test_a_pause_refuses_nobody_who_waits_for_quick_work(clock, waiting):
+    line, refused = WaitingLine(0.01, clock), []
+    for number in range(waiting):
+        line.join(lambda number=number: refused.append(number))
+    clock.now_s += 1.5
+    line.refuse_last(10)
+
+    assert refused == []
+
+
+def test_who_may_not_be_refused_stays_though_it_came_last(clock):
+    line, refused = WaitingLine(1.0, clock), []
+    for number in range(20):
+        line.join(lambda number=number: refused.append(number))
+    token = line.join()
+    line.refuse_last(10.5)
+
+    assert refused == [*reversed(range(10, 20))]
+    line.leave(token, is_served=True)
+    assert len(line) == 10
+
+
+def test_who_was_refused_and_is_served_at_the_same_moment_counts_as_served(clock):
+    line = WaitingLine(1.0, clock)
+    first, second = line.join(), line.join(lambda: None)
+    line.refuse_last(1.5)
+    assert len(line) == 1
+    clock.now_s += 3
+    for token in (first, second):
+        line.leave(token, is_served=True)
+
+    assert len(line) == 0
+
+
+def test_who_was_refused_behind_one_that_waits_in_vain_leaves_a_slow_pace(clock):
+    line = WaitingLine(0.01, clock)
+    tokens = [line.join(lambda: None) for _ in range(64)]
+    clock.now_s += 9.9
+    line.refuse_last(10)
+    refused = 64 - len(line)
+    clock.now_s += 0.1
+    for token in tokens:
+        line.leave(token, is_served=False)
+    line.join()
+
+    assert refused > 32
+    assert line.expected_s > 5
+
+
 def test_who_cancels_says_nothing_of_the_pace(clock):
     line = WaitingLine(0.5, clock)
     token = line.join()

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -29,7 +30,10 @@ PATIENCE_S = 5.0
 """Requests that would wait longer are refused, where the kind of work is not a slow one."""
 
 GIVE_UP = 2
-"""Who has waited so many times as long, against expectation, is refused too."""
+"""Who has waited so many times as long, against expectation, is refused too; the last in line as soon as that shows."""
+
+LOOK_S = 0.05
+"""Time between two looks at whether the last of those who wait are to be refused."""
 
 USUAL_S = 0.01
 """Between two pieces of work that begin, until it is measured."""
@@ -50,8 +54,9 @@ class Source:
     """A source that requests at a gate read: its share of the threads, and who waits for it."""
 
     def __init__(self, threads: int, usual_s: float, clock: Callable[[], float]) -> None:
-        self.share = asyncio.Semaphore(max(1, threads // SOURCE_SHARE))
-        self.line = WaitingLine(usual_s, clock)
+        share = max(1, threads // SOURCE_SHARE)
+        self.share = asyncio.Semaphore(share)
+        self.line = WaitingLine(usual_s, clock, threads=share)
         self.requests = 0
         """That wait for it or read it."""
 
@@ -60,7 +65,8 @@ class Gate:
     """Lets work into threads, `threads` at once; what would wait too long is refused.
 
     A request waits for its share of each source that it reads, then for a thread and a turn. How long is estimated from
-    how many wait there and how fast they went on lately (docs/design/workers.md).
+    how many wait there and how fast they went on lately (docs/design/workers.md). The last in line are
+    refused as soon as the work turns out to be too slow for all who were let in.
 
     Threads that compute take the interpreter's lock from one another, and all of them from the event loop: eight pieces
     at once end later than two at a time. So of what is quick only `brisk` pieces run at once.
@@ -105,11 +111,13 @@ class Gate:
         # tasks at each step.
         self._free = asyncio.Semaphore(threads)
         self._turns = asyncio.Semaphore(brisk or threads)
-        self._line = WaitingLine(usual_s, clock)
+        self._line = WaitingLine(usual_s, clock, threads=threads)
         """Who has a share of all sources, and waits for a thread and a turn."""
         self._sources: dict[str, Source] = {}
         self._admitted = weakref.WeakSet[asyncio.Task[Any]]()
         """Requests that were let in; some come again, with the next part of their work."""
+        self._looking: asyncio.TimerHandle | None = None
+        """The next look at who waits; none while nobody does."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way, initargs=(niceness,))
 
     async def run(
@@ -146,11 +154,12 @@ class Gate:
     ) -> Result | None:
         must_wait = self._free.locked() or self._turns.locked() or any(each.share.locked() for each in sources)
         if must_wait:
-            self._admit(sources)
-            await self._wait(sources)
+            is_new = self._admit(sources)
+            await self._wait(sources, is_new=is_new)
         else:
             for free in (*(each.share for each in sources), self._free, self._turns):
                 await free.acquire()  # at once
+            self._let_in()
         turn = Turn(self._turns)
         try:
             if must_wait and is_wanted is not None and not await is_wanted():
@@ -175,16 +184,25 @@ class Gate:
             self._sources[name] = Source(self.threads, self._usual_s, self._clock)
         return self._sources[name]
 
-    def _admit(self, sources: Sequence[Source]) -> None:
-        """Refuse a request that would wait too long, unless it was let in before and comes with more work."""
+    def _admit(self, sources: Sequence[Source]) -> bool:
+        """Refuse a request that would wait too long, unless it was let in before and comes with more work.
+
+        Returns:
+            Whether it is let in for the first time.
+        """
         task = asyncio.current_task()
         if task in self._admitted:
-            return
+            return False
         expected_s = self._line.expected_s + max((each.line.expected_s for each in sources), default=0.0)
         is_full = self.waiting >= self.max_waiting
         is_source_full = any(len(each.line) >= self.max_waiting // 2 for each in sources)
         if is_full or is_source_full or expected_s > self._patience_s:
             raise self._refusal()
+        self._let_in()
+        return True
+
+    def _let_in(self) -> None:
+        task = asyncio.current_task()
         if task is not None:
             self._admitted.add(task)
 
@@ -196,19 +214,20 @@ class Gate:
             log.warning("%s: %d requests wait, others are refused (%d so far)", self.name, self.waiting, self.refused)
         return ServerBusy(f"too many requests wait for {self.name} already; try again in a few seconds")
 
-    async def _wait(self, sources: Sequence[Source]) -> None:
-        """Wait for a share of each source, a thread, and a turn.
+    async def _wait(self, sources: Sequence[Source], *, is_new: bool) -> None:
+        """Wait for a share of each source, a thread, and a turn; a new one may be refused where it waits first.
 
         Raises:
-            ServerBusy: It took too long.
+            ServerBusy: It took too long, or would have.
         """
         taken = list[asyncio.Semaphore]()
         shares = [each.share for each in sources]
         try:
-            async with self._waiting([each.line for each in sources], shares):
+            async with self._waiting([each.line for each in sources], shares, is_new=is_new) as has_waited:
                 await _take(shares)
             taken.extend(shares)
-            async with self._waiting([self._line], (self._free, self._turns)):
+            is_new = is_new and not has_waited
+            async with self._waiting([self._line], (self._free, self._turns), is_new=is_new):
                 for each in (self._free, self._turns):
                     await each.acquire()
                     taken.append(each)
@@ -217,16 +236,20 @@ class Gate:
             raise
 
     @asynccontextmanager
-    async def _waiting(self, lines: Sequence[WaitingLine], awaited: Iterable[asyncio.Semaphore]) -> AsyncIterator[None]:
-        """Stand in line for semaphores that are not all free, until they are acquired or it takes too long."""
+    async def _waiting(
+        self, lines: Sequence[WaitingLine], awaited: Iterable[asyncio.Semaphore], *, is_new: bool
+    ) -> AsyncIterator[bool]:
+        """Stand in line for semaphores, until they are acquired or it takes too long; give whether one is not free."""
         if not any(each.locked() for each in awaited):
-            yield
+            yield False
             return
-        tokens = [(line, line.join()) for line in lines]
+        wait = asyncio.timeout(GIVE_UP * self._patience_s)
+        tokens = [(line, line.join(partial(_end, wait) if is_new else None)) for line in lines]
         self.waiting += 1
+        self._look_soon()
         try:
-            async with asyncio.timeout(GIVE_UP * self._patience_s):
-                yield
+            async with wait:
+                yield True
         except TimeoutError as error:
             for line, token in tokens:
                 line.leave(token, is_served=False)
@@ -240,6 +263,18 @@ class Gate:
                 line.leave(token, is_served=True)
         finally:
             self.waiting -= 1
+
+    def _look_soon(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        """Refuse who came last, where it would wait until it is refused in any case."""
+        self._looking = None
+        for line in (self._line, *(each.line for each in self._sources.values() if each.requests)):
+            line.refuse_last(GIVE_UP * self._patience_s)
+        if self.waiting:
+            self._look_soon()
 
 
 class Turn:
@@ -256,6 +291,12 @@ class Turn:
             self._is_over = True
             self._end.cancel()
             self._turns.release()
+
+
+def _end(wait: asyncio.Timeout) -> None:
+    """Let a wait be over at once."""
+    if not wait.expired():
+        wait.reschedule(asyncio.get_running_loop().time())
 
 
 def _give_way(niceness: int) -> None:

@@ -33,6 +33,9 @@ class Gates:
 
     pictures: Gate
     series: Gate
+    """Of points, and all else that is answered with few numbers."""
+    areas: Gate
+    """Series of areas: one takes as long as hundreds of points, which do not wait for it, and has a pace of its own."""
     coverages: Gate
     """Files of many numbers, each of which keeps a thread for seconds."""
     cubes: Gate

@@ -1,12 +1,28 @@
-"""A queue that estimates how long a newcomer would wait in it."""
+"""A queue that estimates how long a newcomer would wait in it, and refuses those who would wait too long."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-SMOOTHING = 1 / 64
-"""Weight of the newest interval in the mean: one that is long (a cold file, a pause of the machine) says little."""
+MOST_MEASURED = 64
+"""Intervals of which the mean is taken, roughly: one that is long (a cold file, a pause of the machine) says little."""
+
+LEAST_ASSUMED = 8
+"""Measured intervals that the assumed pace counts for, at least."""
+
+ASSUMED_S = 0.64
+"""The assumed pace counts for as many intervals as fit in this: a pause of a second says little of quick work, of which
+a hundred pieces would have begun, and much of slow work, of which it is one piece."""
 
 FORGET_S = 30.0
 """After so long without anybody waiting, the measured pace says nothing of the work to come."""
+
+
+class Place(NamedTuple):
+    """Somebody in the line."""
+
+    since_s: float
+    refuse: Callable[[], None] | None
+    """Ends the wait; `None` for who may not be refused before its time is up."""
 
 
 class WaitingLine:
@@ -15,16 +31,23 @@ class WaitingLine:
     Args:
         usual_s: The assumed time between two that leave, until it is measured.
         clock: Seconds of a clock that never goes back.
+        threads: How many pieces of the work that is waited for run at once.
     """
 
-    def __init__(self, usual_s: float, clock: Callable[[], float]) -> None:
+    def __init__(self, usual_s: float, clock: Callable[[], float], *, threads: int = 1) -> None:
         self._usual_s = usual_s
         self._clock = clock
-        self._joined = dict[object, float]()
-        self._pace_s = usual_s
+        self._threads = threads
+        self._joined = dict[object, Place]()
+        self._assumed = min(MOST_MEASURED, max(LEAST_ASSUMED, ASSUMED_S / usual_s))
+        self._measured = 0
+        """Intervals since the pace was assumed."""
+        self._mean_s = usual_s
         """Mean time between two that leave while others wait."""
         self._last_s = clock()
-        """When the last one left or, if later, the line formed."""
+        """When the last one was served or, if later, the line formed."""
+        self._refused = 0
+        """Places at the end that were refused since then."""
 
     def __len__(self) -> int:
         """Return how many wait."""
@@ -35,27 +58,66 @@ class WaitingLine:
         """How long a newcomer would wait: at least as long as the first in line has waited already."""
         if not self._joined:
             return 0.0
-        return max((len(self._joined) + 1) * self._pace_s, self._clock() - next(iter(self._joined.values())))
+        first = next(iter(self._joined.values()))
+        return max((len(self._joined) + 1) * self._pace_s, self._clock() - first.since_s)
 
-    def join(self) -> object:
-        """Return a token for a newcomer at the end of the line."""
+    def join(self, refuse: Callable[[], None] | None = None) -> object:
+        """Return a token for a newcomer at the end of the line.
+
+        Args:
+            refuse: Ends its wait, where it may be refused as soon as it is known that it would wait too long.
+        """
         now_s = self._clock()
         if not self._joined:
             if now_s - self._last_s > FORGET_S:
-                self._pace_s = self._usual_s
-            self._last_s = now_s
+                self._mean_s, self._measured = self._usual_s, 0
+            self._last_s, self._refused = now_s, 0
         token = object()
-        self._joined[token] = now_s
+        self._joined[token] = Place(now_s, refuse)
         return token
 
     def leave(self, token: object, *, is_served: bool) -> None:
         """Take somebody out of the line, who is served or has waited too long."""
-        del self._joined[token]
+        if self._joined.pop(token, None) is None and not is_served:
+            return  # refused by `refuse_last`
         now_s = self._clock()
-        self._pace_s += SMOOTHING * (now_s - self._last_s - self._pace_s)
+        # Where even the first waits in vain, those who were refused behind it would have done so too.
+        for _ in range(1 if is_served else 1 + self._refused):
+            self._mean_s += self._weight * (now_s - self._last_s - self._mean_s)
+            self._measured += 1
+        self._refused = 0
         if is_served:
             self._last_s = now_s
 
     def cancel(self, token: object) -> None:
         """Take somebody out of the line for a reason that says nothing of its pace."""
-        del self._joined[token]
+        self._joined.pop(token, None)
+
+    def refuse_last(self, most_s: float) -> None:
+        """Refuse those at the end of the line who would have waited longer than `most_s` when they are served.
+
+        Never the first, whose own time limit then shows that the work does not go on.
+        """
+        now_s, pace_s, place = self._clock(), self._pace_s, len(self._joined)
+        hopeless = list[tuple[object, Callable[[], None]]]()
+        for token, (since_s, refuse) in reversed(self._joined.items()):
+            if place == 1 or now_s - since_s + place * pace_s <= most_s:
+                break
+            if refuse is not None:
+                hopeless.append((token, refuse))
+            place -= 1
+        for token, refuse in hopeless:
+            del self._joined[token]
+            refuse()
+        self._refused += len(hopeless)
+
+    @property
+    def _weight(self) -> float:
+        """Of the newest interval in the mean."""
+        return 1 / min(MOST_MEASURED, self._assumed + self._measured + 1)
+
+    @property
+    def _pace_s(self) -> float:
+        """The mean; where the running work has taken longer already, as if an interval ended now."""
+        since_s = (self._clock() - self._last_s) / self._threads
+        return self._mean_s + self._weight * max(0.0, since_s - self._mean_s)

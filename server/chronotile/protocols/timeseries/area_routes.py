@@ -59,7 +59,7 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
     layer = services.catalogue.layer(request.path_params["layer"])
     body = await body_of(request)
     query = Kvp(request.query_params.multi_items())
-    gate = state_of(request).gates.series
+    gate = state_of(request).gates.areas
     name = asked_format(query, request.headers.get("accept", ""))
     is_dry = is_dry_run(query)
     catalogue, is_one = services.catalogue, asked_of is area_request

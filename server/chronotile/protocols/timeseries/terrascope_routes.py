@@ -74,7 +74,7 @@ async def _answer_body(
     layer = services.catalogue.layer(request.path_params["layer"])
     body = await body_of(request)
     query = Kvp(request.query_params.multi_items())
-    gate = state_of(request).gates.series
+    gate = state_of(request).gates.areas
 
     def work(is_wanted: Callable[[], bool]) -> tuple[bytes, tuple[Instant, ...], bool]:
         asked, wanted = read(layer, query, body, services.catalogue), wanted_entries(query)
