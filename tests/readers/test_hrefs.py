@@ -2,7 +2,8 @@
 
 import pytest
 
-from chronotile.readers.hrefs import base_name, kvstore, local_path, shown_href
+from chronotile.readers.foreign import one_line
+from chronotile.readers.hrefs import base_name, kvstore, local_path, names_among, shown_href
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,9 @@ def test_place_elsewhere_has_no_path(href):
     assert local_path(href) is None
 
 
-@pytest.mark.parametrize("href", ["/data/a.zarr/", "/data/a.zarr", "s3://bucket/a.zarr"])
+@pytest.mark.parametrize(
+    "href", ["/data/a.zarr/", "/data/a.zarr", "s3://bucket/a.zarr", "https://example.org/a.zarr?signature=5/7"]
+)
 def test_base_name_is_the_last_part(href):
     assert base_name(href) == "a.zarr"
 
@@ -42,3 +45,25 @@ def test_base_name_is_the_last_part(href):
 )
 def test_place_is_shown_without_secrets(href, shown):
     assert shown_href(href) == shown
+
+
+def test_names_are_without_signatures():
+    assert names_among(["https://me:secret@a.example/x/1.tif?s=5/7", "https://me:secret@a.example/x/2.tif?s=5/8"]) == [
+        "1.tif",
+        "2.tif",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            'Error opening "https://me:se@cret@a.example:80/x.zarr?s=5/7": 403',
+            'Error opening "https://a.example:80/x.zarr": 403',
+        ),
+        ("GET http://a.example/x?y=z failed, was it there?", "GET http://a.example/x failed, was it there?"),
+        ("mail me@a.example?", "mail me@a.example?"),
+    ],
+)
+def test_lines_of_libraries_are_without_passwords_and_signatures(said, told):
+    assert one_line(OSError(said)) == told

@@ -12,6 +12,11 @@ _log = logging.getLogger(__name__)
 _STALE_PLACE = re.compile(r"row \d+, col \d+, (?=tile|strip)")
 """libtiff counts on from the last row it filled: at a second reading of the same block it is another one, or -1."""
 
+_USER = re.compile(r"(?<=://)[^\s/?#\"']*@")
+"""Name and password in a URL."""
+_QUERY = re.compile(r"(://[^\s?\"']*)\?[^\s\"']*")
+"""A URL up to its query, which may be a signature."""
+
 
 class BeingWritten(OSError):
     """A file was written while it was read, and again while it was read anew."""
@@ -104,7 +109,8 @@ def origin_of(error: BaseException) -> BaseException:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the first line of a foreign message, cut to a readable length."""
+    """Return the first line of a foreign message, not too long, and without passwords and signatures of URLs."""
     lines = str(error).strip().splitlines()
     text = _STALE_PLACE.sub("", lines[0]) if lines else type(error).__name__
+    text = _USER.sub("", _QUERY.sub(r"\1", text))
     return text if len(text) <= 200 else f"{text[:197]}..."

@@ -53,8 +53,9 @@ def shown_href(href: str) -> str:
 
 
 def base_name(href: str) -> str:
-    """Return the last part of a place, for messages to the operator."""
-    return href.rstrip("/").rpartition("/")[2]
+    """Return the last part of a place, for messages to the operator; without the signature that a URL may carry."""
+    path = urlsplit(href).path if local_path(href) is None else href
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def common_folder(paths: Sequence[str]) -> str:
@@ -65,5 +66,6 @@ def common_folder(paths: Sequence[str]) -> str:
 
 def names_among(paths: Sequence[str]) -> list[str]:
     """Return each place without the folder that all share, for messages to the operator."""
-    folder = common_folder(paths)
-    return [path.removeprefix(folder) for path in paths]
+    shown = [shown_href(path) if local_path(path) is None else path for path in paths]
+    folder = common_folder(shown)
+    return [path.removeprefix(folder) for path in shown]
