@@ -1,7 +1,11 @@
 """Sources on another machine that refuse, hang or fail: all else is served, and they come back by themselves."""
 
+import shutil
 import signal
 import subprocess
+import threading
+import urllib.error
+import urllib.request
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,18 +13,20 @@ from pathlib import Path
 
 import pytest
 import zarr
+from affine import Affine
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from chronotile.app import application, open_configured
 from chronotile.ingest.check import check_archive
 from chronotile.ingest.finding_log import FindingLog
-from chronotile.readers import elsewhere
+from chronotile.readers import elsewhere, remote_files
+from chronotile.readers.raster_pool import shared_pool
 from chronotile.settings import Settings
 from chronotile.upkeep import Upkeep
 from tests.faulty_source import Fault, faulty_source
-from tests.running import PATIENCE_S, PROGRAM, serving, until
-from tests.scenes import Scene, make_dataset, save_zarr, write_cogs
+from tests.running import PATIENCE_S, PROGRAM, is_shown, serving, until
+from tests.scenes import Scene, make_dataset, save_zarr, write_cogs, write_tif
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +34,10 @@ SCENE = Scene()
 ROW, COLUMN = 12, 20
 X, Y = (axis[index] for axis, index in zip(SCENE.coordinates(), (COLUMN, ROW), strict=True))
 NEAR, FAR, ODD = (f"/timeseries/{layer}/point?x={X}&y={Y}&crs=EPSG:32631" for layer in ("near.NDVI", "far.NDVI", "Odd"))
-TILE = "/tiles/near.NDVI/WebMercatorQuad/12/2082/1369.png"
-STORE = "cube.zarr"
+TILE = "/tiles/near.NDVI/WebMercatorQuad/12/2082/1371.png"
+STORE, FILE = "cube.zarr", "a.tif"
 OF_FAR = "its source, on another machine, cannot be read now"
+PLACE = "WebMercatorQuad/14/8328/5484.png"
 FAULTS = [None, Fault.HANG, Fault.UNAVAILABLE, Fault.CUT_AT_ONCE]
 """`None` stands for connections that are refused."""
 
@@ -39,12 +46,39 @@ FAULTS = [None, Fault.HANG, Fault.UNAVAILABLE, Fault.CUT_AT_ONCE]
 def source(tmp_path):
     """A server of the store."""
     (tmp_path / "far").mkdir()
-    save_zarr(make_dataset(SCENE), tmp_path / "far" / STORE)
+    with faulty_source(tmp_path / "far") as one:
+        write_store(one, SCENE)
+        yield one
+
+
+def write_store(source, scene):
+    """Put a scene in the place of the store, all at once."""
+    place, beside, old = (source.folder / name for name in (STORE, "new.zarr", "old.zarr"))
+    save_zarr(make_dataset(scene), beside)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that consolidated metadata are not in the specification of version 3
-        zarr.consolidate_metadata(tmp_path / "far" / STORE)
-    with faulty_source(tmp_path / "far") as one:
-        yield one
+        zarr.consolidate_metadata(beside)
+    if place.exists():
+        place.rename(old)
+    beside.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@pytest.fixture
+def brisk(monkeypatch):
+    """States are asked for with each read, and of all sources a few times a second."""
+    monkeypatch.setattr(remote_files, "LOOK_S", 0.0)
+    monkeypatch.setattr(elsewhere, "LOOK_EVERY_S", 0.2)
+    remote_files.looks.forget()
+
+
+@pytest.fixture
+def at_reads(monkeypatch):
+    """States are asked for with each read, and of no source besides."""
+    monkeypatch.setattr(remote_files, "LOOK_S", 0.0)
+    monkeypatch.setattr(elsewhere, "LOOK_EVERY_S", 100 * PATIENCE_S)
+    monkeypatch.setattr(elsewhere, "QUIET_S", 0.0)
+    remote_files.looks.forget()
 
 
 @pytest.fixture
@@ -301,3 +335,237 @@ def test_server_waits_no_longer_for_ten_that_hang_than_for_one(source, configure
 
     assert archive.away == {*names, "far"}
     archive.close()
+
+
+@pytest.fixture
+def configure_file(source, tmp_path):
+    """A configuration of a file elsewhere, and of the same file here."""
+    write_tif(source.folder / FILE, SCENE.numbers(0), SCENE)
+    shutil.copy(source.folder / FILE, tmp_path / "same.tif")
+    file = tmp_path / "files.yaml"
+    styled = "variables: {NDVI: {styles: [ndvi]}}"
+    file.write_text(f"""
+collections:
+  far: {{source: {{kind: cog, href: "{source.url_of(FILE)}"}}, {styled}}}
+  here: {{source: {{kind: cog, href: same.tif}}, {styled}}}
+""")
+    return file
+
+
+def tile(served, collection):
+    """The answer for the tile of a collection."""
+    return served.get(f"/tiles/{collection}.NDVI/{PLACE}")
+
+
+def forget_file(source):
+    """Let the file be opened and asked for its state by the next read."""
+    shared_pool().close([source.url_of(FILE)])
+    remote_files.looks.forget()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_file_that_is_away_at_the_start_is_left_out_until_it_is_back(source, configure_file, serve, fault):
+    break_(source, fault)
+    served = serve(configure_file)
+
+    assert is_refused(tile(served, "far"))
+    assert tile(served, "here").status_code == 200
+    assert served.failing() == ["far"]
+    heal(source)
+    until(lambda: not served.failing())
+    until(lambda: tile(served, "far").status_code == 200)
+    assert tile(served, "far").content == tile(served, "here").content
+
+
+@pytest.mark.parametrize("fault", [None, Fault.UNAVAILABLE])
+def test_file_that_goes_away_is_refused_until_it_is_back(source, configure_file, serve, fault):
+    served = serve(configure_file, patience_s=PATIENCE_S)
+    forget_file(source)
+    break_(source, fault)
+
+    assert is_refused(tile(served, "far"))
+    until(lambda: served.failing() == ["far"])
+    assert is_refused(tile(served, "far"))
+    assert tile(served, "here").status_code == 200
+    heal(source)
+    until(lambda: tile(served, "far").status_code == 200)
+    assert tile(served, "far").content == tile(served, "here").content
+
+
+def test_file_that_hangs_is_away_until_it_is_back(source, configure_file, serve):
+    served = serve(configure_file, patience_s=PATIENCE_S)
+    forget_file(source)
+    source.switch(Fault.HANG)
+
+    assert is_refused(tile(served, "far"))
+    until(lambda: served.failing() == ["far"])
+    heal(source)
+    until(lambda: tile(served, "far").status_code == 200)
+    assert tile(served, "far").content == tile(served, "here").content
+
+
+WIDER = replace(SCENE, width=60, height=50, shift=9)
+MOVED = replace(SCENE, transform=Affine(10, 0, 500_050, 0, -10, 5_650_000), shift=9)
+OTHERS = {
+    "size": (WIDER, "uint8"),
+    "georeferencing": (MOVED, "uint8"),
+    "dtype": (replace(SCENE, shift=9), "int16"),
+    "numbers": (replace(SCENE, shift=9), "uint8"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("looks", ["brisk", "at_reads"])
+def test_file_that_is_replaced_by_another_is_served_as_it_is_now(
+    source, configure_file, serve, tmp_path, request, other, looks
+):
+    request.getfixturevalue(looks)
+    scene, dtype = OTHERS[other]
+    served = serve(configure_file, patience_s=PATIENCE_S)
+    before = tile(served, "far")
+    write_tif(tmp_path / "same.tif", scene.numbers(0).astype(dtype), scene)
+    source.replace(FILE, (tmp_path / "same.tif").read_bytes())
+    served.look()
+    now = tile(served, "here")
+    seen = []
+
+    def is_new():
+        seen.append(tile(served, "far"))
+        return seen[-1].content == now.content
+
+    assert before.status_code == now.status_code == 200
+    assert before.content != now.content
+    until(is_new)
+    assert all(is_refused(each) for each in seen if each.content not in {before.content, now.content})
+    until(lambda: extent(served, "far") == extent(served, "here"))
+
+
+def extent(served, collection):
+    """Where a collection lies, as its description tells."""
+    return served.get(f"/ogcapi/collections/{collection}.NDVI").json()["extent"]
+
+
+def series_of(scene):
+    """The series of the scene, by time."""
+    numbers = [int(scene.number(index, ROW, COLUMN)) for index in range(len(scene.days))]
+    return {
+        day: None if number == 255 else round(number * scene.scale + scene.offset, 6)
+        for day, number in zip(scene.days, numbers, strict=True)
+    }
+
+
+def told_series(answer):
+    """The same of an answer."""
+    found = answer.json()
+    values = [None if value is None else round(value, 6) for value in found["values"]]
+    return {time[:10]: value for time, value in zip(found["times"], values, strict=True)}
+
+
+APPENDED = replace(SCENE, days=(*SCENE.days, "2020-02-21"))
+ROLLED = replace(SCENE, days=(*SCENE.days[1:], "2020-02-21"), shift=31)
+"""The first date is gone and another one added: the metadata are the same."""
+ELSEWHERE = replace(SCENE, shift=9, scale=0.01)
+
+
+@pytest.mark.parametrize("other", [APPENDED, ROLLED, ELSEWHERE], ids=["appended", "rolled", "scale"])
+@pytest.mark.parametrize("looks", ["brisk", "at_reads"])
+def test_store_that_is_written_is_served_as_it_is_now(source, configure, serve, request, other, looks):
+    request.getfixturevalue(looks)
+    served = serve(configure(), patience_s=PATIENCE_S)
+    assert told_series(served.get(FAR)) == series_of(SCENE)
+    write_store(source, other)
+    seen = []
+
+    def is_new():
+        seen.append(served.get(FAR))
+        return seen[-1].status_code == 200 and told_series(seen[-1]) == series_of(other)
+
+    until(is_new)
+    for each in seen:
+        assert is_refused(each) or told_series(each) in (series_of(SCENE), series_of(other))
+    until(lambda: served.failing() == [])
+
+
+def test_new_times_of_a_store_are_listed_though_nobody_reads_it(source, configure, serve, brisk):
+    served = serve(configure(), patience_s=PATIENCE_S)
+    write_store(source, APPENDED)
+
+    until(lambda: "2020-02-21" in served.get("/layers/far.NDVI").text)
+    assert told_series(served.get(FAR)) == series_of(APPENDED)
+
+
+def test_source_of_which_nothing_is_read_is_found_to_be_away(source, configure, serve, brisk):
+    served = serve(configure(), patience_s=PATIENCE_S)
+    source.refuse()
+
+    until(lambda: served.failing() == ["far"])
+    heal(source)
+    until(lambda: served.failing() == [])
+    until(lambda: is_right(served.get(FAR)))
+
+
+def test_server_that_ends_answers_who_waits_for_a_source_that_hangs(source, configure):
+    with serving("serve", configure(), "--workers", 1) as (process, address, _lines):
+        until(lambda: is_shown(f"{address}/layers", b"far.NDVI"))
+        source.switch(Fault.HANG)
+        with ThreadPoolExecutor(1) as clients:
+            answer = clients.submit(status_of, f"{address}{FAR}")
+            source.wait_until_hanging()
+            process.send_signal(signal.SIGTERM)
+
+            assert process.wait(PATIENCE_S) == 0
+            assert answer.result(PATIENCE_S) == 503
+
+
+def status_of(url):
+    """The status of an answer, whatever it is."""
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def own_threads():
+    """The threads of this process but those of servers of tests."""
+    return [each.name for each in threading.enumerate() if "process_request_thread" not in each.name]
+
+
+def test_threads_do_not_grow_while_a_source_stays_away(source, configure, serve, monkeypatch):
+    monkeypatch.setattr(elsewhere, "LONGEST_RETRY_S", 0.01)
+    served = serve(configure(), patience_s=PATIENCE_S)
+    break_(source, Fault.UNAVAILABLE)
+    until(lambda: is_refused(served.get(FAR)) and served.failing())
+    counts = []
+    for _ in range(5):
+        source.wait_for(count=source.count() + 20)
+        assert is_refused(served.get(FAR))
+        counts.append(len(own_threads()))
+        assert own_threads().count("open elsewhere") <= 1
+
+    assert max(counts) <= counts[0] + 8  # of dozens of tries
+    heal(source)
+    until(lambda: is_right(served.get(FAR)))
+
+
+SECRETS = ("quite", "secret", "X-Amz-Signature", "5167ed")
+
+
+@pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.CUT_AT_ONCE, "no file"])
+@pytest.mark.parametrize("kind", ["cog", "zarr"])
+def test_no_password_and_no_signature_is_told(source, configure, serve, caplog, kind, fault):
+    caplog.set_level("INFO")
+    if isinstance(fault, Fault):
+        source.switch(fault)
+    url = source.url_of("b.tif").replace("://", "://quite:secret@")
+    more = f'  file: {{source: {{kind: {kind}, href: "{url}?X-Amz-Signature=5167ed"}}, variables: {{NDVI: {{}}}}}}\n'
+    place = configure(more=more)
+    served = serve(place, patience_s=PATIENCE_S)
+    paths = ["/health/ready", "/layers", "/layers/file.NDVI", "/ogcapi/collections", f"/tiles/file.NDVI/{PLACE}"]
+    answers = [served.get(path).text for path in paths]
+    checked = subprocess.run([PROGRAM, "check", place], check=False, capture_output=True, text=True, timeout=PATIENCE_S)
+
+    assert "file: left out: " in checked.stdout
+    told = "\n".join([*answers, checked.stdout, checked.stderr, *(each.getMessage() for each in caplog.records)])
+    assert not [secret for secret in SECRETS if secret in told]
+    assert not any("127.0.0.1" in answer for answer in answers)

@@ -5,27 +5,40 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.source import SourceInfo, SourceSpec
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding
+from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.readers import elsewhere as module
 from chronotile.readers.elsewhere import JITTER, LONGEST_RETRY_S, Elsewhere, Opened, Wanted, delay_s
 from tests.running import PATIENCE_S, until
 
 AWHILE_S = 0.05
+GRID = NativeGrid(crs=crs_of("EPSG:32631"), transform=Affine(10, 0, 0, 0, -10, 0), width=8, height=8)
+INFO = SourceInfo(variables={"a": VariableInfo(name="a", encoding=Encoding(dtype="uint8"), levels=(GRID,))})
 
 
 @dataclass
 class Reader:
-    """An open source, which holds what its info says."""
+    """An open source, which holds what its info says; in whatever state its host says."""
 
     info: SourceInfo
+    hosts: "Hosts"
     closed: threading.Event = field(default_factory=threading.Event)
 
     def close(self):
         self.closed.set()
+
+    def revision(self, variable, index):
+        if self.hosts.state is None:
+            raise SourceUnavailable("away")
+        self.hosts.looks += 1
+        return self.hosts.state
 
 
 class Hosts:
@@ -37,6 +50,8 @@ class Hosts:
         self.begun = Counter()
         self.readers: list[Reader] = []
         self.changed = threading.Condition()
+        self.state: str | None = "first"
+        self.looks = 0
 
     def open(self, wanted):
         name = wanted.spec.collection
@@ -48,9 +63,9 @@ class Hosts:
             assert door.wait(PATIENCE_S)
         if name in self.failures:
             raise UnsupportedSource(self.failures[name])
-        reader = Reader(SourceInfo(variables={}))
+        reader = Reader(INFO, self)
         self.readers.append(reader)
-        return Opened(reader=reader, info=reader.info)
+        return Opened(reader=reader, info=reader.info, revisions=module.revisions_of(reader))
 
     def wait_for(self, name, count):
         """Wait until a source was begun to be opened so many times."""
@@ -237,3 +252,82 @@ def test_delays_grow_and_are_bounded(failures, chance):
     assert 0 < delay <= LONGEST_RETRY_S
     assert delay_s(failures + 1, chance) >= delay
     assert delay >= delay_s(failures, 0.0) * (1 - JITTER)
+
+
+@pytest.fixture
+def looked_at_often(monkeypatch):
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
+
+
+def test_open_one_is_looked_at_and_kept_while_it_is_as_it_was(elsewhere, hosts, looked_at_often):
+    before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    until(lambda: hosts.looks > 5)
+
+    assert elsewhere.found == before
+    assert hosts.begun["good"] == 1
+
+
+def test_one_in_another_state_is_opened_again(elsewhere, hosts, looked_at_often):
+    before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    hosts.state = "second"
+
+    until(lambda: elsewhere.found.changes == before.changes + 1)
+    assert elsewhere.found.opened["good"] is not before.opened["good"]
+    assert elsewhere.found.away == {}
+    until(lambda: hosts.looks > 10)
+    assert hosts.begun["good"] == 2
+
+
+def test_one_that_a_look_does_not_find_is_away_until_it_is_back(elsewhere, hosts, looked_at_often):
+    elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    hosts.failures, hosts.state = {"good": "refused"}, None
+
+    until(lambda: elsewhere.is_away("good"))
+    hosts.failures, hosts.state = {}, "first"
+    until(lambda: not elsewhere.is_away("good"))
+
+
+def test_slow_one_in_another_state_is_not_away(elsewhere, hosts, looked_at_often):
+    before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    hosts.doors, hosts.state = dict.fromkeys(["good", "hangs"], threading.Event()), "second"
+    hosts.wait_for("good", 2)
+    elsewhere.open(wanted("good", "hangs"), patience_s=4 * AWHILE_S)  # longer than a look after a failed read may take
+    is_away = elsewhere.is_away("good")
+    hosts.doors["good"].set()
+
+    until(lambda: elsewhere.found.opened["good"] is not before.opened["good"])
+    assert not is_away
+
+
+def test_slow_one_of_which_a_read_fails_is_away(elsewhere, hosts, looked_at_often):
+    elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    hosts.doors, hosts.state = {"good": threading.Event()}, "second"
+    hosts.wait_for("good", 2)
+    elsewhere.suspect(["good"])
+
+    until(lambda: elsewhere.is_away("good"))
+    assert hosts.begun["good"] == 2
+
+
+def test_of_all_hosts_only_so_many_are_opened_at_once(elsewhere, hosts, monkeypatch):
+    monkeypatch.setattr(module, "MOST_IN_ALL", 3)
+    names = [f"s{number}" for number in range(5)]
+    hosts.doors = dict.fromkeys(names, threading.Event())
+    sources = {name: one for name in names for one in wanted(name, host=f"{name}.example").values()}
+    elsewhere.open(sources, patience_s=AWHILE_S)
+    elsewhere.open({}, patience_s=AWHILE_S)
+    elsewhere.open(sources, patience_s=AWHILE_S)  # those that nobody waits for any more count too
+
+    assert hosts.begun.total() == 3
+    hosts.doors["s0"].set()
+    until(lambda: len(elsewhere.found.opened) == len(names))
+
+
+def test_those_that_fail_again_and_again_keep_no_other_from_its_turn(elsewhere, hosts, monkeypatch):
+    monkeypatch.setattr(module, "MOST_IN_ALL", 1)
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 0.0)
+    names = [f"s{number}" for number in range(5)]
+    hosts.failures = dict.fromkeys(names, "503")
+    elsewhere.open(wanted(*names, "good"), patience_s=AWHILE_S)
+
+    until(lambda: "good" in elsewhere.found.opened)

@@ -9,10 +9,11 @@ import pytest
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.ingest.blocks import block_findings
 from chronotile.model.grid import Window
-from chronotile.readers import remote_files
+from chronotile.readers import remote_files, zarr_cube
 from chronotile.readers.open import open_source
 from chronotile.readers.raster_pool import shared_pool
 from chronotile.readers.remote_files import looks
+from chronotile.readers.zarr_fields import fields_of
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.remote_scenes import OTHER, SCENE, numbers_of, write_here
 from tests.running import until
@@ -20,7 +21,8 @@ from tests.scenes import NODATA, make_spec
 
 pytestmark = pytest.mark.slow
 
-KINDS = ("cog", "zarr-v2", "zarr-v3")
+STORES = ("zarr-v2", "zarr-v3")
+KINDS = ("cog", *STORES)
 QUICK = [Fault.UNAVAILABLE, Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.CUT, Fault.CUT_AT_ONCE]
 
 
@@ -82,7 +84,7 @@ def test_failing_file_is_an_error_and_right_with_the_next_read(fault, source):
 
 
 @pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
-@pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3"])
+@pytest.mark.parametrize("kind", STORES)
 def test_failing_store_is_an_error_and_then_right(kind, fault, source):
     reader = open_source(write(kind, source, SCENE))
     source.switch(fault)
@@ -139,15 +141,32 @@ def test_source_that_hangs_is_an_error_within_the_bound(fault, source):
     assert all(np.array_equal(numbers_of(reader), SCENE.numbers(0)) for reader in readers)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_replaced_source_has_another_revision_and_its_own_numbers(kind, source, later):
-    reader = open_source(write(kind, source, SCENE))
-    before = numbers_of(reader), reader.revision("NDVI", 0)
+def test_replaced_file_has_another_revision_and_its_own_numbers(source, later):
+    reader = open_source(write("cog", source, SCENE))
+    before = reader.revision("NDVI", 0)
+    numbers_of(reader)
+    write("cog", source, OTHER)
+    later()
+
+    assert reader.revision("NDVI", 0) != before
+    assert np.array_equal(numbers_of(reader), OTHER.numbers(0))
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_store_that_was_written_is_refused_until_it_is_opened_again(kind, source, later):
+    spec = write(kind, source, SCENE)
+    reader = open_source(spec)
+    before = reader.revision("NDVI", 0)
+    numbers_of(reader)
     write(kind, source, OTHER)
     later()
 
-    assert reader.revision("NDVI", 0) != before[1]
-    assert np.array_equal(numbers_of(reader), OTHER.numbers(0))
+    for read in (numbers_of, lambda one: one.revision("NDVI", 0)):
+        with pytest.raises(SourceUnavailable, match="are being written"):
+            read(reader)
+    again = open_source(spec)
+    assert again.revision("NDVI", 0) != before
+    assert np.array_equal(numbers_of(again), OTHER.numbers(0))
 
 
 def without_conditions(source):
@@ -169,13 +188,32 @@ def test_file_replaced_since_the_last_look_gives_no_mixture(make_worse, source, 
     assert np.array_equal(numbers_of(reader), OTHER.numbers(0))
 
 
-@pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3"])
-def test_store_replaced_since_the_last_look_gives_no_mixture(kind, source, later):
-    reader = open_source(write(kind, source, SCENE))
+@pytest.mark.parametrize("kind", STORES)
+def test_store_written_since_the_last_look_gives_no_mixture(kind, source, later):
+    spec = write(kind, source, SCENE)
+    reader = open_source(spec)
     numbers_of(reader, Window(0, 16, 0, 640))
     write(kind, source, OTHER)
 
-    assert np.array_equal(numbers_of(reader), OTHER.numbers(0))
+    with pytest.raises(SourceUnavailable, match="are being written"):
+        numbers_of(reader)
+    assert np.array_equal(numbers_of(open_source(spec)), OTHER.numbers(0))
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_store_opens_in_one_state(kind, source, later, monkeypatch):
+    spec = write(kind, source, SCENE)
+
+    def understand_meanwhile(*arguments):
+        write(kind, source, OTHER)
+        return fields_of(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr_cube, "fields_of", understand_meanwhile)
+        with pytest.raises(UnsupportedSource, match="was written since"):
+            open_source(spec)
+
+    assert np.array_equal(numbers_of(open_source(spec)), OTHER.numbers(0))
 
 
 def test_state_is_asked_for_once_while_it_is_believed(source, later):
@@ -200,7 +238,7 @@ def test_file_of_a_server_that_ignores_range_is_refused(source):
         open_source(spec)
 
 
-@pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3"])
+@pytest.mark.parametrize("kind", STORES)
 def test_store_of_whole_chunks_needs_no_range(kind, source):
     spec = write(kind, source, SCENE)
     source.switch(Fault.IGNORE_RANGE)

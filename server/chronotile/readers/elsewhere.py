@@ -31,9 +31,11 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 JITTER = 0.5
 """The share of that time by which it is shortened at random, so that many servers do not ask at the same moment."""
 QUIET_S = 5.0
-"""How long failures start no look after one that found the source there: what failed is a part of it."""
-MOST_AT_ONCE = 8
-"""Sources of one host that are opened at the same time."""
+"""How long failures start no look after one that opened the source again: what failed is a part of it."""
+LOOK_EVERY_S = 30.0
+"""How often a source that is open is asked whether it is in the state in which it was opened."""
+MOST_AT_ONCE, MOST_IN_ALL = 8, 64
+"""Sources of one host, and of all, that are opened or looked at at the same time, in a thread each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +62,30 @@ class Opened:
     reader: Reader
     info: SourceInfo
     """What it holds, with the range of values of variables that have no style."""
+    revisions: tuple[str, ...] = ()
+    """The state of its files when it was opened."""
     findings: tuple[Finding, ...] = ()
     """Besides those of `info`."""
 
     @property
     def state(self) -> str:
-        """A text that is another one if the source holds other variables, times or grids."""
+        """A text that is another one if the source is in another state, or holds other variables, times or grids."""
         return repr(
             [
-                (name, each.encoding, each.levels, each.times.starts.tobytes(), each.times.ends.tobytes())
-                for name, each in self.info.variables.items()
+                self.revisions,
+                *(
+                    (name, each.encoding, each.levels, each.times.starts.tobytes(), each.times.ends.tobytes())
+                    for name, each in self.info.variables.items()
+                ),
             ]
         )
+
+    def is_current(self) -> bool:
+        """Return whether the source is in the state in which it was opened; asks it."""
+        try:
+            return revisions_of(self.reader) == self.revisions
+        except SourceUnavailable:
+            return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +108,15 @@ class _Source:
     reason: str | None = None
     """Why it is away; `None` where it is not, or where nothing is known of it yet."""
     due_s: float | None = 0.0
-    """When it is to be opened; `None` if it need not be."""
+    """When it is to be opened or looked at; `None` while it is."""
+    is_routine: bool = False
+    """Whether what is due or under way is a look at a source that is open, of which no read failed."""
     begun_s: float | None = None
     """When the opening began that is under way."""
     failures: int = 0
     """Since it last opened."""
     found_s: float | None = None
-    """When a look after a failure last found it there and as it was."""
+    """When it was last opened again though it was not away."""
 
 
 Opener = Callable[[Wanted], Opened]
@@ -120,7 +136,16 @@ def open_wanted(wanted: Wanted) -> Opened:
         else replace(each, observed_range=observed_range(reader, name))
         for name, each in reader.info.variables.items()
     }
-    return Opened(reader=reader, info=replace(reader.info, variables=variables))
+    return Opened(reader=reader, info=replace(reader.info, variables=variables), revisions=revisions_of(reader))
+
+
+def revisions_of(reader: Reader) -> tuple[str, ...]:
+    """Return the states of the files of a source elsewhere: of each variable one, as all its times are in one file.
+
+    Raises:
+        SourceUnavailable: It cannot be read, or is in another state than that in which it was opened.
+    """
+    return tuple(reader.revision(name, 0) for name in reader.info.variables)
 
 
 def is_elsewhere(spec: SourceSpec) -> bool:
@@ -142,6 +167,8 @@ class Elsewhere:
         self._sources: dict[str, _Source] = {}
         self._changed = threading.Condition()
         self._changes = 0
+        self._threads: Counter[str] = Counter()
+        """Of those that open sources, by host; also for sources that nobody wants any more."""
         self._scheduler: threading.Thread | None = None
         self._is_closed = False
         self.on_change: Callable[[], None] = lambda: None
@@ -205,7 +232,11 @@ class Elsewhere:
             for collection in collections:
                 source = self._sources.get(collection)
                 if source is not None and _is_idle(source) and not _is_quiet(source, now_s):
-                    source.due_s = now_s
+                    source.is_routine = False
+                    if source.begun_s is None:
+                        source.due_s = now_s
+                    else:
+                        source.begun_s = now_s
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -232,26 +263,32 @@ class Elsewhere:
         with self._changed:
             while not self._is_closed:
                 now_s = monotonic()
-                for name, source in self._sources.items():
-                    self._begin_if_due(name, source, now_s)
+                self._begin_what_is_due(now_s)
+                for source in self._sources.values():
                     if _is_late(source, now_s):
                         source.reason = f"it does not answer within {LOOK_S:g} s"
                         self._tell()
                 due = min((each for source in self._sources.values() for each in _events(source, now_s)), default=None)
                 self._changed.wait(None if due is None else max(0.0, due - monotonic()))
 
-    def _begin_if_due(self, name: str, source: _Source, now_s: float) -> None:
-        if source.due_s is None or source.due_s > now_s:
-            return
-        opening = Counter(each.host for each in self._sources.values() if each.begun_s is not None)
-        if opening[source.host] < MOST_AT_ONCE:
-            source.due_s, source.begun_s = None, now_s
-            threading.Thread(target=self._open, args=[name, source], name="open elsewhere", daemon=True).start()
+    def _begin_what_is_due(self, now_s: float) -> None:
+        """Begin in the order in which it became due: sources that hang again and again keep no other from its turn."""
+        due = [(source.due_s, name) for name, source in self._sources.items() if source.due_s is not None]
+        for due_s, name in sorted(due):
+            source = self._sources[name]
+            is_free = self._threads[source.host] < MOST_AT_ONCE and self._threads.total() < MOST_IN_ALL
+            if due_s <= now_s and is_free:
+                source.due_s, source.begun_s = None, now_s
+                self._threads[source.host] += 1
+                threading.Thread(target=self._open, args=[name, source], name="open elsewhere", daemon=True).start()
 
     def _open(self, name: str, source: _Source) -> None:
         opened, reason = None, ""
         try:
-            opened = self._open_source(source.wanted)
+            if source.is_routine and source.opened is not None and source.opened.is_current():
+                opened = source.opened
+            else:
+                opened = self._open_source(source.wanted)
         except ChronotileError as error:
             reason = error.message
         except Exception as error:
@@ -259,6 +296,7 @@ class Elsewhere:
             reason = f"it cannot be opened: {one_line(error)}"
         with self._changed:
             source.begun_s = None
+            self._threads -= Counter([source.host])
             is_wanted = self._sources.get(name) is source and not self._is_closed
             is_news = False
             if is_wanted:
@@ -271,16 +309,21 @@ class Elsewhere:
 
     def _take(self, source: _Source, opened: Opened) -> bool:
         """Take what opened, unless it is what is open already; return whether that is news."""
-        source.failures, source.due_s = 0, None
-        if source.opened is not None and source.reason is None and source.opened.state == opened.state:
+        source.failures, source.is_routine = 0, True
+        source.due_s = monotonic() + LOOK_EVERY_S * (1 - JITTER * random.random())
+        if source.opened is not None and source.reason is None:
+            if opened is source.opened:
+                return False
             source.found_s = monotonic()
-            return False
-        source.opened, source.reason, source.found_s = opened, None, None
+            if opened.state == source.opened.state:
+                return False
+        source.opened, source.reason = opened, None
         return True
 
     def _put_off(self, source: _Source, reason: str) -> bool:
         """Try again later; return whether it is news that the source is away."""
         source.failures += 1
+        source.is_routine, source.found_s = False, None
         source.due_s = monotonic() + delay_s(source.failures, random.random())
         was_there, source.reason = source.reason is None, reason
         return was_there
@@ -301,26 +344,29 @@ def _is_unknown(source: _Source) -> bool:
 
 
 def _is_idle(source: _Source) -> bool:
-    """Whether it is open, and nothing is done or to be done about it."""
-    return source.opened is not None and source.reason is None and source.begun_s is None and source.due_s is None
+    """Whether it is open, and nothing is done or to be done about it but looks."""
+    return source.opened is not None and source.reason is None and source.is_routine
 
 
 def _is_quiet(source: _Source, now_s: float) -> bool:
-    """Whether a look found it there not long ago."""
+    """Whether it was opened again not long ago."""
     return source.found_s is not None and now_s - source.found_s < QUIET_S
 
 
 def _is_late(source: _Source, now_s: float) -> bool:
-    """Whether a source that was open takes too long to open again."""
-    is_looked_at = source.opened is not None and source.reason is None and source.begun_s is not None
-    return is_looked_at and now_s - (source.begun_s or now_s) >= LOOK_S
+    """Whether a source that was open takes too long to open again after a read failed."""
+    return _is_suspect(source) and source.begun_s is not None and now_s - source.begun_s >= LOOK_S
+
+
+def _is_suspect(source: _Source) -> bool:
+    return source.opened is not None and source.reason is None and not source.is_routine
 
 
 def _events(source: _Source, now_s: float) -> Iterator[float]:
     """When something is to be done about a source; one that is due already waits for another of its host to end."""
     if source.due_s is not None and source.due_s > now_s:
         yield source.due_s
-    if source.begun_s is not None and source.opened is not None and source.reason is None:
+    if source.begun_s is not None and _is_suspect(source):
         yield source.begun_s + LOOK_S
 
 

@@ -16,10 +16,10 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Numbers
 from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.cube import ArraySource, Selection
-from chronotile.readers.foreign import BeingWritten, one_line
+from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import kvstore, local_path
 from chronotile.readers.remote_files import looks
-from chronotile.readers.remote_requests import ObjectState
+from chronotile.readers.remote_requests import ObjectState, Replaced
 from chronotile.readers.zarr_nodes import ArrayNode
 from chronotile.readers.zarr_waits import request_limits, requests_so_far, settled
 
@@ -31,9 +31,6 @@ MAX_FOLDERS = 64
 
 MAX_SEEN = 4096
 """Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
-
-READINGS = 2
-"""Of a store elsewhere that is written while it is read."""
 
 State = tuple[int, int, int] | ObjectState
 States = dict[str, State | None]
@@ -99,6 +96,8 @@ class Watched:
 class TensorStoreArray:
     """One array, watched, since tensorstore gives the fill value for a chunk that is absent and keeps what it has read.
 
+    Of a store elsewhere one state is read, that in which it was opened: its times and grids are those of that state.
+
     Args:
         href: The store.
         node: The array as it is when the store is opened.
@@ -126,14 +125,13 @@ class TensorStoreArray:
         return numbers
 
     def _read_elsewhere(self, selection: Selection, metadata: "RemoteMetadata") -> Numbers:
-        """The selected numbers of one state of the metadata, which is looked at anew if any was fetched."""
-        for _ in range(READINGS):
-            array, before = self._watched.for_reading(selection), metadata.metadata_states()
-            fetched = requests_so_far()
-            numbers: Numbers = settled(array[selection].read())
-            if requests_so_far() == fetched or metadata.look() == before:
-                return numbers
-        raise BeingWritten("the store is being written")
+        """The selected numbers; the state of the store is looked at anew if any was fetched."""
+        array = self._watched.for_reading(selection)
+        fetched = requests_so_far()
+        numbers: Numbers = settled(array[selection].read())
+        if requests_so_far() != fetched:
+            metadata.look()
+        return numbers
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:
@@ -234,28 +232,39 @@ def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-p
 
 
 class RemoteMetadata:
-    """The document of a store elsewhere whose state stands for that of all its chunks: its consolidated metadata."""
+    """The document of a store elsewhere whose state stands for that of all its chunks: its consolidated metadata.
 
-    def __init__(self, href: str, node: ArrayNode) -> None:
+    Args:
+        href: The store.
+        node: Any array of it.
+        is_now: Whether to ask for its state, though one may be known that is some seconds old.
+    """
+
+    def __init__(self, href: str, node: ArrayNode, *, is_now: bool = False) -> None:
         self._is_zip = href.endswith(".zip")
         name = "zarr.json" if node.version == 3 else ".zmetadata"
         self._document = href if self._is_zip else f"{href.rstrip('/')}/{name}"
+        if is_now:
+            looks.forget(self._document)
+        self._opened = self._state()
 
     def metadata_states(self) -> States:
         """Return the state of the document, as it was some seconds ago.
 
         Raises:
             Away: It cannot be read.
+            Replaced: It is not the state in which it was at first.
         """
-        state = looks.state(self._document, is_whole=not self._is_zip)
-        return {self._document: state}
+        if self._state() != self._opened:
+            raise Replaced("the store was written since it was opened, and has to be opened again")
+        return {self._document: self._opened}
 
     def states(self, _selection: Selection) -> States:
         """Return the same; nothing is looked at of chunks."""
         return self.metadata_states()
 
     def look(self) -> States:
-        """Return the state of the document as it is now."""
+        """Return the same, as it is now."""
         looks.forget(self._document)
         return self.metadata_states()
 
@@ -275,6 +284,9 @@ class RemoteMetadata:
     def are_there(self) -> bool:
         """Return that nothing is known: a failure may be one of the network."""
         return False
+
+    def _state(self) -> ObjectState:
+        return looks.state(self._document, is_whole=not self._is_zip)
 
 
 class LocalFiles:

@@ -17,9 +17,9 @@ from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.reader import Reader
 from chronotile.readers.serving_cube import open_serving_cube
-from chronotile.readers.zarr_arrays import open_array
+from chronotile.readers.zarr_arrays import RemoteMetadata, open_array
 from chronotile.readers.zarr_fields import fields_of, text_of
-from chronotile.readers.zarr_nodes import GroupNode, read_group
+from chronotile.readers.zarr_nodes import ArrayNode, GroupNode, read_group
 
 REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
 
@@ -42,13 +42,38 @@ def open_zarr(spec: SourceSpec) -> Reader:
         root = read_group(spec.href)
         if commit_of(root.attrs) is not None and (local_path(spec.href) or Path()).is_dir():
             return open_serving_cube(spec)
-        groups = _level_groups(root)
-        others = () if spec.variables else group_findings(_unserved(root, groups), REMEDY)
-        understood, findings = _understand_all(groups, root, spec, others)
-        variables: dict[str, CubeVariable] = {}
-        for name, levels in _by_variable(understood).items():
-            variables[name], notes = _variable(name, levels, spec.href)
-            findings += notes
+        return _cube(root, spec) if local_path(spec.href) is not None else _cube_elsewhere(root, spec)
+
+
+def _cube_elsewhere(root: GroupNode, spec: SourceSpec) -> Cube:
+    """The store in one state, so that its times are those of its pixels.
+
+    Raises:
+        Replaced: It is being written.
+    """
+    node = next(_arrays(root), None)
+    if node is None:
+        return _cube(root, spec)  # which says what is wrong
+    metadata = RemoteMetadata(spec.href, node, is_now=True)
+    cube = _cube(read_group(spec.href), spec)  # what was read before the look may be of another state
+    metadata.look()
+    return cube
+
+
+def _arrays(group: GroupNode) -> Iterator[ArrayNode]:
+    yield from group.arrays.values()
+    for each in group.groups.values():
+        yield from _arrays(each)
+
+
+def _cube(root: GroupNode, spec: SourceSpec) -> Cube:
+    groups = _level_groups(root)
+    others = () if spec.variables else group_findings(_unserved(root, groups), REMEDY)
+    understood, findings = _understand_all(groups, root, spec, others)
+    variables: dict[str, CubeVariable] = {}
+    for name, levels in _by_variable(understood).items():
+        variables[name], notes = _variable(name, levels, spec.href)
+        findings += notes
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
         title=text_of(root.attrs, "title"),
