@@ -85,9 +85,9 @@ def dataset_of(dim: str, coordinate: np.ndarray | None, *, attrs: dict[str, str]
 def climatology_of_months() -> Case:
     """Like example 7.8 of CF: means of each month of 1961 to 1990, named by days of 2000."""
     months = np.arange("2000-01", "2001-01", dtype="datetime64[M]")
-    time = (months.astype("datetime64[D]") + 14).astype("datetime64[ns]")
+    time = (months.astype("datetime64[D]") + np.timedelta64(14, "D")).astype("datetime64[ns]")
     first = np.arange("1961-01", "1962-01", dtype="datetime64[M]").astype("datetime64[ns]")
-    last = (np.arange("1990-01", "1991-01", dtype="datetime64[M]") + 1).astype("datetime64[ns]")
+    last = np.arange("1990-02", "1991-02", dtype="datetime64[M]").astype("datetime64[ns]")
     dataset = dataset_of(
         "time",
         time,

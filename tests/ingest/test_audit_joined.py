@@ -64,13 +64,15 @@ def months(half):
 def write_bounds(folder, half, kind):
     """A file with bounds, its coordinate at the end of them, in the middle, or between the years of a climatology."""
     starts = months(half).astype("datetime64[D]")
-    ends = (months(half) + 1).astype("datetime64[D]")
+    ends = (months(half) + np.timedelta64(1, "M")).astype("datetime64[D]")
     if kind == "following":
         return write_year(folder, half, coordinates=ends, bounds=np.stack([starts, ends], axis=1))
-    middle = starts + 14
+    middle = starts + np.timedelta64(14, "D")
     if kind == "overlapping":
-        return write_year(folder, half, coordinates=middle, bounds=np.stack([starts - 40, ends + 40], axis=1))
-    spans = np.stack([starts - 3650, ends + 3650], axis=1)
+        more = np.timedelta64(40, "D")
+        return write_year(folder, half, coordinates=middle, bounds=np.stack([starts - more, ends + more], axis=1))
+    years = np.timedelta64(3650, "D")
+    spans = np.stack([starts - years, ends + years], axis=1)
     return write_year(folder, half, coordinates=middle, bounds=spans, kind="climatology")
 
 

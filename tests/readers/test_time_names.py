@@ -11,7 +11,7 @@ START = np.datetime64("2020-01-01", "ns")
 
 
 def months(count: int) -> tuple[np.ndarray, np.ndarray]:
-    edges = np.arange("2020-01", np.datetime64("2020-01") + count + 1, dtype="datetime64[M]").astype("datetime64[ns]")
+    edges = (np.datetime64("2020-01", "M") + np.arange(count + 1) * np.timedelta64(1, "M")).astype("datetime64[ns]")
     return edges[:-1] + 14 * DAY, np.stack([edges[:-1], edges[1:]], axis=1)
 
 
