@@ -200,26 +200,27 @@ def test_what_would_wait_too_long_is_refused():
     assert anyio.run(main) == (True, 1)
 
 
-def test_less_waiting_for_slower_work_is_admitted():
+def test_less_waiting_for_slower_work_is_admitted(monkeypatch):
+    monkeypatch.setattr("chronotile.protocols.common.gate.LOOK_S", 60)  # all of the slow work is measured
+
     async def main():
         clock = Clock()
-        gate = Gate("series", 1, patience_s=5, usual_s=0.01, clock=clock)
+        gate, first, last = Gate("series", 1, patience_s=5, usual_s=0.01, clock=clock), Door(), Door()
 
         def slow():
             clock.now_s += 2
 
-        async def ask():
-            with suppress(ServerBusy):  # the last, where it shows before all have run
-                await gate.run(slow)
-
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, first.work)
+            await until(lambda: gate.running == 1)
             for _ in range(200):
-                tasks.start_soon(ask)
-        door = Door()
+                tasks.start_soon(gate.run, slow)
+            await until(lambda: gate.waiting == 200)
+            first.open.set()
         async with anyio.create_task_group() as tasks:
-            await fill(tasks, gate, door, 2)
-            refused = await is_refused(gate, door)
-            door.open.set()
+            await fill(tasks, gate, last, 2)
+            refused = await is_refused(gate, last)
+            last.open.set()
         return refused
 
     assert anyio.run(main)
