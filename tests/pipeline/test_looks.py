@@ -1,6 +1,7 @@
 """Looks at what may hang."""
 
 import threading
+from concurrent.futures import wait
 
 import pytest
 
@@ -27,6 +28,21 @@ def late(door):
 
 def test_what_is_found_is_told():
     assert Looks().take("store", lambda: "now", known="before") == "now"
+
+
+def test_a_machine_that_stands_still_makes_no_look_late(door, monkeypatch):
+    """The fault: after a pause of more than the patience, older data were told though the store answered."""
+    turns = []
+
+    def wait_as_the_machine_stands_still(futures, turn_s):
+        turns.append(turn_s)
+        if len(turns) > 1:  # the look goes on when the first turn is over
+            door.set()
+        return wait(futures, turn_s if len(turns) > 1 else 0)
+
+    monkeypatch.setattr("chronotile.pipeline.looks.wait", wait_as_the_machine_stands_still)
+
+    assert Looks(PATIENCE_S).take("store", lambda: door.wait() and "now", known="before") == "now"
 
 
 def test_while_a_late_look_goes_on_no_other_is_begun(late):

@@ -3,12 +3,16 @@
 import logging
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0
+
+TURNS = 10
+"""A look is waited for so many times, for a part of the patience each: a machine that stands still has stopped the look
+too, and takes one turn from it."""
 
 Result = TypeVar("Result")
 
@@ -34,15 +38,11 @@ class Looks:
         found: list[Result] = []
         future = Future[None]()
         threading.Thread(target=_run, args=(future, lambda: found.append(look())), name="look", daemon=True).start()
-        try:
-            future.result(self._patience_s)
-        except TimeoutError:
-            if future.done():  # by an error of the look's own, or as patience ended
-                future.result()
-                return found[0]
+        if not any(wait([future], self._patience_s / TURNS).done for _turn in range(TURNS)):
             self._late[what] = future
             log.warning("a store does not answer; what was last known of it is told until it does")
             return known
+        future.result()
         return found[0]
 
 
