@@ -80,10 +80,16 @@ def wanted(*names, host="a.example", **rest):
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch):
-    """Tries follow one another at once."""
+    """Tries follow one another at once, and however long one takes, its source counts as away only when it fails."""
     monkeypatch.setattr(module, "FIRST_RETRY_S", 0.01)
-    monkeypatch.setattr(module, "LOOK_S", AWHILE_S)
+    monkeypatch.setattr(module, "LOOK_S", 10 * PATIENCE_S)
     monkeypatch.setattr(module, "QUIET_S", 10 * PATIENCE_S)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A source that was open counts as away soon after a read failed."""
+    monkeypatch.setattr(module, "LOOK_S", AWHILE_S)
 
 
 @pytest.fixture
@@ -101,8 +107,14 @@ def elsewhere(hosts):
     one.close()
 
 
-def test_what_answers_is_open_though_others_hang(elsewhere, hosts):
+def test_what_answers_is_open_though_others_hang(elsewhere, hosts, monkeypatch):
     hosts.doors = {"hangs": threading.Event()}
+    wait_for = elsewhere._changed.wait_for
+
+    def wait_until_one_is_open(_are_all_known, _patience_s):  # so that patience ends after that
+        assert wait_for(lambda: elsewhere._sources["good"].opened is not None, PATIENCE_S)
+
+    monkeypatch.setattr(elsewhere._changed, "wait_for", wait_until_one_is_open)
 
     found = elsewhere.open(wanted("hangs", "good"), patience_s=1.0)
 
@@ -155,6 +167,7 @@ def test_failures_are_news_once(elsewhere, hosts):
 def test_one_that_is_known_to_be_away_is_not_waited_for(elsewhere, hosts):
     hosts.doors = {"hangs": threading.Event()}
     elsewhere.open(wanted("hangs"), patience_s=AWHILE_S)
+    hosts.wait_for("hangs", 1)
 
     found = elsewhere.open(wanted("hangs", "new"), patience_s=10 * PATIENCE_S)
 
@@ -179,6 +192,7 @@ def test_one_that_is_configured_otherwise_is_opened_anew(elsewhere, hosts):
 def test_late_one_that_nobody_wants_any_more_is_closed(elsewhere, hosts):
     hosts.doors = {"late": threading.Event()}
     elsewhere.open(wanted("late"), patience_s=AWHILE_S)
+    hosts.wait_for("late", 1)
     elsewhere.open({}, patience_s=AWHILE_S)
     hosts.doors["late"].set()
 
@@ -201,7 +215,7 @@ def test_open_one_of_which_a_read_failed_is_away_when_it_does_not_open(elsewhere
     assert elsewhere.found.opened["good"] is not before.opened["good"]
 
 
-def test_open_one_of_which_a_read_failed_is_away_when_it_hangs(elsewhere, hosts):
+def test_open_one_of_which_a_read_failed_is_away_when_it_hangs(elsewhere, hosts, impatient):
     elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     hosts.doors = {"good": threading.Event()}
     elsewhere.suspect(["good"])
@@ -229,6 +243,7 @@ def test_of_one_host_only_so_many_are_opened_at_once(elsewhere, hosts):
     hosts.doors = dict.fromkeys(names, threading.Event())
     elsewhere.open(wanted(*names) | wanted("other", host="b.example"), patience_s=AWHILE_S)
     until(lambda: "other" in elsewhere.found.opened)
+    until(lambda: hosts.begun.total() > module.MOST_AT_ONCE)
 
     assert sum(hosts.begun[name] for name in names) == module.MOST_AT_ONCE
     hosts.doors["s0"].set()
@@ -287,7 +302,7 @@ def test_one_that_a_look_does_not_find_is_away_until_it_is_back(elsewhere, hosts
     until(lambda: not elsewhere.is_away("good"))
 
 
-def test_slow_one_in_another_state_is_not_away(elsewhere, hosts, looked_at_often):
+def test_slow_one_in_another_state_is_not_away(elsewhere, hosts, looked_at_often, impatient):
     before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     hosts.doors, hosts.state = dict.fromkeys(["good", "hangs"], threading.Event()), "second"
     hosts.wait_for("good", 2)
@@ -299,7 +314,7 @@ def test_slow_one_in_another_state_is_not_away(elsewhere, hosts, looked_at_often
     assert not is_away
 
 
-def test_slow_one_of_which_a_read_fails_is_away(elsewhere, hosts, looked_at_often):
+def test_slow_one_of_which_a_read_fails_is_away(elsewhere, hosts, looked_at_often, impatient):
     elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     hosts.doors, hosts.state = {"good": threading.Event()}, "second"
     hosts.wait_for("good", 2)
@@ -315,6 +330,7 @@ def test_of_all_hosts_only_so_many_are_opened_at_once(elsewhere, hosts, monkeypa
     hosts.doors = dict.fromkeys(names, threading.Event())
     sources = {name: one for name in names for one in wanted(name, host=f"{name}.example").values()}
     elsewhere.open(sources, patience_s=AWHILE_S)
+    until(lambda: hosts.begun.total() >= 3)
     elsewhere.open({}, patience_s=AWHILE_S)
     elsewhere.open(sources, patience_s=AWHILE_S)  # those that nobody waits for any more count too
 
