@@ -378,7 +378,7 @@ def test_of_two_workers_all_list_a_date_that_one_of_them_could_not_read(folder, 
         for _ in range(8):
             with urlopen(f"{address}{POINT}", timeout=PATIENCE_S) as answer:
                 assert b'"unreadable"' in answer.read()
-        listed = told_of(address, "chronotile_unreadable_dates")
+        listed = until(lambda: told if len(told := told_of(address, "chronotile_unreadable_dates")) == 2 else {})
         process.send_signal(signal.SIGHUP)
         until(lambda: told_of(address, "chronotile_unreadable_dates") == {"0": 0, "1": 0})
 

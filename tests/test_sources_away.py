@@ -541,7 +541,7 @@ def test_threads_do_not_grow_while_a_source_stays_away(source, configure, serve,
         source.wait_for(count=source.count() + 20)
         assert is_refused(served.get(FAR))
         counts.append(len(own_threads()))
-        assert own_threads().count("open elsewhere") <= 1
+        until(lambda: own_threads().count("open elsewhere") <= 1)  # the one before may be about to end
 
     assert max(counts) <= counts[0] + 8  # of dozens of tries
     heal(source)

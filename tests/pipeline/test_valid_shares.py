@@ -14,6 +14,7 @@ from chronotile.pipeline import valid_shares as module
 from chronotile.pipeline.valid_share import LayerArea
 from chronotile.pipeline.valid_shares import ValidShares
 from tests.protocols import served
+from tests.running import PATIENCE_S
 
 AREA = LayerArea(BBox(4.5, 50.8, 4.7, 50.9), CRS84)
 WHOLE = round(299 / 300, 4)
@@ -213,7 +214,8 @@ def test_areas_that_nobody_asks_for_any_more_are_not_counted_further(still, monk
     assert ask(shares, services, area=AREA).pending == 4
 
 
-def test_counting_goes_on_in_the_background_and_ends():
+def test_counting_goes_on_in_the_background_and_ends(monkeypatch):
+    monkeypatch.setattr(module, "CLOSING_S", PATIENCE_S)  # the last share may be under way
     shares, services = ValidShares(None), served.make_services()
     ask(shares, services)
     count_all(shares)

@@ -9,14 +9,14 @@ import pytest
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.ingest.blocks import block_findings
 from chronotile.model.grid import Window
-from chronotile.readers import remote_files, zarr_cube
+from chronotile.readers import remote_files, remote_requests, zarr_cube
 from chronotile.readers.open import open_source
 from chronotile.readers.raster_pool import shared_pool
 from chronotile.readers.remote_files import looks
 from chronotile.readers.zarr_fields import fields_of
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.remote_scenes import OTHER, SCENE, numbers_of, write_here
-from tests.running import until
+from tests.running import PATIENCE_S, until
 from tests.scenes import NODATA, make_spec
 
 pytestmark = pytest.mark.slow
@@ -113,7 +113,8 @@ def test_source_that_refuses_is_an_error_and_then_right(kind, source):
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.CUT, Fault.CUT_AT_ONCE])
 @pytest.mark.parametrize("kind", KINDS)
-def test_fault_of_one_request_is_tried_again(kind, fault, source):
+def test_fault_of_one_request_is_tried_again(kind, fault, source, monkeypatch):
+    monkeypatch.setattr(remote_requests, "AGAIN_WITHIN_S", PATIENCE_S)  # however long the machine stands still
     reader = open_source(write(kind, source, SCENE))
     shared_pool().close([source.url_of("a.tif")])
     source.switch(fault, times=1)
