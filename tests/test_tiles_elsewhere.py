@@ -9,7 +9,7 @@ from chronotile.readers.raster_pool import shared_pool
 from chronotile.settings import Settings
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.remote_scenes import OTHER, SCENE, write_here
-from tests.running import until
+from tests.running import PATIENCE_S, until
 
 pytestmark = pytest.mark.slow
 
@@ -28,8 +28,9 @@ def source(tmp_path):
 
 
 @pytest.fixture
-def client(source, tmp_path):
-    """A client of layers of them, and of the same file here, LOCAL."""
+def client(source, tmp_path, monkeypatch):
+    """A client of layers of them, which are open at the start, and of the same file here, LOCAL."""
+    monkeypatch.setattr("chronotile.app.START_S", PATIENCE_S)
     file = tmp_path / "chronotile.yaml"
     file.write_text(f"""
 collections:

@@ -16,7 +16,7 @@ from chronotile.model.source import VariableSpec
 from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.open import open_source
 from chronotile.readers.previews import Previews, say_previews
-from tests.running import PATIENCE_S
+from tests.running import PATIENCE_S, until
 from tests.scenes import NODATA, Scene, make_spec, write_tif
 
 SCENE = Scene(width=2300, height=2051)
@@ -370,10 +370,8 @@ def test_disk_that_is_full_turns_previews_off_with_one_line(tmp_path):
 def test_previews_are_built_in_the_background_until_closed(file, tmp_path, previews):
     previews.start()
     reader = open_file(file)
-    looks = 0
-    while not kept(tmp_path) and looks < 10_000:  # each look reads the file, so the builder has time enough
-        read(reader)
-        looks += 1
+    read(reader)
+    until(lambda: kept(tmp_path))
 
     previews.close()
 
