@@ -94,7 +94,7 @@ def test_a_store_that_is_away_has_the_job_begun_again_once_it_is_back(
             store.start()
             store.make_bucket("results")
             job = ended(id_)
-        with client_of(bucket) as client:
+        with client_of(Bucket("s3://results", patience_s=PATIENCE_S)) as client:
             content = fetched(client.get(f"/ogcapi/jobs/{id_}/results/pieces").headers["location"])
     finally:
         store.stop()
