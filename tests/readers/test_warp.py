@@ -14,7 +14,8 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid, NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.readers.approximate import ALL, locate
-from chronotile.readers.warp import MAX_WINDOW_PIXELS, choose_level, plan_warp
+from chronotile.readers.level_windows import MAX_WINDOW_PIXELS
+from chronotile.readers.warp import choose_level, plan_warp
 from tests.readers.arrays import ArrayReader, make_levels, make_reader, read_map
 
 WEB_MERCATOR = crs_of("EPSG:3857")
@@ -261,7 +262,7 @@ def test_a_longitude_of_190_is_minus_170():
 
 
 def test_a_large_window_without_overviews_is_read_thinned(monkeypatch):
-    monkeypatch.setattr("chronotile.readers.warp.MAX_WINDOW_PIXELS", 100)
+    monkeypatch.setattr("chronotile.readers.level_windows.MAX_WINDOW_PIXELS", 100)
     reader = make_reader("EPSG:32631", Affine(10, 0, 0, 0, -10, 400), 40, 40)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(0, 0, 400, 400), width=4, height=4)
 
@@ -283,7 +284,7 @@ def test_a_large_window_over_the_seam_is_read_thinned_too():
 
 
 def test_thinned_windows_over_the_seam_give_the_columns_of_one_endless_row(monkeypatch):
-    monkeypatch.setattr("chronotile.readers.warp.MAX_WINDOW_PIXELS", 100)
+    monkeypatch.setattr("chronotile.readers.level_windows.MAX_WINDOW_PIXELS", 100)
     reader = make_reader("EPSG:4326", Affine(10, 0, 0, 0, -10, 90), 36, 18)
     grid = Grid(crs=crs_of("EPSG:4326"), bbox=BBox(-150, -90, 150, 90), width=10, height=6)
 

@@ -134,7 +134,7 @@ def test_strips_are_absent_where_the_whole_is(encoding, is_masked, resampling):
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize("name", ["utm", "geographic", "circular", "rotated"])
 def test_strips_of_a_window_that_is_thinned_have_the_pixels_of_the_whole(name, resampling, monkeypatch):
-    monkeypatch.setattr("chronotile.readers.warp.MAX_WINDOW_PIXELS", 900)
+    monkeypatch.setattr("chronotile.readers.level_windows.MAX_WINDOW_PIXELS", 900)
     reader = make_source(name)
 
     for crs in ("EPSG:3857", "EPSG:4326", "EPSG:3035"):

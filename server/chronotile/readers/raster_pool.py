@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import rasterio
 from affine import Affine
@@ -284,7 +283,7 @@ def _open(path: str, level: int, state: FileState, *, keeps_blocks: bool) -> Han
 def _open_elsewhere(path: str, level: int, state: FileState, *, keeps_blocks: bool) -> Handle:
     """Open a file elsewhere, of which GDAL keeps the blocks: its handle is closed when the file is replaced."""
     remote = RemoteFile(path, ObjectState(state.mtime_ns, state.size, state.tag))
-    name = gdal_files().add(remote, base_name(urlsplit(path).path))
+    name = gdal_files().add(remote, base_name(path))
     try:
         with _reading_elsewhere(remote, path):
             dataset = _dataset(name, level)

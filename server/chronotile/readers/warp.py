@@ -1,7 +1,6 @@
 """Native pixels onto a requested grid: the right level, only the window needed, nearest or bilinear."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -10,16 +9,14 @@ import numpy as np
 
 from chronotile.model.collection import Resampling
 from chronotile.model.crs import Crs, transformer
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray, Grid, NativeGrid, Window
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Numbers, Pixels, Raster
 from chronotile.model.source import VariableInfo
 from chronotile.readers.approximate import ALL, Lattice, Located, NearCells, locate
-from chronotile.readers.gather import Axis, Bilinear, Cells, Nearest, bilinear, nearest
-from chronotile.readers.level_cells import Reach, coordinates_on, is_inside, reach_of, span_of, where_inside, wound
+from chronotile.readers.gather import Bilinear, Cells, Nearest, bilinear, nearest
+from chronotile.readers.level_cells import Reach, coordinates_on, is_inside, reach_of, where_inside, wound
+from chronotile.readers.level_windows import level_windows
 from chronotile.readers.reader import Reader
-
-MAX_WINDOW_PIXELS = 16_777_216
-"""Of one picture; where it would take more, of a source without overviews, every n-th row and column is read."""
 
 OVERHEAD_BYTES = 1024
 """Of a plan beside its arrays, and of knowing that there is none."""
@@ -72,7 +69,7 @@ class WarpPlan:
     """Every `step`-th row and column is read."""
     inside: BoolArray | None
     """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
-    gather: "Nearest | Bilinear"
+    gather: Nearest | Bilinear
 
     def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
         """Return the native pixels that the grid needs of the variable at one of its times.
@@ -140,36 +137,22 @@ def plan_warp(
         if not inside.any():
             return None
         reached = reach_of(rows, inside), reach_of(columns, inside)
-    margin = 0 if resampling == "nearest" else 1
-    row_start, row_stop = span_of(reached[0], margin, chosen.height)
-    column_start, column_stop = span_of(reached[1], margin, None if is_circular else chosen.width)
-    if is_circular and column_stop - column_start > chosen.width:
-        columns %= chosen.width
-        column_start, column_stop = -margin, chosen.width + margin
-    height, width = row_stop - row_start, column_stop - column_start
-    step, windows = windows_of((row_start, row_stop), (column_start, column_stop), chosen.width)
+    found = level_windows(*reached, chosen, resampling=resampling, is_circular=is_circular, has_gaps=inside is not None)
     # The coordinates are nobody else's: counted from the window in place, since a fresh array costs more than the sum.
-    rows -= row_start
-    columns -= column_start
-    is_certain = inside is None and step == 1 and not is_circular
-    down = Axis(thinned(rows, step), math.ceil(height / step), is_certain)
-    across = Axis(thinned(columns, step), math.ceil(width / step), is_certain)
+    if found.is_whole_circle:
+        columns %= chosen.width
+    rows -= found.row
+    columns -= found.column
+    down, across = found.axes(rows, columns)
     return WarpPlan(
         grid=grid,
         place=place,
         level=level,
-        windows=windows,
-        step=step,
+        windows=found.windows,
+        step=found.step,
         inside=inside,
         gather=nearest(down, across) if resampling == "nearest" else bilinear(down, across),
     )
-
-
-def windows_of(rows: tuple[int, int], columns: tuple[int, int], width: int) -> tuple[int, tuple[Window, ...]]:
-    """Return every how many-th row and column is read of some cells of a level so many columns wide, and where."""
-    height, across = rows[1] - rows[0], columns[1] - columns[0]
-    step = max(1, math.ceil(math.sqrt(height * across / MAX_WINDOW_PIXELS)))
-    return step, tuple(Window(*rows, start, stop) for start, stop in pieces_of(*columns, width, step=step))
 
 
 def _near_plan(located: Located, grid: Grid, place: Place, *, level: int, chosen: NativeGrid) -> WarpPlan | None:
@@ -287,16 +270,7 @@ def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
     return 1.0
 
 
-def pieces_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
-    """Cut `[start, stop)` of an endless row of copies into spans of the one copy, each from a `step`-th column on."""
-    while start < stop:
-        turn = start // width * width
-        piece_stop = min(stop, turn + width)
-        yield start - turn, piece_stop - turn
-        start += math.ceil((piece_stop - start) / step) * step
-
-
-def read_windows(plan: "Windows", reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+def read_windows(plan: Windows, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
     """Return the native pixels of a plan's windows at one of the times of a variable.
 
     Raises:
@@ -316,11 +290,6 @@ def side_by_side(pieces: list[Pixels]) -> Pixels:
         np.concatenate([piece.numbers for piece in pieces], axis=-1),
         np.concatenate(valids, axis=-1) if len(valids) == len(pieces) else None,
     )
-
-
-def thinned(coordinates: FloatArray, step: int) -> FloatArray:
-    """Coordinates among every `step`-th cell, such that the middle of a cell that is read is the middle of a cell."""
-    return coordinates if step == 1 else (coordinates - 0.5) / step + 0.5
 
 
 def _both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None:

@@ -11,17 +11,17 @@ from chronotile.model.grid import BBox, FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Pixels, Raster
 from chronotile.model.source import VariableInfo
 from chronotile.readers.approximate import Located, locate
-from chronotile.readers.gather import Axis, Bilinear, Cells, Nearest, bilinear, nearest
+from chronotile.readers.gather import Bilinear, Cells, Nearest, bilinear, nearest
 from chronotile.readers.level_cells import (
     Reach,
     Winding,
     coordinates_on,
     is_inside,
     reach_of,
-    span_of,
     where_inside,
     winding_of,
 )
+from chronotile.readers.level_windows import level_windows
 from chronotile.readers.reader import Reader
 from chronotile.readers.warp import (
     Place,
@@ -31,8 +31,6 @@ from chronotile.readers.warp import (
     near_window,
     place_of,
     read_windows,
-    thinned,
-    windows_of,
 )
 
 WHOLE_PIXELS = 1 << 18
@@ -113,7 +111,7 @@ class StripPlan:
         )
 
 
-def window_bytes(plan: "WarpPlan | StripPlan", variable: VariableInfo) -> int:
+def window_bytes(plan: WarpPlan | StripPlan, variable: VariableInfo) -> int:
     """Return how many bytes the native pixels of a plan take at one time, with a mask and the operands of a formula."""
     cells = sum(-(-each.height // plan.step) * -(-each.width // plan.step) for each in plan.windows)
     return cells * (np.dtype(variable.encoding.dtype).itemsize + 1 + (OPERANDS_BYTES if variable.is_derived else 0))
@@ -204,28 +202,20 @@ def _cells(
     if reached is None:
         return None
     rows_reach, columns_reach, has_gaps = reached
-    margin = 0 if resampling == "nearest" else 1
-    row_start, row_stop = span_of(rows_reach, margin, level.height)
-    column_start, column_stop = span_of(columns_reach, margin, None if winding.is_circular else level.width)
-    goes_round = winding.is_circular and column_stop - column_start > level.width
-    if goes_round:
-        column_start, column_stop = -margin, level.width + margin
-    step, windows = windows_of((row_start, row_stop), (column_start, column_stop), level.width)
-    height, width = (-(-each // step) for each in (row_stop - row_start, column_stop - column_start))
-    is_certain = not has_gaps and step == 1 and not winding.is_circular
+    found = level_windows(
+        rows_reach, columns_reach, level, resampling=resampling, is_circular=winding.is_circular, has_gaps=has_gaps
+    )
     gather = nearest if resampling == "nearest" else bilinear
 
     def gathering(some: slice) -> Gathering:
         columns, rows = at(some)
         columns = winding.turn(columns)
         inside = where_inside(rows, columns, level, winding.is_circular) if has_gaps else None
-        if goes_round:
+        if found.is_whole_circle:
             columns = columns % level.width
-        down = Axis(thinned(rows - row_start, step), height, is_certain)
-        across = Axis(thinned(columns - column_start, step), width, is_certain)
-        return Gathering(inside, gather(down, across))
+        return Gathering(inside, gather(*found.axes(rows - found.row, columns - found.column)))
 
-    return _Found(windows, step, gathering)
+    return _Found(found.windows, found.step, gathering)
 
 
 def _winding(at: Finder, grid: Grid, level: NativeGrid, strips: Strips) -> Winding:
