@@ -11,7 +11,7 @@ from chronotile.model.request import IdentifyRequest, MapRequest, Point, SeriesR
 from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.model.time import parse_time
 from chronotile.pipeline.extract_series import extract_series
-from chronotile.pipeline.identify import InfoFormat, deliver_identified, identify
+from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.render_map import render_map
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
@@ -24,8 +24,16 @@ NUMBERS = [(3 * 99 + 7 * 10 + 40 * time) % 250 for time in range(4)]
 
 def found(layer="NDVI", *, point=INSIDE, time=None, services=None, **members):
     request = IdentifyRequest(layer=layer, point=point, time=parse_time(time), **members)
-    (one,) = identify([request], services or served.make_services())
+    (one,) = identified([request], services or served.make_services())
     return one
+
+
+def identified(requests, services):
+    """What a protocol is given to write."""
+    given = []
+    form = InfoFormat(media_type="text/plain", encode=lambda each: given.extend(each) or b"")
+    deliver_identified(requests, form, services)
+    return given
 
 
 def services_of(**encoding):
@@ -148,7 +156,7 @@ def test_too_many_values_together_are_refused_before_any_is_read():
     request = IdentifyRequest(layer="NDVI", point=INSIDE, time=parse_time("2020"))
 
     with pytest.raises(LimitExceeded, match="asks for 10004"):
-        identify([request] * 2501, services)
+        identified([request] * 2501, services)
 
     assert services.readers["s2"].cells_read == []
 

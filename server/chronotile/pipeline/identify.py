@@ -73,21 +73,12 @@ class InfoFormat:
     encode: Callable[[Sequence[Identified]], bytes]
 
 
-def identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[Identified, ...]:
-    """Return what each layer asked for shows at a point, in full precision; the cells are those of `extract_series`.
-
-    Raises:
-        LimitExceeded: Together they have more than `MAX_VALUES` values.
-        SourceUnavailable: A source is gone or damaged.
-        ChronotileError: A name, time or parameter is not accepted.
-    """
-    return tuple(_read(target, services)[0] for target in resolve_identify(requests, services))
-
-
 def deliver_identified(
     requests: Sequence[IdentifyRequest], format: InfoFormat, services: Services, *, known: Collection[str] = ()
 ) -> LayeredPayload:
-    """Return what `identify` finds in a format, and the times of each layer.
+    """Return what each layer shows at a point in full precision, in a format, and the times of each layer.
+
+    The cells are those of `extract_series`.
 
     Args:
         requests: Layers, places and times; the answer keeps their order.
@@ -96,7 +87,9 @@ def deliver_identified(
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
 
     Raises:
-        ChronotileError: As `identify`.
+        LimitExceeded: Together they have more than `MAX_VALUES` values.
+        SourceUnavailable: A source is gone or damaged.
+        ChronotileError: A name, time or parameter is not accepted.
     """
     targets = resolve_identify(requests, services)
     etag = fingerprint("identified", format.media_type, *(_state(target, services) for target in targets))
