@@ -30,7 +30,7 @@ import numpy as np
 from benchmarks.optimise import FIRST_DAY, long_archive
 from chronotile.ingest.archive import open_archive
 from chronotile.model.request import MapRequest
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.render_map import render_map
 from chronotile.pipeline.revision import layer_revision
 from chronotile.pipeline.services import Services, make_caches

@@ -24,7 +24,8 @@ from benchmarks.suites.options import Options
 from chronotile.ingest.archive import open_archive
 from chronotile.model.cube import CubeRequest, CubeTile, Res
 from chronotile.model.request import MapRequest
-from chronotile.model.time import format_instant, parse_time
+from chronotile.model.time import format_instant
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.extract_cube import extract_cube
 from chronotile.pipeline.render_map import render_map
 from chronotile.pipeline.services import Services, make_caches

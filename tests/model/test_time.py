@@ -20,11 +20,9 @@ from chronotile.model.time import (
     domain_of_instants,
     domain_of_periods,
     format_instant,
-    parse_instant,
-    parse_period,
-    parse_time,
     step_instants,
 )
+from chronotile.model.time_parsing import parse_instant, parse_period, parse_time
 
 
 def instant(text):

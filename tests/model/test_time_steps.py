@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.model.time import DEKAD as DEKADS
-from chronotile.model.time import NO_TIME, Period, domain_of_instants, domain_of_periods, parse_period
+from chronotile.model.time import NO_TIME, Period, domain_of_instants, domain_of_periods
+from chronotile.model.time_parsing import parse_period
 from chronotile.model.time_steps import step_of
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.model.time_text import selection_text
 
 values = st.sampled_from(

@@ -26,7 +26,7 @@ from chronotile.errors import (
 )
 from chronotile.model.coverage import CoverageRequest
 from chronotile.model.style import Colour, StyleClass
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, deliver_coverage
 from tests.protocols import served
 

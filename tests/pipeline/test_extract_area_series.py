@@ -9,7 +9,7 @@ from chronotile.model.area import Area
 from chronotile.model.crs import crs_of
 from chronotile.model.reducer import parse_reducers
 from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline import area_reading
 from chronotile.pipeline import extract_area_series as extract_area_series_module
 from chronotile.pipeline.extract_area_series import cost_of_area_series, extract_area_series

@@ -20,7 +20,8 @@ from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.model.time import NO_TIME, TimeDomain, parse_time
+from chronotile.model.time import NO_TIME, TimeDomain
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.coverage_numbers import nodata_of, told_encoding
 from chronotile.pipeline.extract_coverage import extract_coverage
 from tests.protocols.served import (

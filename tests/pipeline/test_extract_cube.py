@@ -13,7 +13,7 @@ from chronotile.errors import ClientGone, LimitExceeded, SourceUnavailable, Unsu
 from chronotile.model.cube import CubeRequest, CubeTile
 from chronotile.model.grid import Grid
 from chronotile.model.source import Mask
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline import extract_cube as module
 from chronotile.pipeline.extract_cube import CubeTarget, extract_cube, find_cube
 from tests.ctc1 import Decoded, decode_cube

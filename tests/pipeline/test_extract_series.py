@@ -7,7 +7,7 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.crs import crs_of
 from chronotile.model.request import Point, SeriesRequest
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.extract_series import extract_series
 from tests.protocols import served
 

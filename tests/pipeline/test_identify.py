@@ -9,7 +9,7 @@ from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import IdentifyRequest, MapRequest, Point, SeriesRequest
 from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.extract_series import extract_series
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.render_map import render_map

@@ -13,7 +13,7 @@ from chronotile.model import raster
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import Backdrop, Colouring, MapRequest
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline import map_rasters
 from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.overlay_maps import overlay_maps

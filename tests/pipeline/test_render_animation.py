@@ -10,7 +10,8 @@ from chronotile.errors import ClientGone, StorageFull
 from chronotile.model.animation import AnimationRequest
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
-from chronotile.model.time import ABSENT, Period, domain_of_instants, parse_period, parse_time
+from chronotile.model.time import ABSENT, Period, domain_of_instants
+from chronotile.model.time_parsing import parse_period, parse_time
 from chronotile.pipeline.animation_times import frame_times
 from chronotile.pipeline.render_animation import render_animation
 from tests.protocols import served

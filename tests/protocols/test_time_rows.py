@@ -5,7 +5,8 @@ import pytest
 from lxml import etree
 
 from chronotile.model.collection import TimeRules
-from chronotile.model.time import domain_of_instants, parse_period, step_instants
+from chronotile.model.time import domain_of_instants, step_instants
+from chronotile.model.time_parsing import parse_period
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 

@@ -10,7 +10,8 @@ from rasterio.shutil import copy
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
-from chronotile.model.time import domain_of_periods, format_day, format_instant, parse_period
+from chronotile.model.time import domain_of_periods, format_day, format_instant
+from chronotile.model.time_parsing import parse_period
 from chronotile.readers.dated_bands import band_times_of
 from chronotile.readers.open import open_source
 from tests.scenes import Scene, make_spec, write_tif

@@ -5,7 +5,7 @@ import pytest
 
 from chronotile.errors import LimitExceeded
 from chronotile.model.analysis import Analysis, Climatology, Phenology, Step, Whittaker
-from chronotile.model.time import parse_period
+from chronotile.model.time_parsing import parse_period
 from chronotile.stats.analysis_cost import check_cost
 from chronotile.stats.climatology import rank_count
 from tests.stats.curves import dekads

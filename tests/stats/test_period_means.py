@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.model.analysis import Curves
-from chronotile.model.time import parse_period
+from chronotile.model.time_parsing import parse_period
 from chronotile.stats.period_means import period_means, period_starts, periods_of
 from tests.stats.curves import curves, uneven
 

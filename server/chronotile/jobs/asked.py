@@ -12,15 +12,8 @@ from chronotile.jobs.sources import Source, source_of
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.geojson import GeometryRules
-from chronotile.model.time import (
-    ABSENT,
-    ONE_NS,
-    InstantArray,
-    TimePart,
-    TimeSelection,
-    TimeSpan,
-    parse_time,
-)
+from chronotile.model.time import ABSENT, ONE_NS, InstantArray, TimePart, TimeSelection, TimeSpan
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.extract_series import layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.widened_times import selection_of

@@ -19,7 +19,7 @@ from chronotile.jobs.sources import sources_of
 from chronotile.model.analysis import Curves, FloatArray
 from chronotile.model.coverage import Coverage, CoverageRequest, Numbers, Trim
 from chronotile.model.grid import BBox, Grid
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.extract_coverage import extract_coverage
 from chronotile.pipeline.services import Services
 

@@ -1,7 +1,8 @@
 """Periods of the calendar, as text asks for them."""
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.time import DAY, Period, parse_period
+from chronotile.model.time import DAY, Period
+from chronotile.model.time_parsing import parse_period
 
 MAX_SHOWN = 60
 """Characters of what was given that a message repeats."""

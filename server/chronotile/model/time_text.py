@@ -14,8 +14,8 @@ from chronotile.model.time import (
     TimeSelection,
     TimeSpan,
     format_instant,
-    parse_instant,
 )
+from chronotile.model.time_parsing import parse_instant
 
 LENGTHS = (4, 7, 10, 13, 16, 19, *range(21, 30))
 """Of an instant without its zone, at each precision."""

@@ -18,7 +18,8 @@ from chronotile.catalog.resolve_times import matching_times
 from chronotile.model.collection import Layer
 from chronotile.model.cube import CubeTile, Res
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.time import Instant, TimeSelection, parse_time
+from chronotile.model.time import Instant, TimeSelection
+from chronotile.model.time_parsing import parse_time
 
 MANIFEST = "cubes.json"
 FORMAT, VERSION = "chronotile-cubes", 2

@@ -17,7 +17,8 @@ from chronotile.model.crs import CRS84, Crs, is_north_first
 from chronotile.model.grid import BBox, FloatArray
 from chronotile.model.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.model.request import Point
-from chronotile.model.time import TimeSelection, parse_time
+from chronotile.model.time import TimeSelection
+from chronotile.model.time_parsing import parse_time
 
 MAX_SHOWN = 60
 TIME_AXIS = "time"

@@ -16,7 +16,7 @@ from chronotile.model.circle import circle_of
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.field_series import AreasRequest, PositionsRequest
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.deliver_coverage import deliver_coverage
 from chronotile.pipeline.extract_fields import (
     FieldsFormat,

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.collection import TimeRules
-from chronotile.model.time import NO_TIME, domain_of_instants, parse_period, parse_time, step_instants
+from chronotile.model.time import NO_TIME, domain_of_instants, step_instants
+from chronotile.model.time_parsing import parse_period, parse_time
 from chronotile.protocols.common.time_extent import LEAST_LISTED, LONGEST_RUN, MAX_LISTED, time_extent, times_listed
 from tests.protocols import served
 

@@ -21,7 +21,8 @@ from chronotile.model.crs import CRS84
 from chronotile.model.raster import IndexPicture, Picture, RgbaPicture
 from chronotile.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
-from chronotile.model.time import Period, TimeSelection, parse_time
+from chronotile.model.time import Period, TimeSelection
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.render_animation import (
     EXTENSIONS,
     MAX_SIDE_PX,

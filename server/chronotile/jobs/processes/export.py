@@ -14,7 +14,8 @@ from chronotile.jobs.sources import sources_of
 from chronotile.jobs.stored_coverage import StoredCoverage, leave_piece, planned_pieces
 from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
 from chronotile.model.crs import CRS84_URI
-from chronotile.model.time import TimeDomain, parse_time
+from chronotile.model.time import TimeDomain
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS
 from chronotile.pipeline.extract_coverage import extract_coverage
 from chronotile.pipeline.services import Services

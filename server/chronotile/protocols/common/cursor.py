@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.time import Instant, format_instant, parse_instant
+from chronotile.model.time import Instant, format_instant
+from chronotile.model.time_parsing import parse_instant
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
 
 

@@ -10,7 +10,8 @@ from typing import NoReturn
 from chronotile.errors import InvalidParameter, MissingParameter, UnknownParameter
 from chronotile.model.grid import BBox
 from chronotile.model.request import PICTURE_REDUCERS, Colouring, PictureReducer
-from chronotile.model.time import TimeSelection, parse_time
+from chronotile.model.time import TimeSelection
+from chronotile.model.time_parsing import parse_time
 
 MAX_SHOWN = 60
 MAX_COMPARED = 16

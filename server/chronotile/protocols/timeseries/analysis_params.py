@@ -21,7 +21,8 @@ from chronotile.model.analysis import (
 )
 from chronotile.model.asked_step import asked_period
 from chronotile.model.reducer import MEAN, Reducer, parse_reducer
-from chronotile.model.time import TimeSelection, parse_time
+from chronotile.model.time import TimeSelection
+from chronotile.model.time_parsing import parse_time
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, integer, number
 
 ANALYSIS_PARAMETERS = (

@@ -10,7 +10,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.geojson import document_of, listed_members
 from chronotile.model.request import SeriesRequest
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.protocols.common.asked_reduction import asked_min_valid
 from chronotile.protocols.common.job_instead import (
     MOST_REPEATED_BYTES,

@@ -7,7 +7,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded, MissingParameter,
 from chronotile.model.geojson import document_of
 from chronotile.model.geojson_size import containers_in
 from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
-from chronotile.model.time import parse_time
+from chronotile.model.time_parsing import parse_time
 from chronotile.protocols.common.kvp import MAX_SHOWN, OTHER_NAMES_OF_TIMES, Kvp
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS
 from chronotile.protocols.timeseries.area_params import OF_AREAS

@@ -9,15 +9,8 @@ from chronotile.model.collection import Layer
 from chronotile.model.geojson import area_of, areas_of, point_of
 from chronotile.model.reducer import MEAN, STD
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest, place_in_degrees
-from chronotile.model.time import (
-    ABSENT,
-    DISTANT_FUTURE,
-    DISTANT_PAST,
-    TimePart,
-    TimeSelection,
-    TimeSpan,
-    parse_instant,
-)
+from chronotile.model.time import ABSENT, DISTANT_FUTURE, DISTANT_PAST, TimePart, TimeSelection, TimeSpan
+from chronotile.model.time_parsing import parse_instant
 from chronotile.protocols.common.asked_place import geometry_rules, longitude_latitude
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, integer
 

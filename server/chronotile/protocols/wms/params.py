@@ -20,7 +20,8 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
-from chronotile.model.time import ABSENT, TimeSelection, parse_time
+from chronotile.model.time import ABSENT, TimeSelection
+from chronotile.model.time_parsing import parse_time
 from chronotile.protocols.common.axis_order import as_xy
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, numbers, picture_reducer
 from chronotile.protocols.wms.colouring import colour, colour_range, colouring, style_and_ramp, truth

@@ -15,7 +15,8 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox
-from chronotile.model.time import ONE_NS, Instant, parse_instant, parse_time
+from chronotile.model.time import ONE_NS, Instant
+from chronotile.model.time_parsing import parse_instant, parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.crs_names import wms_name
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, bbox, choice, integer

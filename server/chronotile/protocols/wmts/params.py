@@ -14,7 +14,8 @@ from chronotile.errors import (
 )
 from chronotile.model.collection import Layer
 from chronotile.model.request import MapRequest, PictureFormat
-from chronotile.model.time import ABSENT, Instant, TimeSelection, format_instant, parse_time
+from chronotile.model.time import ABSENT, Instant, TimeSelection, format_instant
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import check_in_range
 from chronotile.protocols.common.accept import weighted

@@ -13,7 +13,8 @@ from chronotile.catalog.resolve_times import matching_times
 from chronotile.encoders.geojson_fields import UNBOUNDED
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.collection import Clock, Layer
-from chronotile.model.time import InstantArray, TimeSelection, format_instant, parse_instant
+from chronotile.model.time import InstantArray, TimeSelection, format_instant
+from chronotile.model.time_parsing import parse_instant
 from chronotile.pipeline.extract_place_values import meets_grid
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.kvp import MAX_SHOWN
