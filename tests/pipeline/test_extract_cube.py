@@ -14,8 +14,9 @@ from chronotile.model.cube import CubeRequest, CubeTile
 from chronotile.model.grid import Grid
 from chronotile.model.source import Mask
 from chronotile.model.time_parsing import parse_time
-from chronotile.pipeline import extract_cube as module
-from chronotile.pipeline.extract_cube import CubeTarget, extract_cube, find_cube
+from chronotile.pipeline.cube_target import CubeTarget
+from chronotile.pipeline.extract_cube import extract_cube, find_cube
+from chronotile.pipeline.read_cube import MOST_READ
 from tests.ctc1 import Decoded, decode_cube
 from tests.protocols import served
 from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers
@@ -286,7 +287,7 @@ def test_more_cells_to_read_than_a_cube_may_take_are_refused_before_reading():
         extract_cube(CubeRequest(layer="NDVI", tile=small), services)
 
     between_outer_centres = 64 - 64 // 4 + 1
-    assert (refused.value.asked, refused.value.allowed) == (4 * between_outer_centres**2, 100 * module.MOST_READ)
+    assert (refused.value.asked, refused.value.allowed) == (4 * between_outer_centres**2, 100 * MOST_READ)
     assert reader.windows == []
 
 

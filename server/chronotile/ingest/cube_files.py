@@ -19,7 +19,8 @@ from chronotile.machine import this_machine
 from chronotile.model.collection import Layer
 from chronotile.model.cube import CubeRequest, CubeTile, Res
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
-from chronotile.pipeline.extract_cube import extract_cube, resolve_cube
+from chronotile.pipeline.cube_target import resolve_cube
+from chronotile.pipeline.extract_cube import extract_cube
 from chronotile.pipeline.extract_series import layer_with_values
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.pipeline.tile_ranges import native_matrix, tile_range

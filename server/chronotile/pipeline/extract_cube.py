@@ -1,69 +1,18 @@
 """Show me this tile at all of these times: a request to a cube of digital numbers."""
 
-import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 
-from chronotile.catalog.resolve_times import ResolvedTimes, resolve_series_times
-from chronotile.encoders.cube import ENCODER_VERSION, encode_cube
-from chronotile.encoders.cube_halved import halved
-from chronotile.encoders.cube_numbers import (
-    Meaning,
-    fits,
-    is_flag,
-    numbered,
-    numbering_of,
-    numbering_of_frames,
-)
-from chronotile.encoders.instants import format_instants
-from chronotile.errors import ClientGone, LimitExceeded, SourceChanged
-from chronotile.model.collection import Layer
-from chronotile.model.cube import (
-    BLOCK_DATES,
-    CUBE_TYPE,
-    CubeAbout,
-    CubeBlock,
-    CubeFrame,
-    CubeNumbering,
-    CubeRequest,
-)
-from chronotile.model.grid import divides
-from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.raster import Encoding, Raster
-from chronotile.pipeline.extract_series import instants_of, layer_with_values
+from chronotile.errors import SourceChanged
+from chronotile.model.cube import CUBE_TYPE, CubeRequest
+from chronotile.model.payload import Payload
+from chronotile.pipeline.cube_target import SHORTER, CubeTarget, resolve_cube
 from chronotile.pipeline.map_memory import cube_bytes
 from chronotile.pipeline.one_state import require_state
-from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states, time_index
-from chronotile.pipeline.services import Services, reading
-from chronotile.pipeline.stopwatch import Stopwatch
-from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without, time_without
+from chronotile.pipeline.read_cube import IsWanted, read_cube
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import IncompleteAnswer, etag_without, time_without
 from chronotile.pipeline.written_cubes import CubePath, whole_year
-from chronotile.readers.native_cells import CellPlan, plan_cells
-from chronotile.readers.warp import WarpPlan, plan_warp
-from chronotile.readers.warp_times import cells_decoded, read_times
-
-MOST_READ = 64
-"""Cells decoded for each value that a cube may have, at most: of a source without overviews, far out."""
-SHORTER = "ask for a shorter interval"
-
-IsWanted = Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CubeTarget:
-    """A request resolved to what exists."""
-
-    request: CubeRequest
-    services: Services
-    layer: Layer
-    times: ResolvedTimes
-    time_used: TimeUsed
-    states: tuple[str, ...]
-    """Of the pixels, by variable."""
-    revision: str
-    """Of the pixels at these times, of their meaning, and of the numbers that stand for them; of all tiles alike."""
-    etag: str
-    watch: Stopwatch
 
 
 def extract_cube(
@@ -150,7 +99,7 @@ def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
     def make() -> bytes:
         try:
             with target.services.memory.taking(cube_bytes(target.request, target.times), alternative=SHORTER):
-                return _encoded(target, is_wanted)
+                return read_cube(target, is_wanted)
         finally:  # what went wrong with a file that changed is no matter
             require_state(target.layer, target.time_used.instants, target.states, target.services)
 
@@ -187,215 +136,3 @@ def _payload(target: CubeTarget, body: bytes) -> Payload:
         states=target.states,
         timing=target.watch.steps,
     )
-
-
-def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
-    """Return the layer and times a request means, and refuse what is too large; reads no pixels.
-
-    Raises:
-        ChronotileError: As `find_cube`.
-    """
-    watch = Stopwatch()
-    with watch.step("resolve"):
-        layer = layer_with_values(request.layer, services)
-        request = _of_pixels_or_cells(request, layer)
-        times = resolve_series_times(layer, request.time, now=services.clock())
-        _check_values(request, len(times.indexes), services)
-        used = times.used(layer.times) if times.indexes else TimeUsed()
-        states = pixel_states(layer, used.instants, services) if times.indexes else ()
-        state = fingerprint(
-            "cube",
-            ENCODER_VERSION,
-            revision_of_states(layer, states),
-            used.instants,
-            (layer.resampling, layer.main_variable.is_categorical, layer.styles[0].range),
-        )
-    tile, grid = request.tile, request.tile.grid
-    etag = fingerprint(
-        state,
-        (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res, request.is_of_cells),
-        (grid.crs.name, grid.bbox, grid.width, grid.height),
-    )
-    return CubeTarget(
-        request=request,
-        services=services,
-        layer=layer,
-        times=times,
-        time_used=used,
-        states=states,
-        revision=state[:12],
-        etag=etag,
-        watch=watch,
-    )
-
-
-def _plan(target: CubeTarget) -> WarpPlan | CellPlan | None:
-    """The plan by which a picture of the tile is read too, so that both show the same cells; `None` where it has none.
-
-    Where native cells are asked for, the plan of those, if places of the tile can be led to them.
-
-    Raises:
-        LimitExceeded: It would take far more cells than the cube has values.
-    """
-    layer, grid = target.layer, target.request.tile.grid
-    variable, resampling = layer.main_variable, layer.resampling
-    if target.request.is_of_cells:
-        cells = plan_cells(variable.grid, grid)
-        if cells is not None:
-            _check_count(cells.places.width * cells.places.height * len(target.times.indexes), target.services)
-            _check_cells(cells, target)
-            return cells
-    plan = target.services.caches.plans.get_or_make(
-        (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
-    )
-    if plan is not None:
-        _check_cells(plan, target)
-    return plan
-
-
-def _of_pixels_or_cells(request: CubeRequest, layer: Layer) -> CubeRequest:
-    """The request, of pixels where the layer shows mixtures of cells, or where each pixel lies in one cell anyway."""
-    is_same = layer.resampling != "nearest" or divides(request.tile.grid, layer.main_variable.grid)
-    return replace(request, is_of_cells=False) if request.is_of_cells and is_same else request
-
-
-def _check_values(request: CubeRequest, times: int, services: Services) -> None:
-    """Refuse more values than may be held at once."""
-    _check_count(request.tile.grid.width * request.tile.grid.height * times, services)
-
-
-def _check_count(asked: int, services: Services) -> None:
-    allowed = services.catalogue.limits.max_cube_values
-    if asked > allowed:
-        raise LimitExceeded("max_cube_values", allowed=allowed, asked=asked, alternative=SHORTER, locator="time")
-
-
-def _check_cells(plan: WarpPlan | CellPlan, target: CubeTarget) -> None:
-    """Refuse to decode far more cells than a cube may have values."""
-    allowed = target.services.catalogue.limits.max_cube_values * MOST_READ
-    reader, variable = target.services.reader(target.layer), target.layer.main_variable
-    with reading(target.layer):
-        asked = cells_decoded(plan, reader, variable, len(target.times.indexes))
-    if asked > allowed:
-        raise LimitExceeded(
-            f"cells read, {MOST_READ} times max_cube_values,",
-            allowed=allowed,
-            asked=asked,
-            alternative=f"{SHORTER}, or for tiles of a finer tile matrix",
-            locator="time",
-        )
-
-
-def _encoded(target: CubeTarget, is_wanted: IsWanted) -> bytes:
-    """The cube; what does not fit into the numbering that suits most is read again, when its own is known.
-
-    Raises:
-        IncompleteAnswer: In place of a cube that lacks dates.
-    """
-    plan = _plan(target)
-    if plan is None:
-        return b""
-    variable = target.layer.main_variable
-    meaning = Meaning(
-        encoding=variable.encoding,
-        colours=target.layer.styles[0].range,
-        res=target.request.res,
-        is_categorical=variable.is_categorical,
-    )
-    lacking = set[int]()
-    found = UnreadableDates(target.layer, target.services)
-
-    def encoded(frames: Iterable[CubeFrame], numbering: CubeNumbering) -> bytes:
-        body = encode_cube(_about(target, plan, numbering), _blocks(iter(frames), numbering), lacking=lacking)
-        return complete(body, found)
-
-    def frames() -> Iterator[CubeFrame]:
-        return _frames(target, plan, is_wanted, found=found, lacking=lacking)
-
-    with target.watch.step("read"):
-        usual = numbering_of(meaning)
-        if usual is None:
-            held = list(frames())  # of a quarter of the pixels
-            return encoded(held, numbering_of_frames(held, meaning))
-        try:
-            return encoded(frames(), usual)
-        except _Misfit:
-            return encoded(frames(), numbering_of_frames(frames(), meaning))
-
-
-def _about(target: CubeTarget, plan: WarpPlan | CellPlan, numbering: CubeNumbering) -> CubeAbout:
-    request, layer, variable = target.request, target.layer, target.layer.main_variable
-    places = plan.places if isinstance(plan, CellPlan) else None
-    is_coarser = plan.level > 0 or request.res > 1 or layer.resampling != "nearest"
-    return CubeAbout(
-        layer=layer.id,
-        revision=target.revision,
-        tile=request.tile,
-        res=request.res,
-        numbering=numbering,
-        units=variable.encoding.units,
-        times=tuple(format_instants(instants_of(layer, target.times.indexes))),
-        is_categorical=variable.is_categorical,
-        is_mean=is_coarser and not variable.is_categorical,
-        is_warped=places is None and not divides(request.tile.grid, variable.grid),
-        places=places,
-    )
-
-
-class _Misfit(Exception):
-    """A number of the source has none in the numbering."""
-
-
-def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[CubeBlock]:
-    """Frames in blocks, as they come.
-
-    Raises:
-        _Misfit: One does not fit.
-    """
-    while some := list(itertools.islice(frames, BLOCK_DATES)):
-        if not all(fits(frame, numbering) for frame in some):
-            raise _Misfit
-        yield numbered(some, numbering)
-
-
-def _frames(
-    target: CubeTarget, plan: WarpPlan | CellPlan, is_wanted: IsWanted, *, found: UnreadableDates, lacking: set[int]
-) -> Iterator[CubeFrame]:
-    """The tile at each time that can be read, in order; `lacking` takes the places of the others among the times.
-
-    Raises:
-        ClientGone: Nobody wants it any more.
-        SourceUnavailable: The source is away, or no time can be read.
-    """
-    variable, indexes = target.layer.main_variable, _indexes(target)
-    reader, tell = target.services.reader(target.layer), found.teller(variable)
-    with reading(target.layer):
-        for place, pixels in enumerate(read_times(plan, reader, variable, indexes, tell=tell)):
-            if not is_wanted():
-                raise ClientGone("the client left")
-            if pixels is None:
-                lacking.add(place)
-                if len(lacking) == len(indexes):
-                    found.require_all()
-                continue
-            lacking.discard(place)  # of a reading before this one
-            frame = _frame(plan.warp(pixels, variable.encoding), variable.encoding)
-            yield frame if target.request.res == 1 else halved(frame, is_categorical=variable.is_categorical)
-
-
-def _indexes(target: CubeTarget) -> Sequence[int]:
-    """Those of the times among the variable's own."""
-    layer = target.layer
-    if len(layer.times) == 0:
-        return target.times.indexes
-    own = layer.main_variable.times.instants
-    return [time_index(own, instant) for instant in instants_of(layer, target.times.indexes)]
-
-
-def _frame(raster: Raster, encoding: Encoding) -> CubeFrame:
-    valid = raster.valid
-    gaps = ~valid
-    if encoding.flags:
-        flags = is_flag(raster.numbers, encoding)
-        gaps &= ~flags if raster.present is None else ~(flags & raster.present)
-    return CubeFrame(numbers=raster.numbers, valid=valid, gaps=gaps)

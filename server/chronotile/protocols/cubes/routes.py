@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from chronotile.model.cube import CubeRequest
 from chronotile.model.payload import Payload
-from chronotile.pipeline.extract_cube import CubeTarget, find_cube, make_cube
+from chronotile.pipeline.cube_target import CubeTarget
+from chronotile.pipeline.extract_cube import find_cube, make_cube
 from chronotile.pipeline.revision import layer_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.accept import takes_gzip
