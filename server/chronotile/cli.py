@@ -1,29 +1,19 @@
 """The commands of `chronotile` (DESIGN 2.1). What is heavy is imported by the command that needs it."""
 
-import logging
 import os
-import shlex
-import socket
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from chronotile import __version__
 from chronotile.commands import jobs
-from chronotile.commands.failing import fail, failing_in_one_line
-from chronotile.machine import Machine, this_machine
-
-if TYPE_CHECKING:
-    from chronotile.ingest.archive import Archive
-    from chronotile.model.source import Finding
-    from chronotile.settings import LogLevel, Settings
-
-log = logging.getLogger(__name__)
+from chronotile.commands.failing import failing_in_one_line
+from chronotile.commands.opening import open_archive, print_lines, progress_bar, settings_of
+from chronotile.commands.serve import run_server
+from chronotile.machine import this_machine
 
 app = typer.Typer(
     add_completion=False,
@@ -35,9 +25,7 @@ app = typer.Typer(
 app.add_typer(jobs.app, name="jobs")
 
 DEMO_WORKERS = 1
-"""Unless told: it is up soonest."""
-BACKLOG = 2048
-"""Connections that may wait to be accepted."""
+"""By default: one worker starts soonest."""
 
 Place = Annotated[
     str | None,
@@ -90,11 +78,11 @@ def demo(
         from chronotile.ingest.demo.apart import make_demo_apart  # noqa: PLC0415
         from chronotile.process import end_well_when_stopped  # noqa: PLC0415
 
-        settings = _settings(host=host, port=port)
+        settings = settings_of(host=host, port=port)
         end_well_when_stopped()
-        with _progress("making the demo archive") as progress:
+        with progress_bar("making the demo archive") as progress:
             place = make_demo_apart(folder, progress=progress)
-        _run(settings.model_copy(update={"config": place}), usual_workers=DEMO_WORKERS)
+        run_server(settings.model_copy(update={"config": place}), usual_workers=DEMO_WORKERS)
 
 
 @app.command()
@@ -112,7 +100,7 @@ def serve(
 ) -> None:
     """Serve what a configuration says, or a folder or file of data."""
     with failing_in_one_line():
-        _run(_settings(config=place, host=host, port=port, workers=workers), write_config)
+        run_server(settings_of(config=place, host=host, port=port, workers=workers), write_config)
 
 
 @app.command()
@@ -122,7 +110,7 @@ def check(place: Place = None) -> None:
         from chronotile.ingest.check import check_archive  # noqa: PLC0415
         from chronotile.ingest.describe import finding_lines, summary  # noqa: PLC0415
 
-        archive = _open(_settings(config=place), "error")
+        archive = open_archive(settings_of(config=place), "error")
         findings = [*archive.findings, *check_archive(archive)]
         for line in (*finding_lines(findings), summary(archive.services.catalogue, findings)):
             typer.echo(line)
@@ -145,7 +133,7 @@ def audit(
     with failing_in_one_line():
         from chronotile.ingest.audit import Audit, audit_archive  # noqa: PLC0415
 
-        archive = _open(_settings(config=place), "error")
+        archive = open_archive(settings_of(config=place), "error")
         found = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
         for line in audit_archive(archive, found, samples=samples):
             typer.echo(line)
@@ -161,7 +149,7 @@ def layers(place: Place = None) -> None:
     with failing_in_one_line():
         from chronotile.ingest.describe import archive_lines  # noqa: PLC0415
 
-        archive = _open(_settings(config=place), "error")
+        archive = open_archive(settings_of(config=place), "error")
         for line in archive_lines(archive.services.catalogue):
             typer.echo(line)
         archive.close()
@@ -254,7 +242,7 @@ def optimise(
 
         keep_freed_memory()
         memory_bytes, notes = default_memory(this_machine()) if memory is None else (parse_bytes(memory), ())
-        _print(notes)
+        print_lines(notes)
         options = Options(
             layout=None if layout is None else layout.value,
             variable=variable,
@@ -268,7 +256,7 @@ def optimise(
             resume=resume,
             verify=verify,
         )
-        with _progress("writing") as progress:
+        with progress_bar("writing") as progress:
             report = write_cube(sources, target, options, progress=progress)
         for line in report.lines():
             typer.echo(line)
@@ -285,7 +273,7 @@ def worker(
     with failing_in_one_line():
         from chronotile.commands.worker import do_jobs  # noqa: PLC0415
 
-        do_jobs(_settings(config=place), processes=processes)
+        do_jobs(settings_of(config=place), processes=processes)
 
 
 def _refuse(options: Mapping[str, object], why: str) -> None:
@@ -317,185 +305,8 @@ def _write_cubes(
             years=parse_span(spans[1], locator="years"),
             threads=threads,
         )
-        archive = _open(_settings(config=place), "error")
-        with _progress("writing") as progress:
+        archive = open_archive(settings_of(config=place), "error")
+        with progress_bar("writing") as progress:
             report = write_cubes(archive.services, target, options, progress=progress)
         archive.close()
-        _print(report.lines())
-
-
-def _settings(**given: object) -> "Settings":
-    from chronotile.settings import load_settings  # noqa: PLC0415
-
-    return load_settings(**given)
-
-
-def _open(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":
-    """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
-    from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
-    from chronotile.readers.elsewhere import OPENING_S, START_S  # noqa: PLC0415
-
-    configure_logging(log_level or settings.log_level)
-    with _progress("looking into the data") as progress:
-        return open_configured(settings, progress=progress, patience_s=START_S if is_server else OPENING_S)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[str, float], None]]:
-    """Give a function that is told what is being done and the share of it that is; it draws where a person looks on."""
-    if not sys.stderr.isatty():
-        yield lambda _what, _share: None
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=1.0)
-        yield lambda step, share: bar.update(task, completed=share, description=f"{what}: {step}")
-
-
-def _run(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
-    """Serve until stopped; with as many workers as are told, else as are usual, else as are counted."""
-    from chronotile.process import (  # noqa: PLC0415
-        allow_open_files,
-        end_well_when_stopped,
-        hold_hang_ups,
-        leave_if_told,
-    )
-
-    end_well_when_stopped()
-    hold_hang_ups()
-    allow_open_files()
-    if write_config is not None and write_config.exists() and write_config.stat().st_size:
-        fail(f"{write_config} exists already; name another file for --write-config")
-    machine = this_machine()
-    count = settings.workers or usual_workers or settings.workers_on(machine)
-    origin = "told" if settings.workers else "as usual" if usual_workers else "counted"
-    told, settings = settings, settings.model_copy(update={"workers": count})
-    with _holding_port(settings) as listener:
-        archive = _open(settings, is_server=True)
-        _log_size(settings, told, machine, origin)
-        if write_config is not None:
-            _write_configuration(archive, write_config)
-        lines = _lines(archive, settings, int(listener.getsockname()[1]))
-        leave_if_told()
-        if count == 1:
-            _run_here(archive, settings, listener, lines)
-            return
-        findings = archive.findings
-        archive.close()
-        del archive
-        _run_workers(settings, listener, lines, count=count, findings=findings)
-
-
-def _log_size(settings: "Settings", told: "Settings", machine: Machine, origin: str) -> None:
-    log.info(
-        "workers: %d (%s), caches of all together: %d MiB (%s); there are %d cores and %d MiB of memory",
-        settings.workers,
-        origin,
-        settings.cache_on(machine) >> 20,
-        "counted" if told.cache_bytes is None else "told",
-        machine.cores,
-        machine.memory_bytes >> 20,
-    )
-
-
-@contextmanager
-def _holding_port(settings: "Settings") -> Iterator[socket.socket]:
-    """Give a socket at the port, bound from the start: one in use is told before any data are opened."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with _telling_port_taken(settings.host, settings.port):
-            listener.bind((settings.host, settings.port))
-        yield listener
-
-
-@contextmanager
-def _telling_port_taken(host: str, port: int) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        fail(f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port")
-
-
-def _write_configuration(archive: "Archive", file: Path) -> None:
-    if archive.discovery is None:
-        raise typer.BadParameter(
-            "it is for a folder or file of data, not for a configuration", param_hint="--write-config"
-        )
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(archive.discovery.text(file.parent.absolute()), encoding="utf-8")
-    except OSError as error:
-        fail(f"{file} cannot be written: {error.strerror}")
-    typer.echo(f"wrote {file}; change what was guessed wrong, then: chronotile serve {file}")
-
-
-def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
-    """What was found, the addresses to open, and what does jobs."""
-    from chronotile.ingest.describe import archive_lines, finding_lines  # noqa: PLC0415
-
-    host = settings.host
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
-    address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
-    service = archive.services.catalogue.service
-    return [
-        *archive_lines(archive.services.catalogue),
-        *finding_lines(archive.findings),
-        f"landing page  {address}/",
-        f"viewer        {address}/viewer/",
-        f"WMS           {address}{service.wms_paths[0]}",
-        f"WMTS          {address}{service.wmts_paths[0]}",
-        f"OGC API       {address}/ogcapi",
-        f"jobs          are done by: chronotile worker {shlex.quote(str(settings.config))}",
-    ]
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        typer.echo(line)
-    sys.stdout.flush()
-
-
-def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket, lines: list[str]) -> None:
-    """Serve in this process; whoever connects from the moment the addresses are printed is answered."""
-    import uvicorn  # noqa: PLC0415
-
-    from chronotile.app import serving  # noqa: PLC0415
-    from chronotile.ingest.finding_log import FindingLog  # noqa: PLC0415
-    from chronotile.process import server_options  # noqa: PLC0415
-    from chronotile.workers.server import GracefulServer  # noqa: PLC0415
-
-    finding_log = FindingLog()
-    finding_log.skip(archive.findings)  # they are printed
-    application = serving(archive, settings, finding_log=finding_log)
-    server = GracefulServer(uvicorn.Config(application, **server_options()))
-    with _telling_port_taken(settings.host, settings.port):
-        listener.listen(BACKLOG)
-    _print(lines)
-    server.run(sockets=[listener])
-    if not server.started:
-        fail("the server could not start; the log says why")
-
-
-def _run_workers(
-    settings: "Settings", listener: socket.socket, lines: list[str], *, count: int, findings: Sequence["Finding"]
-) -> None:
-    """Serve in processes of their own, each of which opens the archive by itself."""
-    import asyncio  # noqa: PLC0415
-
-    from chronotile.workers.supervisor import Supervisor  # noqa: PLC0415
-
-    supervisor = Supervisor(
-        listener,
-        count=count,
-        environment=settings.as_environment(),
-        block_bytes=settings.cache_shares(this_machine()).pixels * count,
-        findings=findings,
-        announce=lambda: _print(lines),
-    )
-    with _telling_port_taken(settings.host, settings.port):
-        listener.listen(BACKLOG)
-    asyncio.run(supervisor.run())
+        print_lines(report.lines())

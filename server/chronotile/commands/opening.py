@@ -1,0 +1,54 @@
+"""What commands that open an archive share: settings, the archive, and what they print."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from chronotile.ingest.archive import Archive
+    from chronotile.settings import LogLevel, Settings
+
+
+def settings_of(**given: object) -> "Settings":
+    """Return the settings that the environment and the options of a command give.
+
+    Raises:
+        ConfigurationError: A value is not accepted.
+    """
+    from chronotile.settings import load_settings  # noqa: PLC0415
+
+    return load_settings(**given)
+
+
+def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":
+    """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
+    from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
+    from chronotile.readers.elsewhere import OPENING_S, START_S  # noqa: PLC0415
+
+    configure_logging(log_level or settings.log_level)
+    with progress_bar("looking into the data") as progress:
+        return open_configured(settings, progress=progress, patience_s=START_S if is_server else OPENING_S)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[str, float], None]]:
+    """Give a function that takes the current step and the share that is done; it draws a bar if there is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _share: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda step, share: bar.update(task, completed=share, description=f"{what}: {step}")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines at once, also where the output is not a terminal."""
+    for line in lines:
+        typer.echo(line)
+    sys.stdout.flush()

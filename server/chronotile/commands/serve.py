@@ -1,0 +1,166 @@
+"""`chronotile serve` and `chronotile demo`: serve an archive, in this process or in several."""
+
+import logging
+import shlex
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from chronotile.commands.failing import fail
+from chronotile.commands.opening import open_archive, print_lines
+from chronotile.machine import Machine, this_machine
+
+if TYPE_CHECKING:
+    from chronotile.ingest.archive import Archive
+    from chronotile.model.source import Finding
+    from chronotile.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
+
+def run_server(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
+    """Serve until stopped; with as many workers as are told, else as are usual, else as are counted."""
+    from chronotile.process import (  # noqa: PLC0415
+        allow_open_files,
+        end_well_when_stopped,
+        hold_hang_ups,
+        leave_if_told,
+    )
+
+    end_well_when_stopped()
+    hold_hang_ups()
+    allow_open_files()
+    if write_config is not None and write_config.exists() and write_config.stat().st_size:
+        fail(f"{write_config} exists already; name another file for --write-config")
+    machine = this_machine()
+    count = settings.workers or usual_workers or settings.workers_on(machine)
+    origin = "told" if settings.workers else "as usual" if usual_workers else "counted"
+    told, settings = settings, settings.model_copy(update={"workers": count})
+    with _holding_port(settings) as listener:
+        archive = open_archive(settings, is_server=True)
+        _log_size(settings, told, machine, origin)
+        if write_config is not None:
+            _write_configuration(archive, write_config)
+        lines = _lines(archive, settings, int(listener.getsockname()[1]))
+        leave_if_told()
+        if count == 1:
+            _run_here(archive, settings, listener, lines)
+            return
+        findings = archive.findings
+        archive.close()
+        del archive
+        _run_workers(settings, listener, lines, count=count, findings=findings)
+
+
+def _log_size(settings: "Settings", told: "Settings", machine: Machine, origin: str) -> None:
+    log.info(
+        "workers: %d (%s), caches of all together: %d MiB (%s); there are %d cores and %d MiB of memory",
+        settings.workers,
+        origin,
+        settings.cache_on(machine) >> 20,
+        "counted" if told.cache_bytes is None else "told",
+        machine.cores,
+        machine.memory_bytes >> 20,
+    )
+
+
+@contextmanager
+def _holding_port(settings: "Settings") -> Iterator[socket.socket]:
+    """Give a socket at the port, bound from the start: one in use is told before any data are opened."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with _telling_port_taken(settings.host, settings.port):
+            listener.bind((settings.host, settings.port))
+        yield listener
+
+
+@contextmanager
+def _telling_port_taken(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        fail(f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port")
+
+
+def _write_configuration(archive: "Archive", file: Path) -> None:
+    if archive.discovery is None:
+        raise typer.BadParameter(
+            "it is for a folder or file of data, not for a configuration", param_hint="--write-config"
+        )
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(archive.discovery.text(file.parent.absolute()), encoding="utf-8")
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}")
+    typer.echo(f"wrote {file}; change what was guessed wrong, then: chronotile serve {file}")
+
+
+def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
+    """What was found, the addresses to open, and what does jobs."""
+    from chronotile.ingest.describe import archive_lines, finding_lines  # noqa: PLC0415
+
+    host = settings.host
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
+    address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+    service = archive.services.catalogue.service
+    return [
+        *archive_lines(archive.services.catalogue),
+        *finding_lines(archive.findings),
+        f"landing page  {address}/",
+        f"viewer        {address}/viewer/",
+        f"WMS           {address}{service.wms_paths[0]}",
+        f"WMTS          {address}{service.wmts_paths[0]}",
+        f"OGC API       {address}/ogcapi",
+        f"jobs          are done by: chronotile worker {shlex.quote(str(settings.config))}",
+    ]
+
+
+def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket, lines: list[str]) -> None:
+    """Serve in this process; whoever connects from the moment the addresses are printed is answered."""
+    import uvicorn  # noqa: PLC0415
+
+    from chronotile.app import serving  # noqa: PLC0415
+    from chronotile.ingest.finding_log import FindingLog  # noqa: PLC0415
+    from chronotile.process import server_options  # noqa: PLC0415
+    from chronotile.workers.server import GracefulServer  # noqa: PLC0415
+
+    finding_log = FindingLog()
+    finding_log.skip(archive.findings)  # they are printed
+    application = serving(archive, settings, finding_log=finding_log)
+    server = GracefulServer(uvicorn.Config(application, **server_options()))
+    with _telling_port_taken(settings.host, settings.port):
+        listener.listen(BACKLOG)
+    print_lines(lines)
+    server.run(sockets=[listener])
+    if not server.started:
+        fail("the server could not start; the log says why")
+
+
+def _run_workers(
+    settings: "Settings", listener: socket.socket, lines: list[str], *, count: int, findings: Sequence["Finding"]
+) -> None:
+    """Serve in processes of their own, each of which opens the archive by itself."""
+    import asyncio  # noqa: PLC0415
+
+    from chronotile.workers.supervisor import Supervisor  # noqa: PLC0415
+
+    supervisor = Supervisor(
+        listener,
+        count=count,
+        environment=settings.as_environment(),
+        block_bytes=settings.cache_shares(this_machine()).pixels * count,
+        findings=findings,
+        announce=lambda: print_lines(lines),
+    )
+    with _telling_port_taken(settings.host, settings.port):
+        listener.listen(BACKLOG)
+    asyncio.run(supervisor.run())
