@@ -126,7 +126,7 @@ class FaultySource:
                 threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def refuse(self) -> None:
-        """Refuse connections from now on, and cut those that are open; nobody else gets the port."""
+        """Refuse connections from now on, and cut those that are open; the port stays reserved."""
         with self.changed:
             server, self._server = self._server, None
         if server is not None:
@@ -219,7 +219,9 @@ class FaultySource:
 
     def _wait(self, look: Callable[[], bool]) -> None:
         with self.changed:
-            assert self.changed.wait_for(look, PATIENCE_S), f"waited in vain; {len(self.requests)} requests came"
+            assert self.changed.wait_for(look, PATIENCE_S), (
+                f"not within {PATIENCE_S} s; {len(self.requests)} requests came"
+            )
 
 
 class _Server(ThreadingHTTPServer):

@@ -85,7 +85,7 @@ def test_a_process_whose_threads_hang_ends_all_the_same_and_says_so():
     )
 
     assert ran.returncode == 1
-    assert ran.stderr.startswith("what was under way did not end within 0.2 s")
+    assert ran.stderr.startswith("running work did not end within 0.2 s")
 
 
 SWALLOWED = """

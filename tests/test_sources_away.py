@@ -99,7 +99,7 @@ def configure(tmp_path, source):
 
 
 class Served:
-    """An application that looks at its files when told to."""
+    """An application that checks its files when the test starts a check."""
 
     def __init__(self, place, patience_s):
         settings = Settings(config=place, watch_s=0, threads={"pictures": 2, "series": 2})
@@ -441,7 +441,7 @@ def test_file_that_is_replaced_by_another_is_served_as_it_is_now(
 
 
 def extent(served, collection):
-    """Where a collection lies, as its description tells."""
+    """The extent of a collection, from its description."""
     return served.get(f"/ogcapi/collections/{collection}.NDVI").json()["extent"]
 
 
@@ -518,7 +518,7 @@ def test_server_that_ends_answers_who_waits_for_a_source_that_hangs(source, conf
 
 
 def status_of(url):
-    """The status of an answer, whatever it is."""
+    """The status of an answer."""
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             return answer.status

@@ -81,14 +81,14 @@ log = logging.getLogger(__name__)
 SHARES = "shares"
 """Folder of shares of valid pixels, in that of previews."""
 WAYS: Mapping[str, Mapping[str, Any]] = {
-    # A viewer asks for a dozen cubes at once and shows what it has meanwhile; whoever asks for a tile sees nothing.
+    # A viewer requests a dozen cubes at once and shows older pictures until they arrive; a client of tiles has none.
     "cubes": {"niceness": 10, "patience_s": 15.0, "usual_s": 0.05},
     "coverages": {"patience_s": 30.0, "usual_s": 1.0},
     # From a thousandth of a second to seconds.
     "areas": {"usual_s": 0.1},
     # Nobody who waits for seconds minds one more; whoever waits for a tile does.
     "animations": {"niceness": 10, "patience_s": 30.0, "usual_s": 2.0},
-    # Whoever asks for a job waits for its address alone.
+    # A client that submits a job waits only for the job's address.
     "plans": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.5},
     "executions": {"niceness": 10, "patience_s": 30.0, "usual_s": 5.0},
     # Capabilities of many layers take a second, once.

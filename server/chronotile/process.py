@@ -26,7 +26,7 @@ MOST_FILES = 65_536
 GRACE_S = 8.0
 """How long running requests may take to end when the server is stopped; then they are answered with 503."""
 END_S = 9.0
-"""How long a process that serves may take to end, whatever its threads wait for."""
+"""Time limit for a serving process to end, even if its threads wait."""
 
 HANG_UP = {signal.SIGHUP} if hasattr(signal, "SIGHUP") else set[signal.Signals]()
 
@@ -77,14 +77,14 @@ def leave_if_told() -> None:
 
 
 def end_within(seconds: float, *, status: int = 1) -> None:
-    """End this process once so much time has passed, whatever its threads wait for, unless it ended before."""
+    """End this process after `seconds` even if its threads wait, unless it ended before."""
     timer = threading.Timer(seconds, _end_at_once, [seconds, status])
     timer.daemon = True
     timer.start()
 
 
 def _end_at_once(seconds: float, status: int) -> None:
-    log.warning("what was under way did not end within %g s, and is left: something that it waits for hangs", seconds)
+    log.warning("running work did not end within %g s and is abandoned: something that it waits for hangs", seconds)
     os._exit(status)
 
 

@@ -70,7 +70,7 @@ class Upkeep:
                 await anyio.to_thread.run_sync(look, state, limiter=alone, abandon_on_cancel=True)
 
     async def follow_elsewhere(self, state: ServerState) -> None:
-        """Serve what sources elsewhere hold as soon as they are found to be back, away or other than they were."""
+        """Reload as soon as a source on another machine comes back, fails or changes."""
         changed, loop = asyncio.Event(), asyncio.get_running_loop()
         alone = anyio.CapacityLimiter(1)
 

@@ -352,7 +352,7 @@ def test_a_server_that_is_away_is_an_error_that_pages_may_read_but_not_of_jobs(t
 
 
 def test_the_file_names_every_header_that_is_tried():
-    """And all that the server reads, whatever they are called."""
+    """And all that the server reads, under any name."""
     lines = SHIPPED.read_text().splitlines()
     named = {line.split()[1].lower() for line in lines if line.strip().startswith("proxy_set_header")}
 

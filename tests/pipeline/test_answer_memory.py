@@ -12,7 +12,7 @@ GENEROUS_S = 60
 
 
 class Answers:
-    """Answers made in threads of their own, each of which ends when it is told to."""
+    """Answers made in threads of their own, each of which ends on a signal of the test."""
 
     def __init__(self, memory):
         self.memory = memory

@@ -1,4 +1,4 @@
-"""Polygons made to take hours are refused wherever one is accepted, and the message says what is too much."""
+"""Polygons made to take hours are refused at every route that accepts one, with a message that names the limit."""
 
 import pytest
 

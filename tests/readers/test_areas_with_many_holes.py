@@ -1,4 +1,4 @@
-"""Polygons with thousands of holes that reach beyond the data, against shapely, and what it takes to clip them."""
+"""Polygons with thousands of holes that reach beyond the data, against shapely, and the cost of clipping them."""
 
 import sys
 from collections import Counter

@@ -25,7 +25,7 @@ INFO = SourceInfo(variables={"a": VariableInfo(name="a", encoding=Encoding(dtype
 
 @dataclass
 class Reader:
-    """An open source, which holds what its info says; in whatever state its host says."""
+    """An open source with the given info, in the state of its host."""
 
     info: SourceInfo
     hosts: "Hosts"
@@ -332,7 +332,7 @@ def test_of_all_hosts_only_so_many_are_opened_at_once(elsewhere, hosts, monkeypa
     elsewhere.open(sources, patience_s=AWHILE_S)
     until(lambda: hosts.begun.total() >= 3)
     elsewhere.open({}, patience_s=AWHILE_S)
-    elsewhere.open(sources, patience_s=AWHILE_S)  # those that nobody waits for any more count too
+    elsewhere.open(sources, patience_s=AWHILE_S)  # threads of sources that are no longer configured count too
 
     assert hosts.begun.total() == 3
     hosts.doors["s0"].set()

@@ -46,7 +46,7 @@ def _encode(
     *,
     units: str | None = None,
 ) -> bytes:
-    """Return so many bands on a grid, of which (band, y, x) of some rows are given."""
+    """Return a GeoTIFF of `count` bands on a grid, written from (band, y, x) arrays of some rows each."""
     x_size, y_size = grid.resolution
     with MemoryFile() as memory:
         with memory.open(

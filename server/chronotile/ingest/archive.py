@@ -53,7 +53,7 @@ class ArchiveState:
     places: Mapping[str, str]
     """Digests by set of places."""
     elsewhere: int
-    """How often anything was found to be other of the sources elsewhere, which files here tell nothing of."""
+    """Changes found so far of sources on other machines, which the digests above do not cover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

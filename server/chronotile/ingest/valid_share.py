@@ -24,7 +24,7 @@ def with_valid_defaults(
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
     """Return the catalogue with the instant of each default that asks for a share of valid pixels.
 
-    Sources elsewhere are waited for only so long.
+    Sources on other machines have a time limit.
     """
     findings: list[Finding] = []
     looks = Looks(START_S)
@@ -47,7 +47,7 @@ def with_valid_defaults(
 
 
 def _settled_alone(layer: Layer, readers: Mapping[str, Reader], now: Instant) -> tuple[Layer, list[Finding]]:
-    """What `_settled` does, which may go on after nobody waits for it any more."""
+    """As `_settled`, with findings of its own: it may still run after the caller stopped waiting."""
     findings: list[Finding] = []
     return _settled(layer, readers[layer.collection], now, findings), findings
 

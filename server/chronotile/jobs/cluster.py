@@ -197,7 +197,7 @@ class Cluster:
 
     def _started(self) -> Any:  # noqa: ANN401 -- distributed has no types
         """Start processes of our own."""
-        import cryptography  # noqa: F401, PLC0415 -- or else Dask would only tell when it makes certificates
+        import cryptography  # noqa: F401, PLC0415 -- otherwise Dask reports it missing only when it makes certificates
         import dask
 
         from chronotile.jobs.private_cluster import start_private_cluster  # noqa: PLC0415 -- imports Dask
@@ -290,7 +290,7 @@ class _Given:
             # Not `Future.result(timeout=…)`: what it gives up before it was begun, Dask has all later calls wait for.
             with self._asking():
                 found = asyncio.run_coroutine_threadsafe(self._gathered(future), self._client.loop.asyncio_loop)
-            while not wait([found], timeout=COLLECT_S).done:  # whoever has it is frozen, perhaps
+            while not wait([found], timeout=COLLECT_S).done:  # the process that holds it may be frozen
                 if self._client.status != "running":
                     raise ClusterLost(LOST)
                 if not is_wanted():

@@ -32,7 +32,7 @@ class JobDesk:
         archive: Id of the archive that is served.
         before: Folder of jobs that were stored before they had an archive, as `open_stores` takes it.
         database_url: As `open_engine` takes it.
-        most_open: Jobs of one client that have not ended, at most; of all together ten times as many.
+        most_open: Jobs of one client that have not ended, at most; ten times as many of all clients together.
         bucket: Of the files of results; otherwise they stay in the folder.
     """
 

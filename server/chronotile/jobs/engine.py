@@ -68,7 +68,7 @@ def _sqlite(folder: Path, mounts: Path) -> Engine:
             ]
         )
     make_private(folder)
-    with suppress(OSError):  # whoever connects is told
+    with suppress(OSError):  # connecting reports it
         make_private_file(folder / FILE)
     for end in ("", "-wal", "-shm"):
         make_private(folder / f"{FILE}{end}")

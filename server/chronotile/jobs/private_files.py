@@ -40,7 +40,7 @@ def make_private_file(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Take the rights of others away from what an older version made; a path of another owner stays as it is."""
+    """Remove permissions of other users, which older versions gave; a path of another owner is left as it is."""
     try:
         mode = path.stat().st_mode
         if mode & OTHERS:

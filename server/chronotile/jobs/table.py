@@ -35,7 +35,7 @@ TOLD = [*BRIEF, JOBS.c.results]
 """What is told of one job: the names and media types of its results too, but not its inputs."""
 
 CLIENTS_AT_ONCE = 10
-"""Clients that may each have as many open jobs as one may have, before the jobs of all together are too many."""
+"""The limit of open jobs of all clients, as a multiple of that of one client."""
 FROM_HERE = " from your address"
 
 _SUBMITTING = 7_105_102
@@ -273,7 +273,7 @@ def new_id() -> str:
 
 
 def _require_room(connection: Connection, count: Select[int], most: int, whose: str = "") -> None:
-    """Refuse a job where as many are counted already as may be."""
+    """Refuse a job if `most` are open already."""
     waiting = connection.scalar(count) or 0
     if waiting >= most:
         raise ServerBusy(f"{waiting} jobs{whose} have not ended yet, and no more may be asked for at once; try later")

@@ -129,7 +129,7 @@ def united(areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator:
 
 
 class _Checks:
-    """What the checks of all polygons of a request take, counted before each is made."""
+    """The cost of checking all polygons of a request, estimated before each check."""
 
     def __init__(self) -> None:
         self._edges = self._pairs = self._steps = 0

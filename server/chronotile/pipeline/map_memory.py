@@ -1,4 +1,4 @@
-"""How many bytes it takes to draw a map, about; measured in docs/design/process.md."""
+"""Estimated bytes of memory to draw a map; measured in docs/design/process.md."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ SMALLER = "ask for a smaller picture, fewer times, tiles, or another format (ima
 PLAN_BYTES = {"nearest": 24, "bilinear": 130}
 """For each pixel whose cells are found at once."""
 STRIP_BYTES = 8 << 20
-"""What else a strip of a large map takes, in all its steps."""
+"""Further bytes of a strip of a large map, of all steps."""
 INDEX_BYTES, RGBA_BYTES = 1, 4
 MANY_COLOURS = 200
 """Classes and flags of a style that may not fit into 256 colours."""
@@ -35,12 +35,12 @@ ENCODED_BYTES: dict[str, int] = {
 
 
 def map_bytes(request: MapRequest, target: MapTarget) -> int:
-    """Return what it takes to draw and encode a resolved map; reads no pixels."""
+    """Return the bytes needed to draw and encode a resolved map; reads no pixels."""
     return max(drawing_bytes(request, target), _encoding_bytes(request, _pixel_bytes(request, target)))
 
 
 def overlay_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> int:
-    """Return what it takes to draw maps one after the other, lay each over those before and encode all."""
+    """Return the bytes needed to draw maps one after the other, overlay them and encode the result."""
     first = requests[0]
     below = RGBA_BYTES * first.grid.width * first.grid.height
     drawn = max(drawing_bytes(request, target) for request, target in zip(requests, targets, strict=True))
@@ -48,13 +48,13 @@ def overlay_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) 
 
 
 def cube_bytes(request: CubeRequest, times: ResolvedTimes) -> int:
-    """Return what it takes to make a cube tile: its values as they are read, numbered and encoded."""
+    """Return the bytes needed to make a cube tile: to read, number and encode its values."""
     grid = request.tile.grid
     return min(MOST_CUBE_BYTES, CUBE_BYTES * grid.width * grid.height * len(times.indexes))
 
 
 def drawing_bytes(request: MapRequest, target: MapTarget) -> int:
-    """Return what it takes to draw a resolved map, with the picture."""
+    """Return the bytes needed to draw a resolved map, the picture included."""
     grid = request.grid
     pixels = grid.width * grid.height
     content = target.layer.content

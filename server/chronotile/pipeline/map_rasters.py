@@ -28,7 +28,7 @@ MapPlan = WarpPlan | StripPlan
 Made = TypeVar("Made")
 
 REDUCED_BYTES = 24
-"""For each pixel, about what it takes to reduce rasters one after the other; native pixels that take less are held."""
+"""Estimated for each pixel when rasters are reduced one by one; if native pixels need less they are held instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

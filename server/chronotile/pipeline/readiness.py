@@ -58,7 +58,7 @@ def check_readiness(services: Services) -> Readiness:
 
 
 def _is_readable(layer: Layer, services: Services) -> bool:
-    """Whether its newest time can be read. A source elsewhere may hang and is not asked: reads tell that it is away."""
+    """Whether its newest time can be read. A source on another machine is not read here, as it may hang."""
     if layer.collection in services.elsewhere:
         return not services.elsewhere.is_away(layer.collection)
     newest = tuple(layer.times.instants[-1:])

@@ -24,10 +24,10 @@ TORN_M = 1000.0
 
 
 def near_parts(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
-    """Return areas without what lies far from a grid, in whichever turn of the globe; far off, none has a polygon.
+    """Return the parts of areas near a grid, at any multiple of 360°; an area that lies far off has no polygon.
 
     Farther off a projection may have no coordinates, or those of other places: an edge past the antipode of the
-    middle of EPSG:3035 goes round the wrong side of the data. An edge is cut where its line in the area's CRS meets
+    middle of EPSG:3035 passes the data on the wrong side. An edge is cut where its line in the area's CRS meets
     a box round the data. Areas that lie whole in that box are returned as they are, and so are those for which none is
     known. Of degrees nothing is unsound, but an area that meets the grid in several turns has its part of each.
     """
@@ -101,7 +101,7 @@ def _rings_of(polygons: Sequence[Polygon]) -> _Rings:
 
 
 def _parts(areas: Sequence[Area], boxes: Sequence[BBox]) -> list[tuple[Polygon, ...]]:
-    """The parts of each area in each box: of what goes round the globe, those of each turn; areas have one CRS."""
+    """The parts of each area in each box, at each multiple of 360° of longitude; areas have one CRS."""
     polygons = [polygon for area in areas for polygon in area.polygons]
     parts: list[list[Polygon]] = [[] for _ in polygons]
     if polygons:

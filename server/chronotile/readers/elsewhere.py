@@ -1,4 +1,4 @@
-"""Sources elsewhere, of which any may be away: each is opened in a thread of its own, and again until it opens."""
+"""Sources on other machines, any of which may be away: each is opened in its own thread and retried until it opens."""
 
 import logging
 import random
@@ -44,10 +44,10 @@ class Wanted:
 
     spec: SourceSpec
     styled: frozenset[str] = frozenset()
-    """Variables for which the configuration names styles; of others a sample of values is read."""
+    """Variables for which the configuration names styles; for others a sample of values is read."""
 
     def is_same(self, other: "Wanted") -> bool:
-        """Return whether the same is wanted; a time domain is equal to none but itself."""
+        """Return whether both are the same; time domains compare by identity, so their arrays are compared."""
         own, others = (each.spec.times for each in (self, other))
         if own is None or others is None:
             return self == other
@@ -168,7 +168,7 @@ class Elsewhere:
         self._changed = threading.Condition()
         self._changes = 0
         self._threads: Counter[str] = Counter()
-        """Of those that open sources, by host; also for sources that nobody wants any more."""
+        """Threads that open sources, by host; also for sources that are no longer configured."""
         self._scheduler: threading.Thread | None = None
         self._is_closed = False
         self.on_change: Callable[[], None] = lambda: None
@@ -177,7 +177,7 @@ class Elsewhere:
     def open(self, wanted: Mapping[str, Wanted], *, patience_s: float) -> Found:
         """Return what is known of these sources; others are forgotten.
 
-        Sources that are new are opened side by side, and waited for; what is known of others is told at once.
+        New sources are opened in parallel and waited for; for others the known state is returned at once.
         """
         with self._changed:
             self._want(wanted)
@@ -259,7 +259,7 @@ class Elsewhere:
         self._changed.notify_all()
 
     def _schedule(self) -> None:
-        """Begin what is due, and tell who takes too long, until closed."""
+        """Begin what is due, and mark sources that take too long as away, until closed."""
         with self._changed:
             while not self._is_closed:
                 now_s = monotonic()
@@ -334,7 +334,7 @@ class Elsewhere:
 
 
 def delay_s(failures: int, chance: float) -> float:
-    """Return how long to wait after so many failures, of which `chance`, from 0 to 1, takes a part away."""
+    """Return how long to wait after `failures` in a row, shortened at random by `chance`, from 0 to 1."""
     longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 16))
     return longest * (1 - JITTER * chance)
 

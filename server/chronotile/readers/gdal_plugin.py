@@ -184,7 +184,7 @@ _installed: list[GdalFiles] = []
 def gdal_files() -> GdalFiles:
     """Return those of this process.
 
-    GDAL's list of file systems has no lock: whoever opens files asks for this before the first one.
+    GDAL's list of file systems has no lock: call this before the first file is opened.
     """
     with _install_lock:
         if not _installed:

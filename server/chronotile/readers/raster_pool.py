@@ -298,13 +298,13 @@ def _open_elsewhere(path: str, level: int, state: FileState, *, keeps_blocks: bo
 def _dataset(path: str, level: int) -> Any:  # noqa: ANN401 -- rasterio has no types
     options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told in words of our own
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported by a message of our own
         return rasterio.open(path, **options)
 
 
 @contextmanager
 def _reading_elsewhere(remote: RemoteFile, path: str) -> Iterator[None]:
-    """Raise what went wrong below GDAL, whatever GDAL has made of it."""
+    """Raise the original failure of a remote read in place of GDAL's error."""
     remote.failure = None
     with one_read(), gdal_options(path):
         try:

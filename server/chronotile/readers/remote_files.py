@@ -1,6 +1,6 @@
 """Files elsewhere, read in parts over HTTP or from S3 (docs/design/reading.md).
 
-Each answer tells the state of the file, so that parts of two states are never mixed; and each read has an end.
+Each answer has the state of the file, so that parts of two states are never mixed; each read has a time limit.
 """
 
 import posixpath
@@ -23,7 +23,7 @@ from chronotile.readers.remote_requests import (
 )
 
 LOOK_S = 10.0
-"""How long the state of a file is believed without asking for it; each part that is read tells it too."""
+"""How long a known state of a file is used before it is requested again; each part that is read updates it."""
 
 PAGE_BYTES = 32 << 10
 """What is read at once of headers and indexes of files, which GDAL asks for in small pieces."""
@@ -38,7 +38,7 @@ MOST_LOOKS = 20_000
 
 
 class Looks:
-    """The states of files elsewhere, each asked for at most every `LOOK_S` seconds while it is wanted.
+    """The states of files elsewhere, each requested at most every `LOOK_S` seconds while the file is used.
 
     Args:
         clock: Tells seconds.
@@ -71,7 +71,7 @@ class Looks:
             return asking.result()
         try:
             place = place_of(href)
-            # A URL that is signed may not be good for HEAD; and only parts tell whether there are parts.
+            # A signed URL may not allow HEAD; and only a range request shows whether the server supports ranges.
             state = tried_again(
                 lambda: ask_state(place) if is_whole else ask_part(place, 0, 1, None)[1], read_deadline()
             )
@@ -86,7 +86,7 @@ class Looks:
         return state
 
     def note(self, href: str, state: ObjectState) -> None:
-        """Take the state that an answer told."""
+        """Keep the state of an answer."""
         with self._lock:
             self._known[href] = self._clock(), state
             self._known.move_to_end(href)
@@ -94,7 +94,7 @@ class Looks:
                 self._known.popitem(last=False)
 
     def forget(self, href: str | None = None) -> None:
-        """Ask for the state of a file, or of all, the next time that it is wanted."""
+        """Forget the state of a file, or of all, so that it is requested again at the next use."""
         with self._lock:
             if href is None:
                 self._known.clear()

@@ -43,15 +43,15 @@ _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z-]*)")
 
 
 class Away(OSError):
-    """A file elsewhere cannot be read now; the message says why, without its place."""
+    """A file elsewhere cannot be read now; the message has the reason, without the file's address."""
 
 
 class Missing(Away):
-    """The server says that there is no such file."""
+    """The server reports that the file does not exist."""
 
 
 class Replaced(BeingWritten):
-    """A file elsewhere is another than when it was opened."""
+    """A file elsewhere was replaced since it was opened."""
 
 
 class ObjectState(NamedTuple):
@@ -75,7 +75,7 @@ _time = threading.local()
 
 @contextmanager
 def one_read() -> Iterator[None]:
-    """Let all requests of this thread inside take `READ_S` together at most."""
+    """Limit all requests of this thread in the block to `READ_S` together."""
     if read_deadline() is not None:
         yield
         return
@@ -93,7 +93,7 @@ def read_deadline() -> float | None:
 
 
 def tried_again(ask: Callable[[], Answer], deadline: float | None) -> Answer:
-    """Return what is asked for; it is asked for again if the answer was soon cut off or an error.
+    """Return the answer of `ask`, which is called again after a broken connection or an error that came soon.
 
     Raises:
         Away: There was no answer, or there is no time left for one.
@@ -112,20 +112,20 @@ def tried_again(ask: Callable[[], Answer], deadline: float | None) -> Answer:
 
 
 class _Broken(Exception):
-    """An answer that may be another the next time."""
+    """A failure that may not repeat."""
 
 
 def ask_part(place: Place, start: int, stop: int, expected: ObjectState | None) -> tuple[bytes, ObjectState]:
     """Return bytes of a file, and its state.
 
     Raises:
-        Replaced: The server says that it is not in the expected state.
+        Replaced: It is not in the expected state.
         Away: It cannot be read.
     """
     import obstore  # noqa: PLC0415 -- only where there are sources elsewhere
 
     options: dict[str, Any] = {"range": (start, stop)}
-    if expected is not None and expected.tag.startswith('"'):  # a weak one says nothing of bytes
+    if expected is not None and expected.tag.startswith('"'):  # a weak ETag does not guarantee equal bytes
         options["if_match"] = expected.tag
     with _in_our_words():
         answer = obstore.get(place.store, place.key, options=options)  # type: ignore[arg-type]  # a dict of options

@@ -1,4 +1,4 @@
-"""Where S3 is and who asks: by the variables and files that all programs have that use it."""
+"""The endpoint, region and credentials for S3, from the usual variables and files of AWS."""
 
 import configparser
 import os
@@ -10,15 +10,15 @@ from typing import Any
 DEFAULT_REGION = "us-east-1"
 
 _ROLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
-"""Variables that say where a program gets credentials from."""
+"""Variables that name a source of temporary credentials."""
 
 _VENDOR = Path("/sys/devices/virtual/dmi/id/sys_vendor")
-"""On a machine of Amazon's, which may have a role of its own."""
+"""Identifies a machine of Amazon's, which may have a role of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Access:
-    """How S3 is asked."""
+    """Endpoint, region and credentials for S3."""
 
     region: str
     endpoint: str | None = None
@@ -56,14 +56,14 @@ class S3Access:
                 "type": "profile",
                 "profile": _profile(environment),
                 "credentials_file": str(own),
-                # It must be there, whatever is in it.
+                # It must exist, with any content.
                 "config_file": str(settings if settings.is_file() else own),
             }
         return spec
 
 
 def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
-    """Return how S3 is asked, as the environment says.
+    """Return the access to S3 that the environment configures.
 
     Credentials are those of `AWS_ACCESS_KEY_ID`, else of the profile `AWS_PROFILE` in the shared files, else of a role;
     where there are none, and with `AWS_NO_SIGN_REQUEST`, requests are anonymous.
@@ -108,7 +108,7 @@ def _file(environment: Mapping[str, str], variable: str, name: str) -> Path:
 
 
 def _section(environment: Mapping[str, str], variable: str, name: str, profile: str) -> Mapping[str, str]:
-    """What a shared file says of a profile; nothing where there is none, or the file cannot be read."""
+    """The section of a profile in a shared file; empty if there is none, or if the file cannot be read."""
     file = _file(environment, variable, name)
     parser = configparser.ConfigParser(interpolation=None)
     try:

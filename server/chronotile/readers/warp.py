@@ -179,7 +179,7 @@ def _near_plan(located: Located, grid: Grid, place: Place, *, level: int, chosen
 
 
 def near_cells(located: Located, grid: Grid, level: NativeGrid) -> NearCells | None:
-    """Return cells of a level that reaches not far and goes round no circle, counted from one nearby."""
+    """Return cells of a level whose columns do not wrap, counted from a nearby one; `None` if they lie far apart."""
     if not isinstance(located, Lattice) or level.wrap_columns is not None:
         return None
     return located.near_pixels(grid, level)

@@ -36,7 +36,7 @@ from chronotile.readers.warp import (
 WHOLE_PIXELS = 1 << 18
 """A grid of no more is warped at once, and its plan is kept: that of a tile of 512² pixels."""
 STRIP_PIXELS = 1 << 17
-"""Of a larger grid, warped at a time: what it takes, some 10 MB, stays in the processor's cache for the most part."""
+"""Of a larger grid, warped at a time: about 10 MB of memory, most of which stays in the processor's cache."""
 
 OPERANDS_BYTES = 12
 """Of each cell of what a formula is made of: about three variables of up to 32 bits."""
@@ -165,7 +165,7 @@ class _Found(NamedTuple):
 
 
 def _near(located: Located, place: Place, level: NativeGrid, strips: Strips) -> _Found | None:
-    """What takes the nearest cells of a level that reaches not far and has one everywhere; `None` of others."""
+    """The plan for a level that has a nearby cell for every pixel; `None` for others."""
     near = near_cells(located, place.grid, level)
     if near is None:
         return None
@@ -195,7 +195,7 @@ def _of_all(ranges: Sequence[Range]) -> Range:
 def _cells(
     located: Located, place: Place, level: NativeGrid, resampling: Resampling, *, strips: Strips
 ) -> _Found | None:
-    """What takes cells of any level; `None` where the place has none of it."""
+    """The plan for any level; `None` if it has no cell in the place."""
     at = coordinates_on(located, place.grid, level)
     winding = _winding(at, place.grid, level, strips)
     reached = _reached(at, winding, level, strips)

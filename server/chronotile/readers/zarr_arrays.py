@@ -260,11 +260,11 @@ class RemoteMetadata:
         return {self._document: self._opened}
 
     def states(self, _selection: Selection) -> States:
-        """Return the same; nothing is looked at of chunks."""
+        """Return the same; chunks are not checked."""
         return self.metadata_states()
 
     def look(self) -> States:
-        """Return the same, as it is now."""
+        """Return the same, requested anew."""
         looks.forget(self._document)
         return self.metadata_states()
 

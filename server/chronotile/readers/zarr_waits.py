@@ -1,4 +1,4 @@
-"""How long what tensorstore reads from elsewhere is waited for."""
+"""Time limits of what tensorstore reads from other machines."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from chronotile.readers.remote_requests import (
 
 _METRICS = "/tensorstore/kvstore/"
 _NOT_OF_THE_STORE = re.compile("INVALID_ARGUMENT|FAILED_PRECONDITION|OUT_OF_RANGE|UNIMPLEMENTED")
-"""Errors that say that an array cannot be decoded; all others are of the network or the server."""
+"""Errors of arrays that cannot be decoded; all others are of the network or the server."""
 
 SLOWEST_BYTES_S = 1000
 """A server that sends less for `REQUEST_S` seconds is taken for one that hangs."""

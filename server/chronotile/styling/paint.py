@@ -46,7 +46,7 @@ def paint_composite(rasters: tuple[Raster, Raster, Raster], composite: Composite
 
 
 def blank_pixels(height: int, width: int) -> NDArray[np.uint8]:
-    """Return (y, x, 4) that bands of a composite are painted into; alpha tells where all have a value so far."""
+    """Return (y, x, 4) to paint the bands of a composite into; alpha is 255 where all bands so far have a value."""
     pixels = np.empty((height, width, 4), dtype=np.uint8)
     pixels[..., 3] = 255
     return pixels
@@ -78,7 +78,7 @@ def composite_picture(pixels: NDArray[np.uint8]) -> RgbaPicture:
 
 
 def joined(pictures: Iterable[tuple[slice, Picture]], height: int) -> Picture:
-    """Return the picture of so many rows of which these are strips: of one style and encoding, so of one palette."""
+    """Return the picture of `height` rows from its strips, which have one style and encoding, so one palette."""
     whole: Picture | None = None
     for rows, strip in pictures:
         if rows == slice(0, height):

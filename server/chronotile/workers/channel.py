@@ -7,6 +7,6 @@ ENDING = b"e"
 CONNECTION = b"c"
 """By the supervisor, with a connection."""
 BEAT = b"b"
-"""By a worker, every `BEAT_S` as long as it goes on."""
+"""By a worker, every `BEAT_S` while its event loop runs."""
 
 BEAT_S = 1.0

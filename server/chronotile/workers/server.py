@@ -1,4 +1,4 @@
-"""The server of one process, which ends in time whatever it waits for."""
+"""The server of one process, which ends within a time limit even if its threads wait."""
 
 import asyncio
 import socket
@@ -9,8 +9,8 @@ from chronotile.process import END_S, GRACE_S, end_within
 from chronotile.protocols.common.bounded_http import BoundedHttp
 
 FIRST_TURNS, FIRST_TURN_S = 50, 0.01
-"""How often, and after how long, a server that ends looks whether all who connected have asked for something; counted,
-as a machine that stood still has what they ask for when it goes on."""
+"""How often, and at which interval, a stopping server checks whether each new connection has sent its request. Checks
+are counted, not seconds: after a pause of the machine the requests are there."""
 
 
 class GracefulServer(uvicorn.Server):
@@ -27,7 +27,7 @@ class GracefulServer(uvicorn.Server):
         super().run(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End what is being answered, and take no more."""
+        """Finish running requests and take no more."""
         if self._is_process:
             end_within(END_S, status=0)
         await self._hear_first_requests()

@@ -30,10 +30,10 @@ RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 """After which a worker that could not start is tried again: twice as long after each time, and at most."""
 
 SUSPECT_BEATS, FROZEN_BEATS = 3, 20
-"""A worker that was silent at so many looks, one a beat, is handed no more connections, and is replaced. Looks are
-counted, as a machine that stood still has stopped the supervisor too."""
+"""After this many checks (one per beat) without a beat, a worker is handed no more connections, and is replaced. Checks
+are counted, not seconds: a pause of the machine stops the supervisor too."""
 FIRST_BEATS = 120
-"""Looks after which a worker that was never heard is replaced: many on few cores take long to import what they need."""
+"""Checks after which a worker that never sent a beat is replaced: many workers on few cores import slowly."""
 
 SHORTAGE_S = 1.0
 """How long nothing is accepted after the system refused to."""
@@ -45,7 +45,7 @@ SILENT_S = 10
 """How long a connection may say nothing before it is handed over nevertheless."""
 
 KILL_S = END_S + 0.5
-"""How long a worker may take to end: it leaves by itself before, unless it is frozen."""
+"""How long a worker may take to end before it is killed; one that is not frozen ends earlier by itself."""
 
 
 @dataclass(eq=False, slots=True)
@@ -59,9 +59,9 @@ class Running:
     """Of the channel: if it ends, connections that it had not taken are found here, and another gets them."""
     is_ready: bool = False
     is_suspect: bool = False
-    """Whether it was silent for so long that others get what comes."""
+    """Whether its beats stopped, so that other workers get new connections."""
     silent_beats: int = FROZEN_BEATS - FIRST_BEATS
-    """Looks since it was heard; until it is heard first, those that remain before as many as others have."""
+    """Checks since its last beat; before the first beat it starts below zero, which allows `FIRST_BEATS` checks."""
 
 
 class Supervisor:
@@ -154,11 +154,11 @@ class Supervisor:
         asyncio.get_running_loop().add_reader(ours, self._hear, worker)
 
     def _hear(self, worker: Running) -> None:
-        """Hear that a worker is ready, goes on, or takes no more."""
+        """Receive from a worker that it is ready, alive, or takes no more."""
         worker.silent_beats = 0
         if worker.is_suspect:
             worker.is_suspect = False
-            log.warning("worker %d goes on", worker.number)
+            log.warning("worker %d responds again", worker.number)
             self._give_turns(worker)
         match worker.channel.recv(1):
             case channel.READY:
@@ -168,11 +168,11 @@ class Supervisor:
                 asyncio.get_running_loop().call_later(KILL_S, worker.process.kill)
 
     def _look_who_is_silent(self) -> None:
-        """Hand nothing to workers that are silent for a moment, and replace those that are so for long."""
+        """Hand no connections to workers whose beats stopped, and replace those that stay silent."""
         for worker in self._running:
             worker.silent_beats += 1
             if worker.silent_beats == FROZEN_BEATS:
-                log.warning("worker %d is frozen, and is ended", worker.number)
+                log.warning("worker %d does not respond and is killed", worker.number)
                 worker.process.kill()
             elif worker.silent_beats >= SUSPECT_BEATS and worker in self._turns:
                 worker.is_suspect = True

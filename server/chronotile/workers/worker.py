@@ -52,7 +52,7 @@ class Worker(GracefulServer):
         await super().shutdown(sockets=sockets)
 
     async def on_tick(self, counter: int) -> bool:
-        """Let the supervisor know that the event loop goes on."""
+        """Send the supervisor a beat: the event loop runs."""
         if counter % round(BEAT_S * TICKS_PER_S) == 0:
             _beat(self._channel)
         return await super().on_tick(counter)
@@ -100,7 +100,7 @@ def _beat(channel: socket.socket) -> None:
 
 @contextmanager
 def beating(channel: socket.socket) -> Iterator[None]:
-    """Let the supervisor know that this process goes on in the block, in which no event loop runs yet."""
+    """Send the supervisor beats from a thread, as no event loop runs in the block yet."""
     is_over = threading.Event()
 
     def beat() -> None:

@@ -1,4 +1,4 @@
-"""The cluster that a worker starts: nobody without its certificate can connect, and its files are private."""
+"""The cluster that a worker starts: no client without its certificate can connect, and its files are private."""
 
 import os
 import socket
@@ -126,7 +126,7 @@ def test_workers_keep_their_files_from_others(private):
 
 @pytest.fixture
 def open_to_all():
-    """A umask that leaves all rights to others, as long as nobody takes them away."""
+    """A umask that removes no permissions of others."""
     before = os.umask(0)
     yield
     os.umask(before)

@@ -1,4 +1,4 @@
-"""Uploads that the client aborts: no error of the server, whatever they were meant for."""
+"""Uploads that the client aborts are no errors of the server, at any route."""
 
 import logging
 

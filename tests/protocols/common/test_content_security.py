@@ -1,4 +1,4 @@
-"""HTML and SVG that hold texts of files and configurations run no scripts, whatever these texts are."""
+"""HTML and SVG with text of files and configurations run no scripts, for any such text."""
 
 import pytest
 from lxml import etree, html

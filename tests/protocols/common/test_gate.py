@@ -308,7 +308,7 @@ def test_who_has_waited_for_a_source_is_not_refused_behind_others_for_a_thread()
             for _ in range(3 + 30):
                 tasks.start_soon(ask, "other")
             await until(lambda: (gate.running, gate.waiting) == (4, 31))
-            source.open.set()  # it goes on to the end of the line for a thread
+            source.open.set()  # it moves to the end of the line for a thread
             await until(lambda: len(gate._line) == 30 and not any(len(each.line) for each in gate._sources.values()))
             clock.now_s += 8
             await until(lambda: gate.refused)

@@ -49,7 +49,7 @@ def test_the_pace_is_measured_while_others_wait(clock):
 
 
 def test_one_long_interval_says_little(clock):
-    """A cold file, or a pause of the machine, refuses nobody of a hundred who wait for quick work."""
+    """A cold file, or a pause of the machine, refuses none of a hundred requests for quick work."""
     line = WaitingLine(0.01, clock)
     tokens = [line.join() for _ in range(100)]
 

@@ -1,4 +1,4 @@
-"""What is wrong with an answer, whatever the request was."""
+"""What is wrong with an answer, for any request."""
 
 import gzip
 import re

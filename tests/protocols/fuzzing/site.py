@@ -65,7 +65,7 @@ class Site:
         await anyio.to_thread.run_sync(self._do_next)
 
     def _do_next(self) -> None:
-        """Do the oldest job, as whoever does jobs does it; those before it that were not meant to be done fail."""
+        """Do the oldest job as a worker would; earlier jobs that the test did not intend fail."""
         table = self.desk.table
         while True:
             job = table.claim("fuzz", lease_s=60)
@@ -170,7 +170,7 @@ async def send(app: Starlette, request: Request) -> Answer:
 
     async def receive() -> dict[str, object]:
         body, more = next(bodies, (None, False))
-        if body is None:  # whoever waits for more waits for the client to leave, which it does not
+        if body is None:  # further messages would be the client's disconnect, which does not happen
             await anyio.sleep_forever()
         return {"type": "http.request", "body": body, "more_body": more}
 
@@ -180,7 +180,7 @@ async def send(app: Starlette, request: Request) -> Answer:
     try:
         with anyio.fail_after(PATIENCE_S):
             await app(scope, receive, collect)
-    except Exception as error:  # noqa: BLE001 -- whatever comes out is a finding
+    except Exception as error:  # noqa: BLE001 -- every exception is a finding
         return Answer(599, {}, repr(error).encode(), time.perf_counter() - start)
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in messages[0]["headers"]}
     body = b"".join(message.get("body", b"") for message in messages[1:])

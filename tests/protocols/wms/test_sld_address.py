@@ -45,7 +45,7 @@ class _Documents(BaseHTTPRequestHandler):
     def _go_on(self, piece):
         self.send_response(200)
         self.end_headers()
-        with suppress(OSError):  # whoever asked has left
+        with suppress(OSError):  # the client has left
             while not self.server.is_over.wait(0 if len(piece) > 1 else 0.05):
                 self.wfile.write(piece)
 

@@ -38,7 +38,7 @@ MAX_BODY_BYTES = 1 << 20
 """Of a GeoJSON feature."""
 
 MAX_REASON = 300
-"""Characters of what FastAPI says of a parameter."""
+"""Characters of FastAPI's message about a parameter."""
 
 UNCHECKED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What TiTiler fails with where it has not checked a parameter, such as a colour map that is none or a band 0."""

@@ -9,7 +9,7 @@ from chronotile.protocols.common.raw_headers import sending
 
 PATH = "/cog"
 POLICY = b"default-src 'self' https: data: 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'"
-"""Of TiTiler's pages, whose scripts stand in them and come from elsewhere."""
+"""Of TiTiler's pages, which have inline scripts and scripts of other hosts."""
 
 
 def cog_routes(prefixes: Sequence[str], *, max_pixels: int) -> list[BaseRoute]:

@@ -1,4 +1,4 @@
-"""HTTP for clients that may be slow or hostile: heads are counted as they arrive, and every wait has an end.
+"""HTTP for clients that may be slow or hostile: heads and waits have limits, checked as data arrive.
 
 uvicorn's protocol bounds neither the bytes of a head nor the time it takes, and its parser copies a header with each
 part of it that arrives.
@@ -23,25 +23,25 @@ MAX_PIPELINED = 16
 """Requests that may be sent ahead of an answer."""
 
 HEAD_S = 10.0
-"""A head must be complete so long after its first byte; the first also after the connection was made."""
+"""Time limit for a head from its first byte; for the first head from the connection."""
 WINDOW_S = 30.0
-"""In each such time of an upload or download the client must send or take enough bytes."""
+"""Upload and download rates are checked over windows of this length."""
 MIN_UPLOAD_BYTES_PER_S = 4096
 MIN_DOWNLOAD_BYTES_PER_S = 1024
 
 MAX_CONNECTIONS = 1024
-"""Of a process. Past it those that have been idle for the longest time are closed, an eighth at once."""
+"""Of a process. Above it the connections that have been idle longest are closed, an eighth at once."""
 MOST_CONNECTIONS = 4096
-"""Past it, where too few are idle, new ones are refused."""
+"""Above it, if too few are idle, new connections are refused."""
 LINGER_S = 1.0
-"""How long what comes after a refusal is dropped, so that the client finds the refusal before the connection ends."""
+"""How long input after a refusal is discarded, so that the client reads the refusal before the connection closes."""
 
 RETRY_AFTER_S = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a client gets that goes past one of the bounds."""
+    """The answer to a client that exceeds a limit."""
 
     status: HTTPStatus
     detail: str
@@ -89,7 +89,7 @@ ENDING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is being stopped; t
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's protocol with bounds on the bytes, the time and the connections that clients take."""
+    """uvicorn's protocol with limits on the bytes, the time and the connections of clients."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- uvicorn's
         super().__init__(*args, **kwargs)
@@ -101,23 +101,25 @@ class BoundedHttp(HttpToolsProtocol):
         """Bytes of the head that is arriving or, within a body, since some of it came."""
         self._trailers = 0
         self._failure: Refusal | None = None
-        """What a callback of the parser had to refuse."""
+        """The refusal that a callback of the parser raised."""
         self._refusal: Refusal | None = None
-        """What the client was told, whose requests are not read any more."""
+        """The refusal that was sent; no more requests are read after it."""
         self._idle_since = monotonic()
         self._receiving: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
         self._uploaded = 0
-        """Bytes of the body since the last look at how fast they come."""
+        """Bytes of the body since the rate was last checked."""
 
     @property
     def is_idle(self) -> bool:
         """Whether no request is complete that has no answer yet."""
-        cycle: RequestResponseCycle | None = self.cycle  # none before the first request, whatever uvicorn declares
+        cycle: RequestResponseCycle | None = (
+            self.cycle
+        )  # `None` before the first request, though uvicorn declares otherwise
         return not self._is_in_body and (cycle is None or cycle.response_complete)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first head, no longer than for any."""
+        """Wait for the first head, with the time limit of every head."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
             self._close_idle()
@@ -133,7 +135,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, no further than it may reach."""
+        """Parse the data, up to the limits."""
         while data and self._refusal is None and not self.transport.is_closing():
             room = MAX_HEAD_BYTES - self._counted
             part, data = data[:room], data[room:]
@@ -162,7 +164,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._fail(LONG_URL)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers, which nobody reads, are counted and dropped."""
+        """Take a header; trailers are counted and discarded."""
         if self._is_in_body:
             self._trailers += 1
         else:
@@ -174,7 +176,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Begin with the request, unless too many were sent ahead."""
         self._advance()
         self._stop_receiving()
-        self._stop_sending()  # whoever asks for more is there
+        self._stop_sending()  # a new request shows that the client is alive
         self._is_in_head = False
         super().on_headers_complete()
         self._is_in_body = True
@@ -196,23 +198,23 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Note from when on nothing is asked; what is not sent yet must be taken fast enough even so."""
+        """Note when the connection became idle; the rest of the answer must still be read fast enough."""
         self._idle_since = monotonic()
         self._watch_download()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """Look from now on how fast the client takes what it asked for."""
+        """Check from now on how fast the client reads its answer."""
         super().pause_writing()
         self._watch_download()
 
     def resume_writing(self) -> None:
-        """Go on, as most of it is gone."""
+        """Resume: most of the buffer is sent."""
         self._watch_download()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's word for all of them
-        """Refuse what the parser, or one of the bounds, did."""
+        """Send the refusal of the parser or of a limit."""
         self._reject(self._failure or NO_REQUEST)
 
     def shutdown(self) -> None:
@@ -229,11 +231,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def is_refused(self) -> bool:
-        """Whether the client was told that its request will not be answered."""
+        """Whether a refusal was sent."""
         return self._refusal is not None
 
     def _fail(self, refusal: Refusal) -> NoReturn:
-        """Let the parser end in the midst of a part."""
+        """Stop the parser within a part."""
         self._failure = refusal
         raise ValueError(refusal.detail)
 
@@ -253,7 +255,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _end_head(self) -> None:
         self._receiving = None
-        if not self.is_idle:  # who waits for an answer may send the next request later
+        if not self.is_idle:  # a client that waits for an answer may send the next request later
             self._receiving = self.loop.call_later(HEAD_S, self._end_head)
         elif self._is_in_head or self._counted:
             self._refuse(SLOW_HEAD)
@@ -261,7 +263,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def _look_at_upload(self) -> None:
-        """Go on waiting for a body that comes fast enough, or that is not read at present."""
+        """Keep waiting for a body that arrives fast enough, or that the server does not read at present."""
         if self._uploaded >= MIN_UPLOAD_BYTES_PER_S * WINDOW_S or self.flow.read_paused:
             self._uploaded = 0
             self._receiving = self.loop.call_later(WINDOW_S, self._look_at_upload)
@@ -276,7 +278,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._sending = self.loop.call_later(WINDOW_S, self._look_at_download, left)
 
     def _look_at_download(self, before: int) -> None:
-        """Go on waiting for a client that takes its answer fast enough."""
+        """Keep waiting for a client that reads its answer fast enough."""
         left = self.transport.get_write_buffer_size()
         if left and before - left < MIN_DOWNLOAD_BYTES_PER_S * WINDOW_S:
             self.transport.abort()

@@ -30,10 +30,10 @@ PATIENCE_S = 5.0
 """Requests that would wait longer are refused, where the kind of work is not a slow one."""
 
 GIVE_UP = 2
-"""Who has waited so many times as long, against expectation, is refused too; the last in line as soon as that shows."""
+"""A request that has waited this many times its limit is refused too; the last in line as soon as that is certain."""
 
 LOOK_S = 0.05
-"""Time between two looks at whether the last of those who wait are to be refused."""
+"""Time between two checks whether the last in line must be refused."""
 
 USUAL_S = 0.01
 """Between two pieces of work that begin, until it is measured."""
@@ -47,11 +47,11 @@ STALLED_S = 0.05
 MOST_NICE = 19
 
 LOG_S = 10.0
-"""A gate that refuses requests says so in the log no more often than this."""
+"""Least time between two log lines of a gate that refuses requests."""
 
 
 class Source:
-    """A source that requests at a gate read: its share of the threads, and who waits for it."""
+    """A source that requests at a gate read: its share of the threads, and the requests that wait for it."""
 
     def __init__(self, threads: int, usual_s: float, clock: Callable[[], float]) -> None:
         share = max(1, threads // SOURCE_SHARE)
@@ -62,11 +62,11 @@ class Source:
 
 
 class Gate:
-    """Lets work into threads, `threads` at once; what would wait too long is refused.
+    """Runs work in threads, `threads` at once; requests that would wait too long are refused.
 
-    A request waits for its share of each source that it reads, then for a thread and a turn. How long is estimated from
-    how many wait there and how fast they went on lately (docs/design/workers.md). The last in line are
-    refused as soon as the work turns out to be too slow for all who were let in.
+    A request waits for its share of each source that it reads, then for a thread and a turn. The wait is
+    estimated from the number of waiting requests and their recent pace (docs/design/workers.md). The last in line are
+    refused as soon as the work turns out to be too slow for all that were admitted.
 
     Threads that compute take the interpreter's lock from one another, and all of them from the event loop: eight pieces
     at once end later than two at a time. So of what is quick only `brisk` pieces run at once.
@@ -112,12 +112,12 @@ class Gate:
         self._free = asyncio.Semaphore(threads)
         self._turns = asyncio.Semaphore(brisk or threads)
         self._line = WaitingLine(usual_s, clock, threads=threads)
-        """Who has a share of all sources, and waits for a thread and a turn."""
+        """Requests that have a share of all their sources and wait for a thread and a turn."""
         self._sources: dict[str, Source] = {}
         self._admitted = weakref.WeakSet[asyncio.Task[Any]]()
-        """Requests that were let in; some come again, with the next part of their work."""
+        """Admitted requests; some come again with the next part of their work."""
         self._looking: asyncio.TimerHandle | None = None
-        """The next look at who waits; none while nobody does."""
+        """The next check of waiting requests; `None` while none waits."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way, initargs=(niceness,))
 
     async def run(

@@ -1,8 +1,8 @@
 """Who may use jobs until there are users: programs, the server's own pages, and pages of configured web origins.
 
-Anybody may run a page in the browser of somebody who can reach this server. Such a page must neither use jobs from
-its own origin, nor by a name of its own that it lets point to this server (DNS rebinding), for which the browser
-takes both to be one origin.
+A user who can reach this server may open a page of any site. Such a page must not use jobs, neither from its own
+origin nor under a host name of its own that resolves to this server (DNS rebinding), which the browser takes to be
+the same origin.
 """
 
 import ipaddress
@@ -113,7 +113,7 @@ def _is_address(name: str) -> bool:
 def _is_origin(origin: str, scope: Scope, service: ServiceInfo) -> bool:
     """Whether pages of an origin may use jobs; the scheme is compared where it is certain.
 
-    A request that comes by HTTP may have come to a proxy by HTTPS that is not trusted to say so.
+    A request that arrives by HTTP may have reached an untrusted proxy by HTTPS.
     """
     if origin in service.origins:
         return True

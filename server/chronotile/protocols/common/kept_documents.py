@@ -29,11 +29,11 @@ async def respond_with_document(
 
     Args:
         request: That asks for it.
-        services: What it tells of.
+        services: What it describes.
         make: Makes it.
         key: All that it depends on but the catalogue and the time of day.
         media_type: Under which it leaves.
-        cache_control: How long clients may keep it: `CURRENT` unless it tells neither of layers nor of times.
+        cache_control: How long clients may keep it: `CURRENT` unless it depends neither on layers nor on times.
 
     Raises:
         ServerBusy: Too much is waiting already.

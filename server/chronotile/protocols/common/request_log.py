@@ -41,7 +41,7 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, send_and_note)
-        except asyncio.CancelledError:  # the server is stopped, and has said so to the client
+        except asyncio.CancelledError:  # the server is being stopped and has answered 503
             status = 503
             raise
         finally:

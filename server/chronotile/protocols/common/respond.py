@@ -11,7 +11,7 @@ from chronotile.pipeline.revision import fingerprint
 
 SHORT = "public, max-age=300, stale-while-revalidate=86400"
 CURRENT = "public, max-age=60, stale-while-revalidate=60"
-"""Of an answer about what is newest now, or what there is now: no cache gives it two minutes after it changed."""
+"""Of answers that depend on the newest time or the list of layers: caches serve these at most two minutes too long."""
 INCOMPLETE = "public, max-age=60"
 """Of an answer that lacks dates."""
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -69,7 +69,7 @@ def respond_with_content(body: bytes, media_type: str, request: Request, *, cach
         body: Of the document.
         media_type: Under which it leaves.
         request: That asks for it.
-        cache_control: How long it may be kept: `CURRENT` unless it tells neither of layers nor of times.
+        cache_control: How long it may be kept: `CURRENT` unless it depends neither on layers nor on times.
     """
     etag = fingerprint(body)
     payload = Payload(body=body, media_type=media_type, etag=etag, unchanged=etag in known_etags(request))

@@ -4,32 +4,32 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 MOST_MEASURED = 64
-"""Intervals of which the mean is taken, roughly: one that is long (a cold file, a pause of the machine) says little."""
+"""Intervals in the mean, about: so a single long one (a cold file, a pause of the machine) changes little."""
 
 LEAST_ASSUMED = 8
 """Measured intervals that the assumed pace counts for, at least."""
 
 ASSUMED_S = 0.64
-"""The assumed pace counts for as many intervals as fit in this: a pause of a second says little of quick work, of which
-a hundred pieces would have begun, and much of slow work, of which it is one piece."""
+"""The assumed pace counts for as many intervals as fit in this time: a pause of a second should change
+the mean little for quick work, of which it is a hundred intervals, and more for slow work, of which it is one."""
 
 FORGET_S = 30.0
-"""After so long without anybody waiting, the measured pace says nothing of the work to come."""
+"""The measured pace is forgotten when nothing has waited for this time."""
 
 
 class Place(NamedTuple):
-    """Somebody in the line."""
+    """A request in the line."""
 
     since_s: float
     refuse: Callable[[], None] | None
-    """Ends the wait; `None` for who may not be refused before its time is up."""
+    """Ends the wait; `None` for a request that may not be refused before its time limit."""
 
 
 class WaitingLine:
     """First come, first served: who waits, since when, and at which pace they leave to be served.
 
     Args:
-        usual_s: The assumed time between two that leave, until it is measured.
+        usual_s: The assumed time between two requests that leave, until it is measured.
         clock: Seconds of a clock that never goes back.
         threads: How many pieces of the work that is waited for run at once.
     """
@@ -77,11 +77,11 @@ class WaitingLine:
         return token
 
     def leave(self, token: object, *, is_served: bool) -> None:
-        """Take somebody out of the line, who is served or has waited too long."""
+        """Take a request out of the line that is served or has waited too long."""
         if self._joined.pop(token, None) is None and not is_served:
             return  # refused by `refuse_last`
         now_s = self._clock()
-        # Where even the first waits in vain, those who were refused behind it would have done so too.
+        # If even the first is not served, those refused behind it would not have been either.
         for _ in range(1 if is_served else 1 + self._refused):
             self._mean_s += self._weight * (now_s - self._last_s - self._mean_s)
             self._measured += 1
@@ -90,13 +90,13 @@ class WaitingLine:
             self._last_s = now_s
 
     def cancel(self, token: object) -> None:
-        """Take somebody out of the line for a reason that says nothing of its pace."""
+        """Take a request out of the line without measuring the pace."""
         self._joined.pop(token, None)
 
     def refuse_last(self, most_s: float) -> None:
-        """Refuse those at the end of the line who would have waited longer than `most_s` when they are served.
+        """Refuse requests at the end of the line that would have waited longer than `most_s` when they are served.
 
-        Never the first, whose own time limit then shows that the work does not go on.
+        Never the first, whose own time limit then shows that the work is stuck.
         """
         now_s, pace_s, place = self._clock(), self._pace_s, len(self._joined)
         hopeless = list[tuple[object, Callable[[], None]]]()
