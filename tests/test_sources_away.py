@@ -240,6 +240,37 @@ def test_those_that_hang_hold_only_threads_of_their_own(source, configure, serve
     until(lambda: is_right(served.get(FAR)))
 
 
+def export(served, layer):
+    """The answer for a process that reads a layer."""
+    return served.client.post("/ogcapi/processes/export/execution", json={"inputs": {"layer": layer}})
+
+
+def test_plans_of_executions_that_hang_hold_only_threads_of_their_own(source, configure, serve, at_reads):
+    served = serve(configure(), patience_s=PATIENCE_S)
+    gates = served.client.app.state.chronotile.gates
+    source.switch(Fault.HANG)
+    with ThreadPoolExecutor(6) as clients:
+        waiting = [clients.submit(export, served, "far.NDVI") for _ in range(6)]
+        source.wait_until_hanging()
+
+        assert gates.plans.running == 0
+        assert export(served, "near.NDVI").status_code == 200
+        heal(source)
+        answers = [each.result() for each in waiting]
+
+    assert all(each.status_code == 200 or is_refused(each) for each in answers)
+
+
+def test_plan_of_an_execution_that_fails_starts_a_look_at_its_source(source, configure, serve, at_reads):
+    served = serve(configure(), patience_s=PATIENCE_S)
+    source.switch(Fault.FORBIDDEN)
+
+    assert is_refused(export(served, "far.NDVI"))
+    until(lambda: served.failing() == ["far"])
+    heal(source)
+    until(lambda: export(served, "far.NDVI").status_code == 200)
+
+
 def test_server_starts_with_nothing_but_sources_that_are_away(source, configure, serve):
     source.refuse()
     served = serve(configure(near=False))

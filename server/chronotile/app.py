@@ -97,7 +97,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
 """How kinds of work differ from quick ones: niceness, and what `Gate` takes of waiting."""
-READING = ("pictures", "series", "areas", "coverages", "cubes", "animations", "executions")
+READING = ("pictures", "series", "areas", "coverages", "cubes", "animations", "plans", "executions")
 """Gates of work that reads sources. Work that reads one on another machine passes a second gate of the same kind, with
 threads of its own: those that hang there take none from what is read here."""
 ELSEWHERE = 2

@@ -5,7 +5,7 @@ import heapq
 import itertools
 import re
 from collections.abc import Collection as Names
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -150,6 +150,11 @@ class Catalogue:
             self._require_not_away(name)
             raise UnknownLayer(f"layer {name[:80]!r} is not known{_known(name, self._layers_by_name)}", locator="layer")
         return layer
+
+    def collections_of(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the ids of the collections of the layers that have these ids or aliases; other names are ignored."""
+        found = (self._layers_by_name.get(name) for name in names)
+        return frozenset(layer.collection for layer in found if layer is not None)
 
     def collection(self, collection_id: str) -> Collection:
         """Return the collection of that id.

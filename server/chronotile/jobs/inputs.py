@@ -56,6 +56,13 @@ def layers_of(inputs: Inputs) -> tuple[str, ...]:
     return (layers,) if isinstance(layers, str) else tuple(layers)
 
 
+def layer_names_in(inputs: Inputs) -> list[str]:
+    """Return the names of layers that any process is given, of inputs that are not checked yet."""
+    given = [inputs.get(name, ()) for name in ("layer", "layers")]
+    several = (each if isinstance(each, list | tuple) else (each,) for each in given)
+    return [name for names in several for name in names[:MOST_LAYERS] if isinstance(name, str)]
+
+
 def trims_of(inputs: Inputs, services: Services) -> tuple[Trim, ...]:
     """Return what `bbox` leaves: all without it.
 

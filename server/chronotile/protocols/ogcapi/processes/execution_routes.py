@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from chronotile.errors import InvalidParameter
 from chronotile.jobs.execute import JOB_INSTEAD, SYNC_S, planned
+from chronotile.jobs.inputs import layer_names_in
 from chronotile.jobs.job import Execution, Job, Subscriber
 from chronotile.jobs.process import Plan, Process
 from chronotile.jobs.processes import process_of
@@ -76,7 +77,9 @@ async def _planned(request: Request, execution: Execution) -> Plan:
         check_current(state, services, None)
         return planned(execution, services)
 
-    return await unless_gone(request, state.gates.plans, plan)
+    collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
+    elsewhere = {each for each in collections if each in services.elsewhere}
+    return await unless_gone(request, state.gates.plans, plan, elsewhere=elsewhere)
 
 
 async def _do_now(
