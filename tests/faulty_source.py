@@ -41,6 +41,16 @@ class Fault(Enum):
     """The connection is closed when the request has come."""
     IGNORE_RANGE = auto()
     """The whole file is sent with 200, whatever part was asked for; `Accept-Ranges` is not sent."""
+    CUT_CHUNKED = auto()
+    """The body is sent in chunks, without its length; after half of it the connection is closed."""
+    CUT_WITHOUT_LENGTH = auto()
+    """Half of the body is sent without its length, and the connection is closed: as if that were the end."""
+    SHORT = auto()
+    """Half of the body is sent, and `Content-Length` is that of the half; `Content-Range` is as asked for."""
+    OTHER_RANGE = auto()
+    """In place of a part another one is sent, one byte further on, as `Content-Range` says."""
+    NEW_TAG = auto()
+    """Each answer has an `ETag` of its own, and none is compared with that of a request."""
 
 
 STATUS_OF = {
@@ -48,6 +58,8 @@ STATUS_OF = {
     Fault.SERVER_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
     Fault.FORBIDDEN: HTTPStatus.FORBIDDEN,
 }
+CUTS = {Fault.CUT, Fault.CUT_CHUNKED, Fault.CUT_WITHOUT_LENGTH, Fault.HANG_IN_BODY}
+"""Half of the body is sent."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,8 @@ class _Switched:
     fault: Fault
     left: int | None
     """For so many further requests; `None` without an end."""
+    well: int
+    """So many requests are answered well first."""
 
 
 class FaultySource:
@@ -101,16 +115,17 @@ class FaultySource:
         """The URL of a file of the folder."""
         return f"{self.url}/{path}"
 
-    def switch(self, fault: Fault | None, path: str | None = None, *, times: int | None = None) -> None:
+    def switch(self, fault: Fault | None, path: str | None = None, *, times: int | None = None, after: int = 0) -> None:
         """Switch a fault on (`None`: off) for one path, or without a path for all that have no fault of their own.
 
-        `times` is for how many requests, all if `None`. What hangs goes on hanging until its client leaves.
+        `times` is for how many requests, all if `None`; `after` how many are answered well before. What hangs goes on
+        hanging until its client leaves.
         """
         with self.changed:
             if fault is None:
                 self._faults.pop(path, None)
             else:
-                self._faults[path] = _Switched(fault, times)
+                self._faults[path] = _Switched(fault, times, after)
 
     def heal(self) -> None:
         """Serve all paths well, and listen if connections were refused."""
@@ -205,6 +220,9 @@ class FaultySource:
         switched = self._faults.get(path)
         if switched is None:
             return None
+        if switched.well:
+            switched.well -= 1
+            return None
         if switched.left is not None:
             switched.left -= 1
             if not switched.left:
@@ -287,6 +305,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.NOT_FOUND, b"there is no such file")
             return
         etag = f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"'
+        if fault is Fault.NEW_TAG:
+            etag = f'"{len(self.server.source.requests)}"'
         headers = {
             "Last-Modified": formatdate(status.st_mtime, usegmt=True),
             "Content-Type": "application/octet-stream",
@@ -296,7 +316,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.source.sends_etags and etag in self.headers.get("If-None-Match", ""):
             self._send(HTTPStatus.NOT_MODIFIED, b"", headers)
             return
-        if self.server.source.honours_if_match and etag not in self.headers.get("If-Match", etag):
+        is_compared = self.server.source.honours_if_match and fault is not Fault.NEW_TAG
+        if is_compared and etag not in self.headers.get("If-Match", etag):
             self._send(HTTPStatus.PRECONDITION_FAILED, b"", headers)
             return
         part = None if fault is Fault.IGNORE_RANGE else self._part(len(content), etag)
@@ -306,6 +327,8 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes */{len(content)}"
             self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, b"", headers)
         else:
+            if fault is Fault.OTHER_RANGE:
+                part = range(min(part.start + 1, part.stop - 1), min(part.stop + 1, len(content)))
             headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(content)}"
             self._send(HTTPStatus.PARTIAL_CONTENT, content[part.start : part.stop], headers, fault, path)
 
@@ -330,15 +353,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
-        if status is not HTTPStatus.NOT_MODIFIED:
+        if fault is Fault.SHORT:
+            content = content[: len(content) // 2]
+        if fault is Fault.CUT_CHUNKED:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif status is not HTTPStatus.NOT_MODIFIED and fault is not Fault.CUT_WITHOUT_LENGTH:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command == "HEAD":
             return
         if fault is Fault.DRIP:
             self._drip(path, content)
-        elif fault in {Fault.CUT, Fault.HANG_IN_BODY}:
-            self.wfile.write(content[: len(content) // 2])
+        elif fault in CUTS:
+            half = content[: len(content) // 2]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(half), half) if fault is Fault.CUT_CHUNKED else half)
             self.wfile.flush()
             self.close_connection = True
             if fault is Fault.HANG_IN_BODY:

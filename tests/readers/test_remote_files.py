@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -23,7 +24,9 @@ pytestmark = pytest.mark.slow
 
 STORES = ("zarr-v2", "zarr-v3")
 KINDS = ("cog", *STORES)
-QUICK = [Fault.UNAVAILABLE, Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.CUT, Fault.CUT_AT_ONCE]
+PARTIAL = [Fault.CUT, Fault.CUT_CHUNKED, Fault.CUT_WITHOUT_LENGTH, Fault.SHORT]
+"""Half of what is asked for comes, as each way of HTTP has it."""
+QUICK = [Fault.UNAVAILABLE, Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.CUT_AT_ONCE, *PARTIAL]
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_numbers_are_those_of_the_file(kind, source):
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
 
 
-@pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", [*QUICK, Fault.OTHER_RANGE, Fault.NEW_TAG], ids=lambda fault: fault.name)
 def test_failing_file_is_an_error_and_right_with_the_next_read(fault, source):
     reader = open_source(write("cog", source, SCENE))
     shared_pool().close([source.url_of("a.tif")])
@@ -95,6 +98,48 @@ def test_failing_store_is_an_error_and_then_right(kind, fault, source):
     until(lambda: readable(reader))
 
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("fault", [*PARTIAL, Fault.OTHER_RANGE], ids=lambda fault: fault.name)
+def test_failing_store_of_shards_is_an_error_and_then_right(fault, source):
+    reader = open_source(write("zarr-v3", source, SCENE, shards=(1, 480, 640)))
+    source.switch(fault)
+
+    with pytest.raises(SourceUnavailable):
+        numbers_of(reader, Window(0, 100, 0, 100))  # a part of the shard
+    source.heal()
+    until(lambda: readable(reader))
+
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("fault", [*PARTIAL, Fault.OTHER_RANGE, Fault.NEW_TAG], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("after", range(8))
+def test_file_that_fails_at_any_request_is_right_or_an_error(after, fault, source):
+    """Of all requests of a read, the one after so many fails; what is read next is right."""
+    reader = open_source(write("cog", source, SCENE))
+    shared_pool().close([source.url_of("a.tif")])
+    source.switch(fault, times=1, after=after)
+
+    for _ in range(3):
+        with suppress(SourceUnavailable):
+            assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("fault", [*PARTIAL, Fault.OTHER_RANGE, Fault.NEW_TAG], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("after", range(8))
+def test_file_that_fails_while_it_is_opened_is_right_or_does_not_open(after, fault, source):
+    spec = write("cog", source, SCENE)
+    right = open_source(make_spec("cog", str(source.folder / "a.tif"))).info.variables["NDVI"]
+    source.switch(fault, times=2, after=after)
+
+    for _ in range(3):
+        with suppress(SourceUnavailable, UnsupportedSource):
+            reader = open_source(spec)
+            found = reader.info.variables["NDVI"]
+            assert (found.encoding, found.levels) == (right.encoding, right.levels)
+            assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
 
 
 @pytest.mark.parametrize("kind", KINDS)

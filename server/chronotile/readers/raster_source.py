@@ -74,9 +74,11 @@ def _looked(paths: Sequence[str], findings: list[Finding]) -> Iterator[tuple[str
     for path in paths:
         try:
             with opening("it"), pool.lend(path) as handle:
-                yield path, band_times_of(handle.dataset), tuple(filter(None, handle.dataset.descriptions))
+                told, names_of_bands = band_times_of(handle.dataset), tuple(filter(None, handle.dataset.descriptions))
         except UnsupportedSource as error:
             findings.append(Finding("error", names.get(path, base_name(path)), f"{LEFT_OUT}{error.message}"))
+        else:  # only now is it known that nothing went wrong below GDAL
+            yield path, told, names_of_bands
 
 
 def _open_dated_bands(spec: SourceSpec, found: Found) -> Reader:
