@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronotile.encoders import animation
+from chronotile.encoders import animation, animation_mp4
 from chronotile.encoders.animation import encode_animation
 from chronotile.encoders.scratch import Room, Scratch
 from chronotile.errors import ClientGone
@@ -87,6 +87,19 @@ def test_a_video_of_a_thousand_frames_has_its_index_before_them():
     assert body.index(b"moov") < body.index(b"mdat")
     with av.open(io.BytesIO(body)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 1000
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 48), (63, 47)])
+def test_a_video_of_large_frames_has_all_of_them_in_their_colours(monkeypatch, width, height):
+    monkeypatch.setattr(animation_mp4, "LARGE_PIXELS", 0)
+    frames = [Frame(RgbaPicture(np.full((height, width, 4), grey, dtype=np.uint8)), ()) for grey in range(40, 240, 10)]
+
+    with av.open(io.BytesIO(written(frames, "video/mp4", width=width, height=height))) as container:
+        found = [picture.to_ndarray(format="rgb24")[:height, :width] for picture in container.decode(video=0)]
+
+    assert len(found) == len(frames)
+    for frame, shown in zip(frames, found, strict=True):
+        assert np.abs(shown.astype(int) - frame.rgb()).max() <= 3
 
 
 @pytest.mark.parametrize("format", animation.WRITERS)

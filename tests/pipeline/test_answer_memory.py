@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from chronotile.errors import LimitExceeded, ServerBusy
+from chronotile.errors import ClientGone, LimitExceeded, ServerBusy
+from chronotile.pipeline import answer_memory
 from chronotile.pipeline.answer_memory import MOST_WAITING, SMALL_BYTES, AnswerMemory
 
 LARGE = SMALL_BYTES + 1
@@ -106,9 +107,10 @@ def test_small_answers_wait_for_nobody():
 
 def test_an_answer_larger_than_the_budget_is_refused_with_what_to_ask_for():
     with pytest.raises(LimitExceeded, match="ask for tiles") as refused:
-        AnswerMemory(LARGE).taking(2 * LARGE, alternative="ask for tiles").__enter__()
+        AnswerMemory(LARGE).taking(2 * LARGE, alternative="ask for tiles", locator="width").__enter__()
 
-    assert (refused.value.allowed, refused.value.asked) == (LARGE, 2 * LARGE)
+    told = refused.value
+    assert (told.allowed, told.asked, told.locator) == (LARGE, 2 * LARGE, "width")
 
 
 def test_what_would_wait_behind_many_is_refused_at_once():
@@ -152,3 +154,28 @@ def test_without_a_budget_nothing_is_counted():
 
     with memory.taking(1 << 60, alternative=""):
         assert memory.taken_bytes == 0
+
+
+def test_refusals_are_counted_and_logged_once_in_a_while(caplog):
+    now_s = [0.0]
+    memory = AnswerMemory(LARGE, patience_s=0, clock=lambda: now_s[0])
+
+    with memory.taking(LARGE, alternative=""):
+        for pause_s in (0, 1, answer_memory.LOG_S):
+            now_s[0] += pause_s
+            with pytest.raises(ServerBusy):
+                memory.taking(LARGE, alternative="").__enter__()
+
+    assert memory.refused == 3
+    assert [record.args[1] for record in caplog.records] == [1, 3]
+
+
+def test_who_leaves_while_it_waits_is_taken_out_of_the_line(monkeypatch):
+    monkeypatch.setattr(answer_memory, "LOOK_S", 0.01)
+    memory = AnswerMemory(LARGE, patience_s=GENEROUS_S)
+    answers = iter([True, True, False])
+
+    with memory.taking(LARGE, alternative=""), pytest.raises(ClientGone):
+        memory.taking(LARGE, alternative="", is_wanted=lambda: next(answers)).__enter__()
+
+    assert (memory.taken_bytes, memory.waiting, memory.refused) == (0, 0, 0)

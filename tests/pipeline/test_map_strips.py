@@ -2,25 +2,31 @@
 
 import dataclasses
 import io
+import math
+import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 from rasterio.io import MemoryFile
 
-from chronotile.errors import LimitExceeded
+from chronotile.catalog.catalogue import Limits
+from chronotile.errors import ClientGone, LimitExceeded
 from chronotile.model import raster
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import Backdrop, Colouring, MapRequest
 from chronotile.model.time_parsing import parse_time
-from chronotile.pipeline import map_rasters
+from chronotile.pipeline import answer_memory, map_rasters
 from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.map_memory import ENCODED_BYTES, map_bytes
 from chronotile.pipeline.overlay_maps import overlay_maps
-from chronotile.pipeline.render_map import render_map
+from chronotile.pipeline.render_map import render_map, resolve_map
 from chronotile.pipeline.services import make_caches
 from chronotile.readers import warp_strips
 from tests.protocols import served
+from tests.running import PATIENCE_S, until
 
 GRIDS = {
     "cells": Grid(crs=crs_of("EPSG:32631"), bbox=BBox(601_000, 5_640_000, 607_200, 5_646_200), width=62, height=62),
@@ -166,8 +172,52 @@ def test_a_map_that_takes_more_memory_than_a_worker_has_is_refused_before_it_is_
     services.readers["s2"].windows_read.clear()
     grid = dataclasses.replace(GRIDS["warped"], width=1200, height=1200)
 
-    with pytest.raises(LimitExceeded, match="ask for a smaller picture"):
+    with pytest.raises(LimitExceeded, match="ask for a smaller picture") as refused:
         render_map(MapRequest(layer="NDVI", grid=grid, time=parse_time("2020-06-11")), services)
+
+    assert refused.value.locator == "width"
 
     assert services.readers["s2"].windows_read == []
     assert services.memory.taken_bytes == 0
+
+
+@pytest.mark.parametrize("format", ENCODED_BYTES)
+def test_a_map_of_as_many_pixels_as_a_refusal_names_fits(format):
+    allowed = 64 << 20
+    services = dataclasses.replace(served.make_services(), memory=AnswerMemory(allowed))
+    grid = dataclasses.replace(GRIDS["warped"], width=4096, height=4096)
+    request = MapRequest(layer="NDVI", grid=grid, time=parse_time(PERIOD), format=format)
+    services.readers["s2"].windows_read.clear()
+
+    with pytest.raises(LimitExceeded, match="image/png takes least") as refused:
+        render_map(request, allowing_many_dates(services))
+    side = math.isqrt(int(re.search(r"about (\d+) pixels", refused.value.alternative)[1]))
+    smaller = dataclasses.replace(request, grid=dataclasses.replace(grid, width=side, height=side))
+
+    assert map_bytes(smaller, resolve_map(smaller, allowing_many_dates(services))) <= allowed
+    assert services.readers["s2"].windows_read == []
+
+
+def allowing_many_dates(services):
+    """Services that allow many dates of a large picture."""
+    limits = Limits(max_cube_values=1 << 40)
+    return dataclasses.replace(services, catalogue=dataclasses.replace(services.catalogue, limits=limits))
+
+
+def test_a_map_is_made_for_who_still_waits_though_the_client_that_asked_first_left(monkeypatch):
+    monkeypatch.setattr(answer_memory, "SMALL_BYTES", 0)
+    monkeypatch.setattr(answer_memory, "LOOK_S", 0.01)
+    services = dataclasses.replace(served.make_services(), memory=AnswerMemory(16 << 20))
+    payloads, memory = services.caches.payloads, services.memory
+    request = MapRequest(layer="NDVI", grid=GRIDS["cells"], time=parse_time("2020-06-11"))
+
+    with ThreadPoolExecutor(2) as clients:
+        with memory.taking(16 << 20, alternative=""):
+            first = clients.submit(render_map, request, services, is_wanted=lambda: payloads.state.misses < 2)
+            until(lambda: memory.waiting == 1)
+            second = clients.submit(render_map, request, services, is_wanted=lambda: True)
+            with pytest.raises(ClientGone):
+                first.result(PATIENCE_S)
+        body = second.result(PATIENCE_S).body
+
+    assert body == render_map(request, served.make_services()).body

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from chronotile.encoders.scratch import Room, Scratch
-from chronotile.errors import ClientGone, StorageFull
+from chronotile.errors import ClientGone, LimitExceeded, ServerBusy, StorageFull
 from chronotile.model.animation import AnimationRequest
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
 from chronotile.model.time import ABSENT, Period, domain_of_instants
 from chronotile.model.time_parsing import parse_period, parse_time
+from chronotile.pipeline import answer_memory
 from chronotile.pipeline.animation_times import frame_times
-from chronotile.pipeline.render_animation import render_animation
+from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.render_animation import EXTENSIONS, draw_frames, render_animation
 from tests.protocols import served
 
 GRID = Grid(crs=served.BELGIUM_31N.crs, bbox=BBox(604_000, 5_622_000, 620_000, 5_634_000), width=80, height=60)
@@ -102,3 +104,44 @@ def test_frames_are_named_by_what_they_show(step, expected):
 )
 def test_frames_of_several_times_a_day_tell_the_hour(step, expected):
     assert texts(parse_period(step) if isinstance(step, str) else step, times=SIXES) == expected
+
+
+@pytest.fixture
+def all_is_counted(monkeypatch):
+    """However small it is."""
+    monkeypatch.setattr(answer_memory, "SMALL_BYTES", 0)
+
+
+def test_memory_is_taken_once_for_all_frames(all_is_counted):
+    services = replace(served.make_services(), memory=AnswerMemory(16 << 20))
+    between = []
+
+    render_animation(REQUEST, services, is_wanted=lambda: between.append(services.memory.taken_bytes) or True)
+
+    assert len(between) == 4
+    assert set(between) == {between[0]} != {0}
+    assert services.memory.taken_bytes == 0
+
+
+def test_memory_is_taken_once_for_the_frames_of_a_piece(all_is_counted):
+    services = replace(served.make_services(), memory=AnswerMemory(16 << 20))
+
+    between = [services.memory.taken_bytes for _picture in draw_frames(REQUEST, services, range(1, 3))]
+
+    assert set(between) == {between[0]} != {0}
+    assert services.memory.taken_bytes == 0
+
+
+@pytest.mark.parametrize("format", EXTENSIONS)
+def test_a_film_for_which_there_is_no_memory_is_refused_before_frames_are_read(all_is_counted, format):
+    services = replace(served.make_services(), memory=AnswerMemory(100_000, patience_s=0))
+    services.readers["s2"].windows_read.clear()
+
+    with pytest.raises(LimitExceeded, match="ask for a smaller picture") as refused:
+        render_animation(replace(REQUEST, format=format), services)
+    small = replace(REQUEST.shown, grid=replace(GRID, width=16, height=16))
+    with services.memory.taking(100_000, alternative=""), pytest.raises(ServerBusy):
+        render_animation(replace(REQUEST, shown=small, format=format), services)
+
+    assert refused.value.locator == "width"
+    assert services.readers["s2"].windows_read == []

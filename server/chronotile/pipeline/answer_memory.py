@@ -1,11 +1,16 @@
 """How much memory answers may take together while they are made."""
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
 from chronotile.errors import LimitExceeded, ServerBusy
+
+log = logging.getLogger(__name__)
 
 SMALL_BYTES = 8 << 20
 """What takes no more, as tiles do, is not counted: as many as threads make at once are part of what a worker takes."""
@@ -16,7 +21,13 @@ MOST_WAITING = 4
 PATIENCE_S = 30.0
 """For how long one waits."""
 
-LIMIT = "memory of one answer, in bytes,"
+LOOK_S = 1.0
+"""Time between two looks at whether the client of one that waits is still there."""
+
+LOG_S = 10.0
+"""Refusals are logged no more often than this."""
+
+LIMIT = "memory of one answer in bytes"
 
 
 class AnswerMemory:
@@ -27,12 +38,22 @@ class AnswerMemory:
     Args:
         max_bytes: Of all large answers that are made at once; `None` for as much as they like.
         patience_s: For how long one waits.
+        clock: Seconds of a clock that never goes back.
     """
 
-    def __init__(self, max_bytes: int | None = None, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        max_bytes: int | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self.max_bytes = max_bytes
         self._patience_s = patience_s
+        self._clock = clock
+        self._logged_s = -LOG_S
         self._taken = 0
+        self._refused = 0
         self._waiting = deque[object]()
         self._changed = threading.Condition()
 
@@ -48,20 +69,35 @@ class AnswerMemory:
         with self._changed:
             return len(self._waiting)
 
+    @property
+    def refused(self) -> int:
+        """Answers that were refused since the start, as too many waited or as they had waited for too long."""
+        with self._changed:
+            return self._refused
+
     @contextmanager
-    def taking(self, size: int, *, alternative: str) -> Iterator[None]:
+    def taking(
+        self, size: int, *, alternative: str, locator: str | None = None, is_wanted: IsWanted = always_wanted
+    ) -> Iterator[None]:
         """Take so many bytes for the block, once there are as many; not to be called within itself.
 
+        Args:
+            size: In bytes.
+            alternative: What to ask for instead where it is more than there ever is.
+            locator: The parameter at fault then.
+            is_wanted: Whether somebody still waits for the answer; asked every `LOOK_S` while it waits for memory.
+
         Raises:
-            LimitExceeded: There never are; `alternative` says what to ask for instead.
+            LimitExceeded: There never are so many.
             ServerBusy: Too many wait already, or this one has waited for too long.
+            ClientGone: Nobody wants it any more.
         """
         if self.max_bytes is None or size <= SMALL_BYTES:
             yield
             return
         if size > self.max_bytes:
-            raise LimitExceeded(LIMIT, allowed=self.max_bytes, asked=size, alternative=alternative)
-        self._take(size, self.max_bytes)
+            raise LimitExceeded(LIMIT, allowed=self.max_bytes, asked=size, alternative=alternative, locator=locator)
+        self._take(size, self.max_bytes, is_wanted)
         try:
             yield
         finally:
@@ -69,19 +105,38 @@ class AnswerMemory:
                 self._taken -= size
                 self._changed.notify_all()
 
-    def _take(self, size: int, max_bytes: int) -> None:
-        ticket = object()
+    def _take(self, size: int, max_bytes: int, is_wanted: IsWanted) -> None:
+        ticket, end_s = object(), self._clock() + self._patience_s
         with self._changed:
             if len(self._waiting) >= MOST_WAITING:
-                raise ServerBusy("too many large answers wait for memory already; try again in a few seconds")
+                raise self._refusal("too many large answers wait for memory already; try again in a few seconds")
             self._waiting.append(ticket)
-            try:
-                is_there = self._changed.wait_for(
-                    lambda: self._waiting[0] is ticket and self._taken + size <= max_bytes, self._patience_s
-                )
-                if not is_there:
-                    raise ServerBusy("other large answers take all memory; try again in a few seconds")
-                self._taken += size
-            finally:
+        try:
+            while not self._has_taken(size, max_bytes, ticket, min(LOOK_S, end_s - self._clock())):
+                if self._clock() >= end_s:
+                    raise self._refusal("other large answers take all memory; try again in a few seconds")
+                require_wanted(is_wanted)  # without the lock: it may ask the event loop
+        finally:
+            with self._changed:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
+
+    def _has_taken(self, size: int, max_bytes: int, ticket: object, wait_s: float) -> bool:
+        """Take the bytes, if there are as many within so much time and nobody else is first in line."""
+        with self._changed:
+            is_there = self._changed.wait_for(
+                lambda: self._waiting[0] is ticket and self._taken + size <= max_bytes, max(0.0, wait_s)
+            )
+            self._taken += size if is_there else 0
+            return is_there
+
+    def _refusal(self, message: str) -> ServerBusy:
+        with self._changed:
+            self._refused += 1
+            refused, waiting, now_s = self._refused, len(self._waiting), self._clock()
+            is_told = now_s - self._logged_s >= LOG_S
+            if is_told:
+                self._logged_s = now_s
+        if is_told:
+            log.warning("large answers: %d wait for memory, others are refused (%d so far)", waiting, refused)
+        return ServerBusy(message)

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from chronotile.errors import ClientGone
+
 Value = TypeVar("Value")
 
 LARGEST_SHARE = 8
@@ -43,11 +45,25 @@ class ByteCache(Generic[Value]):
         self._misses = 0
         self._lock = threading.Lock()
 
-    def get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
+    def get_or_make(
+        self, key: Hashable, make: Callable[[], Value], *, is_wanted: Callable[[], bool] | None = None
+    ) -> Value:
         """Return the value of `key`, made by `make` if it is not there.
 
-        An error of `make` goes to all who wait for it, and nothing is kept.
+        Args:
+            key: By which it is known.
+            make: An error of it goes to all who wait for it, and nothing is kept.
+            is_wanted: Where `make` raises `ClientGone` if nobody is there for it any more: whether the own client is.
+                Then it is made for that one.
         """
+        while True:
+            try:
+                return self._kept_or_made(key, make)
+            except ClientGone:
+                if is_wanted is None or not is_wanted():
+                    raise
+
+    def _kept_or_made(self, key: Hashable, make: Callable[[], Value]) -> Value:
         with self._lock:
             if key in self._values:
                 return self._used(key)

@@ -116,7 +116,8 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
             written.check(coverage, services.catalogue.limits)
         body: Body = Whole(b"")
         if with_body and not is_known:
-            with services.memory.taking(_writing_bytes(coverage), alternative=SMALLER):
+            size = _writing_bytes(coverage)
+            with services.memory.taking(size, alternative=SMALLER, locator="bbox", is_wanted=is_wanted):
                 body = _body(coverage, written, is_wanted)
         return CoverageDelivery(
             media_type=written.media_type,

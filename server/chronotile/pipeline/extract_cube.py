@@ -98,7 +98,8 @@ def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
 
     def make() -> bytes:
         try:
-            with target.services.memory.taking(cube_bytes(target.request, target.times), alternative=SHORTER):
+            size = cube_bytes(target.request, target.times)
+            with target.services.memory.taking(size, alternative=SHORTER, locator="time", is_wanted=is_wanted):
                 return read_cube(target, is_wanted)
         finally:  # what went wrong with a file that changed is no matter
             require_state(target.layer, target.time_used.instants, target.states, target.services)

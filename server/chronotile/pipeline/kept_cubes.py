@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 
-from chronotile.errors import ClientGone
 from chronotile.pipeline.cache import ByteCache, CacheState
 from chronotile.pipeline.written_cubes import WrittenCubes
 from chronotile.readers.kept_files import KeptFiles
@@ -51,12 +50,7 @@ class KeptCubes:
                 for this one: whose own client is still there makes it.
             is_wanted: Whether that is so.
         """
-        while True:
-            try:
-                return self._making.get_or_make(etag, lambda: self._kept_or_made(etag, make))
-            except ClientGone:
-                if not is_wanted():
-                    raise
+        return self._making.get_or_make(etag, lambda: self._kept_or_made(etag, make), is_wanted=is_wanted)
 
     @property
     def state(self) -> CacheState:

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 from chronotile.catalog.resolve_times import ResolvedTimes
+from chronotile.encoders.animation_mp4 import LARGE_PIXELS
+from chronotile.model.animation import AnimationFormat
 from chronotile.model.collection import Composite
 from chronotile.model.cube import CubeRequest
+from chronotile.model.grid import Grid
 from chronotile.model.request import Backdrop, MapRequest
 from chronotile.pipeline.map_rasters import REDUCED_BYTES, MapTarget, map_plan
 from chronotile.readers.warp_strips import StripPlan, window_bytes
 
-SMALLER = "ask for a smaller picture, fewer times, tiles, or another format (image/png takes least)"
-"""What to ask for in place of a map that takes too much memory."""
-
+CERTAIN = 0.8
+"""Of the pixels that would fit if all that a map takes were in proportion to them."""
 PLAN_BYTES = {"nearest": 24, "bilinear": 130}
 """For each pixel whose cells are found at once."""
 STRIP_BYTES = 8 << 20
@@ -32,6 +34,10 @@ ENCODED_BYTES: dict[str, int] = {
     "application/x-npy": 8,
 }
 """For each pixel, beside the picture: what the encoder holds, and the encoded picture."""
+FILM_BYTES: dict[AnimationFormat, int] = {"image/gif": 20, "image/webp": 28, "video/mp4": 56}
+"""For each pixel of a frame, beside the picture: what the encoder of an animation holds."""
+SMALL_MP4_BYTES = 100
+"""The same of MP4 with frames of at most `LARGE_PIXELS`, of which more are held."""
 
 
 def map_bytes(request: MapRequest, target: MapTarget) -> int:
@@ -45,6 +51,23 @@ def overlay_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) 
     below = RGBA_BYTES * first.grid.width * first.grid.height
     drawn = max(drawing_bytes(request, target) for request, target in zip(requests, targets, strict=True))
     return max(below + drawn, _encoding_bytes(first, RGBA_BYTES))
+
+
+def smaller(grid: Grid, size: int, allowed: int | None) -> str:
+    """Return what to ask for in place of a map that takes more memory than is allowed: about how many pixels fit."""
+    pixels = grid.width * grid.height
+    fitting = pixels if allowed is None else min(pixels, int(pixels * CERTAIN * allowed / size))
+    return (
+        f"ask for a smaller picture (of about {fitting} pixels), a smaller area, fewer times, tiles, or another format "
+        "(image/png takes least)"
+    )
+
+
+def film_bytes(format: AnimationFormat, frame: MapRequest) -> int:
+    """Return what it takes to encode an animation, with one picture."""
+    pixels = frame.grid.width * frame.grid.height
+    held = SMALL_MP4_BYTES if format == "video/mp4" and pixels <= LARGE_PIXELS else FILM_BYTES[format]
+    return pixels * (RGBA_BYTES + held)
 
 
 def cube_bytes(request: CubeRequest, times: ResolvedTimes) -> int:

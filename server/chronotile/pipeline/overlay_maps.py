@@ -2,39 +2,49 @@
 
 from collections.abc import Collection, Sequence
 
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.errors import LimitExceeded, UnsupportedFormat
 from chronotile.model.payload import LayeredPayload, Payload, time_of_all
 from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
 from chronotile.model.time import Instant
-from chronotile.pipeline.map_memory import SMALLER, overlay_bytes
+from chronotile.pipeline.map_memory import overlay_bytes, smaller
 from chronotile.pipeline.map_rasters import MapTarget, of_one_state
 from chronotile.pipeline.one_state import again_if_changed
-from chronotile.pipeline.render_map import drawn, encoded, render_map, resolve_map
+from chronotile.pipeline.render_map import drawn, encoded, larger_side, render_map, resolve_map
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, etag_without, time_without
 from chronotile.styling.overlay import overlay
 
 
-def overlay_maps(requests: Sequence[MapRequest], services: Services, *, known: Collection[str] = ()) -> LayeredPayload:
+def overlay_maps(
+    requests: Sequence[MapRequest],
+    services: Services,
+    *,
+    known: Collection[str] = (),
+    is_wanted: IsWanted = always_wanted,
+) -> LayeredPayload:
     """Read, paint, lay over one another and encode the pictures that `requests` ask for, the first at the bottom.
 
     Args:
         requests: One or more, all of one grid, format and background.
         services: What to show them with.
         known: As for `render_map`.
+        is_wanted: As for `render_map`.
 
     Raises:
         LimitExceeded: All layers and times together are more than `limits` allow.
         ChronotileError: As `render_map` does.
     """
     if len(requests) == 1:
-        payload = render_map(requests[0], services, known=known)
+        payload = render_map(requests[0], services, known=known, is_wanted=is_wanted)
         return LayeredPayload(payload=payload, times=(payload.time,))
-    return again_if_changed(lambda: _overlaid(requests, services, known))
+    return again_if_changed(lambda: _overlaid(requests, services, known, is_wanted))
 
 
-def _overlaid(requests: Sequence[MapRequest], services: Services, known: Collection[str]) -> LayeredPayload:
+def _overlaid(
+    requests: Sequence[MapRequest], services: Services, known: Collection[str], is_wanted: IsWanted
+) -> LayeredPayload:
     """The picture of several layers.
 
     Raises:
@@ -51,7 +61,9 @@ def _overlaid(requests: Sequence[MapRequest], services: Services, known: Collect
         unreadable = tuple[Instant, ...]()
         try:
             body = services.caches.payloads.get_or_make(
-                etag, lambda: of_one_state(targets, lambda: _encoded(requests, targets))
+                etag,
+                lambda: of_one_state(targets, lambda: _encoded(requests, targets, is_wanted)),
+                is_wanted=is_wanted,
             )
         except IncompleteAnswer as answer:
             body, unreadable = answer.body, answer.unreadable
@@ -65,14 +77,19 @@ def _overlaid(requests: Sequence[MapRequest], services: Services, known: Collect
     return LayeredPayload(payload=payload, times=used)
 
 
-def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> bytes:
+def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget], is_wanted: IsWanted) -> bytes:
     first = requests[0]
     match first.format:
         case "image/tiff" | "application/x-npy":
             raise UnsupportedFormat("several layers together have no values of their own", locator="format")
         case picture_format:
-            size = overlay_bytes(requests, targets)
-            with targets[0].services.memory.taking(size, alternative=SMALLER):
+            size, memory, locator = (
+                overlay_bytes(requests, targets),
+                targets[0].services.memory,
+                larger_side(first.grid),
+            )
+            alternative = smaller(first.grid, size, memory.max_bytes)
+            with memory.taking(size, alternative=alternative, locator=locator, is_wanted=is_wanted):
                 return _drawn_over(requests, targets, picture_format)
 
 

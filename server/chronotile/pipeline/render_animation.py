@@ -1,7 +1,7 @@
 """Show me this area through time: a request to a time-lapse."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +23,7 @@ from chronotile.pipeline.animation_times import FrameTimes, frame_times
 from chronotile.pipeline.deliver_coverage import storing
 from chronotile.pipeline.draw_legend import layer_title, told_style
 from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.map_memory import SMALLER, drawing_bytes
+from chronotile.pipeline.map_memory import drawing_bytes, film_bytes
 from chronotile.pipeline.map_rasters import MapTarget
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.render_map import drawn, requested_style, require_sides, resolve_map
@@ -38,6 +38,7 @@ FILE_VERSION = "1"
 MAX_FRAMES = 1000
 MAX_SIDE_PX = 4096
 """What decoders of H.264 in devices take."""
+SMALLER_FILM = "ask for a smaller picture, or for GIF, which takes least"
 EXTENSIONS: dict[AnimationFormat, str] = {"image/gif": "gif", "image/webp": "webp", "video/mp4": "mp4"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -122,7 +123,9 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
 
     Raises:
         LimitExceeded: The frames are too many or too large, their pixels together with the times they are made of are
-            more than `max_animation_pixels`, or the file is larger than may be.
+            more than `max_animation_pixels`, they take more memory than there is for one answer, or the file is larger
+            than may be.
+        ServerBusy: Other large answers take the memory.
         StorageFull: There is no room to write it.
         SourceUnavailable: A source is away, or no frame can be read.
         ClientGone: Nobody waits any more.
@@ -134,9 +137,11 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         return found
     shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
     film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
+    size = film_bytes(request.format, shown)
     if pictures is None:
         pictures = _drawn(shots, is_wanted)
-    with storing():
+        size += _drawing_bytes(shots)
+    with services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_wanted=is_wanted), storing():
         frames = _frames(pictures, resolved.lettering)
         body = encode_animation(frames, film, request.format, scratch=scratch, most_bytes=most_bytes)
     unreadable = instants_of_all(shot.target.found for shot in shots)
@@ -151,6 +156,8 @@ def draw_frames(
 ) -> Iterator[Picture | None]:
     """Give pictures of some of the frames, on white, with nothing written on them; `None` of what cannot be read.
 
+    Memory is taken for all of them together, until the last was given.
+
     Args:
         request: What to show.
         services: What to show it with.
@@ -163,7 +170,10 @@ def draw_frames(
     shown = request.shown
     layer, _reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
     frames = frame_times(layer, shown.time, request.step, now=services.clock())
-    return _drawn((_shot(shown, layer, frames[number], services) for number in own), is_wanted)
+    shots = tuple(_shot(shown, layer, frames[number], services) for number in own)
+    size = _drawing_bytes(shots)
+    with services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_wanted=is_wanted):
+        yield from _drawn(shots, is_wanted)
 
 
 def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
@@ -213,10 +223,15 @@ def _drawn(shots: Iterable[_Shot], is_wanted: IsWanted) -> Iterator[Picture | No
 
 
 def _drawn_frame(shot: _Shot) -> Picture:
-    request, target = shot.request, shot.target
-    draw = partial(drawn, request, target)
-    with target.services.memory.taking(drawing_bytes(request, target), alternative=SMALLER):
-        return read_of_one_state(draw, target.layer, target.times.indexes, target.services)
+    target = shot.target
+    draw = partial(drawn, shot.request, target)
+    return read_of_one_state(draw, target.layer, target.times.indexes, target.services)
+
+
+def _drawing_bytes(shots: Sequence[_Shot]) -> int:
+    """What it takes to draw the frame that is made of most times; all have the same grid and the same layer."""
+    largest = max(shots, key=lambda shot: len(shot.target.time_used.instants))
+    return drawing_bytes(largest.request, largest.target)
 
 
 def _frames(pictures: Iterable[Picture | None], lettering: Lettering) -> Iterator[Frame]:

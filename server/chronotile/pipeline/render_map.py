@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.encoders.geotiff import encode_geotiff, encode_picture_geotiff
 from chronotile.encoders.npy import encode_npy
 from chronotile.encoders.picture import encode_picture
@@ -30,7 +31,7 @@ from chronotile.model.request import (
 )
 from chronotile.model.style import Style
 from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.map_memory import SMALLER, map_bytes
+from chronotile.pipeline.map_memory import map_bytes, smaller
 from chronotile.pipeline.map_rasters import MapTarget, MapValues, of_all_variables, of_one_state, shown_values
 from chronotile.pipeline.one_state import again_if_changed
 from chronotile.pipeline.revision import described, fingerprint, pixel_states, revision_of_states
@@ -50,27 +51,37 @@ MAX_SIDE_PX = 65_535
 """Of any picture, and JPEG's own: what takes room a row or a column is bounded by no number of pixels."""
 
 
-def render_map(request: MapRequest, services: Services, *, known: Collection[str] = ()) -> Payload:
+def render_map(
+    request: MapRequest,
+    services: Services,
+    *,
+    known: Collection[str] = (),
+    is_wanted: IsWanted = always_wanted,
+) -> Payload:
     """Read, paint and encode the picture that `request` asks for.
 
     Args:
         request: What to show.
         services: What to show it with.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        is_wanted: Whether somebody still waits; asked while a large picture waits for memory.
 
     Returns:
         The picture; where the layer has no pixels, a transparent one. Of several times, one that is damaged while its
         source is there is left out, and among `unreadable`.
 
     Raises:
-        LimitExceeded: The picture, or the times it is made of, are more than `limits` allow.
+        LimitExceeded: The picture, or the times it is made of, are more than `limits` allow, or take more memory than
+            there is for one answer.
+        ServerBusy: Other large answers take the memory.
+        ClientGone: Nobody waits any more.
         SourceUnavailable: A source is away, or none of the times can be read.
         ChronotileError: A name, time or parameter is not accepted.
     """
-    return again_if_changed(lambda: _rendered(request, services, known))
+    return again_if_changed(lambda: _rendered(request, services, known, is_wanted))
 
 
-def _rendered(request: MapRequest, services: Services, known: Collection[str]) -> Payload:
+def _rendered(request: MapRequest, services: Services, known: Collection[str], is_wanted: IsWanted) -> Payload:
     """The picture.
 
     Raises:
@@ -84,7 +95,9 @@ def _rendered(request: MapRequest, services: Services, known: Collection[str]) -
         return replace(payload, unchanged=True)
     try:
         body = services.caches.payloads.get_or_make(
-            target.etag, lambda: of_one_state([target], lambda: _within_memory(request, target))
+            target.etag,
+            lambda: of_one_state([target], lambda: _within_memory(request, target, is_wanted)),
+            is_wanted=is_wanted,
         )
     except IncompleteAnswer as answer:
         etag = etag_without(target.etag, answer.unreadable)
@@ -224,8 +237,10 @@ def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
     return request.reducer if times > 1 else "latest"
 
 
-def _within_memory(request: MapRequest, target: MapTarget) -> bytes:
-    with target.services.memory.taking(map_bytes(request, target), alternative=SMALLER):
+def _within_memory(request: MapRequest, target: MapTarget, is_wanted: IsWanted) -> bytes:
+    size, memory, locator = map_bytes(request, target), target.services.memory, larger_side(request.grid)
+    alternative = smaller(request.grid, size, memory.max_bytes)
+    with memory.taking(size, alternative=alternative, locator=locator, is_wanted=is_wanted):
         return _encoded(request, target)
 
 
@@ -360,11 +375,12 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
     asked = max(grid.width, grid.height)
     if asked > most:
         raise LimitExceeded(
-            "pixels of a side", allowed=most, asked=asked, alternative=alternative, locator=_larger_side(grid)
+            "pixels of a side", allowed=most, asked=asked, alternative=alternative, locator=larger_side(grid)
         )
 
 
-def _larger_side(grid: Grid) -> str:
+def larger_side(grid: Grid) -> str:
+    """Return the parameter at fault where a picture is too large."""
     return "width" if grid.width >= grid.height else "height"
 
 
@@ -378,7 +394,7 @@ def _check_size(grid: Grid, times: int, services: Services) -> None:
             allowed=limits.max_pixels,
             asked=pixels,
             alternative="ask for a smaller picture, or for tiles",
-            locator=_larger_side(grid),
+            locator=larger_side(grid),
         )
     if pixels * times > limits.max_cube_values:
         raise LimitExceeded(

@@ -8,11 +8,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.errors import ServerBusy
 from chronotile.model.source import Finding
+from chronotile.pipeline.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.protocols.common.state import Gates
 from chronotile.protocols.ops.siblings import merged
 from chronotile.readers.previews import Previews, say_previews
+from tests.protocols import served
 from tests.running import PATIENCE_S
 
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png"
@@ -57,6 +60,17 @@ def test_all_gates_tell_who_runs_and_waits(client):
 
     assert [found.get(("chronotile_waiting", work)) for work in works] == [0] * len(works)
     assert all(found["chronotile_threads", work] > 0 for work in works)
+
+
+def test_large_answers_that_are_refused_for_memory_are_counted():
+    memory = AnswerMemory(2 * SMALL_BYTES, patience_s=0)
+    with TestClient(application(replace(served.make_services(), memory=memory))) as client:
+        with memory.taking(2 * SMALL_BYTES, alternative=""), pytest.raises(ServerBusy):
+            memory.taking(2 * SMALL_BYTES, alternative="").__enter__()
+        found = metrics(client)
+
+    assert found["chronotile_refused_total", "large answers"] == 1
+    assert found["chronotile_waiting", "large answers"] == 0
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/health/ready"])

@@ -90,6 +90,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         pictures=_pictures(done[-1]["last"], work),
         scratch=scratch_of(work),
         most_bytes=MOST_BYTES,
+        is_wanted=work.is_wanted,
     )
     keep(delivery.body, work.results / delivery.file_name, work)
     return {"animation": Result(file=delivery.file_name, media_type=delivery.media_type)}

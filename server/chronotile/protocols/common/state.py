@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 from typing import ParamSpec, TypeVar, cast
@@ -22,6 +23,9 @@ SERVICES = "chronotile.services"
 
 MAX_MESSAGES = 100
 """After the body, among which a server's word that the client left is looked for."""
+
+ANSWER_S = 5.0
+"""How long work in a thread waits for the event loop to say whether its client is still there."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -226,6 +230,25 @@ async def read_in_thread(
     except SourceUnavailable:
         elsewhere.suspect(sources)
         raise
+
+
+def asking_whether_wanted(request: Request) -> Callable[[], bool]:
+    """Return what tells work in a thread whether the client is still there, for work that seldom asks.
+
+    Nothing watches for it meanwhile, as in `while_wanted`: each call asks the event loop. A client of which that does
+    not know within `ANSWER_S` counts as there.
+    """
+    loop = asyncio.get_running_loop()
+
+    def is_wanted() -> bool:
+        asked = asyncio.run_coroutine_threadsafe(request.is_disconnected(), loop)
+        try:
+            return not asked.result(ANSWER_S)
+        except (TimeoutError, CancelledError):
+            asked.cancel()
+            return True
+
+    return is_wanted
 
 
 @asynccontextmanager

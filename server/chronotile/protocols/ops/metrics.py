@@ -15,6 +15,8 @@ from chronotile.protocols.common.state import ServerState
 from chronotile.readers.kept_blocks import BlocksState, current_blocks
 from chronotile.readers.previews import PreviewsState
 
+LARGE_ANSWERS = "large answers"
+"""What waits for memory, though it has a thread: counted among the requests that are answered, too."""
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
@@ -83,13 +85,16 @@ def _newest_times(services: Services) -> Metric:
 def _gates(state: ServerState) -> Iterable[Metric]:
     threads = GaugeMetricFamily("chronotile_threads", "Threads work may take", labels=["work"])
     running = GaugeMetricFamily("chronotile_running", "Threads at work", labels=["work"])
-    waiting = GaugeMetricFamily("chronotile_waiting", "Requests that wait for a thread", labels=["work"])
+    waiting = GaugeMetricFamily("chronotile_waiting", "Requests that wait for a thread, or for memory", labels=["work"])
     refused = CounterMetricFamily("chronotile_refused", "Requests that would wait too long", labels=["work"])
     for gate in (*state.gates, *state.elsewhere.values()):
         threads.add_metric([gate.name], gate.threads)
         running.add_metric([gate.name], gate.running)
         waiting.add_metric([gate.name], gate.waiting)
         refused.add_metric([gate.name], gate.refused)
+    memory = state.services.memory
+    waiting.add_metric([LARGE_ANSWERS], memory.waiting)
+    refused.add_metric([LARGE_ANSWERS], memory.refused)
     yield from (threads, running, waiting, refused)
 
 

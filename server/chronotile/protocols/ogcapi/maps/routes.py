@@ -1,6 +1,6 @@
 """`/ogcapi/…/map`: maps of a collection or of the dataset, in the default or in a named style."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 
@@ -14,7 +14,7 @@ from chronotile.pipeline.overlay_maps import overlay_maps
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.respond import known_etags, respond
-from chronotile.protocols.common.state import for_client, services_of, state_of
+from chronotile.protocols.common.state import asking_whether_wanted, for_client, services_of, state_of
 from chronotile.protocols.ogcapi.maps.faults import picture_fault
 from chronotile.protocols.ogcapi.maps.params import AskedMap, asked_map
 from chronotile.protocols.ogcapi.maps.told import told_of_grid, told_of_time
@@ -27,7 +27,7 @@ async def get_map(request: Request) -> Response:
     query = query_of(request.query_params.multi_items())
     asked = asked_map(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
     gate = state_of(request).gates.pictures
-    work = partial(_draw, asked, services, known=known_etags(request))
+    work = partial(_draw, asked, services, known_etags(request), asking_whether_wanted(request))
     first, *others = (layer.id for layer in asked.drawing.layers)
     payload, grid = await for_client(request, gate, first, work, services=services, others=others)
     response = respond(replace(payload, media_type=asked.drawing.media_type))
@@ -35,9 +35,11 @@ async def get_map(request: Request) -> Response:
     return response
 
 
-def _draw(asked: AskedMap, services: Services, *, known: Collection[str]) -> tuple[Payload, Grid]:
+def _draw(
+    asked: AskedMap, services: Services, known: Collection[str], is_wanted: Callable[[], bool]
+) -> tuple[Payload, Grid]:
     grid = asked.grid(services.catalogue)
-    return overlay_maps(asked.drawing.requests(grid), services, known=known).payload, grid
+    return overlay_maps(asked.drawing.requests(grid), services, known=known, is_wanted=is_wanted).payload, grid
 
 
 PATHS = (
