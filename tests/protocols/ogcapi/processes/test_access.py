@@ -5,8 +5,11 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.jobs.desk import JobDesk
+from chronotile.protocols.ogcapi.processes import at_once, execution_routes
 from tests.protocols import served
 
+PLACES = "/ogcapi/processes/zonal-statistics/execution"
+RING = [[4.6, 50.8], [4.61, 50.8], [4.61, 50.81], [4.6, 50.8]]
 ECHO = "/ogcapi/processes/echo/execution"
 BODY = {"inputs": {"string": "a"}}
 AS_JOB = {"Prefer": "respond-async"}
@@ -103,6 +106,33 @@ def test_a_job_is_not_deleted_from_elsewhere(client, job, desk):
 
     [found], _count = desk.jobs(user=None)
     assert found.status == "accepted"
+
+
+FIELD = {"type": "Feature", "id": "a", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [RING]}}
+STATISTICS = {"inputs": {"layer": "NDVI", "places": {"type": "FeatureCollection", "features": [FIELD]}}}
+BY_REFERENCE = {"outputs": {"statistics": {"transmissionMode": "reference"}}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_done"),
+    [
+        pytest.param(BY_REFERENCE, False, id="by reference"),
+        pytest.param({"response": "document"}, False, id="a file in a document"),
+        pytest.param({"response": "document", "outputs": {"statistics": {}}}, False, id="a named file in a document"),
+        pytest.param(
+            {"response": "document", "outputs": {"statistics": {"transmissionMode": "value"}}}, True, id="in it"
+        ),
+        pytest.param({}, True, id="raw"),
+    ],
+)
+def test_what_pages_of_other_origins_may_not_have_is_not_made(client, monkeypatch, asked, is_done):
+    done = []
+    monkeypatch.setattr(execution_routes, "do", lambda *args, **kwargs: done.append(1) or at_once.do(*args, **kwargs))
+
+    answer = client.post(PLACES, json={**STATISTICS, **asked}, headers={"Origin": OTHER})
+
+    assert (answer.status_code, bool(done)) == (200 if is_done else 403, is_done)
+    assert client.post(PLACES, json={**STATISTICS, **asked}).status_code in {200, 204}
 
 
 @pytest.mark.parametrize("use", USES)

@@ -27,7 +27,7 @@ from chronotile.protocols.ogcapi.processes.execution import execution_instead, e
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 from chronotile.protocols.ogcapi.processes.prefer import RESPOND_ASYNC, Preferences, preferences_of
 from chronotile.protocols.ogcapi.processes.references import Reference, fetch_all, hosts_of, references_of, with_values
-from chronotile.protocols.ogcapi.processes.results import wants_references
+from chronotile.protocols.ogcapi.processes.results import wants_references, will_want_references
 from chronotile.protocols.ogcapi.processes.subscriber import subscriber_of
 from chronotile.protocols.ogcapi.told import told_for
 from chronotile.readers.fetch import Fetched
@@ -42,6 +42,8 @@ async def post_execution(request: Request) -> Response:
     execution, subscriber = await _asked(request, process_of(request.path_params["processID"]), told)
     if subscriber is not None and not preferred.is_async:
         raise InvalidParameter(f"subscribers hear of jobs alone; {JOB_INSTEAD}", locator="subscriber")
+    if will_want_references(execution):
+        require_job_access(request)  # before the work: results that lie somewhere are those of a job
     plan = await _planned(request, execution)
     if subscriber is not None or preferred.wants_job(plan.seconds, most_s=SYNC_S):
         return await _accept(request, execution, told, subscriber, revision=plan.revision)

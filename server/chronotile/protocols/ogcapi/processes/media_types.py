@@ -32,6 +32,11 @@ def is_base64(schema: Json) -> bool:
     return any(each.get("contentEncoding") == BASE64 for each in _alternatives(schema))
 
 
+def is_of_file(schema: Json) -> bool:
+    """Return whether results of a schema may be files."""
+    return any(each.get("contentEncoding") == "binary" for each in _alternatives(schema))
+
+
 def media_type_of(result: Result, schema: Json) -> str:
     """Return the media type of a result by value; `schema` is of its output."""
     if result.file is not None or result.media_type != JSON or not isinstance(result.value, str):

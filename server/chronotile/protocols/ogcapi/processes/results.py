@@ -21,12 +21,12 @@ from chronotile.encoders.file_parts import PIECE_BYTES
 from chronotile.errors import LimitExceeded, SourceUnavailable
 from chronotile.jobs.bucket import RESULT_GONE
 from chronotile.jobs.job import Execution, Result
-from chronotile.jobs.processes import output_schema
+from chronotile.jobs.processes import output_schema, process_of
 from chronotile.jobs.result_files import ResultFiles, StoredFile
 from chronotile.protocols.common.body_response import BodyResponse
 from chronotile.protocols.common.respond import known_etags
 from chronotile.protocols.ogcapi.processes.documents import REL_RESULTS
-from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, media_type_of
+from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, is_of_file, media_type_of
 
 MOST_INLINE_BYTES = 32 << 20
 """Of a file that stands in a JSON document."""
@@ -156,6 +156,24 @@ def _telling_what_is_gone() -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise SourceUnavailable(RESULT_GONE) from error
+
+
+def will_want_references(execution: Execution) -> bool:
+    """Return whether some result of an execution that is not done yet will have to lie somewhere, as far as is known.
+
+    It is where that is asked for, or a result that is a file stands in a document. One that has a name is no file.
+    """
+    outputs = process_of(execution.process).outputs
+    return any(
+        (told := (execution.outputs or {}).get(name, {}).get("transmissionMode")) == "reference"
+        or (
+            told is None
+            and execution.response == "document"
+            and is_of_file(outputs[name].schema)
+            and "name" not in execution.inputs
+        )
+        for name in (execution.outputs or outputs)
+    )
 
 
 def wants_references(execution: Execution, values: Mapping[str, Result]) -> bool:
