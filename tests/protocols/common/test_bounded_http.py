@@ -106,6 +106,44 @@ def test_what_is_sent_without_end_is_refused(url, message, endless, status):
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == status
 
 
+@pytest.mark.parametrize(
+    "path", [b"/ogcapi/jobs", b"/ogcapi/jobs/a/results", b"/veg/ogcapi/jobs/a", b"/ogcapi/%6Aobs/"]
+)
+@pytest.mark.parametrize(
+    ("rest", "endless", "status"),
+    [
+        (b" HTTP/1.1\r\nHost: a\r\n", b"X: a\r\n" * 100, 431),
+        (b"?f=", b"a" * 1000, 414),
+    ],
+    ids=["headers", "url"],
+)
+def test_refusals_about_jobs_are_not_for_pages_of_all_origins(url, path, rest, endless, status):
+    answer = answer_to(url, b"POST " + path + rest, endless)
+
+    assert status_of(answer) == status
+    assert b"access-control-" not in answer
+
+
+def test_refusals_of_bodies_about_jobs_are_not_for_pages_of_all_origins():
+    async def read(request: Request) -> Response:
+        return JSONResponse(len(await request.body()))
+
+    message = b"POST /ogcapi/jobs HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x="
+    with listening(Starlette(routes=[Route("/ogcapi/jobs", read, methods=["POST"])])) as url:
+        answer = answer_to(url, message, b"a" * 1000)
+
+    assert status_of(answer) == 400
+    assert b"access-control-" not in answer
+
+
+@pytest.mark.parametrize("path", [b"/ogcapi/jobsx", b"/ogcapi/processes/echo/execution", b"/wms?X=/ogcapi/jobs"])
+def test_refusals_about_all_else_are_for_pages_of_all_origins(url, path):
+    answer = answer_to(url, b"POST " + path + b" HTTP/1.1\r\nHost: a\r\n", b"X: a\r\n" * 100)
+
+    assert status_of(answer) == 431
+    assert b"access-control-allow-origin: *" in answer
+
+
 def test_endless_heads_stop_nobody(url):
     """The fault: eight such connections held up everybody for 25 s."""
     answers = []

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from chronotile.protocols.common.job_access import may_be_of_jobs
 from chronotile.protocols.common.problem import MEDIA_TYPE
 
 MAX_HEAD_BYTES = 65_536
@@ -37,6 +39,7 @@ LINGER_S = 1.0
 """How long input after a refusal is discarded, so that the client reads the refusal before the connection closes."""
 
 RETRY_AFTER_S = 5
+SHARED = "access-control-allow-origin: *\r\naccess-control-expose-headers: Retry-After\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,12 @@ class Refusal:
     status: HTTPStatus
     detail: str
 
-    def wire(self) -> bytes:
-        """Return the answer: a problem document (RFC 9457)."""
+    def wire(self, *, is_for_all_pages: bool) -> bytes:
+        """Return the answer: a problem document (RFC 9457).
+
+        Args:
+            is_for_all_pages: Whether pages of any origin may read it, which those about jobs are not (DESIGN 2.4).
+        """
         body = orjson.dumps(
             {"type": "about:blank", "title": self.status.phrase, "status": self.status, "detail": self.detail}
         )
@@ -56,9 +63,7 @@ class Refusal:
             f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
             f"content-type: {MEDIA_TYPE}\r\n"
             f"content-length: {len(body)}\r\n"
-            f"{busy}"
-            "access-control-allow-origin: *\r\n"
-            "access-control-expose-headers: Retry-After\r\n"
+            f"{busy}{SHARED if is_for_all_pages else ''}"
             "connection: close\r\n\r\n"
         )
         return head.encode("ascii") + body
@@ -93,6 +98,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- uvicorn's
         super().__init__(*args, **kwargs)
+        self.url = b""
+        """As far as it has come; uvicorn has none before the first request."""
         self._is_in_head = False
         self._is_in_body = False
         self._has_advanced = False
@@ -305,10 +312,18 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
-        self.transport.write(refusal.wire())
+        self.transport.write(refusal.wire(is_for_all_pages=not may_be_of_jobs(self._path)))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._receiving = self.loop.call_later(LINGER_S, self.transport.close)
+
+    @property
+    def _path(self) -> str:
+        """Of the request that is refused, as far as it has come."""
+        if not self.is_idle:
+            path: str = self.cycle.scope["path"]
+            return path
+        return unquote(self.url.partition(b"?")[0].decode("latin-1"))
 
     def _close_idle(self) -> None:
         others = (each for each in self.connections if isinstance(each, BoundedHttp) and each is not self)

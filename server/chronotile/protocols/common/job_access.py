@@ -22,6 +22,7 @@ LOCALHOST = "localhost"
 MAX_CLIENT = 100
 """Characters of what a proxy gives as the address of its client."""
 _JOBS = re.compile(r"/ogcapi/jobs(/.*)?", re.DOTALL)
+_BELOW_PREFIX = re.compile(r"/ogcapi/jobs(/|$)")
 _HOST = re.compile(r"(?P<name>[^:\[\]/@\s]+|\[[0-9a-f:.]+\])(:(?P<port>\d{1,5}))?", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
 _IS_OF_JOBS = "chronotile.is_of_jobs"
@@ -77,6 +78,11 @@ def is_of_jobs(scope: Scope) -> bool:
 def is_path_of_jobs(scope: Scope) -> bool:
     """Return whether a request that is not handled yet is for the path of jobs."""
     return bool(_JOBS.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))))
+
+
+def may_be_of_jobs(path: str) -> bool:
+    """Return whether a path of which the server's prefix is not known yet may be one of jobs."""
+    return bool(_BELOW_PREFIX.search(path))
 
 
 def job_sharing(scope: Scope) -> tuple[RawHeader, ...]:
