@@ -20,7 +20,8 @@ DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
 
 MOST_WORKERS = 1024
 WORKER_BYTES = 300 * 10**6
-"""What a worker takes at most beside its part of the caches; `benchmarks.soak` and `benchmarks.memory` measure it."""
+"""What a worker takes at most beside its part of the caches, without `/cog`; `benchmarks.soak` and `benchmarks.memory`
+measure it."""
 ANSWER_BYTES = 176 << 20
 """Of that, what large answers may take while they are made; the rest is what a worker takes with tiles alone."""
 CACHE_PART = 8
