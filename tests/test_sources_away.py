@@ -524,6 +524,20 @@ def test_store_that_is_written_is_served_as_it_is_now(source, configure, serve, 
     until(lambda: served.failing() == [])
 
 
+def test_store_that_is_written_twice_is_served_as_it_is_now(source, configure, serve, at_reads, monkeypatch):
+    monkeypatch.setattr(elsewhere, "QUIET_S", 100 * PATIENCE_S)
+    served = serve(configure(), patience_s=PATIENCE_S)
+
+    def is_of(scene):
+        answer = served.get(FAR)
+        return answer.status_code == 200 and told_series(answer) == series_of(scene)
+
+    for other in (APPENDED, ROLLED):
+        write_store(source, other)
+
+        until(lambda other=other: is_of(other))
+
+
 def test_new_times_of_a_store_are_listed_though_nobody_reads_it(source, configure, serve, brisk):
     served = serve(configure(), patience_s=PATIENCE_S)
     write_store(source, APPENDED)

@@ -16,6 +16,7 @@ from chronotile.model.raster import Encoding
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.readers import elsewhere as module
 from chronotile.readers.elsewhere import JITTER, LONGEST_RETRY_S, Elsewhere, Opened, Wanted, delay_s
+from chronotile.readers.foreign import BeingWritten
 from tests.running import PATIENCE_S, until
 
 AWHILE_S = 0.05
@@ -47,6 +48,7 @@ class Hosts:
     def __init__(self):
         self.doors: dict[str, threading.Event] = {}
         self.failures: dict[str, str] = {}
+        self.cause: Exception | None = None
         self.begun = Counter()
         self.readers: list[Reader] = []
         self.changed = threading.Condition()
@@ -62,7 +64,7 @@ class Hosts:
         if door is not None:
             assert door.wait(PATIENCE_S)
         if name in self.failures:
-            raise UnsupportedSource(self.failures[name])
+            raise UnsupportedSource(self.failures[name]) from self.cause
         reader = Reader(INFO, self)
         self.readers.append(reader)
         return Opened(reader=reader, info=reader.info, revisions=module.revisions_of(reader))
@@ -84,6 +86,7 @@ def brisk(monkeypatch):
     monkeypatch.setattr(module, "FIRST_RETRY_S", 0.01)
     monkeypatch.setattr(module, "LOOK_S", 10 * PATIENCE_S)
     monkeypatch.setattr(module, "QUIET_S", 10 * PATIENCE_S)
+    monkeypatch.setattr(module, "BETWEEN_LOOKS_S", AWHILE_S)
 
 
 @pytest.fixture
@@ -299,6 +302,41 @@ def test_one_that_a_look_does_not_find_is_away_until_it_is_back(elsewhere, hosts
 
     until(lambda: elsewhere.is_away("good"))
     hosts.failures, hosts.state = {}, "first"
+    until(lambda: not elsewhere.is_away("good"))
+
+
+def test_one_that_is_written_again_soon_is_opened_again_without_another_failure(elsewhere, hosts):
+    elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    for number, state in enumerate(["second", "third", "fourth"], start=2):
+        hosts.state = state
+        elsewhere.suspect(["good"])
+
+        until(lambda: elsewhere.found.opened["good"].revisions == (hosts.state,))
+        assert hosts.begun["good"] == number
+    assert elsewhere.found.away == {}
+
+
+def test_one_of_which_a_part_cannot_be_read_is_opened_again_once_it_is_written(elsewhere, hosts):
+    elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    elsewhere.suspect(["good"])
+    until(lambda: len(hosts.readers) == 2)
+    assert hosts.readers[1].closed.wait(PATIENCE_S)
+    hosts.state = "second"
+    elsewhere.suspect(["good"])
+
+    until(lambda: elsewhere.found.opened["good"].revisions == ("second",))
+    assert hosts.begun["good"] == 3
+
+
+def test_one_that_is_written_while_it_is_opened_is_tried_again_soon(elsewhere, hosts, monkeypatch):
+    """However often: the time between tries is that after a first failure."""
+    monkeypatch.setattr(module, "LONGEST_RETRY_S", 10 * PATIENCE_S)
+    elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
+    hosts.failures, hosts.cause = {"good": "it was written"}, BeingWritten("it was written")
+    elsewhere.suspect(["good"])
+    hosts.wait_for("good", 20)  # with tries that are twice as late each time, after 2,600 s
+    hosts.failures = {}
+
     until(lambda: not elsewhere.is_away("good"))
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.model.source import Finding, SourceInfo, SourceSpec
-from chronotile.readers.foreign import one_line
+from chronotile.readers.foreign import BeingWritten, one_line, origin_of
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
@@ -31,7 +31,10 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 JITTER = 0.5
 """The share of that time by which it is shortened at random, so that many servers do not ask at the same moment."""
 QUIET_S = 5.0
-"""How long failures start no look after one that opened the source again: what failed is a part of it."""
+"""How long failed reads do not open a source again that was opened again and is as it was: what failed is a part of it.
+They let it be asked for its state."""
+BETWEEN_LOOKS_S = 1.0
+"""The least time between two looks that failed reads start."""
 LOOK_EVERY_S = 30.0
 """How often a source that is open is asked whether it is in the state in which it was opened."""
 MOST_AT_ONCE, MOST_IN_ALL = 8, 64
@@ -115,8 +118,10 @@ class _Source:
     """When the opening began that is under way."""
     failures: int = 0
     """Since it last opened."""
-    found_s: float | None = None
-    """When it was last opened again though it was not away."""
+    looked_s: float = 0.0
+    """When it was last opened, or found as it was."""
+    quiet_until_s: float = 0.0
+    """Until then a failed read does not open it again, unless it is in another state."""
 
 
 Opener = Callable[[Wanted], Opened]
@@ -226,15 +231,15 @@ class Elsewhere:
         return frozenset(each.host for each in found if each is not None)
 
     def suspect(self, collections: Collection[str]) -> None:
-        """Look whether sources of which a read failed are there; does not wait."""
+        """Look whether sources of which a read failed are there, soon if that was done just now; does not wait."""
         now_s = monotonic()
         with self._changed:
             for collection in collections:
                 source = self._sources.get(collection)
-                if source is not None and _is_idle(source) and not _is_quiet(source, now_s):
-                    source.is_routine = False
-                    if source.begun_s is None:
-                        source.due_s = now_s
+                if source is not None and _is_idle(source):
+                    source.is_routine = now_s < source.quiet_until_s
+                    if source.due_s is not None:
+                        source.due_s = min(source.due_s, max(now_s, source.looked_s + BETWEEN_LOOKS_S))
                     else:
                         source.begun_s = now_s
             self._changed.notify_all()
@@ -283,14 +288,14 @@ class Elsewhere:
                 threading.Thread(target=self._open, args=[name, source], name="open elsewhere", daemon=True).start()
 
     def _open(self, name: str, source: _Source) -> None:
-        opened, reason = None, ""
+        opened, reason, is_written = None, "", False
         try:
             if source.is_routine and source.opened is not None and source.opened.is_current():
                 opened = source.opened
             else:
                 opened = self._open_source(source.wanted)
         except ChronotileError as error:
-            reason = error.message
+            reason, is_written = error.message, isinstance(origin_of(error), BeingWritten)
         except Exception as error:
             log.debug("a source elsewhere cannot be opened", exc_info=error)
             reason = f"it cannot be opened: {one_line(error)}"
@@ -300,7 +305,10 @@ class Elsewhere:
             is_wanted = self._sources.get(name) is source and not self._is_closed
             is_news = False
             if is_wanted:
-                is_news = self._take(source, opened) if opened is not None else self._put_off(source, reason)
+                if opened is not None:
+                    is_news = self._take(source, opened)
+                else:
+                    is_news = self._put_off(source, reason, is_written=is_written)
             if is_news:
                 self._tell()
             self._changed.notify_all()
@@ -310,20 +318,21 @@ class Elsewhere:
     def _take(self, source: _Source, opened: Opened) -> bool:
         """Take what opened, unless it is what is open already; return whether that is news."""
         source.failures, source.is_routine = 0, True
-        source.due_s = monotonic() + LOOK_EVERY_S * (1 - JITTER * random.random())
+        source.looked_s = monotonic()
+        source.due_s = source.looked_s + LOOK_EVERY_S * (1 - JITTER * random.random())
         if source.opened is not None and source.reason is None:
             if opened is source.opened:
                 return False
-            source.found_s = monotonic()
             if opened.state == source.opened.state:
+                source.quiet_until_s = source.looked_s + QUIET_S
                 return False
         source.opened, source.reason = opened, None
         return True
 
-    def _put_off(self, source: _Source, reason: str) -> bool:
-        """Try again later; return whether it is news that the source is away."""
-        source.failures += 1
-        source.is_routine, source.found_s = False, None
+    def _put_off(self, source: _Source, reason: str, *, is_written: bool) -> bool:
+        """Try again later, soon if it was written while it was opened; return whether it is news that it is away."""
+        source.failures = 1 if is_written else source.failures + 1
+        source.is_routine, source.quiet_until_s = False, 0.0
         source.due_s = monotonic() + delay_s(source.failures, random.random())
         was_there, source.reason = source.reason is None, reason
         return was_there
@@ -346,11 +355,6 @@ def _is_unknown(source: _Source) -> bool:
 def _is_idle(source: _Source) -> bool:
     """Whether it is open, and nothing is done or to be done about it but looks."""
     return source.opened is not None and source.reason is None and source.is_routine
-
-
-def _is_quiet(source: _Source, now_s: float) -> bool:
-    """Whether it was opened again not long ago."""
-    return source.found_s is not None and now_s - source.found_s < QUIET_S
 
 
 def _is_late(source: _Source, now_s: float) -> bool:
