@@ -222,6 +222,24 @@ def test_source_that_goes_away_is_refused_until_it_is_back(source, configure, se
     until(lambda: is_right(served.get(FAR)))
 
 
+@pytest.mark.parametrize("kind", ["cog", "zarr"])
+@pytest.mark.parametrize(("fault", "words"), [(None, "404 Not Found: is its address right?"), (Fault.FORBIDDEN, "403")])
+def test_mistake_in_an_address_is_told_from_a_server_that_is_away(source, configure, serve, caplog, kind, fault, words):
+    caplog.set_level("INFO", logger="chronotile")
+    source.switch(fault, "b.tif")
+    for name in ("zarr.json", ".zmetadata"):
+        source.switch(fault, f"b.tif/{name}")
+    more = f'  odd: {{source: {{kind: {kind}, href: "{source.url_of("b.tif")}"}}, variables: {{NDVI: {{}}}}}}\n'
+    served = serve(configure(more=more), patience_s=PATIENCE_S)
+
+    (told,) = served.get("/health/ready").json()["faults"]
+    assert told["collection"] == "odd"
+    assert told["reason"].startswith(f"{OF_FAR}: its server answers {words}")
+    findings = [each.getMessage() for each in caplog.records if "error  odd: left out: " in each.getMessage()]
+    assert len(findings) == 1
+    assert f"its server answers {words}" in findings[0]
+
+
 def test_those_that_hang_hold_only_threads_of_their_own(source, configure, serve):
     served = serve(configure(), patience_s=PATIENCE_S)
     source.switch(Fault.HANG)
@@ -329,6 +347,7 @@ def test_check_finds_a_source_that_is_away(source, configure):
 
     assert found.returncode == 1
     assert "far: left out: " in found.stdout
+    assert "its server answers 403 Forbidden: are credentials missing, or is its address wrong?" in found.stdout
     assert "Traceback" not in found.stderr
 
 

@@ -17,6 +17,7 @@ from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.readers import elsewhere as module
 from chronotile.readers.elsewhere import JITTER, LONGEST_RETRY_S, Elsewhere, Opened, Wanted, delay_s
 from chronotile.readers.foreign import BeingWritten
+from chronotile.readers.remote_requests import Refused
 from tests.running import PATIENCE_S, until
 
 AWHILE_S = 0.05
@@ -165,6 +166,19 @@ def test_failures_are_news_once(elsewhere, hosts):
     hosts.wait_for("bad", 4)
 
     assert elsewhere.found.changes == before.changes
+
+
+def test_refusal_is_news_once_though_the_source_was_away(elsewhere, hosts):
+    hosts.failures = {"bad": "503"}
+    before = elsewhere.open(wanted("bad"), patience_s=PATIENCE_S)
+    hosts.failures, hosts.cause = {"bad": "404"}, Refused(404)
+    until(lambda: elsewhere.found.refusals == {"bad": 404})
+    hosts.wait_for("bad", hosts.begun["bad"] + 3)
+
+    assert elsewhere.found.changes == before.changes + 1
+    hosts.failures = {}
+    until(lambda: not elsewhere.is_away("bad"))
+    assert elsewhere.found.refusals == {}
 
 
 def test_one_that_is_known_to_be_away_is_not_waited_for(elsewhere, hosts):

@@ -9,6 +9,8 @@ from chronotile.model.collection import Layer
 from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
+from chronotile.readers.elsewhere import Found
+from chronotile.readers.remote_requests import refusal
 
 NOT_OPEN = "its source cannot be opened, or has nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"
@@ -43,18 +45,25 @@ class Readiness:
 def check_readiness(services: Services) -> Readiness:
     """Return whether the newest pixels of each layer are there, and all faults that are known; reads no pixels."""
     readable = {layer: _is_readable(layer, services) for layer in services.catalogue.layers}
-    away = services.elsewhere.found.away
+    found = services.elsewhere.found
+    away = found.away
     gone = [layer for layer, is_readable in readable.items() if not is_readable and layer.collection not in away]
     closed = [collection for collection in _closed(services) if collection not in away]
     failing = dict.fromkeys((*closed, *away, *(layer.collection for layer in gone)))
     faults = (
         *(Fault(reason=NOT_OPEN, collection=collection) for collection in closed),
-        *(Fault(reason=AWAY, collection=collection) for collection in away),
+        *(Fault(reason=_why_away(collection, found), collection=collection) for collection in away),
         *(Fault(reason=NEWEST_GONE, collection=layer.collection, layer=layer.id) for layer in gone),
         *_left_out(services),
         *_failing_dates(services),
     )
     return Readiness(is_ready=any(readable.values()), failing=tuple(failing), faults=faults)
+
+
+def _why_away(collection: str, found: Found) -> str:
+    """Why a source elsewhere is away: a refusal is more likely a mistake of the configuration than a failure."""
+    status = found.refusals.get(collection)
+    return AWAY if status is None else f"{AWAY}: {refusal(status)}"
 
 
 def _is_readable(layer: Layer, services: Services) -> bool:

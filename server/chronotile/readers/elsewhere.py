@@ -15,6 +15,7 @@ from chronotile.readers.foreign import BeingWritten, one_line, origin_of
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
+from chronotile.readers.remote_requests import Refused
 from chronotile.readers.sample import observed_range
 
 log = logging.getLogger(__name__)
@@ -99,6 +100,8 @@ class Found:
     """By collection; one that was open once and is away now is here too."""
     away: Mapping[str, str]
     """Why a source cannot be read now, by collection."""
+    refusals: Mapping[str, int]
+    """Of those that are away, with which status the server answers that does not give it: 404, 403 or 401."""
     changes: int
     """How often any of this has changed."""
 
@@ -110,6 +113,8 @@ class _Source:
     opened: Opened | None = None
     reason: str | None = None
     """Why it is away; `None` where it is not, or where nothing is known of it yet."""
+    refusal: int | None = None
+    """With which status its server refused it at the last try."""
     due_s: float | None = 0.0
     """When it is to be opened or looked at; `None` while it is."""
     is_routine: bool = False
@@ -199,6 +204,11 @@ class Elsewhere:
             return Found(
                 opened={name: each.opened for name, each in self._sources.items() if each.opened is not None},
                 away={name: each.reason for name, each in self._sources.items() if each.reason is not None},
+                refusals={
+                    name: each.refusal
+                    for name, each in self._sources.items()
+                    if each.reason is not None and each.refusal is not None
+                },
                 changes=self._changes,
             )
 
@@ -288,27 +298,28 @@ class Elsewhere:
                 threading.Thread(target=self._open, args=[name, source], name="open elsewhere", daemon=True).start()
 
     def _open(self, name: str, source: _Source) -> None:
-        opened, reason, is_written = None, "", False
+        opened: Opened | None = None
+        failure: Exception | None = None
+        reason = ""
         try:
             if source.is_routine and source.opened is not None and source.opened.is_current():
                 opened = source.opened
             else:
                 opened = self._open_source(source.wanted)
         except ChronotileError as error:
-            reason, is_written = error.message, isinstance(origin_of(error), BeingWritten)
+            failure, reason = error, error.message
         except Exception as error:
             log.debug("a source elsewhere cannot be opened", exc_info=error)
-            reason = f"it cannot be opened: {one_line(error)}"
+            failure, reason = error, f"it cannot be opened: {one_line(error)}"
         with self._changed:
             source.begun_s = None
             self._threads -= Counter([source.host])
             is_wanted = self._sources.get(name) is source and not self._is_closed
             is_news = False
-            if is_wanted:
-                if opened is not None:
-                    is_news = self._take(source, opened)
-                else:
-                    is_news = self._put_off(source, reason, is_written=is_written)
+            if is_wanted and opened is not None:
+                is_news = self._take(source, opened)
+            elif is_wanted and failure is not None:
+                is_news = self._put_off(source, failure, reason)
             if is_news:
                 self._tell()
             self._changed.notify_all()
@@ -317,7 +328,7 @@ class Elsewhere:
 
     def _take(self, source: _Source, opened: Opened) -> bool:
         """Take what opened, unless it is what is open already; return whether that is news."""
-        source.failures, source.is_routine = 0, True
+        source.failures, source.is_routine, source.refusal = 0, True, None
         source.looked_s = monotonic()
         source.due_s = source.looked_s + LOOK_EVERY_S * (1 - JITTER * random.random())
         if source.opened is not None and source.reason is None:
@@ -329,13 +340,18 @@ class Elsewhere:
         source.opened, source.reason = opened, None
         return True
 
-    def _put_off(self, source: _Source, reason: str, *, is_written: bool) -> bool:
-        """Try again later, soon if it was written while it was opened; return whether it is news that it is away."""
-        source.failures = 1 if is_written else source.failures + 1
+    def _put_off(self, source: _Source, failure: Exception, reason: str) -> bool:
+        """Try again later, soon if it was written while it was opened; return whether that is news.
+
+        It is if the source was not away, or if its server now refuses it, or does so with another status.
+        """
+        origin, refused = origin_of(failure), source.refusal
+        source.failures = 1 if isinstance(origin, BeingWritten) else source.failures + 1
+        source.refusal = origin.status if isinstance(origin, Refused) else None
         source.is_routine, source.quiet_until_s = False, 0.0
         source.due_s = monotonic() + delay_s(source.failures, random.random())
         was_there, source.reason = source.reason is None, reason
-        return was_there
+        return was_there or source.refusal not in {None, refused}
 
     def _tell(self) -> None:
         self._changes += 1

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
+from http import HTTPStatus
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -37,8 +38,6 @@ IGNORES_RANGE = (
     "answers 206, or copy it here"
 )
 
-FORBIDDEN = "its server does not let us read it; are credentials missing?"
-
 _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z-]*)")
 
 
@@ -46,8 +45,23 @@ class Away(OSError):
     """A file elsewhere cannot be read now; the message has the reason, without the file's address."""
 
 
-class Missing(Away):
-    """The server reports that the file does not exist."""
+class Refused(Away):
+    """Its server answers and does not give it: its address or permissions are wrong, more likely than that it is away.
+
+    Args:
+        status: Of the answer.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(refusal(status))
+        self.status = status
+
+
+def refusal(status: int) -> str:
+    """Return what an answer with this status says of a source."""
+    if status == HTTPStatus.NOT_FOUND:
+        return "its server answers 404 Not Found: is its address right?"
+    return f"its server answers {status} {HTTPStatus(status).phrase}: are credentials missing, or is its address wrong?"
 
 
 class Replaced(BeingWritten):
@@ -157,12 +171,14 @@ def _in_our_words() -> Iterator[None]:
         yield
     except exceptions.PreconditionError:
         raise Replaced("it was replaced") from None
-    except exceptions.NotFoundError:
-        raise Missing("its server says that there is no such file") from None
+    except (exceptions.NotFoundError, FileNotFoundError):
+        raise Refused(HTTPStatus.NOT_FOUND) from None
     except exceptions.NotSupportedError:
         raise Away(IGNORES_RANGE) from None
-    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
-        raise Away(FORBIDDEN) from None
+    except exceptions.PermissionDeniedError:
+        raise Refused(HTTPStatus.FORBIDDEN) from None
+    except exceptions.UnauthenticatedError:
+        raise Refused(HTTPStatus.UNAUTHORIZED) from None
     except exceptions.BaseError as error:
         raise _Broken(_reason(error, monotonic() - begun)) from None
 

@@ -8,6 +8,7 @@ import json
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ import tensorstore as ts
 
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.hrefs import base_name, kvstore, local_path
+from chronotile.readers.remote_requests import Refused
 from chronotile.readers.zarr_waits import request_limits, settled
 
 MAX_DEPTH = 2
@@ -73,6 +75,7 @@ def read_group(href: str) -> GroupNode:
 
     Raises:
         UnsupportedSource: There is none.
+        Refused: The server says so of one elsewhere.
     """
     store, root = _open_store(href)
     node = _read_node(store, root, MAX_DEPTH)
@@ -82,6 +85,8 @@ def read_group(href: str) -> GroupNode:
         raise UnsupportedSource(
             f"{base_name(href)} is elsewhere and cannot be listed; consolidate its metadata (zarr.consolidate_metadata)"
         )
+    if node is None and local_path(href) is None and not href.endswith(".zip"):
+        raise Refused(HTTPStatus.NOT_FOUND)  # for each document that may say what there is
     if node is None:
         raise UnsupportedSource(f"{base_name(href)} is no Zarr group: it has neither zarr.json nor .zgroup")
     return node

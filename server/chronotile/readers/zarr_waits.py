@@ -2,6 +2,7 @@
 
 import os
 import re
+from http import HTTPStatus
 from typing import Any
 
 import tensorstore as ts
@@ -10,16 +11,23 @@ from chronotile.readers.remote_requests import (
     AGAIN_S,
     ATTEMPTS,
     CONNECT_S,
-    FORBIDDEN,
     IGNORES_RANGE,
     READ_S,
     REQUEST_S,
     Away,
+    Refused,
 )
 
 _METRICS = "/tensorstore/kvstore/"
 _NOT_OF_THE_STORE = re.compile("INVALID_ARGUMENT|FAILED_PRECONDITION|OUT_OF_RANGE|UNIMPLEMENTED")
 """Errors of arrays that cannot be decoded; all others are of the network or the server."""
+
+_REFUSALS = {
+    "NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "PERMISSION_DENIED": HTTPStatus.FORBIDDEN,
+    "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
+}
+"""Which answer each error of tensorstore stands for."""
 
 SLOWEST_BYTES_S = 1000
 """A server that sends less for `REQUEST_S` seconds is taken for one that hangs."""
@@ -50,8 +58,9 @@ def settled(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
     except ValueError as error:
         if "was ignored by server" in str(error):
             raise Away(IGNORES_RANGE) from error
-        if str(error).startswith(("PERMISSION_DENIED", "UNAUTHENTICATED")):
-            raise Away(FORBIDDEN) from error
+        status = next((status for code, status in _REFUSALS.items() if str(error).startswith(code)), None)
+        if status is not None:
+            raise Refused(status) from None  # the origin, which is looked for
         if not _NOT_OF_THE_STORE.match(str(error)):
             raise Away("its server cannot be reached, or answers with an error") from error
         raise
