@@ -165,8 +165,9 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         elsewhere = {
             name: Gate(f"{name} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {})) for name in READING
         }
-        # What FastAPI runs /cog in: 40 by default, each of which PROJ gives a database of 1.5 MB.
-        anyio.to_thread.current_default_thread_limiter().total_tokens = tokens["pictures"]
+        # What FastAPI runs /cog in, of files here and of files elsewhere, and what answers are sent from in parts: 40
+        # by default, each of which PROJ gives a database of 1.5 MB.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = (3 if cog_places else 1) * tokens["pictures"]
         valid_shares = ValidShares(shares)
         state = app.state.chronotile = ServerState(
             services=services,
@@ -217,7 +218,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             *viewer_routes(viewer),
             *health_routes,
             *metrics_routes(registry, siblings),
-            *cog_routes(cog_places, max_pixels=services.catalogue.limits.max_pixels),
+            *cog_routes(cog_places, max_pixels=services.catalogue.limits.max_pixels, threads=tokens["pictures"]),
         ],
         lifespan=lifespan,
         middleware=[

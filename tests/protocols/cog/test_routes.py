@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from chronotile.app import application
 from chronotile.errors import ConfigurationError, SourceUnavailable, UnknownPath
 from chronotile.protocols.cog.redirects import RedirectCheck
 from chronotile.settings import load_settings
+from tests.faulty_source import Fault, faulty_source
 from tests.protocols import served
+from tests.running import PATIENCE_S, until
 from tests.scenes import Scene, write_tif
 
 # TiTiler asks pyproj for PROJ texts, and multiplies transforms the old way.
@@ -186,7 +189,7 @@ def test_titiler_comes_without_xarray_and_pandas(titiler):
     code = """
         import sys
         from chronotile.protocols.cog.routes import cog_routes
-        cog_routes(["/data"], max_pixels=1)
+        cog_routes(["/data"], max_pixels=1, threads=1)
         print({"xarray", "pandas"} & set(sys.modules))
         import xarray
     """
@@ -197,7 +200,7 @@ def test_titiler_comes_without_xarray_and_pandas(titiler):
 
 
 def test_titiler_runs_in_as_many_threads_as_pictures(client):
-    assert client.portal.call(lambda: anyio.to_thread.current_default_thread_limiter().total_tokens) == 8
+    assert client.portal.call(lambda: anyio.to_thread.current_default_thread_limiter().total_tokens) == 24
 
 
 def test_links_lead_back_to_where_it_is_mounted(client, folder):
@@ -461,3 +464,27 @@ def test_a_server_is_asked_once_a_minute(remote):
 def test_a_server_that_is_gone_is_unavailable():
     with pytest.raises(SourceUnavailable):
         RedirectCheck().check("http://127.0.0.1:9/a.tif")
+
+
+@pytest.mark.slow
+def test_hosts_that_hang_hold_up_no_file_of_this_machine(titiler, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("chronotile.protocols.cog.redirects.TIMEOUT_S", 10 * PATIENCE_S)
+    monkeypatch.setattr("chronotile.protocols.cog.routes.MOST_WAITING", 1)
+    with faulty_source(tmp_path) as source, ThreadPoolExecutor(2) as clients:
+        places = [str(folder / "allowed"), source.url]
+        app = application(served.make_services(), cog_places=places, threads={"pictures": 1})
+        with TestClient(app) as client:
+            source.switch(Fault.HANG)
+            far = [clients.submit(ask, client, "GET", "/cog/info", source.url_of(f"{name}.tif")) for name in "ab"]
+            source.wait_until_hanging()
+            (mount,) = (route for route in app.routes if getattr(route, "path", "") == "/cog")
+            until(lambda: mount.app._elsewhere.statistics().tasks_waiting == 1)
+            refused = ask(client, "GET", "/cog/info", source.url_of("c.tif"))
+            near = ask(client, "GET", "/cog/info", str(folder / "allowed" / "a.tif"))
+
+            assert near.status_code == 200
+            assert int(refused.headers["Retry-After"]) > 0
+            assert not any(each.done() for each in far)
+            source.heal()
+            source.cut_all()
+            assert sorted(each.result().status_code for each in far) == [404, 503]

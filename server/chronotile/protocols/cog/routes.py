@@ -2,18 +2,31 @@
 
 from collections.abc import Sequence
 
+import anyio
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chronotile.errors import ServerBusy
+from chronotile.protocols.common.endpoint import with_error_caching
+from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.raw_headers import sending
 
 PATH = "/cog"
 POLICY = b"default-src 'self' https: data: 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'"
 """Of TiTiler's pages, which have inline scripts and scripts of other hosts."""
+MOST_WAITING = 256
+"""Requests that wait for files here, or for files elsewhere; more are refused."""
 
 
-def cog_routes(prefixes: Sequence[str], *, max_pixels: int) -> list[BaseRoute]:
+def cog_routes(prefixes: Sequence[str], *, max_pixels: int, threads: int) -> list[BaseRoute]:
     """Return the route of TiTiler's endpoints for files below `prefixes`; none where there are none.
+
+    Args:
+        prefixes: Paths and URLs below which files may be opened.
+        max_pixels: Of an answer.
+        threads: How many files here, and as many elsewhere, are read at once.
 
     Raises:
         ConfigurationError: A prefix is none, or TiTiler is not installed.
@@ -23,7 +36,7 @@ def cog_routes(prefixes: Sequence[str], *, max_pixels: int) -> list[BaseRoute]:
     # FastAPI and TiTiler take 60 MB, which a server without /cog should not.
     from chronotile.protocols.cog.application import cog_application  # noqa: PLC0415 -- see above
 
-    return [Mount(PATH, _Rooted(cog_application(prefixes, path=PATH, max_pixels=max_pixels)))]
+    return [Mount(PATH, _Rooted(cog_application(prefixes, path=PATH, max_pixels=max_pixels), threads))]
 
 
 class _Rooted:
@@ -31,10 +44,14 @@ class _Rooted:
 
     The path must begin with the root path; a proxy's prefix is in the latter only. HEAD is answered as GET, which
     FastAPI does not do by itself; the server leaves the body out. Answers have the policy of TiTiler's pages.
+
+    Requests for files elsewhere, which may hang, wait for one another alone: each holds one thread at a time of those
+    that FastAPI shares with answers that are sent in parts.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, threads: int) -> None:
         self.app = app
+        self._here, self._elsewhere = anyio.CapacityLimiter(threads), anyio.CapacityLimiter(threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -43,4 +60,16 @@ class _Rooted:
             scope = {**scope, "path": root.removesuffix(PATH) + scope["path"]}
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
-        await self.app(scope, receive, sending(send, ((b"content-security-policy", POLICY),)))
+        send = sending(send, ((b"content-security-policy", POLICY),))
+        turns = self._elsewhere if _is_elsewhere(scope) else self._here
+        if turns.statistics().tasks_waiting >= MOST_WAITING:
+            fault = ServerBusy("too many requests wait for files already; try again in a few seconds")
+            await with_error_caching(problem_response(fault, Request(scope)))(scope, receive, send)
+            return
+        async with turns:
+            await self.app(scope, receive, send)
+
+
+def _is_elsewhere(scope: Scope) -> bool:
+    """Whether the file of a request may be on another machine: its name has a colon, as all URLs."""
+    return any(":" in url for url in QueryParams(scope.get("query_string", b"")).getlist("url"))
