@@ -13,6 +13,7 @@ from chronotile.model.grid import BBox
 from chronotile.pipeline import valid_shares as module
 from chronotile.pipeline.valid_share import LayerArea
 from chronotile.pipeline.valid_shares import ValidShares
+from chronotile.readers.elsewhere import Elsewhere
 from tests.protocols import served
 from tests.running import PATIENCE_S
 
@@ -92,6 +93,21 @@ def test_a_time_that_was_replaced_is_counted_anew_and_the_others_are_not(still, 
 
     assert ask(shares, services).pending == 0
     assert reads_of(services) == read + 1
+
+
+def test_source_whose_share_cannot_be_read_is_checked(still):
+    suspected = []
+
+    class Noting(Elsewhere):
+        def suspect(self, collections):
+            suspected.extend(collections)
+
+    shares = ValidShares(None)
+    services = replace(served.make_services(broken=["NDVI"]), elsewhere=Noting())
+    ask(shares, services)
+    shares.count_next()
+
+    assert suspected == ["s2"]
 
 
 def test_what_cannot_be_read_is_not_known_and_tried_again_later(still, monkeypatch):

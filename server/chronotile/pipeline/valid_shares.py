@@ -187,6 +187,8 @@ class ValidShares:
             return self._share(table, index)
         except ChronotileError as error:
             log.info("a share of valid pixels is not known: %s", error.message)
+            # While a source elsewhere is away, each further share fails at once and does not hold up other layers.
+            table.services.elsewhere.suspect((table.layer.collection,))
         except Exception:  # it must not end the counting of others
             log.exception("a share of valid pixels cannot be counted")
         table.failed_s = monotonic()
