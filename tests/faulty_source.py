@@ -40,7 +40,7 @@ class Fault(Enum):
     CUT_AT_ONCE = auto()
     """The connection is closed when the request has come."""
     IGNORE_RANGE = auto()
-    """The whole file is sent with 200, whatever part was asked for; `Accept-Ranges` is not sent."""
+    """The whole file is sent with 200 to requests for a part too; `Accept-Ranges` is not sent."""
     CUT_CHUNKED = auto()
     """The body is sent in chunks, without its length; after half of it the connection is closed."""
     CUT_WITHOUT_LENGTH = auto()
