@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +14,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tests.running import PATIENCE_S, PROGRAM, until
+from tests.running import PATIENCE_S, PROGRAM, reserved_port, until
 
 SITE = Path(__file__).parent / "site"
 """Where the process `steps` is."""
@@ -182,7 +181,18 @@ def deployed(data: Path, jobs: Path, *, workers: int, processes: int, **environm
         processes: How many the cluster has.
         environment: Of all of them.
     """
-    port, scheduler_port = _free_port(), _free_port()
+    with reserved_port() as held, reserved_port() as scheduler_held:  # as they are begun again at the same ports
+        ports = held.getsockname()[1], scheduler_held.getsockname()[1]
+        with _deployed_at(ports, data, jobs, workers=workers, processes=processes, **environment) as deployment:
+            yield deployment
+
+
+@contextmanager
+def _deployed_at(
+    ports: tuple[int, int], data: Path, jobs: Path, *, workers: int, processes: int, **environment: str
+) -> Iterator[Deployment]:
+    """Give it, with the ports of its server and its scheduler."""
+    port, scheduler_port = ports
     address = f"tcp://{HOST}:{scheduler_port}"
     settings = {"CHRONOTILE_JOBS_DIR": str(jobs), "CHRONOTILE_DASK_ADDRESS": address, **environment}
     dask = [sys.executable, "-m", "dask"]
@@ -206,9 +216,3 @@ def deployed(data: Path, jobs: Path, *, workers: int, processes: int, **environm
         until(deployment.is_served)
         until(lambda: all(worker.is_up(DOES_JOBS) for worker in deployment.workers))
         yield deployment
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])

@@ -229,7 +229,7 @@ HURRIED = """
 from chronotile.cli import app
 from chronotile.commands import worker
 from chronotile.jobs import runner
-runner.HANG_S, worker.STOP_S = 0.2, 3.0
+runner.HANG_S, worker.STOP_S = 0.2, 10.0
 app()
 """
 
