@@ -198,6 +198,15 @@ def test_a_map_of_as_many_pixels_as_a_refusal_names_fits(format):
     assert services.readers["s2"].windows_read == []
 
 
+@pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
+def test_a_tile_never_waits_for_the_memory_of_large_maps(resampling):
+    services = served.make_services(served.make_collection(served.make_layer("NDVI", resampling=resampling)))
+    grid = dataclasses.replace(GRIDS["warped"], width=256, height=256)
+    request = MapRequest(layer="NDVI", grid=grid, time=parse_time("2020-06-11"))
+
+    assert 0 < map_bytes(request, resolve_map(request, services)) <= answer_memory.SMALL_BYTES
+
+
 def allowing_many_dates(services):
     """Services that allow many dates of a large picture."""
     limits = Limits(max_cube_values=1 << 40)

@@ -12,8 +12,8 @@ from chronotile.errors import LimitExceeded, ServerBusy
 
 log = logging.getLogger(__name__)
 
-SMALL_BYTES = 8 << 20
-"""What takes no more, as tiles do, is not counted: as many as threads make at once are part of what a worker takes."""
+SMALL_BYTES = 10 << 20
+"""What takes no more, as tiles do (bilinear ones 9 MB), is not counted: it is part of what a worker takes."""
 
 MOST_WAITING = 4
 """Answers that wait in their threads for memory: half of those that draw pictures, so that tiles have the rest."""
