@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import ExitStack
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,6 +17,33 @@ from tests.running import PATIENCE_S
 
 async def answer(_request):
     return Response(b"answer")
+
+
+def test_connections_that_wait_are_taken_together():
+    """The fault: one in each turn of the event loop, which left clients without an answer for 10 s."""
+
+    async def take() -> int:
+        channel, its_end = socket.socketpair()
+        config = uvicorn.Config(Starlette(routes=[Route("/", answer)]), **server_options())
+        config.load()
+        worker = Worker(config, its_end, 0, None)
+        worker.lifespan = config.lifespan_class(config)
+        with channel, its_end, ExitStack() as clients:
+            await worker.startup()
+            for _ in range(20):
+                client, connection = socket.socketpair()
+                clients.enter_context(client)
+                with connection:
+                    socket.send_fds(channel, [CONNECTION], [connection.fileno()])
+            while not worker._opening:  # noqa: ASYNC110 -- nobody tells of it
+                await asyncio.sleep(0)
+            taken = len(worker._opening)
+
+            await worker.shutdown()
+
+        return taken
+
+    assert asyncio.run(asyncio.wait_for(take(), PATIENCE_S)) == 20
 
 
 def test_a_worker_that_ends_answers_on_the_connection_that_it_took_just_now():

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 TICKS_PER_S = 10
 """How often uvicorn calls `on_tick`."""
 
+MOST_TAKEN = 64
+"""Connections that are taken at once, before requests have their turn."""
+
 
 class Worker(GracefulServer):
     """A server that listens nowhere: connections come over a channel."""
@@ -61,22 +64,34 @@ class Worker(GracefulServer):
         return not self._opening and super()._has_heard_all()
 
     def _take(self) -> None:
-        """Open the next connection; without a supervisor there will be none, nor anybody who would stop this."""
+        """Open connections that wait, several at once: one in each turn of a busy event loop would wait for seconds."""
+        for _ in range(MOST_TAKEN):
+            if not self._take_next():
+                return
+
+    def _take_next(self) -> bool:
+        """Open the next connection; without a supervisor there will be none, nor anybody who would stop this.
+
+        Returns:
+            Whether there may be another.
+        """
         try:
             message, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
         except BlockingIOError:
-            return
+            return False
         except ConnectionError:
             message, descriptors = b"", []
         if not message:
             asyncio.get_running_loop().remove_reader(self._channel)
             self.should_exit = True
-        if message and self._loads is not None:
+            return False
+        if self._loads is not None:
             self._loads.take(self._number)
         for descriptor in descriptors:  # none, where this process may have no more
             opening = asyncio.create_task(self._open(socket.socket(fileno=descriptor)))
             self._opening.add(opening)
             opening.add_done_callback(self._opening.discard)
+        return True
 
     async def _open(self, connection: socket.socket) -> None:
         connection.setblocking(False)
