@@ -44,6 +44,7 @@ from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.guard import Guard
 from chronotile.protocols.common.gzipped import Gzipped
 from chronotile.protocols.common.kept_answers import KeptAnswers
+from chronotile.protocols.common.kept_refusals import KeptRefusals
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
 from chronotile.protocols.common.request_metrics import RequestMetrics
@@ -84,8 +85,8 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     # A viewer requests a dozen cubes at once and shows older pictures until they arrive; a client of tiles has none.
     "cubes": {"niceness": 10, "patience_s": 15.0, "usual_s": 0.05},
     "coverages": {"patience_s": 30.0, "usual_s": 1.0},
-    # From a thousandth of a second to seconds.
-    "areas": {"usual_s": 0.1},
+    # From some thousandths of a second to seconds: where too many were let in, the last are refused when that shows.
+    "areas": {"usual_s": 0.04},
     # Nobody who waits for seconds minds one more; whoever waits for a tile does.
     "animations": {"niceness": 10, "patience_s": 30.0, "usual_s": 2.0},
     # A client that submits a job waits only for the job's address.
@@ -226,6 +227,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             Middleware(RequestMetrics, registry=registry),
             Middleware(RequestLog),
             Middleware(KeptAnswers),
+            Middleware(KeptRefusals),
             Middleware(CrossOrigin),
             Middleware(Guard),
             Middleware(Gzipped),

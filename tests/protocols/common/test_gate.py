@@ -147,6 +147,11 @@ async def fill(tasks, gate, door, waiting, **kwargs):
     """Let one request hold the only thread, and others wait."""
     tasks.start_soon(lambda: gate.run(door.work, **kwargs))
     await until(lambda: gate.running == 1)
+    await fill_more(tasks, gate, door, waiting, **kwargs)
+
+
+async def fill_more(tasks, gate, door, waiting, **kwargs):
+    """Let so many wait where nobody does."""
     for _ in range(waiting):
         tasks.start_soon(lambda: gate.run(door.work, **kwargs))
     await until(lambda: gate.waiting == waiting)
@@ -399,6 +404,22 @@ def test_past_the_queue_work_is_refused_however_quick_it_is():
                 door.open.set()
 
     anyio.run(main)
+
+
+def test_a_gate_tells_whether_it_refuses_and_counts_that():
+    async def main():
+        gate, door = Gate("pictures", 1, clock=Clock()), Door()
+        free = gate.refuses(["a"])
+        async with anyio.create_task_group() as tasks:
+            gate.max_waiting = 2
+            await fill(tasks, gate, door, 0, sources=["a"])
+            busy = gate.refuses(["a"])
+            await fill_more(tasks, gate, door, 1, sources=["a"])
+            full = gate.refuses(["a"]), gate.refuses(["b"])
+            door.open.set()
+        return free, busy, full, gate.refused
+
+    assert anyio.run(main) == (False, False, (True, False), 1)
 
 
 def test_one_source_fills_only_half_of_the_queue():

@@ -149,10 +149,18 @@ class Gate:
             for each in named:
                 each.requests -= 1
 
+    def refuses(self, sources: Collection[str]) -> bool:
+        """Whether a newcomer that reads these is refused, which then counts as one that was."""
+        named = [self._source(source) for source in sources]
+        is_refused = self._must_wait(named) and self._is_too_long(named)
+        if is_refused:
+            self._refusal()
+        return is_refused
+
     async def _run_in_turn(
         self, work: Callable[[], Result], sources: Sequence[Source], is_wanted: Callable[[], Awaitable[bool]] | None
     ) -> Result | None:
-        must_wait = self._free.locked() or self._turns.locked() or any(each.share.locked() for each in sources)
+        must_wait = self._must_wait(sources)
         if must_wait:
             is_new = self._admit(sources)
             await self._wait(sources, is_new=is_new)
@@ -193,13 +201,20 @@ class Gate:
         task = asyncio.current_task()
         if task in self._admitted:
             return False
-        expected_s = self._line.expected_s + max((each.line.expected_s for each in sources), default=0.0)
-        is_full = self.waiting >= self.max_waiting
-        is_source_full = any(len(each.line) >= self.max_waiting // 2 for each in sources)
-        if is_full or is_source_full or expected_s > self._patience_s:
+        if self._is_too_long(sources):
             raise self._refusal()
         self._let_in()
         return True
+
+    def _must_wait(self, sources: Iterable[Source]) -> bool:
+        return self._free.locked() or self._turns.locked() or any(each.share.locked() for each in sources)
+
+    def _is_too_long(self, sources: Sequence[Source]) -> bool:
+        """Whether a newcomer would wait too long, or with too many."""
+        expected_s = self._line.expected_s + max((each.line.expected_s for each in sources), default=0.0)
+        is_full = self.waiting >= self.max_waiting
+        is_source_full = any(len(each.line) >= self.max_waiting // 2 for each in sources)
+        return is_full or is_source_full or expected_s > self._patience_s
 
     def _let_in(self) -> None:
         task = asyncio.current_task()

@@ -10,7 +10,14 @@ from typing import ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 
-from chronotile.errors import ClientGone, DateUnreadable, ServicesRenewed, SourceChanged, SourceUnavailable
+from chronotile.errors import (
+    ClientGone,
+    DateUnreadable,
+    ServerBusy,
+    ServicesRenewed,
+    SourceChanged,
+    SourceUnavailable,
+)
 from chronotile.jobs.desk import JobDesk
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_shares import ValidShares
@@ -20,6 +27,9 @@ from chronotile.readers.previews import Previews
 
 SERVICES = "chronotile.services"
 """Where a request keeps its services."""
+
+REFUSED_BY = "chronotile.refused_by"
+"""Where a request that was refused keeps the gate, the sources and hosts whose share it needs, and its services."""
 
 MAX_MESSAGES = 100
 """After the body, among which a server's word that the client left is looked for."""
@@ -218,17 +228,22 @@ async def read_in_thread(
         ServerBusy: Too much is waiting already.
         SourceUnavailable: A source cannot be read now.
     """
-    state, elsewhere = state_of(request), services_of(request).elsewhere
+    services = services_of(request)
+    elsewhere = services.elsewhere
     elsewhere.require(sources)
     hosts = elsewhere.hosts(sources)
-    if not hosts:
-        return await gate.run(work, sources=sources, is_wanted=is_wanted)
+    gate = state_of(request).elsewhere[gate.name] if hosts else gate
+    shared = {*sources, *hosts}
     try:
-        return await state.elsewhere[gate.name].run(work, sources={*sources, *hosts}, is_wanted=is_wanted)
+        return await gate.run(work, sources=shared, is_wanted=is_wanted)
+    except ServerBusy:
+        request.scope[REFUSED_BY] = gate, shared, services
+        raise
     except (DateUnreadable, SourceChanged):  # of a source that is there
         raise
     except SourceUnavailable:
-        elsewhere.suspect(sources)
+        if hosts:
+            elsewhere.suspect(sources)
         raise
 
 

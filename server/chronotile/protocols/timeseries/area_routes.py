@@ -23,6 +23,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.job_instead import offer_job
+from chronotile.protocols.common.kept_refusals import refuse_alike
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
@@ -77,6 +78,7 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
         encoded = encode_areas(series, name, layer, reducers=asked.reducers)
         return _Answer(encoded, following, series.unreadable, is_open)
 
+    refuse_alike(request)
     async with while_wanted(request) as is_wanted:
         making = partial(work, is_wanted)
         answer = await for_client(request, gate, layer.id, making, services=services)
