@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,33 @@ def test_a_signal_whose_exception_is_swallowed_ends_the_process_later():
     ran = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, check=False)
 
     assert (ran.returncode, ran.stdout) == (0, "goes on\n")
+
+
+HANGS = """
+import sys
+from pathlib import Path
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from chronotile.process import leave_hanging_threads
+
+folder = tempfile.TemporaryDirectory()
+print(folder.name)
+pool = ThreadPoolExecutor(1)
+pool.submit(print, "done")
+if sys.argv[1] == "hangs":
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+leave_hanging_threads(3)
+print("nothing hangs")
+"""
+
+
+@pytest.mark.parametrize("threads", ["hangs", "end"])
+def test_a_process_whose_thread_hangs_ends_at_once_with_all_else_ended(threads):
+    command = [sys.executable, "-c", HANGS, threads]
+
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
+
+    folder, *said = ran.stdout.split("\n")
+    assert (ran.returncode, said) == ((3, ["done", ""]) if threads == "hangs" else (0, ["done", "nothing hangs", ""]))
+    assert not Path(folder).exists()

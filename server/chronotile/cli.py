@@ -310,3 +310,15 @@ def _write_cubes(
             report = write_cubes(archive.services, target, options, progress=progress)
         archive.close()
         print_lines(report.lines())
+
+
+def main() -> None:
+    """Run the command that the command line names, and end the process."""
+    try:
+        app()
+    except SystemExit as end:
+        from chronotile.process import leave_hanging_threads  # noqa: PLC0415
+
+        if end.code is None or isinstance(end.code, int):
+            leave_hanging_threads(end.code or 0)
+        raise

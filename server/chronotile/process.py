@@ -1,6 +1,7 @@
 """What is set once for the process that serves."""
 
 import asyncio
+import atexit
 import ctypes
 import gc
 import logging
@@ -9,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -85,6 +86,27 @@ def end_within(seconds: float, *, status: int = 1) -> None:
 
 def _end_at_once(seconds: float, status: int) -> None:
     log.warning("running work did not end within %g s and is abandoned: something that it waits for hangs", seconds)
+    os._exit(status)
+
+
+def leave_hanging_threads(status: int) -> None:
+    """End this process at once if a thread that nobody waits for still runs, as it does in a library that hangs.
+
+    Python, as it ends, ends such a thread when that leaves the library, amid C++ or Rust frames, which aborts the whole
+    process. To be called last.
+
+    Args:
+        status: Of the process.
+    """
+    # What Python does at its end: pools are closed, threads that are no daemons waited for.
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
+    if not any(each.daemon for each in threading.enumerate()):
+        return
+    atexit._run_exitfuncs()  # noqa: SLF001 -- folders for the time of the run are removed there
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
     os._exit(status)
 
 

@@ -13,7 +13,7 @@ import uvicorn
 
 from chronotile.app import create_app_from_environment
 from chronotile.errors import ConfigurationError
-from chronotile.process import end_well_when_stopped, leave_if_told, server_options
+from chronotile.process import end_well_when_stopped, leave_hanging_threads, leave_if_told, server_options
 from chronotile.protocols.ops.siblings import Siblings
 from chronotile.workers.channel import BEAT, BEAT_S, ENDING, READY
 from chronotile.workers.loads import CountedTasks, Loads
@@ -150,6 +150,7 @@ def main() -> None:
             sys.exit(1)
         leave_if_told()
         Worker(uvicorn.Config(application, **server_options()), channel, int(number), loads).run()
+    leave_hanging_threads(0)
 
 
 if __name__ == "__main__":
