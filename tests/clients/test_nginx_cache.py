@@ -15,6 +15,7 @@ import pytest
 
 from chronotile.app import application
 from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.jobs.desk import JobDesk
 from tests.clients.test_nginx import listens
 from tests.places import make_places
 from tests.protocols import served
@@ -292,6 +293,19 @@ def test_no_client_is_believed_what_only_proxies_say(cached, claim):
         assert with_claim.status == 200
         assert with_claim.said == through_the_cache.said == past_it.said
         assert (with_claim.cache, past_it.cache) == ("MISS", "BYPASS")
+
+
+def test_jobs_are_for_its_own_pages_whatever_clients_claim(tmp_path, viewer):
+    desk = JobDesk(tmp_path / "jobs", archive="a")
+    app = application(services_at(), jobs=desk, viewer=viewer, trusted_proxies=["127.0.0.1"])
+    with listening(app) as ours, nginx_before(ours, tmp_path) as address:
+        server = Cached(address, app, tmp_path / "answers")
+        own, other = server.ask("/ogcapi/jobs", Origin=address), server.ask("/ogcapi/jobs", Origin="http://192.0.2.1")
+        claimed = server.ask("/ogcapi/jobs", Origin="http://192.0.2.1", X_Forwarded_Host="192.0.2.1")
+        host = server.ask("/ogcapi/jobs", Host="evil.example", X_Forwarded_Host="localhost")
+
+    assert (own.status, own.headers["access-control-allow-origin"]) == (200, address)
+    assert [other.status, claimed.status, host.status] == [403] * 3
 
 
 def test_all_claims_at_once_are_believed_as_little(cached):

@@ -144,6 +144,25 @@ def test_refusals_about_all_else_are_for_pages_of_all_origins(url, path):
     assert b"access-control-allow-origin: *" in answer
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"GET /health/live HTTP/1.1\r\nConnection: close", 400),
+        (b"GET /health/live HTTP/1.1\r\nConnection: close\r\nHost: a\r\nhost: b", 400),
+        (b"GET /health/live HTTP/1.1\r\nConnection: close\r\nHost: a\r\nHost: a", 400),
+        (b"GET /health/live HTTP/1.0\r\nHost: a\r\nHost: b", 400),
+        (b"GET /health/live HTTP/1.1\r\nConnection: close\r\nHost:", 200),
+        (b"GET /health/live HTTP/1.0", 200),
+    ],
+    ids=["none", "two", "twice the same", "two in HTTP/1.0", "an empty one", "none in HTTP/1.0"],
+)
+def test_requests_have_one_host(url, lines, status):
+    answer = answer_to(url, lines + b"\r\n\r\n")
+
+    assert status_of(answer) == status
+    assert (b"RFC 9112" in answer) == (status == 400)
+
+
 def test_endless_heads_stop_nobody(url):
     """The fault: eight such connections held up everybody for 25 s."""
     answers = []

@@ -65,3 +65,12 @@ def test_what_the_client_holds_is_confirmed_under_the_etag_it_has(client, encodi
     answer = client.get(LAYERS, headers={"If-None-Match": etag, **encoding})
 
     assert (answer.status_code, answer.headers["etag"]) == (304, etag)
+
+
+@pytest.mark.parametrize("path", [LAYERS, "/layers", "/?f=html", "/ogcapi?f=json", WMS])
+@pytest.mark.parametrize("encoding", [GZIP, PLAIN], ids=["gzip", "plain"])
+def test_each_header_is_named_once_in_vary(client, path, encoding):
+    named = client.get(path, headers=encoding).headers["vary"].lower().split(", ")
+
+    assert "accept-encoding" in named
+    assert len(named) == len(set(named))

@@ -41,6 +41,9 @@ LINGER_S = 1.0
 RETRY_AFTER_S = 5
 SHARED = "access-control-allow-origin: *\r\naccess-control-expose-headers: Retry-After\r\n"
 
+WITHOUT_HOST = ("0.9", "1.0")
+"""Versions of HTTP whose requests need no Host header."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -70,6 +73,7 @@ class Refusal:
 
 
 NO_REQUEST = Refusal(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
+NO_HOST = Refusal(HTTPStatus.BAD_REQUEST, "the request has no Host header, or more than one (RFC 9112, section 3.2)")
 LONG_URL = Refusal(
     HTTPStatus.REQUEST_URI_TOO_LONG, f"the URL is longer than the {MAX_URL_BYTES} bytes that are accepted"
 )
@@ -180,7 +184,10 @@ class BoundedHttp(HttpToolsProtocol):
             self._fail(MANY_HEADERS)
 
     def on_headers_complete(self) -> None:
-        """Begin with the request, unless too many were sent ahead."""
+        """Begin with the request, unless its host is uncertain or too many were sent ahead."""
+        hosts = [name for name, _value in self.headers].count(b"host")
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() not in WITHOUT_HOST):
+            self._fail(NO_HOST)
         self._advance()
         self._stop_receiving()
         self._stop_sending()  # a new request shows that the client is alive

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.protocols.common.job_access import is_of_jobs, is_path_of_jobs, job_sharing
-from chronotile.protocols.common.raw_headers import RawHeader, header_value, set_headers
+from chronotile.protocols.common.raw_headers import RawHeader, joined_value, set_headers
 
 EXPOSED = (
     "ETag, Chronotile-Time, Content-Crs, Content-Bbox, Content-Datetime, Content-Disposition, Warning, Link, Location, "
@@ -12,6 +12,17 @@ EXPOSED = (
 METHODS = "GET, HEAD, POST, OPTIONS"
 METHODS_OF_JOBS = "GET, HEAD, DELETE, OPTIONS"
 ONE_DAY_S = "86400"
+
+_OF_PROXIES = ("forwarded", "x-forwarded", "x-original-")
+"""How headers begin that only proxies may send."""
+_ONLY_OF_PROXIES = frozenset(
+    (
+        *("front-end-https", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "x-host", "x-http-host-override"),
+        *("x-http-method", "x-http-method-override", "x-method-override", "x-proxy-host", "x-real-ip"),
+        *("x-rewrite-url", "x-scheme", "x-script-name", "x-url-scheme"),
+    )
+)
+"""Other such headers, which `deploy/nginx.conf` removes too."""
 
 _TO_ALL = ((b"access-control-allow-origin", b"*"),)
 _EXPOSING = ((b"access-control-expose-headers", EXPOSED.encode()),)
@@ -50,8 +61,22 @@ def _job_headers(scope: Scope) -> list[RawHeader]:
     return [*sharing, *(_EXPOSING if sharing else ()), _VARY]
 
 
+def _allowed_headers(scope: Scope) -> list[RawHeader]:
+    """The header that allows the request headers that are asked for, but those that only proxies may send.
+
+    A page could pose as a trusted proxy with them. `*` would allow them as well, and browsers remember it for requests
+    with other headers than those that the preflight names.
+    """
+    asked = joined_value(scope["headers"], b"access-control-request-headers").decode("latin-1")
+    names = [name for part in asked.split(",") if (name := part.strip()) and not _is_of_proxies(name.lower())]
+    return [(b"access-control-allow-headers", ", ".join(names).encode("latin-1"))] if names else []
+
+
+def _is_of_proxies(name: str) -> bool:
+    return name.startswith(_OF_PROXIES) or name in _ONLY_OF_PROXIES
+
+
 async def _answer_preflight(scope: Scope, send: Send) -> None:
-    asked = header_value(scope["headers"], b"access-control-request-headers")
     is_for_jobs = is_path_of_jobs(scope)
     methods = (METHODS_OF_JOBS if is_for_jobs else METHODS).encode()
     sharing = job_sharing(scope) if is_for_jobs else _TO_ALL
@@ -61,7 +86,7 @@ async def _answer_preflight(scope: Scope, send: Send) -> None:
             *sharing,
             *_EXPOSING,
             (b"access-control-allow-methods", methods),
-            (b"access-control-allow-headers", asked or b"*"),
+            *_allowed_headers(scope),
             (b"access-control-max-age", ONE_DAY_S.encode()),
         ]
     if is_for_jobs:

@@ -8,6 +8,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 ANY = "*"
+RECEIVED_HOSTS = "chronotile.received_hosts"
+"""Where a request has the `Host` lines that it came with, if a trusted proxy forwarded a host."""
+
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}/?", re.ASCII)
 _PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}", re.ASCII)
@@ -52,6 +55,7 @@ def _as_clients_see_it(scope: Scope) -> Scope:
         seen["scheme"] = scheme
     host = _last(headers, "x-forwarded-host")
     if _HOST.fullmatch(host):
+        seen[RECEIVED_HOSTS] = tuple(headers.getlist("host"))
         MutableHeaders(scope=seen)["host"] = host
     prefix = _last(headers, "x-forwarded-prefix")
     if _PREFIX.fullmatch(prefix):

@@ -7,7 +7,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.protocols.common.accept import takes_gzip
-from chronotile.protocols.common.raw_headers import RawHeader, header_value
+from chronotile.protocols.common.raw_headers import RawHeader, joined_value
 from chronotile.protocols.common.respond import GZIPPED
 
 ACCEPT_ENCODING = b"accept-encoding"
@@ -39,12 +39,13 @@ class Gzipped:
         """Handle one ASGI connection."""
         held = ""
         if scope["type"] == "http":
-            held = header_value(scope["headers"], b"if-none-match").decode("latin-1")
+            held = joined_value(scope["headers"], b"if-none-match").decode("latin-1")
             scope["headers"] = _settled(scope["headers"])
 
         async def send_validated(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _validate(message, held)
+                _vary_once(message)
             await send(message)
 
         await self._app(scope, receive, send_validated)
@@ -53,7 +54,7 @@ class Gzipped:
 def _settled(headers: Iterable[RawHeader]) -> list[RawHeader]:
     """The headers with one plain word as Accept-Encoding: whoever compresses looks for `gzip` in it."""
     headers = list(headers)
-    accepted = b",".join(value for name, value in headers if name == ACCEPT_ENCODING)
+    accepted = joined_value(headers, ACCEPT_ENCODING)
     word = b"gzip" if takes_gzip(accepted.decode("latin-1")) else b"identity"
     return [*(header for header in headers if header[0] != ACCEPT_ENCODING), (ACCEPT_ENCODING, word)]
 
@@ -66,3 +67,12 @@ def _validate(start: Message, held: str) -> None:
     gzipped = f'{etag[:-1]}{GZIPPED}"'
     if headers.get("content-encoding") == "gzip" or (start["status"] == 304 and gzipped in held):
         headers["etag"] = gzipped
+
+
+def _vary_once(start: Message) -> None:
+    """Name each header in Vary once: Starlette adds Accept-Encoding though the answer names it."""
+    headers = MutableHeaders(raw=start["headers"])
+    named = [name.strip() for line in headers.getlist("vary") for name in line.split(",")]
+    once = {name.lower(): name for name in named}
+    if len(once) < len(named):
+        headers["vary"] = ", ".join(once.values())

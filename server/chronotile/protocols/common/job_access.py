@@ -2,7 +2,8 @@
 
 A user who can reach this server may open a page of any site. Such a page must not use jobs, neither from its own
 origin nor under a host name of its own that resolves to this server (DNS rebinding), which the browser takes to be
-the same origin.
+the same origin. On a machine whose proxies are trusted, a page in a browser could also send the headers of a
+proxy, but never `Host` and `Origin`: so the received `Host` is checked, not only the forwarded one.
 """
 
 import ipaddress
@@ -15,6 +16,7 @@ from starlette.types import Scope
 
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.errors import AccessRefused
+from chronotile.protocols.common.forwarded import RECEIVED_HOSTS
 from chronotile.protocols.common.raw_headers import RawHeader
 from chronotile.protocols.common.state import services_of
 
@@ -24,6 +26,7 @@ MAX_CLIENT = 100
 _JOBS = re.compile(r"/ogcapi/jobs(/.*)?", re.DOTALL)
 _BELOW_PREFIX = re.compile(r"/ogcapi/jobs(/|$)")
 _HOST = re.compile(r"(?P<name>[^:\[\]/@\s]+|\[[0-9a-f:.]+\])(:(?P<port>\d{1,5}))?", re.ASCII)
+_ORIGIN = re.compile(r"https?://[^/?#@\\\s]+", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
 _IS_OF_JOBS = "chronotile.is_of_jobs"
 """Marks a request whose answer is about jobs."""
@@ -37,11 +40,11 @@ def require_job_access(request: HTTPConnection) -> None:
     """
     request.scope[_IS_OF_JOBS] = True
     service = services_of(request).catalogue.service
-    host = request.headers.get("host", "")
-    if not _is_host(host, service):
+    refused = next((host for host in _hosts(request.scope) if not _is_host(host, service)), None)
+    if refused is not None:
         raise AccessRefused(
-            f"jobs may not be used under the host name {host[:80]!r}; accepted are localhost, IP addresses, the host "
-            "of `service: {url: …}` and the names in `service: {hosts: […]}` of the server's configuration",
+            f"jobs may not be used under the host name {refused[:80]!r}; accepted are localhost, IP addresses, the "
+            "host of `service: {url: …}` and the names in `service: {hosts: […]}` of the server's configuration",
             locator="Host",
         )
     for origin in request.headers.getlist("origin"):
@@ -88,14 +91,18 @@ def may_be_of_jobs(path: str) -> bool:
 def job_sharing(scope: Scope) -> tuple[RawHeader, ...]:
     """Return the headers that let the page of an allowed origin read an answer about jobs; none for others."""
     origins = Headers(scope=scope).getlist("origin")
-    request = HTTPConnection(scope)
-    service = services_of(request).catalogue.service
+    service = services_of(HTTPConnection(scope)).catalogue.service
     is_allowed = (
         len(origins) == 1
-        and _is_host(request.headers.get("host", ""), service)
+        and all(_is_host(host, service) for host in _hosts(scope))
         and _is_origin(origins[0], scope, service)
     )
     return ((b"access-control-allow-origin", origins[0].encode("latin-1")),) if is_allowed else ()
+
+
+def _hosts(scope: Scope) -> list[str]:
+    """The hosts that a request names: the forwarded one, and that of its own `Host` line."""
+    return [*(Headers(scope=scope).getlist("host") or [""]), *scope.get(RECEIVED_HOSTS, ())]
 
 
 def _is_host(host: str, service: ServiceInfo) -> bool:
@@ -104,8 +111,12 @@ def _is_host(host: str, service: ServiceInfo) -> bool:
     if found is None:
         return False
     name = found["name"]
-    own = urlsplit(service.url or "").hostname
-    return name in {own, LOCALHOST, *service.hosts} or _is_address(name.strip("[]"))
+    return name == LOCALHOST or name in _configured(service) or _is_address(name.strip("[]"))
+
+
+def _configured(service: ServiceInfo) -> set[str | None]:
+    """The names of hosts in the configuration."""
+    return {*service.hosts, urlsplit(service.url or "").hostname}
 
 
 def _is_address(name: str) -> bool:
@@ -123,12 +134,28 @@ def _is_origin(origin: str, scope: Scope, service: ServiceInfo) -> bool:
     """
     if origin in service.origins:
         return True
-    scheme, host = origin.partition(":")[0], Headers(scope=scope).get("host", "")
+    if not _ORIGIN.fullmatch(origin):
+        return False
+    scheme = origin.partition(":")[0]
     addresses = [service.url or ""]
     if scope["scheme"] in {scheme, "http"}:
-        addresses.append(f"{scheme}://{host}")
+        addresses.append(f"{scheme}://{_own_host(scope, service)}")
     written = _normal(origin)
     return written is not None and written in map(_normal, addresses)
+
+
+def _own_host(scope: Scope, service: ServiceInfo) -> str:
+    """The host of the server's own pages; empty where nothing but a forwarded header names it.
+
+    A proxy passes `Host` on, perhaps without the port, or forwards a name of the configuration.
+    """
+    host = Headers(scope=scope).get("host", "").lower()
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return ""
+    received = [each.lower() for each in scope.get(RECEIVED_HOSTS, (host,))]
+    is_certain = received in ([host], [found["name"]]) or found["name"] in _configured(service)
+    return host if is_certain else ""
 
 
 def _normal(url: str) -> tuple[str, str, int] | None:

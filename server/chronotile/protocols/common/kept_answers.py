@@ -19,7 +19,7 @@ from chronotile.model.payload import Payload
 from chronotile.model.time import DAY, Instant
 from chronotile.pipeline.revision import known_layer_revision, pixel_states
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.raw_headers import RawHeader, header_value
+from chronotile.protocols.common.raw_headers import RawHeader, joined_value
 from chronotile.protocols.common.state import ServerState, services_of
 
 MAX_ANSWERS = 2048
@@ -109,7 +109,7 @@ class KeptAnswers:
             scope.get("root_path", ""),
             scope["path"],
             scope["query_string"],
-            header_value(scope["headers"], b"if-none-match"),
+            joined_value(scope["headers"], b"if-none-match"),
         )
         answer = self._answers.pop(text, None)
         if answer is not None:

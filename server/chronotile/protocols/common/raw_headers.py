@@ -18,6 +18,11 @@ def header_value(headers: Iterable[RawHeader], name: bytes) -> bytes:
     return b""
 
 
+def joined_value(headers: Iterable[RawHeader], name: bytes) -> bytes:
+    """Return the values of all lines of a header as one list (RFC 9110 §5.3); empty where there is none."""
+    return b", ".join(value for each, value in headers if each == name)
+
+
 def set_headers(start: Message, added: Collection[RawHeader]) -> None:
     """Give the start of an answer some headers, in place of those it has of the same names."""
     names = [name for name, _ in added]

@@ -20,11 +20,19 @@ GZIPPED = "-gzip"
 """End of the ETag of an answer that left compressed."""
 
 
+class _AnyEtag(frozenset[str]):
+    """Contains every ETag: what `If-None-Match: *` lists."""
+
+    def __contains__(self, _etag: object) -> bool:
+        return True
+
+
 def known_etags(request: Request) -> frozenset[str]:
     """Return the ETags of answers that the client holds (RFC 9110 §13.1.2), without quotes, weakness or encoding."""
-    text = request.headers.get("if-none-match", "")
-    parts = (part.strip().removeprefix("W/").strip('"') for part in text.split(","))
-    return frozenset(part.removesuffix(GZIPPED) for part in parts if part)
+    parts = [part.strip() for line in request.headers.getlist("if-none-match") for part in line.split(",")]
+    if "*" in parts:
+        return _AnyEtag()
+    return frozenset(part.removeprefix("W/").strip('"').removesuffix(GZIPPED) for part in parts if part)
 
 
 def respond(payload: Payload, *, is_immutable: bool = False) -> Response:

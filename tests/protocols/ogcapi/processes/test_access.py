@@ -1,5 +1,8 @@
 """Who may use jobs: programs, pages of the server itself and of configured origins, under names that are its own."""
 
+import re
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -17,6 +20,10 @@ KEPT = {**BODY, "outputs": {"string": {"transmissionMode": "reference"}}}
 ALLOWED = "https://maps.example.org"
 HOSTS = ("testserver", "veg.example.org")
 OTHER = "https://evil.example"
+NGINX = Path(__file__).parents[4] / "deploy" / "nginx.conf"
+_LINES = re.findall(r"^ *proxy_set_header ([\w-]+)", NGINX.read_text(), re.MULTILINE)
+OF_PROXIES = sorted({name.lower() for name in _LINES} - {"connection", "host"})
+"""Headers that the shipped nginx takes from no client."""
 
 
 @pytest.fixture
@@ -68,7 +75,10 @@ USES = [
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(
     "origin",
-    [OTHER, "null", "https://maps.example.org:8443", "http://testserver:81", "https://testserver.evil.example"],
+    [
+        *(OTHER, "null", "https://maps.example.org:8443", "http://testserver:81", "https://testserver.evil.example"),
+        *("http://evil@testserver", "http://testserver/evil", "http://testserver?a", "http://testserver#a"),
+    ],
 )
 def test_pages_of_other_origins_may_not(client, use, origin):
     answer = use(client, {"Origin": origin})
@@ -157,14 +167,72 @@ def test_these_may(client, use, headers):
 
 def test_pages_behind_a_trusted_proxy_are_its_own(desk):
     app = application(served.make_services(service=served.ServiceInfo(hosts=HOSTS)), jobs=desk, trusted_proxies=["*"])
-    forwarded = {"Host": "backend", "X-Forwarded-Host": "veg.example.org", "X-Forwarded-Proto": "https"}
+    backend = {"Host": "127.0.0.1:8000"}
+    forwarded = {**backend, "X-Forwarded-Host": "veg.example.org", "X-Forwarded-Proto": "https"}
 
     with TestClient(app) as client:
         own = create(client, {**forwarded, "Origin": "https://veg.example.org"})
         without_tls = create(client, {**forwarded, "Origin": "http://veg.example.org"})
-        not_forwarded = create(client, {"Host": "backend", "Origin": "https://veg.example.org"})
+        not_forwarded = create(client, {**backend, "Origin": "https://veg.example.org"})
 
     assert (own.status_code, without_tls.status_code, not_forwarded.status_code) == (201, 403, 403)
+
+
+@pytest.fixture
+def local(desk):
+    """A client that poses as a trusted proxy, as a page in a browser beside the server could by default."""
+    services = served.make_services(service=served.ServiceInfo(hosts=HOSTS))
+    app = application(services, jobs=desk, trusted_proxies=["127.0.0.1"])
+    with TestClient(app, client=("127.0.0.1", 5000), raise_server_exceptions=False) as one:
+        yield one
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("forwarded", ["127.0.0.1", "localhost:8000", "veg.example.org"])
+def test_no_page_under_another_name_may_by_forwarding_one_of_the_servers(local, use, forwarded):
+    answer = use(local, {"Host": "evil.example:8000", "X-Forwarded-Host": forwarded})
+
+    assert (answer.status_code, answer.json()["parameter"]) == (403, "Host")
+    assert "evil.example:8000" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize(
+    ("host", "forwarded"),
+    [
+        ("localhost:8000", "203.0.113.5"),
+        ("localhost:8000", "localhost:3000"),
+        ("127.0.0.1:8000", "localhost"),
+        ("127.0.0.1", "127.0.0.2"),
+    ],
+)
+def test_no_page_becomes_the_servers_own_by_forwarding_its_host(local, use, host, forwarded):
+    answer = use(local, {"Host": host, "Origin": f"http://{forwarded}", "X-Forwarded-Host": forwarded})
+
+    assert (answer.status_code, answer.json()["parameter"]) == (403, "Origin")
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize(
+    ("host", "forwarded"),
+    [
+        pytest.param("192.0.2.7:8080", "192.0.2.7:8080", id="Host is passed on"),
+        pytest.param("192.0.2.7", "192.0.2.7:8080", id="without its port"),
+        pytest.param("Veg.example.org", "veg.example.org", id="in other letters"),
+        pytest.param("127.0.0.1:8000", "veg.example.org:8080", id="it is replaced, the forwarded one is configured"),
+    ],
+)
+def test_the_servers_own_pages_may_behind_these_proxies(local, use, host, forwarded):
+    answer = use(local, {"Host": host, "Origin": f"http://{forwarded}", "X-Forwarded-Host": forwarded})
+
+    assert answer.status_code in {200, 201, 204, 404}
+
+
+def test_every_host_that_a_request_names_is_checked(client):
+    hosts = [("Host", "localhost"), ("Host", "evil.example")]
+
+    assert client.get("/ogcapi/jobs", headers=hosts).status_code == 403
 
 
 def test_allowed_pages_may_read_answers(client):
@@ -195,6 +263,29 @@ def test_only_allowed_pages_may_send_what_browsers_ask_for_before(client, path):
     assert "DELETE" in allowed["access-control-allow-methods"]
     assert allowed["vary"] == other["vary"] == "Origin"
     assert not [name for name in other if name.startswith("access-control-")]
+
+
+def allowed_headers(client, path, origin, asked):
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    return client.options(path, headers={**headers, **asked}).headers.get("access-control-allow-headers")
+
+
+@pytest.mark.parametrize(
+    ("path", "origin"),
+    [(ECHO, OTHER), ("/tiles/NDVI/WebMercatorQuad/0/0/0.png", OTHER), ("/", OTHER), ("/ogcapi/jobs", ALLOWED)],
+)
+def test_no_page_may_send_the_headers_of_proxies(client, path, origin):
+    """With `X-Forwarded-For` it could choose the address that quotas count for."""
+    assert len(OF_PROXIES) > 20
+    for name in [*OF_PROXIES, *map(str.title, OF_PROXIES), "x-forwarded-anything"]:
+        asked = {"Access-Control-Request-Headers": f"content-type,{name} , prefer"}
+        assert allowed_headers(client, path, origin, asked) == "content-type, prefer"
+        assert allowed_headers(client, path, origin, {"Access-Control-Request-Headers": name}) is None
+
+
+def test_a_preflight_that_asks_for_no_headers_allows_none(client):
+    """Browsers remember `*` for other requests, with any headers."""
+    assert allowed_headers(client, ECHO, OTHER, {}) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""How `If-None-Match` may be written (RFC 9110 §13.1.2), for all protocols alike."""
+
+import pytest
+
+TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png?datetime=2020-06-11"
+PATHS = [TILE, "/timeseries/NDVI/point?lon=4.5&lat=50.85", "/wms", "/layers", "/ogcapi?f=json", "/?f=html"]
+"""A picture, a series, and documents that are made anew, kept, and compressed as they leave."""
+GZIP = {"Accept-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("held", ["*", " * ", '"other", *'])
+def test_star_is_whatever_there_is(client, path, held):
+    answers = [client.get(path, headers={"If-None-Match": held}) for _ in range(2)]
+
+    assert [(each.status_code, each.content) for each in answers] == [(304, b"")] * 2
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_etag_of_that_letter_is_not_whatever_there_is(client, path):
+    assert client.get(path, headers={"If-None-Match": '"*"'}).status_code == 200
+
+
+def test_there_is_nothing_where_nothing_is_found(client):
+    assert client.get("/tiles/NDVY/WebMercatorQuad/0/0/0.png", headers={"If-None-Match": "*"}).status_code == 404
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("encoding", [GZIP, {"Accept-Encoding": "identity"}], ids=["gzip", "plain"])
+def test_every_line_counts(client, path, encoding):
+    etag = client.get(path, headers=encoding).headers["etag"]
+    lines = [("If-None-Match", '"other"'), ("If-None-Match", etag)]
+
+    answers = [client.get(path, headers=[*encoding.items(), *lines]) for _ in range(2)]
+
+    assert [(each.status_code, each.headers["etag"]) for each in answers] == [(304, etag)] * 2
+
+
+def test_the_first_line_alone_does_not_give_a_kept_answer_again(client):
+    lines = [("If-None-Match", '"other"'), ("If-None-Match", client.get(TILE).headers["etag"])]
+    assert client.get(TILE, headers=lines).status_code == 304
+
+    assert client.get(TILE, headers=lines[:1]).status_code == 200
