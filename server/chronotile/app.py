@@ -85,6 +85,8 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     # A viewer requests a dozen cubes at once and shows older pictures until they arrive; a client of tiles has none.
     "cubes": {"niceness": 10, "patience_s": 15.0, "usual_s": 0.05},
     "coverages": {"patience_s": 30.0, "usual_s": 1.0},
+    # Of a second, or of many where each pixel is transformed; tiles beside them come first.
+    "large_pictures": {"niceness": 10, "patience_s": 30.0, "usual_s": 1.0},
     # From some thousandths of a second to seconds: where too many were let in, the last are refused when that shows.
     "areas": {"usual_s": 0.04},
     # Nobody who waits for seconds minds one more; whoever waits for a tile does.
@@ -98,7 +100,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
 """How kinds of work differ from quick ones: niceness, and what `Gate` takes of waiting."""
-READING = ("pictures", "series", "areas", "coverages", "cubes", "animations", "plans", "executions")
+READING = ("pictures", "large_pictures", "series", "areas", "coverages", "cubes", "animations", "plans", "executions")
 """Gates of work that reads sources. Work that reads one on another machine passes a second gate of the same kind, with
 threads of its own: those that hang there take none from what is read here."""
 ELSEWHERE = 2
@@ -148,7 +150,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         ConfigurationError: One of `cog_places` or of the prefixes is no place, or TiTiler is not installed.
     """
     registry = CollectorRegistry()
-    tokens = {"pictures": 8, "series": 8, "areas": 8, "coverages": 2, "cubes": 1, "animations": 1}
+    tokens = {"pictures": 8, "large_pictures": 2, "series": 8, "areas": 8, "coverages": 2, "cubes": 1, "animations": 1}
     tokens |= {"plans": 2, "executions": 2, "jobs": 2, "results": 4, "documents": 2, "fetches": 8, "files": 1}
     tokens |= {"readiness": 1, "metrics": 1}
     tokens |= threads or {}
@@ -162,9 +164,10 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # A gate belongs to the event loop it is made in.
         previews = current_previews()
-        gates = Gates(**{name: Gate(name, count, **ways.get(name, {})) for name, count in tokens.items()})
+        gates = Gates(**{name: Gate(_shown(name), count, **ways.get(name, {})) for name, count in tokens.items()})
         elsewhere = {
-            name: Gate(f"{name} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {})) for name in READING
+            _shown(name): Gate(f"{_shown(name)} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {}))
+            for name in READING
         }
         # What FastAPI runs /cog in, of files here and of files elsewhere, and what answers are sent from in parts: 40
         # by default, each of which PROJ gives a database of 1.5 MB.
@@ -234,6 +237,11 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         ],
         exception_handlers={HTTPException: _http_fault},
     )
+
+
+def _shown(name: str) -> str:
+    """What a gate is called in messages and metrics."""
+    return name.replace("_", " ")
 
 
 def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:

@@ -137,7 +137,7 @@ def locate(grid: Grid, crs: Crs, resolution: float) -> Located:
     columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5
     if grid.crs == crs:
         return Separable(grid.x_of(columns), grid.y_of(rows))
-    if {grid.crs.name, crs.name} <= CYLINDRICAL:
+    if is_separable(grid.crs, crs):
         return _separable(grid, crs, columns, rows)
     if grid.width * grid.height > EXACT_BELOW:
         for count in NODE_COUNTS:
@@ -145,6 +145,11 @@ def locate(grid: Grid, crs: Crs, resolution: float) -> Located:
             if lattice is not None:
                 return lattice
     return Exact(crs)
+
+
+def is_separable(first: Crs, second: Crs) -> bool:
+    """Return whether x of each CRS depends on x of the other alone, and y on y."""
+    return first == second or {first.name, second.name} <= CYLINDRICAL
 
 
 def _separable(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> Separable:

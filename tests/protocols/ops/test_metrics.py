@@ -54,7 +54,7 @@ def test_caches_tell_what_they_hold(client):
 
 
 def test_all_gates_tell_who_runs_and_waits(client):
-    works = [each.name for each in fields(Gates)]
+    works = [each.name.replace("_", " ") for each in fields(Gates)]
 
     found = metrics(client)
 

@@ -20,7 +20,14 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import asked_telling
 from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
-from chronotile.protocols.common.state import asking_whether_wanted, for_client, in_documents, services_of, state_of
+from chronotile.protocols.common.state import (
+    asking_whether_wanted,
+    for_client,
+    in_documents,
+    map_gate,
+    services_of,
+    state_of,
+)
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.web_places import WebPlaces
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warnings
@@ -74,7 +81,7 @@ async def get_map(request: Request, query: Kvp) -> Response:
     """Return a map, with a warning for each layer whose time the client did not name."""
     services = services_of(request)
     asked = await _parsed(request, query, wms_map)
-    gate = state_of(request).gates.pictures
+    gate = map_gate(request, asked.layers)
     known, is_wanted = known_etags(request), asking_whether_wanted(request)
     work = partial(overlay_maps, asked.layers, services, known=known, is_wanted=is_wanted)
     first, *others = (each.layer for each in asked.layers)

@@ -1,6 +1,6 @@
 """`/ogcapi/…/map`: maps of a collection or of the dataset, in the default or in a named style."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,6 +10,8 @@ from starlette.routing import Route
 
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload
+from chronotile.model.request import MapRequest
+from chronotile.pipeline.large_maps import is_large
 from chronotile.pipeline.overlay_maps import overlay_maps
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
@@ -26,20 +28,32 @@ async def get_map(request: Request) -> Response:
     services = services_of(request)
     query = query_of(request.query_params.multi_items())
     asked = asked_map(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
-    gate = state_of(request).gates.pictures
-    work = partial(_draw, asked, services, known_etags(request), asking_whether_wanted(request))
     first, *others = (layer.id for layer in asked.drawing.layers)
-    payload, grid = await for_client(request, gate, first, work, services=services, others=others)
+    gates, known, is_wanted = state_of(request).gates, known_etags(request), asking_whether_wanted(request)
+    small = partial(_draw_small, asked, services, known, is_wanted)
+    payload, grid = await for_client(request, gates.pictures, first, small, services=services, others=others)
+    if payload is None:
+        large = partial(_draw, asked.drawing.requests(grid), services, known, is_wanted)
+        payload = await for_client(request, gates.large_pictures, first, large, services=services, others=others)
     response = respond(replace(payload, media_type=asked.drawing.media_type))
     response.headers.update({**told_of_grid(grid), **told_of_time(payload.time), "Vary": "Accept"})
     return response
 
 
-def _draw(
+def _draw_small(
     asked: AskedMap, services: Services, known: Collection[str], is_wanted: Callable[[], bool]
-) -> tuple[Payload, Grid]:
+) -> tuple[Payload | None, Grid]:
+    """The map, or `None` of a large one, and its grid."""
     grid = asked.grid(services.catalogue)
-    return overlay_maps(asked.drawing.requests(grid), services, known=known, is_wanted=is_wanted).payload, grid
+    if is_large(asked.drawing.requests(grid), services.catalogue):
+        return None, grid
+    return _draw(asked.drawing.requests(grid), services, known, is_wanted), grid
+
+
+def _draw(
+    asked: Sequence[MapRequest], services: Services, known: Collection[str], is_wanted: Callable[[], bool]
+) -> Payload:
+    return overlay_maps(asked, services, known=known, is_wanted=is_wanted).payload
 
 
 PATHS = (
