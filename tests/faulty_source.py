@@ -69,6 +69,7 @@ class Request:
     method: str
     path: str
     """Without the slash at its start, decoded."""
+    query: str
     range: str | None
     """The header `Range`."""
     fault: Fault | None
@@ -195,11 +196,11 @@ class FaultySource:
         with self.changed:
             self._connections.discard(connection)
 
-    def take(self, method: str, path: str, wanted: str | None) -> Fault | None:
+    def take(self, method: str, path: str, query: str, wanted: str | None) -> Fault | None:
         """Note a request, and return what is to go wrong with it."""
         with self.changed:
             fault = self._next_fault(path) or self._next_fault(None)
-            self.requests.append(Request(method, path, wanted, fault))
+            self.requests.append(Request(method, path, query, wanted, fault))
             self.changed.notify_all()
         return fault
 
@@ -286,8 +287,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         source = self.server.source
-        path = unquote(urlsplit(self.path).path).removeprefix("/")
-        fault = source.take(self.command, path, self.headers.get("Range"))
+        address = urlsplit(self.path)
+        path = unquote(address.path).removeprefix("/")
+        fault = source.take(self.command, path, address.query, self.headers.get("Range"))
         if fault is Fault.HANG:
             self._hang(path)
         elif fault is Fault.CUT_AT_ONCE:

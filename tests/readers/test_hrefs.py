@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.readers.foreign import one_line
-from chronotile.readers.hrefs import base_name, kvstore, local_path, names_among, shown_href
+from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, kvstore, local_path, names_among, shown_href
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,21 @@ def test_names_are_without_signatures():
         "1.tif",
         "2.tif",
     ]
+
+
+@pytest.mark.parametrize(
+    ("href", "is_pattern"),
+    [
+        ("https://example.org/a.tif?signature=a*b[5]", False),
+        ("http://[::1]:8000/a.tif", False),
+        ("https://example.org/a_*.tif", True),
+        ("https://example.org/[ab].tif?key=1", True),
+        ("s3://bucket/a_?.tif", True),
+        ("s3://bucket/a.tif", False),
+    ],
+)
+def test_a_query_is_no_pattern(href, is_pattern):
+    assert is_pattern_elsewhere(href) == is_pattern
 
 
 @pytest.mark.parametrize(

@@ -328,9 +328,20 @@ def test_folder_is_refused_with_the_remedy(tmp_path):
         open_raster_stack(make_spec("cog", tmp_path))
 
 
-def test_pattern_elsewhere_is_refused():
+@pytest.mark.parametrize(
+    "href",
+    [
+        "https://example.org/*.tif",
+        "https://example.org/[ab].tif?key=1",
+        "s3://bucket/NDVI_*.tif",
+        "s3://bucket/?.tif",
+        "https://example.org/{variable}.tif",
+        "https://example.org/a.tif?variable={variable}",
+    ],
+)
+def test_pattern_elsewhere_is_refused(href):
     with pytest.raises(UnsupportedSource, match="cannot be listed"):
-        open_raster_stack(make_spec("cog", "s3://bucket/NDVI_*.tif"))
+        open_raster_stack(make_spec("cog", href, variables={}))
 
 
 def test_folder_with_magic_characters_in_its_name_is_found(tmp_path):

@@ -73,6 +73,26 @@ def test_numbers_are_those_of_the_file(kind, source):
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
 
 
+@pytest.mark.parametrize("name", ["b.tif", "b_20240102.tif"])
+@pytest.mark.parametrize("time_pattern", [None, r"_(?P<time>\d{8})"])
+def test_file_of_a_signed_url_is_read_with_the_query_and_not_dated_by_it(name, time_pattern, source):
+    (source.folder / write_here("cog", source.folder, SCENE)).rename(source.folder / name)
+    query = "X-Amz-Date=_20240506T000000Z&X-Amz-Signature=a/b"
+    spec = make_spec("cog", f"{source.url_of(name)}?{query}", time_pattern=time_pattern)
+
+    if name == "b.tif" and time_pattern:
+        with pytest.raises(UnsupportedSource, match=r"such as b\.tif: no time in its name"):
+            open_source(spec)
+        return
+    reader = open_source(spec)
+
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+    assert reader.info.variables["NDVI"].times.instants.tolist() == (
+        [np.datetime64("2024-01-02", "ns").astype(int)] if time_pattern else []
+    )
+    assert {request.query for request in source.requests} == {query}
+
+
 @pytest.mark.parametrize("fault", [*QUICK, Fault.OTHER_RANGE, Fault.NEW_TAG], ids=lambda fault: fault.name)
 def test_failing_file_is_an_error_and_right_with_the_next_read(fault, source):
     reader = open_source(write("cog", source, SCENE))

@@ -1,5 +1,6 @@
 """Places of files, as each library spells them."""
 
+import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,6 +53,17 @@ def shown_href(href: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+def without_query(href: str) -> str:
+    """Return a path as it is, and a URL without its query, in which there may be a signature and its date."""
+    return href if local_path(href) is not None else shown_href(href)
+
+
+def is_pattern_elsewhere(href: str) -> bool:
+    """Whether a URL may stand for several files; in one of the web `?` begins a query."""
+    parts = urlsplit(href)
+    return glob.has_magic(parts.path if parts.scheme in _WEB else href)
+
+
 def base_name(href: str) -> str:
     """Return the last part of a place, for messages to the operator; without the signature that a URL may carry."""
     path = urlsplit(href).path if local_path(href) is None else href
@@ -66,6 +78,6 @@ def common_folder(paths: Sequence[str]) -> str:
 
 def names_among(paths: Sequence[str]) -> list[str]:
     """Return each place without the folder that all share, for messages to the operator."""
-    shown = [shown_href(path) if local_path(path) is None else path for path in paths]
+    shown = [without_query(path) for path in paths]
     folder = common_folder(shown)
     return [path.removeprefix(folder) for path in shown]

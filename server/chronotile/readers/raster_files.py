@@ -12,13 +12,15 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.time import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
 from chronotile.readers.dates import find_folder_time, time_of_name, time_of_text
-from chronotile.readers.hrefs import base_name, common_folder, local_path
+from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, local_path, names_among, without_query
 
 VARIABLE = "{variable}"
 SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
 """Ends of names beside rasters that a generous pattern matches too."""
 
 LEFT_OUT = "left out: "
+
+NOT_LISTED = "a pattern of files elsewhere cannot be listed; name one file, or use kind: stac"
 
 TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 201906, 2019"
 """What `time_pattern` may find, by example."""
@@ -46,6 +48,8 @@ def find_files(spec: SourceSpec) -> dict[str | None, tuple[str, ...]]:
     if spec.variables:
         names = [variable.name or variable.id for variable in spec.variables.values()]
         return {name: _matching(spec.href.replace(VARIABLE, name)) for name in names}
+    if local_path(spec.href) is None:
+        raise UnsupportedSource(NOT_LISTED)
     found: dict[str | None, list[str]] = {}
     pattern = _variable_pattern(spec.href)
     for path in _matching(spec.href.replace(VARIABLE, "*")):
@@ -66,12 +70,12 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
     spans, findings = _spans_of(paths, spec)
     if not spans:
         raise UnsupportedSource(_undated(paths, spec.time_pattern, findings[0]))
-    folder = common_folder(paths)
+    names = dict(zip(paths, names_among(paths), strict=True))
     by_start: dict[np.datetime64, tuple[str, TimeSpan]] = {}
     for path, span in spans.items():
         if span.start in by_start:
-            kept = by_start[span.start][0].removeprefix(folder)
-            findings.append(Finding("warning", path.removeprefix(folder), f"left out: of the same time as {kept}"))
+            kept = names[by_start[span.start][0]]
+            findings.append(Finding("warning", names[path], f"left out: of the same time as {kept}"))
             continue
         by_start[span.start] = path, span
     starts = sorted(by_start)
@@ -83,8 +87,8 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
 def _matching(pattern: str) -> tuple[str, ...]:
     local = local_path(pattern)
     if local is None:
-        if glob.has_magic(pattern):
-            raise UnsupportedSource("a pattern of files elsewhere cannot be listed; name one file, or use kind: stac")
+        if is_pattern_elsewhere(pattern):
+            raise UnsupportedSource(NOT_LISTED)
         return (pattern,)
     if local.is_file():
         return (str(local),)
@@ -133,13 +137,13 @@ def _variable_pattern(href: str) -> re.Pattern[str]:
 def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpan], list[Finding]]:
     spans: dict[str, TimeSpan] = {}
     findings: list[Finding] = []
-    folder = common_folder(paths)
+    names = dict(zip(paths, names_among(paths), strict=True))
     for path, text, span in times_in_names(paths, spec.time_pattern):
         if span is not None:
             spans[path] = span
             continue
         reason = f"found {text[:40]!r}, which is no time; accepted are {TIME_FORMS}" if text else "no time in its name"
-        findings.append(Finding("warning", path.removeprefix(folder), f"{LEFT_OUT}{reason}"))
+        findings.append(Finding("warning", names[path], f"{LEFT_OUT}{reason}"))
     return spans, findings
 
 
@@ -159,7 +163,7 @@ def times_in_names(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[
     if "time" not in expression.groupindex:
         raise UnsupportedSource("time_pattern has no group (?P<time>…)")
     for path in paths:
-        match = expression.search(path)
+        match = expression.search(without_query(path))
         text = (match["time"] if match else None) or ""
         yield path, text, time_of_text(text) if text else None
 
@@ -168,7 +172,7 @@ def _named_times(paths: Sequence[str]) -> Iterator[tuple[str, TimeSpan | None]]:
     """The times of the files' names; where none has one, of their folders, if those differ."""
     named = [time_of_name(base_name(path)) for path in paths]
     if not any(named):
-        told = [find_folder_time(path.split("/")[:-1]) for path in paths]
+        told = [find_folder_time(without_query(path).split("/")[:-1]) for path in paths]
         spans = [each.found.span if each else None for each in told]
         named = spans if len(set(spans) - {None}) > 1 else named
     return zip(paths, named, strict=True)
