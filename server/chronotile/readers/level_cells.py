@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chronotile.model.collection import Resampling
 from chronotile.model.grid import FloatArray, Grid, NativeGrid
 from chronotile.model.raster import BoolArray
 from chronotile.readers.approximate import Exact, Lattice, Located
@@ -66,22 +67,26 @@ class Winding:
         return turned
 
 
-def winding_of(level: NativeGrid, reach: Reach, middle: float) -> Winding:
-    """Return how columns are turned that reach so far, of which `middle` is one in the middle."""
+def winding_of(level: NativeGrid, reach: Reach, middle: float, resampling: Resampling) -> Winding:
+    """Return how columns are turned that reach so far, of which `middle` is one in the middle.
+
+    Bilinear takes cells from beyond the seam for coordinates that are nearer to it than half a cell.
+    """
     period = level.wrap_columns
-    if period is None or (reach.least >= 0 and reach.most < level.width):
+    margin = 0.5 if resampling == "bilinear" and level.is_circular else 0.0
+    if period is None or (reach.least >= margin and reach.most < level.width - margin):
         return Winding()
     if level.is_circular:
         return Winding(period=period, middle=middle % period)
     return Winding(period=period, least=(level.width - period) / 2)
 
 
-def wound(columns: FloatArray, level: NativeGrid) -> tuple[FloatArray, bool]:
+def wound(columns: FloatArray, level: NativeGrid, resampling: Resampling) -> tuple[FloatArray, bool]:
     """Columns of a level, turned to where its cells are; and whether it has a seam there."""
     if level.wrap_columns is None:
         return columns, False
     middle = columns[columns.shape[0] // 2, columns.shape[1] // 2]
-    winding = winding_of(level, Reach(columns.min(), columns.max()), middle)
+    winding = winding_of(level, Reach(columns.min(), columns.max()), middle, resampling)
     return winding.turn(columns), winding.is_circular
 
 

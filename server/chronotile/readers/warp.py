@@ -126,7 +126,7 @@ def plan_warp(
     if resampling == "nearest" and (near := _near_plan(located, grid, place, level=level, chosen=chosen)) is not None:
         return near
     columns, rows = coordinates_on(located, place.grid, chosen)(ALL)
-    columns, is_circular = wound(columns, chosen)
+    columns, is_circular = wound(columns, chosen, resampling)
     reached = Reach(rows.min(), rows.max()), Reach(columns.min(), columns.max())
     inside = (
         None

@@ -197,7 +197,7 @@ def _cells(
 ) -> _Found | None:
     """The plan for any level; `None` if it has no cell in the place."""
     at = coordinates_on(located, place.grid, level)
-    winding = _winding(at, place.grid, level, strips)
+    winding = _winding(at, place.grid, level, resampling, strips=strips)
     reached = _reached(at, winding, level, strips)
     if reached is None:
         return None
@@ -218,12 +218,12 @@ def _cells(
     return _Found(found.windows, found.step, gathering)
 
 
-def _winding(at: Finder, grid: Grid, level: NativeGrid, strips: Strips) -> Winding:
+def _winding(at: Finder, grid: Grid, level: NativeGrid, resampling: Resampling, *, strips: Strips) -> Winding:
     if level.wrap_columns is None:
         return Winding()
     reach = _outermost(_reach(at(some)[0]) for some in strips)
     columns, _ = at(slice(grid.height // 2, grid.height // 2 + 1))
-    return winding_of(level, reach, float(columns[0, columns.shape[1] // 2]))
+    return winding_of(level, reach, float(columns[0, columns.shape[1] // 2]), resampling)
 
 
 def _reached(at: Finder, winding: Winding, level: NativeGrid, strips: Strips) -> tuple[Reach, Reach, bool] | None:
