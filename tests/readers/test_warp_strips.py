@@ -11,7 +11,7 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.raster import Encoding
 from chronotile.readers import warp_strips
-from chronotile.readers.approximate import OnPixels
+from chronotile.readers.approximate import Exact, OnPixels
 from chronotile.readers.warp import plan_warp
 from chronotile.readers.warp_strips import plan_strips, rows_of, strips_of
 from tests.readers.arrays import ArrayReader, make_levels
@@ -171,6 +171,23 @@ def test_rows_are_warped_as_they_were_when_their_window_was_found(name, resampli
             plan.of_rows(rows)
 
         assert {rows for rows in asked if rows[0] < rows[1]} <= found
+
+
+@pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
+def test_pixels_over_a_pole_are_transformed_twice(resampling, monkeypatch):
+    """Once to find the window, but for the middle row, and once to find the cells of a strip."""
+    reader, transformed, at = make_source("circular"), [], Exact.at
+    monkeypatch.setattr(
+        Exact, "at", lambda self, grid, some: transformed.append(some.stop - some.start) or at(self, grid, some)
+    )
+    grid = Grid(crs=crs_of("EPSG:3413"), bbox=BBox(-5e6, -5e6, 5e6, 5e6), width=100, height=70)
+
+    plan = plan_strips(reader.variable.levels, grid, resampling=resampling)
+    found = sum(transformed)
+    for rows in strips_of(grid):
+        plan.of_rows(rows)
+
+    assert (found, sum(transformed)) == (71, 141)
 
 
 def test_a_plan_of_strips_takes_a_part_of_what_the_whole_takes(monkeypatch):

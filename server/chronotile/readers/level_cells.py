@@ -67,14 +67,19 @@ class Winding:
         return turned
 
 
-def winding_of(level: NativeGrid, reach: Reach, middle: float, resampling: Resampling) -> Winding:
-    """Return how columns are turned that reach so far, of which `middle` is one in the middle.
+def must_wind(level: NativeGrid, reach: Reach, resampling: Resampling) -> bool:
+    """Return whether columns that reach so far have to be turned.
 
     Bilinear takes cells from beyond the seam for coordinates that are nearer to it than half a cell.
     """
-    period = level.wrap_columns
     margin = 0.5 if resampling == "bilinear" and level.is_circular else 0.0
-    if period is None or (reach.least >= margin and reach.most < level.width - margin):
+    return level.wrap_columns is not None and not (reach.least >= margin and reach.most < level.width - margin)
+
+
+def winding_about(level: NativeGrid, middle: float) -> Winding:
+    """Return how columns are turned of which `middle` is one in the middle, where they have to be."""
+    period = level.wrap_columns
+    if period is None:
         return Winding()
     if level.is_circular:
         return Winding(period=period, middle=middle % period)
@@ -83,10 +88,9 @@ def winding_of(level: NativeGrid, reach: Reach, middle: float, resampling: Resam
 
 def wound(columns: FloatArray, level: NativeGrid, resampling: Resampling) -> tuple[FloatArray, bool]:
     """Columns of a level, turned to where its cells are; and whether it has a seam there."""
-    if level.wrap_columns is None:
+    if level.wrap_columns is None or not must_wind(level, Reach(columns.min(), columns.max()), resampling):
         return columns, False
-    middle = columns[columns.shape[0] // 2, columns.shape[1] // 2]
-    winding = winding_of(level, Reach(columns.min(), columns.max()), middle, resampling)
+    winding = winding_about(level, columns[columns.shape[0] // 2, columns.shape[1] // 2])
     return winding.turn(columns), winding.is_circular
 
 

@@ -17,9 +17,10 @@ from chronotile.readers.level_cells import (
     Winding,
     coordinates_on,
     is_inside,
+    must_wind,
     reach_of,
     where_inside,
-    winding_of,
+    winding_about,
 )
 from chronotile.readers.level_windows import level_windows
 from chronotile.readers.reader import Reader
@@ -197,13 +198,12 @@ def _cells(
 ) -> _Found | None:
     """The plan for any level; `None` if it has no cell in the place."""
     at = coordinates_on(located, place.grid, level)
-    winding = _winding(at, place.grid, level, resampling, strips=strips)
-    reached = _reached(at, winding, level, strips)
+    winding, reached = _winding_and_reached(at, place.grid, level, resampling, strips=strips)
     if reached is None:
         return None
-    rows_reach, columns_reach, has_gaps = reached
+    has_gaps = reached.has_gaps
     found = level_windows(
-        rows_reach, columns_reach, level, resampling=resampling, is_circular=winding.is_circular, has_gaps=has_gaps
+        reached.rows, reached.columns, level, resampling=resampling, is_circular=winding.is_circular, has_gaps=has_gaps
     )
     gather = nearest if resampling == "nearest" else bilinear
 
@@ -218,32 +218,58 @@ def _cells(
     return _Found(found.windows, found.step, gathering)
 
 
-def _winding(at: Finder, grid: Grid, level: NativeGrid, resampling: Resampling, *, strips: Strips) -> Winding:
-    if level.wrap_columns is None:
-        return Winding()
-    reach = _outermost(_reach(at(some)[0]) for some in strips)
-    columns, _ = at(slice(grid.height // 2, grid.height // 2 + 1))
-    return winding_of(level, reach, float(columns[0, columns.shape[1] // 2]), resampling)
+class _Reached(NamedTuple):
+    """How far rows and columns reach that the level has, and whether it lacks any."""
+
+    rows: Reach
+    columns: Reach
+    has_gaps: bool
 
 
-def _reached(at: Finder, winding: Winding, level: NativeGrid, strips: Strips) -> tuple[Reach, Reach, bool] | None:
-    """How far rows and columns reach that the level has, and whether it lacks any; `None` where it has none."""
-    found, has_gaps = list[tuple[Reach, Reach]](), False
+def _winding_and_reached(
+    at: Finder, grid: Grid, level: NativeGrid, resampling: Resampling, *, strips: Strips
+) -> tuple[Winding, _Reached | None]:
+    """How columns are turned and what is reached then (`None`: nothing), in one pass, as each pixel may be transformed.
+
+    Whether columns are turned at all shows only in the last strip, so until then both ways are followed.
+    """
+    may_wind, has_to = level.wrap_columns is not None, False
+    winding = winding_about(level, _middle(at, grid)) if may_wind else Winding()
+    as_they_are, turned = list[_Reached | None](), list[_Reached | None]()
     for some in strips:
         columns, rows = at(some)
-        columns = winding.turn(columns)
-        reach = _reach(rows), _reach(columns)
-        if not is_inside(*reach, level, is_circular=winding.is_circular):
-            has_gaps = True
-            inside = where_inside(rows, columns, level, winding.is_circular)
-            if not inside.any():
-                continue
-            reach = reach_of(rows, inside), reach_of(columns, inside)
-        found.append(reach)
+        has_to = has_to or must_wind(level, _reach(columns), resampling)
+        if not has_to:
+            as_they_are.append(_reached(columns, rows, level, is_circular=False))
+        if may_wind:
+            turned.append(_reached(winding.turn(columns), rows, level, is_circular=winding.is_circular))
+    return (winding, _all_reached(turned)) if has_to else (Winding(), _all_reached(as_they_are))
+
+
+def _middle(at: Finder, grid: Grid) -> float:
+    """The column in the middle of a grid."""
+    columns, _ = at(slice(grid.height // 2, grid.height // 2 + 1))
+    return float(columns[0, columns.shape[1] // 2])
+
+
+def _reached(columns: FloatArray, rows: FloatArray, level: NativeGrid, *, is_circular: bool) -> _Reached | None:
+    """What some rows of a grid reach; `None` where the level has none of it."""
+    reach = _reach(rows), _reach(columns)
+    if is_inside(*reach, level, is_circular=is_circular):
+        return _Reached(*reach, has_gaps=False)
+    inside = where_inside(rows, columns, level, is_circular)
+    return _Reached(reach_of(rows, inside), reach_of(columns, inside), has_gaps=True) if inside.any() else None
+
+
+def _all_reached(parts: Sequence[_Reached | None]) -> _Reached | None:
+    found = [part for part in parts if part is not None]
     if not found:
         return None
-    rows_reaches, columns_reaches = zip(*found, strict=True)
-    return _outermost(rows_reaches), _outermost(columns_reaches), has_gaps
+    return _Reached(
+        _outermost(part.rows for part in found),
+        _outermost(part.columns for part in found),
+        has_gaps=len(found) < len(parts) or any(part.has_gaps for part in found),
+    )
 
 
 def _reach(coordinates: FloatArray) -> Reach:
