@@ -109,9 +109,9 @@ def requests_of(*layers, crs, width, height):
     [
         (["DMP"], "EPSG:4326", QUICK_PIXELS),
         (["DMP"], "EPSG:3857", QUICK_PIXELS),
-        (["DMP"], "EPSG:3413", QUICK_PIXELS // 4),
+        (["DMP"], "EPSG:3413", QUICK_PIXELS // 2),
         (["NDVI"], "EPSG:32631", QUICK_PIXELS),
-        (["NDVI"], "EPSG:3857", QUICK_PIXELS // 4),
+        (["NDVI"], "EPSG:3857", QUICK_PIXELS // 2),
         (["DMP", "FAPAR"], "EPSG:3857", QUICK_PIXELS // 2),
     ],
 )

@@ -12,7 +12,7 @@ from chronotile.errors import UnsupportedFormat
 from chronotile.model.raster import IndexPicture, Picture, RgbaPicture, picture_strips
 from chronotile.model.request import PICTURE_FORMATS, PictureFormat
 
-ENCODER_VERSION = "1"
+ENCODER_VERSION = "2"
 """Part of every picture's ETag: raise it when the same picture gives other bytes."""
 
 WHITE = (255, 255, 255)

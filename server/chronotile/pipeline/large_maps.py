@@ -8,9 +8,9 @@ from chronotile.readers.approximate import is_separable
 
 QUICK_PIXELS = 1 << 22
 """Maps of more pixels, all layers together, are large: 2048 by 2048."""
-TRANSFORMED = 4
+TRANSFORMED = 2
 """Times as many pixels as a map has count where longitudes and latitudes do not give its columns and rows, as each of
-its pixels may have to be transformed."""
+its pixels may have to be transformed. A picture of a whole screen is quick in any case."""
 
 
 def is_large(requests: Sequence[MapRequest], catalogue: Catalogue) -> bool:
