@@ -42,8 +42,15 @@ class Storm:
 
 
 @contextmanager
-def storm(port: int, paths: Sequence[str], *, clients: int) -> Iterator[Storm]:
-    """Let clients ask for paths at random, over a kept connection each, until the block ends."""
+def storm(port: int, paths: Sequence[str], *, clients: int, heed_refusals: bool = False) -> Iterator[Storm]:
+    """Let clients ask for paths at random, over a kept connection each, until the block ends.
+
+    Args:
+        port: Of the server, on this machine.
+        paths: What is requested.
+        clients: How many there are.
+        heed_refusals: Whether a client that is refused waits as long as `Retry-After` says before it asks again.
+    """
     found, ends = Storm(), threading.Event()
 
     async def ask(chance: random.Random) -> None:
@@ -53,9 +60,11 @@ def storm(port: int, paths: Sequence[str], *, clients: int) -> Iterator[Storm]:
             path = chance.choice(paths)
             writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAccept-Encoding: gzip\r\n\r\n".encode())
             head = (await reader.readuntil(END_OF_HEAD)).decode("latin-1").lower()
-            length = _length(head)
+            length = _number(head, "content-length")
             await reader.readexactly(length)
             found.count(head, length, (time.perf_counter() - started) * 1000)
+            if heed_refusals and not ends.is_set():
+                await asyncio.sleep(_number(head, "retry-after"))
         writer.close()
         await writer.wait_closed()
 
@@ -71,6 +80,7 @@ def storm(port: int, paths: Sequence[str], *, clients: int) -> Iterator[Storm]:
         thread.join()
 
 
-def _length(head: str) -> int:
+def _number(head: str, header: str) -> int:
+    """What a header says, 0 without it."""
     lines = (line.partition(":") for line in itertools.islice(head.split("\r\n"), 1, None))
-    return next((int(value) for name, _, value in lines if name == "content-length"), 0)
+    return next((int(value) for name, _, value in lines if name == header), 0)
