@@ -37,6 +37,7 @@ from chronotile.process import (
 )
 from chronotile.protocols.animations.routes import routes as animation_routes
 from chronotile.protocols.cog.routes import cog_routes
+from chronotile.protocols.common.body_memory import BodyMemory
 from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.forwarded import Forwarded
@@ -49,6 +50,8 @@ from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.request_log import RequestLog
 from chronotile.protocols.common.request_metrics import RequestMetrics
 from chronotile.protocols.common.state import Gates, ServerState
+from chronotile.protocols.common.unsent import STATE as UNSENT
+from chronotile.protocols.common.unsent import UnsentAnswers
 from chronotile.protocols.common.web_places import WebPlaces
 from chronotile.protocols.cubes.routes import routes as cube_routes
 from chronotile.protocols.landing.routes import landing_routes
@@ -161,7 +164,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     subscriber_places = WebPlaces(subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         # A gate belongs to the event loop it is made in.
         previews = current_previews()
         gates = Gates(**{name: Gate(_shown(name), count, **ways.get(name, {})) for name, count in tokens.items()})
@@ -182,6 +185,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             jobs=desk,
             input_places=input_places,
             subscriber_places=subscriber_places,
+            bodies=BodyMemory(services.memory),
         )
         registry.register(StateCollector(state))
         if previews is not None:
@@ -194,7 +198,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
                 tasks.start_soon(upkeep.renew, state)
                 tasks.start_soon(upkeep.follow_elsewhere, state)
                 tasks.start_soon(upkeep.tidy, state)
-            yield
+            yield {UNSENT: UnsentAnswers(services.memory)}
             tasks.cancel_scope.cancel()
         state.services.elsewhere.close()
         if telling is not None:

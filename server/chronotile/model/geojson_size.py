@@ -3,6 +3,8 @@
 import numpy as np
 
 BYTES_AT_ONCE = 1 << 20
+VALUE_BYTES, QUOTE_BYTES, LIST_BYTES, OBJECT_BYTES = 32, 16, 80, 200
+"""Of what is made for each comma, quote, list and object."""
 LEAST_BYTES = 6
 """Of a position, with its comma."""
 
@@ -15,6 +17,15 @@ def features_in(body: bytes) -> int:
 def containers_in(body: bytes) -> int:
     """Return how many lists and objects a text has, or more; each takes 64 bytes and more, of two of its text."""
     return body.count(b"[") + body.count(b"{")
+
+
+def parsed_bytes(piece: bytes) -> int:
+    """Return about how much memory a piece of JSON takes together with what it is parsed into.
+
+    By orjson, measured with 33 MB each of lists, objects, numbers and strings: 0.6 to 2 times as much.
+    """
+    values = VALUE_BYTES * piece.count(b",") + QUOTE_BYTES * piece.count(b'"')
+    return len(piece) + values + LIST_BYTES * piece.count(b"[") + OBJECT_BYTES * piece.count(b"{")
 
 
 def positions_in(body: bytes, *, more_than: int) -> int:

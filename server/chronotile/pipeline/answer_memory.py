@@ -59,7 +59,7 @@ class AnswerMemory:
 
     @property
     def taken_bytes(self) -> int:
-        """By what is made now."""
+        """By answers that are made now, and by what else is counted here."""
         with self._changed:
             return self._taken
 
@@ -101,6 +101,24 @@ class AnswerMemory:
         try:
             yield
         finally:
+            self.give_back(size)
+
+    def takes_now(self, size: int) -> bool:
+        """Take so many bytes if there are as many now, without waiting; return whether there are."""
+        with self._changed:
+            is_there = self.max_bytes is None or size <= 0 or self._taken + size <= self.max_bytes
+            self._taken += size if is_there else 0
+            return is_there
+
+    def hold(self, size: int) -> None:
+        """Take so many bytes, which are in use already, though there may be fewer: the next answers wait for them."""
+        if size:
+            with self._changed:
+                self._taken += size
+
+    def give_back(self, size: int) -> None:
+        """Give back what was taken by `takes_now` or `hold`."""
+        if size:
             with self._changed:
                 self._taken -= size
                 self._changed.notify_all()

@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import anyio.lowlevel
@@ -15,7 +15,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from chronotile.app import application
-from chronotile.protocols.common.bounded_http import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, BoundedHttp
+from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.protocols.common.bounded_http import (
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    MAX_PIPELINED,
+    BoundedHttp,
+    required_rate,
+)
+from chronotile.protocols.common.unsent import STATE as UNSENT
+from chronotile.protocols.common.unsent import UnsentAnswers
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.running import PATIENCE_S
@@ -376,3 +385,68 @@ def test_past_all_connections_new_ones_are_refused(monkeypatch):
 
     assert status_of(answer) == 503
     assert b"retry-after: 5\r\n" in answer
+
+
+MAX_BODY_BYTES = 33_554_432
+LARGE = (
+    b"POST /timeseries/NDVI/area HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    % MAX_BODY_BYTES
+)
+
+
+def test_bodies_that_find_no_memory_are_refused_before_they_are_read():
+    """The fault: 50 clients that sent 33 MB each and then nearly nothing took 2 GB."""
+    app = application(served.make_services())
+    with listening(app) as url, connected(url) as first:
+        first.sendall(LARGE.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+        assert first.recv(65536).startswith(b"HTTP/1.1 100")  # its body is being read
+
+        refused = answer_to(url, LARGE + b" " * MAX_BODY_BYTES)
+        first.sendall(b" " * MAX_BODY_BYTES)
+        accepted = rest_of(first)
+
+    assert status_of(refused) == 503
+    assert b"retry-after: 5\r\n" in refused.lower()
+    assert b"cache-control: no-store\r\n" in refused.lower()
+    assert status_of(accepted) == 400  # spaces are no GeoJSON
+    assert app.state.chronotile.bodies.taken_bytes == 0
+
+
+def test_a_large_body_must_arrive_faster_than_a_small_one():
+    assert required_rate(1_000_000, 4096) == 4096
+    assert 30_000 < required_rate(10_000_000, 4096) < 65_536
+    assert required_rate(MAX_BODY_BYTES, 4096) == 65_536
+
+
+@pytest.mark.parametrize("is_followed", [False, True], ids=["alone", "followed by a request"])
+def test_answers_that_are_not_fetched_are_counted_and_the_next_is_not_made(is_followed):
+    """The fault: 90 clients that asked for 16 MB each and fetched nothing took 1.4 GB."""
+    asked, counted = [], threading.Event()
+    memory = AnswerMemory(1 << 40)
+    unsent = UnsentAnswers(memory)
+    add = unsent.add
+
+    def add_and_tell(transport):
+        add(transport)
+        if unsent.taken_bytes > 1 << 24:
+            counted.set()
+
+    unsent.add = add_and_tell
+
+    @asynccontextmanager
+    async def lifespan(_app):
+        yield {UNSENT: unsent}
+
+    async def large(_request: Request) -> Response:
+        asked.append(1)
+        return Response(b"a" * (1 << 25))
+
+    app = Starlette(routes=[Route("/", large)], lifespan=lifespan)
+    with listening(app) as url, connected(url, SO_RCVBUF=4096) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * (1 + is_followed))
+        assert counted.wait(PATIENCE_S)
+        assert memory.taken_bytes > 0
+        assert status_of(answer_to(url, b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) == 404
+        assert len(asked) == 1
+        connection.close()
+    assert (unsent.taken_bytes, memory.taken_bytes) == (0, 0)

@@ -80,7 +80,7 @@ class Written:
 
 def test_head_leaves_with_the_body_and_all_else_at_once():
     written = Written()
-    joined = Joined(written)
+    joined = Joined(written, written.close)
 
     joined.write(b"continue")
     joined.hold()
@@ -97,7 +97,7 @@ def test_head_leaves_with_the_body_and_all_else_at_once():
 
 def test_what_waits_for_a_body_is_dropped_when_the_client_left_meanwhile():
     written = Written()
-    joined = Joined(written)
+    joined = Joined(written, written.close)
 
     joined.hold()
     joined.write(b"head")

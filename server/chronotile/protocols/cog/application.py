@@ -13,7 +13,6 @@ from chronotile.errors import (
     ChronotileError,
     ConfigurationError,
     InvalidParameter,
-    LimitExceeded,
     SourceUnavailable,
     UnknownPath,
 )
@@ -33,9 +32,6 @@ log = logging.getLogger(__name__)
 
 PART_PX = 1024
 """Longest side of a part whose size is not asked for; TiTiler would read it at full resolution."""
-
-MAX_BODY_BYTES = 1 << 20
-"""Of a GeoJSON feature."""
 
 MAX_REASON = 300
 """Characters of FastAPI's message about a parameter."""
@@ -79,7 +75,6 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
         return PartFeatureParams(max_size=max_size, height=height, width=width)
 
     def bounded(request: Request) -> None:
-        _check_body(request)
         path_parameters = ((name, str(value)) for name, value in request.path_params.items())
         check_cost((*path_parameters, *request.query_params.multi_items()), max_pixels)
 
@@ -96,18 +91,6 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
     _add_faults(app)
     mounted: ASGIApp = app
     return mounted
-
-
-def _check_body(request: Request) -> None:
-    if request.method not in {"GET", "HEAD"}:
-        length = request.headers.get("content-length", "")
-        asked = int(length) if length.isdecimal() else MAX_BODY_BYTES + 1
-        if asked > MAX_BODY_BYTES:
-            fault = LimitExceeded(
-                "max_body_bytes", allowed=MAX_BODY_BYTES, asked=asked, alternative="send a simpler geometry"
-            )
-            fault.status = 413
-            raise fault
 
 
 def _add_faults(app: "FastAPI") -> None:

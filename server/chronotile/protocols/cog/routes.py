@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chronotile.errors import ServerBusy
+from chronotile.protocols.cog.bodies import answer_bounded
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.raw_headers import sending
@@ -67,7 +68,7 @@ class _Rooted:
             await with_error_caching(problem_response(fault, Request(scope)))(scope, receive, send)
             return
         async with turns:
-            await self.app(scope, receive, send)
+            await answer_bounded(self.app, scope, receive, send)
 
 
 def _is_elsewhere(scope: Scope) -> bool:

@@ -16,6 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from chronotile.protocols.common.job_access import may_be_of_jobs
 from chronotile.protocols.common.problem import MEDIA_TYPE
+from chronotile.protocols.common.unsent import STATE as UNSENT
+from chronotile.protocols.common.unsent import UnsentAnswers
 
 MAX_HEAD_BYTES = 65_536
 """Of the request line and all headers; and of what frames a body without being part of it (chunk sizes, trailers)."""
@@ -30,6 +32,10 @@ WINDOW_S = 30.0
 """Upload and download rates are checked over windows of this length."""
 MIN_UPLOAD_BYTES_PER_S = 4096
 MIN_DOWNLOAD_BYTES_PER_S = 1024
+WHOLE_S = 300
+"""Large bodies and answers, which take memory until the end, must move at a rate at which they take no longer."""
+MAX_REQUIRED_BYTES_PER_S = 65_536
+"""No higher rate is required, however large they are: a client with half of 1 Mbit/s is served."""
 
 MAX_CONNECTIONS = 1024
 """Of a process. Above it the connections that have been idle longest are closed, an eighth at once."""
@@ -89,12 +95,18 @@ LARGE_FRAMING = Refusal(
     HTTPStatus.BAD_REQUEST, f"the body has more than {MAX_HEAD_BYTES} bytes of chunk extensions or trailers"
 )
 SLOW_HEAD = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the head of the request did not arrive within {HEAD_S:.0f} s")
-SLOW_BODY = Refusal(
-    HTTPStatus.REQUEST_TIMEOUT,
-    f"the body of the request arrives at less than {MIN_UPLOAD_BYTES_PER_S} bytes per second",
-)
 FULL = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open; try again in a few seconds")
 ENDING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is being stopped; try again in a few seconds")
+
+
+def slow_body(rate: int) -> Refusal:
+    """Return the refusal of a body that arrives more slowly than at `rate` bytes per second."""
+    return Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the body of the request arrives at less than {rate} bytes per second")
+
+
+def required_rate(size: int, least: int) -> int:
+    """Return the bytes per second at which a body or an answer of `size` bytes must move at least."""
+    return max(least, min(size // WHOLE_S, MAX_REQUIRED_BYTES_PER_S))
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -120,6 +132,13 @@ class BoundedHttp(HttpToolsProtocol):
         self._sending: asyncio.TimerHandle | None = None
         self._uploaded = 0
         """Bytes of the body since the rate was last checked."""
+        self._body_bytes = 0
+        """Of the body that is arriving: as declared, or as far as it has come."""
+        self._received = 0
+        self._closes = False
+        """Whether the answer was the last one, and the rest of the body is awaited."""
+        self._untaken = 0
+        """Bytes that waited when the client fell behind with its answer; 0 if it keeps up."""
 
     @property
     def is_idle(self) -> bool:
@@ -143,6 +162,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Wait for nothing any more."""
         self._stop_receiving()
         self._stop_sending()
+        self._forget_unsent()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -190,10 +210,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._fail(NO_HOST)
         self._advance()
         self._stop_receiving()
-        self._stop_sending()  # a new request shows that the client is alive
+        if not self._untaken:
+            self._stop_sending()  # a new request shows that the client is alive
         self._is_in_head = False
         super().on_headers_complete()
         self._is_in_body = True
+        self._received, self._body_bytes = 0, self._declared_bytes()
         if len(self.pipeline) > MAX_PIPELINED:
             self.transport.close()
 
@@ -201,6 +223,8 @@ class BoundedHttp(HttpToolsProtocol):
         """Take a part of the body."""
         self._advance()
         self._uploaded += len(body)
+        self._received += len(body)
+        self._body_bytes = max(self._body_bytes, self._received)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -210,6 +234,16 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_body = False
         self._trailers = 0
         super().on_message_complete()
+        if self._closes:
+            self.transport.close()
+
+    def close_when_read(self) -> None:
+        """Close once the rest of the body has come: at once, a client that is still sending would find no answer."""
+        if self._is_in_body and self.transport.can_write_eof() and not self.transport.is_closing():
+            self._closes = True
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """Note when the connection became idle; the rest of the answer must still be read fast enough."""
@@ -220,10 +254,14 @@ class BoundedHttp(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Check from now on how fast the client reads its answer."""
         super().pause_writing()
+        self._untaken = self.transport.get_write_buffer_size()
         self._watch_download()
+        if self._unsent is not None:
+            self._unsent.add(self.transport)
 
     def resume_writing(self) -> None:
         """Resume: most of the buffer is sent."""
+        self._forget_unsent()
         self._watch_download()
         super().resume_writing()
 
@@ -278,12 +316,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _look_at_upload(self) -> None:
         """Keep waiting for a body that arrives fast enough, or that the server does not read at present."""
-        if self._uploaded >= MIN_UPLOAD_BYTES_PER_S * WINDOW_S or self.flow.read_paused:
+        rate = required_rate(self._body_bytes, MIN_UPLOAD_BYTES_PER_S)
+        if self._uploaded >= rate * WINDOW_S or self.flow.read_paused:
             self._uploaded = 0
             self._receiving = self.loop.call_later(WINDOW_S, self._look_at_upload)
         else:
             self._receiving = None
-            self._end_request(SLOW_BODY)
+            self._end_request(slow_body(rate))
 
     def _watch_download(self) -> None:
         self._stop_sending()
@@ -294,10 +333,26 @@ class BoundedHttp(HttpToolsProtocol):
     def _look_at_download(self, before: int) -> None:
         """Keep waiting for a client that reads its answer fast enough."""
         left = self.transport.get_write_buffer_size()
-        if left and before - left < MIN_DOWNLOAD_BYTES_PER_S * WINDOW_S:
+        rate = required_rate(self._untaken, MIN_DOWNLOAD_BYTES_PER_S)
+        if left and before - left < rate * WINDOW_S:
             self.transport.abort()
         else:
             self._watch_download()
+
+    @property
+    def _unsent(self) -> UnsentAnswers | None:
+        """What waits for all clients of this process; other applications than ours do not count it."""
+        return self.app_state.get(UNSENT)
+
+    def _forget_unsent(self) -> None:
+        self._untaken = 0
+        if self._unsent is not None:
+            self._unsent.remove(self.transport)
+
+    def _declared_bytes(self) -> int:
+        """The bytes of the body that begins, as its head says; 0 where it does not."""
+        declared = next((value for name, value in self.headers if name == b"content-length"), b"")
+        return int(declared) if declared.isdigit() else 0
 
     def _end_request(self, refusal: Refusal) -> None:
         """Refuse a request that the application works on; what it still answers is dropped."""

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, ClientGone, OperationNotSupported, ServerBusy, ServicesRenewed
+from chronotile.protocols.common.form import forget_body
 from chronotile.protocols.common.state import forget_services
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
         except Exception:
             log.exception("unforeseen error at %s", request.scope["path"])
             return with_error_caching(faults(ChronotileError("the server failed to answer this request"), request))
+        finally:
+            forget_body(request.scope)
 
     return answer
 

@@ -3,9 +3,12 @@
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded
-from chronotile.protocols.common.state import services_of
+from chronotile.model.geojson_size import parsed_bytes
+from chronotile.protocols.common.body_memory import SMALL_BYTES, BodyRoom
+from chronotile.protocols.common.state import services_of, state_of
 
 FORM = "application/x-www-form-urlencoded"
 MAX_PAIRS = 1000
@@ -15,6 +18,8 @@ TOO_LARGE, UNSUPPORTED = 413, 415
 
 BODY = "chronotile.body"
 """Where a request keeps its body, which comes once though the request may be begun anew."""
+ROOM = "chronotile.body_room"
+"""Where it keeps what the body takes of the memory for bodies."""
 
 
 async def pairs_of(request: Request) -> list[tuple[str, str]]:
@@ -50,6 +55,7 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
         LimitExceeded: It is larger.
         InvalidParameter: It is compressed.
         ClientGone: The client aborted the upload.
+        ServerBusy: Other bodies take the memory that there is for them.
     """
     kept: bytes | None = request.scope.get(BODY)
     if kept is not None:
@@ -59,19 +65,34 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
     if at_most is not None and at_most < allowed:
         limit, allowed = "bytes of a form", at_most
     declared = request.headers.get("content-length", "")
-    _check_size(int(declared[:18]) if declared.isdecimal() else 0, limit, allowed)
-    whole = request.scope[BODY] = await _received(request, limit, allowed)
+    size = int(declared[:18]) if declared.isdecimal() else 0
+    _check_size(size, limit, allowed)
+    room = request.scope.setdefault(ROOM, state_of(request).bodies.room())
+    room.require(size)
+    whole = request.scope[BODY] = await _received(request, room, limit, allowed)
     return whole
 
 
-async def _received(request: Request, limit: str, allowed: int) -> bytes:
-    body = bytearray()
+def forget_body(scope: Scope) -> None:
+    """Drop the body of a request that is answered, and give its memory back."""
+    scope.pop(BODY, None)
+    room: BodyRoom | None = scope.pop(ROOM, None)
+    if room is not None:
+        room.free()
+
+
+async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) -> bytes:
+    body, parsed = bytearray(), 0
     try:
         async for piece in request.stream():
             _check_size(len(body) + len(piece), limit, allowed)
+            room.require(len(body) + len(piece))  # of a body that does not declare its length
             body += piece
+            parsed += parsed_bytes(piece)
     except ClientDisconnect as error:
         raise ClientGone("the client aborted the upload") from error
+    if len(body) > SMALL_BYTES:
+        room.require_parsed(parsed)
     return bytes(body)
 
 

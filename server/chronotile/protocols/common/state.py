@@ -23,6 +23,7 @@ from chronotile.model.request import MapRequest
 from chronotile.pipeline.large_maps import is_large
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_shares import ValidShares
+from chronotile.protocols.common.body_memory import BodyMemory
 from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.web_places import WebPlaces
 from chronotile.readers.previews import Previews
@@ -107,6 +108,7 @@ class ServerState:
     """Below which inputs of processes may lie."""
     subscriber_places: WebPlaces = field(default_factory=WebPlaces)
     """Below which subscribers may be told how jobs go on."""
+    bodies: BodyMemory = field(default_factory=BodyMemory)
 
 
 def state_of(connection: HTTPConnection) -> ServerState:

@@ -1,6 +1,7 @@
 """HTTP as it goes over the wire: bounded, answers in one piece, names of headers as spelt."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,13 +26,14 @@ class Wire(BoundedHttp):
     """The protocol that chronotile runs uvicorn with."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- as in `_answering`
-        joined = Joined(cycle.transport)
+        joined = Joined(cycle.transport, self.close_when_read)
         cycle.transport = joined  # type: ignore[assignment]
         super()._start_asgi_task(cycle, self._unless_refused(_answering(app, joined)))
 
     def _unless_refused(self, app: Any) -> Any:  # noqa: ANN401 -- as in `_answering`
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             try:
+                await self.flow.drain()  # one answer of a connection is in memory, not the next as well
                 await app(scope, receive, send)
             except asyncio.CancelledError:
                 if not self.is_refused:  # otherwise the client has its answer
@@ -43,8 +45,9 @@ class Wire(BoundedHttp):
 class Joined:
     """A transport that lets the head of an answer wait for the first of its body: one call of the system for both."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
         self._transport = transport
+        self._close = close
         self._held: list[bytes] | None = None
 
     def hold(self) -> None:
@@ -67,7 +70,7 @@ class Joined:
     def close(self) -> None:
         """Close when all is written."""
         self.let_go()
-        self._transport.close()
+        self._close()
 
     def is_closing(self) -> bool:
         """Whether nothing more can be written."""

@@ -1,0 +1,79 @@
+"""How much memory the bodies of requests may take together."""
+
+from chronotile.errors import ServerBusy
+from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.held_bytes import HeldBytes
+
+SMALL_BYTES = 65_536
+"""A body that has no more is not counted: the server reads as much of any body before a handler asks for it."""
+COPIES = 3
+"""For each byte of a body, the bytes that are counted before it is read: usually what it takes when it is parsed."""
+MAX_BYTES = 96 << 20
+"""Of all bodies in a process before they are read: as much as one of 32 MiB is counted."""
+FREE_BYTES = 16 << 20
+"""Of these, what is not taken from the memory of large answers, so that some uploads are read whatever is drawn."""
+MAX_PARSED_BYTES = 192 << 20
+"""Of all bodies in a process, with what they are parsed into: the memory of large answers, and `FREE_BYTES`."""
+
+
+class BodyMemory:
+    """A budget of bytes for bodies, from before they are read until their requests are answered.
+
+    Belongs to one event loop: nobody waits here, and what finds no room is refused at once.
+
+    Args:
+        memory: Of large answers; what bodies take of it large answers wait for.
+    """
+
+    def __init__(self, memory: AnswerMemory | None = None) -> None:
+        self._held = HeldBytes(memory or AnswerMemory(), free_bytes=FREE_BYTES)
+
+    @property
+    def taken_bytes(self) -> int:
+        """By bodies of now."""
+        return self._held.total
+
+    def room(self) -> "BodyRoom":
+        """Return the room of one body, which takes nothing yet."""
+        return BodyRoom(self._held)
+
+
+class BodyRoom:
+    """What one body takes of the budget; made by `BodyMemory.room`."""
+
+    def __init__(self, held: HeldBytes) -> None:
+        self._held = held
+        self._taken = 0
+
+    def require(self, size: int) -> None:
+        """Take what a body of so many bytes needs, where it has not been taken.
+
+        Raises:
+            ServerBusy: There is not as much now.
+        """
+        if size <= SMALL_BYTES:
+            return
+        self._grow(min(COPIES * size, MAX_BYTES), MAX_BYTES)
+
+    def require_parsed(self, size: int) -> None:
+        """Take what a body is parsed into, `size` bytes with the body, where it has not been taken.
+
+        What is counted as more than there is takes all: limits of what a body may hold are checked afterwards.
+
+        Raises:
+            ServerBusy: There is not as much now.
+        """
+        self._grow(min(size, MAX_PARSED_BYTES), MAX_PARSED_BYTES)
+
+    def _grow(self, size: int, max_bytes: int) -> None:
+        more = size - self._taken
+        if more <= 0:
+            return
+        if self._held.total + more > max_bytes or not self._held.adds_now(more):
+            raise ServerBusy("other requests take all memory for bodies; try again in a few seconds")
+        self._taken += more
+
+    def free(self) -> None:
+        """Give all of it back: the body is no longer needed."""
+        self._held.remove(self._taken)
+        self._taken = 0

@@ -1,0 +1,69 @@
+"""How much memory answers may take that clients have not fetched yet."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.held_bytes import HeldBytes
+
+STATE = "chronotile.unsent"
+"""Where the application keeps it among the state of its lifespan, which the server has too."""
+MAX_BYTES = 96 << 20
+"""Of all connections of a process. Above it the slowest are closed; one alone may hold more."""
+FREE_BYTES = 8 << 20
+"""Of these, what is not taken from the memory of large answers."""
+SETTLED_S = 2.0
+"""After so long a rate is measured; a connection is closed before only if all others are as young."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    size: int
+    since_s: float
+
+
+class UnsentAnswers:
+    """Counts what waits in transports, in full until all of it is sent: until then the system frees none of it.
+
+    Belongs to one event loop.
+
+    Args:
+        memory: Of large answers; the next ones wait for what is not fetched.
+        clock: Seconds of a clock that never goes back.
+    """
+
+    def __init__(self, memory: AnswerMemory, *, clock: Callable[[], float] = monotonic) -> None:
+        self._held = HeldBytes(memory, free_bytes=FREE_BYTES)
+        self._waiting: dict[asyncio.Transport, _Waiting] = {}
+        self._clock = clock
+
+    @property
+    def taken_bytes(self) -> int:
+        """By what waits now."""
+        return self._held.total
+
+    def add(self, transport: asyncio.Transport) -> None:
+        """Count what waits in a transport from now on, and close the slowest connections if it is too much."""
+        self.remove(transport)
+        waiting = _Waiting(transport.get_write_buffer_size(), self._clock())
+        self._waiting[transport] = waiting
+        self._held.add(waiting.size)
+        while self._held.total > MAX_BYTES and len(self._waiting) > 1:
+            slowest = min(self._waiting, key=self._speed)
+            self.remove(slowest)
+            slowest.abort()
+
+    def remove(self, transport: asyncio.Transport) -> None:
+        """Count it no longer: what waited is sent, or dropped."""
+        waiting = self._waiting.pop(transport, None)
+        if waiting is not None:
+            self._held.remove(waiting.size)
+
+    def _speed(self, transport: asyncio.Transport) -> tuple[bool, float, float]:
+        """How fast a client fetches its answer, for comparison; the older of two that fetch nothing is slower."""
+        waiting = self._waiting[transport]
+        age_s = self._clock() - waiting.since_s
+        fetched = waiting.size - transport.get_write_buffer_size()
+        return age_s < SETTLED_S, fetched / max(age_s, 0.001), -age_s
