@@ -6,7 +6,7 @@ import pytest
 
 from chronotile.errors import ConfigurationError
 from chronotile.machine import Machine
-from chronotile.settings import PREFIX, WORKER_BYTES, Settings, load_settings
+from chronotile.settings import PREFIX, SUPERVISOR_BYTES, WORKER_BYTES, Settings, load_settings
 
 
 @pytest.fixture
@@ -86,7 +86,8 @@ def test_settings_reach_another_process_by_its_environment(environment, monkeypa
     ("cores", "memory_bytes", "count"),
     [
         pytest.param(4, 8 << 30, 4, id="one a core"),
-        pytest.param(16, 2 << 30, 6, id="as far as memory goes beside the caches"),
+        pytest.param(16, 2 << 30, 5, id="as far as memory goes beside caches and supervisor"),
+        pytest.param(16, 1 << 30, 2, id="two in 1 GiB"),
         pytest.param(2, 128 << 20, 1, id="at least one"),
         pytest.param(5000, 8 << 40, 1024, id="at most as many as may be told"),
     ],
@@ -101,10 +102,13 @@ def test_quick_work_is_shared_out_over_the_cores(workers, brisk):
 
 
 @pytest.mark.parametrize("memory_bytes", [600 << 20, 1 << 30, 3 << 30, 16 << 30, 1 << 40])
-def test_workers_that_are_counted_fit_into_the_memory_with_their_caches(memory_bytes):
+def test_workers_that_are_counted_fit_into_the_memory_with_caches_and_supervisor(memory_bytes):
     machine = Machine(cores=64, memory_bytes=memory_bytes)
 
-    assert Settings().workers_on(machine) * WORKER_BYTES + Settings().cache_on(machine) <= memory_bytes
+    count = Settings().workers_on(machine)
+
+    supervisor_bytes = 0 if count == 1 else SUPERVISOR_BYTES
+    assert count * WORKER_BYTES + supervisor_bytes + Settings().cache_on(machine) <= memory_bytes
 
 
 def test_workers_that_are_told_are_not_counted():

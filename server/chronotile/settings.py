@@ -22,8 +22,10 @@ MOST_WORKERS = 1024
 WORKER_BYTES = 300 * 10**6
 """What a worker takes at most beside its part of the caches, without `/cog`; `benchmarks.soak` and `benchmarks.memory`
 measure it."""
+SUPERVISOR_BYTES = 110 * 10**6
+"""What the process that starts several workers takes at most, with Python's resource tracker; 104 MB were measured."""
 ANSWER_BYTES = 176 << 20
-"""Of that, what large answers may take while they are made; the rest is what a worker takes with tiles alone."""
+"""Of `WORKER_BYTES`, what large answers may take while they are made; the rest is what a worker takes with tiles alone."""
 CACHE_PART = 8
 """What part of the memory all caches together are by default: an eighth."""
 MOST_CACHE_BYTES = 2 << 30
@@ -133,8 +135,11 @@ class Settings(BaseSettings):
         return _members(self.cog_prefixes)
 
     def workers_on(self, machine: Machine) -> int:
-        """Return how many workers there are by default: one for each core, as far as memory goes beside the caches."""
-        fitting = (machine.memory_bytes - self.cache_on(machine)) // WORKER_BYTES
+        """Return how many workers there are by default: one for each core, as far as memory goes.
+
+        Caches and supervisor come first; where that leaves memory for one worker, there is no supervisor.
+        """
+        fitting = (machine.memory_bytes - self.cache_on(machine) - SUPERVISOR_BYTES) // WORKER_BYTES
         return self.workers or max(1, min(machine.cores, fitting, MOST_WORKERS))
 
     def brisk_on(self, machine: Machine) -> int:

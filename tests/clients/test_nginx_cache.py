@@ -25,6 +25,7 @@ from tests.running import PATIENCE_S, reserved_port, until
 pytestmark = [pytest.mark.client("nginx"), pytest.mark.slow]
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
+OPERATIONS = Path(__file__).parents[2] / "docs" / "reference" / "operations.md"
 TEMPORARY = "".join(f"{name}_temp_path FOLDER/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 HEAD = struct.Struct("@L5q")
 """How a file of nginx's cache begins: version; until when it is fresh, for how long after that it may be given while it
@@ -178,21 +179,26 @@ def viewer(tmp_path_factory):
 
 
 @contextmanager
-def nginx_before(ours, folder):
-    """nginx with the shipped file, but addresses and folders of this machine, and an empty cache; gives its address."""
+def nginx_before(ours, folder, *, further=()):
+    """nginx with the shipped file, but addresses and folders of this machine, and an empty cache; gives its address.
+
+    Args:
+        further: Texts of the file and what replaces them.
+    """
     with reserved_port() as held:
         port = held.getsockname()[1]
         text = SHIPPED.read_text()
         for shipped, here in (
             ("worker_processes auto;", f"worker_processes 1; daemon off; user {getpass.getuser()};"),
             ("/tmp/nginx.pid", f"{folder}/nginx.pid"),
-            ("/dev/stderr", f"{folder}/error.log"),
-            ("/dev/stdout", f"{folder}/access.log"),
+            ("/var/log/nginx/error.log", f"{folder}/error.log"),
+            ("/var/log/nginx/access.log", f"{folder}/access.log"),
             ("http {", "http { " + TEMPORARY.replace("FOLDER", str(folder))),
             ("/var/cache/nginx/answers", f"{folder}/answers"),
             ("server server:8000;", f"server {ours.removeprefix('http://')};"),
             ("listen 80;", f"listen 127.0.0.1:{port};"),
             ("listen [::]:80;", ""),
+            *further,
         ):
             assert text.count(shipped) == 1
             text = text.replace(shipped, here)
@@ -314,6 +320,65 @@ def test_all_claims_at_once_are_believed_as_little(cached):
 
         assert with_claims.said == without.said
         assert b"evil" not in with_claims.body
+
+
+@pytest.fixture
+def under_a_path(tmp_path, viewer):
+    """nginx that serves below /maps, as docs/reference/operations.md says."""
+    (example,) = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
+    rewrite, prefix = example.splitlines()
+    further = [
+        ("server_name _;", f"server_name _; {rewrite}"),
+        ('proxy_set_header X-Forwarded-Prefix "";', prefix),
+    ]
+    desk = JobDesk(tmp_path / "jobs", archive="a")
+    app = application(services_at(), jobs=desk, viewer=viewer, trusted_proxies=["127.0.0.1"])
+    with listening(app) as ours, nginx_before(ours, tmp_path, further=further) as address:
+        yield Cached(address, app, tmp_path / "answers")
+
+
+@pytest.mark.parametrize("path", ["/maps/metrics", "/maps//metrics", "/maps/./metrics", "/maps/%6detrics", "/metrics"])
+def test_metrics_are_closed_under_a_path_too(under_a_path, path):
+    answer = under_a_path.ask(path)
+
+    assert (answer.status, b"<center>nginx</center>" in answer.body) == (404, True)  # its own refusal, not the server's
+
+
+def test_the_viewer_and_jobs_bypass_the_cache_under_a_path_too(under_a_path):
+    page = under_a_path.ask("/maps/viewer/")
+    again = under_a_path.ask("/maps/viewer/", If_None_Match=page.headers["etag"])
+    jobs = under_a_path.ask("/maps/ogcapi/jobs", Origin=under_a_path.address)
+    of_others = under_a_path.ask("/maps/ogcapi/jobs", Origin="http://192.0.2.1")
+
+    assert (page.status, again.status, again.body) == (200, 304, b"")
+    assert (jobs.status, of_others.status) == (200, 403)
+    assert [each.cache for each in (page, again, jobs, of_others)] == [None] * 4
+    assert under_a_path.heads() == []
+
+
+def test_tiles_and_versions_of_files_are_kept_under_a_path_too(under_a_path):
+    (file,) = re.findall('src="(v/[^"]+)"', under_a_path.ask("/maps/viewer/").body.decode())
+
+    for path in (f"/maps{TILE}", f"/maps/viewer/{file}"):
+        assert [under_a_path.ask(path).cache for _ in range(2)] == ["MISS", "HIT"]
+
+
+def test_documents_have_addresses_with_the_path(under_a_path):
+    body = under_a_path.ask(f"/maps{CAPABILITIES}").body.decode()
+
+    assert f"{under_a_path.address}/maps/wms" in body
+    assert f"{under_a_path.address}/wms" not in body
+
+
+@pytest.mark.parametrize(("path", "readers"), [(f"/maps{TILE}", "*"), ("/maps/ogcapi/jobs/0a1b/results", None)])
+def test_pages_may_not_read_errors_of_jobs_under_a_path_either(tmp_path, path, readers):
+    further = [("server_name _;", "server_name _; rewrite ^/maps(/.*)$ $1;")]
+    with reserved_port() as nobody:
+        ours = f"127.0.0.1:{nobody.getsockname()[1]}"
+        with nginx_before(ours, tmp_path, further=further) as address:
+            answer = Cached(address, None, tmp_path / "answers").ask(path, Origin="https://elsewhere.example")
+
+    assert (answer.status, answer.headers.get("access-control-allow-origin")) == (503, readers)
 
 
 @pytest.mark.parametrize(
