@@ -25,7 +25,7 @@ measure it."""
 SUPERVISOR_BYTES = 110 * 10**6
 """What the process that starts several workers takes at most, with Python's resource tracker; 104 MB were measured."""
 ANSWER_BYTES = 176 << 20
-"""Of `WORKER_BYTES`, what large answers may take while they are made; the rest is what a worker takes with tiles alone."""
+"""Of `WORKER_BYTES`, what large answers may take while they are made; the rest is taken with tiles alone."""
 CACHE_PART = 8
 """What part of the memory all caches together are by default: an eighth."""
 MOST_CACHE_BYTES = 2 << 30
