@@ -341,7 +341,7 @@ def under_a_path(tmp_path, viewer):
 def test_metrics_are_closed_under_a_path_too(under_a_path, path):
     answer = under_a_path.ask(path)
 
-    assert (answer.status, b"<center>nginx</center>" in answer.body) == (404, True)  # its own refusal, not the server's
+    assert (answer.status, b"<center>nginx</center>" in answer.body) == (404, True)
 
 
 def test_the_viewer_and_jobs_bypass_the_cache_under_a_path_too(under_a_path):
