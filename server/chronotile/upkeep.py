@@ -121,8 +121,9 @@ class Upkeep:
         return self._looks.take("all stores", look, known=False) if collection is None else look()
 
     def look_afresh(self, state: ServerState) -> None:
-        """Do what `look` does, with an empty list of failing dates: a disk that failed for a while may work again."""
+        """Do what `look` does, and try again what failed: a disk or a source elsewhere may work again."""
         state.services.failing_dates.clear()
+        state.services.elsewhere.retry()
         self.look(state)
 
     def look(self, state: ServerState) -> None:

@@ -434,6 +434,7 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
         ("kind: cog, href: gs://a", "source.href: gs:// cannot be read; accepted are a path, file://, s3://, http:// "
             "and https://"),
         ("kind: cog, href: file://a/b.tif", "source.href: a file URL has three slashes: file:///path"),
+        ("kind: cog, href: http:/a.example/b.tif", "source.href: http:/ has one slash; write http:// with two"),
         ("kind: cog, href: '{band}.tif'", "source.href: {band} is not understood; accepted is {variable}"),
         ("kind: zarr, href: '{variable}.zarr'", "source: {variable} in href belongs to kind cog"),
         (r"kind: cog, href: a, time_pattern: '\d{8}'", "source.time_pattern: a group named time is missing, such as "

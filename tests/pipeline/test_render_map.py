@@ -230,8 +230,16 @@ def test_a_picture_of_a_long_side_is_refused_before_reading(width, height):
 def test_an_interval_of_too_many_pixels_is_refused_before_reading():
     services = served.make_services(limits=Limits(max_cube_values=3000))
 
-    with pytest.raises(LimitExceeded, match="max_cube_values"):
+    with pytest.raises(LimitExceeded, match=r"max_cube_values is 3000, .*; of maps it limits pixels times dates: "):
         render_map(request(time="2020"), services)
+
+
+def test_a_map_of_one_date_is_limited_by_its_pixels_alone():
+    services = served.make_services(limits=Limits(max_cube_values=1023))
+
+    payload = render_map(request(time="2020-06-11"), services)
+
+    assert rgba(payload).shape[:2] == (32, 32)
 
 
 def test_an_alias_names_the_layer():

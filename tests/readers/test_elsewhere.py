@@ -123,7 +123,7 @@ def test_what_answers_is_open_though_others_hang(elsewhere, hosts, monkeypatch):
     found = elsewhere.open(wanted("hangs", "good"), patience_s=1.0)
 
     assert set(found.opened) == {"good"}
-    assert found.away == {"hangs": "it does not answer within 1 s"}
+    assert found.away == {"hangs": "not open yet after 1 s; a server serves it as soon as it opens"}
 
 
 def test_nobody_waits_once_all_have_opened_or_failed(elsewhere, hosts):
@@ -158,6 +158,22 @@ def test_one_that_failed_is_tried_until_it_opens(elsewhere, hosts):
 
     until(lambda: not elsewhere.is_away("bad"))
     assert set(elsewhere.found.opened) == {"bad"}
+
+
+def test_those_that_are_away_are_tried_at_once_when_told(elsewhere, hosts, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 100 * PATIENCE_S)
+    monkeypatch.setattr(module, "LONGEST_RETRY_S", 100 * PATIENCE_S)
+    hosts.failures = {"bad": "503"}
+    elsewhere.open(wanted("bad", "good"), patience_s=PATIENCE_S)
+
+    elsewhere.retry()
+    hosts.wait_for("bad", 2)
+    hosts.failures.clear()
+    until(lambda: elsewhere._sources["bad"].due_s is not None)
+    elsewhere.retry()
+
+    until(lambda: not elsewhere.is_away("bad"))
+    assert hosts.begun["good"] == 1
 
 
 def test_failures_are_news_once(elsewhere, hosts):

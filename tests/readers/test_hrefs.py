@@ -78,6 +78,7 @@ def test_a_query_is_no_pattern(href, is_pattern):
         ),
         ("GET http://a.example/x?y=z failed, was it there?", "GET http://a.example/x failed, was it there?"),
         ("mail me@a.example?", "mail me@a.example?"),
+        ("'/vsichronotile/1f/.zmetadata' not recognized", "'.zmetadata' not recognized"),
     ],
 )
 def test_lines_of_libraries_are_without_passwords_and_signatures(said, told):

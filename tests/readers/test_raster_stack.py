@@ -340,7 +340,7 @@ def test_folder_is_refused_with_the_remedy(tmp_path):
     ],
 )
 def test_pattern_elsewhere_is_refused(href):
-    with pytest.raises(UnsupportedSource, match="cannot be listed"):
+    with pytest.raises(UnsupportedSource, match="cannot be listed; name one file for each collection, or write"):
         open_raster_stack(make_spec("cog", href, variables={}))
 
 

@@ -109,8 +109,7 @@ class LimitsSection(Section):
     max_pixels: Positive = _LIMITS.max_pixels
     """Pixels of a picture."""
     max_cube_values: Positive = _LIMITS.max_cube_values
-    """Values of a cube tile; also pixels of a map times its dates, of all its layers together. A map of one date
-    needs as many as it has pixels: with a larger `max_pixels`, raise this too."""
+    """Values of a cube tile, and pixels times dates of a map (not of one date and layer, which `max_pixels` limits)."""
     max_animation_pixels: Positive = _LIMITS.max_animation_pixels
     """Pixels of all frames of a time-lapse, each by the times that it is made of."""
     max_series_values: Positive = _LIMITS.max_series_values

@@ -15,6 +15,7 @@ from chronotile.model.time_parsing import parse_instant, parse_period
 from chronotile.sections import Section, Text
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_ONE_SLASH = re.compile("(s3|https?):/(?!/)", re.IGNORECASE)
 _SCHEMES = ("file", "s3", "http", "https")
 _LONGEST_MONTH_NS = 31 * 86_400_000_000_000
 
@@ -90,6 +91,9 @@ def _kind(kind: SourceKind) -> SourceKind:
 
 
 def _href(href: str) -> str:
+    one_slash = _ONE_SLASH.match(href)
+    if one_slash is not None:
+        raise ValueError(f"{one_slash[0]} has one slash; write {one_slash[0]}/ with two")
     scheme = _SCHEME.match(href)
     if scheme is not None and scheme[1].lower() not in _SCHEMES:
         raise ValueError(f"{scheme[0]} cannot be read; accepted are a path, file://, s3://, http:// and https://")

@@ -24,7 +24,9 @@ def changes_line(before: Archive, after: Archive) -> str:
 def _away_changes(before: Archive, after: Archive) -> Iterator[str]:
     yield from _named("source of collection", "away", sorted(after.away - before.away))
     there = (before.away - after.away) & after.specs.keys()
-    yield from _named("source of collection", "back", sorted(there))
+    were_open = before.services.readers.keys()
+    yield from _named("source of collection", "opened", sorted(there - were_open))
+    yield from _named("source of collection", "back", sorted(there & were_open))
 
 
 def _layer_changes(before: Archive, after: Archive) -> Iterator[str]:

@@ -109,6 +109,6 @@ def _check_size(requests: Sequence[MapRequest], targets: Sequence[MapTarget], se
             "max_cube_values",
             allowed=allowed,
             asked=grid.width * grid.height * times,
-            alternative="ask for fewer layers, a shorter interval or a smaller picture",
+            alternative="of maps it limits pixels times dates: ask for fewer layers or dates, or a smaller picture",
             locator="layer",
         )

@@ -396,11 +396,11 @@ def _check_size(grid: Grid, times: int, services: Services) -> None:
             alternative="ask for a smaller picture, or for tiles",
             locator=larger_side(grid),
         )
-    if pixels * times > limits.max_cube_values:
+    if times > 1 and pixels * times > limits.max_cube_values:
         raise LimitExceeded(
             "max_cube_values",
             allowed=limits.max_cube_values,
             asked=pixels * times,
-            alternative="ask for a shorter interval or a smaller picture",
+            alternative="of maps it limits pixels times dates: ask for a shorter interval or a smaller picture",
             locator="time",
         )

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
-from urllib.parse import urlsplit
 
 from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of
-from chronotile.readers.hrefs import local_path
+from chronotile.readers.hrefs import host_of, local_path
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.remote_requests import Refused
@@ -194,7 +193,7 @@ class Elsewhere:
             new = [each for each in self._sources.values() if each.opened is None and each.reason is None]
             self._changed.wait_for(lambda: not any(_is_unknown(each) for each in new) or self._is_closed, patience_s)
             for each in filter(_is_unknown, new):
-                each.reason = f"it does not answer within {patience_s:g} s"
+                each.reason = f"not open yet after {patience_s:g} s; a server serves it as soon as it opens"
             return self.found
 
     @property
@@ -254,6 +253,15 @@ class Elsewhere:
                         source.begun_s = now_s
             self._changed.notify_all()
 
+    def retry(self) -> None:
+        """Try to open the sources that are away, without waiting for it; of one host as many at once as ever."""
+        now_s = monotonic()
+        with self._changed:
+            for source in self._sources.values():
+                if source.reason is not None and source.due_s is not None:
+                    source.due_s = min(source.due_s, now_s)
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Open nothing more."""
         with self._changed:
@@ -265,7 +273,7 @@ class Elsewhere:
         self._sources = {
             name: known[name]
             if name in known and known[name].wanted.is_same(each)
-            else _Source(each, _host_of(each.spec))
+            else _Source(each, host_of(each.spec.href))
             for name, each in wanted.items()
         }
         if self._sources and self._scheduler is None:
@@ -388,9 +396,3 @@ def _events(source: _Source, now_s: float) -> Iterator[float]:
         yield source.due_s
     if source.begun_s is not None and _is_suspect(source):
         yield source.begun_s + LOOK_S
-
-
-def _host_of(spec: SourceSpec) -> str:
-    """The host of a URL, or the bucket of a store."""
-    parts = urlsplit(spec.href)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -12,6 +12,8 @@ _log = logging.getLogger(__name__)
 _STALE_PLACE = re.compile(r"row \d+, col \d+, (?=tile|strip)")
 """libtiff counts on from the last row it filled: at a second reading of the same block it is another one, or -1."""
 
+_OPENED_BY_GDAL = re.compile("/vsichronotile/[0-9a-f]+/")
+"""Before the name of a file elsewhere: the prefix of `gdal_plugin`, and a number."""
 _USER = re.compile(r"(?<=://)[^\s/?#\"']*@")
 """Name and password in a URL."""
 _QUERY = re.compile(r"(://[^\s?\"']*)\?[^\s\"']*")
@@ -111,6 +113,6 @@ def origin_of(error: BaseException) -> BaseException:
 def one_line(error: BaseException) -> str:
     """Return the first line of a foreign message, not too long, and without passwords and signatures of URLs."""
     lines = str(error).strip().splitlines()
-    text = _STALE_PLACE.sub("", lines[0]) if lines else type(error).__name__
+    text = _OPENED_BY_GDAL.sub("", _STALE_PLACE.sub("", lines[0])) if lines else type(error).__name__
     text = _USER.sub("", _QUERY.sub(r"\1", text))
     return text if len(text) <= 200 else f"{text[:197]}..."

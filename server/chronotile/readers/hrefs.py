@@ -49,8 +49,13 @@ def shown_href(href: str) -> str:
     path = local_path(href)
     if path is not None:
         return str(path)
+    return f"{host_of(href)}{urlsplit(href).path}"
+
+
+def host_of(href: str) -> str:
+    """Return the host of a URL with its scheme and port, or the bucket of a store."""
     parts = urlsplit(href)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def without_query(href: str) -> str:

@@ -1,9 +1,14 @@
 """The one way to a reader."""
 
+from urllib.parse import urlsplit
+
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec
 from chronotile.readers.derive import with_derived
+from chronotile.readers.hrefs import local_path
 from chronotile.readers.reader import Reader
+
+REMEDY = "use s3:// with credentials of S3, or a server that needs none"
 
 
 def open_source(spec: SourceSpec) -> Reader:
@@ -12,7 +17,23 @@ def open_source(spec: SourceSpec) -> Reader:
     Raises:
         UnsupportedSource: It cannot be served; the message says why in one line.
     """
+    _check_address(spec)
     return with_derived(_open_stored(spec.stored), spec)
+
+
+def _check_address(spec: SourceSpec) -> None:
+    """Refuse what no reader sends with every request.
+
+    Raises:
+        UnsupportedSource: The message names no secret.
+    """
+    if local_path(spec.href) is not None:
+        return
+    parts = urlsplit(spec.href)
+    if "@" in parts.netloc:
+        raise UnsupportedSource(f"user and password in a URL are not supported; {REMEDY}")
+    if spec.kind == "zarr" and parts.scheme != "s3" and parts.query:
+        raise UnsupportedSource(f"a query in the URL of a Zarr store, such as a signature, is not supported; {REMEDY}")
 
 
 def _open_stored(spec: SourceSpec) -> Reader:

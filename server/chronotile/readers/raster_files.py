@@ -20,7 +20,10 @@ SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj
 
 LEFT_OUT = "left out: "
 
-NOT_LISTED = "a pattern of files elsewhere cannot be listed; name one file, or use kind: stac"
+NOT_LISTED = (
+    "a pattern of files elsewhere cannot be listed; name one file for each collection, or write the files as one "
+    "Zarr store (chronotile optimise)"
+)
 
 TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 201906, 2019"
 """What `time_pattern` may find, by example."""

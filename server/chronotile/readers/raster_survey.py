@@ -13,7 +13,7 @@ from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.style import StyleClass
 from chronotile.readers.file_state import FileState
 from chronotile.readers.foreign import opening
-from chronotile.readers.hrefs import base_name, names_among
+from chronotile.readers.hrefs import base_name, host_of, names_among
 from chronotile.readers.pieces import APART, other_count
 from chronotile.readers.raster_bands import Band, FileBands, bands_of, native_grid, palettes_of
 from chronotile.readers.raster_files import LEFT_OUT, DatedFiles
@@ -198,7 +198,7 @@ def _sample(
     path: str, spec: SourceSpec, *, overviews: int | None = None, looked: Mapping[str, Looked] | None = None
 ) -> Sample:
     pool = HandlePool(max_idle=0)
-    with opening(base_name(path)), pool.lend(path) as handle:
+    with opening(base_name(path) or host_of(path)), pool.lend(path) as handle:
         dataset = handle.dataset
         bands = bands_of(dataset)
         layouts, levels = [handle.layout], [native_grid(dataset, spec.crs)]

@@ -191,7 +191,7 @@ def _reason(error: Exception, took_s: float) -> str:
         return f"its server answers {status[1].strip()}"
     if "kind: Timeout" in said or "TimedOut" in said or took_s >= REQUEST_S:
         return "its server does not answer in time"
-    return "its server cannot be reached, or breaks off its answer"
+    return "its server cannot be reached, or breaks off its answer, or its host name is wrong"
 
 
 def place_of(href: str) -> Place:

@@ -14,7 +14,7 @@ from chronotile.readers.cf_groups import Group, group_findings
 from chronotile.readers.commit import commit_of
 from chronotile.readers.cube import Cube, CubeVariable, level_of
 from chronotile.readers.foreign import opening
-from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.hrefs import base_name, host_of, local_path
 from chronotile.readers.reader import Reader
 from chronotile.readers.serving_cube import open_serving_cube
 from chronotile.readers.zarr_arrays import RemoteMetadata, open_array
@@ -38,7 +38,7 @@ def open_zarr(spec: SourceSpec) -> Reader:
     Raises:
         UnsupportedSource: It cannot be served; the message says why.
     """
-    with opening(base_name(spec.href)):
+    with opening(base_name(spec.href) or host_of(spec.href)):
         root = read_group(spec.href)
         if commit_of(root.attrs) is not None and (local_path(spec.href) or Path()).is_dir():
             return open_serving_cube(spec)

@@ -29,6 +29,9 @@ _REFUSALS = {
 }
 """Which answer each error of tensorstore stands for."""
 
+_CURL_ERRORS = {6: "its host name is not known: is its address right?", 28: "its server does not answer in time"}
+"""What some of curl's codes mean, which are at the end of tensorstore's messages."""
+
 SLOWEST_BYTES_S = 1000
 """A server that sends less for `REQUEST_S` seconds is taken for one that hangs."""
 
@@ -62,8 +65,14 @@ def settled(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
         if status is not None:
             raise Refused(status) from None  # the origin, which is looked for
         if not _NOT_OF_THE_STORE.match(str(error)):
-            raise Away("its server cannot be reached, or answers with an error") from error
+            raise Away(_why_away(str(error))) from error
         raise
+
+
+def _why_away(said: str) -> str:
+    """Why there was no answer, without the place, which may hold a secret."""
+    known = (words for code, words in _CURL_ERRORS.items() if f"[curl_code='{code}']" in said)
+    return next(known, "its server cannot be reached, or answers with an error")
 
 
 def requests_so_far() -> int:

@@ -227,7 +227,7 @@ class Gate:
         if now_s - self._logged_s >= LOG_S:
             self._logged_s = now_s
             log.warning("%s: %d requests wait, others are refused (%d so far)", self.name, self.waiting, self.refused)
-        return ServerBusy(f"too many requests wait for {self.name} already; try again in a few seconds")
+        return ServerBusy("the server is busy, and this request would wait too long; try again in a few seconds")
 
     async def _wait(self, sources: Sequence[Source], *, is_new: bool) -> None:
         """Wait for a share of each source, a thread, and a turn; a new one may be refused where it waits first.

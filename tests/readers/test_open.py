@@ -1,0 +1,51 @@
+"""Addresses that no reader can open, and what is said of failures of stores elsewhere."""
+
+import pytest
+import tensorstore as ts
+
+from chronotile.errors import UnsupportedSource
+from chronotile.readers.open import open_source
+from chronotile.readers.remote_requests import Away
+from chronotile.readers.zarr_waits import settled
+from tests.scenes import make_spec
+
+REMEDY = "is not supported; use s3:// with credentials of S3, or a server that needs none"
+
+
+@pytest.mark.parametrize("kind", ["cog", "zarr", "netcdf"])
+@pytest.mark.parametrize("user", ["me:se@cret@", "me@", ":secret@"])
+def test_password_in_a_url_is_refused_without_naming_it(kind, user):
+    with pytest.raises(UnsupportedSource) as refused:
+        open_source(make_spec(kind, f"http://{user}a.example/b"))
+
+    assert refused.value.message == "user and password in a URL are not supported; " + REMEDY.partition("; ")[2]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_query_in_the_url_of_a_zarr_store_is_refused_without_naming_it(scheme):
+    with pytest.raises(UnsupportedSource) as refused:
+        open_source(make_spec("zarr", f"{scheme}://a.example/b.zarr?sig=5167ed"))
+
+    assert refused.value.message == f"a query in the URL of a Zarr store, such as a signature, {REMEDY}"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("CURL error Timeout was reached: too slow. [curl_code='28']", "its server does not answer in time"),
+        ("CURL error Could not resolve hostname [curl_code='6']", "its host name is not known: is its address right?"),
+        (
+            "CURL error Could not connect to server [curl_code='7']",
+            "its server cannot be reached, or answers with an error",
+        ),
+        ("Service Unavailable [HTTP code 503]", "its server cannot be reached, or answers with an error"),
+    ],
+)
+def test_reason_of_a_store_that_is_away_is_told(said, told):
+    promise, future = ts.Promise.new()
+    promise.set_exception(ValueError(f"ABORTED: All 1 retry attempts failed: {said}"))
+
+    with pytest.raises(Away) as away:
+        settled(future)
+
+    assert str(away.value) == told
