@@ -231,9 +231,11 @@ def test_source_that_is_away_is_tried_at_once_with_sighup(source, configure, ser
     assert served.failing() == ["far"]
     source.heal()
 
-    served.upkeep.look_afresh(served.client.app.state.chronotile)  # as SIGHUP does
+    def is_back_after_sighup():
+        served.upkeep.look_afresh(served.client.app.state.chronotile)  # as SIGHUP does
+        return not served.failing()
 
-    until(lambda: not served.failing())
+    until(is_back_after_sighup)
     until(lambda: is_right(served.get(FAR)))
 
 

@@ -305,6 +305,17 @@ def test_file_of_a_server_that_ignores_range_is_refused(source):
         open_source(spec)
 
 
+@pytest.mark.parametrize("kind", ["cog", "zarr"])
+def test_source_at_the_root_of_a_server_is_named_by_its_host(kind, source):
+    spec = make_spec(kind, source.url_of(""))
+    source.refuse()
+
+    with pytest.raises(UnsupportedSource) as refused:
+        open_source(spec)
+
+    assert refused.value.message.startswith(f"{spec.href.rstrip('/')} cannot be opened: ")
+
+
 @pytest.mark.parametrize("kind", STORES)
 def test_store_of_whole_chunks_needs_no_range(kind, source):
     spec = write(kind, source, SCENE)
