@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from chronotile.protocols.common.job_access import may_be_of_jobs
 from chronotile.protocols.common.problem import MEDIA_TYPE
+from chronotile.protocols.common.rates import required_rate
 from chronotile.protocols.common.unsent import STATE as UNSENT
 from chronotile.protocols.common.unsent import UnsentAnswers
 
@@ -32,10 +33,6 @@ WINDOW_S = 30.0
 """Upload and download rates are checked over windows of this length."""
 MIN_UPLOAD_BYTES_PER_S = 4096
 MIN_DOWNLOAD_BYTES_PER_S = 1024
-WHOLE_S = 300
-"""Large bodies and answers, which take memory until the end, must move at a rate at which they take no longer."""
-MAX_REQUIRED_BYTES_PER_S = 65_536
-"""No higher rate is required, however large they are: a client with half of 1 Mbit/s is served."""
 
 MAX_CONNECTIONS = 1024
 """Of a process. Above it the connections that have been idle longest are closed, an eighth at once."""
@@ -102,11 +99,6 @@ ENDING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is being stopped; t
 def slow_body(rate: int) -> Refusal:
     """Return the refusal of a body that arrives more slowly than at `rate` bytes per second."""
     return Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the body of the request arrives at less than {rate} bytes per second")
-
-
-def required_rate(size: int, least: int) -> int:
-    """Return the bytes per second at which a body or an answer of `size` bytes must move at least."""
-    return max(least, min(size // WHOLE_S, MAX_REQUIRED_BYTES_PER_S))
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -250,6 +242,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._idle_since = monotonic()
         self._watch_download()
         super().on_response_complete()
+        if self._closes:  # as fast as a body must come, which is watched, not within the time of an idle connection
+            self._unset_keepalive_if_required()
 
     def pause_writing(self) -> None:
         """Check from now on how fast the client reads its answer."""
