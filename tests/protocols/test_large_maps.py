@@ -88,7 +88,8 @@ def test_large_maps_are_refused_where_too_many_wait(hanging, url):
 
     assert (refused.status_code, refused.headers["cache-control"]) == (503, "no-store")
     assert int(refused.headers["retry-after"]) > 0
-    assert "large pictures" in refused.text
+    assert "would wait too long" in refused.text
+    assert gate.refused == 1
     assert [each.status_code for each in answers] == [200, 200]
 
 

@@ -1,5 +1,6 @@
 """Several workers behind one address: balance, reloads, deaths, the end."""
 
+import itertools
 import os
 import random
 import resource
@@ -51,6 +52,29 @@ def expected(configuration) -> dict[str, bytes]:
     paths.append("/timeseries/NDVI/point?lon=3.001&lat=51.001")
     with TestClient(create_app(Settings(config=configuration))) as client:
         return {path: client.get(path).raise_for_status().content for path in paths}
+
+
+HEAP_BYTES = 64 << 20
+"""What glibc reserves, at a multiple of it, for the heap of a thread that does not use the first one."""
+
+
+def further_heaps_of(pid: int) -> int:
+    """How many heaps a process has beside its first."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    pieces = [(*(int(each, 16) for each in line.split()[0].split("-")), line.split()[1]) for line in lines]
+    return sum(
+        first % HEAP_BYTES == 0 and next_end == first + HEAP_BYTES and (mode, next_mode) == ("rw-p", "---p")
+        for (first, _, mode), (_, next_end, next_mode) in itertools.pairwise(pieces)
+    )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc and /proc")
+def test_all_threads_of_a_worker_allocate_from_one_heap(configuration):
+    """The fault: the thread of the beats began before that was set, and a worker grew by 200 MB in 20 minutes."""
+    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
+        answer_of(address)
+
+        assert {further_heaps_of(pid) for pid in workers_of(process)} == {0}
 
 
 def test_connections_whose_requests_are_under_way_are_shared_out_evenly(configuration):

@@ -13,7 +13,13 @@ import uvicorn
 
 from chronotile.app import create_app_from_environment
 from chronotile.errors import ConfigurationError
-from chronotile.process import end_well_when_stopped, leave_hanging_threads, leave_if_told, server_options
+from chronotile.process import (
+    end_well_when_stopped,
+    leave_hanging_threads,
+    leave_if_told,
+    server_options,
+    share_one_heap,
+)
 from chronotile.protocols.ops.siblings import Siblings
 from chronotile.workers.channel import BEAT, BEAT_S, ENDING, READY
 from chronotile.workers.loads import CountedTasks, Loads
@@ -138,6 +144,7 @@ def main() -> None:
     any: the memory of blocks and that of loads.
     """
     end_well_when_stopped()
+    share_one_heap()  # before the thread of the beats begins
     _, descriptor, folder, number, count, *shared = sys.argv
     siblings = Siblings(Path(folder), int(number))
     blocks, loads = (int(shared[0]), Loads(int(shared[1]), int(count))) if shared else (None, None)
