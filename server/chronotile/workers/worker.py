@@ -156,7 +156,11 @@ def main() -> None:
             log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
             sys.exit(1)
         leave_if_told()
-        Worker(uvicorn.Config(application, **server_options()), channel, int(number), loads).run()
+        try:
+            Worker(uvicorn.Config(application, **server_options()), channel, int(number), loads).run()
+        except SystemExit as end:  # uvicorn repeats the signal that ended it
+            if end.code:
+                raise
     leave_hanging_threads(0)
 
 

@@ -231,7 +231,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def close_when_read(self) -> None:
         """Close once the rest of the body has come: at once, a client that is still sending would find no answer."""
-        if self._is_in_body and self.transport.can_write_eof() and not self.transport.is_closing():
+        # An answer that broke off closes at once: nobody would read the rest of the body, so that it never came.
+        is_whole = self.cycle.response_complete
+        if is_whole and self._is_in_body and self.transport.can_write_eof() and not self.transport.is_closing():
             self._closes = True
             self.transport.write_eof()
         else:
