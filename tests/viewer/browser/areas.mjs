@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { zipSync } from "../../../viewer/vendor/fflate.js";
 import { centreOf } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, noticeTexts, whenAtRest, whenShown } from "./tools.mjs";
+import { brokenRules, linkValue, noticeTexts, whenAtRest, whenNotice, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {[x: number, y: number]} Pixel */
@@ -118,9 +118,6 @@ async function uploadBytes(page, name, buffer, mimeType) {
 	await page.getByRole("button", { name: /^Upload a file/ }).click();
 	await (await choosing).setFiles({ name, mimeType, buffer });
 }
-
-/** @param {Page} page @param {RegExp} words */
-const whenNotice = (page, words) => page.locator("#notices li span").filter({ hasText: words }).waitFor();
 
 /** @type {Pixel[]} */
 const TRIANGLE = [

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { answerJson, answerStatus, FAILED_REQUEST, runChecks } from "./harness.mjs";
-import { linkValue, nextFrame, noticeTexts, whenAtRest, whenShown } from "./tools.mjs";
+import { linkValue, nextFrame, whenAtRest, whenNoNotices, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Check} Check */
 /** @typedef {import("./harness.mjs").Page} Page */
@@ -187,7 +187,7 @@ const checks = [
 			});
 			await whenShown(page);
 
-			assert.deepEqual(await noticeTexts(page), []);
+			await whenNoNotices(page);
 			const [last] = times.slice(-1);
 			assert.ok(requests.some((url) => url.includes(".ctc?") && new URL(url).searchParams.get("datetime") === last));
 		},

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, hear, linkValue, noticeTexts, whenAtRest, whenShown } from "./tools.mjs";
+import { brokenRules, hear, linkValue, noticeTexts, whenAtRest, whenNotice, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -115,7 +115,7 @@ await runAsCalled([
 			await whenShown(page);
 			await field(page).fill("51.2, 4.4");
 			await page.getByRole("option", { name: "51.2° N, 4.4° E" }).waitFor();
-			assert.match((await noticeTexts(page)).join(), /names of places could not be loaded/);
+			await whenNotice(page, /names of places could not be loaded/);
 		},
 	],
 	[

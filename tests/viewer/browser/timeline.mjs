@@ -9,10 +9,11 @@ import {
 	chooseLayer,
 	inNoTime,
 	linkValue,
-	noticeTexts,
 	until,
 	whenAtRest,
 	whenLinkSays,
+	whenNoNotices,
+	whenNotice,
 	whenShown as whenPlaced,
 } from "./tools.mjs";
 
@@ -328,13 +329,13 @@ await runAsCalled([
 			await field.fill("8/6/2019");
 			await field.press("Enter");
 			await whenLinkSays(page, "date", "2019-06-10");
-			assert.match((await noticeTexts(page)).join(), /no data of 8 June 2019; the nearest date is 10 June 2019/);
+			await whenNotice(page, /no data of 8 June 2019; the nearest date is 10 June 2019/);
 
 			await page.getByRole("button", { name: "10 Jun 2019" }).click();
 			await field.fill("2019-06-05");
 			await field.press("Enter");
 			await whenLinkSays(page, "date", "2019-06-05");
-			assert.deepEqual(await noticeTexts(page), []);
+			await whenNoNotices(page);
 		},
 	],
 	[
@@ -734,7 +735,7 @@ await runAsCalled([
 			await page.screenshot({ path: join(outDir, "no-data-here.png") });
 			await page.getByRole("button", { name: "Go there" }).click();
 			await whenLinkSays(page, "date", dates[10]);
-			assert.deepEqual(await noticeTexts(page), []);
+			await whenNoNotices(page);
 		},
 	],
 	[

@@ -157,6 +157,12 @@ export async function chooseLayer(page, id) {
 /** @param {Page} page */
 export const noticeTexts = (page) => page.locator("#notices li span").allTextContents();
 
+/** Until there is such a message. @param {Page} page @param {RegExp} words */
+export const whenNotice = (page, words) => page.locator("#notices li span").filter({ hasText: words }).waitFor();
+
+/** Until there is no message. @param {Page} page */
+export const whenNoNotices = (page) => until(page, async () => (await noticeTexts(page)).length === 0);
+
 /** @param {Page} page */
 export const focusedId = (page) => page.evaluate(() => document.activeElement?.id ?? "");
 
