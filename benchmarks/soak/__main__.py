@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60, help="of activity")
     parser.add_argument("--rate", type=float, default=30, help="requests a second")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--dates", type=int, default=24, help="at the start")
+    parser.add_argument("--dates", type=int, default=200, help="at the start: more files than are kept open")
     parser.add_argument("--abandoned", type=float, default=0.2, help="share of requests that are left midway")
     parser.add_argument("--settle-s", type=float, default=15, help="after SIGHUP, until the stack must have the date")
     parser.add_argument("--warm-up", type=float, default=10, help="minutes before slopes count; at most a third")

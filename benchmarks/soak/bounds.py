@@ -35,7 +35,7 @@ class Memory:
     """What the workers hold, and what a soak of it says."""
 
     beyond_caches_mb: float
-    """The most of all samples, of a worker on average."""
+    """The most of all samples once caches filled, of a worker on average."""
     growth_mb: float | None
     """Of a worker in ten minutes, once caches filled; `None` of a soak that is too short."""
     caches_mb: float
@@ -59,7 +59,10 @@ class Memory:
 
 
 def cache_sizes(metrics: str) -> CacheSizes:
-    """Return what caches in memory hold, and may hold, from the text of `/metrics` of all workers."""
+    """Return what caches in memory hold, and may hold, from the text of `/metrics` of all workers.
+
+    The cache of Zarr chunks does not tell what it holds before it is full: until then it counts as empty.
+    """
     found = dict.fromkeys(("chronotile_cache_bytes", "chronotile_cache_max_bytes"), 0.0)
     for family in text_string_to_metric_families(metrics):
         if family.name in found:
@@ -76,7 +79,7 @@ def memory_of(
     Args:
         history: By worker: seconds of activity, and what was found.
         sizes: By the same seconds.
-        after_s: Growth and descriptors count from then on: caches fill.
+        after_s: Memory beyond caches, its growth and descriptors count from then on: caches fill.
     """
     pss, count = defaultdict[float, float](float), defaultdict[float, int](int)
     for at, sample in (each for taken in history.values() for each in taken if each[0] in sizes):
@@ -87,7 +90,7 @@ def memory_of(
     is_long = bool(beyond) and max(beyond) >= JUDGED_FROM_S
     open_ones = [[each.descriptors for at, each in taken if at >= after_s] for taken in history.values()]
     return Memory(
-        beyond_caches_mb=max(beyond.values(), default=0.0),
+        beyond_caches_mb=max((beyond[at] for at in late), default=0.0),
         growth_mb=slope([at / TEN_MINUTES_S for at in late], [beyond[at] for at in late]) if is_long else None,
         caches_mb=max((each.held for each in sizes.values()), default=0.0),
         caches_most_mb=max((each.most for each in sizes.values()), default=0.0),

@@ -4,25 +4,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from chronotile.errors import ClientGone
+from chronotile.readers.cache_sizes import CacheState
 
 Value = TypeVar("Value")
 
 LARGEST_SHARE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class CacheState:
-    """What a cache holds and did, for metrics."""
-
-    bytes: int
-    max_bytes: int
-    entries: int
-    hits: int
-    misses: int
 
 
 class ByteCache(Generic[Value]):

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from chronotile.pipeline.cache import ByteCache, CacheState
+from chronotile.pipeline.cache import ByteCache
 from chronotile.pipeline.written_cubes import WrittenCubes
+from chronotile.readers.cache_sizes import CacheState
 from chronotile.readers.kept_files import KeptFiles
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""How much the readers of this process may keep; said once, before the first source is opened."""
+"""How much the readers of this process may keep: set once, before the first source is opened."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,17 @@ USUAL_BYTES = 128 << 20
 
 ARRAYS_PART = 4
 """Beside rasters: a chunk of Zarr (zstd) is decoded in a quarter of the time of a block of TIFF (deflate)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheState:
+    """What a cache holds and did, for metrics; `None` of what a library does not say."""
+
+    bytes: int | None
+    max_bytes: int
+    entries: int | None = None
+    hits: int | None = None
+    misses: int | None = None
 
 
 @dataclass(slots=True)

@@ -3,26 +3,14 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 import numpy as np
 
 from chronotile.readers.block_memory import SLOT_BYTES, BlockMemory, Piece, piece_key
-from chronotile.readers.cache_sizes import cache_sizes
+from chronotile.readers.cache_sizes import CacheState, cache_sizes
 
 LARGEST_SHARE = 8
 """A window whose blocks take more than this part of what is kept is read past it: it would push too much else out."""
-
-
-@dataclass(frozen=True, slots=True)
-class BlocksState:
-    """What is kept and was done, for metrics: of what several processes keep together, the part of this one."""
-
-    bytes: int
-    max_bytes: int
-    entries: int
-    hits: int
-    misses: int
 
 
 class KeptBlocks:
@@ -47,10 +35,10 @@ class KeptBlocks:
         return self._memory.max_bytes // LARGEST_SHARE
 
     @property
-    def state(self) -> BlocksState:
-        """What is kept now, and this process did since it began."""
+    def state(self) -> CacheState:
+        """What is kept now, of several processes the part of this one, and what this process did since it began."""
         entries, size = self._memory.usage()
-        return BlocksState(
+        return CacheState(
             size // self._sharers,
             self._memory.max_bytes // self._sharers,
             entries // self._sharers,

@@ -40,8 +40,9 @@ HANDLE_BYTES = 96 << 10
 LEAST_FOR_BLOCKS = 4
 """This part of what is kept of raster files is for decoded blocks, however many files are open."""
 
-OWN_PART = 8
-"""GDAL's own cache gets this part of what is left for blocks: it is asked for one after the other, and we keep them."""
+OWN_PART, MOST_OWN_BYTES = 8, 32 << 20
+"""GDAL's own cache gets this part of what is left for blocks, at most so much: each block is read from it once, and we
+keep it then. It must hold the blocks of all bands that some threads read at once."""
 
 OWN_PART_OF_OTHERS = 2
 """The part where files were opened of which GDAL alone keeps blocks: those elsewhere, and those made of others."""
@@ -322,7 +323,7 @@ def _share_out(handles: int, *, is_kept_by_gdal: bool) -> None:
     if is_kept_by_gdal:
         _gdal_keeps.set()
     total = block_bytes(handles)
-    own = total // (OWN_PART_OF_OTHERS if _gdal_keeps.is_set() else OWN_PART)
+    own = total // OWN_PART_OF_OTHERS if _gdal_keeps.is_set() else min(total // OWN_PART, MOST_OWN_BYTES)
     # Not an option of the context, which at its end would set GDAL's cache back to a share of the whole memory.
     set_gdal_config("GDAL_CACHEMAX", own)
     current_blocks().leave(total - own)

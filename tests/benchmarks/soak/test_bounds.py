@@ -40,6 +40,13 @@ def test_caches_that_fill_are_no_growth():
     assert memory.broken(memory_bytes=8 << 30) == []
 
 
+def test_what_is_held_while_caches_fill_is_not_judged():
+    workers, sizes = history()
+    workers[1][0] = (0.0, Sample(pid=1, pss_mb=900, descriptors=30, threads=20))
+
+    assert memory_of(workers, sizes, after_s=600).beyond_caches_mb == 150
+
+
 def test_what_grows_beside_caches_is_found():
     memory = memory_of(*history(growth_mb=20), after_s=600)
 

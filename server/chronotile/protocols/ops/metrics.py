@@ -9,10 +9,11 @@ from prometheus_client.registry import Collector
 
 from chronotile.model.source import Severity
 from chronotile.model.time import DAY
-from chronotile.pipeline.cache import CacheState
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.state import ServerState
-from chronotile.readers.kept_blocks import BlocksState, current_blocks
+from chronotile.readers.cache_sizes import CacheState
+from chronotile.readers.kept_blocks import current_blocks
+from chronotile.readers.library_caches import library_caches
 from chronotile.readers.previews import PreviewsState
 
 LARGE_ANSWERS = "large answers"
@@ -32,7 +33,7 @@ class StateCollector(Collector):
         yield from _gates(self._state)
         blocks = current_blocks().state
         states = {"payloads": caches.payloads.state, "plans": caches.plans.state, "cubes": caches.cubes.state}
-        yield from _caches({**states, "blocks": blocks})
+        yield from _caches({**states, "blocks": blocks, **library_caches()})
         yield _counter("chronotile_reloads", "Times that what is served was replaced", self._state.reloads)
         yield _counter(
             "chronotile_failed_reloads",
@@ -98,18 +99,23 @@ def _gates(state: ServerState) -> Iterable[Metric]:
     yield from (threads, running, waiting, refused)
 
 
-def _caches(states: Mapping[str, CacheState | BlocksState]) -> Iterable[Metric]:
+def _caches(states: Mapping[str, CacheState]) -> Iterable[Metric]:
     held = GaugeMetricFamily("chronotile_cache_bytes", "Bytes a cache holds", labels=["cache"])
     bound = GaugeMetricFamily("chronotile_cache_max_bytes", "Bytes a cache may hold", labels=["cache"])
     entries = GaugeMetricFamily("chronotile_cache_entries", "Things a cache holds", labels=["cache"])
     hits = CounterMetricFamily("chronotile_cache_hits", "Times a thing was there", labels=["cache"])
     misses = CounterMetricFamily("chronotile_cache_misses", "Times a thing had to be made", labels=["cache"])
     for name, state in states.items():
-        held.add_metric([name], state.bytes)
-        bound.add_metric([name], state.max_bytes)
-        entries.add_metric([name], state.entries)
-        hits.add_metric([name], state.hits)
-        misses.add_metric([name], state.misses)
+        values = (
+            (held, state.bytes),
+            (bound, state.max_bytes),
+            (entries, state.entries),
+            (hits, state.hits),
+            (misses, state.misses),
+        )
+        for family, value in values:
+            if value is not None:
+                family.add_metric([name], value)
     yield from (held, bound, entries, hits, misses)
 
 

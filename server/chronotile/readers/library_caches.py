@@ -1,0 +1,51 @@
+"""What libraries keep in this process of what was read, within the bounds that we give them."""
+
+import ctypes
+from functools import cache
+
+import rasterio._env
+import tensorstore
+
+from chronotile.readers.cache_sizes import CacheState, cache_sizes
+from chronotile.readers.raster_pool import HANDLE_BYTES, MAX_IDLE_HANDLES, shared_pool
+
+_COUNTERS = "/tensorstore/cache/"
+
+
+def library_caches() -> dict[str, CacheState]:
+    """Return the state of each: `files` kept open, `gdal`'s own blocks, and decoded `chunks` of Zarr arrays.
+
+    tensorstore does not tell how many bytes it keeps: nothing is said until it has evicted a chunk, and from then on
+    its bound, which it stays at.
+    """
+    kept = shared_pool().kept
+    files = CacheState(kept * HANDLE_BYTES, MAX_IDLE_HANDLES * HANDLE_BYTES, kept)
+    states = {"files": files, "gdal": CacheState(*_gdal_bytes())}
+    if cache_sizes().has_arrays:
+        states["chunks"] = _chunks(cache_sizes().array_bytes)
+    return states
+
+
+def _chunks(max_bytes: int) -> CacheState:
+    found = {each["name"]: each["values"] for each in tensorstore.experimental_collect_matching_metrics(_COUNTERS)}
+
+    def count(name: str) -> int:
+        return sum(int(each["value"]) for each in found.get(f"{_COUNTERS}{name}", ()))
+
+    hits, misses, evicted = count("hit_count"), count("miss_count"), count("evict_count")
+    return CacheState(max_bytes if evicted else None, max_bytes, misses - evicted, hits, misses)
+
+
+def _gdal_bytes() -> tuple[int, int]:
+    """What GDAL's cache of blocks holds, and may hold."""
+    return _gdal().GDALGetCacheUsed64(), _gdal().GDALGetCacheMax64()
+
+
+@cache
+def _gdal() -> ctypes.CDLL:
+    """The GDAL that rasterio's modules are linked with; rasterio itself offers no way to ask it."""
+    library = ctypes.CDLL(rasterio._env.__file__)  # noqa: SLF001
+    for function in (library.GDALGetCacheUsed64, library.GDALGetCacheMax64):
+        function.argtypes = []
+        function.restype = ctypes.c_int64
+    return library
