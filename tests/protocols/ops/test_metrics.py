@@ -1,6 +1,8 @@
 """The process as Prometheus reads it."""
 
+import socket
 import threading
+from contextlib import closing
 from dataclasses import fields, replace
 
 import pytest
@@ -13,7 +15,7 @@ from chronotile.model.source import Finding
 from chronotile.pipeline.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.protocols.common.state import Gates
-from chronotile.protocols.ops.siblings import merged
+from chronotile.protocols.ops.siblings import Siblings, merged
 from chronotile.readers.previews import Previews, say_previews
 from tests.protocols import served
 from tests.running import PATIENCE_S
@@ -141,7 +143,10 @@ def test_workers_are_told_apart():
 
     lines = merged({"0": one % 3, "1": one % 4}).decode().splitlines()
 
-    assert lines[2:] == ['chronotile_layers{worker="0"} 3.0', 'chronotile_layers{worker="1"} 4.0']
+    assert [line for line in lines if line.startswith("chronotile_layers")] == [
+        'chronotile_layers{worker="0"} 3.0',
+        'chronotile_layers{worker="1"} 4.0',
+    ]
 
 
 def test_worker_that_ended_while_it_told_is_left_out():
@@ -149,4 +154,19 @@ def test_worker_that_ended_while_it_told_is_left_out():
 
     lines = merged({"0": whole, "1": whole[:-4]}).decode().splitlines()
 
-    assert lines[2:] == ['chronotile_layers{worker="0"} 3.0']
+    assert [line for line in lines if not line.startswith("#")] == [
+        'chronotile_worker_up{worker="0"} 1.0',
+        'chronotile_worker_up{worker="1"} 0.0',
+        'chronotile_layers{worker="0"} 3.0',
+    ]
+
+
+def test_worker_that_is_asked_gives_its_own_metrics_and_names_the_silent_one(tmp_path):
+    with TestClient(application(served.make_services(), siblings=Siblings(tmp_path, 0))) as client:
+        (tmp_path / "0").unlink()  # nobody can ask this worker at its socket
+        with closing(socket.socket(socket.AF_UNIX)) as silent:
+            silent.bind(str(tmp_path / "1"))  # and nobody listens at the other
+            found = metrics(client)
+
+    assert found["chronotile_layers", "0"] > 0
+    assert (found["chronotile_worker_up", "0"], found["chronotile_worker_up", "1"]) == (1, 0)

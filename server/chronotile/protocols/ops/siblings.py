@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
@@ -65,10 +65,11 @@ class Siblings:
         return await asyncio.start_unix_server(answer, socket)
 
     async def ask(self) -> dict[str, str]:
-        """Return the metrics of each worker that answers, by its number."""
-        numbers = sorted(path.name for path in self.folder.iterdir() if path.is_socket())
+        """Return the metrics of each other worker by its number; of one that does not answer in time, an empty text."""
+        sockets = sorted(path.name for path in self.folder.iterdir() if path.is_socket())
+        numbers = [number for number in sockets if number != str(self.number)]
         texts = await asyncio.gather(*(_text(self.folder / number) for number in numbers))
-        return {number: text for number, text in zip(numbers, texts, strict=True) if text}
+        return dict(zip(numbers, texts, strict=True))
 
 
 async def _text(socket: Path) -> str:
@@ -85,7 +86,10 @@ async def _text(socket: Path) -> str:
 
 
 def merged(texts: Mapping[str, str]) -> bytes:
-    """Return the metrics of all workers as one text, in which each sample is labelled with its worker."""
+    """Return the metrics of all workers as one text, in which each sample is labelled with its worker.
+
+    `chronotile_worker_up` is 0 for a worker whose metrics are left out: its text is empty, or ended midway.
+    """
     registry = CollectorRegistry()
     registry.register(_Merged(texts))
     return generate_latest(registry)
@@ -97,13 +101,16 @@ class _Merged(Collector):
 
     def collect(self) -> Iterable[Metric]:
         families: dict[str, Metric] = {}
-        for worker, text in self._texts.items():
-            for family in _families(text):
+        up = GaugeMetricFamily("chronotile_worker_up", "Whether a worker's metrics are included", labels=["worker"])
+        for worker, text in sorted(self._texts.items()):
+            found = _families(text)
+            up.add_metric([worker], bool(found))
+            for family in found:
                 kept = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
                 kept.samples += [
                     sample._replace(labels={**sample.labels, "worker": worker}) for sample in family.samples
                 ]
-        return families.values()
+        return (up, *families.values())
 
 
 def _families(text: str) -> list[Metric]:
