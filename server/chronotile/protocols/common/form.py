@@ -73,6 +73,19 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
     return whole
 
 
+async def discard_body(request: Request) -> None:
+    """Read and drop the body of a request that does not use it, so that `while_wanted` notices when the client leaves.
+
+    Its memory is free again when this returns: an answer may need it.
+
+    Raises:
+        ChronotileError: As `body_of`.
+    """
+    await body_of(request)
+    forget_body(request.scope)
+    request.scope[BODY] = b""  # a request that is begun anew cannot read it again
+
+
 def forget_body(scope: Scope) -> None:
     """Drop the body of a request that is answered, and give its memory back."""
     scope.pop(BODY, None)

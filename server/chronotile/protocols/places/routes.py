@@ -19,7 +19,7 @@ from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import etag_without
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.form import discard_body
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
@@ -82,7 +82,7 @@ async def get_values(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     asked, written = values_request(request.path_params, query, services.catalogue), values_format(query)
     gate = state_of(request).gates.series
-    await body_of(request)
+    await discard_body(request)
     async with while_wanted(request) as is_wanted:
         work = partial(_values, asked, services, written=written, known=known_etags(request), is_wanted=is_wanted)
         return respond(await for_client(request, gate, asked.layer, work, services=services))

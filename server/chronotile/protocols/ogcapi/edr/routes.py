@@ -14,7 +14,7 @@ from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_coverage
 from chronotile.pipeline.extract_fields import FieldsPayload, deliver_fields
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.form import discard_body
 from chronotile.protocols.common.job_instead import JobInstead, offer_job
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import known_etags
@@ -75,7 +75,7 @@ async def _series(
         return deliver_fields(series.target, fields_format(name, asked, series.crs), known=known)
 
     gate, layer = state_of(request).gates.series, asked.offered.main_field
-    await body_of(request)
+    await discard_body(request)
     async with while_wanted(request) as is_wanted:
         payload = await for_client(request, gate, layer.id, partial(work, is_wanted), services=asked.services)
     return data_response(payload, name, asked)
@@ -105,7 +105,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
         )
 
     gate, layer = state_of(request).gates.coverages, asked.offered.main_field
-    await body_of(request)
+    await discard_body(request)
     async with while_wanted(request) as is_wanted:
         delivery = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
     return respond_with_file(replace(delivery, media_type=media_type), with_body=with_body)

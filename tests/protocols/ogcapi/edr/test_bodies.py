@@ -1,0 +1,70 @@
+"""Queries are GET requests: a body that comes with one is not used."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from chronotile.protocols.common.body_memory import BodyMemory
+from tests.protocols import served
+
+CENTRE = (605_000, 5_635_000)
+QUERIES = {
+    "position": {"coords": f"POINT({CENTRE[0]} {CENTRE[1]})", "crs": "EPSG:32631", "f": "csv"},
+    "cube": {"bbox": "600000,5630000,610000,5640000", "crs": "EPSG:32631", "f": "csv"},
+}
+BODY = b" " * 100_000
+"""More than what is not counted."""
+
+
+@dataclass
+class NotingReader(served.FormulaReader):
+    """A reader that notes how much memory bodies take while it reads."""
+
+    bodies: BodyMemory | None = None
+    taken: list[int] = field(default_factory=list)
+
+    def read_window(self, variable, *, index, level, window, step=1):
+        self.taken.append(self.bodies.taken_bytes)
+        return super().read_window(variable, index=index, level=level, window=window, step=step)
+
+    def read_cell(self, variable, *, indexes, row, column):
+        self.taken.append(self.bodies.taken_bytes)
+        return super().read_cell(variable, indexes=indexes, row=row, column=column)
+
+
+@pytest.fixture
+def noting(make_client, tree_services):
+    """A client of the tree, and the reader of its NDVI."""
+    reader = NotingReader(tree_services.readers["s2"].info)
+    client = make_client(replace(tree_services, readers={**tree_services.readers, "s2": reader}))
+    reader.bodies = client.app.state.chronotile.bodies
+    return client, reader
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_body_takes_no_memory_while_the_answer_is_made(noting, query):
+    """The fault: answers waited for memory that the body of their own request held."""
+    client, reader = noting
+
+    answer = client.request("GET", f"/ogcapi/collections/NDVI/{query}", params=QUERIES[query], content=BODY)
+
+    assert answer.status_code == 200, answer.text
+    assert reader.taken
+    assert set(reader.taken) == {0}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_request_with_a_body_is_begun_anew_after_a_reload(noting, query):
+    client, _reader = noting
+    state = client.app.state.chronotile
+    reloaded = []
+
+    def reload_once(_collection):
+        if not reloaded:
+            reloaded.append(1)
+            state.services = replace(state.services)
+
+    state.follow = reload_once
+    answer = client.request("GET", f"/ogcapi/collections/NDVI/{query}", params=QUERIES[query], content=BODY)
+
+    assert (reloaded, answer.status_code) == ([1], 200)
