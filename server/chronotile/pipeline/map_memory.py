@@ -1,14 +1,17 @@
 """Estimated bytes of memory to draw a map; measured in docs/design/process.md."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.encoders.animation_mp4 import LARGE_PIXELS
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.animation import AnimationFormat
 from chronotile.model.collection import Composite
 from chronotile.model.cube import CubeRequest
 from chronotile.model.grid import Grid
 from chronotile.model.request import Backdrop, MapRequest
+from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.map_rasters import REDUCED_BYTES, MapTarget, map_plan
 from chronotile.readers.warp_strips import StripPlan, window_bytes
 
@@ -53,14 +56,27 @@ def overlay_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) 
     return max(below + drawn, _encoding_bytes(first, RGBA_BYTES))
 
 
-def smaller(grid: Grid, size: int, allowed: int | None) -> str:
-    """Return what to ask for in place of a map that takes more memory than is allowed: about how many pixels fit."""
+def memory_for_map(grid: Grid, size: int, memory: AnswerMemory, is_wanted: IsWanted) -> AbstractContextManager[None]:
+    """Take the bytes that a map needs, as `AnswerMemory.taking` does; its error says how many pixels would fit.
+
+    Args:
+        grid: Of the map.
+        size: The bytes.
+        memory: From which they are taken.
+        is_wanted: Whether somebody still waits for the map.
+    """
     pixels = grid.width * grid.height
-    fitting = pixels if allowed is None else min(pixels, int(pixels * CERTAIN * allowed / size))
-    return (
+    fitting = pixels if memory.max_bytes is None else min(pixels, int(pixels * CERTAIN * memory.max_bytes / size))
+    alternative = (
         f"ask for a smaller picture (of about {fitting} pixels), a smaller area, fewer times, tiles, or another format "
         "(image/png takes least)"
     )
+    return memory.taking(size, alternative=alternative, locator=larger_side(grid), is_wanted=is_wanted)
+
+
+def larger_side(grid: Grid) -> str:
+    """Return the parameter at fault where a picture is too large."""
+    return "width" if grid.width >= grid.height else "height"
 
 
 def film_bytes(format: AnimationFormat, frame: MapRequest) -> int:

@@ -7,10 +7,10 @@ from chronotile.errors import LimitExceeded, UnsupportedFormat
 from chronotile.model.payload import LayeredPayload, Payload, time_of_all
 from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
 from chronotile.model.time import Instant
-from chronotile.pipeline.map_memory import overlay_bytes, smaller
+from chronotile.pipeline.map_memory import memory_for_map, overlay_bytes
 from chronotile.pipeline.map_rasters import MapTarget, of_one_state
 from chronotile.pipeline.one_state import again_if_changed
-from chronotile.pipeline.render_map import drawn, encoded, larger_side, render_map, resolve_map
+from chronotile.pipeline.render_map import drawn, encoded, render_map, resolve_map
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, etag_without, time_without
@@ -83,13 +83,8 @@ def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget], is_wa
         case "image/tiff" | "application/x-npy":
             raise UnsupportedFormat("several layers together have no values of their own", locator="format")
         case picture_format:
-            size, memory, locator = (
-                overlay_bytes(requests, targets),
-                targets[0].services.memory,
-                larger_side(first.grid),
-            )
-            alternative = smaller(first.grid, size, memory.max_bytes)
-            with memory.taking(size, alternative=alternative, locator=locator, is_wanted=is_wanted):
+            size = overlay_bytes(requests, targets)
+            with memory_for_map(first.grid, size, targets[0].services.memory, is_wanted):
                 return _drawn_over(requests, targets, picture_format)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -141,7 +141,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     if pictures is None:
         pictures = _drawn(shots, is_wanted)
         size += _drawing_bytes(shots)
-    with services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_wanted=is_wanted), storing():
+    with _memory(size, services, is_wanted), storing():
         frames = _frames(pictures, resolved.lettering)
         body = encode_animation(frames, film, request.format, scratch=scratch, most_bytes=most_bytes)
     unreadable = instants_of_all(shot.target.found for shot in shots)
@@ -172,7 +172,7 @@ def draw_frames(
     frames = frame_times(layer, shown.time, request.step, now=services.clock())
     shots = tuple(_shot(shown, layer, frames[number], services) for number in own)
     size = _drawing_bytes(shots)
-    with services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_wanted=is_wanted):
+    with _memory(size, services, is_wanted):
         yield from _drawn(shots, is_wanted)
 
 
@@ -226,6 +226,10 @@ def _drawn_frame(shot: _Shot) -> Picture:
     target = shot.target
     draw = partial(drawn, shot.request, target)
     return read_of_one_state(draw, target.layer, target.times.indexes, target.services)
+
+
+def _memory(size: int, services: Services, is_wanted: IsWanted) -> AbstractContextManager[None]:
+    return services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_wanted=is_wanted)
 
 
 def _drawing_bytes(shots: Sequence[_Shot]) -> int:

@@ -31,7 +31,7 @@ from chronotile.model.request import (
 )
 from chronotile.model.style import Style
 from chronotile.pipeline.expressions import with_expression
-from chronotile.pipeline.map_memory import map_bytes, smaller
+from chronotile.pipeline.map_memory import larger_side, map_bytes, memory_for_map
 from chronotile.pipeline.map_rasters import MapTarget, MapValues, of_all_variables, of_one_state, shown_values
 from chronotile.pipeline.one_state import again_if_changed
 from chronotile.pipeline.revision import described, fingerprint, pixel_states, revision_of_states
@@ -238,9 +238,7 @@ def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
 
 
 def _within_memory(request: MapRequest, target: MapTarget, is_wanted: IsWanted) -> bytes:
-    size, memory, locator = map_bytes(request, target), target.services.memory, larger_side(request.grid)
-    alternative = smaller(request.grid, size, memory.max_bytes)
-    with memory.taking(size, alternative=alternative, locator=locator, is_wanted=is_wanted):
+    with memory_for_map(request.grid, map_bytes(request, target), target.services.memory, is_wanted):
         return _encoded(request, target)
 
 
@@ -377,11 +375,6 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
         raise LimitExceeded(
             "pixels of a side", allowed=most, asked=asked, alternative=alternative, locator=larger_side(grid)
         )
-
-
-def larger_side(grid: Grid) -> str:
-    """Return the parameter at fault where a picture is too large."""
-    return "width" if grid.width >= grid.height else "height"
 
 
 def _check_size(grid: Grid, times: int, services: Services) -> None:
