@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from chronotile.catalog.catalogue import Limits
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
@@ -46,9 +47,9 @@ class HangingReader(served.FormulaReader):
 
 @pytest.fixture
 def hanging(make_client, monkeypatch):
-    """A client of NDVI, and its reader; maps of more than 50 by 50 cells are large."""
+    """A client of NDVI, and its reader; maps of more than 50 by 50 pixels are large."""
     monkeypatch.setattr(large_maps, "QUICK_PIXELS", 50 * 50)
-    services = served.make_services()
+    services = served.make_services(limits=Limits(max_cube_values=25_000))
     reader = HangingReader(services.readers["s2"].info)
     yield make_client(replace(services, readers={"s2": reader})), reader
     reader.go.set()
@@ -90,6 +91,29 @@ def test_large_maps_are_refused_where_too_many_wait(hanging, url):
     assert int(refused.headers["retry-after"]) > 0
     assert "would wait too long" in refused.text
     assert gate.refused == 1
+    assert [each.status_code for each in answers] == [200, 200]
+
+
+@pytest.mark.parametrize("url", [WMS, WMS.replace("LAYERS=NDVI&STYLES=", "LAYERS=NDVI,NDVI&STYLES=,"), MAP])
+def test_large_maps_that_need_no_drawing_do_not_wait_for_those_that_do(hanging, url):
+    """The fault: mistakes, and maps that the client or the cache had, waited or were refused with those to be drawn."""
+    client, reader = hanging
+    gate = client.app.state.chronotile.gates.large_pictures
+    gate.max_waiting = 2  # of which one may be for a source
+    drawn = client.get(url.format(side=100, day="2020-06-11"))
+    with ThreadPoolExecutor(2) as pool:
+        large = [pool.submit(client.get, url.format(side=side, day="2020-06-01")) for side in (100, 101)]
+        until(lambda: reader.held and gate.waiting == 1)
+
+        held = client.get(url.format(side=100, day="2020-06-11"), headers={"If-None-Match": drawn.headers["etag"]})
+        cached = client.get(url.format(side=100, day="2020-06-11/2020-06-11"))  # another address of the same map
+        mistake = client.get(url.format(side=100, day="2020-06-01/2020-06-30"))
+        reader.go.set()
+        answers = [each.result(PATIENCE_S) for each in large]
+
+    assert (drawn.status_code, held.status_code, cached.status_code, mistake.status_code) == (200, 304, 200, 400)
+    assert cached.content == drawn.content
+    assert "max_cube_values" in mistake.text
     assert [each.status_code for each in answers] == [200, 200]
 
 

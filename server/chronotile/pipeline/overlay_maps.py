@@ -1,12 +1,13 @@
 """Show me these layers over one another: several map requests to one encoded picture."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.errors import LimitExceeded, UnsupportedFormat
 from chronotile.model.payload import LayeredPayload, Payload, time_of_all
 from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
-from chronotile.model.time import Instant
+from chronotile.pipeline.held_maps import held, without_body
 from chronotile.pipeline.map_memory import memory_for_map, overlay_bytes
 from chronotile.pipeline.map_rasters import MapTarget, of_one_state
 from chronotile.pipeline.one_state import again_if_changed
@@ -42,6 +43,26 @@ def overlay_maps(
     return again_if_changed(lambda: _overlaid(requests, services, known, is_wanted))
 
 
+def find_overlay(
+    requests: Sequence[MapRequest], services: Services, *, known: Collection[str] = ()
+) -> LayeredPayload | None:
+    """Return what `overlay_maps` would if the client or the cache has it, `None` if it is to be drawn; reads no pixels.
+
+    Args:
+        requests: As for `overlay_maps`.
+        services: What to show them with.
+        known: ETags of answers that the client holds.
+
+    Raises:
+        ChronotileError: As `overlay_maps`, of what is known before pixels are read.
+    """
+    if len(requests) == 1:
+        answer = without_body(requests[0], resolve_map(requests[0], services))
+        return _held(LayeredPayload(payload=answer, times=(answer.time,)), services, known)
+    _targets, overlaid = _resolved(requests, services)
+    return _held(overlaid, services, known)
+
+
 def _overlaid(
     requests: Sequence[MapRequest], services: Services, known: Collection[str], is_wanted: IsWanted
 ) -> LayeredPayload:
@@ -50,31 +71,37 @@ def _overlaid(
     Raises:
         SourceChanged: Files that it is made of were written meanwhile.
     """
+    targets, overlaid = _resolved(requests, services)
+    found = _held(overlaid, services, known)
+    if found is not None:
+        return found
+    payload = overlaid.payload
+    try:
+        body = services.caches.payloads.get_or_make(
+            payload.etag,
+            lambda: of_one_state(targets, lambda: _encoded(requests, targets, is_wanted)),
+            is_wanted=is_wanted,
+        )
+    except IncompleteAnswer as answer:
+        etag = etag_without(payload.etag, answer.unreadable)
+        time = time_without(payload.time, answer.unreadable)
+        payload, body = replace(payload, etag=etag, time=time, unreadable=answer.unreadable), answer.body
+    return replace(overlaid, payload=replace(payload, body=body))
+
+
+def _resolved(requests: Sequence[MapRequest], services: Services) -> tuple[list[MapTarget], LayeredPayload]:
+    """What several layers show, and the answer without its body."""
     targets = [resolve_map(request, services) for request in requests]
     _check_size(requests, targets, services)
-    media_type = requests[0].format
-    etag = fingerprint("overlay", *(target.etag for target in targets))
     used = tuple(target.time_used for target in targets)
-    if etag in known:
-        payload = Payload(body=b"", media_type=media_type, etag=etag, time=time_of_all(used), unchanged=True)
-    else:
-        unreadable = tuple[Instant, ...]()
-        try:
-            body = services.caches.payloads.get_or_make(
-                etag,
-                lambda: of_one_state(targets, lambda: _encoded(requests, targets, is_wanted)),
-                is_wanted=is_wanted,
-            )
-        except IncompleteAnswer as answer:
-            body, unreadable = answer.body, answer.unreadable
-        payload = Payload(
-            body=body,
-            media_type=media_type,
-            etag=etag_without(etag, unreadable),
-            time=time_without(time_of_all(used), unreadable),
-            unreadable=unreadable,
-        )
-    return LayeredPayload(payload=payload, times=used)
+    etag = fingerprint("overlay", *(target.etag for target in targets))
+    payload = Payload(body=b"", media_type=requests[0].format, etag=etag, time=time_of_all(used))
+    return targets, LayeredPayload(payload=payload, times=used)
+
+
+def _held(overlaid: LayeredPayload, services: Services, known: Collection[str]) -> LayeredPayload | None:
+    payload = held(overlaid.payload, services, known)
+    return None if payload is None else replace(overlaid, payload=payload)
 
 
 def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget], is_wanted: IsWanted) -> bytes:

@@ -31,6 +31,7 @@ from chronotile.model.request import (
 )
 from chronotile.model.style import Style
 from chronotile.pipeline.expressions import with_expression
+from chronotile.pipeline.held_maps import held, without_body
 from chronotile.pipeline.map_memory import larger_side, map_bytes, memory_for_map
 from chronotile.pipeline.map_rasters import MapTarget, MapValues, of_all_variables, of_one_state, shown_values
 from chronotile.pipeline.one_state import again_if_changed
@@ -88,11 +89,10 @@ def _rendered(request: MapRequest, services: Services, known: Collection[str], i
         SourceChanged: Files that it is made of were written meanwhile.
     """
     target = resolve_map(request, services)
-    payload = Payload(
-        body=b"", media_type=request.format, etag=target.etag, time=target.time_used, states=target.states
-    )
-    if target.etag in known:
-        return replace(payload, unchanged=True)
+    payload = without_body(request, target)
+    found = held(payload, services, known)
+    if found is not None:
+        return found
     try:
         body = services.caches.payloads.get_or_make(
             target.etag,

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
@@ -19,8 +19,6 @@ from chronotile.errors import (
     SourceUnavailable,
 )
 from chronotile.jobs.desk import JobDesk
-from chronotile.model.request import MapRequest
-from chronotile.pipeline.large_maps import is_large
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.body_memory import BodyMemory
@@ -121,17 +119,6 @@ def services_of(connection: HTTPConnection) -> Services:
     """Return the services for one request: the same until it is answered, though a reload replaces them."""
     services: Services = connection.scope.setdefault(SERVICES, state_of(connection).services)
     return services
-
-
-def map_gate(request: Request, asked: Sequence[MapRequest]) -> Gate:
-    """Return the gate through which maps pass that are laid over one another.
-
-    Raises:
-        UnknownLayer: There is no such layer.
-        SourceUnavailable: A source cannot be read now.
-    """
-    gates = state_of(request).gates
-    return gates.large_pictures if is_large(asked, services_of(request).catalogue) else gates.pictures
 
 
 def forget_services(connection: HTTPConnection) -> None:

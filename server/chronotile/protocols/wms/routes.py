@@ -12,7 +12,7 @@ from starlette.routing import Route
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import IdentifyRequest, MapRequest
-from chronotile.pipeline.overlay_maps import overlay_maps
+from chronotile.protocols.common.drawn_maps import draw_maps
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import pairs_of
 from chronotile.protocols.common.kept_documents import respond_with_document
@@ -20,14 +20,7 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import asked_telling
 from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
-from chronotile.protocols.common.state import (
-    asking_whether_wanted,
-    for_client,
-    in_documents,
-    map_gate,
-    services_of,
-    state_of,
-)
+from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.web_places import WebPlaces
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warnings
@@ -81,11 +74,7 @@ async def get_map(request: Request, query: Kvp) -> Response:
     """Return a map, with a warning for each layer whose time the client did not name."""
     services = services_of(request)
     asked = await _parsed(request, query, wms_map)
-    gate = map_gate(request, asked.layers)
-    known, is_wanted = known_etags(request), asking_whether_wanted(request)
-    work = partial(overlay_maps, asked.layers, services, known=known, is_wanted=is_wanted)
-    first, *others = (each.layer for each in asked.layers)
-    found = await for_client(request, gate, first, work, services=services, others=others)
+    _maps, found = await draw_maps(request, [each.layer for each in asked.layers], lambda: asked.layers)
     response = respond(replace(found.payload, media_type=asked.media_type))
     return _with_warnings(response, asked.layers, found.times, services.catalogue)
 

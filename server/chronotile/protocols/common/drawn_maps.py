@@ -1,0 +1,45 @@
+"""Maps for a client: small ones drawn beside tiles, large ones in threads of their own."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from starlette.requests import Request
+
+from chronotile.model.payload import LayeredPayload
+from chronotile.model.request import MapRequest
+from chronotile.pipeline.large_maps import is_large
+from chronotile.pipeline.overlay_maps import find_overlay, overlay_maps
+from chronotile.protocols.common.respond import known_etags
+from chronotile.protocols.common.state import asking_whether_wanted, for_client, services_of, state_of
+
+Maps = Sequence[MapRequest]
+
+
+async def draw_maps(request: Request, layers: Sequence[str], asked: Callable[[], Maps]) -> tuple[Maps, LayeredPayload]:
+    """Return maps laid over one another as one picture, and the requests for them.
+
+    Errors, and large maps that the client or the cache has, do not wait for the large maps of other requests.
+
+    Args:
+        request: For which they are drawn.
+        layers: Names of the layers, the first at the bottom.
+        asked: Gives one request a layer; called in a thread.
+
+    Raises:
+        ChronotileError: As `for_client` and `overlay_maps`.
+    """
+    services, gates = services_of(request), state_of(request).gates
+    known, is_wanted = known_etags(request), asking_whether_wanted(request)
+    first, *others = layers
+
+    def draw_unless_large() -> tuple[Maps, LayeredPayload | None]:
+        maps = asked()
+        if is_large(maps, services.catalogue):
+            return maps, find_overlay(maps, services, known=known)
+        return maps, overlay_maps(maps, services, known=known, is_wanted=is_wanted)
+
+    maps, found = await for_client(request, gates.pictures, first, draw_unless_large, services=services, others=others)
+    if found is None:
+        draw = partial(overlay_maps, maps, services, known=known, is_wanted=is_wanted)
+        found = await for_client(request, gates.large_pictures, first, draw, services=services, others=others)
+    return maps, found
