@@ -28,12 +28,16 @@ class Wire(BoundedHttp):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- as in `_answering`
         joined = Joined(cycle.transport, self.close_when_read)
         cycle.transport = joined  # type: ignore[assignment]
-        super()._start_asgi_task(cycle, self._unless_refused(_answering(app, joined)))
+        super()._start_asgi_task(cycle, self._unless_gone(cycle, _answering(app, joined)))
 
-    def _unless_refused(self, app: Any) -> Any:  # noqa: ANN401 -- as in `_answering`
+    def _unless_gone(self, cycle: RequestResponseCycle, app: Any) -> Any:  # noqa: ANN401 -- as in `_answering`
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             try:
-                await self.flow.drain()  # one answer of a connection is in memory, not the next as well
+                if self.flow.write_paused:  # one answer of a connection is in memory, not the next as well
+                    await self.flow.drain()
+                    if self.transport.is_closing():
+                        cycle.disconnected = True  # which uvicorn notes for the last request of a connection alone
+                        return
                 await app(scope, receive, send)
             except asyncio.CancelledError:
                 if not self.is_refused:  # otherwise the client has its answer
