@@ -32,8 +32,10 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
         end_well_when_stopped,
         hold_hang_ups,
         leave_if_told,
+        share_one_heap,
     )
 
+    share_one_heap()  # before the thread of the progress bar begins
     end_well_when_stopped()
     hold_hang_ups()
     allow_open_files()

@@ -1,0 +1,41 @@
+"""What `chronotile serve` sets before it opens anything."""
+
+import subprocess
+import sys
+
+import pytest
+
+SERVING_IN_A_TERMINAL = """
+import sys, threading
+from pathlib import Path
+from chronotile import process
+from chronotile.commands.serve import run_server
+from chronotile.settings import Settings
+
+done, start, tell = [], threading.Thread.start, process._tell_allocator
+
+def noted_start(thread):
+    done.append("thread")
+    start(thread)
+
+def noted_tell(function, *numbers):
+    done.append((function, *numbers))
+    tell(function, *numbers)
+
+threading.Thread.start, process._tell_allocator = noted_start, noted_tell
+sys.stderr.isatty = lambda: True
+try:
+    run_server(Settings(config=Path("missing.yaml"), port=0))
+except Exception:
+    print("thread" in done, done[0] == ("mallopt", process.M_ARENA_MAX, 1))
+"""
+
+
+@pytest.mark.slow
+def test_all_threads_share_one_heap_that_of_the_progress_bar_too(tmp_path):
+    """The fault: that thread began first and kept a heap of its own."""
+    found = subprocess.run(
+        [sys.executable, "-c", SERVING_IN_A_TERMINAL], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert found.stdout.split() == ["True", "True"]
