@@ -5,7 +5,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chronotile.errors import LimitExceeded, ServerBusy
 from chronotile.protocols.common.endpoint import with_error_caching
+from chronotile.protocols.common.form import check_size
 from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.raw_headers import declared_bytes
 from chronotile.protocols.common.state import state_of
 
 MAX_BODY_BYTES = 1 << 20
@@ -20,7 +22,10 @@ async def answer_bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Sen
     request = Request(scope)
     room = state_of(request).bodies.room()
     try:
-        room.require(_declared_bytes(request))
+        size = declared_bytes(request.headers.raw)
+        size = MAX_BODY_BYTES + 1 if size is None else size
+        check_size(size, "max_body_bytes", MAX_BODY_BYTES, alternative="send a simpler geometry")
+        room.require(size)
     except (LimitExceeded, ServerBusy) as fault:
         await with_error_caching(problem_response(fault, request))(scope, receive, send)
         return
@@ -28,20 +33,3 @@ async def answer_bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Sen
         await app(scope, receive, send)
     finally:
         room.free()
-
-
-def _declared_bytes(request: Request) -> int:
-    """Return the declared length of a body.
-
-    Raises:
-        LimitExceeded: It is too much, or not declared.
-    """
-    length = request.headers.get("content-length", "")
-    asked = int(length[:18]) if length.isdecimal() else MAX_BODY_BYTES + 1
-    if asked > MAX_BODY_BYTES:
-        fault = LimitExceeded(
-            "max_body_bytes", allowed=MAX_BODY_BYTES, asked=asked, alternative="send a simpler geometry"
-        )
-        fault.status = 413
-        raise fault
-    return asked

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from chronotile.protocols.common.job_access import may_be_of_jobs
 from chronotile.protocols.common.problem import MEDIA_TYPE
 from chronotile.protocols.common.rates import required_rate
+from chronotile.protocols.common.raw_headers import declared_bytes
 from chronotile.protocols.common.unsent import STATE as UNSENT
 from chronotile.protocols.common.unsent import UnsentAnswers
 
@@ -207,7 +208,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_head = False
         super().on_headers_complete()
         self._is_in_body = True
-        self._received, self._body_bytes = 0, self._declared_bytes()
+        self._received, self._body_bytes = 0, declared_bytes(self.headers) or 0
         if len(self.pipeline) > MAX_PIPELINED:
             self.transport.close()
 
@@ -344,11 +345,6 @@ class BoundedHttp(HttpToolsProtocol):
         self._untaken = 0
         if self._unsent is not None:
             self._unsent.remove(self.transport)
-
-    def _declared_bytes(self) -> int:
-        """The bytes of the body that begins, as its head says; 0 where it does not."""
-        declared = next((value for name, value in self.headers if name == b"content-length"), b"")
-        return int(declared) if declared.isdigit() else 0
 
     def _end_request(self, refusal: Refusal) -> None:
         """Refuse a request that the application works on; what it still answers is dropped."""

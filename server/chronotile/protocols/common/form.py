@@ -8,6 +8,7 @@ from starlette.types import Scope
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded
 from chronotile.model.geojson_size import parsed_bytes
 from chronotile.protocols.common.body_memory import SMALL_BYTES, BodyRoom
+from chronotile.protocols.common.raw_headers import declared_bytes
 from chronotile.protocols.common.state import services_of, state_of
 
 FORM = "application/x-www-form-urlencoded"
@@ -64,9 +65,8 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
     limit, allowed = "max_body_bytes", services_of(request).catalogue.limits.max_body_bytes
     if at_most is not None and at_most < allowed:
         limit, allowed = "bytes of a form", at_most
-    declared = request.headers.get("content-length", "")
-    size = int(declared[:18]) if declared.isdecimal() else 0
-    _check_size(size, limit, allowed)
+    size = declared_bytes(request.headers.raw) or 0
+    check_size(size, limit, allowed)
     room = request.scope.setdefault(ROOM, state_of(request).bodies.room())
     room.require(size)
     whole = request.scope[BODY] = await _received(request, room, limit, allowed)
@@ -98,7 +98,7 @@ async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) 
     body, parsed = bytearray(), 0
     try:
         async for piece in request.stream():
-            _check_size(len(body) + len(piece), limit, allowed)
+            check_size(len(body) + len(piece), limit, allowed)
             room.require(len(body) + len(piece))  # of a body that does not declare its length
             body += piece
             parsed += parsed_bytes(piece)
@@ -117,8 +117,13 @@ def _require_plain(encoding: str) -> None:
         raise error
 
 
-def _check_size(size: int, limit: str, allowed: int) -> None:
+def check_size(size: int, limit: str, allowed: int, *, alternative: str = "send less at once") -> None:
+    """Refuse a body of more than `allowed` bytes, the value of a limit.
+
+    Raises:
+        LimitExceeded: It has more.
+    """
     if size > allowed:
-        error = LimitExceeded(limit, allowed=allowed, asked=size, alternative="send less at once")
+        error = LimitExceeded(limit, allowed=allowed, asked=size, alternative=alternative)
         error.status = TOO_LARGE
         raise error

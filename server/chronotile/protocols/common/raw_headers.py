@@ -23,6 +23,12 @@ def joined_value(headers: Iterable[RawHeader], name: bytes) -> bytes:
     return b", ".join(value for each, value in headers if each == name)
 
 
+def declared_bytes(headers: Iterable[RawHeader]) -> int | None:
+    """Return the length of a body as `Content-Length` declares it; `None` where it does not."""
+    declared = header_value(headers, b"content-length")
+    return int(declared[:18]) if declared.isdigit() else None
+
+
 def set_headers(start: Message, added: Collection[RawHeader]) -> None:
     """Give the start of an answer some headers, in place of those it has of the same names."""
     names = [name for name, _ in added]
