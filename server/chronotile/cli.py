@@ -314,11 +314,6 @@ def _write_cubes(
 
 def main() -> None:
     """Run the command that the command line names, and end the process."""
-    try:
-        app()
-    except SystemExit as end:
-        from chronotile.process import leave_hanging_threads  # noqa: PLC0415
+    from chronotile.process import run_process  # noqa: PLC0415
 
-        if end.code is None or isinstance(end.code, int):
-            leave_hanging_threads(end.code or 0)
-        raise
+    run_process(app)

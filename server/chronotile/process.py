@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
@@ -108,6 +108,21 @@ def leave_hanging_threads(status: int) -> None:
         with suppress(OSError, ValueError):  # nobody reads it any more
             stream.flush()
     os._exit(status)
+
+
+def run_process(work: Callable[[], None]) -> None:
+    """Do what a process is for and end with its status, though a thread hangs (`leave_hanging_threads`).
+
+    Raises:
+        SystemExit: By `work`, and no thread hangs, or its status is a message, which Python prints.
+    """
+    try:
+        work()
+    except SystemExit as end:
+        if not isinstance(end.code, str):
+            leave_hanging_threads(end.code or 0)
+        raise
+    leave_hanging_threads(0)
 
 
 def keep_freed_memory() -> None:

@@ -15,8 +15,8 @@ from chronotile.app import create_app_from_environment
 from chronotile.errors import ConfigurationError
 from chronotile.process import (
     end_well_when_stopped,
-    leave_hanging_threads,
     leave_if_told,
+    run_process,
     server_options,
     share_one_heap,
 )
@@ -145,6 +145,10 @@ def main() -> None:
     """
     end_well_when_stopped()
     share_one_heap()  # before the thread of the beats begins
+    run_process(_serve)
+
+
+def _serve() -> None:
     _, descriptor, folder, number, count, *shared = sys.argv
     siblings = Siblings(Path(folder), int(number))
     blocks, loads = (int(shared[0]), Loads(int(shared[1]), int(count))) if shared else (None, None)
@@ -156,12 +160,7 @@ def main() -> None:
             log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
             sys.exit(1)
         leave_if_told()
-        try:
-            Worker(uvicorn.Config(application, **server_options()), channel, int(number), loads).run()
-        except SystemExit as end:  # uvicorn repeats the signal that ended it
-            if end.code:
-                raise
-    leave_hanging_threads(0)
+        Worker(uvicorn.Config(application, **server_options()), channel, int(number), loads).run()
 
 
 if __name__ == "__main__":
