@@ -1,12 +1,13 @@
 """What is found out about the series of areas, beside them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import ClientGone, InvalidParameter
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
+from chronotile.errors import InvalidParameter
 from chronotile.model.analysis import Analysis, Curves, Findings
 from chronotile.model.reducer import Reducer
 from chronotile.model.request import AreaSeriesRequest
@@ -34,7 +35,7 @@ class WidenedRequest:
 
 
 def analyse_area_series(
-    request: AreaSeriesRequest, services: Services, *, is_wanted: Callable[[], bool] = lambda: True
+    request: AreaSeriesRequest, services: Services, *, is_wanted: IsWanted = always_wanted
 ) -> AreasSeries:
     """Return `extract_area_series` with what its analysis finds, if there is one.
 
@@ -52,8 +53,7 @@ def analyse_area_series(
         return read
     findings = {}
     for reducer in _analysed(request.reducers):
-        if not is_wanted():
-            raise ClientGone("the client left")
+        require_wanted(is_wanted)
         findings[reducer.name] = _findings(read, reducer.name, widened.times, request.analysis)
     areas = tuple(_at(area, widened.times.asked_of(read.times)) for area in read.areas)
     series = replace(read, times=widened.times.asked, areas=areas, findings=findings)

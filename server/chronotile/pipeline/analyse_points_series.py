@@ -1,12 +1,12 @@
 """What is found out about the series of many points, beside their values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import ClientGone
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
 from chronotile.model.analysis import Analysis
 from chronotile.model.request import PointsSeriesRequest
 from chronotile.model.series import PointsSeries
@@ -22,7 +22,7 @@ def analyse_points_series(
     analysis: Analysis | None,
     services: Services,
     *,
-    is_wanted: Callable[[], bool] = lambda: True,
+    is_wanted: IsWanted = always_wanted,
 ) -> list[PointsSeries]:
     """Return `extract_points_series` with what an analysis finds, if there is one; of periods, where it has a step.
 
@@ -42,8 +42,7 @@ def analyse_points_series(
     read = extract_points_series(widened, services, is_wanted=is_wanted)
     found = []
     for series, wide in zip(read, times, strict=True):
-        if not is_wanted():
-            raise ClientGone("the client left")
+        require_wanted(is_wanted)
         found.append(_analysed(series, wide, analysis))
     return found
 

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.errors import ClientGone
 from chronotile.model.collection import Layer
 from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
@@ -182,7 +183,7 @@ class AreaCells:
         is_wanted: Asked before each window and each piece of work whether anybody still waits for the answer.
     """
 
-    def __init__(self, how: AreaReading, found: UnreadableDates, is_wanted: Callable[[], bool]) -> None:
+    def __init__(self, how: AreaReading, found: UnreadableDates, is_wanted: IsWanted) -> None:
         self._how = how
         self._found = found
         self._reader: Reader = found.services.reader(how.layer)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
@@ -59,7 +60,7 @@ class AreaTarget:
 
 
 def extract_area_series(
-    request: AreaSeriesRequest, services: Services, *, is_wanted: Callable[[], bool] = lambda: True
+    request: AreaSeriesRequest, services: Services, *, is_wanted: IsWanted = always_wanted
 ) -> AreasSeries:
     """Return what the reducers make of the values in the native cells of each area.
 
@@ -83,9 +84,7 @@ def extract_area_series(
     return read_of_one_state(reading_all, target.layer, target.indexes, services)
 
 
-def _read(
-    target: AreaTarget, request: AreaSeriesRequest, services: Services, is_wanted: Callable[[], bool]
-) -> AreasSeries:
+def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is_wanted: IsWanted) -> AreasSeries:
     areas, read = iter(target.areas), list[AreaSeries]()
     found = UnreadableDates(target.layer, services)
     for how in target.readings:

@@ -3,13 +3,14 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.errors import SourceChanged
 from chronotile.model.cube import CUBE_TYPE, CubeRequest
 from chronotile.model.payload import Payload
 from chronotile.pipeline.cube_target import SHORTER, CubeTarget, resolve_cube
 from chronotile.pipeline.map_memory import cube_bytes
 from chronotile.pipeline.one_state import require_state
-from chronotile.pipeline.read_cube import IsWanted, read_cube
+from chronotile.pipeline.read_cube import read_cube
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, etag_without, time_without
 from chronotile.pipeline.written_cubes import CubePath, whole_year
@@ -20,7 +21,7 @@ def extract_cube(
     services: Services,
     *,
     known: Collection[str] = (),
-    is_wanted: IsWanted = lambda: True,
+    is_wanted: IsWanted = always_wanted,
 ) -> Payload:
     """Return a tile's numbers at all times asked for as CTC1 under gzip (docs/ctc1.md).
 
@@ -66,7 +67,7 @@ def find_cube(request: CubeRequest, services: Services, *, known: Collection[str
     return target if body is None else _payload(target, body)
 
 
-def make_cube(target: CubeTarget, *, is_wanted: IsWanted = lambda: True) -> Payload:
+def make_cube(target: CubeTarget, *, is_wanted: IsWanted = always_wanted) -> Payload:
     """Return the cube that was not there yet, from now on kept.
 
     Dates that are damaged while their source is there are left out, and among `unreadable`; such a cube is not kept.

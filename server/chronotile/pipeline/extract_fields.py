@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.encoders.file_parts import Body, Whole, streamed
 from chronotile.errors import InvalidParameter, TimeNotAvailable
 from chronotile.model.collection import Layer
@@ -33,7 +34,6 @@ from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import etag_without
 
 Resolved = TypeVar("Resolved")
-IsWanted = Callable[[], bool]
 SHORT = 1 << 16
 """Values that are written at once, rather than while they are sent."""
 ALTERNATIVE = "ask for a shorter interval, fewer places or fewer parameters"

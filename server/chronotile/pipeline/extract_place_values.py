@@ -1,11 +1,11 @@
 """What happened in all places of a set: one number a place and instant."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
@@ -83,7 +83,7 @@ def extract_place_values(
     request: PlaceValuesRequest,
     services: Services,
     *,
-    is_wanted: Callable[[], bool] = lambda: True,
+    is_wanted: IsWanted = always_wanted,
 ) -> PlaceValues:
     """Return what the reducer makes of the values in the native cells of each place.
 

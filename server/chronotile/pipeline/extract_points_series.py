@@ -1,13 +1,14 @@
 """What happened at these places: the values of the native cell of each along time, each chunk read once for all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import ClientGone, LimitExceeded
+from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
+from chronotile.errors import LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import NativeGrid
@@ -38,7 +39,7 @@ class PointsTarget:
 
 
 def extract_points_series(
-    requests: Sequence[PointsSeriesRequest], services: Services, *, is_wanted: Callable[[], bool] = lambda: True
+    requests: Sequence[PointsSeriesRequest], services: Services, *, is_wanted: IsWanted = always_wanted
 ) -> list[PointsSeries]:
     """Return for each request the values of the native cells that hold the points, as `extract_series` does of one.
 
@@ -63,23 +64,18 @@ def extract_points_series(
         )
     targets = []
     for layer, each, own in zip(layers, requests, indexes, strict=True):
-        _require_wanted(is_wanted)
+        require_wanted(is_wanted)
         targets.append(_target(layer, each.points, own, services))
     readings = [target.how for target in targets]
     bounded_cost(readings, 1, services, alternative="ask for a shorter interval, or for fewer points or layers at once")
     return [_of_one_state(target, services, is_wanted) for target in targets]
 
 
-def _of_one_state(target: PointsTarget, services: Services, is_wanted: Callable[[], bool]) -> PointsSeries:
+def _of_one_state(target: PointsTarget, services: Services, is_wanted: IsWanted) -> PointsSeries:
     read = partial(_series, target, services, is_wanted)
     if not takes_several_reads(target.how):
         return read()
     return read_of_one_state(read, target.how.layer, target.how.indexes, services)
-
-
-def _require_wanted(is_wanted: Callable[[], bool]) -> None:
-    if not is_wanted():
-        raise ClientGone("the client left")
 
 
 def _target(layer: Layer, points: tuple[NamedPoint, ...], indexes: tuple[int, ...], services: Services) -> PointsTarget:
@@ -89,7 +85,7 @@ def _target(layer: Layer, points: tuple[NamedPoint, ...], indexes: tuple[int, ..
     return PointsTarget(points=points, held=held, how=how)
 
 
-def _series(target: PointsTarget, services: Services, is_wanted: Callable[[], bool]) -> PointsSeries:
+def _series(target: PointsTarget, services: Services, is_wanted: IsWanted) -> PointsSeries:
     layer, shape = target.how.layer, (len(target.points), len(target.how.indexes))
     found = UnreadableDates(layer, services)
     values_inside, codes_inside, names = _read(target.how, found, is_wanted)
@@ -132,7 +128,7 @@ def _spans(cells: NDArray[np.int64]) -> Spans:
 
 
 def _read(
-    how: AreaReading, found: UnreadableDates, is_wanted: Callable[[], bool]
+    how: AreaReading, found: UnreadableDates, is_wanted: IsWanted
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]:
     """(time, point) values and codes of those inside, and what codes stand for."""
     reader = AreaCells(how, found, is_wanted)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.pipeline.cache import ByteCache
 from chronotile.pipeline.written_cubes import WrittenCubes
 from chronotile.readers.cache_sizes import CacheState
@@ -42,7 +43,7 @@ class KeptCubes:
             self._hits += body is not None
         return body
 
-    def get_or_make(self, etag: str, make: Callable[[], bytes], *, is_wanted: Callable[[], bool]) -> bytes:
+    def get_or_make(self, etag: str, make: Callable[[], bytes], *, is_wanted: IsWanted) -> bytes:
         """Return a cube, made by `make` if it is not there.
 
         Args:

@@ -1,13 +1,14 @@
 """The pixels of a tile at many times, read and encoded as a cube of digital numbers."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from chronotile.encoders.coverage_strips import IsWanted, require_wanted
 from chronotile.encoders.cube import encode_cube
 from chronotile.encoders.cube_halved import halved
 from chronotile.encoders.cube_numbers import Meaning, fits, is_flag, numbered, numbering_of, numbering_of_frames
 from chronotile.encoders.instants import format_instants
-from chronotile.errors import ClientGone, LimitExceeded
+from chronotile.errors import LimitExceeded
 from chronotile.model.cube import BLOCK_DATES, CubeAbout, CubeBlock, CubeFrame, CubeNumbering
 from chronotile.model.grid import divides
 from chronotile.model.raster import Encoding, Raster
@@ -22,8 +23,6 @@ from chronotile.readers.warp_times import cells_decoded, read_times
 
 MOST_READ = 64
 """Cells decoded for each value that a cube may have, at most: of a source without overviews, far out."""
-
-IsWanted = Callable[[], bool]
 
 
 def read_cube(target: CubeTarget, is_wanted: IsWanted) -> bytes:
@@ -158,8 +157,7 @@ def _frames(
     reader, tell = target.services.reader(target.layer), found.teller(variable)
     with reading(target.layer):
         for place, pixels in enumerate(read_times(plan, reader, variable, indexes, tell=tell)):
-            if not is_wanted():
-                raise ClientGone("the client left")
+            require_wanted(is_wanted)
             if pixels is None:
                 lacking.add(place)
                 if len(lacking) == len(indexes):

@@ -1,11 +1,10 @@
 """`/animations`: time-lapses as GIF, WebP and MP4."""
 
-from collections.abc import Callable
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.animation import AnimationRequest
 from chronotile.pipeline.expressions import shown_revision
 from chronotile.pipeline.render_animation import AnimationDelivery, find_animation, render_animation
@@ -35,7 +34,7 @@ async def get_animation(request: Request) -> Response:
     def find() -> tuple[AnimationDelivery | None, bool]:
         return find_animation(asked, services, known=known, with_body=is_body_wanted), is_current()
 
-    def make(is_wanted: Callable[[], bool]) -> tuple[AnimationDelivery, bool]:
+    def make(is_wanted: IsWanted) -> tuple[AnimationDelivery, bool]:
         return render_animation(asked, services, known=known, is_wanted=is_wanted), is_current()
 
     gates, layer = state_of(request).gates, asked.shown.layer

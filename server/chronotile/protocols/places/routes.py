@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.encoders.csv_places import encode_place_values_csv
 from chronotile.encoders.json_places import encode_place_values_json, encode_places_geojson
 from chronotile.model.crs import CRS84
@@ -94,7 +95,7 @@ def _values(
     *,
     written: str,
     known: frozenset[str],
-    is_wanted: Callable[[], bool],
+    is_wanted: IsWanted,
 ) -> Payload:
     target = resolve_place_values(asked, services)
     media_type, encode = WRITTEN[written]

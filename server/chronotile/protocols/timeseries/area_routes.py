@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.collection import Layer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import SeriesCost
@@ -66,7 +67,7 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
     catalogue, is_one = services.catalogue, asked_of is area_request
     offer_job(request, lambda: statistics_instead(layer, query, body, catalogue, is_one=is_one, name=name))
 
-    def work(is_wanted: Callable[[], bool]) -> _Answer:
+    def work(is_wanted: IsWanted) -> _Answer:
         asked, following = _paged(asked_of(layer, query, body, services.catalogue), query, services)
         is_open = has_open_times(layer, asked.time, asked.analysis)
         if is_dry:

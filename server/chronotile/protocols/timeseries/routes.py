@@ -1,6 +1,6 @@
 """`/timeseries`: our own series, and Terrascope's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.time import Instant
 from chronotile.pipeline.analyse_points_series import analyse_points_series
 from chronotile.pipeline.extract_series import deliver_series, has_open_times
@@ -71,7 +72,7 @@ async def post_points(request: Request) -> Response:
     asked = await in_thread(gate, points_requests, query, sent, services.catalogue)
     layers = [services.catalogue.layer(each.layer) for each in asked]
 
-    def work(is_wanted: Callable[[], bool]) -> tuple[bytes | Iterable[bytes], list[Instant]]:
+    def work(is_wanted: IsWanted) -> tuple[bytes | Iterable[bytes], list[Instant]]:
         found = analyse_points_series(asked, analysis, services, is_wanted=is_wanted)
         return encode_points(found, name, layers), sorted({instant for each in found for instant in each.unreadable})
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest
 from chronotile.model.series import AreasSeries
 from chronotile.model.time import Instant, TimeDomain
@@ -76,7 +77,7 @@ async def _answer_body(
     query = Kvp(request.query_params.multi_items())
     gate = state_of(request).gates.areas
 
-    def work(is_wanted: Callable[[], bool]) -> tuple[bytes, tuple[Instant, ...], bool]:
+    def work(is_wanted: IsWanted) -> tuple[bytes, tuple[Instant, ...], bool]:
         asked, wanted = read(layer, query, body, services.catalogue), wanted_entries(query)
         is_open = has_open_times(layer, asked.time)
         if isinstance(asked, SeriesRequest):

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from chronotile.catalog.offered import Offered, offered_collection
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_coverage
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_instead import offer_job
@@ -44,7 +45,7 @@ async def get_coverage(request: Request) -> Response:
     offer_job(request, lambda: export_instead(settled(asked, services), name, services.catalogue))
     known, is_body_wanted = known_etags(request), request.method != "HEAD"
 
-    def work(is_wanted: Callable[[], bool]) -> CoverageDelivery:
+    def work(is_wanted: IsWanted) -> CoverageDelivery:
         return deliver_coverage(
             settled(asked, services), name, services, known=known, with_body=is_body_wanted, is_wanted=is_wanted
         )

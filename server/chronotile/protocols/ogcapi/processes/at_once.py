@@ -1,12 +1,12 @@
 """What is done while its client waits, and the answers that tell of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from starlette.responses import Response
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.execute import execute
 from chronotile.jobs.faults import FORBIDDEN, storing_results
@@ -33,7 +33,7 @@ class Done:
     """Of what was read."""
 
 
-def do(execution: Execution, plan: Plan, services: Services, desk: JobDesk, *, is_wanted: Callable[[], bool]) -> Done:
+def do(execution: Execution, plan: Plan, services: Services, desk: JobDesk, *, is_wanted: IsWanted) -> Done:
     """Do what is asked for.
 
     Raises:

@@ -1,6 +1,6 @@
 """`POST /ogcapi/processes/{processID}/execution`: what is done at once, or accepted as a job (OGC 18-062r2 §7.11)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import orjson
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.errors import InvalidParameter
 from chronotile.jobs.execute import JOB_INSTEAD, SYNC_S, planned
 from chronotile.jobs.inputs import layer_names_in
@@ -89,7 +90,7 @@ async def _do_now(
 ) -> Response:
     state, services = state_of(request), services_of(request)
 
-    def work(is_wanted: Callable[[], bool]) -> Response | Done:
+    def work(is_wanted: IsWanted) -> Response | Done:
         check_current(state, services, None)
         done = do(execution, plan, services, state.jobs, is_wanted=is_wanted)
         return done if wants_references(execution, done.results) else sent(execution, done)
