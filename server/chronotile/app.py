@@ -167,9 +167,10 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         # A gate belongs to the event loop it is made in.
         previews = current_previews()
-        gates = Gates(**{name: Gate(_shown(name), count, **ways.get(name, {})) for name, count in tokens.items()})
+        shown = {name: name.replace("_", " ") for name in tokens}  # in messages and metrics
+        gates = Gates(**{name: Gate(shown[name], count, **ways.get(name, {})) for name, count in tokens.items()})
         elsewhere = {
-            _shown(name): Gate(f"{_shown(name)} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {}))
+            shown[name]: Gate(f"{shown[name]} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {}))
             for name in READING
         }
         # What FastAPI runs /cog in, of files here and of files elsewhere, and what answers are sent from in parts: 40
@@ -241,11 +242,6 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         ],
         exception_handlers={HTTPException: _http_fault},
     )
-
-
-def _shown(name: str) -> str:
-    """What a gate is called in messages and metrics."""
-    return name.replace("_", " ")
 
 
 def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:
