@@ -412,6 +412,24 @@ def test_bodies_that_find_no_memory_are_refused_before_they_are_read():
     assert app.state.chronotile.bodies.taken_bytes == 0
 
 
+def test_a_body_that_is_refused_before_it_is_sent_is_not_waited_for(monkeypatch):
+    """The fault: after the answer, the connection waited 30 s for a body that the client rightly did not send."""
+    lost, connection_lost = threading.Event(), BoundedHttp.connection_lost
+
+    def note_lost(self, error):
+        connection_lost(self, error)
+        lost.set()
+
+    monkeypatch.setattr(BoundedHttp, "connection_lost", note_lost)
+    monkeypatch.setattr(f"{BOUNDS}.WINDOW_S", 10 * PATIENCE_S)
+    with listening(application(served.make_services())) as url, connected(url) as connection:
+        connection.sendall(LARGE.replace(b"\r\n\r\n", b"0\r\nExpect: 100-continue\r\n\r\n"))  # ten times too large
+        answer = rest_of(connection)
+        assert lost.wait(PATIENCE_S)
+
+    assert status_of(answer) == 413
+
+
 def test_a_large_body_must_arrive_faster_than_a_small_one():
     assert required_rate(1_000_000, 4096) == 4096
     assert 30_000 < required_rate(10_000_000, 4096) < 60_000
