@@ -88,11 +88,11 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     # A viewer requests a dozen cubes at once and shows older pictures until they arrive; a client of tiles has none.
     "cubes": {"niceness": 10, "patience_s": 15.0, "usual_s": 0.05},
     "coverages": {"patience_s": 30.0, "usual_s": 1.0},
-    # Of a second, or of many where each pixel is transformed; tiles beside them come first.
+    # One takes a second, or many if each pixel is transformed; tiles have priority.
     "large_pictures": {"niceness": 10, "patience_s": 30.0, "usual_s": 1.0},
-    # From some thousandths of a second to seconds: where too many were let in, the last are refused when that shows.
+    # One takes milliseconds to seconds; if too many were admitted, the last are refused once that is measured.
     "areas": {"usual_s": 0.04},
-    # Nobody who waits for seconds minds one more; whoever waits for a tile does.
+    # One second more matters little to clients of animations, but much to those of tiles.
     "animations": {"niceness": 10, "patience_s": 30.0, "usual_s": 2.0},
     # A client that submits a job waits only for the job's address.
     "plans": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.5},
@@ -173,8 +173,8 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             shown[name]: Gate(f"{shown[name]} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {}))
             for name in READING
         }
-        # What FastAPI runs /cog in, of files here and of files elsewhere, and what answers are sent from in parts: 40
-        # by default, each of which PROJ gives a database of 1.5 MB.
+        # Threads in which FastAPI runs /cog (local and remote files) and from which streamed answers are sent: 40 by
+        # default, in each of which PROJ opens a database of 1.5 MB.
         anyio.to_thread.current_default_thread_limiter().total_tokens = (3 if cog_places else 1) * tokens["pictures"]
         valid_shares = ValidShares(shares)
         state = app.state.chronotile = ServerState(

@@ -90,19 +90,19 @@ def _end_at_once(seconds: float, status: int) -> None:
 
 
 def leave_hanging_threads(status: int) -> None:
-    """End this process at once if a thread that nobody waits for still runs, as it does in a library that hangs.
+    """End this process at once if a daemon thread still runs, such as one in a library call that hangs.
 
-    Python, as it ends, ends such a thread when that leaves the library, amid C++ or Rust frames, which aborts the whole
+    Python ends such a thread when its library call returns, with C++ or Rust frames on the stack, which aborts the
     process. To be called last.
 
     Args:
         status: Of the process.
     """
-    # What Python does at its end: pools are closed, threads that are no daemons waited for.
+    # What Python does when it exits: close pools and join all threads but daemons.
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
     if not any(each.daemon for each in threading.enumerate()):
         return
-    atexit._run_exitfuncs()  # noqa: SLF001 -- folders for the time of the run are removed there
+    atexit._run_exitfuncs()  # noqa: SLF001 -- removes temporary folders
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # nobody reads it any more
@@ -111,7 +111,7 @@ def leave_hanging_threads(status: int) -> None:
 
 
 def run_process(work: Callable[[], None]) -> None:
-    """Do what a process is for and end with its status, though a thread hangs (`leave_hanging_threads`).
+    """Run the work of this process and exit with its status, even if a thread hangs (`leave_hanging_threads`).
 
     Raises:
         SystemExit: By `work`, and no thread hangs, or its status is a message, which Python prints.

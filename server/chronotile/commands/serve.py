@@ -26,7 +26,7 @@ BACKLOG = 2048
 
 
 def run_server(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
-    """Serve until stopped; with as many workers as are told, else as are usual, else as are counted."""
+    """Serve until stopped, with the configured number of workers, else `usual_workers`, else by cores and memory."""
     from chronotile.process import (  # noqa: PLC0415
         allow_open_files,
         end_well_when_stopped,
@@ -75,7 +75,7 @@ def _log_size(settings: "Settings", told: "Settings", machine: Machine, origin: 
 
 @contextmanager
 def _holding_port(settings: "Settings") -> Iterator[socket.socket]:
-    """Give a socket at the port, bound from the start: one in use is told before any data are opened."""
+    """Give a socket bound to the port: a port in use is reported before any data are opened."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -107,7 +107,7 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
 
 
 def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
-    """What was found, the addresses to open, and what does jobs."""
+    """What was found, the addresses to open, and how to run jobs."""
     from chronotile.ingest.describe import archive_lines, finding_lines  # noqa: PLC0415
 
     host = settings.host
@@ -127,7 +127,7 @@ def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
 
 
 def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket, lines: list[str]) -> None:
-    """Serve in this process; whoever connects from the moment the addresses are printed is answered."""
+    """Serve in this process; connections are accepted before the addresses are printed."""
     import uvicorn  # noqa: PLC0415
 
     from chronotile.app import serving  # noqa: PLC0415

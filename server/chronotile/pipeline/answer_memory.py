@@ -13,7 +13,7 @@ from chronotile.errors import LimitExceeded, ServerBusy
 log = logging.getLogger(__name__)
 
 SMALL_BYTES = 10 << 20
-"""What takes no more, as tiles do (bilinear ones 9 MB), is not counted: it is part of what a worker takes."""
+"""Answers of at most this size, such as tiles (9 MB if bilinear), are not counted: a worker has memory for them."""
 
 MOST_WAITING = 4
 """Answers that wait in their threads for memory: half of those that draw pictures, so that tiles have the rest."""
@@ -59,7 +59,7 @@ class AnswerMemory:
 
     @property
     def taken_bytes(self) -> int:
-        """By answers that are made now, and by what else is counted here."""
+        """Bytes taken by answers that are being made, by bodies of requests and by unsent answers."""
         with self._changed:
             return self._taken
 
@@ -71,7 +71,7 @@ class AnswerMemory:
 
     @property
     def refused(self) -> int:
-        """Answers that were refused since the start, as too many waited or as they had waited for too long."""
+        """Answers refused since the start: too many were waiting, or they had waited too long."""
         with self._changed:
             return self._refused
 

@@ -16,7 +16,7 @@ from chronotile.pipeline.map_rasters import REDUCED_BYTES, MapTarget, map_plan
 from chronotile.readers.warp_strips import StripPlan, window_bytes
 
 CERTAIN = 0.8
-"""Of the pixels that would fit if all that a map takes were in proportion to them."""
+"""Safety factor on the pixels that would fit if all memory of a map were in proportion to them."""
 PLAN_BYTES = {"nearest": 24, "bilinear": 130}
 """For each pixel whose cells are found at once."""
 STRIP_BYTES = 8 << 20
@@ -80,7 +80,7 @@ def larger_side(grid: Grid) -> str:
 
 
 def film_bytes(format: AnimationFormat, frame: MapRequest) -> int:
-    """Return what it takes to encode an animation, with one picture."""
+    """Return the bytes needed to encode an animation, one picture included."""
     pixels = frame.grid.width * frame.grid.height
     held = SMALL_MP4_BYTES if format == "video/mp4" and pixels <= LARGE_PIXELS else FILM_BYTES[format]
     return pixels * (RGBA_BYTES + held)

@@ -233,7 +233,7 @@ def _memory(size: int, services: Services, is_wanted: IsWanted) -> AbstractConte
 
 
 def _drawing_bytes(shots: Sequence[_Shot]) -> int:
-    """What it takes to draw the frame that is made of most times; all have the same grid and the same layer."""
+    """The bytes needed to draw the frame with most dates; all frames have the same grid and layer."""
     largest = max(shots, key=lambda shot: len(shot.target.time_used.instants))
     return drawing_bytes(largest.request, largest.target)
 

@@ -100,7 +100,7 @@ class Found:
     away: Mapping[str, str]
     """Why a source cannot be read now, by collection."""
     refusals: Mapping[str, int]
-    """Of those that are away, with which status the server answers that does not give it: 404, 403 or 401."""
+    """For each source that is away because its server refuses it, the status: 404, 403 or 401."""
     changes: int
     """How often any of this has changed."""
 
@@ -113,7 +113,7 @@ class _Source:
     reason: str | None = None
     """Why it is away; `None` where it is not, or where nothing is known of it yet."""
     refusal: int | None = None
-    """With which status its server refused it at the last try."""
+    """The status with which its server refused it at the last attempt."""
     due_s: float | None = 0.0
     """When it is to be opened or looked at; `None` while it is."""
     is_routine: bool = False
@@ -240,7 +240,7 @@ class Elsewhere:
         return frozenset(each.host for each in found if each is not None)
 
     def suspect(self, collections: Collection[str]) -> None:
-        """Look whether sources of which a read failed are there, soon if that was done just now; does not wait."""
+        """Check sources of which a read failed, a little later if they were checked just now; does not wait."""
         now_s = monotonic()
         with self._changed:
             for collection in collections:
@@ -282,7 +282,7 @@ class Elsewhere:
         self._changed.notify_all()
 
     def _schedule(self) -> None:
-        """Begin what is due, and mark sources that take too long as away, until closed."""
+        """Until closed: start attempts that are due, and mark sources that take too long as away."""
         with self._changed:
             while not self._is_closed:
                 now_s = monotonic()

@@ -58,7 +58,7 @@ class Refused(Away):
 
 
 def refusal(status: int) -> str:
-    """Return what an answer with this status says of a source."""
+    """Return what a response with this status means for a source."""
     if status == HTTPStatus.NOT_FOUND:
         return "its server answers 404 Not Found: is its address right?"
     return f"its server answers {status} {HTTPStatus(status).phrase}: are credentials missing, or is its address wrong?"
@@ -107,7 +107,7 @@ def read_deadline() -> float | None:
 
 
 def tried_again(ask: Callable[[], Answer], deadline: float | None) -> Answer:
-    """Return the answer of `ask`, which is called again after a broken connection or an error that came soon.
+    """Return the result of `ask`, which is called again after a broken connection or an early error.
 
     Raises:
         Away: There was no answer, or there is no time left for one.

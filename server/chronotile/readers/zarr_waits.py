@@ -70,7 +70,7 @@ def settled(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
 
 
 def _why_away(said: str) -> str:
-    """Why there was no answer, without the place, which may hold a secret."""
+    """The reason of the failure, without the URL, which may contain a secret."""
     known = (words for code, words in _CURL_ERRORS.items() if f"[curl_code='{code}']" in said)
     return next(known, "its server cannot be reached, or answers with an error")
 

@@ -31,7 +31,7 @@ TICKS_PER_S = 10
 """How often uvicorn calls `on_tick`."""
 
 MOST_TAKEN = 64
-"""Connections that are taken at once, before requests have their turn."""
+"""Connections that are accepted in one turn of the event loop, before requests are handled."""
 
 
 class Worker(GracefulServer):

@@ -5,15 +5,15 @@ from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.held_bytes import HeldBytes
 
 SMALL_BYTES = 65_536
-"""A body that has no more is not counted: the server reads as much of any body before a handler asks for it."""
+"""Bodies of at most this size are not counted: the server reads as much before a handler reads the body."""
 COPIES = 3
-"""For each byte of a body, the bytes that are counted before it is read: usually what it takes when it is parsed."""
+"""Bytes counted per byte of a body before it is read: usually what it takes once it is parsed."""
 MAX_BYTES = 96 << 20
-"""Of all bodies in a process before they are read: as much as one of 32 MiB is counted."""
+"""Limit for all bodies of a process before they are read: what is counted for one of 32 MiB."""
 FREE_BYTES = 16 << 20
-"""Of these, what is not taken from the memory of large answers, so that some uploads are read whatever is drawn."""
+"""The part reserved for bodies, so that some uploads are read even if large answers take all other memory."""
 MAX_PARSED_BYTES = 192 << 20
-"""Of all bodies in a process, with what they are parsed into: the memory of large answers, and `FREE_BYTES`."""
+"""Limit for all bodies of a process once parsed: the memory of large answers and `FREE_BYTES`."""
 
 
 class BodyMemory:
@@ -34,7 +34,7 @@ class BodyMemory:
         return self._held.total
 
     def room(self) -> "BodyRoom":
-        """Return the room of one body, which takes nothing yet."""
+        """Return the share of one body, which is empty at first."""
         return BodyRoom(self._held)
 
 
@@ -46,7 +46,7 @@ class BodyRoom:
         self._taken = 0
 
     def require(self, size: int) -> None:
-        """Take what a body of so many bytes needs, where it has not been taken.
+        """Take the memory that a body of `size` bytes needs, unless it is taken already.
 
         Raises:
             ServerBusy: There is not as much now.
@@ -56,7 +56,7 @@ class BodyRoom:
         self._grow(min(COPIES * size, MAX_BYTES), MAX_BYTES)
 
     def require_parsed(self, size: int) -> None:
-        """Take what a body is parsed into, `size` bytes with the body, where it has not been taken.
+        """Take the `size` bytes that a body needs once it is parsed, unless they are taken already.
 
         What is counted as more than there is takes all: limits of what a body may hold are checked afterwards.
 

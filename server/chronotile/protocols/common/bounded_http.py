@@ -197,7 +197,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._fail(MANY_HEADERS)
 
     def on_headers_complete(self) -> None:
-        """Begin with the request, unless its host is uncertain or too many were sent ahead."""
+        """Start the request, unless its Host is missing or ambiguous, or too many requests are pipelined."""
         hosts = [name for name, _value in self.headers].count(b"host")
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() not in WITHOUT_HOST):
             self._fail(NO_HOST)
@@ -231,8 +231,8 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def close_when_read(self) -> None:
-        """Close once the rest of the body has come: at once, a client that is still sending would find no answer."""
-        # An answer that broke off closes at once: nobody would read the rest of the body, so that it never came.
+        """Close once the rest of the body has arrived: before, a client that is still sending could lose the answer."""
+        # After an incomplete answer, close at once: nothing would read the rest of the body.
         is_whole = self.cycle.response_complete
         if is_whole and self._is_in_body and self.transport.can_write_eof() and not self.transport.is_closing():
             self._closes = True
@@ -248,7 +248,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._idle_since = monotonic()
         self._watch_download()
         super().on_response_complete()
-        if self._closes:  # as fast as a body must come, which is watched, not within the time of an idle connection
+        if self._closes:  # the limit is the upload rate now, not the time of an idle connection
             self._unset_keepalive_if_required()
 
     def pause_writing(self) -> None:

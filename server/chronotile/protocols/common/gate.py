@@ -150,7 +150,7 @@ class Gate:
                 each.requests -= 1
 
     def refuses(self, sources: Collection[str]) -> bool:
-        """Whether a newcomer that reads these is refused, which then counts as one that was."""
+        """Whether a new request for these sources is refused; if so, it is counted as refused."""
         named = [self._source(source) for source in sources]
         is_refused = self._must_wait(named) and self._is_too_long(named)
         if is_refused:
@@ -284,7 +284,7 @@ class Gate:
             self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def _look(self) -> None:
-        """Refuse who came last, where it would wait until it is refused in any case."""
+        """Refuse the last requests in line if they would reach their time limit anyway."""
         self._looking = None
         for line in (self._line, *(each.line for each in self._sources.values() if each.requests)):
             line.refuse_last(GIVE_UP * self._patience_s)

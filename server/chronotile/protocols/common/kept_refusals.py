@@ -27,7 +27,7 @@ Path = tuple[str, str]
 
 
 def refuse_alike(request: Request) -> None:
-    """Let GET requests of this path be refused as this one, if it is.
+    """If this request is refused, refuse all GET requests of its path alike.
 
     Args:
         request: Of a path that alone decides through which gate the work passes, which sources it reads, and what a
@@ -43,11 +43,11 @@ class _Refusal:
     headers: tuple[RawHeader, ...]
     body: bytes
     route: dict[str, Any]
-    """What the log and the metrics tell of the route."""
+    """What the log and the metrics record about the route."""
 
 
 class KeptRefusals:
-    """Refuses again where a gate would; all else passes through."""
+    """Repeats a refusal as long as its gate refuses; passes on all other requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

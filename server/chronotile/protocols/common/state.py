@@ -252,7 +252,7 @@ async def read_in_thread(
 
 
 def asking_whether_wanted(request: Request) -> Callable[[], bool]:
-    """Return what tells work in a thread whether the client is still there, for work that seldom asks.
+    """Return a function by which work in a thread checks, rarely, whether its client is still connected.
 
     Nothing watches for it meanwhile, as in `while_wanted`: each call asks the event loop. A client of which that does
     not know within `ANSWER_S` counts as there.

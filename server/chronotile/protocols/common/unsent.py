@@ -9,13 +9,13 @@ from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.held_bytes import HeldBytes
 
 STATE = "chronotile.unsent"
-"""Where the application keeps it among the state of its lifespan, which the server has too."""
+"""Key of the lifespan state by which the application shares it with the server."""
 MAX_BYTES = 96 << 20
-"""Of all connections of a process. Above it the slowest are closed; one alone may hold more."""
+"""Limit for all connections of a process. Above it the slowest are closed; a single one may hold more."""
 FREE_BYTES = 8 << 20
 """Of these, what is not taken from the memory of large answers."""
 SETTLED_S = 2.0
-"""After so long a rate is measured; a connection is closed before only if all others are as young."""
+"""Time after which a connection's rate is measured; a younger one is closed only if all others are as young."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class _Waiting:
 
 
 class UnsentAnswers:
-    """Counts what waits in transports, in full until all of it is sent: until then the system frees none of it.
+    """Counts answers that wait in transports: each in full until all of it is sent, as no memory is freed before.
 
     Belongs to one event loop.
 

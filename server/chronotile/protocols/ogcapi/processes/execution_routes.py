@@ -44,7 +44,7 @@ async def post_execution(request: Request) -> Response:
     if subscriber is not None and not preferred.is_async:
         raise InvalidParameter(f"subscribers hear of jobs alone; {JOB_INSTEAD}", locator="subscriber")
     if will_want_references(execution):
-        require_job_access(request)  # before the work: results that lie somewhere are those of a job
+        require_job_access(request)  # before the work: results by reference are kept like those of a job
     plan = await _planned(request, execution)
     if subscriber is not None or preferred.wants_job(plan.seconds, most_s=SYNC_S):
         return await _accept(request, execution, told, subscriber, revision=plan.revision)
