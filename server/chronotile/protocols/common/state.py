@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 
+from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.errors import (
     ClientGone,
     DateUnreadable,
@@ -251,7 +252,7 @@ async def read_in_thread(
         raise
 
 
-def asking_whether_wanted(request: Request) -> Callable[[], bool]:
+def asking_whether_wanted(request: Request) -> IsWanted:
     """Return a function by which work in a thread checks, rarely, whether its client is still connected.
 
     Nothing watches for it meanwhile, as in `while_wanted`: each call asks the event loop. A client of which that does
@@ -271,7 +272,7 @@ def asking_whether_wanted(request: Request) -> Callable[[], bool]:
 
 
 @asynccontextmanager
-async def while_wanted(request: Request) -> AsyncIterator[Callable[[], bool]]:
+async def while_wanted(request: Request) -> AsyncIterator[IsWanted]:
     """Give what tells work in a thread whether the client is still there; its body must have been read.
 
     Of a server that has messages without end and never waits, the client counts as there after `MAX_MESSAGES` of them.
