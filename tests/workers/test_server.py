@@ -143,8 +143,10 @@ def test_a_request_whose_head_is_arriving_is_answered_with_503():
     with hanging(grace_s=PATIENCE_S, end_s=2 * PATIENCE_S) as (process, port):
         held = asking(port, get("/later"))
         assert process.stdout.readline() == "asked\n"
+        process.send_signal(signal.SIGSTOP)  # a busy machine: it is not accepted before the server is to end
         connection = asking(port, b"GET /later HTTP/1.1\r\nHo")
         process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
 
         answer = rest_of(connection)
         rest_of(held)

@@ -38,11 +38,11 @@ class GracefulServer(uvicorn.Server):
             refusing.cancel()
 
     async def _hear_first_requests(self) -> None:
-        """Read what lies in connections that were taken just now: uvicorn would close them as idle."""
+        """Accept connections that wait, and read what lies in new ones: uvicorn would reset or close them."""
         for _turn in range(FIRST_TURNS):
+            await asyncio.sleep(FIRST_TURN_S)
             if self._has_heard_all():
                 return
-            await asyncio.sleep(FIRST_TURN_S)
 
     def _has_heard_all(self) -> bool:
         return all(getattr(each, "cycle", None) is not None for each in self.server_state.connections)
