@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, focusedId, hear, noticeTexts, until, whenAtRest, whenShown } from "./tools.mjs";
+import { brokenRules, hear, noticeTexts, until, whenAtRest, whenFocused, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
@@ -228,6 +228,7 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${HERE},12`, ...PHONE });
 			await whenShown(page);
 			const [sheet, handle] = [page.locator("#sheet"), page.locator("#sheet-handle")];
+			await page.locator("#legend-body[data-kind=ramp]").waitFor({ state: "attached" });
 			const heights = [];
 			for (const stop of ["low", "middle", "high"]) {
 				await page.locator(`#sheet[data-stop=${stop}]`).waitFor();
@@ -304,7 +305,7 @@ await runAsCalled([
 			await page.keyboard.press("Tab");
 			await page.keyboard.press("Escape");
 			assert.ok(await page.locator("#share-button").isHidden());
-			assert.equal(await focusedId(page), "menu-button");
+			await whenFocused(page, "menu-button");
 			await menu.click();
 			await page.getByRole("button", { name: "Help and keyboard" }).click();
 			await page.getByRole("dialog", { name: "Help and keyboard" }).waitFor();
@@ -418,7 +419,7 @@ await runAsCalled([
 			await page.keyboard.press("Tab");
 			assert.ok(await page.getByRole("link", { name: "Skip to the map" }).isVisible());
 			await page.keyboard.press("Enter");
-			assert.equal(await focusedId(page), "map");
+			await whenFocused(page, "map");
 			await page.keyboard.press("ArrowRight");
 			await whenAtRest(page);
 			await page.keyboard.press("Enter");
@@ -448,7 +449,7 @@ await runAsCalled([
 					}
 					await page.keyboard.press("Escape");
 					await dialog.waitFor({ state: "detached" });
-					assert.equal(await focusedId(page), id);
+					await whenFocused(page, id);
 				},
 			]),
 	),
@@ -458,14 +459,19 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=2019-01-01&view=${HERE},13` });
 			const told = page.locator("#spoken").getByText(/^The mean on the map is 0\.\d+; \d+% is without data\.$/);
 			await told.waitFor();
-			const first = await told.textContent();
+			// What was told may be of the map before the page took its form.
+			await whenShown(page);
+			await whenAtRest(page, "#map");
 			const whenHeard = await hear(page);
 			await page.locator("#timeline").getByRole("button", { name: "Next date" }).click();
 			await whenHeard("NDVI of 2019, 6 January 2019");
-			await told.filter({ hasNotText: first ?? "" }).waitFor();
+			await told.waitFor();
+			const second = await told.textContent();
 			await page.locator("#timeline").getByRole("button", { name: "Previous date" }).click();
 			await whenHeard("NDVI of 2019, 1 January 2019");
-			await told.filter({ hasText: first ?? "" }).waitFor();
+			await told.filter({ hasNotText: second ?? "" }).waitFor();
+			await page.locator("#timeline").getByRole("button", { name: "Next date" }).click();
+			await told.filter({ hasText: second ?? "" }).waitFor();
 			const description = await page.locator("#map").getAttribute("aria-describedby");
 			assert.deepEqual(description?.split(" "), ["status", "map-text"]);
 			await until(
@@ -486,7 +492,7 @@ await runAsCalled([
 			await page.keyboard.press("l");
 			assert.ok(await page.locator("#panel").isVisible());
 			await page.keyboard.press("/");
-			assert.equal(await focusedId(page), "search-text");
+			await whenFocused(page, "search-text");
 			await page.keyboard.type("l?");
 			assert.ok(await page.locator("#panel").isVisible());
 			assert.equal(await page.getByRole("dialog").count(), 0);
@@ -527,7 +533,7 @@ await runAsCalled([
 				assert.equal((await noticeTexts(page)).length, 1);
 				assert.equal(await page.evaluate(() => document.activeElement?.ariaLabel), "Dismiss");
 				await page.keyboard.press("Enter");
-				assert.equal(await focusedId(page), "map");
+				await whenFocused(page, "map");
 				await until(page, async () => ((await messages.boundingBox())?.height ?? 0) === 0);
 			}
 		},

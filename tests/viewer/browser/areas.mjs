@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { zipSync } from "../../../viewer/vendor/fflate.js";
 import { centreOf } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, noticeTexts, whenAtRest, whenNotice, whenShown } from "./tools.mjs";
+import { brokenRules, linkValue, noticeTexts, whenAtRest, whenFocused, whenNotice, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {[x: number, y: number]} Pixel */
@@ -84,10 +84,11 @@ async function whenAreas(page, count) {
 	return storedAreas(page);
 }
 
-/** @param {Page} page @param {string} search */
+/** Until areas can be drawn on a map that has its place. @param {Page} page @param {string} search */
 async function whenReady(page, search) {
 	await whenShown(page);
 	await page.locator(".areas-shapes").waitFor();
+	await whenAtRest(page, "#map");
 	assert.ok(search.startsWith("?"));
 }
 
@@ -228,7 +229,7 @@ await runAsCalled([
 			assert.ok(Math.max(...radii) - Math.min(...radii) < 0.05 * radii[0], "it is no circle");
 
 			await page.getByRole("button", { name: /^Close the chart/ }).click();
-			await whenAtRest(page);
+			await whenAtRest(page, "#map");
 			const [, , point] = [
 				await panelTool(page, "Set a point").click(),
 				await clickAt(page, [[40, 10]]),
@@ -244,7 +245,7 @@ await runAsCalled([
 			const { page } = await openAreas(open);
 			await panelTool(page, "Draw a polygon").focus();
 			await page.keyboard.press("Enter");
-			assert.equal(await page.evaluate(() => document.activeElement?.id), "map");
+			await whenFocused(page, "map");
 			const press = async (/** @type {string[]} */ ...keys) => {
 				for (const key of keys) await page.keyboard.press(key);
 			};
@@ -264,7 +265,7 @@ await runAsCalled([
 				],
 				1.6,
 			);
-			assert.equal(await page.evaluate(() => document.activeElement?.id), "map");
+			await whenFocused(page, "map");
 		},
 	],
 	[
@@ -349,6 +350,8 @@ await runAsCalled([
 
 			assert.equal(await knots.count(), 0);
 			assert.deepEqual(await whenAreas(page, 0), []);
+			// Until the tool is laid down, clicks choose no point.
+			await page.locator('.areas-shapes [aria-pressed="true"]').waitFor({ state: "detached" });
 			await clickAt(page, [[0, 0]]);
 			await page.locator("#chart").waitFor();
 		},
@@ -360,6 +363,7 @@ await runAsCalled([
 			const [before] = await drawTriangle(page);
 			// The chart of it takes room from the map.
 			await page.locator("#chart canvas").first().waitFor();
+			await page.locator('#chart .place-state[data-kind="exact"]').waitFor();
 			await rowAction(page, "Edit shape");
 			const handles = page.locator(".area-handle[data-kind=corner]");
 			await handles.nth(2).waitFor();
@@ -574,7 +578,7 @@ await runAsCalled([
 
 			const [area] = await whenAreas(page, 1);
 			assert.deepEqual(area.geometry.coordinates, [SQUARE]);
-			assert.equal(await page.locator("dialog").count(), 0);
+			await page.locator("dialog").waitFor({ state: "detached" });
 		},
 	],
 	[
@@ -633,7 +637,11 @@ await runAsCalled([
 			}
 			await page.getByRole("button", { name: "Remove all" }).click();
 			await page.getByRole("dialog").getByRole("button", { name: "Remove all" }).click();
-			for (const { name, content } of files) await upload(page, name, content);
+			await whenAreas(page, 0);
+			for (const [index, { name, content }] of files.entries()) {
+				await upload(page, name, content);
+				await whenAreas(page, 3 * (index + 1));
+			}
 
 			const after = await whenAreas(page, 6);
 			assert.deepEqual(
@@ -686,7 +694,7 @@ await runAsCalled([
 			const { page } = await open({ search: `${SEARCH}&compare=side&aoi=${AOI}` });
 			await page.locator('#chart .place-state[data-kind="exact"]').first().waitFor();
 			await page.waitForFunction(() => document.querySelectorAll(".leaflet-areas-pane path").length === 4);
-			await whenAtRest(page);
+			await whenAtRest(page, ".leaflet-container", ".leaflet-areas-pane path");
 			const places = await page.locator(".leaflet-container").evaluateAll((maps) =>
 				maps.map((map) => {
 					const [frame, path] = [map, map.querySelector(".leaflet-areas-pane path")].map((each) =>
@@ -755,8 +763,7 @@ await runAsCalled([
 			await upload(page, "b.wkt", SQUARE_WKT);
 			await whenNotice(page, /^The browser has no room for these areas/);
 
-			assert.equal(await page.locator(".areas-row").count(), 2);
-			assert.deepEqual(await storedAreas(page), before);
+			assert.deepEqual(await whenAreas(page, 2), before);
 		},
 	],
 	[

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { makeRandom } from "../random.js";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { until, whenAtRest } from "./tools.mjs";
+import { nextFrame, until, whenAtRest } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
@@ -56,7 +56,7 @@ async function look(page, x, y) {
 	// The browser tells the page of it with its next frame.
 	const seen = await page.waitForFunction(
 		([left, top]) => {
-			const { pointer, maps } = /** @type {any} */ (window).parts;
+			const { pointer, maps, cubesOf, sideA } = /** @type {any} */ (window).parts;
 			const [map] = maps.peek();
 			const at = pointer.peek();
 			const words = document.querySelector("#readout .reading strong")?.textContent ?? "…";
@@ -78,6 +78,8 @@ async function look(page, x, y) {
 				return null;
 			};
 			const hovered = document.querySelector("#readout .reading")?.getAttribute("data-value") ?? "";
+			// The click shall find all dates here, where there are values.
+			if (hovered !== "" && cubesOf(sideA).seriesAt(at) === null) return null;
 			return { ...at, colour: colourAt(), hovered };
 		},
 		/** @type {const} */ ([x, y]),
@@ -93,6 +95,18 @@ async function look(page, x, y) {
 		};
 	});
 	return { .../** @type {any} */ (await seen.jsonValue()), ...taken };
+}
+
+/**
+ * Until the chart has the server's answer, and the map its place: without lines to draw the chart gives the map some room.
+ * @param {Page} page
+ */
+async function whenAnswered(page) {
+	await page.waitForFunction(() => {
+		const states = [...document.querySelectorAll("#chart .place-state")];
+		return states.length > 0 && states.every((state) => state.getAttribute("data-kind") !== "loading");
+	});
+	await nextFrame(page);
 }
 
 /** The value of each place at a date, by the server's series. @param {string} base @param {string} layer @param {string} datetime @param {Found[]} found */
@@ -133,6 +147,7 @@ const placesCheck = (layer, finer) => [
 		/** @type {Found[]} */
 		const found = [];
 		while (found.length < PLACES) {
+			await whenAnswered(page);
 			const x = Math.floor(box.x + EDGE_PX + number() * (box.width - 2 * EDGE_PX));
 			const y = Math.floor(box.y + EDGE_PX + number() * (box.height - 2 * EDGE_PX));
 			if (await isOnMap(page, x, y)) found.push(await look(page, x, y));
@@ -158,6 +173,20 @@ const slider = (page) => page.getByRole("slider", { name: /^Date/ });
 
 /** @param {string[]} requests */
 const yearsOf = (requests) => new Set(requests.flatMap((url) => url.match(/datetime=(\d{4})-01-01\//)?.[1] ?? []));
+
+/** In so many steps the pointer is dragged, each after so long by the clock of the page. */
+const [STEPS, STEP_MS] = [60, 16];
+
+/**
+ * From now on the time of the page goes on only as it is told to: a pointer that is dragged rests when its moves say so,
+ * however late they come from here.
+ * @param {Page} page
+ */
+async function stopClock(page) {
+	const AHEAD_MS = 60_000;
+	await page.clock.install();
+	await page.clock.pauseAt((await page.evaluate(() => Date.now())) + AHEAD_MS);
+}
 
 /** Where dates of 2019 are on the strip: the middle third of three years. @param {Page} page @param {number} share of that year */
 async function placeIn2019(page, share) {
@@ -199,9 +228,14 @@ await runAsCalled([
 			const [from, to] = [await placeIn2019(page, 0.5), await placeIn2019(page, 0.99)];
 			const before = requests.length;
 			await page.mouse.move(from.x, from.y);
+			await stopClock(page);
 			await page.mouse.down();
-			await page.mouse.move(to.x, to.y, { steps: 60 });
+			for (let step = 1; step <= STEPS; step += 1) {
+				await page.mouse.move(from.x + ((to.x - from.x) * step) / STEPS, to.y);
+				await page.clock.runFor(STEP_MS);
+			}
 			const during = requests.slice(before);
+			await page.clock.resume();
 			await until(page, () => yearsOf(requests).has("2020"));
 			await page.mouse.up();
 
@@ -216,30 +250,29 @@ await runAsCalled([
 			await whenShown(page);
 			await slider(page).waitFor();
 			const [from, to] = [await placeIn2019(page, 0.9), await placeIn2019(page, 0.99)];
+			await stopClock(page);
 			// Without pointing at the strip first, which has the year and the one beside it loaded.
-			await page.evaluate(
-				([start, end]) => {
-					const strip = /** @type {HTMLElement} */ (document.querySelector("[data-part=slider]"));
-					strip.setPointerCapture = () => {};
-					const send = (/** @type {string} */ kind, /** @type {number} */ x) =>
-						strip.dispatchEvent(new PointerEvent(kind, { clientX: x, pointerId: 1, button: 0, bubbles: true }));
-					send("pointerdown", start.x);
-					let x = start.x;
-					const move = () => {
-						x = x >= end.x ? start.x : x + 2;
-						send("pointermove", x);
-						/** @type {any} */ (window).dragging = requestAnimationFrame(move);
-					};
-					move();
-				},
-				/** @type {const} */ ([from, to]),
-			);
-			await page.waitForFunction(() => {
-				const { loadedTimes, sideA } = /** @type {any} */ (window).parts;
-				return loadedTimes.peek().get(sideA.timeIndex.peek()) === "full";
-			});
+			await page.evaluate((start) => {
+				const strip = /** @type {HTMLElement} */ (document.querySelector("[data-part=slider]"));
+				strip.setPointerCapture = () => {};
+				/** @type {any} */ (window).send = (/** @type {string} */ kind, /** @type {number} */ x) =>
+					strip.dispatchEvent(new PointerEvent(kind, { clientX: x, pointerId: 1, button: 0, bubbles: true }));
+				/** @type {any} */ (window).send("pointerdown", start);
+			}, from.x);
+			const isThereAfterMove = (/** @type {number} */ x) =>
+				page.evaluate((next) => {
+					const { send, parts } = /** @type {any} */ (window);
+					send("pointermove", next);
+					return parts.loadedTimes.peek().get(parts.sideA.timeIndex.peek()) === "full";
+				}, x);
+			let x = from.x;
+			for (const late = performance.now() + 60_000; !(await isThereAfterMove(x)); ) {
+				assert.ok(performance.now() < late, "the year does not come");
+				x = x >= to.x ? from.x : x + 2;
+				await page.clock.runFor(STEP_MS);
+			}
 			const during = yearsOf(requests);
-			await page.evaluate(() => cancelAnimationFrame(/** @type {any} */ (window).dragging));
+			await page.clock.resume();
 			await until(page, () => yearsOf(requests).has("2020"));
 
 			assert.deepEqual([...during], ["2019"]);

@@ -6,7 +6,7 @@ import { encodeGeometry } from "../../../viewer/areas/polyline.js";
 import { parseWkt } from "../../../viewer/areas/wkt.js";
 import { cellAt, centreOf, FIXTURES, valueAt } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, chooseLayer, linkValue, until, whenAtRest, whenLinkSays } from "./tools.mjs";
+import { brokenRules, chooseLayer, linkValue, until, whenAtRest, whenFocused, whenLinkSays } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** Of values up to 1: statistics are written as shortest decimals of their float32. */
@@ -147,8 +147,9 @@ await runAsCalled([
 				routes: { "/timeseries/": (route) => isLate.then(() => route.fallback()) },
 			});
 			await whenShown(page);
-			await page.locator("#timeline").hover();
-			await page.waitForFunction(() => document.querySelectorAll("#timeline canvas").length > 0);
+			await page.locator("#timeline .strip-slider").hover();
+			await page.locator('#timeline .strip[data-full="73"]').waitFor();
+			await whenAtRest(page, "#map");
 			const box = await page.locator("#map").boundingBox();
 			assert.ok(box);
 			await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
@@ -308,7 +309,8 @@ await runAsCalled([
 				counts,
 			);
 			const labels = ["", "saturated or defective", "dark area", "cloud shadow", "vegetation", "not vegetated"];
-			assert.equal(await page.locator(".place-value").textContent(), labels[counts.indexOf(Math.max(...counts))]);
+			const commonest = labels[counts.indexOf(Math.max(...counts))];
+			await page.locator(".place-value").getByText(commonest, { exact: true }).waitFor();
 		},
 	],
 	[
@@ -325,11 +327,11 @@ await runAsCalled([
 			assert.ok(before > plot.width * 0.3 && before < plot.width * 0.6, `${before}`);
 			await page.mouse.click(plot.x + 2, plot.y + 20);
 			await whenLinkSays(page, "date", "2019-01-01");
-			assert.ok((await markAt()) < 20);
+			await until(page, async () => (await markAt()) < 20);
 			await page.getByRole("slider", { name: /^Date/ }).press("End");
 			await whenLinkSays(page, "date", "2019-12-27");
-			assert.ok((await markAt()) > plot.width - 20);
-			assert.equal(await page.locator(".place-date").textContent(), "27 December 2019");
+			await until(page, async () => (await markAt()) > plot.width - 20);
+			await page.locator(".place-date").getByText("27 December 2019", { exact: true }).waitFor();
 		},
 	],
 	[
@@ -353,7 +355,7 @@ await runAsCalled([
 				return stage && stage.scrollHeight === stage.clientHeight;
 			});
 			await page.screenshot({ path: `${outDir}/compared-chart.png` });
-			assert.ok(((await page.locator("#map").boundingBox())?.height ?? 0) >= 220);
+			await page.waitForFunction(() => (document.querySelector("#map")?.getBoundingClientRect().height ?? 0) >= 220);
 
 			const before = (await page.locator(".chart-body").boundingBox())?.height ?? 0;
 			await page.getByRole("button", { name: "End the comparison" }).click();
@@ -376,14 +378,13 @@ await runAsCalled([
 			const [a, b] = [valueAt("ndvi", 0, cell), valueAt("lai16", 8, cell)].map((value) =>
 				Number((value ?? 0).toPrecision(9)),
 			);
-			assert.equal(await page.locator(".place-value").textContent(), `A ${a} · B ${b}`);
-			assert.equal(await page.locator(".place-date").textContent(), "1 January 2019 · 10 February 2019");
+			await page.locator(".place-value").getByText(`A ${a} · B ${b}`, { exact: true }).waitFor();
+			await page.locator(".place-date").getByText("1 January 2019 · 10 February 2019", { exact: true }).waitFor();
 			assert.deepEqual(await page.locator(".chart-layer").allTextContents(), ["NDVI of 2019", "LAI of 16 bits"]);
-			const marks = await page
-				.locator(".plot-mark")
-				.evaluateAll((all) => all.map((mark) => mark.getBoundingClientRect().x));
-			assert.ok(marks.length === 2 && marks[1] > marks[0]);
-			assert.equal(await page.locator(".plot-dot").count(), 2);
+			await page.waitForFunction(() => {
+				const marks = [...document.querySelectorAll(".plot-mark")].map((mark) => mark.getBoundingClientRect().x);
+				return marks.length === 2 && marks[1] > marks[0] && document.querySelectorAll(".plot-dot").length === 2;
+			});
 		},
 	],
 	[
@@ -458,7 +459,7 @@ await runAsCalled([
 			await whenAtRest(page);
 
 			assert.equal(linkValue(page, "pt"), null);
-			assert.equal(await page.evaluate(() => document.activeElement?.id), "map");
+			await whenFocused(page, "map");
 		},
 	],
 	[
@@ -510,18 +511,20 @@ await runAsCalled([
 			const still = await open({ search: `?layer=static&pt=${PT.split(";")[0]}` });
 			await whenExact(still.page, 1);
 			const expected = valueAt("static", 0, cellAt(POINTS[0]));
-			assert.equal(
-				await still.page.locator(".place-value").textContent(),
-				String(Number((expected ?? 0).toPrecision(9))),
+			await still.page
+				.locator(".place-value")
+				.getByText(String(Number((expected ?? 0).toPrecision(9))), { exact: true })
+				.waitFor();
+			await still.page.locator(".chart-plot").waitFor({ state: "hidden" });
+			await still.page.waitForFunction(
+				() => (document.querySelector("#chart")?.getBoundingClientRect().height ?? 999) < 130,
 			);
-			assert.ok(await still.page.locator(".chart-plot").isHidden());
-			assert.ok(((await still.page.locator("#chart").boundingBox())?.height ?? 999) < 130);
 
 			const { lon, lat } = centreOf({ row: 100, column: 250 });
 			const empty = await open({ search: `?layer=flagged&pt=${round(lon)},${round(lat)}` });
 			await whenShown(empty.page);
 			await empty.page.getByText("None of the 12 dates has a value here.").waitFor();
-			assert.equal(await empty.page.locator(".place-value").textContent(), "no data");
+			await empty.page.locator(".place-value").getByText("no data", { exact: true }).waitFor();
 		},
 	],
 	[

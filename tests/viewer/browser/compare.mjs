@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { FIXTURES, isCloud, numberAt, valueAt } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, until, whenAtRest, whenLinkSays } from "./tools.mjs";
+import { brokenRules, linkValue, until, whenAtRest, whenFocused, whenLinkSays } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./formula.mjs").Cell} Cell */
@@ -25,8 +25,9 @@ const CELLS = Array.from({ length: 40 }, (_, index) => ({ row: 60 + 10 * index, 
 const search = (mode, more = "") =>
 	`?layer=ndvi&date=${dates[A]}&date2=${dates[B]}&style2=numbers&compare=${mode}&${WHOLE}${more}`;
 
-/** Until both sides are on the map. @param {Page} page */
+/** Until both sides are on the map, and all parts of the page there: the readout too. @param {Page} page */
 async function whenBothShown(page) {
+	await page.locator("html:not([data-loading])").waitFor();
 	await page.locator("#compare-bar .modes button[aria-pressed=true]").waitFor();
 	await page.waitForFunction(() => document.querySelector("#status")?.getAttribute("data-phase") === "shown");
 	await page.waitForFunction(() => document.querySelector("#map-frame")?.getAttribute("data-shown-b") === "shown");
@@ -330,9 +331,12 @@ await runAsCalled([
 			const positive = CELLS.find((cell) => Number(valueAt("ndvi", B, cell)) > Number(valueAt("ndvi", A, cell)));
 			const negative = CELLS.find((cell) => Number(valueAt("ndvi", B, cell)) < Number(valueAt("ndvi", A, cell)));
 			assert.ok(positive && negative);
-			await whenAtRest(page, DATA);
-			const before = await seenAt(page, await placesOf(page, [positive, negative]));
-			assert.notDeepEqual(before[0], before[1]);
+			// The colours of differences come by themselves.
+			const areApart = async () => {
+				const [above, below] = await seenAt(page, await placesOf(page, [positive, negative]));
+				return !isDeepStrictEqual(above, below);
+			};
+			await until(page, areApart, () => "more and less have other colours");
 
 			await page.getByRole("spinbutton", { name: /difference reach/ }).fill("0.01");
 			await page.keyboard.press("Enter");
@@ -409,12 +413,26 @@ await runAsCalled([
 			await page.getByRole("button", { name: "Previous date", exact: true }).click();
 			await whenLinkSays(page, "date2", dates[B + 1]);
 
-			await page.locator("#timeline").getByRole("button", { name: "Play", exact: true }).click();
-			await page.waitForFunction(
-				(first) => Number(document.querySelector(".strip-slider")?.getAttribute("aria-valuenow")) > first + 3,
-				A,
+			// In the page, where playing does not come round before the press does.
+			const pausing = page.evaluate(
+				(count) =>
+					new Promise((resolve) => {
+						let left = count;
+						const look = new MutationObserver(() => {
+							left -= 1;
+							if (left > 0) return;
+							look.disconnect();
+							/** @type {HTMLElement} */ (document.querySelector("#timeline [data-part=play]")).click();
+							resolve(null);
+						});
+						const shown = /** @type {Element} */ (document.querySelector("[data-part=date-text]"));
+						look.observe(shown, { childList: true });
+					}),
+				4,
 			);
-			await page.locator("#timeline").getByRole("button", { name: "Pause", exact: true }).click();
+			await page.locator("#timeline").getByRole("button", { name: "Play", exact: true }).click();
+			await pausing;
+			await page.locator("#timeline").getByRole("button", { name: "Play", exact: true }).waitFor();
 			await page.waitForFunction((date) => new URLSearchParams(window.location.search).get("date") !== date, dates[A]);
 			await whenAtRest(page);
 			const apart = async () =>
@@ -461,7 +479,7 @@ await runAsCalled([
 			await whenLinkSays(page, "compare", null);
 			await whenLinkSays(page, "date2", null);
 			await whenDatesAre(page, () => A);
-			assert.equal(await page.evaluate(() => document.activeElement?.id), "compare-button");
+			await whenFocused(page, "compare-button");
 		},
 	],
 	[

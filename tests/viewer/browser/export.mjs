@@ -9,7 +9,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { centreOf, FIXTURES, TILE_COLUMN, TILE_ROW } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, stillPicture, whenAtRest } from "./tools.mjs";
+import { brokenRules, stillPicture, whenAtRest, whenFocused } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
@@ -96,13 +96,13 @@ async function picture(bench) {
 		bench,
 		`?layer=ndvi&date=${DATE}&view=${CENTRE.lon.toFixed(5)},${CENTRE.lat.toFixed(5)},12`,
 	);
-	const { frame } = await placesOf(page);
 	// Pictures are without the names of towns.
 	await page.locator(".leaflet-names-pane .town").first().waitFor({ state: "attached" });
 	await page.locator(".leaflet-names-pane").evaluate((pane) => {
 		/** @type {any} */ (pane).style.display = "none";
 	});
 	const screen = await stillPicture(page);
+	const { frame } = await placesOf(page);
 	await openExport(page, "Picture");
 	const name = await download(page, "Save picture", bench.outDir, "picture.png");
 	await dialogOf(page).getByLabel("Size", { exact: true }).selectOption("2");
@@ -247,13 +247,17 @@ async function setUpFilm(page, kind) {
 /** @type {(kind: "gif" | "mp4" | "webm") => Check} */
 const film = (kind) => async (bench) => {
 	const { page } = await openMap(bench, `?layer=ndvi&date=${DATE}&${PLAIN}`);
+	await whenAtRest(page, "#map-frame");
 	const { frame, corner } = await placesOf(page);
 	const before = await page.evaluate(() => window.history.length);
 	await setUpFilm(page, kind);
 	const name = await download(page, "Make film", bench.outDir, `film.${kind}`);
 
 	assert.equal(name, `ndvi_2019-01-01_2019-12-27.${kind}`);
-	await page.getByText(/^The film is saved/).waitFor();
+	// It is spoken too, a while later.
+	await dialogOf(page)
+		.getByText(/^The film is saved/)
+		.waitFor();
 	await page.waitForFunction((date) => new URLSearchParams(window.location.search).get("date") === date, DATE);
 	assert.equal(await page.evaluate(() => window.history.length), before, "a film is no step that Back would go");
 	const dates = FIXTURES.ndvi.dates.filter((_, index) => index % FILM_STEP === 0);
@@ -315,7 +319,7 @@ async function cancelled(bench) {
 	await page.getByRole("button", { name: "Make film" }).click();
 	await cancelling;
 
-	await page.getByText("Cancelled: no file was made.").waitFor();
+	await dialogOf(page).getByText("Cancelled: no file was made.").waitFor();
 	await whenAtRest(page);
 	assert.deepEqual(files, []);
 	await page.keyboard.press("Escape");
@@ -425,7 +429,7 @@ async function byKeys(bench) {
 	await page.locator("#copy-xyz").waitFor();
 	await page.keyboard.press("Escape");
 
-	assert.equal(await page.evaluate(() => document.activeElement?.id), "export-button");
+	await whenFocused(page, "export-button");
 }
 
 await runAsCalled([

@@ -45,14 +45,13 @@ const times = (await ask(`layers/${layer.id}/times?limit=1000`)).times;
 const [west, south, east, north] = layer.bbox;
 const [lon, lat] = [(west + east) / 2, (south + north) / 2].map((degrees) => Number(degrees.toFixed(4)));
 
-/** @param {Page} page */
-const shownTiles = (page) =>
-	page
-		.locator(".data-tiles :is(img, canvas).leaflet-tile-loaded")
-		.evaluateAll(
-			(tiles) =>
-				tiles.filter((tile) => /** @type {any} */ (tile).naturalWidth ?? /** @type {any} */ (tile).width > 1).length,
-		);
+/** Until some of the layer is on the map. @param {Page} page */
+const whenTilesShown = (page) =>
+	page.waitForFunction(() =>
+		[...document.querySelectorAll(".data-tiles :is(img, canvas).leaflet-tile-loaded")].some((tile) =>
+			tile instanceof HTMLImageElement ? tile.naturalWidth > 0 : /** @type {HTMLCanvasElement} */ (tile).width > 1,
+		),
+	);
 
 /** @type {[string, Check][]} */
 const checks = [
@@ -70,7 +69,7 @@ const checks = [
 			assert.ok((await page.title()).startsWith(first.title));
 			assert.equal(await page.locator("#layer .layer-name").textContent(), first.title);
 			await page.locator("#legend-body canvas").first().waitFor();
-			assert.ok((await shownTiles(page)) > 0, "no picture is on the map");
+			await whenTilesShown(page);
 			await page.screenshot({ path: join(outDir, "desktop.png") });
 		},
 	],
@@ -146,7 +145,7 @@ const checks = [
 			await page.locator("#notices li").waitFor({ state: "detached" });
 			await whenShown(page);
 
-			assert.ok((await shownTiles(page)) > 0);
+			await whenTilesShown(page);
 		},
 	],
 	[
@@ -169,7 +168,8 @@ const checks = [
 			await page.locator("#timeline").getByRole("button", { name: "Try again" }).click();
 			await whenShown(page);
 
-			assert.ok((await shownTiles(page)) > 0, "without a legend the map stays empty");
+			// Without a legend the map does not stay empty.
+			await whenTilesShown(page);
 		},
 	],
 	[

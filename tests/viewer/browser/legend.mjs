@@ -1,16 +1,17 @@
 /** Scenarios 15 and 16 of the viewer, and the panel of layers. `node legend.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { centreOf, FIXTURES, isCloud, TILE_COLUMN, TILE_ROW, valueAt, ZOOM } from "./formula.mjs";
 import { answerJson, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import {
 	brokenRules,
 	chooseLayer,
-	focusedId,
 	linkValue,
 	noticeTexts,
 	until,
 	whenAtRest,
+	whenFocused,
 	whenLinkSays,
 	whenNoNotices,
 	whenNotice,
@@ -96,14 +97,23 @@ const dataRequests = (requests) => requests.filter((url) => /\.(png|ctc)(\?|$)/.
 const numberInput = (page, end) => page.locator(`#legend-body .legend-number[data-end=${end}]`);
 
 /** Where the middles of the handles are. @param {Page} page @returns {Promise<number[]>} */
-const handlePlaces = (page) =>
-	page.locator("#legend-body .legend-handle").evaluateAll((handles) =>
-		handles.map((handle) => {
-			const { left, width } = handle.getBoundingClientRect();
-			const { value, max } = /** @type {HTMLInputElement} */ (handle);
-			return left + 12 + (Number(value) / Number(max)) * (width - 24);
-		}),
-	);
+const handlePlaces = async (page) => (await readScale(page)).handles;
+
+/** Labels of the scale, their middles and edges, and the middles of the handles, all at one moment. @param {Page} page */
+const readScale = (page) =>
+	page.locator("#legend-body").evaluate((body) => {
+		const handles = [.../** @type {NodeListOf<HTMLInputElement>} */ (body.querySelectorAll(".legend-handle"))];
+		return {
+			handles: handles.map((handle) => {
+				const { left, width } = handle.getBoundingClientRect();
+				return left + 12 + (Number(handle.value) / Number(handle.max)) * (width - 24);
+			}),
+			ticks: [...body.querySelectorAll(".legend-ticks span")].map((label) => {
+				const { left, right } = label.getBoundingClientRect();
+				return { value: Number(label.textContent?.replace("−", "-")), left, right, middle: (left + right) / 2 };
+			}),
+		};
+	});
 
 /** Opens the list of colours. @param {Page} page */
 async function openPalettes(page) {
@@ -131,15 +141,6 @@ async function drawnColours(page, selector, margin) {
 	);
 }
 
-/** Labels of the scale, their middles and edges. @param {Page} page */
-const readTicks = (page) =>
-	page.locator("#legend-body .legend-ticks span").evaluateAll((labels) =>
-		labels.map((label) => {
-			const { left, right } = label.getBoundingClientRect();
-			return { value: Number(label.textContent?.replace("−", "-")), left, right, middle: (left + right) / 2 };
-		}),
-	);
-
 await runAsCalled([
 	[
 		"15 a range that is typed recolours the map without a request, and is in the link",
@@ -155,7 +156,7 @@ await runAsCalled([
 
 			await assertPainted(page, "range=0.1,0.62");
 			await whenLinkSays(page, "min", "0.1");
-			assert.equal(linkValue(page, "max"), "0.62");
+			await whenLinkSays(page, "max", "0.62");
 			const shown = dataRequests(requests).slice(before);
 			assert.ok(
 				shown.every((url) => new URL(url).searchParams.has("datetime") && !new URL(url).searchParams.has("rev")),
@@ -182,12 +183,12 @@ await runAsCalled([
 				([was]) => Number(/** @type {any} */ (document.querySelector(".legend-number[data-end=high]")).value) < was,
 				[0.7],
 			);
-			const held = await drawnAt(page, CELL);
+			// It is painted with the next frame.
+			await until(page, async () => (await drawnAt(page, CELL)).join() !== painted.join());
 			await page.screenshot({ path: join(outDir, "legend-drag.png") });
 			await page.mouse.up();
 			const dragged = Number(await numberInput(page, "high").inputValue());
 
-			assert.notDeepEqual(held, painted);
 			assert.deepEqual(colourRequests(requests).slice(before), [], "the viewer asked for data or a legend");
 			await assertPainted(page, `range=-0.08,${dragged}`);
 			await page.getByRole("button", { name: "Colours as they were" }).click();
@@ -272,12 +273,12 @@ await runAsCalled([
 			await openPalettes(page);
 			await page.screenshot({ path: join(outDir, "legend-palettes.png") });
 			await page.keyboard.press("Escape");
-			assert.equal(await focusedId(page), "palette-a");
+			await whenFocused(page, "palette-a");
 			await openPalettes(page);
 			await page.keyboard.press("p");
 			await page.keyboard.press("Enter");
 			await whenLinkSays(page, "ramp", "plasma");
-			assert.equal(await focusedId(page), "palette-a");
+			await whenFocused(page, "palette-a");
 			assert.deepEqual(dataRequests(requests).slice(before), [], "the viewer asked for data");
 			await assertPainted(page, "ramp=plasma");
 			await page.getByRole("button", { name: "Reversed" }).click();
@@ -326,7 +327,7 @@ await runAsCalled([
 				({ row, column }) => isCloud(1, row, column),
 			);
 			assert.ok(cloudy);
-			assert.deepEqual(await drawnAt(page, cloudy), [0, 0, 0, 0]);
+			await whenDrawn(page, cloudy, [0, 0, 0, 0], "a cloud");
 		},
 	],
 	[
@@ -339,8 +340,10 @@ await runAsCalled([
 				const { page } = await open({ search: `?layer=ndvi&date=2019-01-01&view=${VIEW}${query}` });
 				await whenShown(page);
 				await page.locator(".legend-ticks span").first().waitFor();
-				const ticks = await readTicks(page);
-				const [from, to] = await handlePlaces(page);
+				const {
+					ticks,
+					handles: [from, to],
+				} = await readScale(page);
 				assert.ok(ticks.length >= 3, `${ticks.length} ticks`);
 				for (const { value, middle } of ticks) {
 					const share = isLog ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
@@ -358,7 +361,7 @@ await runAsCalled([
 				await chooseLayer(page, id);
 				await page.locator(`#layer-list`).waitFor({ state: "hidden" });
 				await page.locator("#legend-body[data-kind=ramp] .legend-ticks span").first().waitFor();
-				const ticks = await readTicks(page);
+				const { ticks } = await readScale(page);
 				const crossing = ticks.findIndex(({ left }, index) => index > 0 && left < ticks[index - 1].right);
 				assert.equal(crossing, -1, `label ${crossing} of ${id}`);
 			}
@@ -427,7 +430,9 @@ await runAsCalled([
 			const { page } = await open({ search: "?layer=rgb" });
 			await whenShown(page);
 
-			assert.equal(await page.locator("#legend-body[data-kind=composite] .legend-chips li").count(), 3);
+			const chips = page.locator("#legend-body[data-kind=composite] .legend-chips li");
+			await chips.nth(2).waitFor();
+			assert.equal(await chips.count(), 3);
 			assert.equal(await page.locator("#legend-body .legend-scale").count(), 0);
 		},
 	],
@@ -467,7 +472,7 @@ await runAsCalled([
 			await page.keyboard.press("Enter");
 			await whenLinkSays(page, "layer", "lai16");
 
-			assert.equal(await focusedId(page), "layer");
+			await whenFocused(page, "layer");
 			assert.ok(await page.locator("#layer-list").isHidden());
 		},
 	],
@@ -477,8 +482,9 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${VIEW}&layers=fapar_float:0.5,ndvi:1` });
 			await whenShown(page);
 			await page.locator(".extra").getByText("FAPAR of floats").waitFor();
-			const names = () => page.locator(".extra .extra-name").allTextContents();
-			assert.deepEqual(await names(), ["NDVI of 2019", "FAPAR of floats"]);
+			const whenNamed = (/** @type {string[]} */ ...wanted) =>
+				until(page, async () => isDeepStrictEqual(await page.locator(".extra .extra-name").allTextContents(), wanted));
+			await whenNamed("NDVI of 2019", "FAPAR of floats");
 			await page.locator(".extra").getByText("Shown at 25 February 2019, the last date before").waitFor();
 			await page.locator("#layer").click();
 			await page.getByRole("button", { name: "Show LAI of 16 bits with the others" }).click();
@@ -488,25 +494,26 @@ await runAsCalled([
 			await page.getByRole("slider", { name: "Opacity of LAI of 16 bits" }).fill("30");
 			await whenLinkSays(page, "layers", "ndvi:1,fapar_float:0.5,lai16:0.3");
 			await page.screenshot({ path: join(outDir, "legend-extras.png") });
-			const panes = await page
-				.locator("[class*=leaflet-extra]")
-				.evaluateAll((all) =>
-					all.map((pane) => [Number(getComputedStyle(pane).zIndex), pane.querySelectorAll("canvas").length]),
-				);
-			assert.equal(panes.length, 2);
-			assert.ok(
-				panes.every(([height, tiles]) => height > 200 && height < 350 && tiles > 0),
-				panes.join(" | "),
-			);
+			/** @type {number[][]} */
+			let panes = [];
+			const areThere = async () => {
+				panes = await page
+					.locator("[class*=leaflet-extra]")
+					.evaluateAll((all) =>
+						all.map((pane) => [Number(getComputedStyle(pane).zIndex), pane.querySelectorAll("canvas").length]),
+					);
+				return panes.length === 2 && panes.every(([height, tiles]) => height > 200 && height < 350 && tiles > 0);
+			};
+			await until(page, areThere, () => panes.join(" | "));
 			await page.getByRole("button", { name: "Hide FAPAR of floats" }).click();
 			await whenLinkSays(page, "layers", "ndvi:1,lai16:0.3");
 			await page.getByRole("button", { name: "Take LAI of 16 bits away" }).click();
 			await whenLinkSays(page, "layers", null);
-			assert.equal(await page.locator("[class*=leaflet-extra]").count(), 1);
+			await until(page, async () => (await page.locator("[class*=leaflet-extra]").count()) === 1);
 			await page.getByRole("button", { name: "Hide FAPAR of floats" }).click();
 			await page.locator(".extra").getByRole("button", { name: "FAPAR of floats", exact: true }).click();
 			await whenLinkSays(page, "layer", "fapar_float");
-			assert.deepEqual(await names(), ["NDVI of 2019", "FAPAR of floats"]);
+			await whenNamed("NDVI of 2019", "FAPAR of floats");
 		},
 	],
 	[
@@ -524,6 +531,11 @@ await runAsCalled([
 			await whenShown(page);
 			await page.locator("#legend-body[data-kind=ramp]").waitFor();
 			assert.ok(await page.getByRole("button", { name: "Fit to the values on the map" }).isDisabled());
+			// Pictures of the dates ahead follow those that are shown, in the same colours.
+			const AHEAD = 4;
+			const datesAsked = () => new Set(dataRequests(requests).map((url) => new URL(url).searchParams.get("datetime")));
+			await until(page, () => datesAsked().size > AHEAD);
+			await whenAtRest(page);
 			const before = dataRequests(requests).length;
 			const low = page.getByRole("slider", { name: "Lower end of the colours" });
 			await low.focus();
@@ -532,10 +544,10 @@ await runAsCalled([
 			await whenLinkSays(page, "reversed", "1");
 			const typed = await numberInput(page, "low").inputValue();
 			await page.waitForFunction(
-				(range) =>
-					[...document.querySelectorAll(".data-tiles img")].every(
-						(image) => /** @type {any} */ (image).complete && /** @type {any} */ (image).src.includes(range),
-					),
+				(range) => {
+					const images = /** @type {HTMLImageElement[]} */ ([...document.querySelectorAll(".data-tiles img")]);
+					return images.length > 0 && images.every(({ complete, src }) => complete && src.includes(range));
+				},
 				`range=${encodeURIComponent(`${typed},0.92`)}&reversed=true`,
 			);
 
@@ -582,7 +594,7 @@ await runAsCalled([
 				answers.join(),
 			);
 			await page.keyboard.press("Escape");
-			assert.equal(await focusedId(page), "info-button");
+			await whenFocused(page, "info-button");
 		},
 	],
 	[

@@ -146,7 +146,8 @@ await runAsCalled([
 				for (const [index, { x, y }] of places.entries()) {
 					await page.mouse.move(x, y);
 					const value = valueAt("ndvi", LAST, CELLS[index]);
-					assert.equal(await page.locator("#value").textContent(), value === null ? "no data" : String(value));
+					const words = value === null ? "no data" : String(value);
+					await page.waitForFunction((wanted) => document.querySelector("#value")?.textContent === wanted, words);
 				}
 			});
 		},

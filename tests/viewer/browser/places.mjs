@@ -83,6 +83,7 @@ async function openPlaces(open, layer, more = "", options = {}) {
 	const opened = await open({ ...options, search: `${SEARCH}&layer=${layer}${more}` });
 	await whenShown(opened.page);
 	await opened.page.locator("#places").waitFor();
+	await whenAtRest(opened.page, "#map");
 	return opened;
 }
 
@@ -160,7 +161,7 @@ await runAsCalled([
 			await page.mouse.click(...(await pixelOf(page, middleOf(4))));
 			await page.locator("#chart .place-name").filter({ hasText: "Field 4" }).waitFor();
 			await page.locator('#chart .place-state[data-kind="exact"]').waitFor();
-			await whenAtRest(page);
+			await whenAtRest(page, "#map");
 			assert.ok(linkValue(page, "aoi")?.startsWith("Field"), `${linkValue(page, "aoi")}`);
 			await page.screenshot({ path: join(outDir, "place-chosen.png") });
 
@@ -185,7 +186,7 @@ await runAsCalled([
 			assert.deepEqual(await brokenRules(page), []);
 			await page.getByLabel("Places in the colour of their mean").selectOption("");
 			await whenLinkSays(page, "places", null);
-			assert.equal(await page.locator(".leaflet-places-pane canvas").count(), 0);
+			await page.locator(".leaflet-places-pane canvas").first().waitFor({ state: "detached" });
 		},
 	],
 	[

@@ -4,11 +4,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { answerJson, answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import {
-	focusedId,
 	linkValue,
 	noticeTexts,
 	stillPicture,
 	whenAtRest,
+	whenFocused,
 	whenLinkSays,
 	whenNoNotices,
 	whenNotice,
@@ -37,6 +37,8 @@ const shareLink = async (page) => {
 async function whenLinkShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.locator("#chart canvas").first().waitFor();
+	// It may take a line of the timeline, and with it some of the map's room.
+	await page.locator("#timeline .note").filter({ hasText: /\d/ }).waitFor();
 	await whenAtRest(page);
 }
 
@@ -54,6 +56,25 @@ async function mapPicture(page, path) {
 	});
 }
 
+/** By how much two pictures differ at most in red, green or blue, of 255; infinitely if their sizes do. @param {Page} page @param {...Buffer} pictures */
+const differenceOf = (page, ...pictures) =>
+	page.evaluate(
+		async (sources) => {
+			const [one, other] = await Promise.all(
+				sources.map(async (source) => {
+					const bytes = Uint8Array.from(atob(source), (letter) => letter.charCodeAt(0));
+					const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+					const context = /** @type {any} */ (new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d"));
+					context.drawImage(bitmap, 0, 0);
+					return /** @type {ImageData} */ (context.getImageData(0, 0, bitmap.width, bitmap.height));
+				}),
+			);
+			if (one.width !== other.width || one.height !== other.height) return Number.POSITIVE_INFINITY;
+			return one.data.reduce((most, part, at) => Math.max(most, Math.abs(part - other.data[at])), 0);
+		},
+		pictures.map((picture) => picture.toString("base64")),
+	);
+
 /** Shows a page of another make in place of the viewer. @param {Page} page @param {string} base @param {string} lines of HTML */
 async function showOtherPage(page, base, lines) {
 	const url = new URL("other.html", base).href;
@@ -62,10 +83,13 @@ async function showOtherPage(page, base, lines) {
 	return page.frameLocator("iframe");
 }
 
-/** Colour behind the text of the page. @param {Page} page */
-const pageColour = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+/** Until the page behind its text is white, or is not: the dark colours are a file of their own. @param {Page} page @param {boolean} isWhite */
+const whenPageIsWhite = (page, isWhite) =>
+	page.waitForFunction(
+		(wanted) => (getComputedStyle(document.body).backgroundColor === "rgb(255, 255, 255)") === wanted,
+		isWhite,
+	);
 
-const WHITE = "rgb(255, 255, 255)";
 const LAND = [243, 241, 234, 255];
 
 /** What answers may wait for until it is released. */
@@ -156,7 +180,10 @@ await runAsCalled([
 			await whenLinkShown(again.page);
 			assert.equal(again.page.url(), link);
 			const same = await mapPicture(again.page, join(outDir, "whole-again.png"));
-			assert.ok(picture.equals(same), "the pictures differ");
+			// Where marks lie on the data the browser rounds otherwise when it has painted them in another order.
+			const ROUNDING = 2;
+			const off = await differenceOf(page, picture, same);
+			assert.ok(off <= ROUNDING, `the pictures differ by ${off}`);
 		},
 	],
 	[
@@ -231,22 +258,22 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({ search: "?layer=ndvi", scheme: "dark" });
 			await whenShown(page);
-			assert.notEqual(await pageColour(page), WHITE);
+			await whenPageIsWhite(page, false);
 			await page.emulateMedia({ colorScheme: "light" });
-			assert.equal(await pageColour(page), WHITE);
+			await whenPageIsWhite(page, true);
 			const button = page.locator("#theme-button");
 			assert.equal(await button.getAttribute("aria-label"), "Colours: as the system");
 			await button.click();
 			await button.click();
 			await whenLinkSays(page, "theme", "dark");
 			assert.equal(await button.getAttribute("aria-label"), "Colours: dark");
-			assert.notEqual(await pageColour(page), WHITE);
+			await whenPageIsWhite(page, false);
 			await button.click();
 			await whenLinkSays(page, "theme", null);
 
 			const linked = await open({ search: "?layer=ndvi&theme=light", scheme: "dark" });
 			await whenShown(linked.page);
-			assert.equal(await pageColour(linked.page), WHITE);
+			await whenPageIsWhite(linked.page, true);
 
 			// The dark sheet comes after the link was followed.
 			const { held, release } = makeHold();
@@ -261,7 +288,7 @@ await runAsCalled([
 				},
 			});
 			await whenShown(late.page);
-			assert.notEqual(await pageColour(late.page), WHITE);
+			await whenPageIsWhite(late.page, false);
 			assert.equal(linkValue(late.page, "bgLayer"), "NaturalEarth_Dark");
 		},
 	],
@@ -301,7 +328,7 @@ await runAsCalled([
 			await page.locator("#share-button").click();
 			const lines = await page.getByLabel("For your own page").inputValue();
 			await page.keyboard.press("Escape");
-			assert.equal(await focusedId(page), "share-button");
+			await whenFocused(page, "share-button");
 			const frame = await showOtherPage(page, base, lines);
 			await frame.getByRole("button", { name: "Click or press Enter to use the map" }).waitFor();
 			assert.match((await page.locator("iframe").getAttribute("title")) ?? "", /NDVI of 2019/);
@@ -384,7 +411,8 @@ await runAsCalled([
 			for (const selector of [".top", "#timeline", "#map-tools", "#language", "#home-button"]) {
 				assert.ok(await page.locator(selector).isHidden(), selector);
 			}
-			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), 0);
+			// The chart takes its new width with the next frame.
+			await page.waitForFunction(() => document.documentElement.scrollWidth === window.innerWidth);
 		},
 	],
 	[
@@ -578,7 +606,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({ routes: { "/layers$": answerJson({ layers: [] }) } });
 
-			await page.getByText("This server has no layers yet.").waitFor();
+			await page.locator("#status").getByText("This server has no layers yet.").waitFor();
 		},
 	],
 	[

@@ -31,7 +31,7 @@ const SIDE_PX = 8;
 /** @param {Page} page */
 async function whenShown(page) {
 	await whenPlaced(page);
-	await page.locator(".strip-slider[aria-valuetext]").waitFor();
+	await page.locator(".strip-slider[aria-valuetext][aria-valuemax]").waitFor();
 }
 
 /** Asks for all dates by pointing at the strip, and waits until all their cells are there. @param {Page} page @param {number} count */
@@ -139,6 +139,17 @@ function collectDates(page) {
 		return page.evaluate(() => /** @type {any} */ (window).seenDates);
 	};
 }
+
+/**
+ * Until dates have been shown in this order; each may have been there for less than a frame.
+ * @param {Page} page @param {() => Promise<string[]>} seen @param {...string} wanted
+ */
+const whenPassed = (page, seen, ...wanted) =>
+	until(page, async () => {
+		let left = wanted;
+		for (const date of await seen()) if (date === left[0]) left = left.slice(1);
+		return left.length === 0;
+	});
 
 /** Share of `ndvi` that has data at a date. @param {number} t */
 const shareOf = (t) => validShare("ndvi", t);
@@ -283,7 +294,7 @@ await runAsCalled([
 			await page.keyboard.press("Enter");
 			await calendar.waitFor({ state: "hidden" });
 			await whenLinkSays(page, "date", "2019-02-25");
-			assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("data-part")), "date");
+			await page.waitForFunction(() => document.activeElement?.getAttribute("data-part") === "date");
 
 			await page.keyboard.press("Enter");
 			await calendar.waitFor();
@@ -358,6 +369,7 @@ await runAsCalled([
 			});
 			await touch("touchMove", at(0.5));
 			await touch("touchEnd");
+			await whenAtRest(page);
 			const dragged = await indexNow(page);
 			assert.ok(dragged > 30 && dragged < 80, `date ${dragged}`);
 
@@ -370,7 +382,11 @@ await runAsCalled([
 			await touch("touchMove", at(0.35), at(0.65));
 			await touch("touchMove", at(0.2), at(0.8));
 			await touch("touchEnd");
-			assert.ok((await count()) < before / 2, "the strip is not zoomed");
+			await until(
+				page,
+				async () => (await count()) < before / 2,
+				() => "the strip is zoomed",
+			);
 
 			await touch("touchStart", at(0.5));
 			await page.getByRole("dialog", { name: "The same time in other years" }).waitFor();
@@ -384,9 +400,9 @@ await runAsCalled([
 			await whenShown(page);
 			await loadAll(page, 73);
 			const { play, pause } = buttons(page);
+			const seen = collectDates(page);
 			await play.click();
-			await whenDateIs(page, short(71));
-			await whenDateIs(page, short(1));
+			await whenPassed(page, seen, short(71), short(1));
 			await pause.click();
 			const paused = await dateNow(page);
 			await whenAtRest(page);
@@ -480,7 +496,7 @@ await runAsCalled([
 			await page.keyboard.press("Escape");
 			const seen = collectDates(page);
 			await buttons(page).play.click();
-			await whenDateIs(page, short(15));
+			await whenPassed(page, seen, short(15));
 			await buttons(page).pause.click();
 			assert.deepEqual((await seen()).slice(0, 5), [19, 18, 17, 16, 15].map(short));
 		},
@@ -535,16 +551,17 @@ await runAsCalled([
 				},
 			});
 			await whenShown(page);
-			await buttons(page).play.click();
-			// Both at once: when it has waited long, it asks for the date alone.
-			await page.waitForFunction(
+			// Both at once, and looked for before it plays: when it has waited long, it asks for the date alone.
+			const whenWaiting = page.waitForFunction(
 				([words, date]) =>
 					document.querySelector("#timeline")?.textContent?.includes(words) &&
 					document.querySelector("[data-part=date-text]")?.textContent === date,
 				[`Loading ${short(5)}…`, short(4)],
 			);
+			await Promise.all([whenWaiting, buttons(page).play.click()]);
+			const seen = collectDates(page);
 			release?.();
-			await whenDateIs(page, short(7));
+			await whenPassed(page, seen, short(7));
 		},
 	],
 	[
@@ -591,7 +608,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const one = await open({ search: "?layer=one" });
 			await one.page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
-			assert.equal(await dateNow(one.page), "1 Jun 2019");
+			await whenDateIs(one.page, "1 Jun 2019");
 			assert.ok(await one.page.locator(".strip").isHidden());
 			assert.ok(await buttons(one.page).play.isHidden());
 

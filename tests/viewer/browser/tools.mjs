@@ -163,8 +163,8 @@ export const whenNotice = (page, words) => page.locator("#notices li span").filt
 /** Until there is no message. @param {Page} page */
 export const whenNoNotices = (page) => until(page, async () => (await noticeTexts(page)).length === 0);
 
-/** @param {Page} page */
-export const focusedId = (page) => page.evaluate(() => document.activeElement?.id ?? "");
+/** Until what has the focus has this id. @param {Page} page @param {string} id */
+export const whenFocused = (page, id) => page.waitForFunction((wanted) => document.activeElement?.id === wanted, id);
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
