@@ -18,6 +18,8 @@ const CASING = { ...LINE, color: "#fff", weight: 5, opacity: 0.9, fill: false };
 const STROKE = { ...LINE, color: "var(--accent-on-map)", weight: 2.25, fill: false };
 /** A click so near to the last corner is the second of two. */
 const SAME_PX = 4;
+/** Two clicks that are farther apart are no double click: maps take two quick taps of a finger for one, wherever they are. */
+const DOUBLE_PX = 40;
 /** A click so near to the first corner closes the polygon. */
 const CLOSING_PX = 12;
 /** A pointer that was pressed and moved so far has drawn a rectangle or a circle. */
@@ -60,7 +62,17 @@ function listen(map, isDragged) {
 		usePointer(map);
 		cursor.value = toPosition(latlng);
 	};
-	const onClick = (/** @type {import("leaflet").LeafletMouseEvent} */ { latlng }) => setAt(map, latlng);
+	/** Where on the map the last two clicks were. @type {import("leaflet").Point[]} */
+	let clicks = [];
+	const onClick = (/** @type {import("leaflet").LeafletMouseEvent} */ { latlng, containerPoint }) => {
+		clicks = [...clicks.slice(-1), containerPoint];
+		setAt(map, latlng);
+	};
+	const onDoubleClick = () => {
+		const [one, two] = clicks;
+		const now = draft.peek();
+		if (now && two && one.distanceTo(two) <= DOUBLE_PX && canFinish(now.tool, now.corners.now)) finish();
+	};
 	const onPan = () => {
 		if (isByKeyboard.peek()) cursor.value = toPosition(map.getCenter());
 	};
@@ -73,11 +85,6 @@ function listen(map, isDragged) {
 		if (wasZooming) map.doubleClickZoom.enable();
 		delete container.dataset.tool;
 	};
-}
-
-function onDoubleClick() {
-	const now = draft.peek();
-	if (now && canFinish(now.tool, now.corners.now)) finish();
 }
 
 /** @param {LeafletMap} map */

@@ -40,8 +40,8 @@ export function startFrame() {
 	startLazily("share-button", async () => (await import("./share.js")).openShare());
 	startLazily("help-button", async () => (await import("./help.js")).openHelp());
 	const search = byId("search-text", HTMLInputElement);
-	search.addEventListener("focus", () => startSearch(search), { once: true });
 	if (document.activeElement === search) startSearch(search);
+	else search.addEventListener("focus", () => startSearch(search), { once: true });
 }
 
 /** @param {HTMLInputElement} search */

@@ -468,12 +468,16 @@ await runAsCalled([
 			await page.locator(".area-shapes").getByRole("button", { name: "Draw a polygon" }).tap();
 			await whenAtRest(page, "#map");
 			const { middle } = await mapBox(page);
-			for (const [right, down] of [
-				[-60, -40],
-				[60, -40],
-				[40, 30],
-			])
+			const now = await page.evaluate(() => Date.now());
+			for (const [right, down, ms] of [
+				[-60, -40, 0],
+				[60, -40, 1000],
+				// As quickly after the one before as the second of a double tap, but elsewhere.
+				[40, 30, 1001],
+			]) {
+				await page.clock.setFixedTime(now + ms);
 				await page.touchscreen.tap(middle[0] + right, middle[1] + down);
+			}
 			await page.screenshot({ path: join(outDir, "phone-drawing.png") });
 			await page.getByRole("button", { name: "Finish" }).tap();
 
