@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from chronotile.process import server_options
+from chronotile.protocols.common.endpoint import RETRY_AFTER_S
 from tests.running import PATIENCE_S
 
 HOLES = """
@@ -136,3 +138,8 @@ def test_a_process_whose_thread_hangs_ends_at_once_with_all_else_ended(threads):
     folder, *said = ran.stdout.split("\n")
     assert (ran.returncode, said) == ((3, ["done", ""]) if threads == "hangs" else (0, ["done", "nothing hangs", ""]))
     assert not Path(folder).exists()
+
+
+def test_connections_of_refused_clients_are_kept_until_they_ask_again():
+    """The fault: both were 5 s, so that the next request of many met the end of its connection."""
+    assert server_options()["timeout_keep_alive"] >= 2 * int(RETRY_AFTER_S)

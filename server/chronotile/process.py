@@ -28,6 +28,9 @@ GRACE_S = 8.0
 """How long running requests may take to end when the server is stopped; then they are answered with 503."""
 END_S = 9.0
 """Time limit for a serving process to end, even if its threads wait."""
+IDLE_S = 10
+"""How long a connection is kept for its next request: longer than `Retry-After` says that a refused client waits, whose
+next request would otherwise meet the end of its connection."""
 
 HANG_UP = {signal.SIGHUP} if hasattr(signal, "SIGHUP") else set[signal.Signals]()
 
@@ -42,6 +45,7 @@ def server_options() -> dict[str, Any]:
         "ws": "none",
         "lifespan": "on",
         "proxy_headers": False,  # the application minds them, the host and path prefix too
+        "timeout_keep_alive": IDLE_S,
         "timeout_graceful_shutdown": END_S,
     }
 
