@@ -205,6 +205,20 @@ def test_what_would_wait_too_long_is_refused():
     assert anyio.run(main) == (True, 1)
 
 
+def test_of_a_burst_of_long_work_that_comes_first_what_would_wait_too_long_is_refused_at_once():
+    """The fault: before anything was measured, 124 were let in, most of which were refused seconds later."""
+
+    async def main():
+        gate, door = Gate("areas", 1, patience_s=5, usual_s=0.04, clock=Clock()), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, 20, usual_s=0.25, sources=["one"])
+            refused = [await is_refused(gate, door, usual_s=0.25, sources=["one"]) for _ in range(30)]
+            door.open.set()
+        return refused, gate.refused
+
+    assert anyio.run(main) == ([True] * 30, 30)
+
+
 def test_less_waiting_for_slower_work_is_admitted(monkeypatch):
     monkeypatch.setattr("chronotile.protocols.common.gate.LOOK_S", 60)  # all of the slow work is measured
 
@@ -390,6 +404,21 @@ def test_a_request_that_was_let_in_is_not_refused_with_the_rest_of_its_work():
         return refused, gate.refused
 
     assert anyio.run(main) == (True, 1)
+
+
+def test_a_request_that_was_let_in_is_not_said_to_be_refused():
+    async def main():
+        gate, door = Gate("areas", 1, clock=Clock()), Door()
+        gate.max_waiting = 0
+        await gate.run(lambda: None)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, door.work)
+            await until(lambda: gate.running == 1)
+            said = gate.refuses(["a"])
+            door.open.set()
+        return said
+
+    assert anyio.run(main) is False
 
 
 def test_past_the_queue_work_is_refused_however_quick_it_is():

@@ -1,8 +1,10 @@
 """A busy server refuses again without looking at the request, and only as long as it is busy."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 from starlette.testclient import TestClient
@@ -75,13 +77,37 @@ def test_who_asks_when_there_is_room_again_is_answered(client):
     assert [client.get(AREA).status_code, client.get(FAULTY).status_code] == [200, 400]
 
 
-def test_other_paths_and_methods_go_their_ordinary_way(client):
+def test_other_paths_go_their_ordinary_way(client):
     with busy(client):
         assert client.get(AREA).status_code == 503
 
         assert client.get("/timeseries/NOTHING/area").status_code == 404
         assert client.get(f"/timeseries/OTHER/area{FAULTY.removeprefix(PATH)}").status_code == 400
-        assert client.post(FAULTY).status_code == 400
+
+
+def test_large_areas_that_would_wait_too_long_are_refused_though_none_was_measured(client, monkeypatch):
+    monkeypatch.setattr("chronotile.pipeline.rough_area_work.CELL_S", 1.0)  # each for a second
+    gate, end, asked = client.app.state.chronotile.gates.areas, threading.Event(), 20
+    held = [client.portal.start_task_soon(gate.run, end.wait) for _ in range(gate.threads)]
+    with ThreadPoolExecutor(asked) as clients:
+        answers = [clients.submit(client.get, AREA) for _ in range(asked)]
+        try:
+            first = [answer.result() for answer in islice(as_completed(answers, PATIENCE_S), asked - 5)]
+        finally:
+            end.set()
+
+    assert [each.result(PATIENCE_S) for each in held] == [True] * len(held)
+    assert {answer.status_code for answer in first} == {503}, "five wait for 5 s"
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}s", "/timeseries/v1.0/ts/NDVI/geometry"])
+def test_bodies_are_not_read_where_their_requests_are_refused(client, path):
+    with busy(client) as gate:
+        answer = client.post(path, content=b"no JSON")
+        refused = gate.refused
+
+    assert (answer.status_code, answer.headers["retry-after"], refused) == (503, "5", 1)
+    assert client.post(path, content=b"no JSON").status_code == 400
 
 
 def test_refusals_are_forgotten_when_what_is_served_is_replaced(client):

@@ -38,6 +38,31 @@ def test_unmeasured_work_is_as_fast_as_usual(clock):
     assert line.expected_s == pytest.approx(4 * 0.5)
 
 
+def test_work_that_takes_longer_counts_for_more(clock):
+    line = WaitingLine(0.04, clock)
+    for _ in range(10):
+        line.join(usual_s=0.25)
+
+    assert line.expected_s == pytest.approx(11 * 0.25)
+
+
+def test_work_is_assumed_to_take_as_long_as_usual_at_least(clock):
+    line = WaitingLine(0.04, clock)
+    line.join(usual_s=0.001)
+
+    assert line.expected_s == pytest.approx(2 * 0.04)
+
+
+def test_what_is_measured_of_long_work_holds_for_short_work_too(clock):
+    line = WaitingLine(0.1, clock)
+    tokens = [line.join(usual_s=1.0) for _ in range(200)]
+    serve(line, clock, tokens, every_s=2.0)
+    for _ in range(10):
+        line.join()
+
+    assert line.expected_s == pytest.approx(10 * 0.2 + 2.0, rel=0.01)
+
+
 def test_the_pace_is_measured_while_others_wait(clock):
     line = WaitingLine(1.0, clock)
     tokens = [line.join() for _ in range(1000)]
@@ -109,6 +134,19 @@ def test_the_last_who_would_wait_too_long_are_refused(clock):
 
     assert refused == [*reversed(range(10, 30))]
     assert len(line) == 10
+
+
+def test_long_work_at_the_end_is_not_refused_for_its_own_time(clock):
+    line, refused = WaitingLine(0.1, clock), []
+    for number in range(20):
+        line.join(lambda number=number: refused.append(number))
+    line.join(lambda: refused.append("long"), usual_s=100.0)
+    line.refuse_last(2.5)
+    before = [*refused]
+    line.join(lambda: refused.append("behind it"))
+    line.refuse_last(2.5)
+
+    assert (before, refused) == ([], ["behind it"])
 
 
 def test_what_they_have_waited_counts(clock):

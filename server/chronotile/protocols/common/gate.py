@@ -49,6 +49,8 @@ MOST_NICE = 19
 LOG_S = 10.0
 """Least time between two log lines of a gate that refuses requests."""
 
+TOO_LONG = "the server is busy, and this request would wait too long; try again in a few seconds"
+
 
 class Source:
     """A source that requests at a gate read: its share of the threads, and the requests that wait for it."""
@@ -78,7 +80,8 @@ class Gate:
         threads: How many pieces of work run at once.
         brisk: How many run at once that have not run for `STALLED_S` yet; as many as there are threads if `None`.
         patience_s: Requests that would wait longer are refused.
-        usual_s: The assumed time between two pieces of work that begin, until it is measured.
+        usual_s: The assumed time between two pieces of work that begin, until it is measured; that of a piece of work
+            may be longer.
         niceness: By how much its threads give way to all others where both want a core, on Linux.
         clock: Seconds of a clock that never goes back.
     """
@@ -126,6 +129,7 @@ class Gate:
         *,
         sources: Collection[str] = (),
         is_wanted: Callable[[], Awaitable[bool]] | None = None,
+        usual_s: float = 0.0,
     ) -> Result | None:
         """Run plain sync work in a thread.
 
@@ -133,6 +137,7 @@ class Gate:
             work: What to run.
             sources: Ids of the collections it reads; it counts as a thread of each.
             is_wanted: Asked after a wait whether anybody is still there for the answer.
+            usual_s: The assumed time of the work, if longer than that of the gate.
 
         Returns:
             What the work gives; `None`, without running it, if nobody wants it any more.
@@ -144,7 +149,7 @@ class Gate:
         for each in named:
             each.requests += 1
         try:
-            return await self._run_in_turn(work, named, is_wanted)
+            return await self._run_in_turn(work, named, is_wanted, usual_s)
         finally:
             for each in named:
                 each.requests -= 1
@@ -152,18 +157,23 @@ class Gate:
     def refuses(self, sources: Collection[str]) -> bool:
         """Whether a new request for these sources is refused; if so, it is counted as refused."""
         named = [self._source(source) for source in sources]
-        is_refused = self._must_wait(named) and self._is_too_long(named)
+        is_new = asyncio.current_task() not in self._admitted
+        is_refused = is_new and self._must_wait(named) and self._is_too_long(named)
         if is_refused:
             self._refusal()
         return is_refused
 
     async def _run_in_turn(
-        self, work: Callable[[], Result], sources: Sequence[Source], is_wanted: Callable[[], Awaitable[bool]] | None
+        self,
+        work: Callable[[], Result],
+        sources: Sequence[Source],
+        is_wanted: Callable[[], Awaitable[bool]] | None,
+        usual_s: float,
     ) -> Result | None:
         must_wait = self._must_wait(sources)
         if must_wait:
             is_new = self._admit(sources)
-            await self._wait(sources, is_new=is_new)
+            await self._wait(sources, is_new=is_new, usual_s=usual_s)
         else:
             for free in (*(each.share for each in sources), self._free, self._turns):
                 await free.acquire()  # at once
@@ -227,22 +237,22 @@ class Gate:
         if now_s - self._logged_s >= LOG_S:
             self._logged_s = now_s
             log.warning("%s: %d requests wait, others are refused (%d so far)", self.name, self.waiting, self.refused)
-        return ServerBusy("the server is busy, and this request would wait too long; try again in a few seconds")
+        return ServerBusy(TOO_LONG)
 
-    async def _wait(self, sources: Sequence[Source], *, is_new: bool) -> None:
+    async def _wait(self, sources: Sequence[Source], *, is_new: bool, usual_s: float) -> None:
         """Wait for a share of each source, a thread, and a turn; a new one may be refused where it waits first.
 
         Raises:
             ServerBusy: It took too long, or would have.
         """
         taken = list[asyncio.Semaphore]()
-        shares = [each.share for each in sources]
+        shares, lines = [each.share for each in sources], [each.line for each in sources]
         try:
-            async with self._waiting([each.line for each in sources], shares, is_new=is_new) as has_waited:
+            async with self._waiting(lines, shares, is_new=is_new, usual_s=usual_s) as has_waited:
                 await _take(shares)
             taken.extend(shares)
             is_new = is_new and not has_waited
-            async with self._waiting([self._line], (self._free, self._turns), is_new=is_new):
+            async with self._waiting([self._line], (self._free, self._turns), is_new=is_new, usual_s=usual_s):
                 for each in (self._free, self._turns):
                     await each.acquire()
                     taken.append(each)
@@ -252,14 +262,20 @@ class Gate:
 
     @asynccontextmanager
     async def _waiting(
-        self, lines: Sequence[WaitingLine], awaited: Iterable[asyncio.Semaphore], *, is_new: bool
+        self,
+        lines: Sequence[WaitingLine],
+        awaited: Iterable[asyncio.Semaphore],
+        *,
+        is_new: bool,
+        usual_s: float,
     ) -> AsyncIterator[bool]:
         """Stand in line for semaphores, until they are acquired or it takes too long; give whether one is not free."""
         if not any(each.locked() for each in awaited):
             yield False
             return
         wait = asyncio.timeout(GIVE_UP * self._patience_s)
-        tokens = [(line, line.join(partial(_end, wait) if is_new else None)) for line in lines]
+        refuse = partial(_end, wait) if is_new else None
+        tokens = [(line, line.join(refuse, usual_s=usual_s)) for line in lines]
         self.waiting += 1
         self._look_soon()
         try:

@@ -23,7 +23,7 @@ from chronotile.jobs.desk import JobDesk
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.body_memory import BodyMemory
-from chronotile.protocols.common.gate import Gate
+from chronotile.protocols.common.gate import TOO_LONG, Gate
 from chronotile.protocols.common.web_places import WebPlaces
 from chronotile.readers.previews import Previews
 
@@ -32,6 +32,9 @@ SERVICES = "chronotile.services"
 
 REFUSED_BY = "chronotile.refused_by"
 """Where a request that was refused keeps the gate, the sources and hosts whose share it needs, and its services."""
+
+USUAL_S = "chronotile.usual_s"
+"""Where a request keeps the assumed time of its work, if longer than that of the gate."""
 
 MAX_MESSAGES = 100
 """After the body, among which a server's word that the client left is looked for."""
@@ -173,6 +176,21 @@ async def in_documents(
     return await in_thread(state.gates.documents, with_current)
 
 
+def refuse_if_busy(request: Request, gate: Gate, layer: str) -> None:
+    """Refuse at once what `for_client` would refuse, before a body is read and parsed.
+
+    Raises:
+        ServerBusy: It would wait too long.
+        UnknownLayer: There is no such layer.
+        SourceUnavailable: A source cannot be read now.
+    """
+    services = services_of(request)
+    gate, shared = _gate_of(request, gate, {services.catalogue.layer(layer).collection})
+    if gate.refuses(shared):
+        request.scope[REFUSED_BY] = gate, shared, services
+        raise ServerBusy(TOO_LONG)
+
+
 async def for_client(
     request: Request,
     gate: Gate,
@@ -234,22 +252,30 @@ async def read_in_thread(
         SourceUnavailable: A source cannot be read now.
     """
     services = services_of(request)
-    elsewhere = services.elsewhere
-    elsewhere.require(sources)
-    hosts = elsewhere.hosts(sources)
-    gate = state_of(request).elsewhere[gate.name] if hosts else gate
-    shared = {*sources, *hosts}
+    gate, shared = _gate_of(request, gate, sources)
     try:
-        return await gate.run(work, sources=shared, is_wanted=is_wanted)
+        return await gate.run(work, sources=shared, is_wanted=is_wanted, usual_s=request.scope.get(USUAL_S, 0.0))
     except ServerBusy:
         request.scope[REFUSED_BY] = gate, shared, services
         raise
     except (DateUnreadable, SourceChanged):  # of a source that is there
         raise
     except SourceUnavailable:
-        if hosts:
-            elsewhere.suspect(sources)
+        if services.elsewhere.hosts(sources):
+            services.elsewhere.suspect(sources)
         raise
+
+
+def _gate_of(request: Request, gate: Gate, sources: Collection[str]) -> tuple[Gate, set[str]]:
+    """Return the gate that work passes, and the sources and hosts of which it takes a share.
+
+    Raises:
+        SourceUnavailable: A source cannot be read now.
+    """
+    elsewhere = services_of(request).elsewhere
+    elsewhere.require(sources)
+    hosts = elsewhere.hosts(sources)
+    return state_of(request).elsewhere[gate.name] if hosts else gate, {*sources, *hosts}
 
 
 def asking_whether_wanted(request: Request) -> IsWanted:

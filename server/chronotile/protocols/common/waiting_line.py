@@ -21,6 +21,8 @@ class Place(NamedTuple):
     """A request in the line."""
 
     since_s: float
+    usual_s: float
+    """The assumed time of its work."""
     refuse: Callable[[], None] | None
     """Ends the wait; `None` for a request that may not be refused before its time limit."""
 
@@ -28,8 +30,10 @@ class Place(NamedTuple):
 class WaitingLine:
     """First come, first served: who waits, since when, and at which pace they leave to be served.
 
+    The assumed times of work say what each request takes in comparison with others; how long that is, is measured.
+
     Args:
-        usual_s: The assumed time between two requests that leave, until it is measured.
+        usual_s: The assumed time between two requests that leave, until it is measured; that of some may be longer.
         clock: Seconds of a clock that never goes back.
         threads: How many pieces of the work that is waited for run at once.
     """
@@ -39,11 +43,9 @@ class WaitingLine:
         self._clock = clock
         self._threads = threads
         self._joined = dict[object, Place]()
-        self._assumed = min(MOST_MEASURED, max(LEAST_ASSUMED, ASSUMED_S / usual_s))
-        self._measured = 0
-        """Intervals since the pace was assumed."""
-        self._mean_s = usual_s
-        """Mean time between two that leave while others wait."""
+        self._joined_s = 0.0
+        """Assumed times of all who wait."""
+        self._assume(usual_s)
         self._last_s = clock()
         """When the last one was served or, if later, the line formed."""
         self._refused = 0
@@ -59,31 +61,36 @@ class WaitingLine:
         if not self._joined:
             return 0.0
         first = next(iter(self._joined.values()))
-        return max((len(self._joined) + 1) * self._pace_s, self._clock() - first.since_s)
+        return max(self._wait_behind(self._joined_s), self._clock() - first.since_s)
 
-    def join(self, refuse: Callable[[], None] | None = None) -> object:
+    def join(self, refuse: Callable[[], None] | None = None, *, usual_s: float = 0.0) -> object:
         """Return a token for a newcomer at the end of the line.
 
         Args:
             refuse: Ends its wait, where it may be refused as soon as it is known that it would wait too long.
+            usual_s: The assumed time of its work, if longer than that of all.
         """
-        now_s = self._clock()
+        now_s, usual_s = self._clock(), max(usual_s, self._usual_s)
         if not self._joined:
-            if now_s - self._last_s > FORGET_S:
-                self._mean_s, self._measured = self._usual_s, 0
+            if self._measured == 0 or now_s - self._last_s > FORGET_S:
+                self._assume(usual_s)
             self._last_s, self._refused = now_s, 0
         token = object()
-        self._joined[token] = Place(now_s, refuse)
+        self._joined[token] = Place(now_s, usual_s, refuse)
+        self._joined_s += usual_s
         return token
 
     def leave(self, token: object, *, is_served: bool) -> None:
         """Take a request out of the line that is served or has waited too long."""
-        if self._joined.pop(token, None) is None and not is_served:
+        place = self._take_out(token)
+        if place is None and not is_served:
             return  # refused by `refuse_last`
         now_s = self._clock()
+        usual_s = self._mean_usual_s if place is None else place.usual_s
         # If even the first is not served, those refused behind it would not have been either.
         for _ in range(1 if is_served else 1 + self._refused):
             self._mean_s += self._weight * (now_s - self._last_s - self._mean_s)
+            self._mean_usual_s += self._weight * (usual_s - self._mean_usual_s)
             self._measured += 1
         self._refused = 0
         if is_served:
@@ -91,25 +98,45 @@ class WaitingLine:
 
     def cancel(self, token: object) -> None:
         """Take a request out of the line without measuring the pace."""
-        self._joined.pop(token, None)
+        self._take_out(token)
 
     def refuse_last(self, most_s: float) -> None:
         """Refuse requests at the end of the line that would have waited longer than `most_s` when they are served.
 
         Never the first, whose own time limit then shows that the work is stuck.
         """
-        now_s, pace_s, place = self._clock(), self._pace_s, len(self._joined)
+        now_s, ahead_s = self._clock(), self._joined_s
         hopeless = list[tuple[object, Callable[[], None]]]()
-        for token, (since_s, refuse) in reversed(self._joined.items()):
-            if place == 1 or now_s - since_s + place * pace_s <= most_s:
+        for token, (since_s, usual_s, refuse) in [*reversed(self._joined.items())][:-1]:
+            ahead_s -= usual_s
+            if now_s - since_s + self._wait_behind(ahead_s) <= most_s:
                 break
             if refuse is not None:
                 hopeless.append((token, refuse))
-            place -= 1
         for token, refuse in hopeless:
-            del self._joined[token]
+            self._take_out(token)
             refuse()
         self._refused += len(hopeless)
+
+    def _assume(self, usual_s: float) -> None:
+        """Begin to measure: as long as nothing is, work takes as long as is assumed."""
+        self._assumed = min(MOST_MEASURED, max(LEAST_ASSUMED, ASSUMED_S / usual_s))
+        self._measured = 0
+        """Intervals since the pace was assumed."""
+        self._mean_s = usual_s
+        """Mean time between two that leave while others wait."""
+        self._mean_usual_s = usual_s
+        """Mean of what was assumed of their work."""
+
+    def _take_out(self, token: object) -> Place | None:
+        place = self._joined.pop(token, None)
+        if place is not None:
+            self._joined_s = self._joined_s - place.usual_s if self._joined else 0.0
+        return place
+
+    def _wait_behind(self, ahead_s: float) -> float:
+        """How long one waits behind work of which such a time is assumed, and behind what is running."""
+        return (ahead_s / self._mean_usual_s + 1) * self._pace_s
 
     @property
     def _weight(self) -> float:

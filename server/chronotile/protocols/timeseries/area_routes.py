@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.encoders.coverage_strips import IsWanted
+from chronotile.errors import ChronotileError
 from chronotile.model.collection import Layer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import SeriesCost
@@ -20,13 +21,21 @@ from chronotile.pipeline.analyse_area_series import analyse_area_series, widened
 from chronotile.pipeline.extract_area_series import cost_of_area_series
 from chronotile.pipeline.extract_series import has_open_times
 from chronotile.pipeline.page_times import page_times
+from chronotile.pipeline.rough_area_work import rough_seconds
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.job_instead import offer_job
 from chronotile.protocols.common.kept_refusals import refuse_alike
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
+from chronotile.protocols.common.state import (
+    USUAL_S,
+    for_client,
+    refuse_if_busy,
+    services_of,
+    state_of,
+    while_wanted,
+)
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
 from chronotile.protocols.timeseries.area_params import area_request, areas_request, is_dry_run
 from chronotile.protocols.timeseries.faults import area_fault
@@ -59,9 +68,11 @@ async def get_areas(request: Request) -> Response:
 async def _answer(request: Request, asked_of: Asked) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
+    gate = state_of(request).gates.areas
+    if request.method == "POST":
+        refuse_if_busy(request, gate, layer.id)
     body = await body_of(request)
     query = Kvp(request.query_params.multi_items())
-    gate = state_of(request).gates.areas
     name = asked_format(query, request.headers.get("accept", ""))
     is_dry = is_dry_run(query)
     catalogue, is_one = services.catalogue, asked_of is area_request
@@ -80,6 +91,8 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
         return _Answer(encoded, following, series.unreadable, is_open)
 
     refuse_alike(request)
+    if not body and not is_dry:
+        request.scope[USUAL_S] = _rough_seconds(layer, query, services)
     async with while_wanted(request) as is_wanted:
         making = partial(work, is_wanted)
         answer = await for_client(request, gate, layer.id, making, services=services)
@@ -90,6 +103,20 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
     if request.method != "POST" and body.strip():  # caches know it by its address alone
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _rough_seconds(layer: Layer, query: Kvp, services: Services) -> float:
+    """The assumed time of what is asked for without a body; 0 where it is not found at once.
+
+    What is wrong with the request is said in its turn.
+    """
+    if "crs" in query or "limit" in query:
+        return 0.0
+    try:
+        asked = area_request(layer, query, b"", services.catalogue)
+        return rough_seconds(asked.areas[0], asked.time, layer, services)
+    except ChronotileError:
+        return 0.0
 
 
 def _paged(asked: AreaSeriesRequest, query: Kvp, services: Services) -> tuple[AreaSeriesRequest, Instant | None]:

@@ -18,7 +18,14 @@ from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import caching, known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of, while_wanted
+from chronotile.protocols.common.state import (
+    for_client,
+    in_documents,
+    refuse_if_busy,
+    services_of,
+    state_of,
+    while_wanted,
+)
 from chronotile.protocols.timeseries.faults import terrascope_fault
 from chronotile.protocols.timeseries.terrascope_documents import (
     encode_area_series,
@@ -73,9 +80,10 @@ async def _answer_body(
 ) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
+    gate = state_of(request).gates.areas
+    refuse_if_busy(request, gate, layer.id)
     body = await body_of(request)
     query = Kvp(request.query_params.multi_items())
-    gate = state_of(request).gates.areas
 
     def work(is_wanted: IsWanted) -> tuple[bytes, tuple[Instant, ...], bool]:
         asked, wanted = read(layer, query, body, services.catalogue), wanted_entries(query)
