@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import orjson
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area, Polygon
 from chronotile.model.crs import CRS84, Crs
+from chronotile.model.geojson_rings import parsed_geojson, positions_of
 from chronotile.model.geojson_size import containers_in, features_in, positions_in
 from chronotile.model.grid import FARTHEST, FloatArray
 from chronotile.model.json_text import loaded
@@ -87,7 +87,7 @@ def area_of(body: bytes, rules: GeometryRules) -> Area:
         LimitExceeded: It has more than `max_vertices`.
     """
     _require_few(body, rules, features=0)
-    document = document_of(body)
+    document = _geojson_of(body)
     kind = _kind(document)
     if kind == "FeatureCollection":
         raise InvalidParameter(
@@ -110,7 +110,7 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
         LimitExceeded: It has more than `max_features`, or all together more than `max_vertices`.
     """
     _require_few(body, rules, features=features_in(body))
-    document = document_of(body)
+    document = _geojson_of(body)
     kind = _kind(document)
     if kind not in MEMBERS:
         raise InvalidParameter(
@@ -160,7 +160,7 @@ def point_of(body: bytes) -> tuple[float, float] | None:
     Raises:
         InvalidParameter: It is no JSON object, or the point has no position.
     """
-    document = document_of(body)
+    document = _geojson_of(body)
     geometry: Json = document.get("geometry") if _kind(document) == "Feature" else document
     if _kind(geometry) != "Point":
         return None
@@ -173,9 +173,19 @@ def document_of(body: bytes) -> dict[str, Json]:
 
     Raises:
         InvalidParameter: It is no JSON, or no object.
+        LimitExceeded: It would take more memory than there is for a body.
     """
+    return _document(body, partial(loaded, locator=LOCATOR))
+
+
+def _geojson_of(body: bytes) -> dict[str, Json]:
+    """The JSON object of a body, of a large one with arrays in place of lists of positions."""
+    return _document(body, partial(parsed_geojson, locator=LOCATOR))
+
+
+def _document(body: bytes, parse: Callable[[bytes], Json]) -> dict[str, Json]:
     try:
-        document = loaded(body.removeprefix(b"\xef\xbb\xbf"))
+        document = parse(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise InvalidParameter(f"the body is no JSON: {_reason(body, error)}", locator=LOCATOR) from error
     if not isinstance(document, dict):
@@ -248,12 +258,15 @@ def _coordinates(geometry: Json, name: str, depth: int = 0) -> Iterator[Json]:
         )
     listed = geometry.get("coordinates")
     polygons = [listed] if kind == "Polygon" else listed
-    if not isinstance(polygons, list) or not polygons or polygons == [[]]:
+    is_empty = isinstance(polygons, list) and len(polygons) == 1 and isinstance(polygons[0], list) and not polygons[0]
+    if not isinstance(polygons, list) or not polygons or is_empty:
         raise InvalidParameter(f"the geometry{name} has no coordinates", locator=LOCATOR)
     yield from polygons
 
 
 def _polygon(rings: Json, name: str, closed: list[str]) -> Polygon:
+    if isinstance(rings, np.ndarray):  # positions in the place of rings
+        rings = rings[:1].tolist()
     if not isinstance(rings, list) or not rings:
         raise InvalidParameter(f"{name} has no rings", locator=LOCATOR)
     return tuple(_ring(ring, f"ring {place} of {name}", closed) for place, ring in enumerate(rings, 1))
@@ -276,24 +289,14 @@ def _ring(listed: Json, name: str, closed: list[str]) -> FloatArray:
 
 def _positions(listed: Json, name: str) -> FloatArray:
     """(vertex, 2) of x and y."""
+    if isinstance(listed, np.ndarray):
+        return listed
     if not isinstance(listed, list) or not listed:
         raise InvalidParameter(f"{name} has no positions", locator=LOCATOR)
-    if set(map(type, listed)) != {list} or not set(map(type, chain.from_iterable(listed))) <= {int, float}:
-        raise _no_positions(name)  # before numpy, which pads texts to the longest of them
-    try:
-        positions = np.array(listed, dtype=np.float64)
-    except ValueError:  # some have heights
-        try:
-            positions = np.array([position[:2] for position in listed], dtype=np.float64)
-        except ValueError as error:
-            raise _no_positions(name) from error
-    if positions.shape[1] < 2:
-        raise _no_positions(name)
-    return np.ascontiguousarray(positions[:, :2])
-
-
-def _no_positions(name: str) -> InvalidParameter:
-    return InvalidParameter(f"{name} must have positions [longitude, latitude]", locator=LOCATOR)
+    positions = positions_of(listed)
+    if positions is None:
+        raise InvalidParameter(f"{name} must have positions [longitude, latitude]", locator=LOCATOR)
+    return positions
 
 
 def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: GeometryRules) -> tuple[Area, ...]:

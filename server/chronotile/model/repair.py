@@ -9,8 +9,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Polygon
+from chronotile.model.grid import FloatArray
 
 PAIRS_PER_EDGE = 6
 """Edges whose boxes overlap: of an outline each has itself and its two neighbours."""
@@ -33,6 +34,15 @@ STEPS_PER_PAIR = 500
 
 MOST_REPAIRED = 20_000_000
 """Pairs of rings of the polygons that are repaired, whether their boxes overlap or not."""
+
+MOST_CHECKED_VERTICES = 500_000
+"""Of polygons that are checked together: one, or all of a feature; to check takes up to 215 bytes a vertex."""
+
+MOST_REPAIRED_VERTICES = 250_000
+"""Of a polygon that is repaired, and of polygons that are united: that takes up to 475 bytes a vertex."""
+
+EDGES_AT_ONCE = 1 << 16
+"""Of which boxes are looked up in one tree: an edge takes some 400 bytes in it."""
 
 _AT_ONCE = 16
 """Boxes that are looked up together, each of which may overlap all others."""
@@ -58,7 +68,8 @@ def repaired(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str)
         locator: The parameter they came in.
 
     Raises:
-        InvalidParameter: One covers nothing, or is too tangled to be repaired; the message names it.
+        InvalidParameter: One covers nothing, or is too tangled or too large to be repaired; the message names it.
+        LimitExceeded: One has too many vertices.
     """
     checks = _Checks()
     for polygon, name in zip(polygons, names, strict=True):
@@ -73,6 +84,7 @@ def repaired(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str)
         pairs += _overlapping_pairs(polygons[index], at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
             raise InvalidParameter(f"{names[index]} is too tangled to be repaired: {reason}", locator=locator)
+        _require_repairable(polygons[index], names[index], reason, locator=locator)
         ring_pairs += len(polygons[index]) ** 2
         if ring_pairs > MOST_REPAIRED:
             raise InvalidParameter(
@@ -99,6 +111,7 @@ def united(areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator:
 
     Raises:
         InvalidParameter: The polygons of one are too tangled with one another; the message names it.
+        LimitExceeded: Those of one have too many vertices to be checked or united.
     """
     done = [tuple(polygons) for polygons in areas]
     checks = _Checks()
@@ -111,6 +124,7 @@ def united(areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator:
         checks.require_few(rings, outer, f"the polygons{names[index]} are", locator=locator)
         if shapely.is_valid(shapely.multipolygons(shapes)):
             continue  # they touch at most: to unite thousands that do would take minutes
+        _require_few_vertices(rings, "max_united_vertices", MOST_REPAIRED_VERTICES, locator=locator)
         edges += sum(len(ring) - 1 for ring in rings)
         pairs += _overlapping_pairs(rings, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
@@ -145,7 +159,9 @@ class _Checks:
 
         Raises:
             InvalidParameter: Too many of their edges, or of themselves, may lie on one another.
+            LimitExceeded: They have too many vertices.
         """
+        _require_few_vertices(rings, "max_checked_vertices", MOST_CHECKED_VERTICES, locator=locator)
         edges = sum(len(ring) - 1 for ring in rings)
         if edges <= FEW_EDGES:
             return
@@ -165,6 +181,23 @@ class _Checks:
                 "simplify them, or send fewer at once",
                 locator=locator,
             )
+
+
+def _require_few_vertices(rings: Polygon, limit: str, allowed: int, *, locator: str) -> None:
+    vertices = sum(map(len, rings))
+    if vertices > allowed:
+        raise LimitExceeded(
+            limit, allowed=allowed, asked=vertices, alternative="simplify each feature", locator=locator
+        )
+
+
+def _require_repairable(polygon: Polygon, name: str, reason: str, *, locator: str) -> None:
+    vertices = sum(map(len, polygon))
+    if vertices > MOST_REPAIRED_VERTICES:
+        raise InvalidParameter(
+            f"{name} has {vertices} vertices, of which at most {MOST_REPAIRED_VERTICES} can be repaired: {reason}",
+            locator=locator,
+        )
 
 
 def _nesting_steps(rings: Polygon, *, at_most: int) -> int:
@@ -206,14 +239,45 @@ def _overlapping_pairs(polygon: Polygon, *, at_most: int) -> int:
     A hundred random vertices cross a thousand times, and what they enclose takes a second to find; a coast of a
     hundred thousand that crosses itself once takes little more than its reading.
     """
+    low, high = _edge_boxes(polygon)
+    order = np.argsort(low[:, 0], kind="stable")
+    low = low[order]
+    high = high[order]
+    del order
+    pairs = start = 0
+    while start < len(low) and pairs <= at_most:
+        part = slice(start, start + EDGES_AT_ONCE)
+        tree = shapely.STRtree(_diagonals(low[part], high[part]))
+        is_near = ((low <= high[part].max(axis=0)) & (high >= low[part].min(axis=0))).all(axis=1)
+        pairs += _pairs_with(tree, low[is_near], high[is_near], at_most=at_most - pairs)
+        start += EDGES_AT_ONCE
+    return pairs
+
+
+def _edge_boxes(polygon: Polygon) -> tuple[FloatArray, FloatArray]:
+    """(edge, 2) least and greatest x and y of the edges of all rings."""
     vertices, ends = np.concatenate(polygon), np.cumsum([len(ring) for ring in polygon])
-    pairs_of_vertices = np.stack([vertices[:-1], vertices[1:]], axis=1)
-    edges = shapely.linestrings(np.delete(pairs_of_vertices, ends[:-1] - 1, axis=0))
-    tree = shapely.STRtree(edges)
+    low, high = (each(vertices[:-1], vertices[1:]) for each in (np.minimum, np.maximum))
+    if len(polygon) == 1:
+        return low, high
+    is_edge = np.ones(len(low), dtype=np.bool_)
+    is_edge[ends[:-1] - 1] = False  # from one ring to the next
+    return low[is_edge], high[is_edge]
+
+
+def _diagonals(low: FloatArray, high: FloatArray) -> NDArray[np.object_]:
+    """(box,) lines that have the boxes."""
+    lines: NDArray[np.object_] = shapely.linestrings(np.stack([low, high], axis=1))
+    return lines
+
+
+def _pairs_with(tree: shapely.STRtree, low: FloatArray, high: FloatArray, *, at_most: int) -> int:
+    """Pairs of an edge of a tree with one of some boxes, which overlap; counting ends soon after `at_most`."""
     pairs = start = 0
     step = 8  # each of which may overlap all
-    while start < len(edges) and pairs <= at_most:
-        pairs += tree.query(edges[start : start + step]).shape[1]
+    while start < len(low) and pairs <= at_most:
+        some = slice(start, start + step)
+        pairs += tree.query(_diagonals(low[some], high[some])).shape[1]
         start += step
         step = min(2 * step, 4096) if pairs <= PAIRS_PER_EDGE * start else 8
     return pairs

@@ -3,8 +3,9 @@
 import pytest
 
 from chronotile.errors import ServerBusy
+from chronotile.model.geojson_size import MAX_PARSED_BYTES
 from chronotile.pipeline.answer_memory import AnswerMemory
-from chronotile.protocols.common.body_memory import COPIES, FREE_BYTES, MAX_BYTES, MAX_PARSED_BYTES, BodyMemory
+from chronotile.protocols.common.body_memory import COPIES, FREE_BYTES, MAX_BYTES, BodyMemory
 
 MAX_BODY_BYTES = 32 << 20
 

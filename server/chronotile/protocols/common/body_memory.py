@@ -1,6 +1,7 @@
 """How much memory the bodies of requests may take together."""
 
 from chronotile.errors import ServerBusy
+from chronotile.model.geojson_size import MAX_PARSED_BYTES
 from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.held_bytes import HeldBytes
 
@@ -9,11 +10,10 @@ SMALL_BYTES = 65_536
 COPIES = 3
 """Bytes counted per byte of a body before it is read: usually what it takes once it is parsed."""
 MAX_BYTES = 96 << 20
-"""Limit for all bodies of a process before they are read: what is counted for one of 32 MiB."""
+"""Limit for all bodies of a process before they are read: what is counted for one of 32 MiB. Once parsed, all of them
+may take `MAX_PARSED_BYTES`: the memory of large answers and `FREE_BYTES`."""
 FREE_BYTES = 16 << 20
 """The part reserved for bodies, so that some uploads are read even if large answers take all other memory."""
-MAX_PARSED_BYTES = 192 << 20
-"""Limit for all bodies of a process once parsed: the memory of large answers and `FREE_BYTES`."""
 
 
 class BodyMemory:

@@ -19,7 +19,7 @@ def parsed(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAINERS)
 
     Raises:
         InvalidParameter: It is no JSON, or too deep.
-        LimitExceeded: It has more lists and objects.
+        LimitExceeded: It has more lists and objects, or would take more memory than there is for a body.
     """
     containers = containers_in(text)
     if containers > most:
@@ -27,7 +27,7 @@ def parsed(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAINERS)
             "max_containers", allowed=most, asked=containers, alternative="send less at once", locator=locator
         )
     try:
-        value = loaded(text)
+        value = loaded(text, locator=locator)
     except orjson.JSONDecodeError as error:
         raise InvalidParameter(f"{what} is no JSON: {error}", locator=locator) from error
     try:
