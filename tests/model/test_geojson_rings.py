@@ -188,6 +188,7 @@ def test_many_small_rings_make_no_list_for_each_position():
             b'{"type": "Feature", "geometry": null, "properties": {"coordinates": [[' + b"[1,2]," * 100 + b"[1,2]]]}}",
             id="ring among properties",
         ),
+        pytest.param(b'{"type": "Polygon", "coordinates": [' + b"[[1,2]]," * 20 + b"[[1,2]]]}", id="small rings"),
         pytest.param(b'{"type": "Feature", "geometry": null, "properties": ["' + b"x" * 3000 + b'"]}', id="text"),
     ],
 )

@@ -23,6 +23,9 @@ WHOLE_BYTES = 1 << 16
 PIECE_BYTES = 1 << 16
 """Of a ring, parsed at once."""
 
+RING_BYTES = 256
+"""Of a ring, beside its positions and the mark in its place."""
+
 _COORDINATES = re.compile(rb'(?<!\\)"coordinates"\s*:\s*(?=\[)')
 """Never inside a string of valid JSON: its first quote would end the string, after which no name may stand."""
 _NUMBERS = re.compile(rb"[\[\]\d+\-.eE,\s]*+")
@@ -60,15 +63,17 @@ def parsed_geojson(text: bytes, *, locator: str) -> Json:
     if len(text) <= WHOLE_BYTES:
         return loaded(text, locator=locator)
     mark, rings = secrets.token_hex(8), list[_Ring]()
-    pieces, end = list[bytes](), 0
+    pieces, end, taken = list[bytes](), 0, len(text)
     for ring in _rings(text):
+        taken += ring.positions.nbytes + RING_BYTES
+        require_room(taken, locator=locator)
         pieces += (text[end : ring.start], b'"%s%d"' % (mark.encode(), len(rings)))
         rings.append(ring)
         end = ring.stop
     pieces.append(text[end:])
     rest = b"".join(pieces)
     pieces.clear()
-    taken = len(text) + sum(ring.positions.nbytes for ring in rings) + parsed_bytes(rest)
+    taken += parsed_bytes(rest)
     require_room(taken, locator=locator)
     try:
         document = loaded(rest, locator=locator)

@@ -35,7 +35,7 @@ STEPS_PER_PAIR = 500
 MOST_REPAIRED = 20_000_000
 """Pairs of rings of the polygons that are repaired, whether their boxes overlap or not."""
 
-MOST_CHECKED_VERTICES = 500_000
+MOST_CHECKED_VERTICES = 600_000
 """Of polygons that are checked together: one, or all of a feature; to check takes up to 215 bytes a vertex."""
 
 MOST_REPAIRED_VERTICES = 250_000
