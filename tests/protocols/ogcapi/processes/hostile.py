@@ -28,18 +28,18 @@ BODIES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
     "arrays": ("time-series", lambda: filled(b'{"inputs":{"layers":"NDVI","points":[', b"[],", b"[]]}}")),
     "as many arrays as are read": (
         "time-series",
-        lambda: b'{"inputs":{"layers":"NDVI","points":[' + b"[]," * 3_900_000 + b"[]]}}",
+        lambda: b'{"inputs":{"layers":"NDVI","points":[' + b"[]," * 1_300_000 + b"[]]}}",
     ),
     "depth": ("echo", lambda: b'{"inputs":{"object":' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}}"),
     "depth past all": ("echo", lambda: filled(b'{"inputs":{"object":', b"[", b"")),
     "a long text": ("echo", lambda: filled(b'{"inputs":{"string":"', b"a", b'"}}')),
     "texts": ("echo", lambda: filled(b'{"inputs":{"array":[', b'"a",', b'"a"]}}')),
-    "unknown inputs": ("echo", lambda: of_names(b'{"inputs":{', 1_000_000, b"}}")),
+    "unknown inputs": ("echo", lambda: of_names(b'{"inputs":{', 900_000, b"}}")),
     "unknown members of an input": (
         "export",
-        lambda: of_names(b'{"inputs":{"layer":"NDVI","bbox":{', 1_000_000, b"}}}"),
+        lambda: of_names(b'{"inputs":{"layer":"NDVI","bbox":{', 900_000, b"}}}"),
     ),
-    "unknown members of a body": ("echo", lambda: of_names(b'{"outputs":[],', 1_000_000, b"}")),
+    "unknown members of a body": ("echo", lambda: of_names(b'{"outputs":[],', 900_000, b"}")),
 }
 """Bodies by what they have, and the process that they are sent to."""
 

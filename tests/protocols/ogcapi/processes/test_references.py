@@ -6,9 +6,9 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.errors import ConfigurationError, LimitExceeded
-from chronotile.jobs.asked import MOST_CONTAINERS
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.processes import process_of
+from chronotile.protocols.ogcapi.processes import references
 from chronotile.protocols.ogcapi.processes.references import MOST, Reference, with_values
 from chronotile.readers.fetch import Fetched
 from tests.listener import Answer
@@ -161,10 +161,12 @@ def test_all_together_are_bounded(ask, web):
     assert "max_body_bytes" in problem_of(ask({"inputs": {"string": half, "mixed": half}}), "inputs.mixed.href")
 
 
-def test_what_they_hold_is_bounded_together():
-    many, one = Fetched(body=b'"%s"' % (b"[" * MOST_CONTAINERS), media_type=""), Fetched(body=b"[]", media_type="")
+def test_what_they_hold_is_bounded_together(monkeypatch):
+    most = 100_000
+    monkeypatch.setattr(references, "MOST_CONTAINERS", most)
+    many, one = Fetched(body=b'"%s"' % (b"[" * most), media_type=""), Fetched(body=b"[]", media_type="")
     two = [Reference(name=name, index=None, url="", media_type=None) for name in ("string", "mixed")]
-    assert with_values(process_of("echo"), {}, two[:1], [many])["string"]["value"] == "[" * MOST_CONTAINERS
+    assert with_values(process_of("echo"), {}, two[:1], [many])["string"]["value"] == "[" * most
 
     with pytest.raises(LimitExceeded, match="max_containers") as caught:
         with_values(process_of("echo"), {}, two, [many, one])
