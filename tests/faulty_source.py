@@ -35,6 +35,16 @@ class Fault(Enum):
     """500."""
     FORBIDDEN = auto()
     """403."""
+    MISSING = auto()
+    """404."""
+    NO_CONTENT = auto()
+    """204."""
+    NOT_MODIFIED = auto()
+    """304, though the request has no condition."""
+    FAILED_CONDITION = auto()
+    """412, though the request has no condition."""
+    EMPTY = auto()
+    """200, with a body of no bytes."""
     CUT = auto()
     """The head and half of the body are sent, then the connection is closed."""
     CUT_AT_ONCE = auto()
@@ -57,9 +67,15 @@ STATUS_OF = {
     Fault.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Fault.SERVER_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
     Fault.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    Fault.MISSING: HTTPStatus.NOT_FOUND,
+    Fault.NO_CONTENT: HTTPStatus.NO_CONTENT,
+    Fault.NOT_MODIFIED: HTTPStatus.NOT_MODIFIED,
+    Fault.FAILED_CONDITION: HTTPStatus.PRECONDITION_FAILED,
+    Fault.EMPTY: HTTPStatus.OK,
 }
 CUTS = {Fault.CUT, Fault.CUT_CHUNKED, Fault.CUT_WITHOUT_LENGTH, Fault.HANG_IN_BODY}
 """Half of the body is sent."""
+BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
 @dataclass(frozen=True)
@@ -295,7 +311,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault is Fault.CUT_AT_ONCE:
             self.close_connection = True
         elif fault in STATUS_OF:
-            self._send(STATUS_OF[fault], b"it does not work")
+            status = STATUS_OF[fault]
+            self._send(status, b"" if status in BODILESS | {HTTPStatus.OK} else b"it does not work")
         else:
             self._send_file(path, fault)
 
@@ -359,7 +376,7 @@ class _Handler(BaseHTTPRequestHandler):
             content = content[: len(content) // 2]
         if fault is Fault.CUT_CHUNKED:
             self.send_header("Transfer-Encoding", "chunked")
-        elif status is not HTTPStatus.NOT_MODIFIED and fault is not Fault.CUT_WITHOUT_LENGTH:
+        elif status not in BODILESS and fault is not Fault.CUT_WITHOUT_LENGTH:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command == "HEAD":

@@ -1,16 +1,20 @@
 """Sources elsewhere: right numbers or an error, within a bound of time, and right again with the next request."""
 
 import os
+import shutil
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.ingest.blocks import block_findings
 from chronotile.model.grid import Window
-from chronotile.readers import remote_files, remote_requests, zarr_cube
+from chronotile.readers import remote_files, remote_requests, zarr_cube, zarr_gaps
 from chronotile.readers.open import open_source
 from chronotile.readers.raster_pool import shared_pool
 from chronotile.readers.remote_files import looks
@@ -18,7 +22,7 @@ from chronotile.readers.zarr_fields import fields_of
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.remote_scenes import OTHER, SCENE, numbers_of, write_here
 from tests.running import PATIENCE_S, until
-from tests.scenes import NODATA, make_spec
+from tests.scenes import NODATA, Scene, make_spec, write_zarr
 
 pytestmark = pytest.mark.slow
 
@@ -118,6 +122,153 @@ def test_failing_store_is_an_error_and_then_right(kind, fault, source):
     until(lambda: readable(reader))
 
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+CHUNKS = {"zarr-v2": "0/NDVI/0.1.1", "zarr-v3": "0/NDVI/c/0/1/1"}
+BLANK = [Fault.NO_CONTENT, Fault.NOT_MODIFIED, Fault.FAILED_CONDITION, Fault.EMPTY]
+"""Answers without content, of which none says that there is nothing."""
+
+
+def chunk_of(kind, spec):
+    """The path at the source of the chunk in the middle of the scene."""
+    return f"{spec.href.rpartition('/')[2]}/{CHUNKS[kind]}"
+
+
+FILL = {"zarr-v2": NODATA, "zarr-v3": 0}
+"""The fill value that xarray writes."""
+
+
+def with_gap(kind):
+    """The numbers of the scene without its chunk in the middle."""
+    found = SCENE.numbers(0).copy()
+    found[160:320, 160:320] = FILL[kind]
+    return found
+
+
+@pytest.mark.parametrize("fault", [*BLANK, Fault.FORBIDDEN], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("kind", STORES)
+def test_chunk_of_which_no_answer_says_that_it_is_missing_is_never_blank(kind, fault, source):
+    spec = write(kind, source, SCENE)
+    reader = open_source(spec)
+    source.switch(fault, chunk_of(kind, spec))
+
+    for _ in range(2):  # nor is what was found kept
+        with pytest.raises(SourceUnavailable):
+            numbers_of(reader)
+    source.heal()
+
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("fault", BLANK, ids=lambda fault: fault.name)
+def test_shard_of_which_no_answer_says_that_it_is_missing_is_never_blank(fault, source):
+    spec = write("zarr-v3", source, SCENE, shards=(1, 480, 320))
+    reader = open_source(spec)
+    source.switch(fault, f"{spec.href.rpartition('/')[2]}/0/NDVI/c/0/0/1")
+
+    for _ in range(2):
+        with pytest.raises(SourceUnavailable):
+            numbers_of(reader)
+    source.heal()
+
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_missing_chunk_has_the_fill_value_until_it_is_written(kind, source, monkeypatch):
+    spec = write(kind, source, SCENE)
+    chunk = source.folder / chunk_of(kind, spec)
+    content = chunk.read_bytes()
+    chunk.unlink()
+    reader = open_source(spec)
+    before = reader.revision("NDVI", 0)
+    blank = numbers_of(reader)
+    rows, columns = Window(150, 330, 170, 171), Window(170, 171, 150, 330)
+    parts = [numbers_of(reader, window) for window in (rows, columns)]
+
+    source.replace(chunk_of(kind, spec), content)
+    monkeypatch.setattr(zarr_gaps, "KEPT_S", 0.0)
+
+    assert np.array_equal(blank, with_gap(kind))
+    assert np.array_equal(parts[0], blank[150:330, 170:171])
+    assert np.array_equal(parts[1], blank[170:171, 150:330])
+    assert reader.revision("NDVI", 0) != before  # so that no cache gives what was made of it
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+    assert open_source(spec).revision("NDVI", 0) == reader.revision("NDVI", 0)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_missing_chunk_is_asked_for_at_most_every_some_seconds(kind, source, monkeypatch):
+    spec = write(kind, source, SCENE)
+    path = chunk_of(kind, spec)
+    (source.folder / path).unlink()
+    monkeypatch.setattr(zarr_gaps, "KEPT_S", PATIENCE_S)  # however slow the machine is
+    reader = open_source(spec)
+    numbers_of(reader)
+    before = source.count(path)
+
+    numbers_of(reader)
+    reader.revision("NDVI", 0)
+
+    assert source.count(path) == before
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["shard", "chunk of a shard"])
+def test_what_a_store_of_shards_lacks_has_the_fill_value_until_it_is_written(is_whole, source, monkeypatch):
+    spec = write("zarr-v3", source, SCENE, shards=(1, 480, 320))
+    here = source.folder / spec.href.rpartition("/")[2]
+    shard = here / "0/NDVI/c/0/0/0"
+    content = shard.read_bytes()
+    right = SCENE.numbers(0)
+    blank = right.copy()
+    if is_whole:
+        shard.unlink()
+        blank[:, :320] = FILL["zarr-v3"]
+    else:
+        array = zarr.open_array(here / "0/NDVI", mode="r+", config={"write_empty_chunks": False})
+        array[:, 160:320, 160:320] = FILL["zarr-v3"]
+        blank[160:320, 160:320] = FILL["zarr-v3"]
+    reader = open_source(spec)
+    before = reader.revision("NDVI", 0)
+    found = [numbers_of(reader) for _ in range(2)]
+
+    source.replace(str(shard.relative_to(source.folder)), content)
+    monkeypatch.setattr(zarr_gaps, "KEPT_S", 0.0)
+
+    assert all(np.array_equal(each, blank) for each in found)
+    assert reader.revision("NDVI", 0) != before
+    assert np.array_equal(numbers_of(reader), right)
+
+
+def test_missing_chunk_of_a_zip_elsewhere_has_the_fill_value(source, tmp_path):
+    folder = source.folder / write_here("zarr-v3", source.folder, SCENE)
+    (folder / CHUNKS["zarr-v3"]).unlink()
+    shutil.make_archive(str(source.folder / "packed"), "zip", folder)
+    reader = open_source(make_spec("zarr", source.url_of("packed.zip")))
+
+    assert np.array_equal(numbers_of(reader), with_gap("zarr-v3"))
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_cells_in_chunks_that_are_missing_at_some_times(kind, source, tmp_path):
+    scene = Scene(width=20, height=20, days=("2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"))
+    store = write_zarr(source.folder, scene, version=int(kind[-1]), chunks=(2, 10, 10))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr-python says that version 3 has no consolidated metadata yet
+        zarr.consolidate_metadata(store.href)
+    (source.folder / Path(store.href).name / CHUNKS[kind].replace("NDVI/0", "NDVI/1").replace("c/0", "c/1")).unlink()
+    there = open_source(make_spec("zarr", source.url_of(Path(store.href).name)))
+    here = open_source(make_spec("zarr", store.href))
+
+    for indexes in ([0, 1, 2, 3], [0, 3], [1], [2, 3]):
+        mine, theirs = (each.read_cell("NDVI", indexes=indexes, row=12, column=15) for each in (there, here))
+        assert mine.numbers.tolist() == theirs.numbers.tolist()
+        window = Window(5, 15, 5, 15)
+        blocks = [each.read_block("NDVI", indexes=indexes, window=window, along="time") for each in (there, here)]
+        assert np.array_equal(blocks[0].numbers, blocks[1].numbers)
+    sparse = [each.read_window("NDVI", index=3, level=0, window=Window(1, 19, 2, 20), step=3) for each in (there, here)]
+    assert np.array_equal(sparse[0].numbers, sparse[1].numbers)
+    assert FILL[kind] in sparse[0].numbers
 
 
 @pytest.mark.parametrize("fault", [*PARTIAL, Fault.OTHER_RANGE], ids=lambda fault: fault.name)

@@ -158,6 +158,31 @@ def ask_state(place: Place) -> ObjectState:
         return _state_of(obstore.head(place.store, place.key))
 
 
+def ask_whether(place: Place, *, in_parts: bool) -> ObjectState | None:
+    """Return the state of a file, or `None` if its server answers that there is none (404).
+
+    Args:
+        place: Where it is.
+        in_parts: Whether parts of it are read.
+
+    Raises:
+        Away: Neither is known.
+    """
+    import obstore  # noqa: PLC0415
+
+    try:
+        if in_parts:
+            return ask_part(place, 0, 1, None)[1]
+        with _in_our_words():
+            return _state_of(obstore.get(place.store, place.key).meta)
+    except Refused as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            return None
+        raise
+    except Replaced:
+        raise Away("its server answers 412 Precondition Failed, though no condition was sent") from None
+
+
 def _state_of(meta: "ObjectMeta") -> ObjectState:
     return ObjectState(round(meta["last_modified"].timestamp() * 1e9), meta["size"], meta["e_tag"] or "")
 
@@ -189,6 +214,8 @@ def _reason(error: Exception, took_s: float) -> str:
     status = _STATUS.search(said)
     if status is not None:
         return f"its server answers {status[1].strip()}"
+    if "MissingContentLength" in said:
+        return "its server answers without content, or does not say how much it sends"
     if "kind: Timeout" in said or "TimedOut" in said or took_s >= REQUEST_S:
         return "its server does not answer in time"
     return "its server cannot be reached, or breaks off its answer, or its host name is wrong"

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property
-from hashlib import blake2b
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,9 @@ from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.cube import ArraySource, Selection
 from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import kvstore, local_path
-from chronotile.readers.remote_files import looks
-from chronotile.readers.remote_requests import ObjectState, Replaced
 from chronotile.readers.zarr_nodes import ArrayNode
-from chronotile.readers.zarr_waits import request_limits, requests_so_far, settled
+from chronotile.readers.zarr_remote import RemoteMetadata, RemoteReads, State, States, digest_of
+from chronotile.readers.zarr_waits import request_limits, settled
 
 COPY_THREADS = 2
 IO_THREADS = 8
@@ -31,10 +30,6 @@ MAX_FOLDERS = 64
 
 MAX_SEEN = 4096
 """Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
-
-State = tuple[int, int, int] | ObjectState
-States = dict[str, State | None]
-"""Of files and folders by path; `None` of those that are not there."""
 
 
 @cache
@@ -71,6 +66,8 @@ class Watched:
         self._open = open_array
         self._seen: States = files.metadata_states()
         self._lock = threading.Lock()
+        self.opened_s = monotonic()
+        """When the array was opened last, or earlier."""
         self._array = open_array()
 
     def for_reading(self, selection: Selection) -> Any:  # noqa: ANN401 -- the libraries' arrays have no types
@@ -87,10 +84,20 @@ class Watched:
             self._seen.update(states)
             is_full = len(self._seen) > MAX_SEEN
             if changed or is_full:
-                self._array = self._open()
+                self._open_again()
             if is_full:
                 self._seen = states
             return self._array
+
+    def renew(self) -> None:
+        """Open the array again, so that nothing that was read before is taken for what is there now."""
+        with self._lock:
+            self._open_again()
+
+    def _open_again(self) -> None:
+        begun_s = monotonic()
+        self._array = self._open()
+        self.opened_s = begun_s
 
 
 class TensorStoreArray:
@@ -105,7 +112,7 @@ class TensorStoreArray:
     """
 
     def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
-        self._spec = {
+        self._spec: dict[str, Any] = {
             "driver": f"zarr{node.version if node.version == 3 else ''}",
             "kvstore": _below(kvstore(href), node.path),
             "recheck_cached_data": "open",
@@ -114,23 +121,16 @@ class TensorStoreArray:
         self._node = node
         self._growing = growing
         self._remote = RemoteMetadata(href, node) if local_path(href) is None else None
+        self._spec["fill_missing_data_reads"] = self._remote is None
         self._files = self._remote or LocalFiles(href, node)
         self._watched = Watched(self._files, self._open)
+        self._reads = None if self._remote is None else RemoteReads(href, node, self._remote, self._watched)
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
-        if self._remote is not None:
-            return self._read_elsewhere(selection, self._remote)
+        if self._reads is not None:
+            return self._reads.read(selection)
         numbers: Numbers = self._watched.for_reading(selection)[selection].read().result()
-        return numbers
-
-    def _read_elsewhere(self, selection: Selection, metadata: "RemoteMetadata") -> Numbers:
-        """The selected numbers; the state of the store is looked at anew if any was fetched."""
-        array = self._watched.for_reading(selection)
-        fetched = requests_so_far()
-        numbers: Numbers = settled(array[selection].read())
-        if requests_so_far() != fetched:
-            metadata.look()
         return numbers
 
     @cached_property
@@ -231,64 +231,6 @@ def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-p
     return zarr.open_array(store, path=node.path, mode="r")
 
 
-class RemoteMetadata:
-    """The document of a store elsewhere whose state stands for that of all its chunks: its consolidated metadata.
-
-    Args:
-        href: The store.
-        node: Any array of it.
-        is_now: Whether to ask for its state, though one may be known that is some seconds old.
-    """
-
-    def __init__(self, href: str, node: ArrayNode, *, is_now: bool = False) -> None:
-        self._is_zip = href.endswith(".zip")
-        name = "zarr.json" if node.version == 3 else ".zmetadata"
-        self._document = href if self._is_zip else f"{href.rstrip('/')}/{name}"
-        if is_now:
-            looks.forget(self._document)
-        self._opened = self._state()
-
-    def metadata_states(self) -> States:
-        """Return the state of the document, as it was some seconds ago.
-
-        Raises:
-            Away: It cannot be read.
-            Replaced: It is not the state in which it was at first.
-        """
-        if self._state() != self._opened:
-            raise Replaced("the store was written since it was opened, and has to be opened again")
-        return {self._document: self._opened}
-
-    def states(self, _selection: Selection) -> States:
-        """Return the same; chunks are not checked."""
-        return self.metadata_states()
-
-    def look(self) -> States:
-        """Return the same, requested anew."""
-        looks.forget(self._document)
-        return self.metadata_states()
-
-    def require_parts(self) -> None:
-        """Check that the server gives parts of files, which shards need.
-
-        Raises:
-            Away: It does not.
-        """
-        looks.forget(self._document)
-        looks.state(self._document)
-
-    def digest(self, selection: Selection) -> str:
-        """Return a short text that changes with the document."""
-        return _digest(self.states(selection))
-
-    def are_there(self) -> bool:
-        """Return that nothing is known: a failure may be one of the network."""
-        return False
-
-    def _state(self) -> ObjectState:
-        return looks.state(self._document, is_whole=not self._is_zip)
-
-
 class LocalFiles:
     """The files of an array on this machine."""
 
@@ -328,7 +270,7 @@ class LocalFiles:
 
     def digest(self, selection: Selection) -> str:
         """Return a short text that changes with any of those states."""
-        return _digest(self.states(selection))
+        return digest_of(self.states(selection))
 
     def _numbered_folders(self) -> bytes:
         """For each chunk along the first dimension 1 where its folder is there, and with it something was written."""
@@ -374,10 +316,6 @@ def _state(path: str) -> State | None:
     except FileNotFoundError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _digest(states: States) -> str:
-    return blake2b(repr(list(states.values())).encode(), digest_size=6).hexdigest()
 
 
 def _metadata_name(node: ArrayNode) -> str:

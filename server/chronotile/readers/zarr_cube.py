@@ -17,9 +17,10 @@ from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, host_of, local_path
 from chronotile.readers.reader import Reader
 from chronotile.readers.serving_cube import open_serving_cube
-from chronotile.readers.zarr_arrays import RemoteMetadata, open_array
+from chronotile.readers.zarr_arrays import open_array
 from chronotile.readers.zarr_fields import fields_of, text_of
 from chronotile.readers.zarr_nodes import ArrayNode, GroupNode, read_group
+from chronotile.readers.zarr_remote import RemoteMetadata
 
 REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
 

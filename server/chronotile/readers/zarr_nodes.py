@@ -6,7 +6,7 @@ zarr-python and xarray would tell the same for two seconds and 130 MB a process 
 import base64
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -44,12 +44,19 @@ class ArrayNode:
     """The shape of what one file holds: a shard, or a chunk without shards."""
     separator: str
     """Between the numbers in a chunk's name; `/` makes folders of them."""
+    has_c: bool = False
+    """Whether a `c` stands before the numbers, as the default of version 3 has it."""
     attrs: Document
 
     @property
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition("/")[2]
+
+    def file_of(self, numbers: Sequence[int]) -> str:
+        """Return the path of a file of chunks by its number along each dimension, from where `path` begins."""
+        name = self.separator.join((*(["c"] if self.has_c else []), *map(str, numbers)))
+        return f"{self.path}/{name or '0'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +264,7 @@ def _array_3(path: str, document: Document) -> ArrayNode:
         dims=_dims(document.get("dimension_names"), shape),
         files=tuple(document["chunk_grid"]["configuration"]["chunk_shape"]),
         separator=separator,
+        has_c=keys.get("name", "default") == "default",
         attrs=attrs,
     )
 

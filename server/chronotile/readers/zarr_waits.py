@@ -3,6 +3,7 @@
 import os
 import re
 from http import HTTPStatus
+from time import monotonic
 from typing import Any
 
 import tensorstore as ts
@@ -19,6 +20,7 @@ from chronotile.readers.remote_requests import (
 )
 
 _METRICS = "/tensorstore/kvstore/"
+_CODES = "/tensorstore/http/response_codes"
 _NOT_OF_THE_STORE = re.compile("INVALID_ARGUMENT|FAILED_PRECONDITION|OUT_OF_RANGE|UNIMPLEMENTED")
 """Errors of arrays that cannot be decoded; all others are of the network or the server."""
 
@@ -31,6 +33,12 @@ _REFUSALS = {
 
 _CURL_ERRORS = {6: "its host name is not known: is its address right?", 28: "its server does not answer in time"}
 """What some of curl's codes mean, which are at the end of tensorstore's messages."""
+
+_NO_CHUNK = re.compile(r"NOT_FOUND: chunk \{.*\} stored at .* is missing")
+"""What tensorstore says of a chunk that is not there, where it is not to give the fill value for it."""
+
+_NO_CONTENT = {"204", "412"}
+"""Status codes that it takes, like 404, for an answer that a file is not there. So it does 304 without a condition."""
 
 SLOWEST_BYTES_S = 1000
 """A server that sends less for `REQUEST_S` seconds is taken for one that hangs."""
@@ -46,19 +54,30 @@ def request_limits() -> dict[str, Any]:
     return {"http_request_retries": retries, "s3_request_retries": retries}
 
 
-def settled(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+class NoChunk(Exception):
+    """A chunk is not there, or an answer was taken for that."""
+
+
+def settled(future: Any, deadline: float | None = None) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
     """Return the result of a read of what is elsewhere.
 
+    Args:
+        future: The read.
+        deadline: Until when it may take, by the clock `monotonic`; `None`: `READ_S` seconds.
+
     Raises:
-        Away: It cannot be read, or not within `READ_S` seconds.
+        Away: It cannot be read, or not in time.
+        NoChunk: It needs a chunk that is not there.
         ValueError: What was read is not what it should be.
     """
     try:
-        return future.result(timeout=READ_S)
+        return future.result(timeout=READ_S if deadline is None else max(0.0, deadline - monotonic()))
     except TimeoutError:
         future.cancel()
         raise Away(f"reading it takes longer than {READ_S:g} s") from None
     except ValueError as error:
+        if _NO_CHUNK.match(str(error)):
+            raise NoChunk from None
         if "was ignored by server" in str(error):
             raise Away(IGNORES_RANGE) from error
         status = next((status for code, status in _REFUSALS.items() if str(error).startswith(code)), None)
@@ -80,3 +99,9 @@ def requests_so_far() -> int:
     found = ts.experimental_collect_matching_metrics(_METRICS)
     ends = ("/http/read", "/s3/read")
     return sum(value["value"] for metric in found if metric["name"].endswith(ends) for value in metric["values"])
+
+
+def answers_without_content() -> int:
+    """Return how many answers without content this process has got that it takes for 404."""
+    found = ts.experimental_collect_matching_metrics(_CODES)
+    return sum(value["value"] for metric in found for value in metric["values"] if value["code"] in _NO_CONTENT)
