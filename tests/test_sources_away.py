@@ -186,7 +186,9 @@ def test_source_that_is_away_at_the_start_is_left_out_until_it_is_back(source, c
     assert [layer["id"] for layer in served.get("/layers").json()["layers"]] == ["near.NDVI"]
     ready = served.get("/health/ready")
     assert (ready.status_code, ready.json()["failing"]) == (200, ["far"])
-    assert ready.json()["faults"] == [{"reason": OF_FAR, "collection": "far"}]
+    (told,) = ready.json()["faults"]
+    assert told["collection"] == "far"
+    assert told["reason"].startswith(OF_FAR)
     assert served.metric("chronotile_source_away", collection="far") == 1
     assert any(record.getMessage().startswith("error  far: left out: ") for record in caplog.records)
 
@@ -198,7 +200,8 @@ def test_source_that_is_away_at_the_start_is_left_out_until_it_is_back(source, c
     assert {layer["id"] for layer in served.get("/layers").json()["layers"]} == {"near.NDVI", "far.NDVI"}
     assert served.metric("chronotile_source_away", collection="far") == 0
     lines = [record.getMessage() for record in caplog.records if "reloaded: " in record.getMessage()]
-    assert lines == ["reloaded: source of collection far opened, layer far.NDVI added, 1 no longer left out (far)"]
+    back = "reloaded: source of collection far opened, layer far.NDVI added, 1 no longer left out (far)"
+    assert [line for line in lines if line != "reloaded: findings changed"] == [back]
 
 
 def test_source_that_goes_away_is_refused_until_it_is_back(source, configure, serve, caplog):
@@ -255,6 +258,46 @@ def test_mistake_in_an_address_is_told_from_a_server_that_is_away(source, config
     findings = [each.getMessage() for each in caplog.records if "error  odd: left out: " in each.getMessage()]
     assert len(findings) == 1
     assert f"its server answers {words}" in findings[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("cog", "b.tif", "b.tif cannot be opened: "),
+        ("cog", "*.tif", "a pattern of files elsewhere cannot be listed"),
+        ("zarr", "b.zarr", "b.zarr cannot be opened: "),
+        ("netcdf", "b.nc", "copy it"),
+    ],
+)
+def test_source_that_is_wrong_is_left_out_and_not_away(source, configure, serve, caplog, kind, name, words):
+    caplog.set_level("INFO", logger="chronotile")
+    (source.folder / "b.zarr").mkdir()
+    for each in ("b.tif", "b.nc", "b.zarr/zarr.json", "b.zarr/.zmetadata"):
+        (source.folder / each).write_text("neither raster nor JSON")
+    more = f'  odd: {{source: {{kind: {kind}, href: "{source.url_of(name)}"}}, variables: {{NDVI: {{}}}}}}\n'
+    served = serve(configure(more=more), patience_s=PATIENCE_S)
+
+    answer = served.get(FAR.replace("far", "odd"))
+    assert answer.status_code == 404
+    assert "try again" not in answer.text
+    assert served.failing() == ["odd"]
+    assert served.metric("chronotile_source_away", collection="odd") == 0
+    (finding,) = [each.getMessage() for each in caplog.records if "error  odd: left out: " in each.getMessage()]
+    assert words in finding
+    assert "it does not pass by itself" in finding
+    assert is_right(served.get(FAR))
+
+
+def test_reason_of_a_source_that_is_away_is_told_without_its_name(source, configure, serve):
+    source.switch(Fault.IGNORE_RANGE, "b.tif")
+    write_cogs(source.folder, SCENE)
+    next(source.folder.glob("*.tif")).rename(source.folder / "b.tif")
+    more = f'  odd: {{source: {{kind: cog, href: "{source.url_of("b.tif")}"}}, variables: {{NDVI: {{}}}}}}\n'
+    served = serve(configure(more=more), patience_s=PATIENCE_S)
+
+    (told,) = served.get("/health/ready").json()["faults"]
+    assert told["reason"].startswith(f"{OF_FAR}: its server sends whole files")
+    assert "b.tif" not in told["reason"]
 
 
 def test_those_that_hang_hold_only_threads_of_their_own(source, configure, serve):

@@ -15,9 +15,10 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.readers import elsewhere as module
-from chronotile.readers.elsewhere import JITTER, LONGEST_RETRY_S, Elsewhere, Opened, Wanted, delay_s
+from chronotile.readers.elsewhere import JITTER, LONGEST_RETRY_S, Elsewhere, delay_s
 from chronotile.readers.foreign import BeingWritten
-from chronotile.readers.remote_requests import Refused
+from chronotile.readers.found_elsewhere import Opened, Wanted, revisions_of
+from chronotile.readers.remote_requests import Away, Refused, refusal
 from tests.running import PATIENCE_S, until
 
 AWHILE_S = 0.05
@@ -49,7 +50,7 @@ class Hosts:
     def __init__(self):
         self.doors: dict[str, threading.Event] = {}
         self.failures: dict[str, str] = {}
-        self.cause: Exception | None = None
+        self.cause: Exception | None = Away("its server does not answer")
         self.begun = Counter()
         self.readers: list[Reader] = []
         self.changed = threading.Condition()
@@ -68,7 +69,7 @@ class Hosts:
             raise UnsupportedSource(self.failures[name]) from self.cause
         reader = Reader(INFO, self)
         self.readers.append(reader)
-        return Opened(reader=reader, info=reader.info, revisions=module.revisions_of(reader))
+        return Opened(reader=reader, info=reader.info, revisions=revisions_of(reader))
 
     def wait_for(self, name, count):
         """Wait until a source was begun to be opened so many times."""
@@ -188,13 +189,48 @@ def test_refusal_is_news_once_though_the_source_was_away(elsewhere, hosts):
     hosts.failures = {"bad": "503"}
     before = elsewhere.open(wanted("bad"), patience_s=PATIENCE_S)
     hosts.failures, hosts.cause = {"bad": "404"}, Refused(404)
-    until(lambda: elsewhere.found.refusals == {"bad": 404})
+    until(lambda: elsewhere.found.causes == {"bad": refusal(404)})
     hosts.wait_for("bad", hosts.begun["bad"] + 3)
 
     assert elsewhere.found.changes == before.changes + 1
     hosts.failures = {}
     until(lambda: not elsewhere.is_away("bad"))
-    assert elsewhere.found.refusals == {}
+    assert elsewhere.found.causes == {}
+
+
+def test_one_that_is_wrong_is_not_away_and_tried_again(elsewhere, hosts):
+    hosts.failures, hosts.cause = {"bad": "no raster", "off": "no raster"}, None
+    before = elsewhere.open(wanted("bad", "off"), patience_s=PATIENCE_S)
+    hosts.wait_for("bad", 3)
+
+    assert elsewhere.found.wrong == {"bad": "no raster", "off": "no raster"}
+    assert elsewhere.found.away == {}
+    assert not elsewhere.is_away("bad")
+    assert elsewhere.found.changes == before.changes
+    hosts.cause = Away("its server does not answer")
+    until(lambda: set(elsewhere.found.away) == {"bad", "off"})
+    hosts.failures = {}
+    until(lambda: set(elsewhere.found.opened) == {"bad", "off"})
+
+
+def test_one_that_was_open_is_away_whatever_it_holds_now(elsewhere, hosts):
+    elsewhere.open(wanted("bad"), patience_s=PATIENCE_S)
+    hosts.failures, hosts.cause = {"bad": "no raster"}, None
+    elsewhere.suspect(["bad"])
+
+    until(lambda: elsewhere.is_away("bad"))
+    assert elsewhere.found.wrong == {}
+
+
+def test_reason_is_news_once_one_that_was_not_open_in_time_fails(elsewhere, hosts):
+    hosts.doors["late"] = threading.Event()
+    hosts.failures = {"late": "it does not work"}
+    before = elsewhere.open(wanted("late"), patience_s=AWHILE_S)
+    hosts.doors["late"].set()
+
+    until(lambda: elsewhere.found.away == {"late": "it does not work"})
+    assert elsewhere.found.changes != before.changes
+    assert before.away["late"].startswith("not open yet")
 
 
 def test_one_that_is_known_to_be_away_is_not_waited_for(elsewhere, hosts):

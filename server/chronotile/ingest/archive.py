@@ -34,8 +34,9 @@ from chronotile.model.time import Instant
 from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services, make_caches
-from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere, Wanted, is_elsewhere
+from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere
 from chronotile.readers.failing_dates import FailingDates
+from chronotile.readers.found_elsewhere import Wanted, is_elsewhere
 from chronotile.readers.reader import Reader
 from chronotile.styling.load import load_styles, style_folders
 from chronotile.yaml_source import Node
@@ -241,7 +242,7 @@ def _opened(
         *elsewhere_findings(found, specs),
         *reader_findings(readers),
     )
-    if not catalogue.collections and not found.away:
+    if not catalogue.collections and not (found.away or found.wrong):
         failures = [each for each in (*of_sources, *findings) if each.severity == "error"]
         raise ConfigurationError(
             [

@@ -17,7 +17,8 @@ def changes_line(before: Archive, after: Archive) -> str:
     """Return what was added, removed and left out since `before`; each in a few words, however much it is."""
     parts = [*_away_changes(before, after), *_layer_changes(before, after), *_left_out(before.findings, after.findings)]
     if not parts:
-        parts = [*_source_changes(before, after)] or ["the configuration or a style was changed"]
+        parts = [*_source_changes(before, after), *_other_findings(before, after)]
+        parts = parts or ["the configuration or a style was changed"]
     return f"reloaded: {', '.join(parts)}"
 
 
@@ -67,6 +68,13 @@ def _source_changes(before: Archive, after: Archive) -> Iterator[str]:
     old = before.services.readers
     changed = [name for name, reader in after.services.readers.items() if name in old and old[name] is not reader]
     yield from _named("files of collection", "replaced", changed)
+
+
+def _other_findings(before: Archive, after: Archive) -> Iterator[str]:
+    """That the reasons why sources are away or left out are other ones, if that is all."""
+    is_same = (before.state.written, before.state.styles) == (after.state.written, after.state.styles)
+    if is_same and before.findings != after.findings:
+        yield "findings changed"
 
 
 def _named(what: str, how: str, names: list[str]) -> Iterator[str]:

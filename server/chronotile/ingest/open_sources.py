@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from chronotile.errors import ChronotileError
 from chronotile.ingest.left_out import left_out_bands
 from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
-from chronotile.readers.elsewhere import Found, Opened, Wanted, open_wanted
+from chronotile.readers.found_elsewhere import Found, Opened, Wanted, open_wanted
 from chronotile.readers.hrefs import shown_href
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 
 THREADS = 8
 """Sources opened at once: most of the time is spent waiting."""
+
+WRONG = "no failure of its server, but of its content or the configuration: it does not pass by itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +48,16 @@ def open_elsewhere(wanted: Wanted) -> Opened:
 
 
 def elsewhere_findings(found: Found, specs: Mapping[str, SourceSpec]) -> list[Finding]:
-    """Return a finding for each source elsewhere that is away, and what was found of those that opened."""
+    """Return a finding for each source elsewhere that is away or wrong, and what was found of those that opened."""
     away = [
         Finding("error", name, f"{_what_fails(name, found)}{reason}", path=shown_href(specs[name].href))
         for name, reason in found.away.items()
     ]
-    return [*away, *(finding for each in found.opened.values() for finding in each.findings)]
+    wrong = [
+        Finding("error", name, f"{LEFT_OUT}{reason}; {WRONG}", path=shown_href(specs[name].href))
+        for name, reason in found.wrong.items()
+    ]
+    return [*away, *wrong, *(finding for each in found.opened.values() for finding in each.findings)]
 
 
 def _what_fails(collection: str, found: Found) -> str:

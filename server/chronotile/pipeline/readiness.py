@@ -9,8 +9,7 @@ from chronotile.model.collection import Layer
 from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
-from chronotile.readers.elsewhere import Found
-from chronotile.readers.remote_requests import refusal
+from chronotile.readers.found_elsewhere import Found
 
 NOT_OPEN = "its source cannot be opened, or has nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"
@@ -61,9 +60,9 @@ def check_readiness(services: Services) -> Readiness:
 
 
 def _why_away(collection: str, found: Found) -> str:
-    """Why a source elsewhere is away: a refusal is more likely a mistake of the configuration than a failure."""
-    status = found.refusals.get(collection)
-    return AWAY if status is None else f"{AWAY}: {refusal(status)}"
+    """Why a source elsewhere is away; a refusal is more likely a mistake of the configuration than a failure."""
+    cause = found.causes.get(collection)
+    return AWAY if cause is None else f"{AWAY}: {cause}"
 
 
 def _is_readable(layer: Layer, services: Services) -> bool:

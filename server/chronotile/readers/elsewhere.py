@@ -5,17 +5,14 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 
 from chronotile.errors import ChronotileError, SourceUnavailable
-from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of
-from chronotile.readers.hrefs import host_of, local_path
-from chronotile.readers.open import open_source
-from chronotile.readers.reader import Reader
+from chronotile.readers.found_elsewhere import Found, Opened, Wanted, away_of, is_mistake, open_wanted
+from chronotile.readers.hrefs import host_of
 from chronotile.readers.remote_requests import Refused
-from chronotile.readers.sample import observed_range
 
 log = logging.getLogger(__name__)
 
@@ -41,70 +38,6 @@ MOST_AT_ONCE, MOST_IN_ALL = 8, 64
 """Sources of one host, and of all, that are opened or looked at at the same time, in a thread each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A source elsewhere that is to be opened."""
-
-    spec: SourceSpec
-    styled: frozenset[str] = frozenset()
-    """Variables for which the configuration names styles; for others a sample of values is read."""
-
-    def is_same(self, other: "Wanted") -> bool:
-        """Return whether both are the same; time domains compare by identity, so their arrays are compared."""
-        own, others = (each.spec.times for each in (self, other))
-        if own is None or others is None:
-            return self == other
-        is_same_time = own.starts.tobytes() == others.starts.tobytes() and own.ends.tobytes() == others.ends.tobytes()
-        return is_same_time and self == replace(other, spec=replace(other.spec, times=own))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A source elsewhere that did open."""
-
-    reader: Reader
-    info: SourceInfo
-    """What it holds, with the range of values of variables that have no style."""
-    revisions: tuple[str, ...] = ()
-    """The state of its files when it was opened."""
-    findings: tuple[Finding, ...] = ()
-    """Besides those of `info`."""
-
-    @property
-    def state(self) -> str:
-        """A text that is another one if the source is in another state, or holds other variables, times or grids."""
-        return repr(
-            [
-                self.revisions,
-                *(
-                    (name, each.encoding, each.levels, each.times.starts.tobytes(), each.times.ends.tobytes())
-                    for name, each in self.info.variables.items()
-                ),
-            ]
-        )
-
-    def is_current(self) -> bool:
-        """Return whether the source is in the state in which it was opened; asks it."""
-        try:
-            return revisions_of(self.reader) == self.revisions
-        except SourceUnavailable:
-            return False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What is known of all sources elsewhere at one moment."""
-
-    opened: Mapping[str, Opened]
-    """By collection; one that was open once and is away now is here too."""
-    away: Mapping[str, str]
-    """Why a source cannot be read now, by collection."""
-    refusals: Mapping[str, int]
-    """For each source that is away because its server refuses it, the status: 404, 403 or 401."""
-    changes: int
-    """How often any of this has changed."""
-
-
 @dataclass(slots=True, eq=False)
 class _Source:
     wanted: Wanted
@@ -112,8 +45,8 @@ class _Source:
     opened: Opened | None = None
     reason: str | None = None
     """Why it is away; `None` where it is not, or where nothing is known of it yet."""
-    refusal: int | None = None
-    """The status with which its server refused it at the last attempt."""
+    failure: Exception | None = None
+    """At the last try, if it failed."""
     due_s: float | None = 0.0
     """When it is to be opened or looked at; `None` while it is."""
     is_routine: bool = False
@@ -127,39 +60,13 @@ class _Source:
     quiet_until_s: float = 0.0
     """Until then a failed read does not open it again, unless it is in another state."""
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it never opened, and its server answers: trying again helps only once something was corrected."""
+        return self.opened is None and self.failure is not None and is_mistake(self.failure)
+
 
 Opener = Callable[[Wanted], Opened]
-
-
-def open_wanted(wanted: Wanted) -> Opened:
-    """Return a source opened, with the values of variables that have no style looked at.
-
-    Raises:
-        UnsupportedSource: It cannot be served.
-        SourceUnavailable: It opens, but its pixels cannot be read.
-    """
-    reader = open_source(wanted.spec)
-    variables = {
-        name: each
-        if each.classes or name in wanted.styled
-        else replace(each, observed_range=observed_range(reader, name))
-        for name, each in reader.info.variables.items()
-    }
-    return Opened(reader=reader, info=replace(reader.info, variables=variables), revisions=revisions_of(reader))
-
-
-def revisions_of(reader: Reader) -> tuple[str, ...]:
-    """Return the states of the files of a source elsewhere: of each variable one, as all its times are in one file.
-
-    Raises:
-        SourceUnavailable: It cannot be read, or is in another state than that in which it was opened.
-    """
-    return tuple(reader.revision(name, 0) for name in reader.info.variables)
-
-
-def is_elsewhere(spec: SourceSpec) -> bool:
-    """Return whether a source is not on this machine."""
-    return local_path(spec.href) is None
 
 
 class Elsewhere:
@@ -202,12 +109,13 @@ class Elsewhere:
         with self._changed:
             return Found(
                 opened={name: each.opened for name, each in self._sources.items() if each.opened is not None},
-                away={name: each.reason for name, each in self._sources.items() if each.reason is not None},
-                refusals={
-                    name: each.refusal
+                away={name: each.reason for name, each in self._sources.items() if each.reason and not each.is_wrong},
+                causes={
+                    name: str(away)
                     for name, each in self._sources.items()
-                    if each.reason is not None and each.refusal is not None
+                    if each.reason and (away := away_of(each.failure)) is not None
                 },
+                wrong={name: each.reason for name, each in self._sources.items() if each.reason and each.is_wrong},
                 changes=self._changes,
             )
 
@@ -222,7 +130,7 @@ class Elsewhere:
     def is_away(self, collection: str) -> bool:
         """Return whether the source of a collection is elsewhere, and away."""
         source = self._sources.get(collection)
-        return source is not None and source.reason is not None
+        return source is not None and source.reason is not None and not source.is_wrong
 
     def require(self, collections: Collection[str]) -> None:
         """Check that none of the collections has a source that is away.
@@ -336,7 +244,7 @@ class Elsewhere:
 
     def _take(self, source: _Source, opened: Opened) -> bool:
         """Take what opened, unless it is what is open already; return whether that is news."""
-        source.failures, source.is_routine, source.refusal = 0, True, None
+        source.failures, source.is_routine, source.failure = 0, True, None
         source.looked_s = monotonic()
         source.due_s = source.looked_s + LOOK_EVERY_S * (1 - JITTER * random.random())
         if source.opened is not None and source.reason is None:
@@ -351,15 +259,18 @@ class Elsewhere:
     def _put_off(self, source: _Source, failure: Exception, reason: str) -> bool:
         """Try again later, soon if it was written while it was opened; return whether that is news.
 
-        It is if the source was not away, or if its server now refuses it, or does so with another status.
+        It is if the source was not away, or if it failed in another way or not at all before: by its server's refusal
+        with another status, or as it cannot be served though its server answers.
         """
-        origin, refused = origin_of(failure), source.refusal
-        source.failures = 1 if isinstance(origin, BeingWritten) else source.failures + 1
-        source.refusal = origin.status if isinstance(origin, Refused) else None
+        before, had_failed, was_wrong = _refusal(source), source.failure is not None, source.is_wrong
+        is_written = isinstance(origin_of(failure), BeingWritten)
+        source.failures = 1 if is_written else source.failures + 1
+        source.failure = failure
         source.is_routine, source.quiet_until_s = False, 0.0
         source.due_s = monotonic() + delay_s(source.failures, random.random())
         was_there, source.reason = source.reason is None, reason
-        return was_there or source.refusal not in {None, refused}
+        is_refused_anew = _refusal(source) not in {None, before}
+        return was_there or not had_failed or was_wrong != source.is_wrong or is_refused_anew
 
     def _tell(self) -> None:
         self._changes += 1
@@ -370,6 +281,12 @@ def delay_s(failures: int, chance: float) -> float:
     """Return how long to wait after `failures` in a row, shortened at random by `chance`, from 0 to 1."""
     longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 16))
     return longest * (1 - JITTER * chance)
+
+
+def _refusal(source: _Source) -> int | None:
+    """With which status its server refused it at the last try."""
+    away = away_of(source.failure)
+    return away.status if isinstance(away, Refused) else None
 
 
 def _is_unknown(source: _Source) -> bool:

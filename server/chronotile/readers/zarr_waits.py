@@ -40,6 +40,8 @@ _NO_CHUNK = re.compile(r"NOT_FOUND: chunk \{.*\} stored at .* is missing")
 _NO_CONTENT = {"204", "412"}
 """Status codes that it takes, like 404, for an answer that a file is not there. So it does 304 without a condition."""
 
+_HTTP_CODE = re.compile(r"\[HTTP code (\d{3})\]")
+
 SLOWEST_BYTES_S = 1000
 """A server that sends less for `REQUEST_S` seconds is taken for one that hangs."""
 
@@ -75,7 +77,7 @@ def settled(future: Any, deadline: float | None = None) -> Any:  # noqa: ANN401 
     except TimeoutError:
         future.cancel()
         raise Away(f"reading it takes longer than {READ_S:g} s") from None
-    except ValueError as error:
+    except (ValueError, NotImplementedError) as error:  # the second stands for 501
         if _NO_CHUNK.match(str(error)):
             raise NoChunk from None
         if "was ignored by server" in str(error):
@@ -83,13 +85,16 @@ def settled(future: Any, deadline: float | None = None) -> Any:  # noqa: ANN401 
         status = next((status for code, status in _REFUSALS.items() if str(error).startswith(code)), None)
         if status is not None:
             raise Refused(status) from None  # the origin, which is looked for
-        if not _NOT_OF_THE_STORE.match(str(error)):
+        if _HTTP_CODE.search(str(error)) or not _NOT_OF_THE_STORE.match(str(error)):
             raise Away(_why_away(str(error))) from error
         raise
 
 
 def _why_away(said: str) -> str:
     """The reason of the failure, without the URL, which may contain a secret."""
+    status = _HTTP_CODE.search(said)
+    if status is not None:
+        return f"its server answers {status[1]}"
     known = (words for code, words in _CURL_ERRORS.items() if f"[curl_code='{code}']" in said)
     return next(known, "its server cannot be reached, or answers with an error")
 
