@@ -112,7 +112,9 @@ class FaultySource:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.sends_etags = True
-        """Whether answers have an `ETag`; `Last-Modified` is always sent."""
+        """Whether answers have an `ETag`."""
+        self.sends_times = True
+        """Whether answers have a `Last-Modified`."""
         self.honours_if_match = True
         """Whether a request with the ETag of another file in `If-Match` is answered 412."""
         self.requests: list[Request] = []
@@ -326,10 +328,8 @@ class _Handler(BaseHTTPRequestHandler):
         etag = f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"'
         if fault is Fault.NEW_TAG:
             etag = f'"{len(self.server.source.requests)}"'
-        headers = {
-            "Last-Modified": formatdate(status.st_mtime, usegmt=True),
-            "Content-Type": "application/octet-stream",
-        }
+        headers = {"Content-Type": "application/octet-stream"}
+        headers |= {"Last-Modified": formatdate(status.st_mtime, usegmt=True)} if self.server.source.sends_times else {}
         headers |= {"ETag": etag} if self.server.source.sends_etags else {}
         headers |= {} if fault is Fault.IGNORE_RANGE else {"Accept-Ranges": "bytes"}
         if self.server.source.sends_etags and etag in self.headers.get("If-None-Match", ""):

@@ -109,6 +109,17 @@ def test_layers_are_listed_with_times_extent_and_styles(run, configuration):
     )
 
 
+def test_collections_that_are_left_out_are_told_after_the_layers(run, configuration):
+    gone = "gone: {source: {kind: zarr, href: no.zarr}, variables: {LAI: {}}}"
+    configuration.write_text(configuration.read_text().replace("{made:", f"{{{gone}, made:"))
+
+    result = run("layers", configuration)
+
+    assert result.exit_code == 0
+    assert "NDVI  5 times" in result.output
+    assert "gone: left out; chronotile check says why" in result.output.splitlines()
+
+
 def test_layers_of_a_folder_are_listed(run, data):
     assert "ndvi.NDVI" in run("layers", data).output
 

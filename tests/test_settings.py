@@ -6,7 +6,7 @@ import pytest
 
 from chronotile.errors import ConfigurationError
 from chronotile.machine import Machine
-from chronotile.settings import PREFIX, SUPERVISOR_BYTES, WORKER_BYTES, Settings, load_settings
+from chronotile.settings import PREFIX, SUPERVISOR_BYTES, WORKER_BYTES, Settings, load_settings, misspelt_variables
 
 
 @pytest.fixture
@@ -70,6 +70,28 @@ def test_all_wrong_variables_are_told(environment):
         "CHRONOTILE_PORT",
         "CHRONOTILE_WORKERS",
         "CHRONOTILE_LOG_LEVEL",
+    ]
+
+
+def test_variable_that_is_no_whole_number_is_told_with_an_example(environment):
+    environment(CACHE_BYTES="64MiB", PORT="http")
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert caught.value.mistakes == (
+        "CHRONOTILE_PORT: should be a whole number, got 'http'",
+        "CHRONOTILE_CACHE_BYTES: should be a whole number of bytes, such as 67108864, got '64MiB'",
+    )
+
+
+def test_misspelt_variables_are_told():
+    names = ("CACHE_BYTE", "CACHE_BYTES", "WORKER_ARGS", "FAILPOINTS", "TEST_STRICT", "WATCHS")
+    told = misspelt_variables({f"{PREFIX}{name}": "1" for name in names} | {"CACHE_BYTE": "1"})
+
+    assert told == [
+        "CHRONOTILE_CACHE_BYTE is not known, and has no effect; CHRONOTILE_CACHE_BYTES is",
+        "CHRONOTILE_WATCHS is not known, and has no effect; CHRONOTILE_WATCH_S is",
     ]
 
 

@@ -242,6 +242,24 @@ def test_source_that_is_away_is_tried_at_once_with_sighup(source, configure, ser
     until(lambda: is_right(served.get(FAR)))
 
 
+def test_log_says_that_sighup_found_nothing_new(configure, serve, caplog):
+    caplog.set_level("INFO", logger="chronotile")
+    served = serve(configure(), patience_s=PATIENCE_S)
+
+    served.upkeep.look_afresh(served.client.app.state.chronotile)
+
+    assert "SIGHUP: configuration, styles and sources on this machine are unchanged" in caplog.messages
+
+
+def test_requests_for_a_source_that_is_away_are_not_logged_as_warnings(source, configure, serve, caplog):
+    source.switch(Fault.FORBIDDEN)
+    served = serve(configure(), patience_s=PATIENCE_S)
+    caplog.clear()
+
+    assert is_refused(served.get(FAR))
+    assert [each for each in caplog.records if each.levelname == "WARNING"] == []
+
+
 @pytest.mark.parametrize("kind", ["cog", "zarr"])
 @pytest.mark.parametrize(("fault", "words"), [(None, "404 Not Found: is its address right?"), (Fault.FORBIDDEN, "403")])
 def test_mistake_in_an_address_is_told_from_a_server_that_is_away(source, configure, serve, caplog, kind, fault, words):
@@ -285,6 +303,21 @@ def test_source_that_is_wrong_is_left_out_and_not_away(source, configure, serve,
     (finding,) = [each.getMessage() for each in caplog.records if "error  odd: left out: " in each.getMessage()]
     assert words in finding
     assert "it does not pass by itself" in finding
+    assert is_right(served.get(FAR))
+
+
+@pytest.mark.parametrize("has_times", [True, False])
+def test_source_whose_replacement_would_not_be_seen_is_a_finding(source, configure, serve, caplog, has_times):
+    source.sends_etags, source.sends_times = False, has_times
+    remote_files.looks.forget()
+    write_cogs(source.folder, SCENE)
+    next(source.folder.glob("*.tif")).rename(source.folder / "b.tif")
+    more = f'  odd: {{source: {{kind: cog, href: "{source.url_of("b.tif")}"}}, variables: {{NDVI: {{}}}}}}\n'
+    served = serve(configure(more=more), patience_s=PATIENCE_S)
+
+    words = ": its server sends neither ETag nor Last-Modified"
+    warned = {each.getMessage().partition(words)[0] for each in caplog.records if words in each.getMessage()}
+    assert warned == (set() if has_times else {"warning  far", "warning  odd"})
     assert is_right(served.get(FAR))
 
 

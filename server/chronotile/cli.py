@@ -147,11 +147,13 @@ def audit(
 def layers(place: Place = None) -> None:
     """List the layers with their times, extent and styles."""
     with failing_in_one_line():
-        from chronotile.ingest.describe import archive_lines  # noqa: PLC0415
+        from chronotile.ingest.describe import archive_lines, left_out_lines  # noqa: PLC0415
 
         archive = open_archive(settings_of(config=place), "error")
         for line in archive_lines(archive.services.catalogue):
             typer.echo(line)
+        for line in left_out_lines(archive.services.catalogue, archive.findings):
+            typer.echo(line, err=True)
         archive.close()
 
 

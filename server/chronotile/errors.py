@@ -229,6 +229,10 @@ class DateUnreadable(SourceUnavailable):
     """At least one date of those asked for is damaged or gone, while its source is there; others may be read."""
 
 
+class SourceAway(SourceUnavailable):
+    """A source is known to be away, which was logged when it was found."""
+
+
 class SourceChanged(SourceUnavailable):
     """Files were written while they were read, so that what was read may be of two states."""
 

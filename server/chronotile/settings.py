@@ -4,12 +4,15 @@ Read in `cli` and `app` only, and handed on as plain values.
 """
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Literal, NamedTuple
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chronotile.errors import ConfigurationError
@@ -30,6 +33,9 @@ CACHE_PART = 8
 """What part of the memory all caches together are by default: an eighth."""
 MOST_CACHE_BYTES = 2 << 30
 """That they are at most by default: beyond, little more is found in them."""
+
+MISSPELT = 0.85
+"""From how alike two names are on one is taken for the other misspelt; 1 is the same."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -237,6 +243,22 @@ def load_settings(**given: object) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         details = error.errors(include_url=False)
-        raise ConfigurationError(
-            [f"{PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg']}, got {detail['input']!r}" for detail in details]
-        ) from error
+        raise ConfigurationError([_mistake(detail) for detail in details]) from error
+
+
+def _mistake(detail: ErrorDetails) -> str:
+    name = f"{PREFIX}{str(detail['loc'][0]).upper()}"
+    said = detail["msg"]
+    if detail["type"] == "int_parsing":
+        said = "should be a whole number" + (" of bytes, such as 67108864" if name.endswith("_BYTES") else "")
+    return f"{name}: {said}, got {detail['input']!r}"
+
+
+def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return what to say of variables that no setting has and whose names are nearly those of one."""
+    known = [name.upper() for name in Settings.model_fields]
+    others = sorted(name.removeprefix(PREFIX) for name in environment if name.startswith(PREFIX))
+    meant = {name: get_close_matches(name, known, n=1, cutoff=MISSPELT) for name in others if name not in known}
+    return [
+        f"{PREFIX}{name} is not known, and has no effect; {PREFIX}{each[0]} is" for name, each in meant.items() if each
+    ]

@@ -124,7 +124,10 @@ class Upkeep:
         """Do what `look` does, and try again what failed: a disk or a source elsewhere may work again."""
         state.services.failing_dates.clear()
         state.services.elsewhere.retry()
+        reloads, failures = state.reloads, state.failed_reloads
         self.look(state)
+        if self._finding_log is not None and (reloads, failures) == (state.reloads, state.failed_reloads):
+            log.info("SIGHUP: configuration, styles and sources on this machine are unchanged")
 
     def look(self, state: ServerState) -> None:
         """Look at everything, without holding up who follows: one store may hang. Anew, if another grew meanwhile."""

@@ -44,6 +44,17 @@ def test_change_of_the_configuration_is_told(line_of, written, line):
     assert line_of(written) == f"reloaded: {line}"
 
 
+def test_collection_that_was_left_out_and_is_removed_is_told_as_removed(tmp_path, open_at):
+    file = tmp_path / "chronotile.yaml"
+    write_cogs(tmp_path, SCENE)
+    file.write_text(f"{NDVI}  gone: {{source: {{kind: zarr, href: no.zarr}}, variables: {{LAI: {{}}}}}}\n")
+    before = open_at(file)
+    file.write_text(NDVI)
+    after = refreshed(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+
+    assert changes_line(before, after) == "reloaded: collection gone removed"
+
+
 def test_dates_of_many_layers_are_told_together(tmp_path, open_at):
     layers = ", ".join(f"V{number}: {{band: 1}}" for number in range(8))
     file = tmp_path / "chronotile.yaml"

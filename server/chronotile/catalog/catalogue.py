@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from chronotile.errors import (
-    SourceUnavailable,
+    SourceAway,
     UnknownLayer,
     UnknownPlace,
     UnknownStyle,
@@ -176,13 +176,13 @@ class Catalogue:
         """Tell of what may be there again at the next request from what never was.
 
         Raises:
-            SourceUnavailable: The name is that of a collection whose source is away, or of something in it.
+            SourceAway: The name is that of a collection whose source is away, or of something in it.
         """
         owner = self.away.get(name)
         if owner is None:  # the layers of a collection without variables are not known: `collection.variable`
             owner = next((each for each in set(self.away.values()) if name.startswith(f"{each}.")), None)
         if owner is not None:
-            raise SourceUnavailable(f"the source of collection {owner} cannot be read now; try again later")
+            raise SourceAway(f"the source of collection {owner} cannot be read now; try again later")
 
     def place_set(self, name: str) -> PlaceSet:
         """Return the set of places of that id.

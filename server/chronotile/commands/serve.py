@@ -1,6 +1,7 @@
 """`chronotile serve` and `chronotile demo`: serve an archive, in this process or in several."""
 
 import logging
+import os
 import shlex
 import socket
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,10 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
 
 
 def _log_size(settings: "Settings", told: "Settings", machine: Machine, origin: str) -> None:
+    from chronotile.settings import misspelt_variables  # noqa: PLC0415
+
+    for mistake in misspelt_variables(os.environ):
+        log.warning("%s", mistake)
     log.info(
         "workers: %d (%s), caches of all together: %d MiB (%s); there are %d cores and %d MiB of memory",
         settings.workers,

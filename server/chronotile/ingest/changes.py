@@ -1,12 +1,11 @@
 """What became other when an archive was opened anew, in one line for the log."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
 from chronotile.ingest.archive import Archive
 from chronotile.model.collection import Layer
-from chronotile.model.source import Finding
 from chronotile.yaml_source import listed
 
 MOST_NAMES = 6
@@ -15,7 +14,7 @@ MOST_NAMES = 6
 
 def changes_line(before: Archive, after: Archive) -> str:
     """Return what was added, removed and left out since `before`; each in a few words, however much it is."""
-    parts = [*_away_changes(before, after), *_layer_changes(before, after), *_left_out(before.findings, after.findings)]
+    parts = [*_away_changes(before, after), *_layer_changes(before, after), *_left_out(before, after)]
     if not parts:
         parts = [*_source_changes(before, after), *_other_findings(before, after)]
         parts = parts or ["the configuration or a style was changed"]
@@ -52,8 +51,13 @@ def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
         yield f"{_counted(removed, 'date')} removed from"
 
 
-def _left_out(before: Iterable[Finding], after: Iterable[Finding]) -> Iterator[str]:
-    old, new = ({each.place for each in findings if each.is_left_out} for findings in (before, after))
+def _left_out(before: Archive, after: Archive) -> Iterator[str]:
+    configured = after.configuration.collections
+    removed = sorted(before.configuration.collections.keys() - configured.keys())
+    layers = [name for name in removed if all(each.collection != name for each in before.services.catalogue.layers)]
+    yield from _named("collection", "removed", layers)  # of others, that their layers are is said already
+    new = {each.place for each in after.findings if each.is_left_out}
+    old = {each.place for each in before.findings if each.is_left_out and each.collection not in removed}
     yield from _places("left out", new - old)
     yield from _places("no longer left out", old - new)
 

@@ -25,6 +25,13 @@ def archive_lines(catalogue: Catalogue) -> Iterator[str]:
         yield f"places.{places.id}  {count}  {_box_text(places.bbox)}  {crs_text(places.crs)}"
 
 
+def left_out_lines(catalogue: Catalogue, findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield a line for each collection of the configuration of which nothing is served."""
+    served = {collection.id for collection in catalogue.collections}
+    left_out = (each.collection for each in findings if each.is_left_out and each.collection not in served)
+    yield from (f"{name}: left out; chronotile check says why" for name in dict.fromkeys(left_out) if name)
+
+
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
     """Yield one line a finding, the errors first."""
     ranks = list(_MARKS)

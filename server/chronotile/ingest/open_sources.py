@@ -1,6 +1,6 @@
 """Opening the sources of a configuration: those of this machine several at once, those elsewhere with a deadline."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -11,10 +11,15 @@ from chronotile.readers.found_elsewhere import Found, Opened, Wanted, open_wante
 from chronotile.readers.hrefs import shown_href
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
+from chronotile.readers.remote_files import looks
 
 THREADS = 8
 """Sources opened at once: most of the time is spent waiting."""
 
+UNMARKED = (
+    "its server sends neither ETag nor Last-Modified: a file that is replaced by another of the same size is not seen; "
+    "let it send an ETag"
+)
 WRONG = "no failure of its server, but of its content or the configuration: it does not pass by itself"
 
 
@@ -44,7 +49,13 @@ def open_elsewhere(wanted: Wanted) -> Opened:
         UnsupportedSource: It cannot be served.
         SourceUnavailable: It opens, but its pixels cannot be read.
     """
-    return replace(open_wanted(wanted), findings=tuple(left_out_bands([wanted.spec.stored])))
+    opened = open_wanted(wanted)
+    return replace(opened, findings=(*left_out_bands([wanted.spec.stored]), *_unmarked(wanted.spec)))
+
+
+def _unmarked(spec: SourceSpec) -> Iterator[Finding]:
+    if looks.has_unmarked(spec.href.partition("{")[0].rstrip("/")):
+        yield Finding("warning", spec.collection, UNMARKED, path=shown_href(spec.href))
 
 
 def elsewhere_findings(found: Found, specs: Mapping[str, SourceSpec]) -> list[Finding]:

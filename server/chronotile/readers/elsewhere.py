@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
-from chronotile.errors import ChronotileError, SourceUnavailable
+from chronotile.errors import ChronotileError, SourceAway
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of
 from chronotile.readers.found_elsewhere import Found, Opened, Wanted, away_of, is_mistake, open_wanted
 from chronotile.readers.hrefs import host_of
@@ -136,11 +136,11 @@ class Elsewhere:
         """Check that none of the collections has a source that is away.
 
         Raises:
-            SourceUnavailable: One has.
+            SourceAway: One has.
         """
         for collection in collections:
             if self.is_away(collection):
-                raise SourceUnavailable(f"the source of collection {collection} cannot be read now; try again later")
+                raise SourceAway(f"the source of collection {collection} cannot be read now; try again later")
 
     def hosts(self, collections: Collection[str]) -> frozenset[str]:
         """Return the hosts on which the sources of these collections lie; none if all are on this machine."""

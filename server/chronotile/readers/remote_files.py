@@ -93,6 +93,14 @@ class Looks:
             while len(self._known) > MOST_LOOKS:
                 self._known.popitem(last=False)
 
+    def has_unmarked(self, place: str) -> bool:
+        """Return whether a file there, or below, is known of which the server sends neither ETag nor time."""
+        with self._lock:
+            return any(
+                href.startswith(place) and not state.tag and not state.modified_ns
+                for href, (_asked_s, state) in self._known.items()
+            )
+
     def forget(self, href: str | None = None) -> None:
         """Forget the state of a file, or of all, so that it is requested again at the next use."""
         with self._lock:

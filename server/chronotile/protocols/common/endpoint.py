@@ -6,7 +6,14 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError, ClientGone, OperationNotSupported, ServerBusy, ServicesRenewed
+from chronotile.errors import (
+    ChronotileError,
+    ClientGone,
+    OperationNotSupported,
+    ServerBusy,
+    ServicesRenewed,
+    SourceAway,
+)
 from chronotile.protocols.common.form import forget_body
 from chronotile.protocols.common.state import forget_services
 
@@ -28,8 +35,8 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
         except ClientGone:
             return Response(status_code=ClientGone.status)  # for the log; nobody reads it
         except ChronotileError as error:
-            # An operator must act on it. Gates log their refusals themselves.
-            if error.status >= 500 and not isinstance(error, OperationNotSupported | ServerBusy):
+            # An operator must act on it. Gates log their refusals themselves, and that a source is away is a finding.
+            if error.status >= 500 and not isinstance(error, OperationNotSupported | ServerBusy | SourceAway):
                 log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))
         except Exception:
