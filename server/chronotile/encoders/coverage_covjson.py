@@ -7,11 +7,12 @@ import orjson
 from numpy.typing import NDArray
 
 from chronotile.encoders.coverage_about import about, is_scaled
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, coverage_values
+from chronotile.encoders.coverage_strips import coverage_values
 from chronotile.encoders.covjson_parts import layer_parameter, referencing
 from chronotile.encoders.instants import format_instants
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.number_text import numbers_json, text_values
+from chronotile.model.wanted import IsWanted, always_wanted
 
 
 def encode_coverage_covjson(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> bytes:

@@ -5,12 +5,13 @@ from typing import overload
 
 import numpy as np
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, coverage_values
+from chronotile.encoders.coverage_strips import coverage_values
 from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.field_series import FieldSeries, FieldsSeries
 from chronotile.model.grid import FloatArray
 from chronotile.model.request import Point
+from chronotile.model.wanted import IsWanted, always_wanted
 
 
 class Points(Sequence[Point]):

@@ -16,13 +16,14 @@ from chronotile.encoders.cog import (
 )
 from chronotile.encoders.common_type import CommonType, common_type
 from chronotile.encoders.coverage_about import SOFTWARE, about
-from chronotile.encoders.coverage_strips import IsWanted, Strip, always_wanted, strips, times_of
+from chronotile.encoders.coverage_strips import Strip, strips, times_of
 from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.geo_tags import geo_tags
 from chronotile.encoders.instants import format_instants
 from chronotile.encoders.scratch import TEMPORARY, Scratch
 from chronotile.errors import LimitExceeded
 from chronotile.model.coverage import Coverage, CoverageField
+from chronotile.model.wanted import IsWanted, always_wanted
 
 SOFTWARE_TAG, METADATA_TAG = 305, 42112
 

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from chronotile.encoders.chunked import chunks_of
 from chronotile.encoders.coverage_cf import CfField, CfVariable, cf_dataset
-from chronotile.encoders.coverage_strips import ChunkShape, IsWanted, Strip, always_wanted, chunk_shape, strips
+from chronotile.encoders.coverage_strips import ChunkShape, Strip, chunk_shape, strips
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.scratch import TEMPORARY, Scratch, UnfailingFile
 from chronotile.model.coverage import Coverage
+from chronotile.model.wanted import IsWanted, always_wanted
 
 if TYPE_CHECKING:
     import h5netcdf

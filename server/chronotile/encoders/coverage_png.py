@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, strips, times_of
+from chronotile.encoders.coverage_strips import strips, times_of
 from chronotile.encoders.png import encode_grey_png
 from chronotile.errors import InvalidParameter, UnsupportedFormat
 from chronotile.model.coverage import Coverage
+from chronotile.model.wanted import IsWanted, always_wanted
 
 
 def encode_coverage_png(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> bytes:

@@ -1,14 +1,14 @@
 """How encoders take the numbers of a coverage: field by field, picture by picture, each block of the source once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.encoders.scratch import ScratchFile
-from chronotile.errors import ClientGone
 from chronotile.model.coverage import Coverage, Numbers
+from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 
 CHUNK_SIDE = 512
 """Cells along a side of a chunk, or tile, of a grid that is larger."""
@@ -18,9 +18,6 @@ LEAST_ROWS = 16
 """Of a chunk, however wide the grid is; sides of tiles of a GeoTIFF are multiples of it."""
 ROW_OF_CHUNKS_BYTES = 16 << 20
 """Of a row of chunks across a grid, about: it is held until the last of its rows is there."""
-
-IsWanted = Callable[[], bool]
-"""Whether somebody still waits for the answer."""
 
 
 class Strip(NamedTuple):
@@ -41,11 +38,6 @@ class ChunkShape(NamedTuple):
 
 
 SINGLE = ChunkShape(1, 1, 1)
-
-
-def always_wanted() -> bool:
-    """Say that whoever asked is still there."""
-    return True
 
 
 def times_of(coverage: Coverage) -> int:
@@ -114,16 +106,6 @@ def coverage_values(coverage: Coverage, field: int, *, is_wanted: IsWanted = alw
         part = values[strip.times.start : strip.times.stop, strip.rows.start : strip.rows.stop]
         part[...] = np.where(encoding.valid(strip.numbers), encoding.values(strip.numbers), np.nan)
     return values
-
-
-def require_wanted(is_wanted: IsWanted) -> None:
-    """Go on only if somebody still waits.
-
-    Raises:
-        ClientGone: Nobody does.
-    """
-    if not is_wanted():
-        raise ClientGone("the client left")
 
 
 def _whole_pictures(coverage: Coverage, field: int, step: int, is_wanted: IsWanted) -> Iterator[Strip]:

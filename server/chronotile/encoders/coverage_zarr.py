@@ -11,10 +11,11 @@ import orjson
 
 from chronotile.encoders.chunked import chunks_of
 from chronotile.encoders.coverage_cf import CfDataset, CfField, CfVariable, cf_dataset
-from chronotile.encoders.coverage_strips import ChunkShape, IsWanted, Strip, always_wanted, chunk_shape, strips
+from chronotile.encoders.coverage_strips import ChunkShape, Strip, chunk_shape, strips
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import PIECE_BYTES
 from chronotile.model.coverage import Coverage
+from chronotile.model.wanted import IsWanted, always_wanted
 
 LEVEL = 1
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)

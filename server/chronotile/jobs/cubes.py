@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 from affine import Affine
 
-from chronotile.encoders.coverage_strips import require_wanted
 from chronotile.encoders.coverage_zarr import FIRST_DAY
 from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded, UnsupportedSource
 from chronotile.ingest.optimise.conversion import conversion_of
@@ -32,6 +31,7 @@ from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import VariableInfo
 from chronotile.model.time import TimeDomain
+from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.coverage_grid import is_upright
 from chronotile.pipeline.revision import fingerprint
 from chronotile.readers.commit import Commit

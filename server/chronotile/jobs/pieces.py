@@ -12,7 +12,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage_strips import require_wanted
 from chronotile.encoders.file_parts import Body
 from chronotile.encoders.place_series import PlaceSeries
 from chronotile.encoders.scratch import Room, Scratch
@@ -22,6 +21,7 @@ from chronotile.jobs.asked import UNBOUNDED
 from chronotile.jobs.job import Json
 from chronotile.jobs.private_files import open_private
 from chronotile.jobs.process import Work
+from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.deliver_coverage import storing
 
 TOLD = "told"

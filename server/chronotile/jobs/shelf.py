@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
-from chronotile.encoders.coverage_strips import require_wanted
 from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedSource
 from chronotile.ingest.optimise.disk import PARTIAL, Disk
 from chronotile.ingest.optimise.store import CubeFolder
 from chronotile.jobs.faults import storing_results
 from chronotile.jobs.job import Json, Result
 from chronotile.jobs.process import Input, Inputs, Work
+from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.services import Services, Shelf
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"

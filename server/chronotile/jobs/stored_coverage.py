@@ -14,7 +14,7 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from chronotile.encoders.coverage_strips import require_wanted, times_of
+from chronotile.encoders.coverage_strips import times_of
 from chronotile.encoders.deflated import deflate
 from chronotile.jobs.job import Json
 from chronotile.jobs.pieces import finding_pieces, writing
@@ -23,6 +23,7 @@ from chronotile.model.collection import Collection
 from chronotile.model.coverage import Coverage, CoverageField, Numbers
 from chronotile.model.grid import Grid
 from chronotile.model.time import TimeDomain
+from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.coverage_numbers import nothing
 
 LEVEL = 1

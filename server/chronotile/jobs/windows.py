@@ -9,7 +9,6 @@ from itertools import product
 
 import numpy as np
 
-from chronotile.encoders.coverage_strips import require_wanted
 from chronotile.errors import InvalidParameter, SourceUnavailable
 from chronotile.jobs.asked import instants_told, located, told_instants, without_limits
 from chronotile.jobs.inputs import layers_of, trims_of
@@ -20,6 +19,7 @@ from chronotile.model.analysis import Curves, FloatArray
 from chronotile.model.coverage import Coverage, CoverageRequest, Numbers, Trim
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.time_parsing import parse_time
+from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.extract_coverage import extract_coverage
 from chronotile.pipeline.services import Services
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
 from chronotile.errors import InvalidParameter
 from chronotile.model.analysis import Analysis, Curves, Findings
 from chronotile.model.reducer import Reducer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import AreaSeries, AreasSeries
 from chronotile.model.time import Period
+from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.widened_times import WidenedTimes, widened_times

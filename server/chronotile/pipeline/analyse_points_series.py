@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
 from chronotile.model.analysis import Analysis
 from chronotile.model.request import PointsSeriesRequest
 from chronotile.model.series import PointsSeries
+from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.extract_points_series import extract_points_series
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.widened_times import WidenedTimes, widened_times

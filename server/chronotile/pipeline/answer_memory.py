@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
 from chronotile.errors import LimitExceeded, ServerBusy
+from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 
 log = logging.getLogger(__name__)
 

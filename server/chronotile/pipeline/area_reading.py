@@ -9,11 +9,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.errors import ClientGone
 from chronotile.model.collection import Layer
 from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
 from chronotile.model.series import SeriesCost
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.area_blocks import AreaPlan, AreaWindow, Takes, plan_of

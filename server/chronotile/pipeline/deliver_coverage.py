@@ -15,13 +15,14 @@ from chronotile.encoders.coverage_covjson import encode_coverage_covjson
 from chronotile.encoders.coverage_geotiff import check_coverage_geotiff, coverage_geotiff
 from chronotile.encoders.coverage_netcdf import coverage_netcdf
 from chronotile.encoders.coverage_png import check_coverage_png, encode_coverage_png
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, times_of
+from chronotile.encoders.coverage_strips import times_of
 from chronotile.encoders.coverage_zarr import coverage_zarr_pieces
 from chronotile.encoders.file_parts import Body, Whole, streamed
 from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
 from chronotile.model.coverage import PIECE_BYTES, Coverage, CoverageRequest
 from chronotile.model.grid import Grid
 from chronotile.model.time import Instant, TimeDomain, format_day
+from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.coverage_reading import ReadCoverage
 from chronotile.pipeline.extract_coverage import extract_coverage
 from chronotile.pipeline.one_state import again_if_changed

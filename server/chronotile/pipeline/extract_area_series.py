@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.area import Area
 from chronotile.model.collection import Layer
@@ -19,6 +18,7 @@ from chronotile.model.raster import UNREADABLE_CODE
 from chronotile.model.reducer import Reducer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import AreaSeries, AreasSeries, SeriesCost
+from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.area_reading import THREADS, AreaCells, AreaReading, cheapest_readings, takes_several_reads
 from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.errors import SourceChanged
 from chronotile.model.cube import CUBE_TYPE, CubeRequest
 from chronotile.model.payload import Payload
+from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.cube_target import SHORTER, CubeTarget, resolve_cube
 from chronotile.pipeline.map_memory import cube_bytes
 from chronotile.pipeline.one_state import require_state

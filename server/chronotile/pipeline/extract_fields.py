@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.encoders.file_parts import Body, Whole, streamed
 from chronotile.errors import InvalidParameter, TimeNotAvailable
 from chronotile.model.collection import Layer
@@ -17,6 +16,7 @@ from chronotile.model.reducer import MEAN
 from chronotile.model.request import AreaSeriesRequest, NamedPoint, Point, PointsSeriesRequest, SeriesRequest
 from chronotile.model.series import AreasSeries, PointsSeries, Series
 from chronotile.model.time import Instant, InstantArray, TimeSelection
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.deliver_coverage import storing
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_points_series import extract_points_series

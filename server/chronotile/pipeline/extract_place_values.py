@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
@@ -13,6 +12,7 @@ from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.time import Instant
+from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_series import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.render_place_tile import places_revision, shapes_in

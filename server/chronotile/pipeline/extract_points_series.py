@@ -7,13 +7,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
 from chronotile.errors import LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import NativeGrid
 from chronotile.model.request import NamedPoint, PointsSeriesRequest
 from chronotile.model.series import PointsSeries
+from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.area_reading import AreaCells, AreaReading, cheapest_reading, takes_several_reads
 from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.extract_area_series import bounded_cost

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from chronotile.encoders.coverage_strips import IsWanted
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.cache import ByteCache
 from chronotile.pipeline.written_cubes import WrittenCubes
 from chronotile.readers.cache_sizes import CacheState

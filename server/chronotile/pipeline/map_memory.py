@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager
 
 from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.encoders.animation_mp4 import LARGE_PIXELS
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.animation import AnimationFormat
 from chronotile.model.collection import Composite
 from chronotile.model.cube import CubeRequest
 from chronotile.model.grid import Grid
 from chronotile.model.request import Backdrop, MapRequest
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.map_rasters import REDUCED_BYTES, MapTarget, map_plan
 from chronotile.readers.warp_strips import StripPlan, window_bytes

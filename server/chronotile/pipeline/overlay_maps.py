@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.errors import LimitExceeded, UnsupportedFormat
 from chronotile.model.payload import LayeredPayload, Payload, time_of_all
 from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
+from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.held_maps import held, without_body
 from chronotile.pipeline.map_memory import memory_for_map, overlay_bytes
 from chronotile.pipeline.map_rasters import MapTarget, of_one_state

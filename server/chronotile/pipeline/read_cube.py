@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
-from chronotile.encoders.coverage_strips import IsWanted, require_wanted
 from chronotile.encoders.cube import encode_cube
 from chronotile.encoders.cube_halved import halved
 from chronotile.encoders.cube_numbers import Meaning, fits, is_flag, numbered, numbering_of, numbering_of_frames
@@ -12,6 +11,7 @@ from chronotile.errors import LimitExceeded
 from chronotile.model.cube import BLOCK_DATES, CubeAbout, CubeBlock, CubeFrame, CubeNumbering
 from chronotile.model.grid import divides
 from chronotile.model.raster import Encoding, Raster
+from chronotile.model.wanted import IsWanted, require_wanted
 from chronotile.pipeline.cube_target import SHORTER, CubeTarget, check_count
 from chronotile.pipeline.extract_series import instants_of
 from chronotile.pipeline.revision import time_index

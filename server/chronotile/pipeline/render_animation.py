@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chronotile.encoders.animation import encode_animation
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted, require_wanted
 from chronotile.encoders.file_parts import Body, FileParts, Whole
 from chronotile.encoders.picture import WHITE, on_background
 from chronotile.encoders.scratch import IN_MEMORY_BYTES, TEMPORARY, Scratch
@@ -19,6 +18,7 @@ from chronotile.model.raster import Picture
 from chronotile.model.request import MapRequest
 from chronotile.model.style import Style
 from chronotile.model.time import Instant, format_day
+from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.animation_times import FrameTimes, frame_times
 from chronotile.pipeline.deliver_coverage import storing
 from chronotile.pipeline.draw_legend import layer_title, told_style

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from chronotile.catalog.resolve import resolve_style
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
-from chronotile.encoders.coverage_strips import IsWanted, always_wanted
 from chronotile.encoders.geotiff import encode_geotiff, encode_picture_geotiff
 from chronotile.encoders.npy import encode_npy
 from chronotile.encoders.picture import encode_picture
@@ -30,6 +29,7 @@ from chronotile.model.request import (
     PlacedFormat,
 )
 from chronotile.model.style import Style
+from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.expressions import with_expression
 from chronotile.pipeline.held_maps import held, without_body
 from chronotile.pipeline.map_memory import larger_side, map_bytes, memory_for_map

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times
-from chronotile.encoders.coverage_strips import require_wanted
 from chronotile.encoders.deflated import deflate
 from chronotile.errors import LimitExceeded
 from chronotile.jobs.asked import located, told_instants, told_times, without_limits
@@ -23,6 +22,7 @@ from chronotile.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
 from chronotile.model.time import Period, TimeSelection
 from chronotile.model.time_parsing import parse_time
+from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.render_animation import (
     EXTENSIONS,
     MAX_SIDE_PX,

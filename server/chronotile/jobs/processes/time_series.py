@@ -6,7 +6,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage_strips import require_wanted
 from chronotile.encoders.csv_places import encode_places_csv
 from chronotile.encoders.json_points_series import encode_points_series_parts
 from chronotile.encoders.media_types import SERIES_MEDIA_TYPES
@@ -21,6 +20,7 @@ from chronotile.jobs.process import Input, Inputs, Output, Plan, Process, Work, 
 from chronotile.jobs.sources import Source
 from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
 from chronotile.model.series import PointsSeries
+from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.extract_points_series import extract_points_series
 from chronotile.pipeline.extract_series import instants_of
 from chronotile.pipeline.services import Services

@@ -7,7 +7,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage_strips import require_wanted
 from chronotile.encoders.csv_places import encode_places_csv
 from chronotile.encoders.geojson_series import encode_series_geojson
 from chronotile.encoders.media_types import SERIES_MEDIA_TYPES
@@ -34,6 +33,7 @@ from chronotile.model.reducer import MAX_REDUCERS, Reducer, parse_reducers
 from chronotile.model.request import WEIGHTS, AreaSeriesRequest
 from chronotile.model.series import AreaSeries, AreasSeries
 from chronotile.model.time import InstantArray, TimeSelection
+from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.extract_area_series import cost_of_area_series, extract_area_series
 from chronotile.pipeline.extract_series import instants_of
 from chronotile.pipeline.services import Services

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.animation import AnimationRequest
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.expressions import shown_revision
 from chronotile.pipeline.render_animation import AnimationDelivery, find_animation, render_animation
 from chronotile.pipeline.services import Services

@@ -10,7 +10,6 @@ from typing import ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.errors import (
     ClientGone,
     DateUnreadable,
@@ -20,6 +19,7 @@ from chronotile.errors import (
     SourceUnavailable,
 )
 from chronotile.jobs.desk import JobDesk
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.body_memory import BodyMemory

@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.encoders.csv_places import encode_place_values_csv
 from chronotile.encoders.json_places import encode_place_values_json, encode_places_geojson
 from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.extract_place_values import extract_place_values, resolve_place_values
 from chronotile.pipeline.render_place_tile import render_place_tile, shapes_in
 from chronotile.pipeline.revision import fingerprint

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.errors import ChronotileError
 from chronotile.model.collection import Layer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import SeriesCost
 from chronotile.model.time import Instant
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.analyse_area_series import analyse_area_series, widened_request
 from chronotile.pipeline.extract_area_series import cost_of_area_series
 from chronotile.pipeline.extract_series import has_open_times

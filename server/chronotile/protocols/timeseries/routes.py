@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.time import Instant
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.analyse_points_series import analyse_points_series
 from chronotile.pipeline.extract_series import deliver_series, has_open_times
 from chronotile.pipeline.page_times import page_times

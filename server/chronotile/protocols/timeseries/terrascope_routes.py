@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest
 from chronotile.model.series import AreasSeries
 from chronotile.model.time import Instant, TimeDomain
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_series import SeriesFormat, deliver_series, extract_series, has_open_times
 from chronotile.protocols.common.endpoint import Handler, endpoint

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.encoders.coverage_strips import IsWanted
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_coverage
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_instead import offer_job

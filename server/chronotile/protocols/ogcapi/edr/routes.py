@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.coverage_strips import IsWanted
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_coverage
 from chronotile.pipeline.extract_fields import FieldsPayload, deliver_fields
 from chronotile.protocols.common.endpoint import endpoint

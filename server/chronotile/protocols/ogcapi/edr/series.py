@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.model.crs import CRS84, Crs
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.extract_fields import FieldsTarget, resolve_areas, resolve_positions
 from chronotile.protocols.ogcapi.edr.asked import Asked
 from chronotile.protocols.ogcapi.edr.locations import areas_of_locations, require_sets

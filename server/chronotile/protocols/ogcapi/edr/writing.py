@@ -8,7 +8,6 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.coverage_about import told_of_layer
 from chronotile.encoders.coverage_fields import fields_of_cells
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.encoders.covjson_fields import encode_fields_covjson
 from chronotile.encoders.csv_fields import encode_fields_csv
 from chronotile.encoders.file_parts import Body, streamed
@@ -22,6 +21,7 @@ from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.field_series import FieldsSeries
 from chronotile.model.request import Point
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.extract_fields import FieldsFormat
 from chronotile.pipeline.revision import fingerprint

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.execute import execute
 from chronotile.jobs.faults import FORBIDDEN, storing_results
@@ -14,6 +13,7 @@ from chronotile.jobs.job import Execution, Result
 from chronotile.jobs.process import Plan
 from chronotile.jobs.result_files import ResultFiles
 from chronotile.jobs.temporary import removed_if_it_fails
+from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.services import Services
 from chronotile.protocols.ogcapi.block import Told
 from chronotile.protocols.ogcapi.processes.answers import NOBODY

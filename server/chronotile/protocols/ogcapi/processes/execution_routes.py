@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.encoders.coverage_strips import IsWanted
 from chronotile.errors import InvalidParameter
 from chronotile.jobs.execute import JOB_INSTEAD, SYNC_S, planned
 from chronotile.jobs.inputs import layer_names_in
@@ -16,6 +15,7 @@ from chronotile.jobs.job import Execution, Job, Subscriber
 from chronotile.jobs.process import Plan, Process
 from chronotile.jobs.processes import process_of
 from chronotile.jobs.temporary import removed_if_it_fails
+from chronotile.model.wanted import IsWanted
 from chronotile.protocols.common.form import body_of
 from chronotile.protocols.common.job_access import client_of, require_job_access
 from chronotile.protocols.common.job_instead import offer_job
