@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from tests.running import PATIENCE_S, until
 
 KEPT_S = 5
-"""How long uvicorn keeps a connection on which nothing is asked."""
+"""Less than the time for which a connection is kept on which nothing is asked."""
 
 
 class Kept(HTTPConnection):
