@@ -8,6 +8,7 @@ import pytest
 from chronotile.model.time import domain_of_instants
 from tests.places import make_places
 from tests.protocols import served
+from tests.running import until
 
 LATEST = "public, max-age=60, stale-while-revalidate=60"
 DATED = "public, max-age=300, stale-while-revalidate=86400"
@@ -209,7 +210,7 @@ def test_only_an_address_with_the_revision_of_now_is_immutable(client):
 )
 def test_capabilities_and_lists_of_times_are_kept_a_minute(client, path, services):
     for layer in services.catalogue.layers:  # until then the list of times is not whole
-        client.get(f"/layers/{layer.id}/times")
+        until(lambda times=f"/layers/{layer.id}/times": not client.get(times).json()["valid_shares_pending"])
 
     assert caching_of(client, path, "") == LATEST
 

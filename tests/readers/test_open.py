@@ -38,7 +38,7 @@ def test_query_in_the_url_of_a_zarr_store_is_refused_without_naming_it(scheme):
             "CURL error Could not connect to server [curl_code='7']",
             "its server cannot be reached, or answers with an error",
         ),
-        ("Service Unavailable [HTTP code 503]", "its server cannot be reached, or answers with an error"),
+        ("Service Unavailable [HTTP code 503]", "its server answers 503"),
     ],
 )
 def test_reason_of_a_store_that_is_away_is_told(said, told):

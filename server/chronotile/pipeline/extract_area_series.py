@@ -36,6 +36,7 @@ Flags = NDArray[np.bool_]
 
 MAX_AREA_CELLS = 1 << 28
 """Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
+SMALLER = "ask for a shorter interval, or for smaller areas; dry_run=true tells what they take"
 
 KEPT_KINDS = frozenset({"count", "valid_share"})
 """Reducers that tell how many cells have a value, and so stand however few they are."""
@@ -133,7 +134,7 @@ def resolve_area_series(request: AreaSeriesRequest, services: Services) -> AreaT
         readings,
         columns,
         services,
-        alternative="ask for a shorter interval, or for smaller areas; dry_run=true tells what they take",
+        alternative=SMALLER,
     )
     return AreaTarget(layer=layer, indexes=indexes, readings=readings, areas=areas, edges=edges, cost=cost)
 
@@ -151,12 +152,7 @@ def bounded_cost(readings: Sequence[AreaReading], columns: int, services: Servic
     )
     cells = sum(cost.cells for cost in costs)
     largest = max((int(np.diff(how.plan.bounds).max(initial=0)) for how in readings), default=0)
-    for limit, asked, allowed in (
-        ("max_area_values", max(read, cells), services.catalogue.limits.max_area_values),
-        ("max_area_cells", largest, MAX_AREA_CELLS),
-    ):
-        if asked > allowed:
-            raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator="time")
+    _require_within_limits(max(read, cells), largest, services, alternative=alternative)
     return SeriesCost(
         chunks=sum(cost.chunks for cost in costs),
         bytes=sum(cost.bytes for cost in costs),
@@ -164,6 +160,20 @@ def bounded_cost(readings: Sequence[AreaReading], columns: int, services: Servic
         cells=cells,
         values=sum(cost.values for cost in costs),
     )
+
+
+def _require_within_limits(values: int, largest: int, services: Services, *, alternative: str) -> None:
+    """Check the values that are read, and the cells of the largest area.
+
+    Raises:
+        LimitExceeded: They are too many.
+    """
+    for limit, asked, allowed in (
+        ("max_area_values", values, services.catalogue.limits.max_area_values),
+        ("max_area_cells", largest, MAX_AREA_CELLS),
+    ):
+        if asked > allowed:
+            raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator="time")
 
 
 def _readings(
@@ -176,7 +186,10 @@ def _readings(
     if has_place.any() and outlines.is_outside[has_place].all() and not request.may_be_outside:
         raise _outside(replace(request, areas=tuple(area for area in request.areas if area.polygons)), layer)
     spans = centre_spans(outlines, grid) if request.weights == "pixel" else covered_spans(outlines, grid)
-    is_empty = np.bincount(spans.areas, minlength=len(request.areas)) == 0
+    cells = np.bincount(spans.areas, weights=spans.lengths, minlength=len(request.areas))
+    # Before the plan, which takes memory for each block of a row.
+    _require_within_limits(spans.cells, int(cells.max(initial=0)), services, alternative=SMALLER)
+    is_empty = cells == 0
     is_outside = outlines.is_outside | is_empty if request.weights == "area" else outlines.is_outside
     areas = _noted(
         request.areas,

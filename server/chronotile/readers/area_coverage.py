@@ -15,6 +15,9 @@ SEMI_MAJOR_M = 6_378_137.0
 FLATTENING = 1 / 298.257223563
 """Of WGS 84, from which other ellipsoids in use differ by a few millionths of a cell's area relative to another."""
 
+MAX_CROSSINGS = 1 << 19
+"""Of edges with rows, or with columns: each takes some 240 bytes."""
+
 NOTHING = 1e-9
 """Parts smaller than this are rounding."""
 
@@ -96,7 +99,7 @@ def _cut(
     first = np.clip(np.floor(least), low - 1, high).astype(np.int64)
     last = np.maximum(first, np.clip(np.ceil(greatest) - 1, low - 1, high).astype(np.int64))
     counts = last - first + 1
-    require_few(int(counts.sum()))
+    require_few(int(counts.sum()), MAX_CROSSINGS)
     edge = np.repeat(np.arange(counts.size), counts)
     cell = first[edge] + np.arange(edge.size) - np.repeat(np.cumsum(counts) - counts, counts)
     begin = np.where(cell == first[edge], least[edge], cell)
