@@ -23,6 +23,7 @@ def by_pieces(monkeypatch):
     """Even the smallest body is parsed by pieces."""
     monkeypatch.setattr(geojson_rings, "WHOLE_BYTES", -1)
     monkeypatch.setattr(geojson_rings, "PIECE_BYTES", 20)
+    monkeypatch.setattr(geojson_rings, "SHORT_BYTES", 0)
 
 
 def polygon(*rings):
@@ -57,6 +58,7 @@ def both(monkeypatch, reader, body):
     with monkeypatch.context() as patch:
         patch.setattr(geojson_rings, "WHOLE_BYTES", -1)
         patch.setattr(geojson_rings, "PIECE_BYTES", 20)
+        patch.setattr(geojson_rings, "SHORT_BYTES", 0)
         return whole, read(reader, body)
 
 
@@ -142,6 +144,20 @@ def test_what_is_no_json_is_refused_by_pieces_too(monkeypatch, ring):
 
     assert "the body is no JSON" in whole
     assert "the body is no JSON" in by_pieces
+
+
+@pytest.mark.parametrize("space", ["\f", "\v", "\xa0"])
+@pytest.mark.parametrize(
+    "ring", ["[[1,2]%s,[3,4]]", "[[1,2],[3,4]%s]", "[%s[1,2],[3,4]]", "[[1,2],[3,4]],[[1,2],[3,4]]:0%s"]
+)
+def test_spaces_that_json_has_not_and_lists_as_names_are_refused_by_pieces_too(monkeypatch, ring, space):
+    body = f'{{"type": "Polygon", "coordinates": [{ring % space}]}}'.encode("latin-1")
+    named = f'{{"type": "Polygon", "coordinates": [[[1,2],[3,4]]], [[1,2],[3,4]]: 0, "s": "{space}"}}'.encode()
+
+    for each in (body, named):
+        whole, by_pieces = both(monkeypatch, area_of, each)
+        assert "the body is no JSON" in whole
+        assert "the body is no JSON" in by_pieces
 
 
 def test_the_place_of_an_error_is_that_in_the_whole_body(by_pieces):

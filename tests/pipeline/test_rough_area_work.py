@@ -51,6 +51,13 @@ def test_polygons_count_as_their_box():
     assert rough(Area(polygons=((ring,), (other,)))) == pytest.approx(rough(box(east=0.75)))
 
 
+def test_of_many_polygons_nothing_is_assumed():
+    (ring,) = box().polygons[0]
+
+    assert rough(Area(polygons=((ring,),) * 100)) > 0
+    assert rough(Area(polygons=((ring,),) * 101)) == 0
+
+
 def test_no_area_takes_more_than_the_most(monkeypatch):
     monkeypatch.setattr("chronotile.pipeline.rough_area_work.CELL_S", 1.0)
 

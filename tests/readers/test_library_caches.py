@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import json, sys
 from pathlib import Path
@@ -41,6 +43,7 @@ print(json.dumps([{name: [s.bytes, s.max_bytes, s.entries, s.misses] for name, s
 """
 
 
+@pytest.mark.slow
 def test_libraries_keep_what_their_bounds_allow(tmp_path):
     ran = subprocess.run([sys.executable, "-c", PROGRAM, tmp_path], capture_output=True, text=True, check=True)
 

@@ -23,15 +23,18 @@ WHOLE_BYTES = 1 << 16
 PIECE_BYTES = 1 << 16
 """Of a ring, parsed at once."""
 
-RING_BYTES = 256
-"""Of a ring, beside its positions and the mark in its place."""
+RING_BYTES = 700
+"""Of a ring, beside its positions: its array, and the mark in its place."""
 
-_COORDINATES = re.compile(rb'(?<!\\)"coordinates"\s*:\s*(?=\[)')
+SHORT_BYTES = 100
+"""A list of positions with a shorter text stays in the rest: as lists it takes less."""
+
+_COORDINATES = re.compile(rb'(?<!\\)"coordinates"[ \t\n\r]*:[ \t\n\r]*(?=\[)')
 """Never inside a string of valid JSON: its first quote would end the string, after which no name may stand."""
-_NUMBERS = re.compile(rb"[\[\]\d+\-.eE,\s]*+")
-_RING = re.compile(rb"\[\s*\[\s*[-\d]")
-_END = re.compile(rb"\]\s*\]")
-_COMMA_OR_END = re.compile(rb"\s*(,|\Z)")
+_NUMBERS = re.compile(rb"[\[\]\d+\-.eE, \t\n\r]*+")
+_RING = re.compile(rb"\[[ \t\n\r]*\[[ \t\n\r]*[-\d]")
+_END = re.compile(rb"\][ \t\n\r]*\]")
+_COMMA_OR_END = re.compile(rb"[ \t\n\r]*(,|\Z)")
 
 Json = Any
 """What a client sent."""
@@ -67,7 +70,7 @@ def parsed_geojson(text: bytes, *, locator: str) -> Json:
     for ring in _rings(text):
         taken += ring.positions.nbytes + RING_BYTES
         require_room(taken, locator=locator)
-        pieces += (text[end : ring.start], b'"%s%d"' % (mark.encode(), len(rings)))
+        pieces += (text[end : ring.start], _marker(mark, len(rings)).encode())
         rings.append(ring)
         end = ring.stop
     pieces.append(text[end:])
@@ -115,7 +118,8 @@ def _rings(text: bytes) -> Iterator[_Ring]:
         last = numbers.end() if numbers else name.end()
         begin = _RING.search(text, name.end(), last)
         while begin and (end := _END.search(text, begin.end(), last)):
-            positions = _positions_between(text, begin.start() + 1, end.end() - 1)
+            is_long = end.end() - begin.start() >= SHORT_BYTES
+            positions = _positions_between(text, begin.start() + 1, end.end() - 1) if is_long else None
             if positions is not None:
                 yield _Ring(begin.start(), end.end(), positions)
             begin = _RING.search(text, end.end(), last)
@@ -140,22 +144,24 @@ def _positions_between(text: bytes, first: int, last: int) -> FloatArray | None:
 
 def _moved(error: orjson.JSONDecodeError, rings: list[_Ring], mark: str) -> orjson.JSONDecodeError:
     """The error of a text without its rings, which tells its position in the whole text."""
-    before = rings[: error.doc.count(f'"{mark}', 0, error.pos)]
-    place = error.pos + sum(ring.stop - ring.start - len(f'"{mark}{number}"') for number, ring in enumerate(before))
+    before = rings[: error.doc.count(mark, 0, error.pos)]
+    place = error.pos + sum(ring.stop - ring.start - len(_marker(mark, number)) for number, ring in enumerate(before))
     moved = orjson.JSONDecodeError(error.msg, error.doc, error.pos)
     moved.args = (f"{error.msg} (char {place})",)
     return moved
 
 
+def _marker(mark: str, number: int) -> str:
+    """What stands for a ring in a text: a list as well, since a string could be a name, where no list may stand."""
+    return f'["{mark}{number}"]'
+
+
+def _has_mark(member: Json, mark: str) -> bool:
+    return isinstance(member, str) and member.startswith(mark)
+
+
 def _marked(document: Json, rings: list[_Ring], mark: str) -> Iterator[tuple[Json, Json, _Ring, bool]]:
     """Each ring with the list or object that has its mark, its place there, and whether that is among properties."""
-    for container, key, text, is_property in _texts(document):
-        if text.startswith(mark):
-            yield container, key, rings[int(text[len(mark) :])], is_property
-
-
-def _texts(document: Json) -> Iterator[tuple[Json, Json, str, bool]]:
-    """Each text with the list or object it is in, its place there, and whether that is among properties."""
     levels = [_members(document, is_property=False)]
     while levels:
         found = next(levels[-1], None)
@@ -163,8 +169,8 @@ def _texts(document: Json) -> Iterator[tuple[Json, Json, str, bool]]:
             levels.pop()
             continue
         container, key, member, is_property = found
-        if isinstance(member, str):
-            yield container, key, member, is_property
+        if isinstance(member, list) and len(member) == 1 and _has_mark(member[0], mark):
+            yield container, key, rings[int(member[0][len(mark) :])], is_property
         elif isinstance(member, dict | list):
             levels.append(_members(member, is_property=is_property or key == "properties"))
 

@@ -9,6 +9,9 @@ from chronotile.pipeline.services import Services
 CELL_S = 10e-9
 """Processor time of each cell at one time, in a serving cube, with what is decoded beside it in the same chunk."""
 
+MOST_POLYGONS = 100
+"""Of an area of more nothing is assumed: this runs in the event loop."""
+
 MOST_S = 1.0
 """However large the area is: it may be past a limit, and holds one thread of several."""
 
@@ -16,13 +19,14 @@ MOST_S = 1.0
 def rough_seconds(area: Area, time: TimeSelection, layer: Layer, services: Services) -> float:
     """Return the processor time that reading and reducing take, of the box of the area at all its times.
 
-    0 where it is not given in longitude and latitude, or the extent of the layer is not.
+    0 where it is not given in longitude and latitude, or the extent of the layer is not, or it has many polygons.
 
     Raises:
         ChronotileError: The times are not accepted.
     """
     west, south, east, north = services.catalogue.collection(layer.collection).bbox
-    if not (area.crs.is_geographic and area.polygons and west < east and south < north):
+    is_known = area.crs.is_geographic and west < east and south < north
+    if not (is_known and 0 < len(area.polygons) <= MOST_POLYGONS):
         return 0.0
     outlines = [rings[0] for rings in area.polygons]
     left, bottom = (min(float(ring[:, axis].min()) for ring in outlines) for axis in (0, 1))

@@ -15,7 +15,7 @@ SEMI_MAJOR_M = 6_378_137.0
 FLATTENING = 1 / 298.257223563
 """Of WGS 84, from which other ellipsoids in use differ by a few millionths of a cell's area relative to another."""
 
-MAX_CROSSINGS = 1 << 19
+MAX_CROSSINGS = 1 << 20
 """Of edges with rows, or with columns: each takes some 240 bytes."""
 
 NOTHING = 1e-9

@@ -4,6 +4,8 @@ import socket
 import threading
 from contextlib import closing
 from dataclasses import fields, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,7 +17,7 @@ from chronotile.model.source import Finding
 from chronotile.pipeline.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.protocols.common.state import Gates
-from chronotile.protocols.ops.siblings import Siblings, merged
+from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merged
 from chronotile.readers.previews import Previews, say_previews
 from tests.protocols import served
 from tests.running import PATIENCE_S
@@ -161,11 +163,18 @@ def test_worker_that_ended_while_it_told_is_left_out():
     ]
 
 
-def test_worker_that_is_asked_gives_its_own_metrics_and_names_the_silent_one(tmp_path):
-    with TestClient(application(served.make_services(), siblings=Siblings(tmp_path, 0))) as client:
-        (tmp_path / "0").unlink()  # nobody can ask this worker at its socket
+@pytest.fixture
+def sockets():
+    """A folder whose path is short enough for sockets, which that of a test may not be."""
+    with TemporaryDirectory(dir=folder_for_sockets(gettempdir())) as folder:
+        yield Path(folder)
+
+
+def test_worker_that_is_asked_gives_its_own_metrics_and_names_the_silent_one(sockets):
+    with TestClient(application(served.make_services(), siblings=Siblings(sockets, 0))) as client:
+        (sockets / "0").unlink()  # nobody can ask this worker at its socket
         with closing(socket.socket(socket.AF_UNIX)) as silent:
-            silent.bind(str(tmp_path / "1"))  # and nobody listens at the other
+            silent.bind(str(sockets / "1"))  # and nobody listens at the other
             found = metrics(client)
 
     assert found["chronotile_layers", "0"] > 0

@@ -26,7 +26,8 @@ def joined_value(headers: Iterable[RawHeader], name: bytes) -> bytes:
 def declared_bytes(headers: Iterable[RawHeader]) -> int | None:
     """Return the length of a body as `Content-Length` declares it; `None` where it does not."""
     declared = header_value(headers, b"content-length")
-    return int(declared[:18]) if declared.isdigit() else None
+    # Of many digits the first ones say enough, but for zeros.
+    return int(declared.lstrip(b"0")[:18] or b"0") if declared.isdigit() else None
 
 
 def set_headers(start: Message, added: Collection[RawHeader]) -> None:
