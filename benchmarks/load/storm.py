@@ -9,6 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
+
+import uvloop
 
 from benchmarks.load.exchange import END_OF_HEAD
 
@@ -53,31 +56,78 @@ def storm(port: int, paths: Sequence[str], *, clients: int, heed_refusals: bool 
     """
     found, ends = Storm(), threading.Event()
 
-    async def ask(chance: random.Random) -> None:
-        reader, writer = await asyncio.open_connection(HOST, port)
-        while not ends.is_set():
-            started = time.perf_counter()
-            path = chance.choice(paths)
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAccept-Encoding: gzip\r\n\r\n".encode())
-            head = (await reader.readuntil(END_OF_HEAD)).decode("latin-1").lower()
-            length = _number(head, "content-length")
-            await reader.readexactly(length)
-            found.count(head, length, (time.perf_counter() - started) * 1000)
-            if heed_refusals and not ends.is_set():
-                await asyncio.sleep(_number(head, "retry-after"))
-        writer.close()
-        await writer.wait_closed()
-
     async def all_ask() -> None:
-        await asyncio.gather(*(ask(random.Random(number)) for number in range(clients)))
+        loop = asyncio.get_running_loop()
+        asking = [
+            _Client(found, paths, random.Random(number), ends=ends, heeds_refusals=heed_refusals)
+            for number in range(clients)
+        ]
+        for client in asking:
+            await loop.create_connection(lambda each=client: each, HOST, port)  # type: ignore[misc]
+        await asyncio.gather(*(client.end for client in asking))
 
-    thread = threading.Thread(target=lambda: asyncio.run(all_ask()))
+    thread = threading.Thread(target=lambda: uvloop.run(all_ask()))
     thread.start()
     try:
         yield found
     finally:
         ends.set()
         thread.join()
+
+
+class _Client(asyncio.Protocol):
+    """Asks over its connection again and again; without streams and tasks, whose time would count as the server's."""
+
+    def __init__(
+        self, found: Storm, paths: Sequence[str], chance: random.Random, *, ends: threading.Event, heeds_refusals: bool
+    ) -> None:
+        self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._found = found
+        self._paths = paths
+        self._chance = chance
+        self._ends = ends
+        self._heeds_refusals = heeds_refusals
+        self._head = ""
+        self._received = b""
+        self._missing = 0
+        self._length = 0
+        self._started = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        if self._head:
+            self._missing -= len(data)
+        else:
+            self._received += data
+            head, end, body = self._received.partition(END_OF_HEAD)
+            if not end:
+                return
+            self._head = head.decode("latin-1").lower() + "\r\n"
+            self._length = _number(self._head, "content-length")
+            self._missing = self._length - len(body)
+        if self._missing <= 0:
+            self._count()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.end.done():
+            self.end.set_exception(error or ConnectionResetError("the server closed the connection"))
+
+    def _ask(self) -> None:
+        if self._ends.is_set():
+            self.end.set_result(None)
+            self._transport.close()
+            return
+        self._head, self._received, self._started = "", b"", time.perf_counter()
+        path = self._chance.choice(self._paths)
+        self._transport.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+
+    def _count(self) -> None:
+        self._found.count(self._head, self._length, (time.perf_counter() - self._started) * 1000)
+        wait_s = _number(self._head, "retry-after") if self._heeds_refusals else 0
+        asyncio.get_running_loop().call_later(wait_s, self._ask)
 
 
 def _number(head: str, header: str) -> int:
