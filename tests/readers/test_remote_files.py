@@ -197,6 +197,27 @@ def test_missing_chunk_has_the_fill_value_until_it_is_written(kind, source, monk
     assert open_source(spec).revision("NDVI", 0) == reader.revision("NDVI", 0)
 
 
+def test_each_missing_chunk_that_is_written_changes_the_revision_however_old_it_is(source, monkeypatch):
+    spec = write("zarr-v2", source, SCENE)
+    monkeypatch.setattr(zarr_gaps, "KEPT_S", 0.0)
+    middle = chunk_of("zarr-v2", spec)
+    paths = [middle, f"{middle.removesuffix('0.1.1')}0.0.0"]
+    contents = [(source.folder / path).read_bytes() for path in paths]
+    for path in paths:
+        (source.folder / path).unlink()
+    reader = open_source(spec)
+    numbers_of(reader)
+    revisions = [reader.revision("NDVI", 0)]
+
+    for path, content, written_s in zip(paths, contents, (2e9, 1e9), strict=True):  # as `rsync -t` does
+        source.replace(path, content)
+        os.utime(source.folder / path, (written_s, written_s))
+        revisions.append(reader.revision("NDVI", 0))
+
+    assert len(set(revisions)) == 3
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
 @pytest.mark.parametrize("kind", STORES)
 def test_missing_chunk_is_asked_for_at_most_every_some_seconds(kind, source, monkeypatch):
     spec = write(kind, source, SCENE)

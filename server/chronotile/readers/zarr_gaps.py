@@ -10,6 +10,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import islice
 from time import monotonic
 from typing import NamedTuple
@@ -32,6 +33,7 @@ LOOKED_AT_ONCE = 8
 MOST_KNOWN = 8192
 """Files of a store that are known to be missing; past it, those asked for longest ago are forgotten."""
 MOST_STORES = 1024
+HASH_BITS = 64
 
 
 class ChunkFile(NamedTuple):
@@ -53,8 +55,8 @@ class Gaps:
     """The files of one store in which tensorstore found no chunk."""
 
     def __init__(self) -> None:
-        self.newest: ObjectState | None = None
-        """Of the files that were missing and are there now, the state of the one written last."""
+        self.filled = 0
+        """A sum over the files that were missing and were found there later, whatever their order and age; 0: none."""
         self._known: OrderedDict[ChunkFile, _Known] = OrderedDict()
         """In the order in which they were asked for."""
         self._looked_s = monotonic()
@@ -123,10 +125,14 @@ class Gaps:
             self._known[file] = found
             is_news = not is_same and (known is not None or not file.is_shard)
             if state is not None and is_news:
-                self.newest = state if self.newest is None else max(self.newest, state)
+                self.filled = (self.filled + _hash_of(file, state)) % (1 << HASH_BITS)
             while len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)
         return found
+
+
+def _hash_of(file: ChunkFile, state: ObjectState) -> int:
+    return int.from_bytes(blake2b(repr((file, state)).encode(), digest_size=HASH_BITS // 8).digest())
 
 
 @lru_cache(maxsize=MOST_STORES)

@@ -1,6 +1,6 @@
 """Reads of a Zarr store elsewhere: of one state of its metadata, with the fill value only where there is no chunk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from itertools import groupby, product
@@ -89,7 +89,8 @@ class RemoteMetadata:
         """Return a short text that changes with the document, and when a chunk is found that was missing."""
         states = self.states(selection)
         self.gaps.look()
-        return digest_of(states if self.gaps.newest is None else states | {"chunks": self.gaps.newest})
+        filled = self.gaps.filled
+        return digest_of({**states, "chunks": filled} if filled else states)
 
     def are_there(self) -> bool:
         """Return that nothing is known: a failure may be one of the network."""
@@ -209,6 +210,6 @@ def _indexes(part: slice | list[int]) -> range | list[int]:
     return range(part.start, part.stop, part.step or 1) if isinstance(part, slice) else part
 
 
-def digest_of(states: States) -> str:
+def digest_of(states: Mapping[str, object]) -> str:
     """Return a short text that changes with any of the states."""
     return blake2b(repr(list(states.values())).encode(), digest_size=6).hexdigest()
