@@ -54,7 +54,7 @@ def open_elsewhere(wanted: Wanted) -> Opened:
 
 
 def _unmarked(spec: SourceSpec) -> Iterator[Finding]:
-    if looks.has_unmarked(spec.href.partition("{")[0].rstrip("/")):
+    if looks.has_unmarked(spec.href):
         yield Finding("warning", spec.collection, UNMARKED, path=shown_href(spec.href))
 
 

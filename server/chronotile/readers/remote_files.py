@@ -93,11 +93,17 @@ class Looks:
             while len(self._known) > MOST_LOOKS:
                 self._known.popitem(last=False)
 
-    def has_unmarked(self, place: str) -> bool:
-        """Return whether a file there, or below, is known of which the server sends neither ETag nor time."""
+    def has_unmarked(self, source: str) -> bool:
+        """Return whether a file of a source is known of which the server sends neither ETag nor time.
+
+        Args:
+            source: A file, a folder with all that is below, or a pattern, up to the first `{` of which all counts.
+        """
+        start, brace, _ = source.partition("{")
+        below = start if brace else f"{start.rstrip('/')}/"
         with self._lock:
             return any(
-                href.startswith(place) and not state.tag and not state.modified_ns
+                (href == source or href.startswith(below)) and not state.tag and not state.modified_ns
                 for href, (_asked_s, state) in self._known.items()
             )
 
