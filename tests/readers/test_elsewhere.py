@@ -1,6 +1,8 @@
 """Sources elsewhere: opened side by side, tried again while they are away, looked at when a read fails."""
 
+import gc
 import threading
+import weakref
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -183,6 +185,38 @@ def test_failures_are_news_once(elsewhere, hosts):
     hosts.wait_for("bad", 4)
 
     assert elsewhere.found.changes == before.changes
+
+
+def test_failure_that_is_known_keeps_nothing_of_the_attempt_in_memory(hosts):
+    hosts.doors["bad"] = threading.Event()
+    held: list[weakref.ref] = []
+
+    def fail(error):
+        chunk = Reader(INFO, hosts)
+        held.append(weakref.ref(chunk))
+        raise error
+
+    def open_(wanted):
+        if held:
+            return hosts.open(wanted)  # hangs
+        try:
+            try:
+                fail(ValueError("no chunk"))
+            except ValueError:
+                fail(Away("its server does not answer"))
+        except Away as error:
+            raise UnsupportedSource("503") from error
+
+    one = Elsewhere(open_)
+    try:
+        found = one.open(wanted("bad"), patience_s=PATIENCE_S)
+        hosts.wait_for("bad", 1)  # with the next attempt the thread of the first has ended, or let go of it
+        gc.collect()
+
+        assert found.causes == {"bad": "its server does not answer"}
+        assert [each() for each in held] == [None, None]
+    finally:
+        one.close()
 
 
 def test_refusal_is_news_once_though_the_source_was_away(elsewhere, hosts):

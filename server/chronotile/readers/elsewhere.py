@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from chronotile.errors import ChronotileError, SourceAway
-from chronotile.readers.foreign import BeingWritten, one_line, origin_of
+from chronotile.readers.foreign import BeingWritten, one_line, origin_of, without_frames
 from chronotile.readers.found_elsewhere import Found, Opened, Wanted, away_of, is_mistake, open_wanted
 from chronotile.readers.hrefs import host_of
 from chronotile.readers.remote_requests import Refused
@@ -46,7 +46,7 @@ class _Source:
     reason: str | None = None
     """Why it is away; `None` where it is not, or where nothing is known of it yet."""
     failure: Exception | None = None
-    """At the last try, if it failed."""
+    """At the last try, if it failed; without tracebacks."""
     due_s: float | None = 0.0
     """When it is to be opened or looked at; `None` while it is."""
     is_routine: bool = False
@@ -223,10 +223,10 @@ class Elsewhere:
             else:
                 opened = self._open_source(source.wanted)
         except ChronotileError as error:
-            failure, reason = error, error.message
+            failure, reason = without_frames(error), error.message
         except Exception as error:
             log.debug("a source elsewhere cannot be opened", exc_info=error)
-            failure, reason = error, f"it cannot be opened: {one_line(error)}"
+            failure, reason = without_frames(error), f"it cannot be opened: {one_line(error)}"
         with self._changed:
             source.begun_s = None
             self._threads -= Counter([source.host])

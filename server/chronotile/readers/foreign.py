@@ -116,3 +116,12 @@ def one_line(error: BaseException) -> str:
     text = _OPENED_BY_GDAL.sub("", _STALE_PLACE.sub("", lines[0])) if lines else type(error).__name__
     text = _USER.sub("", _QUERY.sub(r"\1", text))
     return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def without_frames(error: Exception) -> Exception:
+    """Return an error that is kept: its causes stay, but neither tracebacks, whose frames hold arrays, nor contexts."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.__traceback__ = cause.__context__ = None
+        cause = cause.__cause__
+    return error
