@@ -1,5 +1,6 @@
 """Reads of a Zarr store elsewhere: of one state of its metadata, with the fill value only where there is no chunk."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import blake2b
@@ -162,7 +163,9 @@ class RemoteReads:
         numbers = np.full(shape, fill, dtype=array.dtype.numpy_dtype)
         deadline = monotonic() + READ_S
         lacking = set[ChunkFile]()
-        for part, future in [(part, array[part.own].read()) for part in _parts(selection, chunk)]:
+        begun = deque((part, array[part.own].read()) for part in _parts(selection, chunk))
+        while begun:
+            part, future = begun.popleft()  # its numbers are kept no longer than needed
             try:
                 numbers[part.target] = settled(future, deadline)
             except NoChunk:
