@@ -19,7 +19,7 @@ from chronotile.readers.cube import ArraySource, Selection
 from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import kvstore, local_path
 from chronotile.readers.zarr_nodes import ArrayNode
-from chronotile.readers.zarr_remote import RemoteMetadata, RemoteReads, State, States, digest_of
+from chronotile.readers.zarr_remote import OpenArray, RemoteMetadata, RemoteReads, State, States, digest_of
 from chronotile.readers.zarr_waits import request_limits, settled
 
 COPY_THREADS = 2
@@ -66,12 +66,14 @@ class Watched:
         self._open = open_array
         self._seen: States = files.metadata_states()
         self._lock = threading.Lock()
-        self.opened_s = monotonic()
-        """When the array was opened last, or earlier."""
-        self._array = open_array()
+        self._due = 0
+        """How often something was found for which the array has to be opened again."""
+        self._opened_for = 0
+        """What that was when it was opened that is kept."""
+        self._kept = self._open_now()
 
-    def for_reading(self, selection: Selection) -> Any:  # noqa: ANN401 -- the libraries' arrays have no types
-        """Return the array as it is now.
+    def for_reading(self, selection: Selection) -> OpenArray:
+        """Return the array as it is now; threads that find it has to be opened again do not wait for one another.
 
         Raises:
             Gone: It is not there any more, or chunks of the selection.
@@ -84,20 +86,26 @@ class Watched:
             self._seen.update(states)
             is_full = len(self._seen) > MAX_SEEN
             if changed or is_full:
-                self._open_again()
+                self._due += 1
             if is_full:
                 self._seen = states
-            return self._array
+            due = self._due
+            if due == self._opened_for:
+                return self._kept
+        opened = self._open_now()
+        with self._lock:
+            if due > self._opened_for:
+                self._kept, self._opened_for = opened, due
+        return opened
 
     def renew(self) -> None:
-        """Open the array again, so that nothing that was read before is taken for what is there now."""
+        """Have it opened again before it is read next, so that no chunk is taken from what was read before."""
         with self._lock:
-            self._open_again()
+            self._due += 1
 
-    def _open_again(self) -> None:
+    def _open_now(self) -> OpenArray:
         begun_s = monotonic()
-        self._array = self._open()
-        self.opened_s = begun_s
+        return OpenArray(self._open(), begun_s)
 
 
 class TensorStoreArray:
@@ -130,7 +138,7 @@ class TensorStoreArray:
         """Return the selected numbers, in stored order."""
         if self._reads is not None:
             return self._reads.read(selection)
-        numbers: Numbers = self._watched.for_reading(selection)[selection].read().result()
+        numbers: Numbers = self._watched.for_reading(selection).array[selection].read().result()
         return numbers
 
     @cached_property
@@ -170,7 +178,7 @@ class ZarrPythonArray:
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""
-        return np.asarray(self._watched.for_reading(selection).oindex[selection])
+        return np.asarray(self._watched.for_reading(selection).array.oindex[selection])
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:

@@ -16,12 +16,12 @@ from time import monotonic
 from typing import NamedTuple
 
 from chronotile.readers.remote_requests import (
-    READ_S,
     REQUEST_S,
     Away,
     ObjectState,
     ask_whether,
     place_of,
+    read_deadline,
     tried_again,
 )
 
@@ -76,7 +76,7 @@ class Gaps:
         with self._lock:
             known = {each: self._known[each] for each in files if each in self._known}
         due = [each for each in files if each not in known or now_s - known[each].asked_s >= KEPT_S]
-        known |= self._ask(due, now_s + READ_S)
+        known |= self._ask(due, read_deadline())
         there = [(file, each) for file, each in known.items() if each.state is not None]
         if any(each.since_s >= opened_s for _file, each in there):
             return True
@@ -100,7 +100,7 @@ class Gaps:
         with suppress(OSError):  # a read tells of it
             self._ask(files, now_s + 2 * REQUEST_S)
 
-    def _ask(self, files: Collection[ChunkFile], deadline: float) -> dict[ChunkFile, _Known]:
+    def _ask(self, files: Collection[ChunkFile], deadline: float | None) -> dict[ChunkFile, _Known]:
         """What is known of the files now.
 
         Raises:

@@ -2,10 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from hashlib import blake2b
 from itertools import groupby, product
-from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,7 +11,7 @@ import numpy as np
 from chronotile.model.raster import Numbers
 from chronotile.readers.cube import Selection
 from chronotile.readers.remote_files import looks
-from chronotile.readers.remote_requests import READ_S, Away, ObjectState, Replaced
+from chronotile.readers.remote_requests import Away, ObjectState, Replaced, one_read
 from chronotile.readers.zarr_gaps import ChunkFile, gaps_of
 from chronotile.readers.zarr_nodes import ArrayNode
 from chronotile.readers.zarr_waits import NoChunk, answers_without_content, requests_so_far, settled
@@ -26,17 +24,22 @@ ATTEMPTS = 2
 """How often a selection is read in which chunks are missing and were written meanwhile."""
 
 
+class OpenArray(NamedTuple):
+    """An array as a library opened it."""
+
+    array: Any
+    opened_s: float
+    """When it was opened, or earlier, by the clock `monotonic`."""
+
+
 class Handle(Protocol):
     """An array that is opened again when it has to be."""
 
-    opened_s: float
-    """When it was opened last, or earlier, by the clock `monotonic`."""
-
-    def for_reading(self, selection: Selection) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-        """Return the array as tensorstore opened it."""
+    def for_reading(self, selection: Selection) -> OpenArray:
+        """Return the array, opened again if it has to be."""
 
     def renew(self) -> None:
-        """Open it again, so that no chunk is taken from what was read before without a request."""
+        """Have it opened again before it is read next, so that no chunk is taken from what was read before."""
 
 
 class RemoteMetadata:
@@ -125,10 +128,11 @@ class RemoteReads:
             Replaced: The store was written since it was opened.
         """
         fetched = requests_so_far()
-        try:
-            numbers: Numbers = settled(self._handle.for_reading(selection)[selection].read())
-        except NoChunk:
-            numbers = self._read_around_gaps(selection)
+        with one_read():
+            try:
+                numbers: Numbers = settled(self._handle.for_reading(selection).array[selection].read())
+            except NoChunk:
+                numbers = self._read_around_gaps(selection)
         if requests_so_far() != fetched:
             self._metadata.look()
         return numbers
@@ -137,17 +141,16 @@ class RemoteReads:
         try:
             return self._read_parts(selection)
         except Exception:
-            with suppress(Exception):  # the first one counts
-                self._handle.renew()
+            self._handle.renew()
             raise
 
     def _read_parts(self, selection: Selection) -> Numbers:
         """The numbers, once it is certain that the chunks that were not found are not there."""
         for _ in range(ATTEMPTS):
-            opened_s, odd_answers = self._handle.opened_s, answers_without_content()
-            array = self._handle.for_reading(selection)
-            numbers, lacking = self._found(array, selection)
-            was_filled = self._metadata.gaps.were_filled(lacking, opened_s)
+            odd_answers = answers_without_content()
+            opened = self._handle.for_reading(selection)
+            numbers, lacking = self._found(opened.array, selection)
+            was_filled = self._metadata.gaps.were_filled(lacking, opened.opened_s)
             # That a shard is there does not show that the chunk is missing in it.
             is_uncertain = answers_without_content() != odd_answers and any(file.is_shard for file in lacking)
             if not was_filled and not is_uncertain:
@@ -161,13 +164,12 @@ class RemoteReads:
         fill = 0 if array.fill_value is None else array.fill_value
         shape = [len(_indexes(part)) for part in selection if not isinstance(part, int)]
         numbers = np.full(shape, fill, dtype=array.dtype.numpy_dtype)
-        deadline = monotonic() + READ_S
         lacking = set[ChunkFile]()
         begun = deque((part, array[part.own].read()) for part in _parts(selection, chunk))
         while begun:
             part, future = begun.popleft()  # its numbers are kept no longer than needed
             try:
-                numbers[part.target] = settled(future, deadline)
+                numbers[part.target] = settled(future)
             except NoChunk:
                 lacking.add(self._file_of(part, is_sharded=chunk != self._node.files))
         return numbers, lacking

@@ -17,6 +17,7 @@ from chronotile.readers.remote_requests import (
     REQUEST_S,
     Away,
     Refused,
+    read_deadline,
 )
 
 _METRICS = "/tensorstore/kvstore/"
@@ -60,18 +61,15 @@ class NoChunk(Exception):
     """A chunk is not there, or an answer was taken for that."""
 
 
-def settled(future: Any, deadline: float | None = None) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-    """Return the result of a read of what is elsewhere.
-
-    Args:
-        future: The read.
-        deadline: Until when it may take, by the clock `monotonic`; `None`: `READ_S` seconds.
+def settled(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+    """Return the result of a read of what is elsewhere, within the time of this thread's read, else `READ_S` seconds.
 
     Raises:
         Away: It cannot be read, or not in time.
         NoChunk: It needs a chunk that is not there.
         ValueError: What was read is not what it should be.
     """
+    deadline = read_deadline()
     try:
         return future.result(timeout=READ_S if deadline is None else max(0.0, deadline - monotonic()))
     except TimeoutError:
