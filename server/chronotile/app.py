@@ -90,8 +90,9 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "coverages": {"patience_s": 30.0, "usual_s": 1.0},
     # One takes a second, or many if each pixel is transformed; tiles have priority.
     "large_pictures": {"niceness": 10, "patience_s": 30.0, "usual_s": 1.0},
-    # One takes milliseconds to seconds; if too many were admitted, the last are refused once that is measured.
-    "areas": {"usual_s": 0.04},
+    # One takes milliseconds to seconds: it gives way to tiles and to refusals. If too many were admitted, the last are
+    # refused once that is measured.
+    "areas": {"niceness": 10, "usual_s": 0.04},
     # One second more matters little to clients of animations, but much to those of tiles.
     "animations": {"niceness": 10, "patience_s": 30.0, "usual_s": 2.0},
     # A client that submits a job waits only for the job's address.
