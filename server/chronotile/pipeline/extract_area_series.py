@@ -1,7 +1,8 @@
 """What happened in these areas: the values of their native cells, reduced to one an instant."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -19,6 +20,7 @@ from chronotile.model.reducer import Reducer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series import AreaSeries, AreasSeries, SeriesCost
 from chronotile.model.wanted import IsWanted, always_wanted
+from chronotile.pipeline.area_memory import BODY_BYTES, area_bytes
 from chronotile.pipeline.area_reading import THREADS, AreaCells, AreaReading, cheapest_readings, takes_several_reads
 from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.extract_series import instants_of, layer_with_values, series_indexes
@@ -26,7 +28,7 @@ from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.area_coverage import covered_spans
-from chronotile.readers.area_outlines import outlines_of
+from chronotile.readers.area_outlines import Outlines, outlines_of
 from chronotile.readers.area_spans import centre_spans
 from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
@@ -68,21 +70,23 @@ def extract_area_series(
     With `weights` of pixels an area has the cells whose centres lie in it, else all that it touches. One that has no
     cell has no values, a `total` of 0, and a note that says why; so has one of which a part lies outside the layer.
     At a date that is damaged while its source is there, an area of which a cell cannot be read has no values.
-    Each chunk is read once for all areas, and what is held at once is bounded however large they are.
+    Each chunk is read once for all areas, and what is held at once is bounded however large they are; areas with many
+    crossings or cells wait for memory.
 
     Raises:
         InvalidParameter: All areas lie outside the layer and may not, one cannot be expressed in its CRS, or it is a
             composite.
         LimitExceeded: The answer, or what is to be read for it, is too large.
+        ServerBusy: Other answers take the memory that it needs.
         SourceUnavailable: The source is away.
         ClientGone: `is_wanted` says that nobody waits any more.
         ChronotileError: A name or time is not accepted.
     """
-    target = resolve_area_series(request, services)
-    reading_all = partial(_read, target, request, services, is_wanted)
-    if not any(takes_several_reads(how) for how in target.readings):
-        return reading_all()
-    return read_of_one_state(reading_all, target.layer, target.indexes, services)
+    with _resolved(request, services, is_wanted) as target:
+        reading_all = partial(_read, target, request, services, is_wanted)
+        if not any(takes_several_reads(how) for how in target.readings):
+            return reading_all()
+        return read_of_one_state(reading_all, target.layer, target.indexes, services)
 
 
 def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is_wanted: IsWanted) -> AreasSeries:
@@ -104,17 +108,21 @@ def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is
     )
 
 
-def cost_of_area_series(request: AreaSeriesRequest, services: Services) -> SeriesCost:
+def cost_of_area_series(
+    request: AreaSeriesRequest, services: Services, *, is_wanted: IsWanted = always_wanted
+) -> SeriesCost:
     """Return what `extract_area_series` would take; reads no pixels.
 
     Raises:
         ChronotileError: It would refuse the request.
     """
-    return resolve_area_series(request, services).cost
+    with _resolved(request, services, is_wanted) as target:
+        return target.cost
 
 
-def resolve_area_series(request: AreaSeriesRequest, services: Services) -> AreaTarget:
-    """Return the layer, cells and times a request means, and refuse what is too much; reads no pixels."""
+@contextmanager
+def _resolved(request: AreaSeriesRequest, services: Services, is_wanted: IsWanted) -> Iterator[AreaTarget]:
+    """Give the layer, cells and times a request means, and hold memory for them; refuse what is too much."""
     layer = layer_with_values(request.layer, services)
     edges = _edges(request.reducers, layer)
     columns = sum(reducer.bins or 1 for reducer in request.reducers)
@@ -129,14 +137,13 @@ def resolve_area_series(request: AreaSeriesRequest, services: Services) -> AreaT
             alternative="ask for a shorter interval, fewer areas or fewer reducers",
             locator="time",
         )
-    areas, readings = _readings(request, layer, indexes, services)
-    cost = bounded_cost(
-        readings,
-        columns,
-        services,
-        alternative=SMALLER,
-    )
-    return AreaTarget(layer=layer, indexes=indexes, readings=readings, areas=areas, edges=edges, cost=cost)
+    outlines = _outlines(request, layer)
+    most = None if services.memory.max_bytes is None else services.memory.max_bytes - BODY_BYTES
+    size = area_bytes(outlines, layer.main_variable, weights=request.weights, most=most)
+    with services.memory.taking(size, alternative=SMALLER, locator="geometry", is_wanted=is_wanted):
+        areas, readings = _readings(outlines, request, layer, indexes=indexes, services=services)
+        cost = bounded_cost(readings, columns, services, alternative=SMALLER)
+        yield AreaTarget(layer=layer, indexes=indexes, readings=readings, areas=areas, edges=edges, cost=cost)
 
 
 def bounded_cost(readings: Sequence[AreaReading], columns: int, services: Services, *, alternative: str) -> SeriesCost:
@@ -176,15 +183,25 @@ def _require_within_limits(values: int, largest: int, services: Services, *, alt
             raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator="time")
 
 
+def _outlines(request: AreaSeriesRequest, layer: Layer) -> Outlines:
+    """Those of the areas, of which one meets the layer unless all may lie outside."""
+    outlines = outlines_of(request.areas, layer.main_variable.grid)
+    has_place = _has_place(request)
+    if has_place.any() and outlines.is_outside[has_place].all() and not request.may_be_outside:
+        raise _outside(replace(request, areas=tuple(area for area in request.areas if area.polygons)), layer)
+    return outlines
+
+
+def _has_place(request: AreaSeriesRequest) -> Flags:
+    return np.array([bool(area.polygons) for area in request.areas], dtype=bool)
+
+
 def _readings(
-    request: AreaSeriesRequest, layer: Layer, indexes: tuple[int, ...], services: Services
+    outlines: Outlines, request: AreaSeriesRequest, layer: Layer, *, indexes: tuple[int, ...], services: Services
 ) -> tuple[tuple[Area, ...], tuple[AreaReading, ...]]:
     """The areas, those without cells or partly outside with a note, and how to read the cells."""
     grid: NativeGrid = layer.main_variable.grid
-    outlines = outlines_of(request.areas, grid)
-    has_place = np.array([bool(area.polygons) for area in request.areas], dtype=bool)
-    if has_place.any() and outlines.is_outside[has_place].all() and not request.may_be_outside:
-        raise _outside(replace(request, areas=tuple(area for area in request.areas if area.polygons)), layer)
+    has_place = _has_place(request)
     spans = centre_spans(outlines, grid) if request.weights == "pixel" else covered_spans(outlines, grid)
     cells = np.bincount(spans.areas, weights=spans.lengths, minlength=len(request.areas))
     # Before the plan, which takes memory for each block of a row.

@@ -58,6 +58,22 @@ def test_what_a_body_is_parsed_into_is_counted_in_place_of_the_guess():
     assert bodies.taken_bytes == 0
 
 
+def test_a_parsed_body_gives_back_what_it_no_longer_holds():
+    memory = AnswerMemory(MAX_PARSED_BYTES)
+    bodies = BodyMemory(memory)
+    room = bodies.room()
+    room.require(MAX_BODY_BYTES)
+
+    room.shrink(MAX_BODY_BYTES)
+    assert bodies.taken_bytes == MAX_BODY_BYTES
+    assert memory.taken_bytes == MAX_BODY_BYTES - FREE_BYTES
+    room.shrink(MAX_BODY_BYTES)
+    room.free()
+    room.shrink(MAX_BODY_BYTES)  # the thread that parsed it was slower than the answer
+
+    assert (bodies.taken_bytes, memory.taken_bytes) == (0, 0)
+
+
 def test_a_refused_body_takes_nothing():
     bodies = BodyMemory()
     first, second = bodies.room(), bodies.room()

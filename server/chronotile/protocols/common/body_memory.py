@@ -73,6 +73,12 @@ class BodyRoom:
             raise ServerBusy("other requests take all memory for bodies; try again in a few seconds")
         self._taken += more
 
+    def shrink(self, size: int) -> None:
+        """Give back what is more than `size` bytes: the body is parsed, and no more than that is held."""
+        more = max(0, self._taken - size)
+        self._held.remove(more)
+        self._taken -= more
+
     def free(self) -> None:
         """Give all of it back: the body is no longer needed."""
         self._held.remove(self._taken)

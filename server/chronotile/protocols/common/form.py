@@ -1,5 +1,8 @@
 """What a request brings: its body, and the key-value pairs of its address and of a form in its body."""
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
@@ -84,6 +87,17 @@ async def discard_body(request: Request) -> None:
     await body_of(request)
     forget_body(request.scope)
     request.scope[BODY] = b""  # a request that is begun anew cannot read it again
+
+
+def body_parsed(request: Request) -> Callable[[], object]:
+    """Return what a thread calls once it has parsed the body: of its memory only the bytes themselves are counted then.
+
+    The answer may need the rest.
+    """
+    room: BodyRoom | None = request.scope.get(ROOM)
+    if room is None:
+        return lambda: None
+    return partial(asyncio.get_running_loop().call_soon_threadsafe, room.shrink, len(request.scope[BODY]))
 
 
 def forget_body(scope: Scope) -> None:

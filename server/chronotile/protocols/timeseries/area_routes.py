@@ -24,7 +24,7 @@ from chronotile.pipeline.page_times import page_times
 from chronotile.pipeline.rough_area_work import rough_seconds
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.form import body_of, body_parsed
 from chronotile.protocols.common.job_instead import offer_job
 from chronotile.protocols.common.kept_refusals import refuse_alike
 from chronotile.protocols.common.kvp import Kvp
@@ -78,11 +78,14 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
     catalogue, is_one = services.catalogue, asked_of is area_request
     offer_job(request, lambda: statistics_instead(layer, query, body, catalogue, is_one=is_one, name=name))
 
+    has_parsed = body_parsed(request)
+
     def work(is_wanted: IsWanted) -> _Answer:
         asked, following = _paged(asked_of(layer, query, body, services.catalogue), query, services)
+        has_parsed()
         is_open = has_open_times(layer, asked.time, asked.analysis)
         if is_dry:
-            cost = cost_of_area_series(widened_request(asked, services).request, services)
+            cost = cost_of_area_series(widened_request(asked, services).request, services, is_wanted=is_wanted)
             return _Answer(_told(cost, layer), following, (), is_open)
         if name != "json":
             refuse_in_columns(asked.analysis)

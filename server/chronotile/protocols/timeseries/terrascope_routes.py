@@ -15,7 +15,7 @@ from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.extract_area_series import extract_area_series
 from chronotile.pipeline.extract_series import SeriesFormat, deliver_series, extract_series, has_open_times
 from chronotile.protocols.common.endpoint import Handler, endpoint
-from chronotile.protocols.common.form import body_of
+from chronotile.protocols.common.form import body_of, body_parsed
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.respond import caching, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import (
@@ -84,9 +84,11 @@ async def _answer_body(
     refuse_if_busy(request, gate, layer.id)
     body = await body_of(request)
     query = Kvp(request.query_params.multi_items())
+    has_parsed = body_parsed(request)
 
     def work(is_wanted: IsWanted) -> tuple[bytes, tuple[Instant, ...], bool]:
         asked, wanted = read(layer, query, body, services.catalogue), wanted_entries(query)
+        has_parsed()
         is_open = has_open_times(layer, asked.time)
         if isinstance(asked, SeriesRequest):
             series = extract_series(asked, services)
