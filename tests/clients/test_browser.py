@@ -43,11 +43,14 @@ def draw(make_url):
     return ask
 
 
-@pytest.mark.parametrize("encoding", ["KVP", "REST"])
+@pytest.mark.parametrize(
+    ("encoding", "used"), [(None, "KVP"), ("KVP", "KVP"), ("REST", "REST")], ids=["unsaid", "KVP", "REST"]
+)
 @pytest.mark.parametrize(
     ("name", "crs"), [("WebMercatorQuad", "EPSG:3857"), ("WorldCRS84Quad", "EPSG:4326")], ids=["mercator", "degrees"]
 )
-def test_openlayers_draws_tiles_from_the_capabilities_at_a_time(draw, encoding, name, crs):
+def test_openlayers_draws_tiles_from_the_capabilities_at_a_time(draw, encoding, used, name, crs):
+    """Without an encoding it takes that of the first address, from which it draws tiles of one format."""
     grid = grid_of(name)
 
     told = draw(
@@ -60,7 +63,7 @@ def test_openlayers_draws_tiles_from_the_capabilities_at_a_time(draw, encoding, 
         time="2020-06-11",
     )
 
-    assert told["offered"] == "2020-06-21"
+    assert (told["offered"], told["encoding"]) == ("2020-06-21", used)
     assert share_differing(told["picture"], served.expected_rgba(served.BELGIUM_31N, grid, 2)) <= 0.001
 
 

@@ -14,11 +14,13 @@ import View from "ol/View.js";
 async function wmts({ base, encoding, matrixSet, time }) {
 	const answer = await fetch(`${base}/wmts?SERVICE=WMTS&REQUEST=GetCapabilities`);
 	const capabilities = new WMTSCapabilities().read(await answer.text());
-	const options = optionsFromCapabilities(capabilities, { layer: "NDVI", matrixSet, requestEncoding: encoding });
+	const requestEncoding = encoding ?? undefined;
+	const options = optionsFromCapabilities(capabilities, { layer: "NDVI", matrixSet, requestEncoding });
+	if (encoding === "REST") options.urls = options.urls.slice(0, 1); // OpenLayers draws some tiles from each template
 	const offered = options.dimensions.Time;
 	const source = new WMTS({ ...options, crossOrigin: "anonymous", interpolate: false, transition: 0 });
 	if (time) source.updateDimensions({ Time: time });
-	return { layer: new TileLayer({ source }), offered };
+	return { layer: new TileLayer({ source }), offered, encoding: source.getRequestEncoding() };
 }
 
 function wms({ base, time }) {
@@ -57,7 +59,7 @@ async function ogcVectorTile({ base, path, collections }) {
 const services = { wmts, wms, ogcMapTile, ogcVectorTile };
 
 window.draw = async (asked) => {
-	const { layer, offered } = await services[asked.service](asked);
+	const { layer, offered, encoding } = await services[asked.service](asked);
 	const [west, south, east, north] = asked.bbox;
 	const target = document.body.appendChild(document.createElement("div"));
 	target.style.cssText = `width: ${asked.size}px; height: ${asked.size}px`;
@@ -69,5 +71,5 @@ window.draw = async (asked) => {
 	const map = new OpenLayersMap({ target, view, layers: [layer], controls: [], pixelRatio: 1 });
 	await new Promise((resolve) => map.once("rendercomplete", resolve));
 	const canvas = target.querySelector("canvas");
-	return { offered, picture: canvas.toDataURL("image/png") };
+	return { offered, encoding, picture: canvas.toDataURL("image/png") };
 };

@@ -141,16 +141,25 @@ def test_operations_name_their_encodings(client):
         (each.get(HREF), each.find("ows:Constraint", NS).get("name"), each.findtext(".//ows:Value", namespaces=NS))
         for each in gets
     ]
-    assert encodings == [
-        ("http://testserver/wmts?", "GetEncoding", "KVP"),
-        ("http://testserver/wmts/1.0.0/WMTSCapabilities.xml", "GetEncoding", "RESTful"),
-        *[
-            ("http://testserver/wmts?", "GetEncoding", "KVP"),
-            ("http://testserver/wmts/1.0.0/", "GetEncoding", "RESTful"),
-        ]
-        * 2,
-        *[("http://testserver/wmts?", "GetEncoding", "KVP")] * 2,
-    ]
+    kvp = ("http://testserver/wmts?", "GetEncoding", "KVP")
+    document = ("http://testserver/wmts/1.0.0/WMTSCapabilities.xml", "GetEncoding", "RESTful")
+    tiles = ("http://testserver/wmts/1.0.0/", "GetEncoding", "RESTful")
+    assert encodings == [kvp, document, kvp, *[kvp, tiles, kvp] * 2, kvp, kvp]
+
+
+@pytest.mark.parametrize("operation", ["GetCapabilities", "GetTile", "GetFeatureInfo"])
+@pytest.mark.parametrize("position", [0, -1], ids=["first", "last"])
+def test_first_and_last_address_of_an_operation_take_key_value_pairs(client, operation, position):
+    """QGIS and OpenLayers read the first address of an operation, OGC's suite the last, and none its encoding."""
+    found = tree_of(client).xpath("//ows:Operation[@name=$name]//ows:Get", name=operation, namespaces=NS)
+
+    address = urlsplit(found[position].get(HREF))
+    answer = client.get(f"{address.path}?service=WMTS&request=GetBOGUS")
+
+    assert (answer.status_code, etree.fromstring(answer.content)[0].get("exceptionCode")) == (
+        400,
+        "InvalidParameterValue",
+    )
 
 
 def test_feature_info_is_advertised_of_layers_that_can_be_queried(make_client):
