@@ -60,7 +60,7 @@ WRONG = [
     ("echo.string", None, "", "must be a text, got null"),
     ("export.bbox", [4, 50, 5, 51], "", 'must be an object like {"bbox": [4, 50, 5, 51]}, got an array'),
     ("echo.string", "a" * 10_001, "", "must have at most 10000 characters, got 10001"),
-    ("echo.choice", "x" * 100, "", "must be one of sum, mean, median"),
+    ("optimise.layout", "x" * 100, "", "must be one of both, map, series"),
     ("echo.array", [1, 2, "x"], "[2]", "must be an integer, got 'x'"),
     ("echo.array", [1] * 101, "", "must have at most 100 members, got 101"),
     ("echo.array", [], "", "must have at least 1 member, got 0"),

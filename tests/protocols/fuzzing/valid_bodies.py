@@ -48,7 +48,6 @@ INPUTS: Mapping[str, Mapping[str, Any]] = {
     "echo": {
         "string": "a",
         "number": 3,
-        "choice": "mean",
         "array": [1, 2],
         "object": {"value": {"a": [1]}},
         "bbox": BOX,

@@ -22,6 +22,7 @@ def problem_response(
     spelling: Mapping[str, str] = AS_IN_THE_CORE,
     status: int | None = None,
     type_: str | None = None,
+    media_type: str = MEDIA_TYPE,
 ) -> Response:
     """Return the problem document of an error.
 
@@ -31,6 +32,7 @@ def problem_response(
         spelling: The protocol's names of parameters, by the core's.
         status: Of HTTP, where the protocol has another one than the error.
         type_: Of the problem, where the protocol has another one than the error.
+        media_type: Of the answer.
     """
     told = error.status if status is None else status
     members: dict[str, Any] = {
@@ -52,7 +54,7 @@ def problem_response(
             "alternative": error.alternative,
         }
     body = b"" if request.method == "HEAD" else _written(members, _job(error, request))
-    return Response(body, status_code=told, media_type=MEDIA_TYPE)
+    return Response(body, status_code=told, media_type=media_type)
 
 
 def _job(error: ChronotileError, request: Request) -> Mapping[str, Any]:

@@ -46,7 +46,6 @@ INPUTS = [
     ({"string": "é\n"}, "é\n".encode(), "text/plain;charset=utf-8"),
     ({"number": 3.5}, b"3.5", "application/json"),
     ({"number": {"value": 3}}, b"3", "application/json"),
-    ({"choice": "mean"}, b"mean", "text/plain;charset=utf-8"),
     ({"array": [1, 2, 3]}, b"[1,2,3]", "application/json"),
     ({"object": {"value": {"a": 1}}}, b'{"a":1}', "application/json"),
     ({"object": {"value": {"a": 1}, "mediaType": "application/json"}}, b'{"a":1}', "application/json"),

@@ -16,6 +16,7 @@ from chronotile.protocols.ogcapi.path_items import name_of_few
 VERSION = "3.0.3"
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 PROBLEM = "application/problem+json"
+JSON = "application/json"
 COLLECTION_ID = "collectionId"
 
 REFUSALS = {
@@ -47,7 +48,10 @@ def openapi_document(told: Told) -> Json:
         "paths": paths,
         "components": {
             "schemas": {**SCHEMAS, **{name: schema for block in BLOCKS for name, schema in block.schemas.items()}},
-            "responses": {name: _refusal(description) for name, description in REFUSALS.items()},
+            "responses": {
+                **{name: _refusal(description, PROBLEM) for name, description in REFUSALS.items()},
+                **{f"Process{name}": _refusal(description, PROBLEM, JSON) for name, description in REFUSALS.items()},
+            },
         },
     }
 
@@ -87,5 +91,6 @@ def _tags(paths: Mapping[str, Json]) -> Iterator[str]:
             yield from operation["tags"]
 
 
-def _refusal(description: str) -> Json:
-    return {"description": description, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+def _refusal(description: str, *media_types: str) -> Json:
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {"description": description, "content": dict.fromkeys(media_types, problem)}

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from chronotile.jobs.job import Job
+from chronotile.jobs.job import ENDED, Job
 from chronotile.jobs.process import Input, Output, Process
 from chronotile.jobs.processes import output_schema, processes
 from chronotile.model.time import format_instant
@@ -112,6 +112,8 @@ def _metadata(job: Job) -> Json:
 def _job_links(job: Job, told: Told) -> list[Link]:
     url = job_address(job, told)
     links = [*_both(url, "job"), *_links_beside(job, told)]
+    if job.status not in ENDED:
+        links.append(_json("monitor", f"{url}?f=json", "how far the job is"))
     if job.status == "successful":
         # Whether they are raw, in parts or a document stands with the inputs, which may be too long to be read here.
         links.append(Link(rel=REL_RESULTS, href=f"{url}/results", type=None, title="results"))

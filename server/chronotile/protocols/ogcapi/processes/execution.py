@@ -40,6 +40,7 @@ def members_of(process: Process, body: bytes, *, media_type: str = JSON) -> Json
     """
     asked = _object(_parsed(body or b"{}", media_type), THE_BODY)
     _check_members(asked, MEMBERS)
+    _check_any(asked, process)
     inputs = _object(asked.get("inputs", {}), "inputs")
     astray = next((name for name in asked if name in process.inputs and name not in MEMBERS), None)
     if astray is not None and astray not in inputs:
@@ -101,6 +102,13 @@ def _check_members(given: Collection[str], known: tuple[str, ...], path: str = "
     if wrong is not None:
         place = f"{path}{wrong}"
         raise UnknownParameter(f"{place} is no member here; use {spelled[wrong.lower()]}", locator=place)
+
+
+def _check_any(asked: Collection[str], process: Process) -> None:
+    """Refuse a body that has members, but none that an execution has."""
+    if asked and not any(name in MEMBERS or name in process.inputs for name in asked):
+        first = next(iter(asked))[:MAX_SHOWN]
+        raise UnknownParameter(f"the body has none of the members {', '.join(MEMBERS)}", locator=first)
 
 
 def _object(value: object, path: str) -> Mapping[str, Any]:

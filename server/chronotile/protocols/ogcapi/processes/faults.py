@@ -6,7 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, UnknownPath
-from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.accept import weighted
+from chronotile.protocols.common.problem import MEDIA_TYPE, problem_response
+from chronotile.protocols.ogcapi.processes.media_types import JSON
 
 TYPES = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
 NOT_READY = "results"
@@ -21,4 +23,16 @@ OF_LOCATORS: Mapping[str, str] = {
 def process_fault(error: ChronotileError, request: Request) -> Response:
     """Return the problem document of an error."""
     type_ = OF_LOCATORS.get(error.locator or "") if isinstance(error, UnknownPath) else None
-    return problem_response(error, request, spelling={"time": "datetime"}, type_=type_)
+    media_type = problem_type(request)
+    response = problem_response(error, request, spelling={"time": "datetime"}, type_=type_, media_type=media_type)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def problem_type(request: Request) -> str:
+    """Return the media type of problems: JSON for clients that name it in Accept and no problem documents.
+
+    The standard's own OpenAPI knows no other (OGC 18-062r2 Table 10), and OGC's suite reads the type.
+    """
+    accepted = {name for name, weight in weighted(request.headers.get("accept", "")) if weight > 0}
+    return JSON if JSON in accepted and MEDIA_TYPE not in accepted else MEDIA_TYPE

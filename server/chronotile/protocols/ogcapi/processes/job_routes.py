@@ -12,7 +12,6 @@ from chronotile.errors import UnknownPath
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.job import ENDED, Execution, Job, JobDetails
 from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.problem import MEDIA_TYPE as PROBLEM
 from chronotile.protocols.common.state import in_thread, state_of
 from chronotile.protocols.ogcapi.block import Told
 from chronotile.protocols.ogcapi.processes.answers import (
@@ -30,7 +29,7 @@ from chronotile.protocols.ogcapi.processes.documents import (
     result_address,
     status_document,
 )
-from chronotile.protocols.ogcapi.processes.faults import NOT_READY
+from chronotile.protocols.ogcapi.processes.faults import NOT_READY, problem_type
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 from chronotile.protocols.ogcapi.processes.pages import MOST_SHOWN, Download, downloads, job_page, jobs_page
 from chronotile.protocols.ogcapi.processes.params import jobs_query, merged
@@ -101,7 +100,8 @@ async def get_results(request: Request) -> Response:
     if job.fault is not None:
         fault = job.fault
         members = {"type": fault.type, "title": fault.title, "status": fault.status, "detail": fault.detail}
-        return Response(orjson.dumps(members), status_code=fault.status, media_type=PROBLEM)
+        body, headers = orjson.dumps(members), {"Vary": "Accept"}
+        return Response(body, status_code=fault.status, media_type=problem_type(request), headers=headers)
     execution = await of_table(request, partial(desk.wanted, job))
     return await _of_files(request, job, lambda: results_response(_results(job, execution, desk, told)))
 

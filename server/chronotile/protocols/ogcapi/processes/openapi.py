@@ -184,7 +184,9 @@ def _selection() -> list[Json]:
 
 
 def _get(operation: str, summary: str, schema: str, parameters: Sequence[Json]) -> Json:
-    return get(operation, summary, tag=TAG, parameters=parameters, answers={JSON: ref(schema), HTML: TEXT})
+    item = get(operation, summary, tag=TAG, parameters=parameters, answers={JSON: ref(schema), HTML: TEXT})
+    responses = {**item["get"]["responses"], **_refusals("400", "404", "406", "503")}
+    return {"get": {**item["get"], "responses": responses}}
 
 
 def _execution(parameters: Sequence[Json]) -> Json:
@@ -224,7 +226,8 @@ def _callbacks() -> Json:
 
 
 def _results(operation: str, summary: str, parameters: Sequence[Json], answers: Mapping[str, Json]) -> Json:
-    failed = {"description": "Why the job failed", "content": {PROBLEM: {"schema": ref("Problem")}}}
+    problem = {"schema": ref("Problem")}
+    failed = {"description": "Why the job failed", "content": {PROBLEM: problem, JSON: problem}}
     return _operation(operation, summary, parameters, {"200": _any_results(), **answers, "default": failed})
 
 
@@ -243,11 +246,12 @@ def _refusals(*statuses: str) -> dict[str, Json]:
         "400": "BadRequest",
         "403": "Forbidden",
         "404": "NotFound",
+        "406": "NotAcceptable",
         "413": "TooLarge",
         "415": "BadRequest",
         "503": "Unavailable",
     }
-    return {status: {"$ref": f"#/components/responses/{names[status]}"} for status in statuses}
+    return {status: {"$ref": f"#/components/responses/Process{names[status]}"} for status in statuses}
 
 
 def _answer(schema: str, media_type: str) -> Json:
