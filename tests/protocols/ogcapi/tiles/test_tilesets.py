@@ -50,11 +50,27 @@ def test_the_list_of_tilesets_is_valid_and_leads_on(tree, assert_valid, path, ki
     document = tree.get(path).json()
 
     assert [each["dataType"] for each in document["tilesets"]] == [kind, kind]
-    links = [link for each in document["tilesets"] for link in each["links"]]
-    assert [link["rel"] for link in links] == ["self", f"{RELATIONS}/tiling-scheme"] * 2
+    links = [link for each in document["tilesets"] for link in each["links"] if link["rel"] != "item"]
+    assert [link["rel"] for link in links] == ["self", f"{RELATIONS}/tiling-scheme", "alternate"] * 2
     assert all(tree.get(link["href"], headers={"accept": link["type"]}).json() for link in links)
     assert_valid(document["tilesets"][0], "tiles", "tileSet-item")
     assert all(each["tileMatrixSetURI"].endswith(each["title"].split("(")[1][:-1]) for each in document["tilesets"])
+
+
+@pytest.mark.checklist("tiles", "A.9", "A.3-A.5")
+@pytest.mark.parametrize(("path", "_kind"), TILESETS)
+def test_an_item_of_the_list_has_all_that_a_tile_is_asked_with(tree, path, _kind):
+    """OGC's suite reads the templates and the first limits of each item, and asks for the tile they name."""
+    items = tree.get(path).json()["tilesets"]
+
+    def first_tile(item, *, rows_further=0):
+        limits, template = item["tileMatrixSetLimits"][0], links_of(item, "item")[0]["href"]
+        names = {"tileMatrix": limits["tileMatrix"], "tileCol": limits["minTileCol"]}
+        return tree.get(template.format(tileRow=limits["maxTileRow"] + rows_further, **names)).status_code
+
+    assert [item["tileMatrixSetId"] for item in items] == ["WebMercatorQuad", "WorldCRS84Quad"]
+    assert [first_tile(item) for item in items] == [200, 200]
+    assert [first_tile(item, rows_further=1) for item in items] == [404, 404]
 
 
 @pytest.mark.checklist("tiles", "A.9", "A.3-A.5")

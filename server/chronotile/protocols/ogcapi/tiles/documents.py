@@ -1,6 +1,7 @@
 """Documents of tilesets, of maps and of places."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.collection import Layer
@@ -29,7 +30,8 @@ def map_tilesets(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
     """
-    return tilesets(_map(path, query, told)[0], told)
+    origin, layers, _time = _map(path, query, told)
+    return tilesets(origin, told, limits_in=partial(limits_of_grids, [layer.main_variable.grid for layer in layers]))
 
 
 def map_tileset(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
@@ -72,7 +74,8 @@ def place_tilesets(_path: Mapping[str, str], query: Kvp, told: Told) -> Json:
     """
     query.check_spelling(PARAMETERS_OF_PLACES)
     places = asked_places(query, told.catalogue) if told.catalogue.places or "collections" in query else ()
-    found = tilesets(places_origin(places, query, told), told)
+    limits_in = partial(limits_of_boxes, [each.bbox for each in places])
+    found = tilesets(places_origin(places, query, told), told, limits_in=limits_in)
     return found if places else {**found, "tilesets": []}
 
 

@@ -39,12 +39,6 @@ PLACE = "/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
 _CRS: Json = {"oneOf": [ADDRESS, members({"wkt": {"type": "object"}})]}
 _POINT: Json = {**list_of(NUMBER), "minItems": 2, "maxItems": 2}
 _LINKS = list_of(ref("Link"))
-_ITEM: Mapping[str, Json] = {
-    "dataType": word(["map", "vector"]),
-    "crs": _CRS,
-    "tileMatrixSetURI": ADDRESS,
-    "links": _LINKS,
-}
 _LIMITS = members(
     {
         "tileMatrix": TEXT,
@@ -54,6 +48,14 @@ _LIMITS = members(
         "maxTileCol": INDEX,
     }
 )
+_ITEM: Mapping[str, Json] = {
+    "dataType": word(["map", "vector"]),
+    "crs": _CRS,
+    "tileMatrixSetURI": ADDRESS,
+    "tileMatrixSetId": TEXT,
+    "tileMatrixSetLimits": list_of(_LIMITS),
+    "links": _LINKS,
+}
 _MATRIX = members(
     {
         "id": TEXT,
@@ -70,7 +72,7 @@ _MATRIX = members(
 SCHEMAS: Mapping[str, Json] = {
     "TileSetList": members({"tilesets": list_of(members(_ITEM, {"title": TEXT})), "links": _LINKS}),
     "TileSet": members(
-        {**_ITEM, "tileMatrixSetLimits": list_of(_LIMITS), "layers": list_of(members({"id": TEXT, "dataType": TEXT}))},
+        {**_ITEM, "layers": list_of(members({"id": TEXT, "dataType": TEXT}))},
         {
             "title": TEXT,
             "boundingBox": members({"lowerLeft": _POINT, "upperRight": _POINT, "crs": ADDRESS}),

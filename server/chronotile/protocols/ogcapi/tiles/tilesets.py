@@ -1,6 +1,6 @@
 """Tilesets of maps and of places as documents (OGC 17-083r4 §7, OGC 20-057 §8 and 9)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
@@ -39,10 +39,16 @@ class Origin:
     """To what it is of."""
 
 
-def tilesets(origin: Origin, told: Told) -> Json:
-    """Return the tilesets of an origin, one for each tile matrix set."""
+def tilesets(origin: Origin, told: Told, *, limits_in: Callable[[TileMatrixSet], Limits]) -> Json:
+    """Return the tilesets of an origin, one for each tile matrix set.
+
+    Args:
+        origin: What they are of.
+        told: For whom.
+        limits_in: Gives the tiles there are in a set.
+    """
     return {
-        "tilesets": [_item(origin, each, told) for each in told.catalogue.tile_matrix_sets],
+        "tilesets": [_item(origin, each, told, limits_in(each)) for each in told.catalogue.tile_matrix_sets],
         "links": [Link(rel="self", href=f"{told.base}{origin.path}", type=JSON, title=origin.title).document()],
     }
 
@@ -58,8 +64,7 @@ def tileset(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told, *, limit
         box: In CRS84; `None` where the set does not reach.
     """
     return {
-        **_common(origin, tile_matrix_set, told),
-        "tileMatrixSetLimits": limits_document(limits),
+        **_common(origin, tile_matrix_set, told, limits),
         **({} if box is None else _placed(box, limits, tile_matrix_set)),
         "layers": list(origin.layers),
         "mediaTypes": list(origin.formats.values()),
@@ -75,29 +80,27 @@ def template(
     return f"{_url(origin, tile_matrix_set, told)}/{place}?{urlencode(query)}"
 
 
-def _common(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Json:
+def _common(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told, limits: Limits) -> Json:
     return {
         "title": f"{origin.title} ({tile_matrix_set.id})",
         "dataType": origin.data_type,
         "crs": crs_member(tile_matrix_set.crs),
         "tileMatrixSetURI": scheme_uri(tile_matrix_set, told),
+        "tileMatrixSetId": tile_matrix_set.id,
+        "tileMatrixSetLimits": limits_document(limits),
     }
 
 
-def _item(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Json:
-    """With no more links than must be: OGC's suite follows each, and reads JSON at its end."""
-    links = [link.document() for link in _needed_links(origin, tile_matrix_set, told)]
-    return {**_common(origin, tile_matrix_set, told), "links": links}
-
-
-def _needed_links(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Iterator[Link]:
-    href = f"{_url(origin, tile_matrix_set, told)}?{urlencode({'f': 'json', **origin.query})}"
-    yield Link(rel="self", href=href, type=JSON, title=f"tileset in {tile_matrix_set.id}")
-    yield scheme_link(tile_matrix_set, told)
+def _item(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told, limits: Limits) -> Json:
+    """With the limits and the templates of tiles, so that clients need no more to ask for one."""
+    links = [link.document() for link in _links(origin, tile_matrix_set, told)]
+    return {**_common(origin, tile_matrix_set, told, limits), "links": links}
 
 
 def _links(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Iterator[Link]:
-    yield from _needed_links(origin, tile_matrix_set, told)
+    href = f"{_url(origin, tile_matrix_set, told)}?{urlencode({'f': 'json', **origin.query})}"
+    yield Link(rel="self", href=href, type=JSON, title=f"tileset in {tile_matrix_set.id}")
+    yield scheme_link(tile_matrix_set, told)
     href = f"{_url(origin, tile_matrix_set, told)}?{urlencode({'f': 'tilejson', **origin.query})}"
     yield Link(rel="alternate", href=href, type=TILEJSON, title="the same as TileJSON")
     for name, media_type in origin.formats.items():
