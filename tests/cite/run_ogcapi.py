@@ -23,6 +23,7 @@ import orjson
 from lxml import etree
 
 from chronotile.app import application
+from chronotile.catalog.catalogue import Limits
 from chronotile.jobs.blocks import OpenArchive
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.desk import JobDesk
@@ -36,6 +37,8 @@ from tests.scenes import Scene, write_cogs
 SUITES = {"ets-ogcapi-edr10": "1.3", "ets-ogcapi-processes10": "1.3", "ets-ogcapi-tiles10": "1.2"}
 """Artifacts of `org.opengis.cite` with their versions."""
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
+SUITES_CELLS = 200_000
+"""Cells of one answer: the suite of EDR asks for an area of two degrees, which in the finest collection has 125,000."""
 REASON = 160
 """Characters of a failure that are shown."""
 
@@ -169,7 +172,7 @@ def suited() -> Services:
         replace(each, layers=tuple(layer for layer in each.layers if not layer.is_composite and len(layer.times)))
         for each in served.tree_collections()
     ]
-    return served.make_services(*collections, places=[make_places()])
+    return served.make_services(*collections, places=[make_places()], limits=Limits(max_features=SUITES_CELLS))
 
 
 def _read(url: str) -> dict[str, object]:

@@ -104,3 +104,16 @@ def test_suite_that_cannot_be_had_is_not_found(tmp_path, monkeypatch):
 
     assert fetch("ets-ogcapi-edr10", tmp_path) is None
     assert describe(None) == "not found, so not run"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["s2", "NDVI", "flanders"])
+@pytest.mark.parametrize("format_", ["CoverageJSON", "GeoJSON", "CSV"])
+def test_area_that_the_suite_of_edr_asks_for_is_answered_in_every_format(root, name, format_):
+    with urllib.request.urlopen(f"{root}/collections/{name}?f=json", timeout=60) as answer:
+        west, south, east, north = json.load(answer)["extent"]["spatial"]["bbox"][0]
+    x, y = (west + east) / 2, (south + north) / 2
+    corners = [(-1, -1), (-1, 1), (1, 1), (1, -1), (-1, -1)]
+    ring = ",".join(f"{x + right}+{y + up}" for right, up in corners)
+
+    assert status_of(f"{root}/collections/{name}/area?coords=POLYGON(({ring}))&f={format_}") == 200

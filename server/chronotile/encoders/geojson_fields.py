@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 
-from chronotile.encoders.covjson_parts import Json, layer_parameter
+from chronotile.encoders.covjson_parts import ANY_LANGUAGE, Json, layer_parameter
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
 from chronotile.encoders.pieces import with_list
 from chronotile.encoders.place_series import Credits, PlaceSeries, geometry_json
 from chronotile.model.area import Area
-from chronotile.model.field_series import FieldsSeries, FloatArray
+from chronotile.model.field_series import FieldSeries, FieldsSeries, FloatArray
 from chronotile.model.grid import WHOLE_CIRCLE
 from chronotile.model.number_text import numbers_json
 from chronotile.model.request import Point
@@ -33,7 +33,7 @@ def encode_fields_geojson(
         endpoint_of: Gives the URL that answers for one of the places.
         credits: Whom the document names.
     """
-    parameters = [{"id": each.name, **layer_parameter(each.layer, method=series.method)} for each in series.fields]
+    parameters = [_parameter(each, series.method) for each in series.fields]
     head = {"type": "FeatureCollection", **credits.told, "parameters": parameters}
     columns, shared = series.columns, _shared(series)
     features = (
@@ -46,6 +46,24 @@ def encode_fields_geojson(
 def interval_text(times: InstantArray) -> str:
     """Return from when to when some instants reach, in the words of `datetime`."""
     return f"{format_instant(times[0])}/{format_instant(times[-1])}" if times.size > 1 else format_instant(times[0])
+
+
+def _parameter(field: FieldSeries, method: str | None) -> Json:
+    """A parameter of CoverageJSON with plain texts, as the descriptions of collections have them (§8.1.4)."""
+    told = {"id": field.name, **layer_parameter(field.layer, method=method)}
+    observed = told["observedProperty"]
+    told["observedProperty"] = {**observed, "label": _text(observed["label"])}
+    if "categories" in observed:
+        labelled = [{**each, "label": _text(each["label"])} for each in observed["categories"]]
+        told["observedProperty"]["categories"] = labelled
+    if "description" in told:
+        told["description"] = _text(told["description"])
+    return told
+
+
+def _text(texts: Mapping[str, str]) -> str:
+    """That for any language, else the first."""
+    return texts.get(ANY_LANGUAGE) or next(iter(texts.values()))
 
 
 def _shared(series: FieldsSeries) -> Json:

@@ -64,11 +64,23 @@ def _repaired(bundle: dict[str, Any]) -> dict[str, Any]:
     schemas = bundle["components"]["schemas"]
     if "inputValueNoObject" in schemas:
         return _with_any_of(bundle)
+    if "edrFeatureCollectionGeoJSON" in schemas:
+        bundle = _with_plain_parameters(bundle)
+        schemas = bundle["components"]["schemas"]
     if "extent-uad" not in schemas:
         return bundle
     plain, further = schemas["extent-uad"]["allOf"]
     further = {**further, "properties": {"spatial": {}, "temporal": {}}}
     return {**bundle, "components": {"schemas": {**schemas, "extent-uad": {"allOf": [plain, further]}}}}
+
+
+def _with_plain_parameters(bundle: dict[str, Any]) -> dict[str, Any]:
+    """Features of EDR have the parameters of collections, as OGC's suite has it; the bundle has CoverageJSON's."""
+    schemas = bundle["components"]["schemas"]
+    features = schemas["edrFeatureCollectionGeoJSON"]
+    listed = {"type": "array", "items": {"$ref": "#/components/schemas/parameterNames"}}
+    plain = {**features, "properties": {**features["properties"], "parameters": listed}}
+    return {**bundle, "components": {"schemas": {**schemas, "edrFeatureCollectionGeoJSON": plain}}}
 
 
 def _with_any_of(bundle: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ TRUTH: Json = {"type": "boolean"}
 BINARY: Json = {"type": "string", "format": "binary"}
 COUNT: Json = {"type": "integer", "minimum": 1}
 INDEX: Json = {"type": "integer", "minimum": 0}
+BOX: Json = {"type": "array", "minItems": 4, "maxItems": 6, "items": NUMBER}
+"""Lower and upper corner, with or without heights."""
 MAX_ENUMERATED = 100
 """Collections up to which all are listed as values of the parameter."""
 REFUSALS = {"400": "BadRequest", "404": "NotFound", "406": "NotAcceptable", "503": "Unavailable"}

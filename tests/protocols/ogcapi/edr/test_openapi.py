@@ -50,15 +50,24 @@ def test_parameters_say_how_they_are_written(document, path):
 
 
 @checklist("edr", "parameter definitions")
-@pytest.mark.parametrize(("path", "name"), [("position", "coords"), ("area", "coords"), ("cube", "bbox")])
-def test_places_are_texts(document, path, name):
-    assert parameters(document, path)[name]["schema"]["type"] == "string"
+@pytest.mark.parametrize("path", ["position", "area", "radius"])
+def test_places_are_texts(document, path):
+    assert parameters(document, path)["coords"]["schema"]["type"] == "string"
+
+
+@checklist("edr", "parameter definitions")
+@pytest.mark.parametrize("path", ["cube", "items", "locations"])
+def test_boxes_are_four_to_six_numbers(document, path):
+    schema = parameters(document, path)["bbox"]["schema"]
+
+    assert schema == {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}
 
 
 def filled(document, path):
     """The address of the examples of an operation."""
     operation = document["paths"][f"{COLLECTION}/{path}"]["get"]
-    examples = {each["name"]: str(each["example"]) for each in operation["parameters"] if "example" in each}
+    given = {each["name"]: each["example"] for each in operation["parameters"] if "example" in each}
+    examples = {name: ",".join(map(str, each)) if isinstance(each, list) else str(each) for name, each in given.items()}
     address = f"/ogcapi{COLLECTION}/{path}".format(**{name.replace("-", "_"): text for name, text in examples.items()})
     return address, {name: text for name, text in examples.items() if name in parameters(document, path)}
 

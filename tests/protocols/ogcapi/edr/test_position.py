@@ -207,6 +207,19 @@ def test_geojson_is_of_edr(ask, assert_valid, place):
     assert told["values"] == {"NDVI": [*ndvi(30, 40), None], "LAI": [None, *lai(30, 40)[:2], None, lai(30, 40)[2]]}
 
 
+@checklist("edr", "AT 22", "AT 23")
+def test_parameters_of_geojson_have_plain_texts(ask, place):
+    """OGC's suite wants texts where CoverageJSON has one a language."""
+    x, y = place(30, 40)
+
+    ndvi_told, *_others = ask("s2/position", coords=point(x, y), f="GeoJSON").json()["parameters"]
+    (crop,) = ask("CROP/position", coords=point(x, y), f="GeoJSON").json()["parameters"]
+
+    assert (ndvi_told["id"], ndvi_told["observedProperty"]) == ("NDVI", {"label": "NDVI"})
+    assert crop["observedProperty"]["label"] == "CROP"
+    assert crop["observedProperty"]["categories"][7] == {"id": "#7", "label": "crop 7"}
+
+
 def test_endpoint_of_a_feature_answers_for_it(tree, ask, place):
     first = ask("s2/position", coords=point(*place(30, 40, "EPSG:32631")), crs="EPSG:32631", f="GeoJSON").json()
     (feature,) = first["features"]

@@ -9,6 +9,7 @@ from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
 from chronotile.protocols.ogcapi.path_items import (
     BINARY,
+    BOX,
     COUNT,
     TEXT,
     format_of,
@@ -138,7 +139,7 @@ def _parameters(example: Offered) -> list[Json]:
         in_query(
             "bbox",
             "Lower and upper corner in the axis order of `bbox-crs`, longitude first without it; heights are left out",
-            {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}},
+            BOX,
             example=[round(each, 6) for each in (*middle, east, north)],
         ),
         in_query("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84", TEXT, example=CRS84.uri),

@@ -31,7 +31,18 @@ from chronotile.protocols.ogcapi.edr.queries import (
     DataQuery,
     sets_of,
 )
-from chronotile.protocols.ogcapi.path_items import BINARY, INDEX, NUMBER, TEXT, get, in_path, name_of_few, ref, word
+from chronotile.protocols.ogcapi.path_items import (
+    BINARY,
+    BOX,
+    INDEX,
+    NUMBER,
+    TEXT,
+    get,
+    in_path,
+    name_of_few,
+    ref,
+    word,
+)
 
 TAG = "Environmental data retrieval"
 COLLECTION = "/collections/{collectionId}"
@@ -51,7 +62,7 @@ def _data_paths(offered: Sequence[Offered]) -> dict[str, Json]:
     place, shared = _Place.of(offered[0]), _shared(offered)
     size = {**INDEX, "maximum": 1 << 20}
     of_cube = [
-        _query("bbox", "Lower and upper corner, in `crs`; heights are left out", TEXT, example=place.box, needed=True),
+        _query("bbox", "Lower and upper corner, in `crs`; heights are left out", BOX, example=place.box, needed=True),
         _query("resolution-x", "How many columns; otherwise, and for 0, the native ones", size),
         _query("resolution-y", "How many rows; otherwise, and for 0, the native ones", size),
     ]
@@ -104,7 +115,7 @@ class _Place:
 
     point: str
     polygon: str
-    box: str
+    box: list[float]
 
     @classmethod
     def of(cls, offered: Offered) -> "_Place":
@@ -114,7 +125,7 @@ class _Place:
         x, y, right, top = (float(f"{each:.6f}") for each in (x, y, right, top))
         corners = ((x, y), (right, y), (right, top), (x, top), (x, y))
         ring = ",".join(f"{each[0]!r} {each[1]!r}" for each in corners)
-        return cls(point=f"POINT({x!r} {y!r})", polygon=f"POLYGON(({ring}))", box=f"{x!r},{y!r},{right!r},{top!r}")
+        return cls(point=f"POINT({x!r} {y!r})", polygon=f"POLYGON(({ring}))", box=[x, y, right, top])
 
 
 def _data(query: DataQuery, operation: str, parameters: Sequence[Json]) -> Json:
@@ -129,7 +140,7 @@ def _data(query: DataQuery, operation: str, parameters: Sequence[Json]) -> Json:
 def _features(query: DataQuery, operation: str, offered: Sequence[Offered]) -> Json:
     parameters = [
         *_shared(offered),
-        _query("bbox", "West, south, east, north in CRS84: features that reach into it", TEXT),
+        _query("bbox", "West, south, east, north in CRS84: features that reach into it", BOX),
         _query(
             "limit",
             f"The most features of one answer; {MAX_LIMIT} stands for all that is more",

@@ -12,6 +12,7 @@ from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.maps.drawing import LAYER_LIMIT, MEDIA_TYPES
 from chronotile.protocols.ogcapi.path_items import (
     BINARY,
+    BOX,
     COUNT,
     NUMBER,
     TEXT,
@@ -33,7 +34,6 @@ ORIGINS: Mapping[str, str] = {
     "/collections/{collectionId}/styles/{styleId}": "collection.style",
 }
 """What operations are called after, by the beginning of their paths."""
-_BOX: Json = {"type": "array", "minItems": 4, "maxItems": 6, "items": NUMBER}
 _PAIR: Json = {"type": "array", "minItems": 2, "maxItems": 2, "items": NUMBER}
 
 
@@ -108,7 +108,7 @@ def _placing(catalogue: Catalogue, shown: Offered) -> list[Json]:
             "bbox",
             "Lower and upper corner in the axis order of `bbox-crs`; heights are left out. Across the antimeridian the "
             "first longitude is greater than the second",
-            _BOX,
+            BOX,
             example=[west, south, east, north],
         ),
         in_query("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84", crs),
