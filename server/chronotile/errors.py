@@ -134,6 +134,13 @@ class UnknownTileMatrixSet(ChronotileError):
     code = "InvalidParameterValue"
 
 
+class PixelOutOfRange(ChronotileError):
+    """The pixel of a tile that is asked about lies outside it."""
+
+    status = 400
+    code = "PointIJOutOfRange"
+
+
 class TileOutOfRange(ChronotileError):
     """The tile row or column lies outside its tile matrix."""
 

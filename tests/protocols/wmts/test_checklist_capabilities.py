@@ -1,6 +1,7 @@
 """What OGC's test suite asks of common operations and GetCapabilities; `checklist` names its lines."""
 
 import io
+import json
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -16,6 +17,9 @@ HREF = "{http://www.w3.org/1999/xlink}href"
 KVP = "/wmts?service=WMTS&request=GetCapabilities"
 REST = "/wmts/1.0.0/WMTSCapabilities.xml"
 SECTIONS = ["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
+
+SEQUENCE = "1593518400000000"
+"""Microseconds from 1970 to noon of 30 June 2020."""
 
 checklist = pytest.mark.checklist
 
@@ -112,13 +116,19 @@ def test_names_in_any_case_and_order_give_the_same_bytes(client, query):
 def test_only_sections_asked_for_are_given(client, validate_ogc, asked):
     document = client.get(f"{KVP}&Sections={','.join(asked)}").content
 
-    assert [etree.QName(each).localname for each in etree.fromstring(document)] == [*asked, "ServiceMetadataURL"]
+    assert [etree.QName(each).localname for each in etree.fromstring(document)] == asked
     assert validate_ogc(document) == []
 
 
 @checklist("GetCapabilities request: Sections")
-def test_all_sections_are_the_whole_document(client):
-    assert client.get(f"{KVP}&Sections=All").content == client.get(KVP).content
+@pytest.mark.parametrize("asked", ["All", "all", "contents,ALL"])
+def test_all_sections_are_the_whole_document(client, asked):
+    assert client.get(f"{KVP}&Sections={asked}").content == client.get(KVP).content
+
+
+@checklist("GetCapabilities request: Sections")
+def test_names_of_sections_are_taken_in_any_case(client):
+    assert client.get(f"{KVP}&Sections=contents").content == client.get(f"{KVP}&Sections=Contents").content
 
 
 @checklist("GetCapabilities request: Sections")
@@ -142,20 +152,21 @@ def test_document_that_the_client_holds_is_its_version_and_sequence_alone(sequen
     document = sequenced.get(f"{KVP}&updateSequence={sequence}").content
 
     root = etree.fromstring(document)
-    assert (sequence, len(root), dict(root.attrib)["version"]) == ("2020-06-30T12:00:00.000000Z", 0, "1.0.0")
+    assert (sequence, len(root), dict(root.attrib)["version"]) == (SEQUENCE, 0, "1.0.0")
     assert root.get("updateSequence") == sequence
     assert validate_ogc(document) == []
 
 
 @checklist("GetCapabilities request: UpdateSequence")
-@pytest.mark.parametrize("older", ["2020-06-30T11:59:59.000000Z", "0"])
+@pytest.mark.parametrize("older", [str(int(SEQUENCE) - 1), "0", "9", "-1E30", "2020-06-30T11:59:59.000000Z", "Bogus"])
 def test_client_that_holds_an_older_document_gets_the_whole(sequenced, older):
     assert sequenced.get(f"{KVP}&updateSequence={older}").content == sequenced.get(KVP).content
 
 
 @checklist("GetCapabilities request: UpdateSequence")
-def test_later_sequence_is_refused_without_locator(sequenced, validate_ogc):
-    answer = sequenced.get(f"{KVP}&updateSequence=2020-06-30T12:00:01.000000Z")
+@pytest.mark.parametrize("later", [str(int(SEQUENCE) + 1), "1.593518400000001E15", "9" * 30])
+def test_later_sequence_is_refused_without_locator(sequenced, validate_ogc, later):
+    answer = sequenced.get(f"{KVP}&updateSequence={later}")
 
     exception = etree.fromstring(answer.content)[0]
     told = (answer.status_code, exception.get("exceptionCode"), exception.get("locator"))
@@ -246,12 +257,41 @@ def test_links_and_themes_name_what_is_there(tree):
 
 
 @checklist("GetCapabilities response: WellKnownScaleSet")
-def test_well_known_scales_begin_with_the_largest_and_skip_none(tree):
-    (known,) = [
-        each for each in tree.findall(".//w:TileMatrixSet", NS) if each.find("w:WellKnownScaleSet", NS) is not None
+def test_well_known_scales_begin_with_the_largest_and_skip_none(make_client, tmp_path):
+    scales = [559082264.0287178 / 2**level for level in range(8)]
+    matrices = [
+        {
+            "id": str(level),
+            "scaleDenominator": scale,
+            "cellSize": 1.40625 / 2**level,
+            "pointOfOrigin": [-180, 180],
+            "tileWidth": 256,
+            "tileHeight": 256,
+            "matrixWidth": 2**level,
+            "matrixHeight": 2**level,
+        }
+        for level, scale in enumerate(scales)
     ]
+    file = tmp_path / "own.json"
+    crs = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+    file.write_text(json.dumps({"id": "OWN", "crs": crs, "tileMatrices": matrices}))
+    client = make_client(served.make_services(tile_matrix_sets=["WebMercatorQuad", str(file)]))
 
-    scales = [float(text) for text in texts(known, "w:TileMatrix/w:ScaleDenominator")]
-    assert known.findtext("w:WellKnownScaleSet", namespaces=NS) == "urn:ogc:def:wkss:OGC:1.0:GoogleMapsCompatible"
-    assert known.findtext("ows:SupportedCRS", namespaces=NS) == "urn:ogc:def:crs:EPSG::3857"
+    mercator, own = etree.fromstring(client.get(KVP).content).findall("w:Contents/w:TileMatrixSet", NS)
+
+    assert own.findtext("w:WellKnownScaleSet", namespaces=NS) == "urn:ogc:def:wkss:OGC:1.0:GoogleCRS84Quad"
+    assert own.findtext("ows:SupportedCRS", namespaces=NS) == "urn:ogc:def:crs:OGC:1.3:CRS84"
+    told = [float(text) for text in texts(own, "w:TileMatrix/w:ScaleDenominator")]
+    assert told == pytest.approx(scales, rel=1e-9)
+    assert mercator.find("w:WellKnownScaleSet", NS) is None
+
+
+@checklist("GetCapabilities response: WellKnownScaleSet")
+def test_set_of_google_has_its_scales_and_the_name_that_clients_know_its_crs_by(tree):
+    """Annex E gives GoogleMapsCompatible the CRS of an old version of EPSG, which OGC's suite wants beside its name."""
+    (mercator,) = tree.xpath("//w:TileMatrixSet[ows:Identifier='WebMercatorQuad']", namespaces=NS)
+
+    scales = [float(text) for text in texts(mercator, "w:TileMatrix/w:ScaleDenominator")]
+    assert mercator.find("w:WellKnownScaleSet", NS) is None
+    assert mercator.findtext("ows:SupportedCRS", namespaces=NS) == "urn:ogc:def:crs:EPSG::3857"
     assert scales == pytest.approx([559082264.0287178 / 2**level for level in range(len(scales))], rel=1e-12)

@@ -24,6 +24,7 @@ from chronotile.model.time import ABSENT, TimeSelection
 from chronotile.model.time_parsing import parse_time
 from chronotile.protocols.common.axis_order import as_xy
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, numbers, picture_reducer
+from chronotile.protocols.common.update_sequence import sequence_order
 from chronotile.protocols.wms.colouring import colour, colour_range, colouring, style_and_ramp, truth
 from chronotile.protocols.wms.own_styles import sheets_of, styled, with_layers
 
@@ -130,7 +131,7 @@ def check_update_sequence(query: Kvp, current: str | None) -> None:
 
     Args:
         query: The request.
-        current: The sequence of the document, ordered as text; without one UPDATESEQUENCE is ignored.
+        current: The sequence of the document; without one UPDATESEQUENCE is ignored.
 
     Raises:
         CurrentUpdateSequence: As said.
@@ -139,9 +140,10 @@ def check_update_sequence(query: Kvp, current: str | None) -> None:
     asked = query.optional("UPDATESEQUENCE")
     if asked is None or current is None:
         return
-    if asked == current:
+    order = sequence_order(asked, current)
+    if order == 0:
         raise CurrentUpdateSequence(f"UPDATESEQUENCE {current} is current", locator="UPDATESEQUENCE")
-    if asked > current:
+    if order > 0:
         raise InvalidUpdateSequence(
             f"UPDATESEQUENCE {asked[:MAX_SHOWN]!r} is later than the current {current}", locator="UPDATESEQUENCE"
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from chronotile.model.collection import Layer
+from chronotile.model.request import PictureFormat
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
 from chronotile.protocols.common.axis_order import in_axis_order
@@ -21,15 +22,15 @@ from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.time_extent import LAYER_BYTES, times_listed
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml
-from chronotile.protocols.wmts.feature_info import ADVERTISED_INFO
-from chronotile.protocols.wmts.limits import LIMITED_LAYERS, advertised_matrices, offered_sets
+from chronotile.protocols.wmts.feature_info import ADVERTISED_INFO, INFO_OF_VIEWERS
+from chronotile.protocols.wmts.limits import LIMITED_LAYERS, advertised_limits, offered_sets
 from chronotile.protocols.wmts.params import FORMATS, SECTIONS, VERSION, Section
 
 LIMIT_BYTES = 180
 """What the limits of one matrix take."""
 
-TEMPLATE_FORMAT = "image/png"
-"""The one format whose template is told, though paths take all: OpenLayers and OWSLib pick among several at random."""
+ANNEX_E_OF_ANOTHER_CRS = "urn:ogc:def:wkss:OGC:1.0:GoogleMapsCompatible"
+"""Annex E gives this scale set EPSG's 3857 of version 6.18.3, which is not the name that clients know it by."""
 
 TEMPLATE = "wmts/templates/capabilities_1_0_0.xml"
 
@@ -94,22 +95,31 @@ def capabilities(telling: Telling, sections: Collection[Section], *, path: str) 
         update_sequence=update_sequence(telling.services),
         version=VERSION,
         formats=FORMATS,
-        template_format=TEMPLATE_FORMAT,
+        templates=_templates(telling, FORMATS),
         info_formats=_info_formats(telling),
         all_sections=SECTIONS,
         sections=sections,
+        is_whole=set(sections) == set(SECTIONS),
         themes=tuple(_themes(telling, offered)) if needs_layers else (),
         tile_matrix_sets=offered,
         urn=urn,
+        scale_set=_scale_set,
         corner=_corner,
     )
+
+
+def _templates(telling: Telling, formats: Mapping[PictureFormat, str]) -> Mapping[PictureFormat, str]:
+    """Formats with the extension of their template, PNG first; of many layers the first alone."""
+    if len(told_layers(telling)) <= LIMITED_LAYERS:
+        return formats
+    return dict(list(formats.items())[:1])
 
 
 def _info_formats(telling: Telling) -> Mapping[str, str | None]:
     """Media types with the extension of their template; of many layers only those that viewers ask for, without."""
     if len(told_layers(telling)) <= LIMITED_LAYERS:
         return ADVERTISED_INFO
-    return {media_type: None for media_type, extension in ADVERTISED_INFO.items() if extension}
+    return dict.fromkeys(INFO_OF_VIEWERS)
 
 
 def _themes(telling: Telling, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
@@ -142,14 +152,15 @@ def _boxes(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[NativeBox]:
 
 def _links(layer: Layer, tile_matrix_set: TileMatrixSet, *, is_limited: bool) -> Iterator[SetLink]:
     """One link, or none to a set in which the layer has no tile."""
-    if not is_limited:
-        if box_in_set(layer.main_variable.grid, tile_matrix_set) is not None:
-            yield SetLink(tile_matrix_set.id, ())
-        return
-    limits = [MatrixLimits(matrix, held) for matrix, held in advertised_matrices(layer, tile_matrix_set)]
-    if limits:
-        expressible = (each for each in limits if each.range.row_max > 0 and each.range.column_max > 0)
-        yield SetLink(tile_matrix_set.id, tuple(expressible))
+    limits = advertised_limits(layer, tile_matrix_set) if is_limited else ()
+    if box_in_set(layer.main_variable.grid, tile_matrix_set) is not None:
+        yield SetLink(tile_matrix_set.id, tuple(MatrixLimits(*each) for each in limits))
+
+
+def _scale_set(tile_matrix_set: TileMatrixSet) -> str | None:
+    """The well-known scale set (Annex E) that a set is of, CRS and all."""
+    found = tile_matrix_set.well_known_scale_set
+    return None if found == ANNEX_E_OF_ANOTHER_CRS else found
 
 
 def _corner(tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> tuple[float, ...]:

@@ -22,9 +22,9 @@ IN_QUERY = {"reducer", "difference"}
 """Parameters for which a path has no place."""
 OWS_CODES = {
     *("OperationNotSupported", "MissingParameterValue", "InvalidParameterValue", "VersionNegotiationFailed"),
-    *("NoApplicableCode", "TileOutOfRange", "InvalidUpdateSequence"),
+    *("NoApplicableCode", "TileOutOfRange", "PointIJOutOfRange", "InvalidUpdateSequence"),
 }
-"""OWS Common 1.1 Table 27 and WMTS 1.0.0 Table 23; whatever else is wrong is the value of a parameter."""
+"""OWS Common 1.1 Table 27 and WMTS 1.0.0 Tables 23 and 30; whatever else is wrong is the value of a parameter."""
 
 
 def fault(error: ChronotileError, _request: Request) -> Response:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chronotile.errors import (
     InvalidParameter,
     OperationNotSupported,
+    PixelOutOfRange,
     TileOutOfRange,
     UnknownPath,
 )
@@ -14,7 +15,7 @@ from chronotile.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.pipeline.identify import deliver_identified
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.feature_info import info_format, pixel_place, pixel_point
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.kvp import Kvp, integer
 from chronotile.protocols.wmts.params import TileNames, map_request, names_in_query
 
 EXTENSIONS: Mapping[str, str] = {
@@ -27,14 +28,16 @@ EXTENSIONS: Mapping[str, str] = {
     "json": "application/json",
 }
 """Of REST, with the media type each stands for; those of tiles are others."""
-ADVERTISED_INFO: Mapping[str, str | None] = {
-    "text/plain": None,
+ADVERTISED_INFO: Mapping[str, str] = {
+    "text/plain": "txt",
     "text/html": "html",
     "application/json": "json",
-    "application/vnd.ogc.gml": None,
+    "application/vnd.ogc.gml": "gml",
 }
-"""What the capabilities list of each layer, with the extension of a template: few, since they may have 500 layers; in
-the order that QGIS needs, as `INFO_FORMATS`."""
+"""What the capabilities list of each layer, with the extension of its template, in the order that QGIS needs, as
+`INFO_FORMATS`."""
+INFO_OF_VIEWERS = ("text/html", "application/json")
+"""What they list, without templates, where they have many layers."""
 SEGMENTS = 6
 """Of a path behind the time: tile matrix set, tile matrix, row, column, J, I."""
 
@@ -117,6 +120,15 @@ def _tile(names: InfoNames, services: Services) -> MapRequest:
 
 
 def _point(names: InfoNames, tile: MapRequest) -> Point:
-    column = pixel_place(names.i, tile.grid.width, locator="I")
-    row = pixel_place(names.j, tile.grid.height, locator="J")
+    column = _pixel(names.i, tile.grid.width, locator="I")
+    row = _pixel(names.j, tile.grid.height, locator="J")
     return pixel_point(tile.grid, column, row)
+
+
+def _pixel(text: str, size: int, *, locator: str) -> int:
+    """As `pixel_place`; a number that is none of the tile's pixels has a code of its own (OGC 07-057r7 Table 30)."""
+    integer(text, locator=locator)
+    try:
+        return pixel_place(text, size, locator=locator)
+    except InvalidParameter as error:
+        raise PixelOutOfRange(error.message, locator=locator) from error

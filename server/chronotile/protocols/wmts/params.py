@@ -17,11 +17,11 @@ from chronotile.model.request import MapRequest, PictureFormat
 from chronotile.model.time import ABSENT, Instant, TimeSelection, format_instant
 from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.tile_ranges import check_in_range
 from chronotile.protocols.common.accept import weighted
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, picture_reducer
 from chronotile.protocols.common.time_extent import stand_in_default
-from chronotile.protocols.wmts.limits import has_limits, tile_limits
+from chronotile.protocols.common.update_sequence import sequence_order
+from chronotile.protocols.wmts.limits import check_told_limits, has_limits
 
 Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
 Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
@@ -92,22 +92,25 @@ def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
     if accepted is not None and VERSION not in [version.strip() for version in accepted.split(",")]:
         raise VersionNegotiationFailed(f"AcceptVersions {accepted[:MAX_SHOWN]!r} does not name {VERSION}")
     held = query.optional("updateSequence")
-    if sequence is not None and held is not None and held > sequence:
+    order = -1 if sequence is None or held is None else sequence_order(held, sequence)
+    if held is not None and order > 0:
         raise InvalidUpdateSequence(f"updateSequence {held[:MAX_SHOWN]!r} is later than the current {sequence}")
     found = _named_sections(query)
-    return frozenset() if held is not None and held == sequence else found
+    return found if order < 0 else frozenset()
 
 
 def _named_sections(query: Kvp) -> frozenset[Section]:
     if "Sections" not in query:
         return frozenset(SECTIONS)
-    names = [name.strip() for name in query.required("sections").split(",")]
-    for name in names:
-        if name not in {*SECTIONS, "All"}:
+    asked = [name.strip() for name in query.required("sections").split(",")]
+    known = {name.lower(): name for name in (*SECTIONS, "All")}
+    for name in asked:
+        if name.lower() not in known:
             raise InvalidParameter(
                 f"section {name[:MAX_SHOWN]!r} is not known; accepted are All, {', '.join(SECTIONS)}",
                 locator="sections",
             )
+    names = {known[name.lower()] for name in asked}
     return frozenset(section for section in SECTIONS if section in names or "All" in names)
 
 
@@ -182,7 +185,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
     matrix = tile_matrix_set.matrix(names.tile_matrix)
     row, column = integer(names.row, locator="TileRow"), integer(names.column, locator="TileCol")
     if has_limits(services.catalogue):
-        check_in_range(tile_limits(layer, tile_matrix_set, matrix), row=row, column=column)
+        check_told_limits(layer, tile_matrix_set, matrix, row=row, column=column)
     return MapRequest(
         layer=names.layer,
         grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),
