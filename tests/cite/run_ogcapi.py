@@ -1,10 +1,11 @@
-"""Run OGC's own suites of OGC API EDR, Processes and Tiles, where Maven has them.
+"""Run OGC's own suites of OGC API EDR, Processes and Tiles, from a folder with their jars.
 
     python -m tests.cite.run_ogcapi FOLDER [LANDING_PAGE]
 
-Without a landing page the formula of `tests.protocols.served` is served and tested, and its jobs are done. What Maven
-fetches and the suites write is in FOLDER, outside of the repository. Exit status 1 only if a suite ran and a test of it
-failed: without Java, Maven or the suites there is nothing to tell.
+FOLDER, outside of the repository, has the jars of the suites with all that they need (`ets-ogcapi-edr10-1.3-aio.jar`
+and so on), and gets what they write. Schemas are fetched from a stand-in (`schema_stand_in`). Without a landing page
+the formula of `tests.protocols.served` is served and tested, and its jobs are done. Exit status 1 only if a suite ran
+and a test of it failed: without Java or the jars there is nothing to tell.
 """
 
 import shutil
@@ -29,14 +30,14 @@ from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.runner import Runner
 from chronotile.pipeline.services import Services
+from tests.cite.schema_stand_in import java_options, schema_stand_in
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.scenes import Scene, write_cogs
 
-SUITES = {"ets-ogcapi-edr10": "1.3", "ets-ogcapi-processes10": "1.3", "ets-ogcapi-tiles10": "1.2"}
-"""Artifacts of `org.opengis.cite` with their versions."""
-PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
+SUITES = ("ets-ogcapi-edr10", "ets-ogcapi-processes10", "ets-ogcapi-tiles10")
+"""Artifacts of `org.opengis.cite`."""
 SUITES_CELLS = 200_000
 """Cells of one answer: the suite of EDR asks for an area of two degrees, which in the finest collection has 125,000."""
 REASON = 160
@@ -56,17 +57,24 @@ class Outcome:
 def main(arguments: Sequence[str]) -> int:
     """Run all suites; return the exit status."""
     folder = Path(arguments[0])
-    folder.mkdir(parents=True, exist_ok=True)
-    with _landing_page(arguments[1:]) as root:
-        outcomes = {name: run(name, root, folder) for name in SUITES}
+    with _landing_page(arguments[1:]) as root, schema_stand_in() as found:
+        outcomes = {name: run(name, root, folder, java_options(*found)) for name in SUITES}
     for name, outcome in outcomes.items():
-        sys.stdout.write(f"{name} {SUITES[name]}: {describe(outcome)}\n")
+        jar = jar_of(name, folder)
+        sys.stdout.write(f"{name if jar is None else jar.stem}: {describe(outcome)}\n")
     return int(any(outcome is not None and outcome.failures for outcome in outcomes.values()))
 
 
-def run(name: str, root: str, folder: Path) -> Outcome | None:
-    """Return what a suite finds of a landing page, or None where it cannot be had."""
-    jar = fetch(name, folder)
+def run(name: str, root: str, folder: Path, options: Sequence[str]) -> Outcome | None:
+    """Return what a suite finds of a landing page, or None where there is no such suite, or no Java.
+
+    Args:
+        name: Of the suite.
+        root: Of the landing page.
+        folder: With the jars.
+        options: That Java is started with.
+    """
+    jar = jar_of(name, folder)
     java = shutil.which("java")
     if jar is None or java is None:
         return None
@@ -74,21 +82,14 @@ def run(name: str, root: str, folder: Path) -> Outcome | None:
     properties.write_text(properties_document(properties_of(name, root)), encoding="utf-8")
     written = folder / f"{name}-results"
     shutil.rmtree(written, ignore_errors=True)
-    subprocess.run([java, "-jar", jar, "-o", written, properties], check=False, timeout=1800)
+    subprocess.run([java, *options, "-jar", jar, "-o", written, properties], check=False, timeout=1800)
     (results,) = written.rglob("testng-results.xml")
     return outcome_of(results.read_bytes())
 
 
-def fetch(name: str, folder: Path) -> Path | None:
-    """Return the suite's jar from Maven, or None where there is no Maven or it has none."""
-    maven = shutil.which("mvn")
-    if maven is None:
-        return None
-    artifact = f"org.opengis.cite:{name}:{SUITES[name]}:jar:aio"
-    call = [maven, "-B", "-q", f"{PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"]
-    subprocess.run(call, check=False, capture_output=True, timeout=600, cwd=folder)
-    jar = folder / f"{name}-{SUITES[name]}-aio.jar"
-    return jar if jar.exists() else None
+def jar_of(name: str, folder: Path) -> Path | None:
+    """Return the jar of a suite, of the last version by name where there are several; None where there is none."""
+    return max(folder.glob(f"{name}-*-aio.jar"), default=None)
 
 
 def properties_of(name: str, root: str) -> Mapping[str, str]:

@@ -11,11 +11,12 @@ from chronotile.jobs.job import Execution
 from tests.cite.run_ogcapi import (
     Outcome,
     describe,
-    fetch,
+    jar_of,
     jobs_done,
     outcome_of,
     properties_document,
     properties_of,
+    run,
     suited,
 )
 from tests.protocols.listening import listening
@@ -99,10 +100,16 @@ def test_failures_are_told_with_their_reason():
     assert told == "1 passed, 1 failed, 1 skipped\n  areaWithoutCoords: Expected 400 but found 200"
 
 
-def test_suite_that_cannot_be_had_is_not_found(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_jars_are_found_by_the_names_of_their_suites(tmp_path):
+    for name in ("ets-ogcapi-edr10-1.2-aio.jar", "ets-ogcapi-edr10-1.3-aio.jar", "ets-ogcapi-tiles10-1.2.jar"):
+        (tmp_path / name).touch()
 
-    assert fetch("ets-ogcapi-edr10", tmp_path) is None
+    assert jar_of("ets-ogcapi-edr10", tmp_path).name == "ets-ogcapi-edr10-1.3-aio.jar"
+    assert jar_of("ets-ogcapi-tiles10", tmp_path) is None
+
+
+def test_suite_that_is_not_there_is_not_run(tmp_path, root):
+    assert run("ets-ogcapi-edr10", root, tmp_path, []) is None
     assert describe(None) == "not found, so not run"
 
 
