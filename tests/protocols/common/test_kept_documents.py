@@ -83,6 +83,27 @@ def test_newest_time_moves_with_the_clock(make_client, url):
     assert before != after
 
 
+@pytest.mark.parametrize(
+    ("url", "current"),
+    [
+        ("/wmts?SERVICE=WMTS&REQUEST=GetCapabilities", b"<Current>true<"),
+        ("/wms?SERVICE=WMS&REQUEST=GetCapabilities", b'current="1"'),
+    ],
+    ids=["WMTS", "WMS"],
+)
+def test_a_kept_document_says_that_data_are_no_longer_kept_current(url, current):
+    services = served.make_services()
+    app = application(services)
+    with TestClient(app) as client:
+        before = client.get(url).content
+        later = replace(services, clock=lambda: np.datetime64("2020-08-01T00:00", "ns"))
+        app.state.chronotile.services = later
+        after = client.get(url).content
+
+    assert services.documents is later.documents
+    assert (current in before, current in after) == (True, False)
+
+
 @DOCUMENTS
 def test_layers_cuts_documents_down(client, url):
     sign = "&" if "?" in url else "?"

@@ -190,11 +190,12 @@ def test_time_is_the_one_dimension_and_declared_once(cite):
 
 
 @checklist("time-options-requirements")
-def test_the_dimension_takes_lists_nearest_values_and_current(cite):
+def test_the_dimension_takes_lists_and_nearest_values_and_is_not_kept_current(cite):
+    """Its times are of 2000: `current` says that data are normally kept current (WMS 1.3.0 Annex C.2)."""
     (dimension,) = cite.capabilities().iter(f"{WMS}Dimension")
 
     assert {name: dimension.get(name) for name in ("multipleValues", "nearestValue", "current")} == {
-        "multipleValues": "1", "nearestValue": "1", "current": "1"
+        "multipleValues": "1", "nearestValue": "1", "current": None
     }  # fmt: skip
 
 

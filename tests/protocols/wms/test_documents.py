@@ -237,6 +237,31 @@ def test_dimension_is_what_the_rules_of_the_layer_say(client, layer, expected):
     assert of_111.text == of_130.text
 
 
+@pytest.mark.parametrize(
+    ("last", "is_current"),
+    [
+        (["2020-06-21"], True),
+        (["2020-05-20"], False),
+        (["2020-05-01", "2020-05-11", "2020-05-21"], False),
+        (["2020-05-11", "2020-05-21", "2020-06-01"], True),
+        (["2018-01-01", "2019-01-01"], True),
+        (["2015-01-01", "2016-01-01", "2016-07-01"], False),
+    ],
+    ids=["one of this month", "one of long ago", "dekads that ended", "dekads", "years", "years that ended"],
+)
+def test_current_is_said_of_layers_whose_newest_time_is_recent(make_client, last, is_current):
+    """`current` tells that data are normally kept current (Annex C.2); now is 1 July 2020."""
+    layer = served.make_layer(variable=served.make_variable(times=served.days_of(*last)))
+    client = make_client(served.make_services(served.make_collection(layer)))
+
+    of_130 = layer_named(document_of(client), "NDVI").find(f"{WMS}Dimension")
+    of_111 = layer_named(document_of(client, "1.1.1"), "NDVI").find("Extent")
+    of_tiles = etree.fromstring(client.get("/wmts?service=WMTS&request=GetCapabilities").content)
+
+    assert [each.get("current") == "1" for each in (of_130, of_111)] == [is_current] * 2
+    assert of_tiles.findtext(".//{*}Dimension/{*}Current") == str(is_current).lower()
+
+
 def test_layer_of_the_future_has_neither_default_nor_current(make_client):
     future = served.make_layer(variable=served.make_variable(times=served.days_of("2106-01-01")))
 

@@ -25,7 +25,7 @@ async def respond_with_document(
     media_type: str,
     cache_control: str = CURRENT,
 ) -> Response:
-    """Return what `make` gives, kept until another time is the newest of a layer, or a reload.
+    """Return what `make` gives, kept until the day ends, another time is the newest of a layer, or a reload.
 
     Args:
         request: That asks for it.
@@ -44,11 +44,12 @@ async def respond_with_document(
 
 
 def _kept(services: Services, key: Hashable, make: Callable[[], Document]) -> Document:
-    return services.documents.get_or_make((key, _newest_of_moving(services)), make)
+    today = services.clock().astype("datetime64[D]").item()  # by which documents say of what data are kept current
+    return services.documents.get_or_make((key, today, _newest_of_moving(services)), make)
 
 
 def _newest_of_moving(services: Services) -> tuple[int | None, ...]:
-    """The newest times of layers with times to come, by index: all that moves with the clock alone."""
+    """The newest times of layers with times to come, by index: what moves with the clock within a day."""
     latest = services.clock() + DAY
     domains = (layer.times for layer in services.catalogue.layers)
     return tuple(domain.at_or_before(latest) for domain in domains if len(domain) and domain.instants[-1] > latest)

@@ -36,6 +36,16 @@ MAX_PHASES = 3
 """Series that go on month by month and are told one after the other: dekads begin on days 1, 11 and 21."""
 
 
+GAPS_SEEN = 14
+"""Last times whose gaps say how often data come: more than a year of months."""
+
+MISSED_GAPS = 3
+"""Gaps as long as the longest of those that may pass until data are no longer kept current."""
+
+LEAST_RECENT = np.timedelta64(31, "D").astype("timedelta64[ns]")
+"""What is no older is recent, however often data come."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeExtent:
     """What the capabilities say of time (WMS 1.3.0 Annex C.2, WMTS 1.0.0 §7.1.1.2)."""
@@ -47,6 +57,8 @@ class TimeExtent:
     default: str | None
     newest: str | None
     """What `current` means; `None` where it is not accepted."""
+    is_current: bool
+    """Whether data are kept current, which `current` says of them: the newest time is not long ago."""
     is_nearest: bool
     """Whether another time may stand in for one that the layer does not have."""
     first: str
@@ -83,6 +95,7 @@ def time_extent(layer: Layer, now: Instant, *, limit: int = MAX_LISTED) -> TimeE
         extent=_regular(domain, limit, write) or values,
         default=None if default is None else write(default),
         newest=None if newest is None else write(newest),
+        is_current=newest is not None and _is_recent(newest, domain, now),
         is_nearest=layer.time_rules.match != "exact",
         first=write(domain.instants[0]),
         last=write(domain.instants[-1]),
@@ -120,6 +133,17 @@ def _newest(layer: Layer, now: Instant) -> Instant | None:
         return cast("Instant", layer.times.instants[resolve_picture_times(layer, LATEST, now=now).indexes[-1]])
     except MissingTime:
         return None
+
+
+def _is_recent(newest: Instant, domain: TimeDomain, now: Instant) -> bool:
+    """Whether the next time may still be to come: no more than a few of the last gaps have passed.
+
+    By whole days, so that documents are the same all day, from any process.
+    """
+    gaps = np.diff(domain.instants[-GAPS_SEEN:])
+    longest = max(gaps, default=np.timedelta64(0, "ns"))
+    today = now.astype("datetime64[D]")
+    return bool(today - newest <= max(LEAST_RECENT, MISSED_GAPS * longest))
 
 
 def _writer(domain: TimeDomain) -> Callable[[Instant], str]:
