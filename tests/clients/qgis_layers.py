@@ -1,6 +1,8 @@
 """What QGIS makes of a layer definition, as JSON; run by the Python that QGIS comes with.
 
-/usr/bin/python3 tests/clients/qgis_layers.py http://127.0.0.1:8000 NDVI FOLDER
+/usr/bin/python3 tests/clients/qgis_layers.py http://127.0.0.1:8000 NDVI FOLDER [DAYS]
+
+With DAYS it also plays the layer as the temporal controller does, in frames of that length.
 """
 
 import json
@@ -10,6 +12,8 @@ from pathlib import Path
 
 from qgis.core import (
     QgsApplication,
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
     QgsDateTimeRange,
     QgsLayerDefinition,
     QgsMapRendererSequentialJob,
@@ -19,9 +23,13 @@ from qgis.core import (
     QgsRaster,
 )
 from qgis.PyQt.QtCore import QDateTime, QSize, Qt
+from qgis.PyQt.QtGui import QColor
+
+OTHER_CRS = "EPSG:3035"
+"""Of a project that is not in the layer's."""
 
 
-def main(base: str, name: str, folder: Path) -> dict[str, object]:
+def main(base: str, name: str, folder: Path, days: int | None = None) -> dict[str, object]:
     """Return what the layer of that name is in QGIS, and save the map of each of its times in the folder."""
     file = folder / f"{name}.qlr"
     with urllib.request.urlopen(f"{base}/layers/{name}.qlr") as answer:
@@ -40,22 +48,59 @@ def main(base: str, name: str, folder: Path) -> dict[str, object]:
         "valid": layer.isValid(),
         "title": layer.name(),
         "crs": layer.crs().authid(),
+        "crs_valid": layer.crs().isValid(),
+        "projected": projected(layer, folder / "projected.png"),
         "temporal": layer.temporalProperties().isActive(),
         "times": [each.begin().toUTC().toString(Qt.ISODate) for each in times],
         "identified": [dict(zip(each.fields().names(), each.attributes(), strict=False)) for each in features],
-        "pictures": [draw(layer, each, folder / f"{number}.png") for number, each in enumerate(times)],
+        "pictures": [draw(layer, each.begin(), folder / f"{number}.png") for number, each in enumerate(times)],
+        "frames": [
+            draw(layer, begin, folder / f"frame-{number}.png", days=days)
+            for number, begin in enumerate(begins(times, days))
+        ],
     }
 
 
-def draw(layer, span: QgsDateTimeRange, file: Path) -> str:
+def begins(times, days):
+    """Yield where the frames begin that play from the first time to the last."""
+    if days is not None:
+        begin = times[0].begin().toUTC()
+        while begin <= times[-1].begin():
+            yield begin
+            begin = begin.addDays(days)
+
+
+def draw(layer, begin: QDateTime, file: Path, *, days: int = 1) -> str:
     """Save the map at a time, as the temporal controller draws it."""
+    settings = map_settings(layer)
+    settings.setIsTemporal(True)
+    settings.setTemporalRange(QgsDateTimeRange(begin, QDateTime(begin).addDays(days), True, False))
+    return save(settings, file)
+
+
+def projected(layer, file: Path) -> str:
+    """Save the map in a project of another CRS."""
+    settings = map_settings(layer)
+    other = QgsCoordinateReferenceSystem(OTHER_CRS)
+    settings.setDestinationCrs(other)
+    box = QgsCoordinateTransform(QgsCoordinateReferenceSystem("EPSG:3857"), other, QgsProject.instance())
+    settings.setExtent(box.transformBoundingBox(layer.extent()))
+    return save(settings, file)
+
+
+def map_settings(layer) -> QgsMapSettings:
+    """Return those of the layer alone, in its own CRS."""
     settings = QgsMapSettings()
     settings.setLayers([layer])
     settings.setDestinationCrs(layer.crs())
     settings.setExtent(layer.extent())
     settings.setOutputSize(QSize(64, 48))
-    settings.setIsTemporal(True)
-    settings.setTemporalRange(QgsDateTimeRange(span.begin(), QDateTime(span.begin()).addDays(1), True, False))
+    settings.setBackgroundColor(QColor(0, 0, 0, 0))
+    return settings
+
+
+def save(settings: QgsMapSettings, file: Path) -> str:
+    """Save the map, and return where."""
     job = QgsMapRendererSequentialJob(settings)
     job.start()
     job.waitForFinished()
@@ -66,5 +111,6 @@ def draw(layer, span: QgsDateTimeRange, file: Path) -> str:
 if __name__ == "__main__":
     application = QgsApplication([], False)
     application.initQgis()
-    print(json.dumps(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))))  # noqa: T201 -- the answer
+    told = main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), *map(int, sys.argv[4:]))
+    print(json.dumps(told))  # noqa: T201 -- the answer
     application.exitQgis()

@@ -32,7 +32,7 @@ def test_the_source_is_the_layer_with_its_times(client):
         "type": "wmst",
         "allowTemporalUpdates": "true",
         "temporalSource": "provider",
-        "timeDimensionExtent": "2020-05-21,2020-06-01,2020-06-11,2020-06-21",
+        "timeDimensionExtent": ",".join(f"2020-{day}T00:00:00Z" for day in ("05-21", "06-01", "06-11", "06-21")),
         "crs": "EPSG:3857",
         "dpiMode": "0",
         "format": "image/png",
@@ -45,7 +45,7 @@ def test_the_source_is_the_layer_with_its_times(client):
 def test_temporal_properties_are_set(client):
     temporal = definition(client).find(".//temporal")
 
-    assert temporal.attrib == {"enabled": "1", "mode": "1", "fetchMode": "1"}
+    assert temporal.attrib == {"enabled": "1", "mode": "1", "fetchMode": "3"}
     assert temporal.findtext("fixedRange/start") == "2020-05-21T00:00:00Z"
     assert temporal.findtext("fixedRange/end") == "2020-06-21T00:00:00Z"
 
@@ -57,12 +57,22 @@ def test_a_layer_without_time_has_none(client):
     assert "timeDimensionExtent" not in source(tree)
 
 
-def test_many_regular_times_are_told_as_an_interval(make_client):
-    days = np.arange("2000-01-01", "2010-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
+def test_the_crs_has_what_qgis_reads_its_code_by(client):
+    crs = definition(client).find(".//srs/spatialrefsys")
+
+    assert crs.findtext("authid") == "EPSG:3857"
+    assert 1 <= int(crs.findtext("srsid")) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("last", "beginning"), [("2010-01-01", "2000-01-01T00:00:00Z,2000-01-02T"), ("2030-01-01", "2000-01-01/")]
+)
+def test_all_times_are_listed_unless_they_are_very_many(make_client, last, beginning):
+    days = np.arange("2000-01-01", last, dtype="datetime64[D]").astype("datetime64[ns]")
     layer = served.make_layer(variable=served.make_variable(times=domain_of_instants(days)))
     client = make_client(served.make_services(served.make_collection(layer)))
 
-    assert source(definition(client))["timeDimensionExtent"].startswith("2000-01-01/")
+    assert source(definition(client))["timeDimensionExtent"].startswith(beginning)
 
 
 def test_an_advertised_alias_is_a_layer_too(client):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.encoders.instants import format_instants
 from chronotile.errors import UnknownPath
 from chronotile.model.collection import Layer
 from chronotile.model.time import format_instant
@@ -15,8 +16,13 @@ from chronotile.protocols.common.xml import render_xml
 
 MEDIA_TYPE = "application/x-qgis-layer-definition"
 PREFERRED_CRS = "EPSG:3857"
+SRSID = 3857
+"""QGIS's own number of a CRS: it reads the authority's code only beside a number from 1 to 99,999, whatever that is."""
 NO_DPI = 0
 """Pictures are asked for pixel by pixel, without parameters for the resolution of the screen."""
+MAX_LISTED = 10_000
+"""Times that are listed one by one, 21 bytes each. QGIS takes listed times for what they are, but a month for 30 days,
+and of interleaved intervals the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,7 @@ class Definition:
     id: str
     title: str
     crs: str
+    srsid: int
     source: str
     """The provider's own address, as `QgsDataSourceUri` encodes it."""
     first: str | None
@@ -56,6 +63,7 @@ def layer_definition(name: str, layer: Layer, telling: Telling) -> bytes:
         id=f"{name}_chronotile",
         title=text_in(layer.title, telling.language) or name,
         crs=crs,
+        srsid=SRSID,
         source="&".join(f"{key}={quote(value, safe='/:,')}" for key, value in parameters.items()),
         first=format_instant(layer.times.instants[0]) if len(layer.times) else None,
         last=format_instant(layer.times.instants[-1]) if len(layer.times) else None,
@@ -72,9 +80,12 @@ def _times(layer: Layer, telling: Telling) -> dict[str, str]:
     extent = time_extent(layer, telling.services.clock())
     if extent is None:
         return {}
+    # QGIS takes a day without a time of day for midnight where it runs, so each has one, in UTC.
+    instants = layer.times.instants
+    values = extent.values if len(instants) > MAX_LISTED else [text or "" for text in format_instants(instants)]
     return {
         "type": "wmst",
         "allowTemporalUpdates": "true",
         "temporalSource": "provider",
-        "timeDimensionExtent": ",".join(extent.values),
+        "timeDimensionExtent": ",".join(values),
     }
