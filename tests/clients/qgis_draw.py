@@ -61,8 +61,8 @@ def wms(base, version, **more):
     return QgsRasterLayer("&".join(f"{name}={value}" for name, value in source.items()), "NDVI", "wms")
 
 
-def wmts(base, matrix_set, crs, time):
-    url = quote(f"{base}/wmts?SERVICE=WMTS&REQUEST=GetCapabilities", safe="")
+def wmts(base, matrix_set, crs, time, *, address="/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"):
+    url = quote(f"{base}{address}", safe="")
     source = (
         f"contextualWMSLegend=0&crs={crs}&dpiMode=7&format=image/png&layers=NDVI&styles=steps"
         f"&tileDimensions=Time%3D{time}&tileMatrixSet={matrix_set}&url={url}"
@@ -86,6 +86,8 @@ def main(base, folder):
         ]
     tiles = wmts(base, "WebMercatorQuad", "EPSG:3857", "2020-06-11")
     told["wmts"] = [tiles.isValid(), draw(tiles, folder / "wmts.png")]
+    bare = wmts(base, "WebMercatorQuad", "EPSG:3857", "2020-06-11", address="/wmts")
+    told["wmts_bare"] = [bare.isValid(), draw(bare, folder / "wmts_bare.png")]
     timed = wms(
         base,
         "1.3.0",

@@ -53,9 +53,18 @@ def tile_grid():
         ("degrees_1.1.1", DEGREES, 3, 0.06),
         ("degrees_1.3.0", DEGREES, 3, 0.06),
         ("wmts", tile_grid(), 2, 0.0),
+        ("wmts_bare", tile_grid(), 2, 0.0),
         ("temporal", tile_grid(), 1, 0.02),
     ],
-    ids=["WMS 1.1.1", "WMS 1.3.0", "WMS 1.1.1 in degrees", "WMS 1.3.0 in degrees", "WMTS at a time", "frame of WMS-T"],
+    ids=[
+        "WMS 1.1.1",
+        "WMS 1.3.0",
+        "WMS 1.1.1 in degrees",
+        "WMS 1.3.0 in degrees",
+        "WMTS at a time",
+        "WMTS by its bare address",
+        "frame of WMS-T",
+    ],
 )
 def test_qgis_draws_the_formula(drawn, name, grid, time, differing):
     told, folder = drawn

@@ -157,6 +157,19 @@ def test_tile_that_the_client_holds_is_304(make_client, get_tile):
     assert get_tile(client, headers={"If-None-Match": etag}).status_code == 304
 
 
+@pytest.mark.parametrize("query", ["SERVICE=WMS&REQUEST=GetCapabilities", "service=wms&request=getcapabilities"])
+def test_capabilities_of_wms_are_those_of_wmts_here(client, query):
+    """QGIS asks for them where an address does not name the service."""
+    response = client.get(f"/wmts?{query}")
+
+    assert response.status_code == 200
+    assert response.content == client.get("/wmts?service=WMTS&request=GetCapabilities").content
+
+
+def test_other_requests_of_wms_are_refused(get_tile, client):
+    assert get_tile(client, service="WMS").status_code == 400
+
+
 @pytest.mark.parametrize("service", ["wms", "wmts"])
 def test_the_bare_address_gives_the_capabilities(client, service):
     response = client.get(f"/{service}")

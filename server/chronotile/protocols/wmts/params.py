@@ -59,7 +59,7 @@ class TileNames:
 def operation(query: Kvp) -> Operation:
     """Return what is asked for; SERVICE and REQUEST are taken in upper or lower case.
 
-    The bare address, which people paste, gives the capabilities.
+    The bare address, which people paste, gives the capabilities; so do capabilities of WMS, which QGIS asks it for.
 
     Raises:
         ChronotileError: Either is missing or not offered.
@@ -67,6 +67,8 @@ def operation(query: Kvp) -> Operation:
     if query.is_empty:
         return "GetCapabilities"
     service = query.required("service")
+    if service.upper() == "WMS" and (query.optional("request") or "").lower() == "getcapabilities":
+        return "GetCapabilities"
     if service.upper() != "WMTS":
         raise InvalidParameter(f"service must be WMTS, got {service[:MAX_SHOWN]!r}", locator="service")
     name = query.required("request")
