@@ -52,6 +52,7 @@ HEADINGS = {
     "PathsSection": "service.paths",
     "LimitsSection": "service.limits",
     "WmsSection": "service.wms",
+    "WmtsSection": "service.wmts",
     "InspireSection": "service.inspire",
     "ViewerSection": "service.viewer",
     "BaseMapSection": "service.viewer.base_maps[ ]",

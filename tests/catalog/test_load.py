@@ -122,6 +122,7 @@ def test_defaults_are_those_of_the_design(load):
         ("default: 2020-06", TimeRules(default=parse_instant("2020-06"))),
         ("default: 2020", TimeRules(default=parse_instant("2020"))),
         ("default: {latest: {min_valid: 0.3}}", TimeRules(min_valid=0.3)),
+        ("match: exact", TimeRules(is_always_exact=True)),
         ("match: nearest, tolerance_days: 1.5", TimeRules(match="nearest", tolerance=np.timedelta64(36, "h"))),
         ("match: before, tolerance_days: 10", TimeRules(match="before", tolerance=np.timedelta64(10, "D"))),
     ],
@@ -180,6 +181,10 @@ def test_texts_may_be_given_by_language(load):
 
 def test_old_clients_may_be_answered_with_200(load):
     assert load(in_service("wms: {exception_status: 200}")).service.info().wms_exception_status == 200
+
+
+def test_formats_of_wmts_are_read(load):
+    assert load(in_service("wmts: {formats: [image/png]}")).service.info().wmts_formats == ("image/png",)
 
 
 def test_the_base_url_ends_without_a_slash(load):
@@ -284,7 +289,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
     ("text", "mistake"),
     [
         ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, url, contact, "
-            "hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, inspire, viewer"),
+            "hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, viewer"),
         ("title: 5", "service.title: a mapping is wanted (key: value), got 5"),
         ("title: {}", "service.title: at least 1 are wanted"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),
@@ -297,7 +302,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
         ("hosts: [a.example:80]", "service.hosts[0]: 'a.example:80' is not a host name; accepted is a name without "
             "port, such as maps.example.org"),
         ("host: [a.example]", "service.host: unknown key; the nearest is hosts; accepted are title, abstract, url, "
-            "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, inspire, viewer"),
+            "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, viewer"),
         *((f"origins: ['{origin}']", f"service.origins[0]: '{origin}' is not a web origin; accepted is http(s)://host "
             "or http(s)://host:port without a path, such as https://maps.example.org")
           for origin in ("*", "null", "a.example", "https://a.example/", "https://a@a.example", "ftp://a.example")),

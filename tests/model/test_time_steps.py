@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chronotile.model.time import DEKAD as DEKADS
 from chronotile.model.time import NO_TIME, Period, domain_of_instants, domain_of_periods
 from chronotile.model.time_parsing import parse_period
-from chronotile.model.time_steps import step_of
+from chronotile.model.time_steps import gap_tolerance, step_of
 
 
 def domain(*texts):
@@ -66,3 +66,27 @@ def test_dekads_are_found_whatever_the_first_is(count, skipped):
     first = DEKADS.step(np.datetime64("1990-01-01", "ns"), skipped)
 
     assert step_of(domain_of_periods(first, DEKADS, count)) == "dekad"
+
+
+def test_tolerance_is_one_and_a_half_times_the_95th_percentile_of_the_gaps():
+    days = np.cumsum([0, *[5] * 19, 60, 10]).astype("timedelta64[D]") + np.datetime64("2020-01-01")
+
+    # Of 21 gaps the 20th is the 95th percentile.
+    assert gap_tolerance(domain(*days.astype(str))) == np.timedelta64(15, "D")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [],
+        ["2020-01-01"],
+        ["2020-01-01", "2020-03-01"],
+        ["2020-01-01", "2020-01-09", "2020-01-17"],
+        ["2020-01-31", "2020-03-02", "2020-04-02"],
+        ["2020-01-21", "2020-02-01", "2020-02-11", "2020-02-21", "2020-03-01"],
+        ["2020-01-01T00:00:00", "2020-01-01T00:00:00.5", "2020-01-01T00:00:01"],
+    ],
+    ids=["no time", "one", "two", "days", "31 days", "dekads", "half seconds"],
+)
+def test_regular_times_have_no_tolerance(texts):
+    assert gap_tolerance(domain(*texts)) is None

@@ -35,6 +35,13 @@ OWS = "{http://www.opengis.net/ows/1.1}"
 WMTS = "{http://www.opengis.net/wmts/1.0}"
 
 
+# Gaps of 5 days, one of 3 and one of 60; their 95th percentile is 35.25, 1.5 times that 52 days and 21 hours.
+IRREGULAR = served.days_of(
+    *("2020-01-01", "2020-01-06", "2020-01-11", "2020-01-14", "2020-01-19", "2020-01-24", "2020-03-24"),
+    *("2020-03-29", "2020-04-03", "2020-04-08", "2020-04-13"),
+)
+
+
 def layer_of(name, times, **rules):
     given = {name: np.timedelta64(value, "D") if name == "tolerance" else value for name, value in rules.items()}
     return served.make_layer(name, variable=served.make_variable(name, times=times), time_rules=TimeRules(**given))
@@ -56,6 +63,8 @@ def timed(make_client):
         layer_of("ONE", served.days_of("2020-06-11"), match="nearest", tolerance=10_000),
         layer_of("AHEAD", served.days_of("2106-01-01")),
         layer_of("HOURS", served.days_of("2020-06-20T10:00:00", "2020-06-21T12:30:00")),
+        layer_of("IRREGULAR", IRREGULAR),
+        layer_of("EXACT", IRREGULAR, is_always_exact=True),
         layer_of("DAILY", regular("P1D", 5000)),
         layer_of("DEKADS", regular("dekad", 1500)),
         served.make_layer("HEIGHT", variable=served.make_variable("HEIGHT", times=served.NO_TIME)),
@@ -140,6 +149,16 @@ def nearest(times):
         ),
         pytest.param("BEFORE", "2020-06-05", at("2020-06-01", nearest("2020-06-01")), id="match before"),
         pytest.param("NDVI", "2020-06-12", INVALID, id="value not in extent, nearestValue=0"),
+        pytest.param("IRREGULAR", "2020-01-13", at("2020-01-11", nearest("2020-01-11")), id="irregular times"),
+        pytest.param(
+            "IRREGULAR", "2020-03-16T20:59:59Z", at("2020-01-24", nearest("2020-01-24")), id="irregular times, long gap"
+        ),
+        pytest.param("IRREGULAR", "2020-03-16T21:00:01Z", INVALID, id="irregular times, beyond tolerance"),
+        pytest.param("IRREGULAR", "2019-12-31", INVALID, id="irregular times, before the first"),
+        pytest.param("IRREGULAR", "2020-04-14", INVALID, id="irregular times, after the last"),
+        pytest.param("IRREGULAR", "2020-02-01/2020-02-29", INVALID, id="irregular times, interval without any"),
+        pytest.param("EXACT", "2020-01-13", INVALID, id="irregular times, configured match exact"),
+        pytest.param("HOURS", "2020-06-20T12:00:00Z", INVALID, id="two times, which have no step"),
         pytest.param(
             "NDVI",
             "2020-06-15/2020-12-31",
@@ -147,6 +166,42 @@ def nearest(times):
             id="interval partly outside",
         ),
         pytest.param("NDVI", "2021-01-01/2021-12-31", INVALID, id="interval without any instant"),
+        pytest.param(
+            "NDVI",
+            "2020-06-01T00:00:00Z/2020-06-11T00:00:00Z",
+            at("2020-06-01"),
+            id="frame that ends where the next begins",
+        ),
+        pytest.param(
+            "NDVI",
+            "2020-06-01/2020-06-11",
+            (200, "2020-06-11T00:00:00Z,2020-06-01T00:00:00Z", None),
+            id="interval of days, which holds its end",
+        ),
+        pytest.param(
+            "NDVI",
+            "2020-06-01T00:00:00Z/2020-06-11T00:00:01Z",
+            (200, "2020-06-11T00:00:00Z,2020-06-01T00:00:00Z", None),
+            id="interval that ends after an instant",
+        ),
+        pytest.param(
+            "NDVI", "2020-06-05T00:00:00Z/2020-06-11T00:00:00Z", at("2020-06-11"), id="interval with its end alone"
+        ),
+        pytest.param(
+            "NDVI", "2020-06-11T00:00:00Z/2020-06-11T00:00:00Z", at("2020-06-11"), id="interval of one instant"
+        ),
+        pytest.param(
+            "NDVI",
+            "2020-05-21T00:00:00Z/2020-06-01T00:00:00Z,2020-06-11T00:00:00Z/2020-06-21T00:00:00Z",
+            (200, "2020-06-11T00:00:00Z,2020-05-21T00:00:00Z", None),
+            id="list of frames",
+        ),
+        pytest.param(
+            "DAILY",
+            "1990-01-01T00:00:00Z/1990-01-03T00:00:00Z/P1D",
+            (200, "1990-01-03T00:00:00Z,1990-01-02T00:00:00Z,1990-01-01T00:00:00Z", None),
+            id="interval with period, which holds its end",
+        ),
         pytest.param("NDVI", "current", at("2020-06-21"), id="TIME=current"),
         pytest.param("NDVI", "2020-06-15/current", at("2020-06-21"), id="TIME=a/current"),
         pytest.param("AHEAD", "current", INVALID, id="TIME=current where it is not declared"),
@@ -222,6 +277,8 @@ def wms_dimension(timed, layer, version="1.3.0"):
         ("NEAREST", {"default": "2020-06-21", "multipleValues": "1", "nearestValue": "1", "current": "1"}),
         ("UNDATED", {"multipleValues": "1", "nearestValue": "0", "current": "1"}),
         ("AHEAD", {"multipleValues": "1", "nearestValue": "0"}),
+        ("EXACT", {"default": "2020-04-13", "multipleValues": "1", "nearestValue": "0", "current": "1"}),
+        ("IRREGULAR", {"default": "2020-04-13", "multipleValues": "1", "nearestValue": "1", "current": "1"}),
         ("ONE", {"default": "2020-06-11", "multipleValues": "1", "nearestValue": "1", "current": "1"}),
     ],
 )
@@ -290,6 +347,9 @@ def test_wmts_declaration_has_a_default_that_is_an_instant(timed, layer):
         pytest.param("NDVI", "2020-06-12", 400, None, id="unknown value"),
         pytest.param("NEAREST", "2020-06-12", 200, "2020-06-11", id="unknown value, match nearest"),
         pytest.param("BEFORE", "2020-06-05", 200, "2020-06-01", id="unknown value, match before"),
+        pytest.param("IRREGULAR", "2020-01-13", 200, "2020-01-11", id="unknown value, irregular times"),
+        pytest.param("IRREGULAR", "2020-03-20", 400, None, id="unknown value, irregular times, beyond tolerance"),
+        pytest.param("EXACT", "2020-01-13", 400, None, id="unknown value, irregular times, match exact"),
         pytest.param("HEIGHT", "2020-06-05", 200, None, id="layer without time"),
     ],
 )
@@ -302,6 +362,63 @@ def test_wmts_row(timed, tile, encoding, layer, time, status, shown):
     expected = 404 if status == 400 and encoding == "REST" else status
     assert answer.status_code == expected
     assert answer.headers.get("Chronotile-Time", "")[:10] == (shown or "")
+
+
+INFO_OF_TILE = {"REQUEST": "GetFeatureInfo", "I": "9", "J": "9", "INFOFORMAT": "application/json"}
+
+
+@pytest.mark.parametrize("changes", [{}, INFO_OF_TILE], ids=["GetTile", "GetFeatureInfo"])
+@pytest.mark.parametrize(
+    ("layer", "time", "shown", "warnings"),
+    [
+        ("IRREGULAR", "2020-01-13", "2020-01-11", [nearest("2020-01-11")]),
+        ("NEAREST", "2020-06-12", "2020-06-11", [nearest("2020-06-11")]),
+        ("IRREGULAR", "2020-01-11", "2020-01-11", []),
+    ],
+)
+def test_wmts_warns_of_a_time_that_stands_in(timed, changes, layer, time, shown, warnings):
+    answers = [timed.get("/wmts", params={**TILE, **changes, "LAYER": layer, "TIME": time}) for _ in range(2)]
+
+    assert [answer.headers.get_list("Warning") for answer in answers] == [warnings] * 2
+    assert {answer.headers["Chronotile-Time"] for answer in answers} == {f"{shown}T00:00:00Z"}
+
+
+@pytest.mark.parametrize("service", ["wms", "wmts"])
+def test_feature_info_and_map_show_one_time(timed, service):
+    info = {**MAP, "REQUEST": "GetFeatureInfo", "QUERY_LAYERS": "IRREGULAR", "INFO_FORMAT": "application/json"}
+    query = {"wms": {**info, "LAYERS": "IRREGULAR", "I": "9", "J": "9"}, "wmts": {**TILE, **INFO_OF_TILE}}[service]
+
+    answer = timed.get(f"/{service}", params={**query, "LAYER": "IRREGULAR", "TIME": "2020-01-13T10:00:00Z"})
+
+    assert answer.json()["features"][0]["properties"]["time"] == "2020-01-11T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tiles/IRREGULAR/WebMercatorQuad/11/1052/687.png",
+        "/ogcapi/collections/IRREGULAR/map",
+        "/ogcapi/collections/IRREGULAR/map/tiles/WebMercatorQuad/11/687/1052",
+        "/timeseries/IRREGULAR/point?lon=4.6&lat=50.9",
+        "/cubes/IRREGULAR/WebMercatorQuad/11/1052/687.ctc",
+    ],
+)
+def test_all_else_is_exact_between_irregular_times(timed, path):
+    joined = "&" if "?" in path else "?"
+
+    found, missing = (timed.get(f"{path}{joined}datetime=2020-01-{day}") for day in (11, 13))
+
+    assert (found.status_code, missing.status_code) == (200, 404)
+
+
+def test_a_difference_is_from_the_time_before(draw):
+    answer = draw("IRREGULAR", "2020-04-10", DIFFERENCE="2020-01-13")
+
+    assert answer.headers["Chronotile-Time"] == "2020-04-08T00:00:00Z;difference=2020-01-11T00:00:00Z"
+    assert answer.headers.get_list("Warning") == [
+        nearest("2020-04-08"),
+        nearest("2020-01-11").replace("time=", "difference="),
+    ]
 
 
 def test_wmts_unknown_value_is_named_by_the_identifier(tile):
@@ -322,3 +439,67 @@ def test_wmts_long_series_are_intervals_that_are_accepted_as_values(timed, tile)
 )
 def test_caching_is_short_without_a_revision(draw, tile, answer_of):
     assert answer_of(draw, tile).headers["Cache-Control"] == "public, max-age=300, stale-while-revalidate=86400"
+
+
+def wmts_defaults(timed, query):
+    tree = etree.fromstring(timed.get(f"/wmts?SERVICE=WMTS&REQUEST=GetCapabilities{query}").content)
+    layers = tree.findall(f".//{WMTS}Layer")
+    return {layer.findtext(f"{OWS}Identifier"): layer.findtext(f"{WMTS}Dimension/{WMTS}Default") for layer in layers}
+
+
+def wms_defaults(timed, query):
+    tree = etree.fromstring(timed.get(f"/wms?SERVICE=WMS&REQUEST=GetCapabilities{query}").content)
+    named = tree.xpath("//*[local-name()='Layer'][*[local-name()='Name']]")
+    return {
+        each.xpath("string(*[local-name()='Name'])"): each.xpath("string(*[local-name()='Dimension']/@default)") or None
+        for each in named
+    }
+
+
+@pytest.mark.parametrize("defaults", [wms_defaults, wmts_defaults])
+@pytest.mark.parametrize(
+    ("time", "changed"),
+    [
+        ("2020-06-11", dict.fromkeys(("NDVI", "NEAREST", "BEFORE", "EARLIEST"), "2020-06-11")),
+        ("2020-06-13", dict.fromkeys(("NEAREST", "BEFORE"), "2020-06-11")),
+        ("2020-05", dict.fromkeys(("NDVI", "NEAREST", "BEFORE", "EARLIEST"), "2020-05-21")),
+        ("2020-01-13", {"IRREGULAR": "2020-01-11"}),
+        ("1999", {}),
+    ],
+    ids=["date", "date that some answer with another", "month", "between irregular dates", "date that few have"],
+)
+def test_capabilities_asked_for_a_time_have_it_as_default(timed, defaults, time, changed):
+    own, asked = defaults(timed, ""), defaults(timed, f"&TIME={time}")
+
+    assert {name: asked[name] for name in changed} == changed
+    names = {"NDVI", "NEAREST", "BEFORE", "EARLIEST", "IRREGULAR", "AHEAD", "HEIGHT"} - set(changed)
+    assert {name: asked[name] for name in names} == {name: own[name] for name in names}
+
+
+@pytest.mark.parametrize("version", ["1.1.1", "1.3.0"])
+def test_addresses_of_wms_capabilities_carry_the_time(timed, version):
+    query = f"SERVICE=WMS&REQUEST=GetCapabilities&VERSION={version}&TIME=2020-06-11"
+    tree = etree.fromstring(timed.get(f"/wms?{query}").content)
+    href = "{http://www.w3.org/1999/xlink}href"
+    (address,) = {each.get(href) for each in tree.xpath("//*[local-name()='Get']/*") if each.get(href)}
+
+    query = "&".join(f"{name}={value}" for name, value in {**MAP, "LAYERS": "NDVI"}.items())
+
+    assert timed.get(f"{address}{query}").headers["Chronotile-Time"] == "2020-06-11T00:00:00Z"
+
+
+def test_capabilities_of_wmts_name_themselves_with_the_time(timed):
+    query = "SERVICE=WMTS&REQUEST=GetCapabilities&TIME=2020-06-11&layers=NDVI"
+    tree = etree.fromstring(timed.get(f"/wmts?{query}").content)
+    address = tree.find(f"{WMTS}ServiceMetadataURL").get("{http://www.w3.org/1999/xlink}href")
+
+    again = etree.fromstring(timed.get(address).content)
+
+    assert [each.text for each in again.iter(f"{WMTS}Default")] == ["2020-06-11"]
+
+
+@pytest.mark.parametrize("service", ["WMS", "WMTS"])
+def test_capabilities_asked_for_no_time_are_refused(timed, service):
+    query = f"SERVICE={service}&REQUEST=GetCapabilities&TIME=yesterday"
+
+    assert b"yesterday" in timed.get(f"/{service.lower()}?{query}").content

@@ -21,6 +21,7 @@ from chronotile.model.area import Area
 from chronotile.model.collection import Collection, Layer, LocalisedText, MetadataLink
 from chronotile.model.crs import Crs
 from chronotile.model.places import PlaceSet
+from chronotile.model.request import TILE_FORMATS, TileFormat
 from chronotile.model.style import Style
 from chronotile.model.tiles import TileMatrixSet
 
@@ -98,6 +99,7 @@ class ServiceInfo:
     wms_paths: tuple[str, ...] = ("/wms",)
     wmts_paths: tuple[str, ...] = ("/wmts",)
     wms_exception_status: int = 400
+    wmts_formats: tuple[TileFormat, ...] = TILE_FORMATS
     inspire: MetadataLink | None = None
     """The service's metadata record, where WMS is an INSPIRE view service."""
     viewer: ViewerInfo = ViewerInfo()

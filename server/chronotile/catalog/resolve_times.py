@@ -8,6 +8,7 @@ from chronotile.errors import MissingTime, TimeNotAvailable
 from chronotile.model.collection import Layer, TimeRules
 from chronotile.model.payload import TimeUsed
 from chronotile.model.time import DAY, Instant, TimeDomain, TimeSelection, TimeSpan, format_instant
+from chronotile.model.time_steps import gap_tolerance
 
 AS_IT_IS = TimeRules(match="exact")
 
@@ -34,8 +35,17 @@ class ResolvedTimes:
         )
 
 
-def resolve_picture_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> ResolvedTimes:
+def resolve_picture_times(
+    layer: Layer, selection: TimeSelection, *, now: Instant, fills_gaps: bool = False
+) -> ResolvedTimes:
     """Return the times one picture is made of; what a layer without time is asked is ignored.
+
+    Args:
+        layer: That is drawn.
+        selection: What is asked.
+        now: Beyond which no time is shown that was not named.
+        fills_gaps: Whether a value between two of a layer's irregular times (`fills_gaps_on_maps`) is answered by the
+            one before it, within `gap_tolerance`.
 
     Raises:
         MissingTime: None is asked for and the layer has no default.
@@ -47,7 +57,7 @@ def resolve_picture_times(layer: Layer, selection: TimeSelection, *, now: Instan
         return ResolvedTimes((_newest(layer, now),), is_open=True)
     if selection.keyword in {"absent", "default"}:
         return ResolvedTimes((default_index(layer, now),), "default", is_open=True)
-    resolved = _resolve_parts(layer.times, layer.time_rules, selection)
+    resolved = _resolve_parts(layer.times, layer.time_rules, selection, fills_gaps=fills_gaps)
     if not resolved.indexes:
         raise time_not_available(layer, selection)
     return resolved
@@ -131,7 +141,15 @@ def _example(layer: Layer) -> str:
     return format_instant(layer.times.instants[-1])
 
 
-def _resolve_parts(domain: TimeDomain, rules: TimeRules, selection: TimeSelection) -> ResolvedTimes:
+def fills_gaps_on_maps(layer: Layer) -> bool:
+    """Return whether maps may show the latest time before the one asked for though no `match` is configured."""
+    rules = layer.time_rules
+    return rules.match == "exact" and not rules.is_always_exact and gap_tolerance(layer.times) is not None
+
+
+def _resolve_parts(
+    domain: TimeDomain, rules: TimeRules, selection: TimeSelection, *, fills_gaps: bool = False
+) -> ResolvedTimes:
     is_selected = np.zeros(len(domain), dtype=bool)
     is_substituted = False
     for part in selection.parts:
@@ -139,7 +157,7 @@ def _resolve_parts(domain: TimeDomain, rules: TimeRules, selection: TimeSelectio
             found = domain.within(span)
             is_selected[found.start : found.stop] = True
             if not found and (not part.is_interval or part.period is not None):
-                index = _substitute(domain, rules, span)
+                index = _substitute(domain, rules, span, fills_gaps=fills_gaps)
                 if index is not None:
                     is_selected[index] = True
                     is_substituted = True
@@ -147,11 +165,19 @@ def _resolve_parts(domain: TimeDomain, rules: TimeRules, selection: TimeSelectio
     return ResolvedTimes(indexes, "nearest" if is_substituted else None, is_open=selection.is_open)
 
 
-def _substitute(domain: TimeDomain, rules: TimeRules, span: TimeSpan) -> int | None:
+def _substitute(domain: TimeDomain, rules: TimeRules, span: TimeSpan, *, fills_gaps: bool) -> int | None:
     """The time that stands in for one the layer does not have, by its rules, or `None`."""
     if rules.match == "exact":
-        return None
+        return _before_gap(domain, span.start) if fills_gaps and not rules.is_always_exact else None
     index = domain.nearest(span.start) if rules.match == "nearest" else domain.at_or_before(span.start)
     if index is None or abs(domain.instants[index] - span.start) > rules.tolerance:
         return None
     return index
+
+
+def _before_gap(domain: TimeDomain, instant: Instant) -> int | None:
+    """The latest time before an instant between two irregular times, or `None` where it is too long ago."""
+    tolerance, index = gap_tolerance(domain), domain.at_or_before(instant)
+    if tolerance is None or index is None or index == len(domain) - 1:
+        return None
+    return index if instant - domain.instants[index] <= tolerance else None

@@ -11,6 +11,7 @@ from chronotile.catalog.kinds import CrsName, Localised, language
 from chronotile.catalog.viewer_section import ViewerSection
 from chronotile.model.collection import MetadataLink
 from chronotile.model.crs import crs_of
+from chronotile.model.request import TILE_FORMATS, TileFormat
 from chronotile.sections import Id, Positive, Section, Text, unique
 
 _CODE = re.compile(r"[A-Z]{2,10}:[A-Z0-9]{1,12}")
@@ -90,6 +91,13 @@ class WmsSection(Section):
 
     exception_status: Literal[200, 400] = 400
     """HTTP status of exceptions; old clients want 200."""
+
+
+class WmtsSection(Section):
+    """How WMTS behaves."""
+
+    formats: Annotated[tuple[TileFormat, ...], Field(min_length=1), AfterValidator(unique)] = TILE_FORMATS
+    """Formats of tiles. QGIS lists a layer once for each, and for each tile matrix set."""
 
 
 def _has_code(name: str) -> str:
@@ -185,6 +193,8 @@ class ServiceSection(Section):
     """The most that one request may ask for."""
     wms: WmsSection = WmsSection()
     """How WMS behaves."""
+    wmts: WmtsSection = WmtsSection()
+    """How WMTS behaves."""
     inspire: InspireSection | None = None
     """Adds INSPIRE's extended capabilities to WMS 1.3.0."""
     viewer: ViewerSection = ViewerSection()
@@ -203,6 +213,7 @@ class ServiceSection(Section):
             wms_paths=self.paths.wms,
             wmts_paths=self.paths.wmts,
             wms_exception_status=self.wms.exception_status,
+            wmts_formats=self.wmts.formats,
             inspire=self.inspire.link() if self.inspire else None,
             viewer=self.viewer.info(),
         )

@@ -1,5 +1,6 @@
 """The section `time` of a collection: how its layers answer times."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -63,7 +64,8 @@ class TimeSection(Section):
     """latest, earliest, none, an instant (of a period such as 2020-06 the newest), or {latest: {min_valid: 0.3}}; never
     later than tomorrow."""
     match: Match = "exact"
-    """nearest and before need tolerance_days."""
+    """nearest and before need tolerance_days. If it is absent, everything is exact except maps of WMS and WMTS: where
+    times are irregular they show the latest one before, within 1.5 times the 95th percentile of the gaps."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
     """How far the time that answers may lie from the one asked for."""
 
@@ -78,8 +80,11 @@ class TimeSection(Section):
     def rules(self) -> TimeRules:
         """Return the rules for a layer."""
         default = self.default
-        tolerance = days_to_timedelta(self.tolerance_days or 0)
+        rules = TimeRules(
+            match=self.match,
+            tolerance=days_to_timedelta(self.tolerance_days or 0),
+            is_always_exact=self.match == "exact" and "match" in self.model_fields_set,
+        )
         if isinstance(default, LatestValid):
-            return TimeRules(min_valid=default.latest.min_valid, match=self.match, tolerance=tolerance)
-        rule = _RULES.get(default) or parse_instant(default)
-        return TimeRules(default=rule, match=self.match, tolerance=tolerance)
+            return replace(rules, min_valid=default.latest.min_valid)
+        return replace(rules, default=_RULES.get(default) or parse_instant(default))

@@ -35,6 +35,8 @@ class TimeRules:
     """With `latest`: the least share of valid pixels of the time shown."""
     match: Match = "exact"
     tolerance: np.timedelta64 = np.timedelta64(0, "ns")
+    is_always_exact: bool = False
+    """Whether the configuration says `match: exact`, so that gaps between irregular times stay gaps on maps too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,10 @@ from chronotile.model.style import Colour, Style
 from chronotile.model.time import ABSENT, TimeSelection
 
 PictureFormat = Literal["image/png", "image/webp", "image/jpeg", "image/png; mode=8bit"]
+TileFormat = Literal["image/png", "image/webp", "image/jpeg"]
+TILE_FORMATS: tuple[TileFormat, ...] = ("image/png", "image/webp", "image/jpeg")
+"""What WMTS has; clients take the first."""
+
 ValueFormat = Literal["image/tiff", "application/x-npy"]
 VALUE_FORMATS: tuple[ValueFormat, ...] = ("image/tiff", "application/x-npy")
 """Numbers on the grid instead of colours: float32 values, NaN where there is none."""
@@ -72,6 +76,8 @@ class MapRequest:
     """Id or alias."""
     grid: Grid
     time: TimeSelection = ABSENT
+    fills_gaps: bool = False
+    """Whether a time in a gap between irregular ones is answered by the one before it (`resolve_picture_times`)."""
     style: str = ""
     """Id, or nothing or `default` for the layer's first style."""
     difference: TimeSelection | None = None
@@ -178,6 +184,8 @@ class IdentifyRequest:
     point: Point
     time: TimeSelection = ABSENT
     """As of a picture; several times give all their values."""
+    fills_gaps: bool = False
+    """As of a picture."""
     difference: TimeSelection | None = None
     """As of a picture: values are the changes since then."""
     reducer: PictureReducer = "latest"
@@ -202,6 +210,7 @@ class IdentifyRequest:
             layer=layer,
             point=point,
             time=shown.time,
+            fills_gaps=shown.fills_gaps,
             difference=shown.difference,
             reducer=shown.reducer,
             style=shown.style,

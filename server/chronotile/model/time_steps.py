@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.time import DAY, InstantArray, TimeDomain
+from chronotile.model.time import DAY, Duration, InstantArray, TimeDomain
 
 DEKAD = "dekad"
 DEKAD_DAYS = (1, 11, 21)
 """Of the month, on which dekads begin."""
+LEAST_STEPPED = 3
+"""Times between which there are two steps, which are alike or not."""
+GAPS_BRIDGED = 1.5
 
 _UNITS = (
     (DAY, "P", "D"),
@@ -29,6 +32,11 @@ class Stepped:
     is_monthly: bool
 
     @property
+    def is_regular(self) -> bool:
+        """Whether all steps, of which there is one at least, are alike."""
+        return bool((self.steps == self.steps[0]).all())
+
+    @property
     def fewest(self) -> int:
         """Values that they take at least: a run of n times has n - 2 equal steps in a row, and 4 times or more."""
         return len(self.instants) - 3 * int(np.count_nonzero(self.steps[1:] == self.steps[:-1]))
@@ -44,12 +52,24 @@ def stepped(instants: InstantArray) -> Stepped:
 
 def step_of(domain: TimeDomain) -> str | None:
     """Return the ISO 8601 period from each time to the next, or `dekad`; `None` where they differ, or under 3 times."""
-    if len(domain) < 3:
+    if len(domain) < LEAST_STEPPED:
         return None
     found = stepped(domain.instants)
-    if bool((found.steps == found.steps[0]).all()):
+    if found.is_regular:
         return period_text(int(found.steps[0]), is_monthly=found.is_monthly)
     return DEKAD if _are_dekads(domain.instants) else None
+
+
+def gap_tolerance(domain: TimeDomain) -> Duration | None:
+    """Return how long after a time one may take it for the time between it and the next, where times are irregular.
+
+    That is `GAPS_BRIDGED` times the 95th percentile of the gaps: one that is longer is not filled to its end.
+    `None` where times follow one another in one step, and under 3 times.
+    """
+    instants = domain.instants
+    if len(domain) < LEAST_STEPPED or stepped(instants).is_regular or _are_dekads(instants):
+        return None
+    return np.timedelta64(int(GAPS_BRIDGED * np.percentile(differences(instants), 95)), "ns")
 
 
 def of_month(instants: InstantArray) -> NDArray[np.int64]:

@@ -124,7 +124,7 @@ def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
     style = requested_style(request, layer, services)
     cells = [cell_of(variable.grid, request.point) for variable in layer.variables]
     held = tuple(cell for cell in cells if cell is not None)
-    times = resolve_picture_times(layer, request.time, now=services.clock())
+    times = resolve_picture_times(layer, request.time, now=services.clock(), fills_gaps=request.fills_gaps)
     return IdentifyTarget(
         request=request,
         layer=layer,

@@ -118,7 +118,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     layer = services.catalogue.layer(request.layer)
     layer, services = with_expression(layer, request.expression, services)
     style = requested_style(request, layer, services)
-    times = resolve_picture_times(layer, request.time, now=services.clock())
+    times = resolve_picture_times(layer, request.time, now=services.clock(), fills_gaps=request.fills_gaps)
     base = base_times(request, layer, services)
     used = used_times(times, base, layer)
     _check_format(request, layer)
@@ -208,7 +208,8 @@ def base_times(request: MapRequest | IdentifyRequest, layer: Layer, services: Se
     if request.difference is None:
         return None
     try:
-        return resolve_picture_times(layer, request.difference, now=services.clock())
+        now = services.clock()
+        return resolve_picture_times(layer, request.difference, now=now, fills_gaps=request.fills_gaps)
     except TimeNotAvailable as error:
         raise TimeNotAvailable(error.message, locator="difference", nearest=error.nearest) from error
 

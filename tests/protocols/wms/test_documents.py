@@ -224,7 +224,7 @@ def test_crs84_is_no_name_of_111(client):
         ("RECENT", {"default": "2020-06-21", "nearestValue": "1", "current": "1"}),
         ("UNDATED", {"default": None, "nearestValue": "0", "current": "1"}),
         ("FUTURE", {"default": "2020-06-21", "nearestValue": "0", "current": "1"}),
-        ("TIMED", {"default": "2020-06-30T10:50:31.024Z", "nearestValue": "0", "current": "1"}),
+        ("TIMED", {"default": "2020-06-30T10:50:31.024Z", "nearestValue": "1", "current": "1"}),
     ],
 )
 def test_dimension_is_what_the_rules_of_the_layer_say(client, layer, expected):

@@ -84,6 +84,20 @@ def test_gdal_gets_the_tile_of_the_formula(url, tmp_path, name, path):
 
 
 @pytest.mark.client
+def test_gdal_gets_the_time_that_the_capabilities_were_asked_for(url, tmp_path):
+    box = grid_of("WebMercatorQuad").bbox
+    window = [str(edge) for edge in (box.xmin, box.ymax, box.xmax, box.ymin)]
+    address = f"{url}/wmts?SERVICE=WMTS&REQUEST=GetCapabilities&TIME=2020-06-01"
+    source = f"WMTS:{address},layer=NDVI,style=steps,tilematrixset=WebMercatorQuad,tilematrix=11"
+    target = tmp_path / "tile.png"
+    command = ["gdal_translate", "-q", "-of", "PNG", "-projwin", *window, source, str(target)]
+
+    subprocess.run(command, check=True, capture_output=True, timeout=120, cwd=tmp_path)
+
+    assert share_differing(target.read_bytes(), expected_tile("WebMercatorQuad", 1)) <= 0.001
+
+
+@pytest.mark.client
 def test_gdalinfo_finds_extent_and_crs(url, tmp_path):
     command = [
         "gdalinfo",

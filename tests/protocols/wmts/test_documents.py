@@ -397,3 +397,39 @@ def test_titles_are_in_the_language_accepted(make_client, path, languages, title
     root = etree.fromstring(client.get(f"{path}AcceptLanguages={languages}").content)
 
     assert root.findtext("{*}ServiceIdentification/{*}Title") == title
+
+
+@pytest.mark.parametrize(
+    ("left", "listed"),
+    [
+        (ServiceInfo().wmts_formats, ["image/png", "image/webp", "image/jpeg"]),
+        (("image/webp", "image/png"), ["image/png", "image/webp"]),
+        (("image/jpeg",), ["image/jpeg"]),
+    ],
+    ids=["all", "two", "no PNG"],
+)
+def test_formats_are_those_of_the_configuration_and_png_is_the_first(make_client, get_tile, left, listed):
+    client = make_client(served.make_services(service=ServiceInfo(wmts_formats=left)))
+
+    layer = layer_named(tree_of(client), "NDVI")
+    tiles = [get_tile(client, format=name) for name in ("image/png", "image/webp", "image/jpeg")]
+    (template,) = (each.get("template") for each in layer.findall("w:ResourceURL[@resourceType='tile']", NS))
+    extension = {"image/png": "png", "image/jpeg": "jpg"}[listed[0]]
+
+    assert texts(layer, "w:Format") == listed
+    assert [tile.headers["Content-Type"] for tile in tiles if tile.status_code == 200] == sorted(
+        listed, key=["image/png", "image/webp", "image/jpeg"].index
+    )
+    assert template.endswith(f".{extension}")
+
+
+def test_a_format_that_is_left_out_is_refused_with_those_that_are_not(make_client, get_tile):
+    client = make_client(served.make_services(service=ServiceInfo(wmts_formats=("image/png",))))
+
+    by_query = get_tile(client, format="image/jpeg")
+    by_path = client.get("/wmts/1.0.0/NDVI/steps/2020-06-11/WebMercatorQuad/11/687/1052.jpg")
+
+    assert [(answer.status_code, "accepted are image/png<" in answer.text) for answer in (by_query, by_path)] == [
+        (400, True),
+        (404, True),
+    ]

@@ -12,6 +12,7 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.draw_legend import legend_pixels
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.kvp import Kvp
@@ -35,20 +36,24 @@ class Telling:
     language: str
     layers: frozenset[str] | None = None
     """Names, of those that documents list, that are told of; `None` tells of all."""
+    time: str | None = None
+    """A time, as `parse_time` reads it, that becomes the default of layers that have it."""
 
 
 def asked_telling(request: Request, query: Kvp) -> Telling:
     """Return what capabilities are asked to tell, and to whom.
 
     Raises:
-        InvalidParameter: A layer that `layers` names is not listed.
+        InvalidParameter: A layer that `layers` names is not listed, or TIME is no time.
     """
-    services = services_of(request)
+    services, time = services_of(request), query.optional("TIME")
+    parse_time(time)
     return Telling(
         services=services,
         base=base_url(request),
         language=asked_language(query, services.catalogue.service.languages),
         layers=listed_names(query, services.catalogue),
+        time=time,
     )
 
 
@@ -158,7 +163,7 @@ def _layer_entry(name: str, layer: Layer, telling: Telling, times: int) -> Itera
             attribution=layer.attribution,
             box=box,
             styles=tuple(_style_entries(name, layer, telling.base)),
-            time=time_extent(layer, telling.services.clock(), limit=times),
+            time=time_extent(layer, telling.services.clock(), limit=times, asked=parse_time(telling.time)),
             times_url=f"{telling.base}/layers/{quote(name)}/times",
         )
 

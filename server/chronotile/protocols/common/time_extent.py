@@ -7,11 +7,20 @@ from typing import cast
 
 import numpy as np
 
-from chronotile.catalog.resolve_times import default_index, resolve_picture_times
+from chronotile.catalog.resolve_times import default_index, fills_gaps_on_maps, resolve_picture_times
 from chronotile.encoders.instants import format_instants
-from chronotile.errors import MissingTime
+from chronotile.errors import MissingTime, TimeNotAvailable
 from chronotile.model.collection import Layer
-from chronotile.model.time import LATEST, Instant, InstantArray, TimeDomain, format_day, format_instant
+from chronotile.model.time import (
+    ABSENT,
+    LATEST,
+    Instant,
+    InstantArray,
+    TimeDomain,
+    TimeSelection,
+    format_day,
+    format_instant,
+)
 from chronotile.model.time_steps import Stepped, differences, of_month, period_text, stepped
 
 MAX_LISTED = 1000
@@ -75,16 +84,19 @@ def times_listed(layer_count: int, *, layer_bytes: int = LAYER_BYTES) -> int:
     return min(MAX_LISTED, max(LEAST_LISTED, share))
 
 
-def time_extent(layer: Layer, now: Instant, *, limit: int = MAX_LISTED) -> TimeExtent | None:
+def time_extent(
+    layer: Layer, now: Instant, *, limit: int = MAX_LISTED, asked: TimeSelection = ABSENT
+) -> TimeExtent | None:
     """Return what is said of a layer's times in about `limit` values, or `None` for a layer without time.
 
     More times than that become intervals with a period where they are regular; else only the last ones are listed.
+    The default is the newest time that a map has for `asked`; where it has none, the layer's own.
     """
     domain = layer.times
     if len(domain) == 0:
         return None
     write = _writer(domain)
-    default, newest = _default(layer, now), _newest(layer, now)
+    default, newest = _asked(layer, asked, now) or _default(layer, now), _newest(layer, now)
     values = _whole(domain, limit, write)
     is_whole = values is not None
     if values is None:
@@ -96,7 +108,7 @@ def time_extent(layer: Layer, now: Instant, *, limit: int = MAX_LISTED) -> TimeE
         default=None if default is None else write(default),
         newest=None if newest is None else write(newest),
         is_current=newest is not None and _is_recent(newest, domain, now),
-        is_nearest=layer.time_rules.match != "exact",
+        is_nearest=layer.time_rules.match != "exact" or fills_gaps_on_maps(layer),
         first=write(domain.instants[0]),
         last=write(domain.instants[-1]),
         count=len(domain),
@@ -118,6 +130,14 @@ def stand_in_default(layer: Layer, now: Instant) -> Instant | None:
         return None
     newest = _newest(layer, now)
     return cast("Instant", layer.times.instants[0]) if newest is None else newest
+
+
+def _asked(layer: Layer, asked: TimeSelection, now: Instant) -> Instant | None:
+    try:
+        found = resolve_picture_times(layer, asked, now=now, fills_gaps=True)
+    except (MissingTime, TimeNotAvailable):
+        return None
+    return cast("Instant", layer.times.instants[found.indexes[-1]])
 
 
 def _default(layer: Layer, now: Instant) -> Instant | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
@@ -11,7 +12,7 @@ from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import IdentifyRequest, MapRequest
-from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, Instant, TimeDomain, TimePart, TimeSelection
+from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
 from chronotile.protocols.common.axis_order import in_axis_order
 from chronotile.protocols.common.crs_names import wms_name
 from chronotile.protocols.common.feature_info import INFO_FORMATS
@@ -19,7 +20,8 @@ from chronotile.protocols.common.languages import inspire_code
 from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Telling, collection_entries, told_layers
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.time_extent import time_text, times_listed
+from chronotile.protocols.common.time_extent import times_listed
+from chronotile.protocols.common.time_warnings import value_warning
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wms.legend import FORMATS as LEGEND_FORMATS
@@ -28,8 +30,6 @@ from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, LAYER_LI
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}
 WHOLE_CIRCLE = (-180.0, 180.0)
-MAX_TIMES_TOLD = 16
-"""Times that a warning lists; of more it tells the interval they lie in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
         update_sequence=update_sequence(telling.services),
         inspire=_inspire(catalogue, telling.language),
         metadata={collection.id: collection.metadata for collection in catalogue.collections},
-        url=f"{telling.base}{path}?",
+        # With the time, so that it is the default indeed where a client names none.
+        url=f"{telling.base}{path}?{'' if telling.time is None else urlencode({'TIME': telling.time}) + '&'}",
         formats=tuple(FORMATS),
         info_formats=tuple(INFO_FORMATS),
         legend_formats=tuple(LEGEND_FORMATS),
@@ -117,8 +118,7 @@ def time_warnings(
         if warning is not None:
             warnings[warning] = None
         if used.base_substitution is not None:
-            what = used.base_substitution.capitalize()
-            warnings[f"99 {what} value used: difference={_times_text(used.base, layer.times)} ISO8601"] = None
+            warnings[value_warning(used.base_substitution, used.base, layer.times, of="difference")] = None
     return list(warnings)
 
 
@@ -130,9 +130,9 @@ def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str
     if not used.instants:
         return None
     if used.substitution == "default":
-        return f"99 Default value used: time={_times_text(used.instants, layer.times)} ISO8601"
+        return value_warning("default", used.instants, layer.times)
     if used.substitution == "nearest" or any(_exceeds(part, layer.times) for part in selection.parts):
-        return f"99 Nearest value used: time={_times_text(used.instants, layer.times)} ISO8601"
+        return value_warning("nearest", used.instants, layer.times)
     return None
 
 
@@ -142,11 +142,6 @@ def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
         return not domain.within(part.span)
     end = part.span.end if part.end is None else part.end
     return bool(DISTANT_PAST < part.span.start < domain.starts[0] or domain.ends[-1] < end < DISTANT_FUTURE)
-
-
-def _times_text(instants: tuple[Instant, ...], domain: TimeDomain) -> str:
-    texts = [time_text(instant, domain) for instant in reversed(instants)]
-    return ",".join(texts) if len(texts) <= MAX_TIMES_TOLD else f"{texts[0]}/{texts[-1]}"
 
 
 def _boxes(entry: LayerEntry, offered: Iterable[OfferedCrs], version: Version) -> Iterator[Box]:

@@ -21,11 +21,11 @@ from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
 from chronotile.model.time import ABSENT, TimeSelection
-from chronotile.model.time_parsing import parse_time
 from chronotile.protocols.common.axis_order import as_xy
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, numbers, picture_reducer
 from chronotile.protocols.common.update_sequence import sequence_order
 from chronotile.protocols.wms.colouring import colour, colour_range, colouring, style_and_ramp, truth
+from chronotile.protocols.wms.frames import frame_times
 from chronotile.protocols.wms.own_styles import sheets_of, styled, with_layers
 
 Version = Literal["1.1.1", "1.3.0"]
@@ -204,6 +204,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
                 layer=name,
                 grid=grid,
                 time=_time(query, layer),
+                fills_gaps=True,
                 difference=asked_difference(query, layer),
                 style=each.style,
                 own_style=each.own_style,
@@ -316,4 +317,4 @@ def _media_type(query: Kvp) -> str:
 
 def _time(query: Kvp, layer: Layer) -> TimeSelection:
     """A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1)."""
-    return parse_time(query.optional("TIME")) if len(layer.times) else ABSENT
+    return frame_times(query.optional("TIME"), layer.times) if len(layer.times) else ABSENT

@@ -65,7 +65,7 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     services = services_of(request)
     check_update_sequence(query, update_sequence(services))
     telling = asked_telling(request, query)
-    key = ("WMS", version, path, telling.base, telling.language, telling.layers)
+    key = ("WMS", version, path, telling.base, telling.language, telling.layers, telling.time)
     make = partial(capabilities, telling, version, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])
 

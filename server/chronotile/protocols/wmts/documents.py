@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from chronotile.model.collection import Layer
-from chronotile.model.request import PictureFormat
+from chronotile.model.request import TileFormat
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
 from chronotile.protocols.common.axis_order import in_axis_order
@@ -24,7 +24,7 @@ from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wmts.feature_info import ADVERTISED_INFO, INFO_OF_VIEWERS
 from chronotile.protocols.wmts.limits import LIMITED_LAYERS, advertised_limits, offered_sets
-from chronotile.protocols.wmts.params import FORMATS, SECTIONS, VERSION, Section
+from chronotile.protocols.wmts.params import SECTIONS, VERSION, Section, offered_formats
 
 LIMIT_BYTES = 180
 """What the limits of one matrix take."""
@@ -81,9 +81,10 @@ class Theme:
 def capabilities(telling: Telling, sections: Collection[Section], *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
     catalogue = telling.services.catalogue
-    offered = offered_sets(catalogue)
+    offered, formats = offered_sets(catalogue), offered_formats(catalogue)
     needs_layers = not {"Contents", "Themes"}.isdisjoint(sections)
-    part = "" if telling.layers is None else f"?{urlencode({'layers': ','.join(sorted(telling.layers))})}"
+    asked = {"layers": telling.layers and ",".join(sorted(telling.layers)), "TIME": telling.time}
+    part = urlencode({name: value for name, value in asked.items() if value is not None})
     return render_xml(
         TEMPLATE,
         service=catalogue.service,
@@ -91,11 +92,11 @@ def capabilities(telling: Telling, sections: Collection[Section], *, path: str) 
         abstract=text_in(catalogue.service.abstract, telling.language),
         base=telling.base,
         url=f"{telling.base}{path}",
-        part=part,
+        part=part and f"?{part}",
         update_sequence=update_sequence(telling.services),
         version=VERSION,
-        formats=FORMATS,
-        templates=_templates(telling, FORMATS),
+        formats=formats,
+        templates=_templates(telling, formats),
         info_formats=_info_formats(telling),
         all_sections=SECTIONS,
         sections=sections,
@@ -108,7 +109,7 @@ def capabilities(telling: Telling, sections: Collection[Section], *, path: str) 
     )
 
 
-def _templates(telling: Telling, formats: Mapping[PictureFormat, str]) -> Mapping[PictureFormat, str]:
+def _templates(telling: Telling, formats: Mapping[TileFormat, str]) -> Mapping[TileFormat, str]:
     """Formats with the extension of their template, PNG first; of many layers the first alone."""
     if len(told_layers(telling)) <= LIMITED_LAYERS:
         return formats

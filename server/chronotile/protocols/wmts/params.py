@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import (
     ChronotileError,
     InvalidParameter,
@@ -13,7 +14,7 @@ from chronotile.errors import (
     VersionNegotiationFailed,
 )
 from chronotile.model.collection import Layer
-from chronotile.model.request import MapRequest, PictureFormat
+from chronotile.model.request import MapRequest, TileFormat
 from chronotile.model.time import ABSENT, Instant, TimeSelection, format_instant
 from chronotile.model.time_parsing import parse_time
 from chronotile.pipeline.services import Services
@@ -34,7 +35,7 @@ OPERATIONS: tuple[Operation, ...] = (
 SECTIONS: tuple[Section, ...] = (
     *("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"),
 )
-FORMATS: Mapping[PictureFormat, str] = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
+FORMATS: Mapping[TileFormat, str] = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 """Media types with the extension each has in REST."""
 MEDIA_TYPE = "application/xml"
 
@@ -45,7 +46,7 @@ class TileNames:
 
     layer: str
     style: str
-    format: PictureFormat
+    format: TileFormat
     tile_matrix_set: str
     tile_matrix: str
     row: str
@@ -176,6 +177,26 @@ def names_in_path(path: Mapping[str, str], query: Kvp) -> TileNames:
     )
 
 
+def offered_formats(catalogue: Catalogue) -> dict[TileFormat, str]:
+    """Return the formats that the configuration leaves, with their extensions; PNG first."""
+    return {name: extension for name, extension in FORMATS.items() if name in catalogue.service.wmts_formats}
+
+
+def tile_request(names: TileNames, services: Services) -> MapRequest:
+    """Return the map that GetTile shows.
+
+    Raises:
+        UnsupportedFormat: The configuration leaves the format out.
+        ChronotileError: As `map_request`.
+    """
+    offered = offered_formats(services.catalogue)
+    if names.format not in offered:
+        raise UnsupportedFormat(
+            f"format {names.format} is not offered; accepted are {', '.join(offered)}", locator="format"
+        )
+    return map_request(names, services)
+
+
 def map_request(names: TileNames, services: Services) -> MapRequest:
     """Return the map that a tile shows.
 
@@ -192,6 +213,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
         layer=names.layer,
         grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),
         time=_time(names.time, layer, services.clock()),
+        fills_gaps=True,
         difference=difference_of(names.difference, locator="difference") if len(layer.times) else None,
         style=names.style,
         format=names.format,
@@ -208,7 +230,7 @@ def _time(text: str | None, layer: Layer, now: Instant) -> TimeSelection:
     return selection if stand_in is None else parse_time(format_instant(stand_in))
 
 
-def _format(text: str) -> PictureFormat:
+def _format(text: str) -> TileFormat:
     for media_type in FORMATS:
         if text == media_type:
             return media_type
@@ -217,7 +239,7 @@ def _format(text: str) -> PictureFormat:
     )
 
 
-def _format_of_extension(text: str) -> PictureFormat:
+def _format_of_extension(text: str) -> TileFormat:
     for media_type, extension in FORMATS.items():
         if text == extension:
             return media_type

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.errors import OperationNotSupported
+from chronotile.model.collection import Layer
 from chronotile.model.payload import Payload
 from chronotile.pipeline.render_map import render_map
 from chronotile.pipeline.services import Services
@@ -18,6 +19,7 @@ from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import asked_telling
 from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
+from chronotile.protocols.common.time_warnings import nearest_warnings
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.wmts.documents import capabilities
 from chronotile.protocols.wmts.domains import describe_domains, domain_values
@@ -35,11 +37,11 @@ from chronotile.protocols.wmts.params import (
     Section,
     TileNames,
     check_accepted,
-    map_request,
     names_in_path,
     names_in_query,
     operation,
     sections,
+    tile_request,
 )
 
 
@@ -87,13 +89,21 @@ async def _tile(request: Request, services: Services, names: TileNames) -> Respo
     work = partial(_draw, names, services, known=known_etags(request))
     payload = await for_client(request, gate, names.layer, work, services=services)
     remember(request, payload, layer=names.layer)
-    return respond(payload)
+    return _with_warnings(respond(payload), payload, services.catalogue.layer(names.layer))
 
 
 async def _feature_info(request: Request, services: Services, names: InfoNames) -> Response:
     work = partial(answer_info, names, services, known=known_etags(request))
     gate = state_of(request).gates.series
-    return respond(await for_client(request, gate, names.tile.layer, work, services=services))
+    payload = await for_client(request, gate, names.tile.layer, work, services=services)
+    return _with_warnings(respond(payload), payload, services.catalogue.layer(names.tile.layer))
+
+
+def _with_warnings(response: Response, payload: Payload, layer: Layer) -> Response:
+    """Tell which time stands in for the one asked for; the standard has no such header, WMS has."""
+    for warning in nearest_warnings(payload.time, layer.times):
+        response.headers.append("Warning", warning)
+    return response
 
 
 async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Response:
@@ -103,13 +113,13 @@ async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Respo
 
 def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Payload:
     """The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds."""
-    return render_map(map_request(names, services), services, known=known)
+    return render_map(tile_request(names, services), services, known=known)
 
 
 async def _capabilities(request: Request, query: Kvp, asked: frozenset[Section], *, path: str) -> Response:
     services = services_of(request)
     telling = asked_telling(request, query)
-    key = ("WMTS", path, asked, telling.base, telling.language, telling.layers)
+    key = ("WMTS", path, asked, telling.base, telling.language, telling.layers, telling.time)
     make = partial(capabilities, telling, asked, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
 
