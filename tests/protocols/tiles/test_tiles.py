@@ -35,6 +35,19 @@ def test_a_tile_has_the_colours_of_the_formula(client):
     assert response.headers["chronotile-time"] == "2020-06-11T00:00:00Z"
 
 
+def test_a_tile_for_screens_of_high_resolution_has_twice_the_pixels_of_the_same_place(client):
+    response = client.get(f"{TILE}@2x.png?datetime=2020-06-11")
+
+    grid = dataclasses.replace(tile_grid(10, 525, 343), width=512, height=512)
+    expected = served.expected_rgba(served.BELGIUM_31N, grid, 2)
+    assert (rgba(response) == expected).all(axis=-1).mean() >= 0.999
+
+
+@pytest.mark.parametrize("row", ["343@3x", "343@2", "343@2x@2x", "@2x", "1024@2x"])
+def test_other_scales_and_places_are_404(client, row):
+    assert client.get(f"/tiles/NDVI/WebMercatorQuad/10/525/{row}.png").status_code == 404
+
+
 @pytest.mark.parametrize(("extension", "kind"), [("png", "PNG"), ("webp", "WEBP"), ("jpg", "JPEG"), ("tif", "TIFF")])
 def test_the_extension_is_the_format(client, extension, kind):
     response = client.get(f"{TILE}.{extension}")

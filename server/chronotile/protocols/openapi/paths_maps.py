@@ -97,13 +97,23 @@ def tile_paths(examples: Examples) -> dict[str, Json]:
         in_query("expression", "Arithmetic over the variables of the layer's collection"),
         *style,
     ]
+    of_tile = [layer, tms, *_address(), _extension(PICTURES), *shown, _revision()]
     return {
         "/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}": {
             "get": operation(
                 "getTile",
                 "A tile as a picture, or as values",
                 tag=TILES,
-                parameters=[layer, tms, *_address(), _extension(PICTURES), *shown, _revision()],
+                parameters=of_tile,
+                answers=dict.fromkeys(PICTURES.values(), FILE),
+            )
+        },
+        "/tiles/{layer}/{tms}/{z}/{x}/{y}@2x.{extension}": {
+            "get": operation(
+                "getLargeTile",
+                "The same tile with twice the pixels of a side, for screens of high resolution",
+                tag=TILES,
+                parameters=of_tile,
                 answers=dict.fromkeys(PICTURES.values(), FILE),
             )
         },

@@ -1,6 +1,7 @@
 """Path and query of a tile turned into a map request."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import UnknownPath
@@ -22,8 +23,14 @@ PARAMETERS = ("datetime", *COLOURS, "reducer", "expression", "difference", "rev"
 LEGENDS = ("png", "svg", "json")
 
 
-def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> MapRequest:
+def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, scale: int = 1) -> MapRequest:
     """Return the map that `/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}` asks for.
+
+    Args:
+        path: Its parts.
+        query: Its parameters.
+        catalogue: What is served.
+        scale: How many pixels of a side stand for one of the tile matrix, as screens of high resolution want.
 
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
@@ -33,7 +40,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> M
     grid = tile_grid_of(path, catalogue)
     return MapRequest(
         layer=layer.id,
-        grid=grid,
+        grid=replace(grid, width=grid.width * scale, height=grid.height * scale),
         time=datetime_of(query),
         difference=difference_of(query.optional("difference"), locator="difference"),
         style=query.optional("style") or "",

@@ -33,11 +33,11 @@ TEMPLATE = (*COLOURS, "reducer", "expression", "difference")
 """Parameters of a TileJSON that are those of its tiles."""
 
 
-async def get_tile(request: Request) -> Response:
-    """Return one tile as a picture, or as values."""
+async def get_tile(request: Request, *, scale: int = 1) -> Response:
+    """Return one tile as a picture, or as values, with `scale` times the pixels of a side."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    asked = tile_request(request.path_params, query, services.catalogue)
+    asked = tile_request(request.path_params, query, services.catalogue, scale=scale)
     gate = state_of(request).gates.pictures
     revision = query.optional("rev")
     work = partial(_tile, asked, services, known=known_etags(request), revision=revision)
@@ -110,5 +110,6 @@ routes = [
     Route("/ramps", endpoint(get_ramps, tile_fault)),
     Route("/tiles/{layer}/legend.{extension}", endpoint(get_legend, tile_fault)),
     Route("/tiles/{layer}/{tms}/tilejson.json", endpoint(get_tilejson, tile_fault)),
+    Route("/tiles/{layer}/{tms}/{z}/{x}/{y}@2x.{extension}", endpoint(partial(get_tile, scale=2), tile_fault)),
     Route("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", endpoint(get_tile, tile_fault)),
 ]
