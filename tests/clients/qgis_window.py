@@ -1,0 +1,156 @@
+"""What a user does in QGIS's window, one thing after another, with a picture of the window after each.
+
+Run by QGIS itself: `CHRONOTILE_BASE=http://127.0.0.1:8000 CHRONOTILE_FOLDER=/tmp/seen qgis --code qgis_window.py`.
+What was seen is written to `seen.json` in the folder; an error to `failed.txt`.
+"""
+
+import json
+import os
+import traceback
+import urllib.request
+from pathlib import Path
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsDateTimeRange,
+    QgsInterval,
+    QgsLayerDefinition,
+    QgsPointXY,
+    QgsProject,
+    QgsRaster,
+    QgsRasterDataProviderTemporalCapabilities,
+    QgsRasterLayer,
+    QgsTemporalNavigationObject,
+    QgsUnitTypes,
+)
+from qgis.PyQt.QtCore import QDateTime, QEventLoop, QSize, QTimer
+from qgis.utils import iface
+
+BASE = os.environ["CHRONOTILE_BASE"]
+FOLDER = Path(os.environ["CHRONOTILE_FOLDER"])
+PROJECT_CRS = "EPSG:32631"
+"""Another than the layers', of the same datum: for another datum QGIS asks which of several transformations to use."""
+
+
+def main() -> dict[str, object]:
+    """Return what was seen; pictures are in the folder."""
+    iface.mainWindow().resize(QSize(1200, 800))
+    QgsProject.instance().setCrs(QgsCoordinateReferenceSystem(PROJECT_CRS))
+    iface.layerTreeCanvasBridge().setAutoSetupOnFirstLayer(False)  # which would take its CRS for the project's
+    return {
+        "dekads": played(defined("DEKADS"), "dekads", days=10),
+        "irregular": played(defined("IRREGULAR"), "irregular", days=30),
+        "starts": played(of_wms("IRREGULAR"), "starts", days=30),
+        "whole": played(
+            of_wms("DEKADS", match=QgsRasterDataProviderTemporalCapabilities.MatchUsingWholeRange), "whole", days=10
+        ),
+        "wmts": [shown(of_wmts("DEKADS", time), f"wmts-{time}") for time in ("2020-01-01", "2020-03-01")],
+    }
+
+
+def defined(name: str) -> QgsRasterLayer:
+    """Open the layer's definition."""
+    file = FOLDER / f"{name}.qlr"
+    with urllib.request.urlopen(f"{BASE}/layers/{name}.qlr") as answer:
+        file.write_bytes(answer.read())
+    project = emptied_project()
+    QgsLayerDefinition.loadLayerDefinition(str(file), project, project.layerTreeRoot())
+    (layer,) = project.mapLayers().values()
+    return layer
+
+
+def of_wms(name: str, *, match=None) -> QgsRasterLayer:
+    """Add a layer as the dialogue does, which asks for the start of each frame unless the user chooses otherwise."""
+    with urllib.request.urlopen(f"{BASE}/layers/{name}/times") as answer:
+        times = ",".join(json.load(answer)["times"])
+    source = (
+        "type=wmst&allowTemporalUpdates=true&temporalSource=provider&contextualWMSLegend=0&crs=EPSG:3857&dpiMode=7"
+        f"&format=image/png&layers={name}&styles&timeDimensionExtent={times}&url={BASE}/wms"
+    )
+    layer = emptied_project().addMapLayer(QgsRasterLayer(source, name, "wms"))
+    layer.temporalProperties().setIsActive(True)
+    if match is not None:
+        layer.temporalProperties().setIntervalHandlingMethod(match)
+    return layer
+
+
+def of_wmts(name: str, time: str) -> QgsRasterLayer:
+    """Add a layer by the address of the service alone."""
+    source = (
+        f"contextualWMSLegend=0&crs=EPSG:3857&dpiMode=7&format=image/png&layers={name}&styles=steps"
+        f"&tileDimensions=Time%3D{time}&tileMatrixSet=WebMercatorQuad&url={BASE}/wmts"
+    )
+    return emptied_project().addMapLayer(QgsRasterLayer(source, name, "wms"))
+
+
+def emptied_project() -> QgsProject:
+    """Return the project without layers, and without a time."""
+    project = QgsProject.instance()
+    project.removeAllMapLayers()
+    iface.mapCanvas().temporalController().setNavigationMode(QgsTemporalNavigationObject.NavigationOff)
+    return project
+
+
+def played(layer: QgsRasterLayer, name: str, *, days: int) -> dict[str, object]:
+    """Step through the layer with the temporal controller."""
+    zoom_to(layer)
+    ranges = layer.dataProvider().temporalCapabilities().allAvailableTemporalRanges()
+    first, last = (QDateTime(each.begin().toUTC()) for each in (ranges[0], ranges[-1]))
+    controller = iface.mapCanvas().temporalController()
+    controller.setNavigationMode(QgsTemporalNavigationObject.Animated)
+    controller.setTemporalExtents(QgsDateTimeRange(first, last))
+    controller.setFrameDuration(QgsInterval(days, QgsUnitTypes.TemporalDays))
+    frames = []
+    for frame in range(controller.totalFrameCount()):
+        controller.setCurrentFrameNumber(frame)
+        begin = controller.dateTimeRangeForFrameNumber(frame).begin().toUTC().toString("yyyy-MM-ddThh:mm:ss.zzz")
+        frames.append({"begin": begin, "picture": seen(f"{name}-{frame}")})
+    return {"valid": layer.isValid() and layer.crs().isValid(), "frames": frames, "identified": identified(layer)}
+
+
+def shown(layer: QgsRasterLayer, name: str) -> dict[str, object]:
+    """Look at the layer."""
+    zoom_to(layer)
+    return {"valid": layer.isValid() and layer.crs().isValid(), "picture": seen(name)}
+
+
+def zoom_to(layer) -> None:
+    """Show where the layer lies, in the project's CRS."""
+    project = QgsProject.instance()
+    iface.layerTreeCanvasBridge().setCanvasLayers()
+    transform = QgsCoordinateTransform(layer.crs(), project.crs(), project)
+    iface.mapCanvas().setExtent(transform.transformBoundingBox(layer.extent()))
+
+
+def identified(layer) -> list[str]:
+    """Return what the tool tells of the middle of the layer at the canvas's time."""
+    centre = QgsPointXY(layer.extent().center())
+    found = layer.dataProvider().identify(centre, QgsRaster.IdentifyFormatText, layer.extent(), 101, 101)
+    return [str(text) for text in found.results().values()]
+
+
+def seen(name: str) -> str:
+    """Wait until the canvas is drawn; save it, and the whole window beside it."""
+    canvas = iface.mapCanvas()
+    loop = QEventLoop()
+    canvas.mapCanvasRefreshed.connect(loop.quit)
+    canvas.refreshAllLayers()
+    loop.exec_()
+    canvas.mapCanvasRefreshed.disconnect(loop.quit)
+    file = FOLDER / f"{name}.png"
+    canvas.saveAsImage(str(file))
+    iface.mainWindow().grab().save(str(FOLDER / f"{name}-window.png"))
+    return str(file)
+
+
+def run() -> None:
+    """Write what was seen, and end."""
+    try:
+        (FOLDER / "seen.json").write_text(json.dumps(main()))
+    except BaseException:  # noqa: BLE001 -- whatever it is, the test has to be told of it
+        (FOLDER / "failed.txt").write_text(traceback.format_exc())
+    os._exit(0)  # at once: the window would ask whether to save the project
+
+
+QTimer.singleShot(0, run)

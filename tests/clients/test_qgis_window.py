@@ -1,0 +1,113 @@
+"""QGIS with its window, on a display of Xvfb: layers in a project of another CRS, played by the temporal controller.
+
+An audit: `pytest -m audit tests/clients`. With `CHRONOTILE_SEEN=FOLDER` pictures of the window stay there, to look at.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chronotile.app import application
+from chronotile.model.time import DEKAD, domain_of_instants, step_instants
+from tests.protocols import served
+from tests.protocols.listening import listening
+
+pytestmark = [pytest.mark.audit, pytest.mark.slow, pytest.mark.client("qgis", "xvfb-run", "Xvfb", "xauth")]
+SCRIPT = Path(__file__).with_name("qgis_window.py")
+BLANK = 255
+GAPS = (3, 5, 8, 12, 2, 40, 5, 5, 10, 3, 25, 7, 5, 15, 30, 4, 9, 60, 5, 13)
+"""Days between the clear dates of a place, as an optical satellite has them."""
+DEKADS = step_instants(np.datetime64("2020-01-01", "ns"), DEKAD, 12)
+IRREGULAR = np.datetime64("2020-01-03T10:50:31.024", "ns") + np.cumsum((0, *GAPS)) * np.timedelta64(1, "D")
+DAY = np.timedelta64(1, "D")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """What QGIS told of the layers, with pictures."""
+    folder = Path(os.environ.get("CHRONOTILE_SEEN") or tmp_path_factory.mktemp("qgis-window"))
+    home = tmp_path_factory.mktemp("home")
+    home.chmod(0o700)
+    times = {"DEKADS": DEKADS, "IRREGULAR": IRREGULAR}
+    layers = [
+        served.make_layer(name, variable=served.make_variable(name, times=domain_of_instants(instants)))
+        for name, instants in times.items()
+    ]
+    with listening(application(served.make_services(served.make_collection(*layers)))) as url:
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "TZ": "UTC",
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(home),
+            "CHRONOTILE_BASE": url,
+            "CHRONOTILE_FOLDER": str(folder),
+        }
+        screen = ["xvfb-run", "--auto-servernum", "--server-args=-screen 0 1280x1024x24"]
+        command = [*screen, "qgis", "--nologo", "--noversioncheck", "--noplugins", "--code", SCRIPT]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
+    failed = folder / "failed.txt"
+    assert not failed.exists(), failed.read_text()
+    assert (folder / "seen.json").exists(), ran.stderr
+    return json.loads((folder / "seen.json").read_text())
+
+
+def greys(picture):
+    return np.asarray(Image.open(picture).convert("RGB")).astype(int)[..., 0]
+
+
+def shown_times(pictures):
+    """How many digital numbers each picture is ahead of the first; all are drawn as far."""
+    first, *others = (greys(picture) for picture in pictures)
+    is_drawn = first < BLANK
+    assert is_drawn.mean() > 0.7
+    assert [(other < BLANK).mean().round(2) for other in others] == [is_drawn.mean().round(2)] * len(others)
+    return [0, *(int(np.median((other - first)[is_drawn] % 250)) for other in others)]
+
+
+def begins(told):
+    return np.array([frame["begin"] for frame in told["frames"]], dtype="datetime64[ns]")
+
+
+def newest(instants, before):
+    """Digital numbers that the newest dates before some instants are ahead of the first date's."""
+    return (40 * (np.searchsorted(instants, before, side="left") - 1) % 250).tolist()
+
+
+@pytest.mark.parametrize(
+    ("how", "instants"),
+    [("dekads", DEKADS), ("irregular", IRREGULAR), ("starts", IRREGULAR)],
+    ids=["definition of dekads", "definition of irregular dates", "irregular dates by WMS"],
+)
+def test_each_frame_shows_the_latest_date_at_its_start(seen, how, instants):
+    told = seen[how]
+
+    assert told["valid"]
+    expected = newest(instants, begins(told) + np.timedelta64(1, "s"))
+    assert shown_times([frame["picture"] for frame in told["frames"]]) == expected
+
+
+def test_a_whole_frame_does_not_show_the_date_that_the_next_begins_with(seen):
+    told = seen["whole"]
+
+    expected = newest(DEKADS, begins(told) + 10 * DAY)
+    assert shown_times([frame["picture"] for frame in told["frames"]]) == expected
+
+
+def test_wmts_by_its_bare_address_shows_the_time(seen):
+    january, march = seen["wmts"]
+
+    assert (january["valid"], march["valid"]) == (True, True)
+    assert shown_times([january["picture"], march["picture"]]) == newest(DEKADS, DEKADS[[0, 6]] + DAY)
+
+
+@pytest.mark.parametrize("how", ["dekads", "irregular", "starts", "whole"])
+def test_the_tool_identifies_the_cell_in_the_middle(seen, how):
+    (text,) = seen[how]["identified"]
+
+    assert "value = " in text
+    assert "time = 2020-" in text
