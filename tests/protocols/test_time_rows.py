@@ -64,6 +64,7 @@ def timed(make_client):
         layer_of("AHEAD", served.days_of("2106-01-01")),
         layer_of("HOURS", served.days_of("2020-06-20T10:00:00", "2020-06-21T12:30:00")),
         layer_of("IRREGULAR", IRREGULAR),
+        layer_of("MINUTES", served.days_of(*(f"2020-06-20T10:0{minute}:00" for minute in range(4)))),
         layer_of("EXACT", IRREGULAR, is_always_exact=True),
         layer_of("DAILY", regular("P1D", 5000)),
         layer_of("DEKADS", regular("dekad", 1500)),
@@ -192,9 +193,27 @@ def nearest(times):
         ),
         pytest.param(
             "NDVI",
-            "2020-05-21T00:00:00Z/2020-06-01T00:00:00Z,2020-06-11T00:00:00Z/2020-06-21T00:00:00Z",
-            (200, "2020-06-11T00:00:00Z,2020-05-21T00:00:00Z", None),
-            id="list of frames",
+            "2020-05-21T00:00:00Z/2020-06-11T00:00:00Z",
+            (200, "2020-06-01T00:00:00Z,2020-05-21T00:00:00Z", None),
+            id="frame of several dates",
+        ),
+        pytest.param(
+            "MINUTES",
+            "2020-06-20T10:00:00Z/2020-06-20T10:01:00Z",
+            (200, "2020-06-20T10:00:00Z", None),
+            id="frame of a minute",
+        ),
+        pytest.param(
+            "MINUTES",
+            "2020-06-20T10:00:00Z/2020-06-20T10:02:00Z",
+            (200, "2020-06-20T10:02:00Z,2020-06-20T10:01:00Z,2020-06-20T10:00:00Z", None),
+            id="interval of minutes, which holds its end",
+        ),
+        pytest.param(
+            "NDVI",
+            "2020-06-01T00:00:00Z/2020-06-11T00:00:00Z,2020-06-21",
+            (200, "2020-06-21T00:00:00Z,2020-06-11T00:00:00Z,2020-06-01T00:00:00Z", None),
+            id="list, whose intervals hold their ends",
         ),
         pytest.param(
             "DAILY",

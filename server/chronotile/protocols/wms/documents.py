@@ -24,8 +24,9 @@ from chronotile.protocols.common.time_extent import times_listed
 from chronotile.protocols.common.time_warnings import value_warning
 from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.wms.groups import LAYER_LIMIT
 from chronotile.protocols.wms.legend import FORMATS as LEGEND_FORMATS
-from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, LAYER_LIMIT, Version, max_side
+from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, Version, max_side
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}

@@ -12,7 +12,8 @@ from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.feature_info import info_format, pixel_place, pixel_point
 from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
-from chronotile.protocols.wms.params import LAYER_LIMIT, Version, map_version, wms_map
+from chronotile.protocols.wms.groups import LAYER_LIMIT, layers_in
+from chronotile.protocols.wms.params import Version, map_version, wms_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,8 @@ def answer_info(asked: InfoQuery, services: Services, *, known: Collection[str])
 
 
 def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
-    names = [name.strip() for name in query.required("QUERY_LAYERS").split(",")]
+    asked = [name.strip() for name in query.required("QUERY_LAYERS").split(",")]
+    names = [each for name in asked for each in _queryable(name, catalogue)]
     if len(names) > LAYER_LIMIT:
         raise InvalidParameter(
             f"QUERY_LAYERS names {len(names)} layers, LayerLimit is {LAYER_LIMIT}", locator="QUERY_LAYERS"
@@ -67,6 +69,11 @@ def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> I
         if not layer.queryable:
             raise LayerNotQueryable(f"layer {layer.id} cannot be queried", locator="QUERY_LAYERS")
         yield name, layer
+
+
+def _queryable(name: str, catalogue: Catalogue) -> list[str]:
+    """The name, or those of the layers of a group that can be queried."""
+    return [layer.id for layer in layers_in(name, catalogue) if layer.queryable] or [name]
 
 
 def _point(query: Kvp, shown: MapRequest, version: Version) -> Point:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from chronotile.model.time import TimeDomain, TimePart, TimeSelection, TimeSpan
+from chronotile.model.time import DAY, Instant, TimeDomain, TimeSelection, TimeSpan
 from chronotile.model.time_parsing import parse_instant, parse_time
 
 _CLOCK = re.compile(r"\d[Tt ]\d")
@@ -15,23 +15,25 @@ def frame_times(text: str | None, domain: TimeDomain) -> TimeSelection:
     """Return what TIME selects of a layer's times, where an interval may be a frame of an animation.
 
     The frame of June is `2020-06-01T00:00:00Z/2020-07-01T00:00:00Z`, and that of July begins where it ends. So an
-    interval that has times of day, and ends at just the instant that follows those in it, leaves that one out.
+    interval that has times of day, and ends at just the instant that follows those in it, leaves that one out: where it
+    is of whole days, or holds one instant alone. Other intervals hold their end (WMS 1.3.0 Annex D), and so do lists.
 
     Raises:
         InvalidParameter: It is no time.
     """
     selection = parse_time(text)
-    if text is None or not selection.parts:
+    ends = [] if text is None else [end.strip() for end in text.split("/")]
+    if len(selection.parts) != 1 or len(ends) != 2 or not all(_CLOCK.search(end) for end in ends):
         return selection
-    parts = zip(selection.parts, text.split(","), strict=True)
-    return replace(selection, parts=tuple(_as_frame(part, member, domain) for part, member in parts))
-
-
-def _as_frame(part: TimePart, text: str, domain: TimeDomain) -> TimePart:
-    ends = [end.strip() for end in text.split("/")]
-    if len(ends) != 2 or not all(_CLOCK.search(end) for end in ends):
-        return part
+    part = selection.parts[0]
     start, end = part.span.start, parse_instant(ends[1]).start
-    if start >= end or not np.any(domain.starts == end) or not domain.within(TimeSpan(start, end)):
-        return part
-    return replace(part, span=TimeSpan(start, end))
+    if start >= end or not np.any(domain.starts == end):
+        return selection
+    held = len(domain.within(TimeSpan(start, end)))
+    if held == 1 or (held and _is_midnight(start) and _is_midnight(end)):
+        return replace(selection, parts=(replace(part, span=TimeSpan(start, end)),))
+    return selection
+
+
+def _is_midnight(instant: Instant) -> bool:
+    return bool(instant.astype(np.int64) % DAY.astype(np.int64) == 0)

@@ -26,13 +26,12 @@ from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integ
 from chronotile.protocols.common.update_sequence import sequence_order
 from chronotile.protocols.wms.colouring import colour, colour_range, colouring, style_and_ramp, truth
 from chronotile.protocols.wms.frames import frame_times
+from chronotile.protocols.wms.groups import LAYER_LIMIT, ungrouped
 from chronotile.protocols.wms.own_styles import sheets_of, styled, with_layers
 
 Version = Literal["1.1.1", "1.3.0"]
 Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"]
 
-LAYER_LIMIT = 20
-"""Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
 OPERATIONS: tuple[Operation, ...] = (
     *("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"),
 )
@@ -183,7 +182,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     version = map_version(query)
     exception_format(query)
     sheets = sheets_of(query)
-    query = with_layers(query, sheets)
+    query = ungrouped(with_layers(query, sheets), catalogue)
     layers = _layers(query, catalogue)
     crs = catalogue.offered_crs(query.required(crs_parameter(version)))
     grid = Grid(
