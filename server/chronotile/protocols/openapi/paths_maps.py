@@ -1,5 +1,7 @@
 """Layers, tiles, places and operations in OpenAPI."""
 
+from functools import partial
+
 from chronotile.model.request import PICTURE_REDUCERS, WEIGHTS
 from chronotile.protocols.openapi.examples import Examples
 from chronotile.protocols.openapi.parts import (
@@ -97,26 +99,16 @@ def tile_paths(examples: Examples) -> dict[str, Json]:
         in_query("expression", "Arithmetic over the variables of the layer's collection"),
         *style,
     ]
-    of_tile = [layer, tms, *_address(), _extension(PICTURES), *shown, _revision()]
+    tile = partial(
+        operation,
+        tag=TILES,
+        parameters=[layer, tms, *_address(), _extension(PICTURES), *shown, _revision()],
+        answers=dict.fromkeys(PICTURES.values(), FILE),
+    )
+    twice = "The same tile with twice the pixels of a side, for screens of high resolution"
     return {
-        "/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}": {
-            "get": operation(
-                "getTile",
-                "A tile as a picture, or as values",
-                tag=TILES,
-                parameters=of_tile,
-                answers=dict.fromkeys(PICTURES.values(), FILE),
-            )
-        },
-        "/tiles/{layer}/{tms}/{z}/{x}/{y}@2x.{extension}": {
-            "get": operation(
-                "getLargeTile",
-                "The same tile with twice the pixels of a side, for screens of high resolution",
-                tag=TILES,
-                parameters=of_tile,
-                answers=dict.fromkeys(PICTURES.values(), FILE),
-            )
-        },
+        "/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}": {"get": tile("getTile", "A tile as a picture, or as values")},
+        "/tiles/{layer}/{tms}/{z}/{x}/{y}@2x.{extension}": {"get": tile("getLargeTile", twice)},
         "/tiles/{layer}/{tms}/tilejson.json": {
             "get": operation(
                 "getTileJson",
