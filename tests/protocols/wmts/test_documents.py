@@ -413,7 +413,7 @@ def test_formats_are_those_of_the_configuration_and_png_is_the_first(make_client
 
     layer = layer_named(tree_of(client), "NDVI")
     tiles = [get_tile(client, format=name) for name in ("image/png", "image/webp", "image/jpeg")]
-    (template,) = (each.get("template") for each in layer.findall("w:ResourceURL[@resourceType='tile']", NS))
+    template = layer.find("w:ResourceURL[@resourceType='tile']", NS).get("template")
     extension = {"image/png": "png", "image/jpeg": "jpg"}[listed[0]]
 
     assert texts(layer, "w:Format") == listed
