@@ -111,7 +111,7 @@ def test_defaults_are_those_of_the_design(load):
     assert [each.id for each in configuration.tile_matrix_sets] == ["WebMercatorQuad", "WorldCRS84Quad"]
     assert Limits(**configuration.service.limits.model_dump()) == Limits()
     assert configuration.collections["c"].time.rules() == TimeRules()
-    assert (service.url, service.languages, service.wms_exception_status) == (None, ("en",), 400)
+    assert (service.url, service.languages, service.wms_exception_status) == (None, ("en",), 200)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_texts_may_be_given_by_language(load):
 
 
 def test_old_clients_may_be_answered_with_200(load):
-    assert load(in_service("wms: {exception_status: 200}")).service.info().wms_exception_status == 200
+    assert load(in_service("wms: {exception_status: 400}")).service.info().wms_exception_status == 400
 
 
 def test_formats_of_wmts_are_read(load):

@@ -61,6 +61,17 @@ def wms(base, version, **more):
     return QgsRasterLayer("&".join(f"{name}={value}" for name, value in source.items()), "NDVI", "wms")
 
 
+def messages_of_a_missing_style(base, folder):
+    """What QGIS tells its user of a map that the server refuses."""
+    layer = wms(base, "1.3.0", styles="nope")
+    told = []
+    log = QgsApplication.messageLog()
+    log.messageReceived.connect(lambda message, _tag, _level: told.append(message))
+    draw(layer, folder / "missing.png")
+    QgsApplication.processEvents()  # messages of the thread that drew
+    return told
+
+
 def wmts(base, matrix_set, crs, time, *, address="/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"):
     url = quote(f"{base}{address}", safe="")
     source = (
@@ -107,6 +118,7 @@ def main(base, folder):
     layer = wms(base, "1.3.0")
     found = layer.dataProvider().identify(place, QgsRaster.IdentifyFormatText, QgsRectangle(*BOX), SIZE, SIZE)
     told["identify"] = list(found.results().values())
+    told["exception"] = messages_of_a_missing_style(base, folder)
     told["legend"] = save_legend(layer, folder / "legend.png")
     sys.stdout.write(json.dumps(told))
     sys.stdout.flush()

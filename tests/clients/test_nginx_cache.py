@@ -244,6 +244,21 @@ def test_what_is_newest_and_the_same_is_not_sent_again(cached):
     assert cached.ask(TILE).cache == "REVALIDATED"
 
 
+@pytest.mark.parametrize(
+    "mistake", ["&TIME=2020-06-12", "&TIME=latest&STYLES=nope", "&LAYERS=NOPE", "&EXCEPTIONS=INIMAGE&TIME=2020-06-12"]
+)
+def test_exceptions_of_wms_are_never_kept(cached, mistake):
+    """They have status 200: a time that is missing today would be missing for as long as a map is kept."""
+    path = GET_MAP.replace("LAYERS=NDVI&STYLES=", "LAYERS=NDVI") + mistake
+
+    answers = [cached.ask(path) for _ in range(2)]
+
+    assert [(each.status, each.cache, each.headers["cache-control"]) for each in answers] == [
+        (200, "MISS", "no-store")
+    ] * 2
+    assert cached.heads() == []
+
+
 def test_a_named_date_is_given_for_a_day_while_it_is_asked_for_anew(cached):
     path = f"{TILE}?datetime=2020-06-11"
     until(lambda: cached.ask(path).cache == "HIT")

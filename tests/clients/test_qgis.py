@@ -88,3 +88,12 @@ def test_qgis_shows_the_legend(drawn):
     told, folder = drawn
 
     assert told["legend"] == list(rgba_of((folder / "legend.png").read_bytes()).shape[1::-1])
+
+
+def test_qgis_shows_the_text_of_an_exception(drawn):
+    told, _folder = drawn
+
+    (message,) = told["exception"]
+
+    assert message.startswith("Map request error (Title: Service Exception; Error: ")
+    assert "style 'nope' is not one of layer NDVI; accepted are steps, reds" in message

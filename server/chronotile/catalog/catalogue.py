@@ -98,7 +98,7 @@ class ServiceInfo:
     languages: tuple[str, ...] = ("en",)
     wms_paths: tuple[str, ...] = ("/wms",)
     wmts_paths: tuple[str, ...] = ("/wmts",)
-    wms_exception_status: int = 400
+    wms_exception_status: int = 200
     wmts_formats: tuple[TileFormat, ...] = TILE_FORMATS
     inspire: MetadataLink | None = None
     """The service's metadata record, where WMS is an INSPIRE view service."""

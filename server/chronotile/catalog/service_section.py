@@ -89,8 +89,8 @@ class InspireSection(Section):
 class WmsSection(Section):
     """How WMS behaves."""
 
-    exception_status: Literal[200, 400] = 400
-    """HTTP status of exceptions; old clients want 200."""
+    exception_status: Literal[200, 400] = 200
+    """HTTP status of exceptions: QGIS shows the text of those with 200, other clients may want 400."""
 
 
 class WmtsSection(Section):

@@ -119,7 +119,11 @@ def test_layers_cuts_documents_down(client, url):
 def test_layers_that_are_not_listed_are_refused(client, url, name):
     sign = "&" if "?" in url else "?"
 
-    assert client.get(f"{url}{sign}layers={name}").status_code in {400, 404}
+    answer = client.get(f"{url}{sign}layers={name}")
+
+    assert "Exception" in etree.fromstring(answer.content).tag
+    assert answer.status_code in ({200} if url.startswith(WMS) else {400, 404})
+    assert "ETag" not in answer.headers
 
 
 @pytest.fixture

@@ -150,6 +150,8 @@ def _misformed(answer: Answer) -> Iterator[str]:
 def _misworded(request: Request, answer: Answer) -> Iterator[str]:
     """What is not as the protocol has its errors."""
     if answer.status < 400:
+        if request.protocol == "wms" and is_exception(answer):
+            yield from _misworded_exception(answer)
         return
     words = WORDS_OF.get(request.protocol, _problem)
     if answer.media_type == PROBLEM and answer.status in OF_ALL:
@@ -159,6 +161,15 @@ def _misworded(request: Request, answer: Answer) -> Iterator[str]:
     fault = words(answer)
     if fault is not None:
         yield f"{answer.status} worded otherwise than its protocol has it: {fault}, {answer.content[:200]!r}"
+
+
+def _misworded_exception(answer: Answer) -> Iterator[str]:
+    """What is wrong with an exception of WMS whose status is 200."""
+    fault = _service_exception(answer)
+    if fault is not None:
+        yield f"an exception worded otherwise than WMS has it: {fault}, {answer.content[:200]!r}"
+    if answer.headers.get("cache-control") != "no-store":
+        yield "an exception that may be kept"
 
 
 def _problem(answer: Answer) -> str | None:
@@ -181,6 +192,11 @@ def _service_exception(answer: Answer) -> str | None:
 def _exception_report(answer: Answer) -> str | None:
     """OWS Common 1.1 §8."""
     return _report(answer, "ExceptionReport", "ExceptionText")
+
+
+def is_exception(answer: Answer) -> bool:
+    """Whether an answer of WMS is an exception in XML, which may have status 200."""
+    return answer.media_type.endswith("xml") and b"<ServiceExceptionReport" in answer.content
 
 
 def _report(answer: Answer, root: str, text: str) -> str | None:

@@ -62,7 +62,7 @@ class Cite:
     def code(self, valid, **changes):
         """The code of the exception that a request gives, which is valid XML of the right type."""
         answer = self.get(valid, **changes)
-        assert answer.headers["content-type"] == TEXT_XML
+        assert answer.headers["content-type"] == "text/xml"
         assert self.validate(answer.content) == []
         return etree.fromstring(answer.content).find(f"{OGC}ServiceException").get("code")
 

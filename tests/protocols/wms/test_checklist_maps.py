@@ -7,7 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from chronotile.model.collection import TimeRules
 from tests.protocols import served
-from tests.protocols.wms.cite import LAKE, MAP, TEXT_XML, WHITE, WMS, drawn, is_blank, named_layers
+from tests.protocols.wms.cite import LAKE, MAP, WHITE, WMS, drawn, is_blank, named_layers
 
 checklist = pytest.mark.checklist
 
@@ -335,7 +335,7 @@ def test_a_time_without_default_must_be_named(make_client, get_map):
     answer = get_map(client)
 
     assert 'code="MissingDimensionValue"' in answer.text
-    assert answer.headers["content-type"] == TEXT_XML
+    assert answer.headers["content-type"] == "text/xml"
 
 
 def test_the_data_lie_in_the_box_of_the_suite(cite):

@@ -5,8 +5,7 @@ from lxml import etree
 
 from chronotile.catalog.catalogue import Limits, ServiceInfo
 from tests.protocols import served
-
-OGC = "{http://www.opengis.net/ogc}"
+from tests.protocols.wms.exceptions import fault_of
 
 WRONG = [
     ({"LAYERS": "NDVX"}, "LayerNotDefined", "LAYERS"),
@@ -75,10 +74,8 @@ def name_of(changes):
 def test_exception_of_130_has_code_and_locator(client, get_map, validate_ogc, changes, code, locator):
     answer = get_map(client, **changes)
 
-    exception = etree.fromstring(answer.content).find(f"{OGC}ServiceException")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "text/xml; charset=utf-8")
-    assert (exception.get("code"), exception.get("locator")) == (code, locator)
-    assert exception.text
+    assert fault_of(answer) == (200, code, locator)
+    assert answer.headers["Content-Type"] == "text/xml"
     assert validate_ogc(answer.content) == []
 
 
@@ -90,7 +87,8 @@ def test_exception_of_111_is_valid_too(client, get_map, validate_ogc, changes, c
         client, **{"VERSION": "1.1.1", **changed} if changes.keys() != {"VERSION"} else {"VERSION": "1.0.0"}
     )
 
-    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/vnd.ogc.se_xml")
+    assert fault_of(answer)[0] == 200
+    assert answer.headers["Content-Type"] == "application/vnd.ogc.se_xml"
     assert validate_ogc(answer.content) == []
 
 
@@ -109,7 +107,7 @@ def test_more_layers_than_the_limit_are_refused_by_its_name(client, get_map):
 def test_map_beyond_the_limit_names_it(make_client, get_map):
     client = make_client(served.make_services(limits=Limits(max_pixels=10_000)))
 
-    assert get_map(client).status_code == 200
+    assert get_map(client).headers["Content-Type"] == "image/png"
     assert "max_pixels is 10000" in get_map(client, VERSION="1.1.1", WIDTH="101").text
 
 
@@ -120,16 +118,15 @@ def test_map_of_130_beyond_what_its_capabilities_tell_is_refused(make_client, ge
 
     answer = get_map(client, **small | {side: "101"})
 
-    assert get_map(client, **small | {side: "100"}).status_code == 200
-    assert answer.status_code == 400
-    assert f'locator="{side}"' in answer.text
+    assert get_map(client, **small | {side: "100"}).headers["Content-Type"] == "image/png"
+    assert fault_of(answer) == (200, None, side)
     assert f"{limit} is 100, this request asks for 101" in answer.text
 
 
 def test_map_of_111_may_be_wider_than_high_as_its_capabilities_tell_no_limit(make_client, get_map):
     client = make_client(served.make_services(limits=Limits(max_pixels=10_000)))
 
-    assert get_map(client, VERSION="1.1.1", WIDTH="1000", HEIGHT="10").status_code == 200
+    assert get_map(client, VERSION="1.1.1", WIDTH="1000", HEIGHT="10").headers["Content-Type"] == "image/png"
 
 
 def test_webp_that_is_too_wide_is_refused_by_its_format(make_client, get_map):
@@ -163,7 +160,7 @@ def test_current_is_an_invalid_value_where_all_times_lie_ahead(make_client, get_
 def test_repeated_parameter_is_refused(make_client, validate_ogc):
     answer = make_client().get("/wms?REQUEST=GetMap&LAYERS=NDVI&layers=EVI&VERSION=1.3.0")
 
-    assert answer.status_code == 400
+    assert fault_of(answer)[0] == 200
     assert validate_ogc(answer.content) == []
 
 
@@ -176,15 +173,55 @@ def test_source_that_is_gone_is_a_503_that_names_the_layer(client, get_map, vali
     assert validate_ogc(answer.content) == []
 
 
-def test_status_of_exceptions_may_be_200_for_old_clients(make_client, get_map):
+@pytest.mark.parametrize(
+    ("changes", "code", "locator"),
+    [
+        ({"LAYERS": "NDVX"}, "LayerNotDefined", "LAYERS"),
+        ({"REQUEST": "PutStyles"}, "OperationNotSupported", "REQUEST"),
+        ({"TIME": "2020-06-12"}, "InvalidDimensionValue", "TIME"),
+    ],
+)
+def test_status_of_exceptions_may_be_400(make_client, get_map, changes, code, locator):
+    client = make_client(served.make_services(service=ServiceInfo(wms_exception_status=400)))
+
+    assert fault_of(get_map(client, **changes)) == (400, code, locator)
+
+
+def test_source_that_is_gone_is_a_503_whatever_the_status_of_exceptions(make_client, get_map):
     collections = served.varied_collections()
-    services = served.make_services(*collections, service=ServiceInfo(wms_exception_status=200), broken=["GONE"])
-    client = make_client(services)
+    services = served.make_services(*collections, service=ServiceInfo(wms_exception_status=400), broken=["GONE"])
 
-    wrong, gone = get_map(client, LAYERS="NDVX"), get_map(client, LAYERS="GONE")
+    assert fault_of(get_map(make_client(services), LAYERS="GONE")) == (503, None, None)
 
-    assert (wrong.status_code, wrong.headers["Cache-Control"]) == (200, "no-store")
-    assert gone.status_code == 503
+
+def test_exception_as_json_is_not_kept_either(client, get_map):
+    answer = get_map(client, LAYERS="NDVX", EXCEPTIONS="JSON")
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json()["exceptions"][0]["code"] == "LayerNotDefined"
+
+
+def test_exception_is_sent_though_the_client_holds_any_answer(client, get_map):
+    answer = get_map(client, LAYERS="NDVX", headers={"If-None-Match": "*"})
+
+    assert fault_of(answer) == (200, "LayerNotDefined", "LAYERS")
+
+
+def test_exception_takes_no_place_of_a_map_that_was_given_before(client, get_map):
+    """A time that has no data yet is answered anew each time, and a map after it as before."""
+    first = get_map(client, TIME="2020-06-11")
+    missing = [fault_of(get_map(client, TIME="2020-06-12")) for _ in range(2)]
+
+    assert missing == [(200, "InvalidDimensionValue", "TIME")] * 2
+    assert get_map(client, TIME="2020-06-11").content == first.content
+
+
+def test_pages_of_any_origin_may_read_exceptions(client, get_map):
+    answer = get_map(client, LAYERS="NDVX", headers={"Origin": "https://maps.example.org"})
+
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert fault_of(answer)[0] == 200
 
 
 @pytest.mark.parametrize("service", [None, "WFS"])
@@ -193,7 +230,7 @@ def test_capabilities_need_the_service(make_client, service):
 
     answer = make_client().get("/wms", params=query)
 
-    assert (answer.status_code, etree.fromstring(answer.content)[0].get("locator")) == (400, "SERVICE")
+    assert (fault_of(answer)[0], fault_of(answer)[2]) == (200, "SERVICE")
 
 
 @pytest.mark.parametrize("text", ["<&>\"'", "a\x00b\x1f\x0b", "\ufffe\uffff", "ü漢😀", "]]>", "{{ 7 * 7 }}", "%s%n"])
