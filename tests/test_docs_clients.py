@@ -1,6 +1,8 @@
 """The programs of docs/clients.md run as they stand, beside a small demo archive on a socket."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,5 +75,17 @@ def test_owslib_reads_collections_series_and_files(run):
     assert names["ndvi"].size > 100
 
 
+@pytest.mark.slow
+@pytest.mark.client
+def test_rasterio_reads_a_window_of_a_coverage_by_its_address(server):
+    """In a process of its own: GDAL waits for the server in calls that hold the lock of the interpreter."""
+    program = PROGRAMS[4].replace("http://127.0.0.1:8000", server)
+    command = [sys.executable, "-c", f"{program}\nprint(ndvi.shape, ndvi.mean() < 1)"]
+
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+    assert ran.stdout == "(100, 100) True\n", ran.stderr
+
+
 def test_all_programs_of_the_page_are_run():
-    assert len(PROGRAMS) == 4
+    assert len(PROGRAMS) == 5

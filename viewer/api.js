@@ -272,10 +272,15 @@ export function servicePath({ links = [] }, rel) {
 const pathOfServer = (links) =>
 	new URL(links.find(({ rel }) => rel === "self")?.href ?? ROOT).pathname.replace(/\/layers\/.*$/, "");
 
-/** Why the server would not give a file; null where it would. @param {string} address @param {AbortSignal} signal */
+/**
+ * Why the server would not give a file; null where it would. HEAD alone has the server make the file for its size: to a
+ * client that holds any state of it already it is 304, for which nothing is read.
+ * @param {string} address @param {AbortSignal} signal
+ */
 export async function fetchRefusal(address, signal) {
-	const answer = await fetch(address, { method: "HEAD", signal }).catch(() => null);
-	if (answer?.ok) return null;
+	const headers = { "If-None-Match": "*" };
+	const answer = await fetch(address, { method: "HEAD", headers, signal }).catch(() => null);
+	if (answer?.ok || answer?.status === 304) return null;
 	return await ask(address, signal).then(
 		() => null,
 		(error) => (error instanceof Problem ? error : new Problem(text("error.unreachable"))),

@@ -111,8 +111,12 @@ ELSEWHERE = 2
 """Times as many threads as the first gate has, of which work for one host may hold a quarter."""
 KEPT_CUBE = ".cube"
 """End of the names of cube tiles that are kept."""
-PAGES = (("/timeseries", "/docs"), ("/ogcapi", "/ogcapi/openapi?f=html"))
-"""Where it stands what there is below a path."""
+HINTS = (
+    ("/timeseries", "what there is below /timeseries stands at /docs"),
+    ("/ogcapi", "what there is below /ogcapi stands at /ogcapi/openapi?f=html"),
+    ("/wcs", "there is no WCS; numbers are at /ogcapi/collections/{collection}/coverage"),
+)
+"""By the beginning of a path: where else to ask."""
 
 
 def application(  # noqa: PLR0913 -- all that a process brings, each by its name
@@ -209,8 +213,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             await anyio.to_thread.run_sync(previews.close)
         await anyio.to_thread.run_sync(valid_shares.close)
         await anyio.to_thread.run_sync(desk.close)
-        for reader in state.services.readers.values():
-            reader.close()
+        state.services.close()
 
     return Starlette(
         routes=[
@@ -377,7 +380,7 @@ async def _http_fault(request: Request, error: Exception) -> Response:
     """What no route answers: an unknown path, or a method that a path does not take."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     path = request.scope["path"]
-    hint = next((f"; what there is below {root} stands at {page}" for root, page in PAGES if path.startswith(root)), "")
+    hint = next((f"; {words}" for root, words in HINTS if path.startswith(root)), "")
     fault: ChronotileError = UnknownPath(f"there is nothing at {path[:200]!r}{hint}")
     headers = (error.headers if isinstance(error, HTTPException) else None) or {}
     if status != fault.status:

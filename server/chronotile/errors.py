@@ -221,6 +221,21 @@ class LimitExceeded(ChronotileError):
         self.alternative = alternative
 
 
+class RangeNotSatisfiable(ChronotileError):
+    """The answer does not have the bytes that are asked for (RFC 9110 §15.5.17).
+
+    Args:
+        size: Of the whole answer, in bytes.
+    """
+
+    status = 416
+    code = "RangeNotSatisfiable"
+
+    def __init__(self, message: str, *, size: int) -> None:
+        super().__init__(message, locator="Range")
+        self.size = size
+
+
 LOG_SAYS_WHY = "the log of the server says why"
 """Where errors say no more, as what they would say is of this machine."""
 

@@ -259,6 +259,18 @@ def test_exceptions_of_wms_are_never_kept(cached, mistake):
     assert cached.heads() == []
 
 
+@pytest.mark.parametrize(
+    "path", ["/ogcapi/collections/NDVI/coverage?f=GTiff&datetime=2020-06-11", f"{TILE[:-3]}tif?datetime=2020-06-11"]
+)
+def test_parts_of_what_is_kept_are_given_by_the_cache(cached, path):
+    whole = cached.ask(path, Authorization="past the cache").body
+    parts = [cached.ask(path, Range=f"bytes={start}-{start + 99}") for start in (0, 100, 200)]
+
+    assert [each.status for each in parts] == [206] * 3
+    assert b"".join(each.body for each in parts) == whole[:300]
+    until(lambda: cached.ask(path, Range="bytes=5-9").cache == "HIT")
+
+
 def test_a_named_date_is_given_for_a_day_while_it_is_asked_for_anew(cached):
     path = f"{TILE}?datetime=2020-06-11"
     until(lambda: cached.ask(path).cache == "HIT")

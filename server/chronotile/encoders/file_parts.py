@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain
 from threading import BoundedSemaphore
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chronotile.encoders.scratch import ScratchFile
 
@@ -30,11 +30,28 @@ class Body(Protocol):
         """Let it go, given or not; more than once does no harm."""
 
 
+@runtime_checkable
+class SizedBody(Body, Protocol):
+    """A body that is there already, so that any part of it can be sent."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    def part(self, start: int, stop: int) -> Iterator[bytes]:
+        """Give bytes from `start` up to `stop`, at most a MiB at a time."""
+
+
 class FileParts:
     """A body that lies in several files, one after another."""
 
     def __init__(self, parts: Sequence[ScratchFile]) -> None:
         self._parts = tuple(parts)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether no part of it is on a disk."""
+        return all(part.is_in_memory for part in self._parts)
 
     @property
     def size(self) -> int:
@@ -43,9 +60,16 @@ class FileParts:
 
     def pieces(self) -> Iterator[bytes]:
         """Give all from the beginning on, at most a MiB at a time."""
+        return self.part(0, self.size)
+
+    def part(self, start: int, stop: int) -> Iterator[bytes]:
+        """Give bytes from `start` up to `stop`, at most a MiB at a time."""
+        begin = 0
         for part in self._parts:
-            for start in range(0, part.size, PIECE_BYTES):
-                yield part.read(start, PIECE_BYTES)
+            first, last = max(0, start - begin), min(part.size, stop - begin)
+            for place in range(first, last, PIECE_BYTES):
+                yield part.read(place, min(PIECE_BYTES, last - place))
+            begin += part.size
 
     def close(self) -> None:
         """Remove the files."""
@@ -66,8 +90,12 @@ class Whole:
 
     def pieces(self) -> Iterator[bytes]:
         """Give all, at most a MiB at a time."""
-        for start in range(0, len(self._body), PIECE_BYTES):
-            yield self._body[start : start + PIECE_BYTES]
+        return self.part(0, self.size)
+
+    def part(self, start: int, stop: int) -> Iterator[bytes]:
+        """Give bytes from `start` up to `stop`, at most a MiB at a time."""
+        for place in range(start, stop, PIECE_BYTES):
+            yield self._body[place : min(place + PIECE_BYTES, stop)]
 
     def close(self) -> None:
         """Let it go."""

@@ -69,6 +69,11 @@ class ScratchFile:
         self.size = 0
         """In bytes."""
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether it is on no disk."""
+        return isinstance(self._file, io.BytesIO)
+
     def write(self, body: "ReadableBuffer", at: int | None = None) -> None:
         """Write at a place, or at the end.
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from os import strerror
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from chronotile.encoders.coverage_netcdf import coverage_netcdf
 from chronotile.encoders.coverage_png import check_coverage_png, encode_coverage_png
 from chronotile.encoders.coverage_strips import times_of
 from chronotile.encoders.coverage_zarr import coverage_zarr_pieces
-from chronotile.encoders.file_parts import Body, Whole, streamed
+from chronotile.encoders.file_parts import Body, FileParts, Streamed, Whole, streamed
 from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
 from chronotile.model.coverage import PIECE_BYTES, Coverage, CoverageRequest
 from chronotile.model.grid import Grid
@@ -48,6 +48,8 @@ class CoverageFormat(NamedTuple):
     encode: Callable[[Coverage, IsWanted], Body]
     check: Callable[[Coverage, Limits], None] = _any_size
     """Raises ChronotileError, such as LimitExceeded, if there is no room for it."""
+    is_streamed: bool = False
+    """Whether it is made while it is sent, so that its size is not known before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
     formats: Mapping[str, CoverageFormat] | None = None,
     known: Collection[str] = (),
     with_body: bool = True,
+    keep: bool = False,
     is_wanted: IsWanted = always_wanted,
 ) -> CoverageDelivery:
     """Return the coverage that `request` asks for as a file.
@@ -91,7 +94,9 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
         services: What to read it with.
         formats: By the names that protocols give them; `COVERAGE_FORMATS` unless there are others.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
-        with_body: Otherwise it is empty, and nothing is read: for who wants to know what it would be.
+        with_body: Otherwise it is empty where the format is streamed, and nothing is read: of other formats the body is
+            made for its size.
+        keep: Whether requests for parts of the same file are to be expected: then it is not made anew for each.
         is_wanted: Whether somebody still waits.
 
     Raises:
@@ -113,13 +118,12 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
         told = (about(coverage), *map(told_of_field, coverage.fields))
         etag = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, told)
         is_known = etag in known
-        if not is_known:
-            written.check(coverage, services.catalogue.limits)
-        body: Body = Whole(b"")
-        if with_body and not is_known:
-            size = _writing_bytes(coverage)
-            with services.memory.taking(size, alternative=SMALLER, locator="bbox", is_wanted=is_wanted):
-                body = _body(coverage, written, is_wanted)
+        written.check(coverage, services.catalogue.limits)
+        body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
+        if not is_known and (with_body or not written.is_streamed):
+            body = _found(etag, services) or _made(coverage, written, services, is_wanted=is_wanted)
+            if keep and not coverage.unreadable:
+                body = _kept(etag, body, services)
         return CoverageDelivery(
             media_type=written.media_type,
             etag=etag_without(etag, coverage.unreadable),
@@ -133,6 +137,30 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
         )
 
     return again_if_changed(deliver)
+
+
+def _found(etag: str, services: Services) -> Body | None:
+    """The file, where it was kept."""
+    small = services.caches.payloads.kept(etag)
+    return services.caches.files.find(etag) if small is None else Whole(small)
+
+
+def _kept(etag: str, body: Body, services: Services) -> Body:
+    """The same file, kept in memory or on the disk as it lies there; one that is made while it is sent is not."""
+    if isinstance(body, FileParts) and not body.is_in_memory:
+        return services.caches.files.keep(etag, body)
+    if isinstance(body, FileParts | Whole):
+        with closing(body):
+            small = b"".join(body.pieces())
+        return Whole(services.caches.payloads.get_or_make(etag, lambda: small))
+    return body
+
+
+def _made(coverage: ReadCoverage, written: CoverageFormat, services: Services, *, is_wanted: IsWanted) -> Body:
+    """The file, as soon as there is memory to write it."""
+    size = _writing_bytes(coverage)
+    with services.memory.taking(size, alternative=SMALLER, locator="bbox", is_wanted=is_wanted):
+        return _body(coverage, written, is_wanted)
 
 
 def _body(coverage: ReadCoverage, written: CoverageFormat, is_wanted: IsWanted) -> Body:
@@ -224,6 +252,7 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
         "application/zip",
         "zarr.zip",
         lambda coverage, wanted: streamed(coverage_zarr_pieces(coverage, is_wanted=wanted)),
+        is_streamed=True,
     ),
     "json": CoverageFormat(
         "application/prs.coverage+json",

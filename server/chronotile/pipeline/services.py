@@ -13,6 +13,7 @@ from chronotile.model.source import Finding
 from chronotile.model.time import Instant
 from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.cache import ByteCache
+from chronotile.pipeline.kept_bodies import KeptBodies
 from chronotile.pipeline.kept_cubes import KeptCubes
 from chronotile.pipeline.looks import Looks
 from chronotile.pipeline.written_cubes import WrittenCubes
@@ -39,6 +40,8 @@ class Caches:
     """How to warp a source onto a grid: the same tile at another date needs no coordinates."""
     cubes: KeptCubes
     """Those of several dates, which are too large for `payloads`, by ETag too."""
+    files: KeptBodies = field(default_factory=KeptBodies)
+    """Files on the disk, by ETag too, for clients that read them part by part."""
 
 
 def make_caches(
@@ -126,6 +129,12 @@ class Services:
     """For large answers, all together; kept when what is served is replaced."""
     shelf: Shelf | None = None
     """`None` where jobs put no cubes anywhere."""
+
+    def close(self) -> None:
+        """Close the sources, and the files that are kept."""
+        for reader in self.readers.values():
+            reader.close()
+        self.caches.files.close()
 
     def reader(self, layer: Layer) -> Reader:
         """Return the open source of a layer.

@@ -6,8 +6,8 @@ from chronotile.protocols.common.job_access import is_of_jobs, is_path_of_jobs, 
 from chronotile.protocols.common.raw_headers import RawHeader, joined_value, set_headers
 
 EXPOSED = (
-    "ETag, Chronotile-Time, Content-Crs, Content-Bbox, Content-Datetime, Content-Disposition, Warning, Link, Location, "
-    "Preference-Applied, Retry-After, Server-Timing"
+    "Accept-Ranges, ETag, Chronotile-Time, Content-Crs, Content-Bbox, Content-Datetime, Content-Disposition, "
+    "Content-Range, Warning, Link, Location, Preference-Applied, Retry-After, Server-Timing"
 )
 METHODS = "GET, HEAD, POST, OPTIONS"
 METHODS_OF_JOBS = "GET, HEAD, DELETE, OPTIONS"

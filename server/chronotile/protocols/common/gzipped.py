@@ -26,14 +26,21 @@ BINARY = (
     "image/vnd.microsoft.icon",
 )
 """Of what is served, beside what Starlette leaves alone: it is packed already, or wanted fast."""
+EXCLUDED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *BINARY)
+
+
+def leaves_compressed(scope: Scope, content_type: str) -> bool:
+    """Return whether an answer of many bytes and that type leaves compressed; `scope` is that within `Gzipped`."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    plain = {media_type, f"{media_type.partition('/')[0]}/*"}
+    return joined_value(scope["headers"], ACCEPT_ENCODING) == b"gzip" and plain.isdisjoint(EXCLUDED)
 
 
 class Gzipped:
     """Compresses text; its strong ETag becomes another, since the bytes are (RFC 9110 §8.8.3.3)."""
 
     def __init__(self, app: ASGIApp) -> None:
-        excluded = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *BINARY)
-        self._app = GZipMiddleware(app, MINIMUM_BYTES, LEVEL, exclude_content_types=excluded)
+        self._app = GZipMiddleware(app, MINIMUM_BYTES, LEVEL, exclude_content_types=EXCLUDED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""

@@ -19,6 +19,7 @@ from chronotile.model.payload import Payload
 from chronotile.model.time import DAY, Instant
 from chronotile.pipeline.revision import known_layer_revision, pixel_states
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.ranges import has_range
 from chronotile.protocols.common.raw_headers import RawHeader, joined_value
 from chronotile.protocols.common.state import ServerState, services_of
 
@@ -97,7 +98,7 @@ class KeptAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        if scope["type"] != "http" or scope["method"] != "GET":
+        if scope["type"] != "http" or scope["method"] != "GET" or has_range(scope):
             await self._app(scope, receive, send)
             return
         start = perf_counter()

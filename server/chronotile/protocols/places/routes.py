@@ -24,6 +24,7 @@ from chronotile.protocols.common.form import discard_body
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.ranges import in_parts
 from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of, while_wanted
 from chronotile.protocols.common.texts import language_of
@@ -64,7 +65,7 @@ async def get_set(request: Request) -> Response:
     write = _geojson if asked.format == "geojson" else _json
     body = await in_documents(request, write, places, asked, telling)
     media_type = GEOJSON if asked.format == "geojson" else JSON
-    return _told(respond_with_content(body, media_type, request, cache_control=SHORT), telling)
+    return in_parts(_told(respond_with_content(body, media_type, request, cache_control=SHORT), telling))
 
 
 async def get_tile(request: Request) -> Response:
@@ -74,7 +75,7 @@ async def get_tile(request: Request) -> Response:
     asked = tile_request(request.path_params, query, services.catalogue)
     gate = state_of(request).gates.pictures
     payload = await in_thread(gate, render_place_tile, asked, services, known=known_etags(request))
-    return respond(payload, is_immutable=query.optional("rev") == payload.revision)
+    return in_parts(respond(payload, is_immutable=query.optional("rev") == payload.revision))
 
 
 async def get_values(request: Request) -> Response:
@@ -86,7 +87,7 @@ async def get_values(request: Request) -> Response:
     await discard_body(request)
     async with while_wanted(request) as is_wanted:
         work = partial(_values, asked, services, written=written, known=known_etags(request), is_wanted=is_wanted)
-        return respond(await for_client(request, gate, asked.layer, work, services=services))
+        return in_parts(respond(await for_client(request, gate, asked.layer, work, services=services)))
 
 
 def _values(

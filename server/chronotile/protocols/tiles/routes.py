@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
-from chronotile.model.request import MapRequest
+from chronotile.model.request import VALUE_FORMATS, MapRequest
 from chronotile.model.time import format_instant
 from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
 from chronotile.pipeline.expressions import shown_revision, with_expression
@@ -22,6 +22,7 @@ from chronotile.protocols.common.kept_answers import remember
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.ranges import in_parts
 from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.tilejson import layer_tilejson
@@ -44,7 +45,8 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     payload, is_current = await for_client(request, gate, asked.layer, work, services=services)
     if asked.expression is None and is_current == (revision is not None):
         remember(request, payload, layer=asked.layer, layer_revision=revision)
-    return respond(payload, is_immutable=is_current)
+    response = respond(payload, is_immutable=is_current)
+    return in_parts(response) if asked.format in VALUE_FORMATS else response
 
 
 async def get_tilejson(request: Request) -> Response:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
+from chronotile.encoders import scratch
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid, Window
 from tests.protocols import served
@@ -307,16 +308,134 @@ def test_what_a_client_holds_is_not_sent_again(tree):
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
 
 
-@pytest.mark.parametrize("f", [*READERS, "png"])
-def test_head_tells_of_the_file_without_making_it(make_client, f):
+IDENTITY = {"Accept-Encoding": "identity"}
+SIZED = [name for name in (*READERS, "png") if name != "zarr"]
+ONE_DAY = {"datetime": "2020-06-01"}
+
+
+@pytest.mark.parametrize("f", SIZED)
+def test_head_tells_the_size_of_a_file_which_is_then_sent_without_reading_again(make_client, f):
     services = served.make_services(*served.tree_collections())
     client = make_client(services)
-    query = {"f": f, "datetime": "2020-06-01"}
-    told = client.head(NDVI, params=query)
+    query = {"f": f, **ONE_DAY}
+    told = client.head(NDVI, params=query, headers=IDENTITY)
+    read = len(services.readers["s2"].windows_read)
+    sent = client.get(NDVI, params=query, headers=IDENTITY)
+
+    assert (told.status_code, told.content, read) == (200, b"", 1)
+    assert (told.headers["content-length"], told.headers["accept-ranges"]) == (str(len(sent.content)), "bytes")
+    assert {**told.headers, "vary": ""} == {**sent.headers, "vary": ""}
+    assert len(services.readers["s2"].windows_read) == read
+
+
+def test_head_of_what_leaves_compressed_has_no_size(tree):
+    query = {"f": "json", **ONE_DAY, **IN_WINDOW}
+    told, sent = tree.head(NDVI, params=query), tree.get(NDVI, params=query)
+
+    assert sent.headers["content-encoding"] == "gzip"
+    assert "content-length" not in told.headers
+
+
+def test_head_of_a_streamed_file_makes_nothing(make_client):
+    services = served.make_services(*served.tree_collections())
+    client = make_client(services)
+    told = client.head(NDVI, params={"f": "zarr", **ONE_DAY})
 
     assert (told.status_code, told.content, services.readers["s2"].windows_read) == (200, b"", [])
-    assert "content-length" not in told.headers
-    assert client.get(NDVI, params=query).headers["etag"].removesuffix('-gzip"') in told.headers["etag"]
+    assert told.headers.keys().isdisjoint({"content-length", "accept-ranges"})
+    assert client.get(NDVI, params={"f": "zarr", **ONE_DAY}).headers["etag"] == told.headers["etag"]
+
+
+@pytest.mark.parametrize("f", SIZED)
+@pytest.mark.parametrize(
+    ("asked", "start", "stop"), [("0-0", 0, 1), ("10-99", 10, 100), ("100-", 100, None), ("-7", -7, None)]
+)
+def test_a_part_of_a_file_is_that_of_the_whole(tree, f, asked, start, stop):
+    query = {"f": f, **ONE_DAY, **IN_WINDOW}
+    whole = tree.get(NDVI, params=query, headers=IDENTITY)
+    part = tree.get(NDVI, params=query, headers={"Range": f"bytes={asked}"})
+
+    size = len(whole.content)
+    first, last, _step = slice(start, stop).indices(size)
+    assert (part.status_code, part.content) == (206, whole.content[start:stop])
+    assert part.headers["content-range"] == f"bytes {first}-{last - 1}/{size}"
+    assert part.headers["content-length"] == str(last - first)
+    assert part.headers["etag"] == whole.headers["etag"]
+    assert "content-encoding" not in part.headers
+
+
+def test_a_file_is_made_once_for_all_its_parts(make_client):
+    services = served.make_services(*served.tree_collections())
+    client = make_client(services)
+    parts = [
+        client.get(NDVI, params=ONE_DAY, headers={"Range": f"bytes={start}-{start + 99}"}).content
+        for start in range(0, 1000, 100)
+    ]
+
+    assert len(services.readers["s2"].windows_read) == 1
+    assert b"".join(parts) == client.get(NDVI, params=ONE_DAY).content[:1000]
+
+
+def test_a_large_file_is_kept_on_the_disk_for_its_parts(make_client, monkeypatch):
+    monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 0)
+    services = served.make_services(*served.tree_collections())
+    client = make_client(services)
+    told = client.head(NDVI)
+    size = int(told.headers["content-length"])
+    parts = [client.get(NDVI, headers={"Range": f"bytes={start}-{start + 9999}"}) for start in range(0, size, 10_000)]
+
+    assert services.caches.files.total_bytes == size
+    assert b"".join(part.content for part in parts) == client.get(NDVI).content
+    assert len(services.readers["s2"].windows_read) == len(served.DEKADS)
+
+
+def test_a_client_that_takes_gzip_gets_parts_of_the_whole_as_it_is(tree):
+    query = {"f": "json", **ONE_DAY, **IN_WINDOW}
+    whole = tree.get(NDVI, params=query, headers=IDENTITY).content
+    part = tree.get(NDVI, params=query, headers={"Range": "bytes=5-24", "Accept-Encoding": "gzip"})
+
+    assert (part.status_code, part.content) == (206, whole[5:25])
+
+
+def test_a_part_of_another_state_of_the_file_is_not_sent(tree):
+    whole = tree.get(NDVI, params=ONE_DAY)
+    same, other, by_date = (
+        tree.get(NDVI, params=ONE_DAY, headers={"Range": "bytes=0-9", "If-Range": state})
+        for state in (whole.headers["etag"], '"another"', "Sun, 22 Nov 2026 10:00:00 GMT")
+    )
+
+    assert (same.status_code, same.content) == (206, whole.content[:10])
+    assert [(each.status_code, each.content) for each in (other, by_date)] == [(200, whole.content)] * 2
+
+
+def test_what_lies_beyond_the_file_is_refused_with_its_size(tree):
+    size = len(tree.get(NDVI, params=ONE_DAY).content)
+    refused = tree.get(NDVI, params=ONE_DAY, headers={"Range": f"bytes={size}-"})
+
+    assert (refused.status_code, refused.headers["content-range"]) == (416, f"bytes */{size}")
+    assert (refused.headers["content-type"], refused.json()["status"]) == ("application/problem+json", 416)
+    assert refused.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("asked", ["bytes=9-2", "bytes=-", "bytes=0-1,5-6", "cells=0-9", "bytes=a-b", "bytes"])
+def test_a_range_that_is_none_gives_the_whole(tree, asked):
+    whole = tree.get(NDVI, params=ONE_DAY)
+    answer = tree.get(NDVI, params=ONE_DAY, headers={"Range": asked})
+
+    assert (answer.status_code, answer.content) == (200, whole.content)
+
+
+def test_what_a_client_holds_is_not_sent_in_parts_either(tree):
+    etag = tree.get(NDVI, params=ONE_DAY).headers["etag"]
+    answer = tree.get(NDVI, params=ONE_DAY, headers={"Range": "bytes=0-9", "If-None-Match": etag})
+
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_errors_are_told_whatever_part_is_asked_for(tree):
+    answer = tree.get(NDVI, params={"datetime": "1999"}, headers={"Range": "bytes=0-9"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
 def test_attribution_and_licence_are_inside(tree):

@@ -15,6 +15,7 @@ from chronotile.protocols.common.job_instead import offer_job
 from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.ranges import is_made_for_parts
 from chronotile.protocols.common.respond import known_etags
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 from chronotile.protocols.common.texts import language_of
@@ -43,17 +44,23 @@ async def get_coverage(request: Request) -> Response:
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])
     asked = asked_coverage(query, offered, services.catalogue)
     offer_job(request, lambda: export_instead(settled(asked, services), name, services.catalogue))
-    known, is_body_wanted = known_etags(request), request.method != "HEAD"
+    known, is_body_wanted, keep = known_etags(request), request.method != "HEAD", is_made_for_parts(request)
 
     def work(is_wanted: IsWanted) -> CoverageDelivery:
         return deliver_coverage(
-            settled(asked, services), name, services, known=known, with_body=is_body_wanted, is_wanted=is_wanted
+            settled(asked, services),
+            name,
+            services,
+            known=known,
+            with_body=is_body_wanted,
+            keep=keep,
+            is_wanted=is_wanted,
         )
 
     gate, layer = state_of(request).gates.coverages, asked.request.layers[0]
     async with while_wanted(request) as is_wanted:
         delivery = await for_client(request, gate, layer, partial(work, is_wanted), services=services)
-    return respond_with_file(delivery, with_body=is_body_wanted)
+    return respond_with_file(delivery)
 
 
 async def get_domain_set(request: Request) -> Response:

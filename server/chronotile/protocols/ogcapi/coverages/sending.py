@@ -15,8 +15,8 @@ SHOWN = {
 """Media types that a browser can show; others it had better save."""
 
 
-def respond_with_file(delivery: CoverageDelivery, *, with_body: bool = True) -> Response:
-    """Return the answer that carries a file, or tells of it; 304 where the client holds it already."""
+def respond_with_file(delivery: CoverageDelivery) -> Response:
+    """Return the answer that carries a file, or a part of it; 304 where the client holds it already."""
     headers = {"ETag": f'"{delivery.etag}"', "Vary": "Accept", **told_of_grid(delivery.grid)}
     headers |= caching(delivery.unreadable, is_open=delivery.is_open)
     instants = tuple(reversed(delivery.times.instants))
@@ -26,10 +26,4 @@ def respond_with_file(delivery: CoverageDelivery, *, with_body: bool = True) -> 
         return Response(status_code=304, headers=headers)
     shown = "inline" if delivery.media_type in SHOWN else "attachment"
     headers["Content-Disposition"] = f'{shown}; filename="{delivery.file_name}"'
-    if not with_body:
-        response = Response(media_type=delivery.media_type, headers=headers)
-        del response.headers["Content-Length"]  # of the body that was not made
-        return response
-    if delivery.body.size is not None:
-        headers["Content-Length"] = str(delivery.body.size)
-    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers)
+    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, in_parts=True)

@@ -17,6 +17,7 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import discard_body
 from chronotile.protocols.common.job_instead import JobInstead, offer_job
 from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.ranges import is_made_for_parts
 from chronotile.protocols.common.respond import known_etags
 from chronotile.protocols.common.state import for_client, state_of, while_wanted
 from chronotile.protocols.ogcapi.coverages.sending import respond_with_file
@@ -86,7 +87,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
     name, services = asked.format_among(OF_CELLS), asked.services
     written, media_type = cells_formats(asked)[name], asked.media_type(name)
     key = f"{name} {media_type} {asked.address}"
-    known, with_body = known_etags(request), request.method != "HEAD"
+    known, with_body, keep = known_etags(request), request.method != "HEAD", is_made_for_parts(request)
 
     def cells() -> CellsRequest:
         return requested(asked.offered, asked.query, services.catalogue)
@@ -101,6 +102,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
             formats={key: written},
             known=known,
             with_body=with_body,
+            keep=keep,
             is_wanted=is_wanted,
         )
 
@@ -108,7 +110,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
     await discard_body(request)
     async with while_wanted(request) as is_wanted:
         delivery = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
-    return respond_with_file(replace(delivery, media_type=media_type), with_body=with_body)
+    return respond_with_file(replace(delivery, media_type=media_type))
 
 
 routes: list[BaseRoute] = [
