@@ -35,7 +35,11 @@ MAX_LISTED = 12
 MAX_COMPARED = 500
 """Names that an unknown one is compared with: those that begin most like it."""
 
-_CRS84_CODES = {"CRS:84", "CRS:CRS84", "OGC:84", "OGC:CRS84"}
+_OTHER_CODES = {
+    **dict.fromkeys(("CRS:84", "CRS:CRS84", "OGC:84"), "OGC:CRS84"),
+    **dict.fromkeys(("EPSG:900913", "EPSG:102100", "ESRI:102100", "EPSG:102113"), "EPSG:3857"),
+}
+"""Codes that clients write for others; those of Web Mercator are older than its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +258,7 @@ class Catalogue:
         found = _CRS_CODE.fullmatch(name)
         code = f"{found['authority']}:{found['code']}".upper() if found else ""
         for crs in self.crs:
-            if crs.name == ("OGC:CRS84" if code in _CRS84_CODES else code):
+            if crs.name == _OTHER_CODES.get(code, code):
                 return crs
         offered = ", ".join(crs.name for crs in self.crs)
         raise UnsupportedCrs(f"CRS {name[:80]!r} is not offered; accepted are {offered}", locator="crs")

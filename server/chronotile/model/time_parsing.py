@@ -53,7 +53,9 @@ _PERIOD = re.compile(
 )
 _SLASHED_DATE = re.compile(r"\d{1,4}/\d{1,2}/\d{1,4}", re.ASCII)
 _OPEN = {"", "..", "*"}
-_LATEST = {"current", "latest"}
+_LATEST = {"current", "latest", "now", "present"}
+_EPOCH_MS = re.compile(r"\d{12,13}", re.ASCII)
+"""Milliseconds since 1970, as JavaScript counts them, of the years 1973 to 2286."""
 
 
 def parse_time(text: str | None) -> TimeSelection:
@@ -83,6 +85,9 @@ def parse_instant(text: str) -> TimeSpan:
     Raises:
         InvalidParameter: The text is not an ISO 8601 date or date-time of the years `FIRST_YEAR` to `LAST_YEAR`.
     """
+    if _EPOCH_MS.fullmatch(text):
+        start = np.datetime64(int(text), "ms").astype("datetime64[ns]")
+        return TimeSpan(start, start + np.timedelta64(1, "ms"))
     found = _VALUE.fullmatch(text)
     if found is None:
         raise _unreadable(text)

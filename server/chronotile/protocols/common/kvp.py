@@ -119,6 +119,11 @@ class Kvp:
         return value
 
 
+def last_of_each(pairs: Iterable[tuple[str, str]]) -> Kvp:
+    """Return parameters of which the last counts where one is repeated, as clients add theirs to an address."""
+    return Kvp({name.lower(): (name, value) for name, value in pairs}.values())
+
+
 def integer(text: str, *, locator: str, least: int | None = None) -> int:
     """Return a whole number.
 

@@ -12,7 +12,7 @@ STYLE_FAMILIES = frozenset({"boxfill", "default-scalar", "raster"})
 """What ncWMS and THREDDS write before a ramp, `boxfill/viridis`: a layer's first style."""
 
 _COLOUR = re.compile(r"(?:0[xX]|#)?([0-9A-Fa-f]{2})?([0-9A-Fa-f]{6})")
-_TRUTH = {"TRUE": True, "FALSE": False}
+_TRUTH = {"TRUE": True, "YES": True, "FALSE": False, "NO": False}
 
 
 def style_and_ramp(text: str, styles: Sequence[str]) -> tuple[str, str | None]:
@@ -54,7 +54,7 @@ def colouring(query: Kvp) -> Colouring:
 
 
 def truth(query: Kvp, name: str) -> bool:
-    """Return TRUE or FALSE in any case; absent is false.
+    """Return TRUE or FALSE, for which clients write YES and NO too, in any case; absent is false.
 
     Raises:
         InvalidParameter: It is neither.

@@ -109,21 +109,21 @@ def _pairs(request: Request) -> Sequence[tuple[str, str]]:
     return pairs
 
 
-def _first(request: Request, name: str) -> Kvp:
-    """One parameter alone, its first value: whatever is wrong with the request, it must be answered somehow."""
-    return Kvp([pair for pair in _pairs(request) if pair[0].lower() == name.lower()][:1])
+def _last(request: Request, name: str) -> Kvp:
+    """One parameter alone, its last value, which counts."""
+    return Kvp([pair for pair in _pairs(request) if pair[0].lower() == name.lower()][-1:])
 
 
 def _version(request: Request) -> Version:
     try:
-        return negotiated_version(_first(request, "VERSION"))
+        return negotiated_version(_last(request, "VERSION"))
     except InvalidParameter:
         return "1.3.0"
 
 
 def _wants_json(request: Request) -> bool:
     try:
-        return exception_format(_first(request, "EXCEPTIONS")) == "JSON"
+        return exception_format(_last(request, "EXCEPTIONS")) == "JSON"
     except InvalidParameter:
         return False
 

@@ -58,11 +58,11 @@ def answer_legend(asked: AskedLegend, services: Services, *, known: Collection[s
 
 
 def _format(text: str) -> LegendFormat:
-    if text not in FORMATS:
+    if text.lower() not in FORMATS:
         raise UnsupportedFormat(
             f"FORMAT {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(FORMATS)}", locator="FORMAT"
         )
-    return FORMATS[text]
+    return FORMATS[text.lower()]
 
 
 def _is_horizontal(options: str) -> bool:

@@ -12,7 +12,6 @@ from chronotile.errors import (
     InvalidParameter,
     InvalidUpdateSequence,
     LimitExceeded,
-    MissingParameter,
     OperationNotSupported,
     UnsupportedFormat,
 )
@@ -35,7 +34,7 @@ Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGra
 OPERATIONS: tuple[Operation, ...] = (
     *("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"),
 )
-VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1"}
+VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.3": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1", "1.1": "1.1.1"}
 """Versions of GetMap with the one whose rules hold: that of 1.1.0 has the parameters of 1.1.1."""
 FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
     "image/png": "image/png",
@@ -46,6 +45,8 @@ FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
 }
 """What maps are offered in."""
 OTHER_FORMATS: Mapping[str, str] = {
+    "image/png24": "image/png",
+    "image/png32": "image/png",
     "image/png8": "image/png; mode=8bit",
     "image/png;mode=8bit": "image/png; mode=8bit",
     "image/geotiff": "image/tiff",
@@ -87,7 +88,8 @@ def operation(query: Kvp) -> Operation:
     """Return what is asked for.
 
     The bare address, which people paste, gives the capabilities.
-    SERVICE must be given with GetCapabilities alone (WMS 1.3.0 §7.2.3.3, §7.3); both are taken in upper or lower case.
+    SERVICE may be left out, also with GetCapabilities, where WMS 1.3.0 §7.2.3.3 has clients give it; both are taken in
+    upper or lower case.
 
     Raises:
         ChronotileError: The service is another, or the operation is missing or not offered.
@@ -97,8 +99,6 @@ def operation(query: Kvp) -> Operation:
     name = query.required("REQUEST")
     found = next((each for each in OPERATIONS if each.lower() == name.lower()), None)
     service = query.optional("SERVICE")
-    if service is None and found == "GetCapabilities":
-        raise MissingParameter("SERVICE is missing; it must be WMS", locator="SERVICE")
     if service is not None and service.upper() != "WMS":
         raise InvalidParameter(f"SERVICE must be WMS, got {service[:MAX_SHOWN]!r}", locator="SERVICE")
     if found is None:
@@ -184,7 +184,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     sheets = sheets_of(query)
     query = ungrouped(with_layers(query, sheets), catalogue)
     layers = _layers(query, catalogue)
-    crs = catalogue.offered_crs(query.required(crs_parameter(version)))
+    crs = catalogue.offered_crs(_crs_name(query, version))
     grid = Grid(
         crs=crs,
         bbox=_bbox(query.required("BBOX"), crs, version),
@@ -292,6 +292,12 @@ def _check_sides(grid: Grid, most: int) -> None:
             raise LimitExceeded(limit, allowed=most, asked=asked, alternative=alternative, locator=name)
 
 
+def _crs_name(query: Kvp, version: Version) -> str:
+    """What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing."""
+    name, other = ("CRS", "SRS") if version == "1.3.0" else ("SRS", "CRS")
+    return query.optional(name) or query.optional(other) or query.required(name)
+
+
 def _bbox(text: str, crs: Crs, version: Version) -> BBox:
     """WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 it is x before y whatever the CRS says."""
     box = BBox(*numbers(text, 4, locator="BBOX"))
@@ -306,7 +312,7 @@ def _bbox(text: str, crs: Crs, version: Version) -> BBox:
 
 def _media_type(query: Kvp) -> str:
     text = query.required("FORMAT")
-    media_type = OTHER_FORMATS.get(text, text)
+    media_type = OTHER_FORMATS.get(text.lower(), text.lower())
     if media_type not in FORMATS:
         raise UnsupportedFormat(
             f"FORMAT {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(FORMATS)}", locator="FORMAT"

@@ -16,7 +16,7 @@ from chronotile.protocols.common.drawn_maps import draw_maps
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.form import pairs_of
 from chronotile.protocols.common.kept_documents import respond_with_document
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.kvp import Kvp, last_of_each
 from chronotile.protocols.common.layer_entries import asked_telling
 from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
@@ -40,7 +40,7 @@ WITH_OWN_STYLES: tuple[Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegend
 async def answer(request: Request, *, path: str, places: WebPlaces) -> Response:
     """Return what REQUEST asks for."""
     request.state.pairs = await pairs_of(request)
-    query = Kvp(request.state.pairs)
+    query = last_of_each(request.state.pairs)
     asked = operation(query)
     if asked in WITH_OWN_STYLES:
         query = await with_document(request, query, places)
