@@ -158,6 +158,7 @@ def test_answer_is_that_of_the_file_as_it_is_then(serve, path):
     truth = ask(serve(0), path)
 
     assert answer.status_code == truth.status_code == 200
+    assert b"<ServiceExceptionReport" not in truth.content
     assert answer.content == truth.content
 
 

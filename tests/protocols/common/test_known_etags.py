@@ -18,7 +18,9 @@ def test_star_is_whatever_there_is(client, path, held):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_etag_of_that_letter_is_not_whatever_there_is(client, path):
-    assert client.get(path, headers={"If-None-Match": '"*"'}).status_code == 200
+    answer = client.get(path, headers={"If-None-Match": '"*"'})
+
+    assert (answer.status_code, "ETag" in answer.headers) == (200, True)
 
 
 def test_there_is_nothing_where_nothing_is_found(client):
