@@ -32,6 +32,10 @@ class ArraySource(Protocol):
     def chunks(self) -> tuple[int, ...] | None:
         """The lengths, dimension by dimension, of what is decoded at once; `None` where all lies as it is."""
 
+    @property
+    def files(self) -> tuple[int, ...] | None:
+        """The lengths, dimension by dimension, of what lies in one file; `None` where all lies in one."""
+
     def revision(self, selection: Selection) -> str:
         """Return a short text that changes when the selected numbers do; reads none of them."""
 
@@ -125,6 +129,12 @@ class Cube:
         selection = level.selection(level.positions[index], slice(0, level.height), slice(0, level.width))
         with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
             return level.source.revision(selection)
+
+    def state_key(self, variable: str, index: int) -> int:
+        """Return which chunk along time has that time."""
+        level = self._variables[variable].levels[0]
+        files = level.source.files
+        return 0 if files is None or level.time_axis is None else level.positions[index] // files[level.time_axis]
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""

@@ -1,6 +1,6 @@
 """Variables that no file holds, computed from others of the same source as they are read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -23,7 +23,17 @@ from chronotile.model.raster import (
 )
 from chronotile.model.source import Finding, SourceInfo, VariableInfo
 from chronotile.readers.alignment import Positions, are_same_cells, positions_in, shared_times
-from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, Scattered, block_shape, read_block, scattered
+from chronotile.readers.reader import (
+    Along,
+    BlockShape,
+    IntArray,
+    Reader,
+    Scattered,
+    block_shape,
+    read_block,
+    scattered,
+    state_key,
+)
 
 BLOCK_CELLS = 1 << 16
 """Cells computed at once, so that what is half done stays small."""
@@ -133,6 +143,13 @@ class FormulaReader:
             return self._reader.revision(variable, index)
         states = [self.revision(each.info.name, each.positions.at(index)) for each in formula.operands]
         return " ".join((formula.expression.text, *states))
+
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return those of all that the formula takes at that time."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return state_key(self._reader, variable, index)
+        return tuple(self.state_key(each.info.name, each.positions.at(index)) for each in formula.operands)
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""

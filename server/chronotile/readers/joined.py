@@ -111,6 +111,10 @@ class Joined:
             state = file_state(self._pieces[number].path)
         return f"{state.mtime_ns:x}-{state.size:x}"
 
+    def state_key(self, variable: str, index: int) -> int:
+        """Return the number of the file of that time."""
+        return self._variables[variable].slots[index]
+
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
         number = self._variables[variable].slots[index]

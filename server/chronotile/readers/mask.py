@@ -1,7 +1,7 @@
 """Variables whose values stand only where a quality variable of the same source says so."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -20,7 +20,17 @@ from chronotile.model.raster import (
 )
 from chronotile.model.source import Finding, Mask, SourceInfo, VariableInfo
 from chronotile.readers.alignment import Positions, cells_across, overlay, positions_in, shared_times
-from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, Scattered, block_shape, read_block, scattered
+from chronotile.readers.reader import (
+    Along,
+    BlockShape,
+    IntArray,
+    Reader,
+    Scattered,
+    block_shape,
+    read_block,
+    scattered,
+    state_key,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +109,16 @@ class MaskReader:
         own = self._reader.revision(variable, masked.positions.at(index))
         quality = self._reader.revision(masked.quality.name, masked.quality_positions.at(index))
         return f"{own} {masked.quality.name} {masked.keep} {quality}"
+
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return those of the variable and of its mask at that time."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return state_key(self._reader, variable, index)
+        return (
+            state_key(self._reader, variable, masked.positions.at(index)),
+            state_key(self._reader, masked.quality.name, masked.quality_positions.at(index)),
+        )
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""

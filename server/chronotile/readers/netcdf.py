@@ -265,6 +265,11 @@ class NetcdfArray:
         """The shape of what is decoded at once; `None` where the array lies as it is."""
         return self._file.chunks(self._name)
 
+    @property
+    def files(self) -> None:
+        """All lies in one file."""
+        return None
+
     def revision(self, _selection: Selection) -> str:
         """Return the size and age of the file."""
         return self._file.revision()

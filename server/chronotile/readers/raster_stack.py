@@ -71,6 +71,10 @@ class RasterStack:
         tag = blake2b(state.tag.encode(), digest_size=6).hexdigest() if state.tag else ""
         return f"{state.mtime_ns:x}-{state.size:x}{tag}"
 
+    def state_key(self, variable: str, index: int) -> str:
+        """Return the file of that time."""
+        return self.path(variable, index)
+
     def path(self, variable: str, index: int) -> str:
         """Return the file of that time."""
         return self._variables[variable].planes[index].path

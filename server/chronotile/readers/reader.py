@@ -1,6 +1,6 @@
 """The plug that every kind of source fits: windows of a level, and one cell along time."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cache
 from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
@@ -51,15 +51,33 @@ class Dated(Protocol):
         """Return a text that changes when the pixels of any of the times do; reads no pixels."""
 
 
+@runtime_checkable
+class SharingStates(Protocol):
+    """A reader of which several times may share one state: that of a file or of a chunk that holds all of them."""
+
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return a value that is equal for times whose `revision` is always the same; looks at no file."""
+
+
+def state_key(reader: Reader, variable: str, index: int) -> Hashable:
+    """Return a value that is equal for times whose `revision` is always the same; looks at no file."""
+    return cast("SharingStates", reader).state_key(variable, index) if _shares_states(type(reader)) else index
+
+
 def revision_of_times(reader: Reader, variable: str, indexes: Sequence[int]) -> str:
     """Return a text that changes when the pixels of any of the times do; reads no pixels.
+
+    Of times that share a state one is looked at.
 
     Raises:
         SourceUnavailable: The source is gone.
     """
     if _is_dated(type(reader)):
         return cast("Dated", reader).revision_of_times(variable, indexes)
-    return " ".join(_revision(reader, variable, index) for index in indexes)
+    first_of = dict[Hashable, int]()
+    for index in indexes:
+        first_of.setdefault(state_key(reader, variable, index), index)
+    return " ".join(_revision(reader, variable, index) for index in first_of.values())
 
 
 def _revision(reader: Reader, variable: str, index: int) -> str:
@@ -74,6 +92,11 @@ def _revision(reader: Reader, variable: str, index: int) -> str:
 def _is_dated(kind: type[Reader]) -> bool:
     """Whether readers of a class are dated; to ask each of them for each request takes 10 µs."""
     return issubclass(kind, Dated)
+
+
+@cache
+def _shares_states(kind: type[Reader]) -> bool:
+    return issubclass(kind, SharingStates)
 
 
 Along = Literal["time", "space"]

@@ -1,7 +1,7 @@
 """Raster files whose series lie in a serving cube beside them."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -16,7 +16,7 @@ from chronotile.readers.commit import state_number
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.pieces import encoding_text
 from chronotile.readers.raster_stack import RasterStack
-from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, block_shape, read_block
+from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, block_shape, read_block, state_key
 from chronotile.readers.recoding import Recoding, recoding_of
 from chronotile.readers.serving_cube import ServingCube, open_serving_cube
 
@@ -62,6 +62,10 @@ class WithSeries:
     def revision(self, variable: str, index: int) -> str:
         """Return the state of the file of that time, from which the cube is told to differ."""
         return self._files.revision(variable, index)
+
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return that of the files."""
+        return state_key(self._files, variable, index)
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels from the files."""

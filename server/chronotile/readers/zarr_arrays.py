@@ -146,6 +146,11 @@ class TensorStoreArray:
         """The shape of what is decoded at once: in a shard that of its parts."""
         return tuple(self._open().chunk_layout.read_chunk.shape)
 
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The shape of what lies in one file: a chunk, or a shard of many."""
+        return self._node.files
+
     def revision(self, selection: Selection) -> str:
         """Return a digest of the ages of the metadata and of the folders of the chunks."""
         return self._files.digest(selection)
@@ -184,6 +189,11 @@ class ZarrPythonArray:
     def chunks(self) -> tuple[int, ...]:
         """The shape of what is decoded at once: in a shard that of its parts."""
         return tuple(self._open().chunks)
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The shape of what lies in one file: a chunk, or a shard of many."""
+        return self._node.files
 
     def revision(self, selection: Selection) -> str:
         """Return a digest of the ages of the metadata and of the folders of the chunks."""
