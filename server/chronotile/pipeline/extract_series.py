@@ -9,6 +9,7 @@ from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.analysis import Analysis
 from chronotile.model.collection import Layer
+from chronotile.model.grid import Window
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.raster import Pixels, cell_reasons
 from chronotile.model.request import Point, SeriesRequest
@@ -106,10 +107,11 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
     check_analysis(request.analysis, layer, (indexes, reference), series=1, services=services)
     read = tuple(sorted({*indexes, *reference})) if reference else indexes
     check_length(len(read), services)
-    point = request.point
+    point, (row, column) = request.point, cell
+    instants = tuple(instants_of(layer, read)) if len(layer.times) else ()
     etag = fingerprint(
         "series",
-        pixel_revision(layer, tuple(instants_of(layer, read)) if len(layer.times) else (), services),
+        pixel_revision(layer, instants, services, Window(row, row + 1, column, column + 1)),
         times.tobytes(),
         (point.crs.name, point.x, point.y),
         request.analysis,

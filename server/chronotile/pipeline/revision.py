@@ -11,10 +11,12 @@ from chronotile.encoders.cube import ENCODER_VERSION as CUBE_VERSION
 from chronotile.encoders.picture import ENCODER_VERSION
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
+from chronotile.model.grid import Window
 from chronotile.model.source import VariableInfo
 from chronotile.model.time import DAY, Instant
 from chronotile.pipeline.services import KeptRevision, Services, reading
-from chronotile.readers.reader import revision_of_times
+from chronotile.readers.file_state import one_look
+from chronotile.readers.reader import GONE, revision_of_times
 
 KEPT_S = 60.0
 """How long the state of a layer is taken as found: there may be a file a date, and many tiles a second."""
@@ -39,25 +41,36 @@ def time_index(instants: np.ndarray[tuple[int], np.dtype[np.datetime64]], instan
     return int(instants.searchsorted(instant))
 
 
-def pixel_revision(layer: Layer, instants: tuple[Instant, ...], services: Services) -> str:
+def pixel_revision(
+    layer: Layer, instants: tuple[Instant, ...], services: Services, window: Window | None = None
+) -> str:
     """Return the state of a layer's pixels, and of what they mean, at some of its times; reads no pixels.
+
+    Args:
+        layer: The layer.
+        instants: The times.
+        services: What reads it.
+        window: The cells of the native grid that count, of a layer of one variable; all of them by default.
 
     Raises:
         SourceUnavailable: The source is gone.
     """
-    return revision_of_states(layer, pixel_states(layer, instants, services))
+    return revision_of_states(layer, pixel_states(layer, instants, services, window))
 
 
-def pixel_states(layer: Layer, instants: tuple[Instant, ...], services: Services) -> tuple[str, ...]:
+def pixel_states(
+    layer: Layer, instants: tuple[Instant, ...], services: Services, window: Window | None = None
+) -> tuple[str, ...]:
     """Return the state of the pixels of each of a layer's variables at some of its times; reads no pixels.
 
     Raises:
         SourceUnavailable: The source is gone.
     """
     reader = services.reader(layer)
-    with reading(layer):
+    with reading(layer), one_look():
         return tuple(
-            revision_of_times(reader, variable.name, _time_indexes(variable, instants)) for variable in layer.variables
+            revision_of_times(reader, variable.name, _time_indexes(variable, instants), window)
+            for variable in layer.variables
         )
 
 
@@ -94,7 +107,8 @@ def layer_revision(layer: Layer, services: Services) -> str:
         return kept.revision
 
     def find() -> str:
-        states = [_states(layer, variable, services) for variable in layer.variables]
+        with one_look():
+            states = [_states(layer, variable, services) for variable in layer.variables]
         found = _layer_revision(layer, states, services)
         services.layer_revisions[layer.id] = KeptRevision(found, now_s)
         return found
@@ -137,10 +151,15 @@ def _layer_revision(layer: Layer, states: list[list[str]], services: Services) -
 
 def _states(layer: Layer, variable: VariableInfo, services: Services) -> list[str]:
     """The state of each time of a variable; one that is gone does not hide what becomes of the others."""
-    states = []
-    for index in range(len(variable.times) or 1):
-        try:
-            states.append(services.reader(layer).revision(variable.name, index))
-        except SourceUnavailable:
-            states.append("gone")
-    return states
+    indexes = range(len(variable.times) or 1)
+    try:
+        return [revision_of_times(services.reader(layer), variable.name, indexes)]
+    except SourceUnavailable:
+        return [_state_or_gone(layer, variable, index, services) for index in indexes]
+
+
+def _state_or_gone(layer: Layer, variable: VariableInfo, index: int, services: Services) -> str:
+    try:
+        return services.reader(layer).revision(variable.name, index)
+    except SourceUnavailable:
+        return GONE

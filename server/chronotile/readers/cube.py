@@ -126,7 +126,13 @@ class Cube:
     def revision(self, variable: str, index: int) -> str:
         """Return the age of the store's metadata and of the chunks of that time."""
         level = self._variables[variable].levels[0]
-        selection = level.selection(level.positions[index], slice(0, level.height), slice(0, level.width))
+        return self.revision_of_window(variable, index, Window(0, level.height, 0, level.width))
+
+    def revision_of_window(self, variable: str, index: int, window: Window) -> str:
+        """Return the age of the store's metadata and of the chunks of that time and window."""
+        level = self._variables[variable].levels[0]
+        rows, columns = slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop)
+        selection = level.selection(level.positions[index], rows, columns)
         with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
             return level.source.revision(selection)
 

@@ -1,11 +1,19 @@
 """Whether a file is still the one that was opened."""
 
+import errno
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.remote_files import looks
+
+MAX_REMEMBERED = 1 << 14
+"""States that one look remembers, about 5 MB; files past it are asked for each time."""
+
+_look = threading.local()
 
 
 class FileState(NamedTuple):
@@ -27,6 +35,42 @@ def file_state(path: str) -> FileState:
     if "://" in path:
         found = looks.state(path)
         return FileState(found.modified_ns, found.size, 0, found.tag)
+    seen: dict[str, FileState | None] | None = getattr(_look, "seen", None)
+    return _state_now(path) if seen is None else _state_of_look(path, seen)
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Have this thread ask once for the state of each file or folder of this machine that it needs in the block.
+
+    For finding states alone: whether a file was written while it was read is not seen in it.
+    """
+    if getattr(_look, "seen", None) is not None:
+        yield
+        return
+    _look.seen = {}
+    try:
+        yield
+    finally:
+        _look.seen = None
+
+
+def _state_of_look(path: str, seen: dict[str, FileState | None]) -> FileState:
+    try:
+        found = seen[path]
+    except KeyError:
+        try:
+            found = _state_now(path)
+        except FileNotFoundError:
+            found = None
+        if len(seen) < MAX_REMEMBERED:
+            seen[path] = found
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return found
+
+
+def _state_now(path: str) -> FileState:
     status = os.stat(path)  # noqa: PTH116 -- half the time of Path.stat, and asked at each read
     return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
 

@@ -11,6 +11,7 @@ from chronotile.errors import DateUnreadable
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import SourceInfo
+from chronotile.readers.file_state import one_look
 
 GONE = "gone"
 """The state of a date whose file is gone while others are there."""
@@ -59,30 +60,49 @@ class SharingStates(Protocol):
         """Return a value that is equal for times whose `revision` is always the same; looks at no file."""
 
 
+@runtime_checkable
+class Windowed(Protocol):
+    """A reader whose windows have states of their own."""
+
+    def revision_of_window(self, variable: str, index: int, window: Window) -> str:
+        """Return a text that changes when the pixels of a window of the native grid do; reads no pixels."""
+
+
 def state_key(reader: Reader, variable: str, index: int) -> Hashable:
     """Return a value that is equal for times whose `revision` is always the same; looks at no file."""
     return cast("SharingStates", reader).state_key(variable, index) if _shares_states(type(reader)) else index
 
 
-def revision_of_times(reader: Reader, variable: str, indexes: Sequence[int]) -> str:
+def revision_of_times(reader: Reader, variable: str, indexes: Sequence[int], window: Window | None = None) -> str:
     """Return a text that changes when the pixels of any of the times do; reads no pixels.
 
-    Of times that share a state one is looked at.
+    Each file and folder is looked at once.
+
+    Args:
+        reader: The source.
+        variable: The variable.
+        indexes: The times.
+        window: The cells of the native grid that count; all of them by default, and where windows have no state.
 
     Raises:
         SourceUnavailable: The source is gone.
     """
     if _is_dated(type(reader)):
         return cast("Dated", reader).revision_of_times(variable, indexes)
-    first_of = dict[Hashable, int]()
-    for index in indexes:
-        first_of.setdefault(state_key(reader, variable, index), index)
-    return " ".join(_revision(reader, variable, index) for index in first_of.values())
+    states = dict[Hashable, str]()
+    keys = [state_key(reader, variable, index) for index in indexes]
+    with one_look():
+        for key, index in zip(keys, indexes, strict=True):
+            if key not in states:
+                states[key] = _revision(reader, variable, index, window)
+    return " ".join(map(states.__getitem__, keys))
 
 
-def _revision(reader: Reader, variable: str, index: int) -> str:
+def _revision(reader: Reader, variable: str, index: int, window: Window | None) -> str:
     """The state of a date; one whose file alone is gone has a state too."""
     try:
+        if window is not None and _is_windowed(type(reader)):
+            return cast("Windowed", reader).revision_of_window(variable, index, window)
         return reader.revision(variable, index)
     except DateUnreadable:
         return GONE
@@ -97,6 +117,11 @@ def _is_dated(kind: type[Reader]) -> bool:
 @cache
 def _shares_states(kind: type[Reader]) -> bool:
     return issubclass(kind, SharingStates)
+
+
+@cache
+def _is_windowed(kind: type[Reader]) -> bool:
+    return issubclass(kind, Windowed)
 
 
 Along = Literal["time", "space"]

@@ -311,6 +311,10 @@ class _WithFinding:
         info = self._reader.info
         return replace(info, findings=(*info.findings, self._finding))
 
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return that of the reader."""
+        return state_key(self._reader, variable, index)
+
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of the reader's blocks."""
         return block_shape(self._reader, variable, along)

@@ -16,6 +16,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Numbers
 from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.cube import ArraySource, Selection
+from chronotile.readers.file_state import file_state
 from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import kvstore, local_path
 from chronotile.readers.zarr_nodes import ArrayNode
@@ -25,11 +26,11 @@ from chronotile.readers.zarr_waits import request_limits, settled
 COPY_THREADS = 2
 IO_THREADS = 8
 
-MAX_FOLDERS = 64
-"""Folders of chunks looked at to see whether a selection changed."""
-
 MAX_SEEN = 4096
 """Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
+
+MAX_FOLDERS = MAX_SEEN
+"""Folders of chunks looked at to see whether a selection changed. A read of more checks all that is cached."""
 
 
 @cache
@@ -330,10 +331,10 @@ def _chunks(part: int | slice | list[int], length: int) -> Iterable[int]:
 
 def _state(path: str) -> State | None:
     try:
-        status = os.stat(path)  # noqa: PTH116 -- the path is text
+        state = file_state(path)
     except FileNotFoundError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return state.mtime_ns, state.size, state.inode
 
 
 def _metadata_name(node: ArrayNode) -> str:

@@ -1,0 +1,242 @@
+"""How often requests look at the files of plain sources, and that they still see each file that changes."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.model.crs import CRS84, crs_of, transformer
+from chronotile.readers.open import open_source
+from tests.looked_at import looked_at
+from tests.protocols import served
+from tests.scenes import Scene, make_dataset, make_spec, save_zarr, write_cogs, write_tif
+
+DAYS = tuple(str(day) for day in np.arange("2020-01-01", "2020-02-10", dtype="datetime64[D]"))
+SCENE = Scene(width=60, height=50, days=DAYS)
+CELL = 20, 35
+CHUNK_ROW = CELL[0] // 16
+ARRAY = "made.zarr/NDVI"
+DOTS = {"chunk_key_encoding": {"name": "v2", "separator": "."}}
+
+ZARR = {
+    "chunks of all dates": (("time", "y", "x"), {"chunks": (len(DAYS), 16, 16)}),
+    "chunks of seven dates": (("time", "y", "x"), {"chunks": (7, 16, 16)}),
+    "chunks of a date": (("time", "y", "x"), {"chunks": (1, 16, 16)}),
+    "time last": (("y", "x", "time"), {"chunks": (16, 16, 1)}),
+    "all chunks in one folder": (("time", "y", "x"), {"chunks": (1, 16, 16)} | DOTS),
+}
+FILES = "a file a date"
+
+
+def longitude_latitude(row, column):
+    x, y = SCENE.transform @ (column + 0.5, row + 0.5)
+    return transformer(crs_of(SCENE.crs), CRS84).transform(x, y)
+
+
+WEST_SOUTH, EAST_NORTH = longitude_latitude(40, 10), longitude_latitude(10, 50)
+BOX = ",".join(f"{degrees:.6f}" for degrees in (*WEST_SOUTH, *EAST_NORTH))
+POINT = "lon={:.7f}&lat={:.7f}".format(*longitude_latitude(*CELL))
+CORNERS = [longitude_latitude(row, column) for row, column in ((40, 10), (40, 50), (10, 50), (10, 10), (40, 10))]
+RING = ",".join(f"{longitude:.6f} {latitude:.6f}" for longitude, latitude in CORNERS)
+MAP = f"/wms?SERVICE=WMS&VERSION=1.1.1&REQUEST=GetMap&LAYERS=NDVI&STYLES=&SRS=EPSG:4326&BBOX={BOX}&WIDTH=64&HEIGHT=64"
+
+REQUESTS = {
+    "point": f"/timeseries/NDVI/point?{POINT}",
+    "map": f"{MAP}&FORMAT=image/png&TIME=2020-01-09",
+    "cube": "/cubes/NDVI/WebMercatorQuad/13/4164/2742.ctc?datetime=2020-01-01/2020-02-09",
+    "coverage": "/ogcapi/collections/NDVI/coverage?f=netcdf&datetime=2020-01-01/2020-02-09",
+    "area": f"/ogcapi/collections/NDVI/area?coords=POLYGON(({RING}))&f=csv",
+}
+
+
+def write(folder: Path, store: str, scene: Scene):
+    """The scene as it is stored in one of the ways, and how it is configured."""
+    if store == FILES:
+        return write_cogs(folder, scene, overviews=())
+    dims, encoding = ZARR[store]
+    return make_spec("zarr", save_zarr(make_dataset(scene, dims=dims), folder / "made.zarr", NDVI=encoding))
+
+
+@pytest.fixture
+def serve(tmp_path) -> Iterator[Callable[..., TestClient]]:
+    """`serve(store, scene)`: a client of the scene stored in that way, in `tmp_path`."""
+    with ExitStack() as stack:
+
+        def make(store: str, scene: Scene = SCENE) -> TestClient:
+            services = served.make_services_of(open_source(write(tmp_path, store, scene)))
+            return stack.enter_context(TestClient(application(services)))
+
+        yield make
+
+
+def read(client: TestClient, request: str, **headers: str):
+    answer = client.get(REQUESTS[request], headers=headers)
+    assert answer.status_code in (200, 304), answer.text
+    return answer
+
+
+def etags(client: TestClient) -> dict[str, str]:
+    return {name: read(client, name).headers["etag"] for name in REQUESTS}
+
+
+def changed(client: TestClient, before: dict[str, str]) -> set[str]:
+    """The requests whose answer is another by now, by their ETags."""
+    return {name for name in REQUESTS if read(client, name, **{"If-None-Match": before[name]}).status_code == 200}
+
+
+# Looks.
+
+
+@pytest.mark.parametrize("request_name", REQUESTS)
+@pytest.mark.parametrize("store", [*ZARR, FILES])
+def test_state_of_an_answer_is_found_by_one_look_at_each_file(serve, tmp_path, store, request_name):
+    """An answer that the client has already takes no read, so all looks are for its state."""
+    client = serve(store)
+    etag = read(client, request_name).headers["etag"]
+
+    with looked_at(tmp_path) as looks:
+        again = read(client, request_name, **{"If-None-Match": etag})
+
+    assert again.status_code == 304
+    assert looks
+    assert set(looks.values()) == {1}
+
+
+@pytest.mark.parametrize("request_name", ["point", "map", "coverage"])
+@pytest.mark.parametrize("store", ZARR)
+def test_answer_from_zarr_takes_one_look_for_its_state_and_one_for_its_read(serve, tmp_path, store, request_name):
+    client = serve(store)
+
+    with looked_at(tmp_path) as looks:
+        read(client, request_name)
+
+    assert set(looks.values()) <= {1, 2}
+
+
+def test_cube_from_zarr_takes_one_look_for_its_state_and_one_for_its_read(serve, tmp_path):
+    client = serve("chunks of all dates")
+
+    with looked_at(tmp_path) as looks:
+        read(client, "cube")
+
+    assert set(looks.values()) <= {1, 2}
+
+
+def test_state_of_a_point_is_that_of_the_one_folder_that_has_its_chunk(serve, tmp_path):
+    client = serve("chunks of all dates")
+    etag = read(client, "point").headers["etag"]
+
+    with looked_at(tmp_path) as looks:
+        read(client, "point", **{"If-None-Match": etag})
+
+    assert looks == {f"{ARRAY}/zarr.json": 1, f"{ARRAY}/c/0/{CHUNK_ROW}": 1}
+
+
+def test_series_of_an_area_takes_as_many_looks_for_one_date_as_for_all_of_a_chunk(serve, tmp_path):
+    client = serve("chunks of all dates")
+    area = {"type": "Polygon", "coordinates": [CORNERS]}
+    read(client, "point")
+
+    with looked_at(tmp_path) as of_one:
+        client.post("/timeseries/NDVI/area?datetime=2020-01-05", json=area).raise_for_status()
+    with looked_at(tmp_path) as of_all:
+        client.post("/timeseries/NDVI/area", json=area).raise_for_status()
+
+    assert sum(of_all.values()) <= sum(of_one.values())
+
+
+def test_point_of_files_looks_at_each_for_its_state_before_and_after_its_read(serve, tmp_path):
+    client = serve(FILES)
+    read(client, "point")
+
+    with looked_at(tmp_path) as looks:
+        read(client, "point")
+
+    assert looks == {f"NDVI_{day.replace('-', '')}.tif": 3 for day in DAYS}
+
+
+# What changes.
+
+
+def write_chunk(folder: Path, store: str, *, date: int, row: int, column: int) -> None:
+    """Write a number into one cell, and so one chunk anew."""
+    dims, _encoding = ZARR[store]
+    place = {"time": date, "y": row, "x": column}
+    zarr.open_array(str(folder / ARRAY), mode="r+")[tuple(place[dim] for dim in dims)] = 3
+
+
+@pytest.mark.parametrize("store", ["chunks of seven dates", "chunks of a date", "time last"])
+def test_chunk_of_a_date_written_anew_changes_what_takes_the_date(serve, tmp_path, store):
+    client = serve(store)
+    before = etags(client)
+
+    write_chunk(tmp_path, store, date=20, row=CELL[0], column=CELL[1])
+
+    assert changed(client, before) == set(REQUESTS) - ({"map"} if store != "time last" else set())
+
+
+@pytest.mark.parametrize("store", [store for store in ZARR if store != "all chunks in one folder"])
+def test_chunk_elsewhere_written_anew_leaves_the_point_as_it_was(serve, tmp_path, store):
+    client = serve(store)
+    before = etags(client)
+
+    write_chunk(tmp_path, store, date=8, row=2, column=3)
+
+    assert changed(client, before) == set(REQUESTS) - {"point"}
+
+
+@pytest.mark.parametrize("store", ZARR)
+def test_point_has_the_number_that_was_written_anew(serve, tmp_path, store):
+    client = serve(store)
+    before = read(client, "point").json()["values"]
+
+    write_chunk(tmp_path, store, date=20, row=CELL[0], column=CELL[1])
+
+    values = read(client, "point").json()["values"]
+    assert values[20] == pytest.approx(3 * SCENE.scale + SCENE.offset)
+    assert values[:20] + values[21:] == before[:20] + before[21:]
+
+
+def test_file_written_anew_changes_what_takes_its_date(serve, tmp_path):
+    client = serve(FILES)
+    before = etags(client)
+
+    write_tif(tmp_path / "new.tif", replace(SCENE, shift=1).numbers(20), SCENE).replace(tmp_path / "NDVI_20200121.tif")
+
+    assert changed(client, before) == set(REQUESTS) - {"map"}
+
+
+def test_file_that_goes_changes_what_takes_its_date(serve, tmp_path):
+    client = serve(FILES)
+    before = etags(client)
+
+    (tmp_path / "NDVI_20200121.tif").unlink()
+
+    assert changed(client, before) == set(REQUESTS) - {"map"}
+
+
+def test_folder_of_chunks_that_goes_changes_what_takes_its_dates(serve, tmp_path):
+    client = serve("chunks of seven dates")
+    before = etags(client)
+
+    shutil.rmtree(tmp_path / ARRAY / "c" / "2")
+
+    assert changed(client, before) == set(REQUESTS) - {"map"}
+
+
+def test_date_added_to_a_chunk_is_another_state_of_all(serve, tmp_path):
+    """The array's metadata are written anew, and the last chunk of all dates."""
+    earlier = replace(SCENE, days=DAYS[:-1])
+    client = serve("chunks of seven dates", earlier)
+    before = etags(client)
+
+    zarr.open_group(tmp_path / "made.zarr", mode="r+")["NDVI"].append(SCENE.numbers(len(DAYS) - 1)[np.newaxis])
+
+    assert changed(client, before) == set(REQUESTS)
