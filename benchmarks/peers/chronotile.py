@@ -16,6 +16,8 @@ PEERS_CACHE_BYTES = 200 << 20
 """Of decoded blocks in each process of peers that read by GDAL (`GDAL_CACHEMAX=200`)."""
 
 PEERS_CACHE = "chronotile, peers' cache"
+SERVING = "chronotile, serving cube"
+SAME_STORE = "chronotile, same store, not optimised"
 SOFTWARE = f"chronotile {__version__}"
 STYLE = "title: Bench\nrange: [-0.08, 0.92]\nramp: viridis\nnodata: transparent\n"
 CONFIGURATION = """
@@ -41,6 +43,12 @@ collections:
   plain:
     source: {{kind: zarr, href: "{folder}/cube_map.zarr"}}
     variables: {{NDVI: {{layer: PLAIN, styles: [bench]}}}}
+  plainseries:
+    source: {{kind: zarr, href: "{folder}/cube_series.zarr"}}
+    variables: {{NDVI: {{layer: PLAIN_SERIES, styles: [bench]}}}}
+  plaindekads:
+    source: {{kind: zarr, href: "{folder}/dekads_series.zarr"}}
+    variables: {{NDVI: {{layer: PLAIN_DEKADS, styles: [bench]}}}}
 """
 REAL = """  real:
     source: {{kind: cog, href: "{folder}/real_20240601.tif", time_pattern: '_(?P<time>\\d{{8}})'}}
@@ -71,8 +79,7 @@ def cog_tiles_with_peers_cache(ground: Ground, layer: str, *, workers: int) -> C
 
 def cube_tiles(ground: Ground, layer: str) -> Contender[Tile]:
     """Return tiles of a cube from one worker, each made anew."""
-    name = "chronotile, serving cube" if layer == "SERVING" else "chronotile, the same plain Zarr"
-    return _uncached(ground, lambda tile: Ask(path=tile_path(layer, tile)), workers=1, name=name)
+    return _uncached(ground, lambda tile: Ask(path=tile_path(layer, tile)), workers=1, name=_name_of_cube(layer))
 
 
 def maps(ground: Ground, *, workers: int) -> Contender[Map]:
@@ -85,13 +92,13 @@ def maps_with_peers_cache(ground: Ground, *, workers: int) -> Contender[Map]:
     return _uncached(ground, _map_of_stack, workers=workers, name=PEERS_CACHE, more=_as_peers(workers))
 
 
-def cube_maps(ground: Ground) -> Contender[Map]:
-    """Return maps of the serving cube from one worker, each made anew."""
+def cube_maps(ground: Ground, layer: str) -> Contender[Map]:
+    """Return maps of a cube from one worker, each made anew."""
     return _uncached(
         ground,
-        lambda each: Ask(path=each.wms("/wms?", "SERVING", more=f"&TIME={each.day}")),
+        lambda each: Ask(path=each.wms("/wms?", layer, more=f"&TIME={each.day}")),
         workers=1,
-        name="chronotile, serving cube",
+        name=_name_of_cube(layer),
     )
 
 
@@ -186,6 +193,10 @@ def _contender_of(
 def _as_peers(workers: int) -> dict[str, str]:
     """As many decoded blocks in all as peers keep: of 13/16 a quarter is for Zarr, which the configuration has."""
     return {"CHRONOTILE_CACHE_BYTES": str(PEERS_CACHE_BYTES * 4 // 3 * 16 // 13 * workers)}
+
+
+def _name_of_cube(layer: str) -> str:
+    return SERVING if layer == "SERVING" else SAME_STORE
 
 
 def _page(path: str) -> Ask:

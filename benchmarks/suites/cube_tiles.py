@@ -20,7 +20,7 @@ def run(ground: Ground, options: Options) -> Findings:
         title=f"Tiles of a cube of 365 x {archive.size.cube_side}²",
         about="256 px PNG, WebMercator, viridis, one of 13 days each; one worker or process each; req/s over 8 fresh "
         "connections, ms over one kept connection. The peers are given plain Zarr in chunks of one day (512²).",
-        ours="chronotile, serving cube",
+        ours=chronotile.SERVING,
     )
     found = [
         chronotile.cube_tiles(ground, "SERVING"),
@@ -40,8 +40,8 @@ def run(ground: Ground, options: Options) -> Findings:
         "pygeoapi: cannot: tiles are drawn by another server that it passes requests on to",
     ]
     findings.notes += [
-        "peers have no overviews of a plain cube, which is what `optimise` adds; our row of the same plain Zarr shows "
-        "what is left without it",
+        "peers have no overviews of a plain cube, which is what `optimise` adds; our row of the same store, not "
+        "optimised, shows what is left without it",
         "likeness: share of pixels where both show or both leave out / correlation of ranks; coarse pictures are means "
         "in ours and nearest cells or means elsewhere",
     ]

@@ -1,4 +1,4 @@
-"""Series of 365 values at a point: of the serving cube, beside a bare route; and the peers on both plain layouts."""
+"""Series of 365 values at a point: of the serving cube, beside a bare route; ours and peers on both plain layouts."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -18,9 +18,11 @@ from benchmarks.places import Point, points
 from benchmarks.suites.closed_loop import Found, Standing, Turns, start
 from benchmarks.suites.options import Options
 
-OURS = "chronotile, serving cube"
+OURS = chronotile.SERVING
 BARE = "bare Starlette route"
-LAYOUTS = {"time chunks": "series_cube", "map chunks": "map_cube"}
+TIME_CHUNKS = "time chunks"
+LAYOUTS = {TIME_CHUNKS: "series_cube", "map chunks": "map_cube"}
+LAYERS = {TIME_CHUNKS: "PLAIN_SERIES", "map chunks": "PLAIN"}
 SAME = 0.003
 """Values closer than one digital number are the same."""
 
@@ -31,8 +33,8 @@ def run(ground: Ground, options: Options) -> Findings:
     findings = Findings(
         suite="point-series",
         title=f"Point series of 365 values, cube of 365 x {side}²",
-        about="One worker or process each, ms over one kept connection, every point another; the peers over plain Zarr "
-        "in chunks of all dates (365 x 64²) and of one date (512²).",
+        about="One worker or process each, ms over one kept connection, every point another; the peers, and ours "
+        "where it says so, over the same plain Zarr in chunks of all dates (365 x 64²) and of one date (512²).",
         ours=OURS,
     )
     places = points(cube_inside(side))
@@ -42,7 +44,7 @@ def run(ground: Ground, options: Options) -> Findings:
     found: Found = [
         ours,
         bare(ground, BARE, answer),
-        chronotile.points(ground, "PLAIN", "chronotile, map chunks"),
+        *(chronotile.points(ground, layer, _name_of_plain(name)) for name, layer in LAYERS.items()),
         *(
             contender
             for name, attribute in LAYOUTS.items()
@@ -59,10 +61,26 @@ def run(ground: Ground, options: Options) -> Findings:
     above = median([a - b for a, b in zip(rounds[OURS], rounds[BARE], strict=True)])
     findings.notes += [
         f"ours takes {above:.2f} ms more than the bare route with the same {len(answer.body)} bytes",
+        *_beside_the_best(rounds),
         "likeness: largest difference of any value to ours at three points",
         "MapServer, terracotta, xpublish-tiles: cannot: no series of a point",
     ]
     return findings
+
+
+def _name_of_plain(layout: str) -> str:
+    return f"{chronotile.SAME_STORE}, {layout}"
+
+
+def _beside_the_best(rounds: dict[str, list[float]]) -> list[str]:
+    """How long the quickest peer takes over the same time chunks, if there is one."""
+    ours = _name_of_plain(TIME_CHUNKS)
+    times = {name: taken for name, taken in rounds.items() if name.endswith(f", {TIME_CHUNKS}") and name != ours}
+    if not times or ours not in rounds:
+        return []
+    best = min(times, key=lambda name: median(times[name]))
+    share = median([theirs / own for theirs, own in zip(times[best], rounds[ours], strict=True)])
+    return [f"from the same time chunks the quickest peer ({best}) takes {share:.1f} times as long as ours"]
 
 
 def _compare(standing: Sequence[Standing], places: Sequence[Point], findings: Findings) -> None:

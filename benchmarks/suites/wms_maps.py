@@ -49,9 +49,13 @@ def run_cube(ground: Ground, options: Options) -> Findings:
         suite="wms-cube",
         title="WMS GetMap with TIME over the cube",
         about="PNG, viridis, EPSG:3857; one worker each; req/s over 8 fresh connections, ms over one kept connection.",
-        ours="chronotile, serving cube",
+        ours=chronotile.SERVING,
     )
-    found = [chronotile.cube_maps(ground), *xpublish.maps(ground, archive.map_cube)]
+    found = [
+        chronotile.cube_maps(ground, "SERVING"),
+        chronotile.cube_maps(ground, "PLAIN"),
+        *xpublish.maps(ground, archive.map_cube),
+    ]
     inside = cube_inside(archive.size.cube_side)
     days = archive.days[::30]
     cases = {f"3857 {side} px": maps(inside, CUBE_ZOOM, days, crs="EPSG:3857", side_px=side) for side in (256, 512)}
