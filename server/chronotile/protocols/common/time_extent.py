@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import cast
 
 import numpy as np
@@ -51,8 +51,8 @@ GAPS_SEEN = 14
 MISSED_GAPS = 3
 """Gaps as long as the longest of those that may pass until data are no longer kept current."""
 
-LEAST_RECENT = np.timedelta64(31, "D").astype("timedelta64[ns]")
-"""What is no older is recent, however often data come."""
+LEAST_RECENT_NS = 31 * 86_400 * 10**9
+"""What is no older, in nanoseconds, is recent, however often data come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,10 +160,16 @@ def _is_recent(newest: Instant, domain: TimeDomain, now: Instant) -> bool:
 
     By whole days, so that documents are the same all day, from any process.
     """
-    gaps = np.diff(domain.instants[-GAPS_SEEN:])
-    longest = max(gaps, default=np.timedelta64(0, "ns"))
-    today = now.astype("datetime64[D]")
-    return bool(today - newest <= max(LEAST_RECENT, MISSED_GAPS * longest))
+    seen = _nanoseconds(domain.instants[-GAPS_SEEN:])
+    longest = max((later - earlier for earlier, later in pairwise(seen)), default=0)
+    (today, last) = _nanoseconds(np.array([now.astype("datetime64[D]"), newest], dtype="datetime64[ns]"))
+    return today - last <= max(LEAST_RECENT_NS, MISSED_GAPS * longest)
+
+
+def _nanoseconds(instants: InstantArray) -> list[int]:
+    """Since 1970, in numbers of Python: centuries between two times are more than numpy's nanoseconds hold."""
+    numbers: list[int] = instants.astype(np.int64).tolist()
+    return numbers
 
 
 def _writer(domain: TimeDomain) -> Callable[[Instant], str]:
