@@ -136,6 +136,11 @@ class Catalogue:
         return named | {alias.name: layer for layer in self.layers for alias in layer.aliases}
 
     @cached_property
+    def collections_by_id(self) -> Mapping[str, Collection]:
+        """The collections, each by its id."""
+        return {collection.id: collection for collection in self.collections}
+
+    @cached_property
     def offered_layers(self) -> tuple[tuple[str, Layer], ...]:
         """Every name that documents list, with its layer: each layer's id, then its advertised aliases."""
         return tuple(
@@ -169,14 +174,12 @@ class Catalogue:
             UnknownLayer: There is none.
             SourceUnavailable: Its source is away.
         """
-        for collection in self.collections:
-            if collection.id == collection_id:
-                return collection
-        self._require_not_away(collection_id)
-        known = [collection.id for collection in self.collections]
-        raise UnknownLayer(
-            f"collection {collection_id[:80]!r} is not known{_known(collection_id, known)}", locator="collection"
-        )
+        collection = self.collections_by_id.get(collection_id)
+        if collection is None:
+            self._require_not_away(collection_id)
+            known = _known(collection_id, self.collections_by_id)
+            raise UnknownLayer(f"collection {collection_id[:80]!r} is not known{known}", locator="collection")
+        return collection
 
     def _require_not_away(self, name: str) -> None:
         """Tell of what may be there again at the next request from what never was.

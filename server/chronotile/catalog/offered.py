@@ -92,9 +92,9 @@ def offered_collection(catalogue: Catalogue, name: str) -> Offered:
     Raises:
         UnknownCollection: There is none; the message names the nearest.
     """
-    for collection in catalogue.collections:
-        if collection.id == name and collection.layers:
-            return _of_collection(collection)
+    collection = catalogue.collections_by_id.get(name)
+    if collection is not None and collection.layers:
+        return _of_collection(collection)
     try:
         layer = catalogue.layer(name)
     except UnknownLayer as error:

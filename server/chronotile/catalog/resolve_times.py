@@ -1,5 +1,6 @@
 """What was asked of time, turned into the times a layer has; the one place where that is decided (DESIGN 2.4)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,33 +152,32 @@ def _resolve_parts(
     domain: TimeDomain, rules: TimeRules, selection: TimeSelection, *, fills_gaps: bool = False
 ) -> ResolvedTimes:
     is_selected = np.zeros(len(domain), dtype=bool)
-    is_substituted = False
+    missing = list[Instant]()
     for part in selection.parts:
         for span in part.spans():
             found = domain.within(span)
             is_selected[found.start : found.stop] = True
             if not found and (not part.is_interval or part.period is not None):
-                index = _substitute(domain, rules, span, fills_gaps=fills_gaps)
-                if index is not None:
-                    is_selected[index] = True
-                    is_substituted = True
+                missing.append(span.start)
+    substitutes = _substitutes(domain, rules, missing, fills_gaps=fills_gaps)
+    is_selected[substitutes] = True
     indexes = tuple(np.flatnonzero(is_selected).tolist())
-    return ResolvedTimes(indexes, "nearest" if is_substituted else None, is_open=selection.is_open)
+    return ResolvedTimes(indexes, "nearest" if substitutes else None, is_open=selection.is_open)
 
 
-def _substitute(domain: TimeDomain, rules: TimeRules, span: TimeSpan, *, fills_gaps: bool) -> int | None:
-    """The time that stands in for one the layer does not have, by its rules, or `None`."""
-    if rules.match == "exact":
-        return _before_gap(domain, span.start) if fills_gaps and not rules.is_always_exact else None
-    index = domain.nearest(span.start) if rules.match == "nearest" else domain.at_or_before(span.start)
-    if index is None or abs(domain.instants[index] - span.start) > rules.tolerance:
-        return None
-    return index
-
-
-def _before_gap(domain: TimeDomain, instant: Instant) -> int | None:
-    """The latest time before an instant between two irregular times, or `None` where it is too long ago."""
-    tolerance, index = gap_tolerance(domain), domain.at_or_before(instant)
-    if tolerance is None or index is None or index == len(domain) - 1:
-        return None
-    return index if instant - domain.instants[index] <= tolerance else None
+def _substitutes(domain: TimeDomain, rules: TimeRules, missing: Sequence[Instant], *, fills_gaps: bool) -> list[int]:
+    """The times that are used in place of those the layer does not have, by its rules."""
+    if not missing or (rules.match == "exact" and (rules.is_always_exact or not fills_gaps)):
+        return []
+    # Of all gaps of the layer: once for the many steps of an interval with a period.
+    tolerance = gap_tolerance(domain) if rules.match == "exact" else rules.tolerance
+    if tolerance is None:
+        return []
+    last = len(domain) - 1
+    found = []
+    for instant in missing:
+        index = domain.nearest(instant) if rules.match == "nearest" else domain.at_or_before(instant)
+        is_in_gap = rules.match != "exact" or index != last
+        if index is not None and is_in_gap and abs(domain.instants[index] - instant) <= tolerance:
+            found.append(index)
+    return found

@@ -50,15 +50,15 @@ def interval_text(times: InstantArray) -> str:
 
 def _parameter(field: FieldSeries, method: str | None) -> Json:
     """A parameter of CoverageJSON with plain texts, as the descriptions of collections have them (§8.1.4)."""
-    told = {"id": field.name, **layer_parameter(field.layer, method=method)}
-    observed = told["observedProperty"]
-    told["observedProperty"] = {**observed, "label": _text(observed["label"])}
+    parameter = {"id": field.name, **layer_parameter(field.layer, method=method)}
+    observed = parameter["observedProperty"]
+    parameter["observedProperty"] = {**observed, "label": _text(observed["label"])}
     if "categories" in observed:
         labelled = [{**each, "label": _text(each["label"])} for each in observed["categories"]]
-        told["observedProperty"]["categories"] = labelled
-    if "description" in told:
-        told["description"] = _text(told["description"])
-    return told
+        parameter["observedProperty"]["categories"] = labelled
+    if "description" in parameter:
+        parameter["description"] = _text(parameter["description"])
+    return parameter
 
 
 def _text(texts: Mapping[str, str]) -> str:

@@ -121,8 +121,9 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
         written.check(coverage, services.catalogue.limits)
         body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
         if not is_known and (with_body or not written.is_streamed):
-            body = _found(etag, services) or _made(coverage, written, services, is_wanted=is_wanted)
-            if keep and not coverage.unreadable:
+            found = _found(etag, services)
+            body = found or _made(coverage, written, services, is_wanted=is_wanted)
+            if found is None and keep and not coverage.unreadable:
                 body = _kept(etag, body, services)
         return CoverageDelivery(
             media_type=written.media_type,

@@ -2,23 +2,15 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol
 
 from chronotile.encoders.file_parts import FileParts, SizedBody
 
 MOST_BYTES = 4 << 30
 MOST_FILES = 32
 UNUSED_S = 600.0
-
-
-class Clock(Protocol):
-    """Seconds of a clock that never goes back."""
-
-    def __call__(self) -> float:
-        """Return the seconds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +32,7 @@ class KeptBodies:
         most_bytes: Of all files.
         most_files: Each holds a descriptor.
         unused_s: After which a file that nobody asks for is dropped, when the next one is asked for or kept.
-        clock: For that.
+        clock: Seconds of a clock that never goes back.
     """
 
     def __init__(
@@ -48,7 +40,7 @@ class KeptBodies:
         most_bytes: int = MOST_BYTES,
         most_files: int = MOST_FILES,
         unused_s: float = UNUSED_S,
-        clock: Clock = monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._most_bytes = most_bytes
         self._most_files = most_files

@@ -1,4 +1,4 @@
-"""Gives back what it is given: for who tries a client, and for OGC's conformance suite.
+"""Returns its inputs, for trying a client and for OGC's conformance suite.
 
 The suite sends `teststring` to every text, whatever words its schema allows, and `{"value": "teststring"}` to every
 object, which is that text with its kind unsaid: so no text is one of few words, and the object may be a text.

@@ -11,8 +11,8 @@ LAYER_LIMIT = 20
 
 def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
     """Return the layers of a group, the first at the bottom; none if it is no collection, or has too many for a map."""
-    found = next((each.layers for each in catalogue.collections if each.id == name), ())
-    return found if len(found) <= LAYER_LIMIT else ()
+    collection = catalogue.collections_by_id.get(name)
+    return collection.layers if collection is not None and len(collection.layers) <= LAYER_LIMIT else ()
 
 
 def ungrouped(query: Kvp, catalogue: Catalogue) -> Kvp:

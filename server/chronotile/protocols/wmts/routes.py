@@ -100,7 +100,7 @@ async def _feature_info(request: Request, services: Services, names: InfoNames) 
 
 
 def _with_warnings(response: Response, payload: Payload, layer: Layer) -> Response:
-    """Tell which time stands in for the one asked for; the standard has no such header, WMS has."""
+    """Name the time used in place of the one requested, in the header that WMS has for it; WMTS has none."""
     for warning in nearest_warnings(payload.time, layer.times):
         response.headers.append("Warning", warning)
     return response
